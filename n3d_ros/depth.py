@@ -1,0 +1,177 @@
+"""Depth picture -> point map -> normalised points -> one mean point per patch.
+
+In: depth in metres with its intrinsics, or a point map in the optical frame (NaN = no depth). Out: points in the checkpoint
+frame (x left, y up, z forward), shifted to their minimum corner and scaled to mean distance 1, and their means over the patch
+grid. It does not know pictures, prompts or the model. Source: the released N3D-VLM, spec n3d_vlm.md sections 2.3, 3 and 4.3.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.box_codec import SceneScale
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.point_code import PointEncodingConfig, axis_sinusoid, round_coordinates, sinusoid
+
+__all__ = [
+    "NormalisedPoints",
+    "PointEncodingConfig",
+    "axis_sinusoid",
+    "depth_to_point_map",
+    "normalise",
+    "pool_to_grid",
+    "round_coordinates",
+    "sinusoid",
+    "to_metres",
+]
+
+FLOAT16_MAX_M = 65504.0
+RESHAPES = ("true_shape", "upstream")
+UPSTREAM_LONG_SIDE = 640
+MILLIMETRE_M = 0.001
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class NormalisedPoints:
+    """points: (H, W, 3) float32, normalised, checkpoint frame; meaningless where `valid` (H, W) bool is False.
+
+    scene: the scale and shift that take metres to these units; a box is decoded with the same two.
+    """
+
+    points: FloatArray
+    valid: BoolArray
+    scene: SceneScale
+
+
+def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None) -> FloatArray:
+    """Depth picture of a driver -> (H, W) float32 metres along z, NaN where there is none (0, negative, NaN or inf).
+
+    encoding: '16UC1' or 'mono16' (millimetres unless scale_m says otherwise), '32FC1' (metres). scale_m: metres per unit.
+    """
+    defaults = {"16UC1": MILLIMETRE_M, "mono16": MILLIMETRE_M, "32FC1": 1.0}
+    if encoding not in defaults:
+        raise ValueError(f"depth encoding: expected one of {', '.join(defaults)}, got {encoding!r}")
+    if raw.ndim != 2:
+        raise ValueError(f"depth: expected shape (H, W), got {raw.shape}")
+    expected_kind = "f" if encoding == "32FC1" else "u"
+    if raw.dtype.kind != expected_kind:
+        raise ValueError(f"depth: encoding {encoding} does not fit an array of {raw.dtype}")
+    scale = defaults[encoding] if scale_m is None else scale_m
+    if not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"depth scale: expected positive metres per unit, got {scale_m!r}")
+    metres: FloatArray = raw.astype(np.float32)
+    metres *= np.float32(scale)
+    metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
+    return metres
+
+
+def depth_to_point_map(depth: FloatArray, intrinsics: Intrinsics) -> FloatArray:
+    """(H, W) float32 metres -> (H, W, 3) float32 metres, optical frame; NaN where depth is not a positive number.
+
+    intrinsics must be those of this depth picture (use `Intrinsics.scaled_to` for another size). The result is a view of
+    three planes, so per-axis work on it is contiguous.
+    """
+    if depth.shape != (intrinsics.height, intrinsics.width):
+        expected = (intrinsics.height, intrinsics.width)
+        raise ValueError(f"depth: expected the shape of its intrinsics {expected}, got {depth.shape}")
+    planes = np.empty((3, *depth.shape), dtype=np.float32)
+    planes[2] = depth
+    planes[2][~(np.isfinite(depth) & (depth > 0))] = np.nan
+    rays_x = ((np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx).astype(np.float32)
+    rays_y = ((np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy).astype(np.float32)
+    np.multiply(planes[2], rays_x[None, :], out=planes[0])
+    np.multiply(planes[2], rays_y[:, None], out=planes[1])
+    return np.moveaxis(planes, 0, -1)
+
+
+def normalise(point_map: npt.NDArray[Any], valid: BoolArray | None = None) -> NormalisedPoints:
+    """Shift points to their minimum corner and scale them to a mean distance of 1 from it.
+
+    point_map: (H, W, 3) metres, optical frame. valid: (H, W) bool; without it every finite point counts. Metres pass through
+    float16 first, because the released model saw them so. Raises ValueError when no point is valid, a valid point is not
+    finite or beyond float16, or all valid points coincide. The caller's array is not changed.
+    """
+    points = _to_checkpoint_float16(point_map)
+    finite = np.isfinite(points).all(axis=-1)
+    if valid is None:
+        valid = np.isfinite(point_map).all(axis=-1)
+    _check_valid(valid, finite)
+    shift = _valid_points(points, valid).min(axis=0)
+    points -= shift
+    distances = np.sqrt(np.square(_valid_points(points, valid)).sum(axis=1))
+    mean_distance = float(distances.mean())
+    if not mean_distance > 0:
+        raise ValueError(f"point map has no extent: its {len(distances)} valid points coincide")
+    scale = 1.0 / mean_distance
+    points *= np.float32(scale)
+    return NormalisedPoints(points, valid, SceneScale(scale, shift))
+
+
+def _to_checkpoint_float16(point_map: npt.NDArray[Any]) -> FloatArray:
+    """Own float32 copy of the map, rounded to float16, x and y negated (optical -> checkpoint frame)."""
+    if point_map.ndim != 3 or point_map.shape[2] != 3:
+        raise ValueError(f"point map: expected shape (H, W, 3), got {point_map.shape}")
+    with np.errstate(over="ignore"):
+        points: FloatArray = point_map.astype(np.float16).astype(np.float32)
+    np.negative(points[..., :2], out=points[..., :2])
+    return points
+
+
+def _valid_points(points: FloatArray, valid: BoolArray) -> FloatArray:
+    return points[valid]
+
+
+def _check_valid(valid: BoolArray, finite: BoolArray) -> None:
+    if valid.shape != finite.shape or valid.dtype != np.bool_:
+        raise ValueError(f"valid: expected {finite.shape} bool, got {valid.shape} {valid.dtype}")
+    if not valid.any():
+        raise ValueError(f"no valid depth: 0 of {valid.size} points are finite and valid")
+    num_bad = int(np.count_nonzero(valid & ~finite))
+    if num_bad:
+        raise ValueError(f"point map: {num_bad} valid points are not finite or beyond {FLOAT16_MAX_M:.0f} m (float16)")
+
+
+def pool_to_grid(
+    normalised: NormalisedPoints, grid_hw: tuple[int, int], reshape: str = "true_shape"
+) -> FloatArray:
+    """(h*w, 3) float32, raster order: mean point of every patch; pixels without depth count as the mean of all valid ones.
+
+    Bin i of n pixels covers floor(i*n/count) to ceil((i+1)*n/count) - 1, so neighbours may share pixels and the map may have
+    any size. reshape: 'true_shape' pools the map as it is; 'upstream' first reads it as the release does, as rows of 640 where
+    the grid is wider than tall and else as 640 rows, which shears near-square landscape maps (quirk W1).
+    """
+    fill = normalised.points[normalised.valid].mean(axis=0, dtype=np.float64).astype(np.float32)
+    points = np.where(normalised.valid[..., None], normalised.points, fill)
+    if reshape != "true_shape":
+        points = _reshape_upstream(points, grid_hw, reshape)
+    row_bins = _bin_matrix(points.shape[0], grid_hw[0])
+    column_bins = _bin_matrix(points.shape[1], grid_hw[1])
+    pooled = np.empty((*grid_hw, 3), dtype=np.float32)
+    for axis in range(3):
+        pooled[..., axis] = row_bins @ points[..., axis] @ column_bins.T
+    pooled /= (row_bins.sum(axis=1)[:, None] * column_bins.sum(axis=1))[..., None]
+    return pooled.reshape(-1, 3)
+
+
+def _bin_matrix(size: int, count: int) -> FloatArray:
+    """(count, size) float32 of ones and zeros: which pixels of one axis fall into which bin."""
+    bins = np.arange(count)[:, None]
+    pixels = np.arange(size)[None, :]
+    inside = (pixels >= bins * size // count) & (pixels < -(-(bins + 1) * size // count))
+    return inside.astype(np.float32)
+
+
+def _reshape_upstream(points: FloatArray, grid_hw: tuple[int, int], reshape: str) -> FloatArray:
+    if reshape not in RESHAPES:
+        raise ValueError(f"point_map_reshape: expected one of {RESHAPES}, got {reshape!r}")
+    num_points = points.shape[0] * points.shape[1]
+    if num_points % UPSTREAM_LONG_SIDE:
+        raise ValueError(f"point_map_reshape 'upstream': {num_points} points do not divide into lines of 640")
+    shape = (-1, UPSTREAM_LONG_SIDE, 3) if grid_hw[0] < grid_hw[1] else (UPSTREAM_LONG_SIDE, -1, 3)
+    return points.reshape(shape)

@@ -1,0 +1,98 @@
+"""Fixed codes of position: pooled points -> integer steps -> sinusoids, and the 2D code of the patch grid.
+
+In: arrays in raster order of the patch grid, points normalised and in the checkpoint frame. Out: float32 arrays in the same
+order. Nothing here is learned, and nothing here knows pictures, depth or torch: the model adds these numbers as they are.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+ORDERS = ("raster", "aligned")
+CENTERS = ("scene_mean", "origin")
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PointEncodingConfig:
+    """How points become codes; a property of the weights, so it is read from the model's config, never from a launch file.
+
+    order: 'raster' adds row p of the code to row p of the window-permuted tokens, as the released weights were run;
+        'aligned' gives every patch its own code. The order is applied by the model, not here.
+    unit: step of the integer coordinates in normalised units (0.001 in the release).
+    center: 'scene_mean' subtracts one scalar, the mean of the three per-axis means; 'origin' subtracts nothing, so the code
+        stays tied to the bins of the box text.
+    """
+
+    order: str = "raster"
+    unit: float = 0.001
+    center: str = "scene_mean"
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise ValueError(f"point_encoding_order: expected one of {ORDERS}, got {self.order!r}")
+        if self.center not in CENTERS:
+            raise ValueError(f"point_encoding_center: expected one of {CENTERS}, got {self.center!r}")
+        if not (np.isfinite(self.unit) and self.unit > 0):
+            raise ValueError(f"point_encoding_unit: expected a positive number, got {self.unit!r}")
+
+
+def center_scalar(pooled: FloatArray, cfg: PointEncodingConfig) -> np.float32:
+    """The one scalar subtracted from x, y and z alike, averaged in float64 (a float32 running mean flips rounded steps)."""
+    if cfg.center == "origin":
+        return np.float32(0.0)
+    return np.float32(pooled.reshape(-1, 3).mean(axis=0, dtype=np.float64).mean())
+
+
+def scale_coordinates(pooled: FloatArray, cfg: PointEncodingConfig) -> FloatArray:
+    """(N, 3) float32 steps before rounding: (pooled - centre) / unit."""
+    scaled: FloatArray = (pooled - center_scalar(pooled, cfg)) / np.float32(cfg.unit)
+    return scaled
+
+
+def round_coordinates(pooled: FloatArray, cfg: PointEncodingConfig) -> FloatArray:
+    """(N, 3) float32 integers, half to even. pooled: (N, 3) float32 normalised, checkpoint frame."""
+    return np.rint(scale_coordinates(pooled, cfg))
+
+
+def axis_sinusoid(steps: npt.NDArray[Any], width: int) -> FloatArray:
+    """(N,) positions -> (N, width) float32: sin(q/d_i) at even i, cos(q/d_i) at odd i, d_i = 10000^(2*floor(i/2)/width).
+
+    Angles are formed in float32, as in the release: at 65,000 steps that costs 3e-3, and the weights saw it so.
+    """
+    pairs = np.arange(width, dtype=np.float32) // 2
+    divisors = np.power(np.float32(10000.0), 2 * pairs / np.float32(width))
+    angles = np.asarray(steps, dtype=np.float32)[:, None] / divisors
+    code = np.empty(angles.shape, dtype=np.float32)
+    np.sin(angles[:, 0::2], out=code[:, 0::2])
+    np.cos(angles[:, 1::2], out=code[:, 1::2])
+    return code
+
+
+def sinusoid(coords: npt.NDArray[Any], width: int) -> FloatArray:
+    """(N, 3) steps -> (N, width) float32: x, y and z blocks of width // 3 side by side, then zeros (spec 4.3, step 8)."""
+    if coords.ndim != 2 or coords.shape[1] != 3:
+        raise ValueError(f"coords: expected shape (N, 3), got {coords.shape}")
+    block = width // 3
+    code = np.zeros((len(coords), width), dtype=np.float32)
+    for axis in range(3):
+        code[:, axis * block : (axis + 1) * block] = axis_sinusoid(coords[:, axis], block)
+    return code
+
+
+def patch_position_code(grid_hw: tuple[int, int], width: int) -> FloatArray:
+    """(h*w, width) float32, raster order: where a patch lies in the picture, as [u block, v block, zeros].
+
+    Each block has width // 2 features of the coordinate 100 * (i + 0.5) / count, so 0..100 spans the picture on either side
+    whatever the grid is. n3d-nano adds it after the patch embedding; the release has no such code.
+    """
+    rows, columns = grid_hw
+    block = width // 2
+    code = np.zeros((rows, columns, width), dtype=np.float32)
+    code[:, :, :block] = axis_sinusoid(100.0 * (np.arange(columns) + 0.5) / columns, block)[None, :, :]
+    code[:, :, block : 2 * block] = axis_sinusoid(100.0 * (np.arange(rows) + 0.5) / rows, block)[:, None, :]
+    return code.reshape(rows * columns, width)
