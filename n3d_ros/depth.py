@@ -41,11 +41,13 @@ BoolArray = npt.NDArray[np.bool_]
 class NormalisedPoints:
     """points: (H, W, 3) float32, normalised, checkpoint frame; meaningless where `valid` (H, W) bool is False.
 
-    scene: the scale and shift that take metres to these units; a box is decoded with the same two.
+    valid_mean: (3,) float32, mean of the valid points, which stands in for the others. scene: the scale and shift that take
+    metres to these units; a box is decoded with the same two.
     """
 
     points: FloatArray
     valid: BoolArray
+    valid_mean: FloatArray
     scene: SceneScale
 
 
@@ -98,19 +100,21 @@ def normalise(point_map: npt.NDArray[Any], valid: BoolArray | None = None) -> No
     finite or beyond float16, or all valid points coincide. The caller's array is not changed.
     """
     points = _to_checkpoint_float16(point_map)
-    finite = np.isfinite(points).all(axis=-1)
+    planes = np.moveaxis(points, -1, 0)
     if valid is None:
-        valid = np.isfinite(point_map).all(axis=-1)
-    _check_valid(valid, finite)
-    shift = _valid_points(points, valid).min(axis=0)
-    points -= shift
-    distances = np.sqrt(np.square(_valid_points(points, valid)).sum(axis=1))
-    mean_distance = float(distances.mean())
+        valid = _finite(np.moveaxis(point_map, -1, 0))
+    _check_valid(valid, _finite(planes))
+    measured = planes[:, valid]
+    shift = measured.min(axis=1)
+    measured -= shift[:, None]
+    mean_distance = float(np.sqrt(np.square(measured).sum(axis=0)).mean())
     if not mean_distance > 0:
-        raise ValueError(f"point map has no extent: its {len(distances)} valid points coincide")
+        raise ValueError(f"point map has no extent: its {measured.shape[1]} valid points coincide")
     scale = 1.0 / mean_distance
+    points -= shift
     points *= np.float32(scale)
-    return NormalisedPoints(points, valid, SceneScale(scale, shift))
+    mean = (measured.mean(axis=1, dtype=np.float64) * scale).astype(np.float32)
+    return NormalisedPoints(points, valid, mean, SceneScale(scale, shift))
 
 
 def _to_checkpoint_float16(point_map: npt.NDArray[Any]) -> FloatArray:
@@ -123,8 +127,10 @@ def _to_checkpoint_float16(point_map: npt.NDArray[Any]) -> FloatArray:
     return points
 
 
-def _valid_points(points: FloatArray, valid: BoolArray) -> FloatArray:
-    return points[valid]
+def _finite(planes: npt.NDArray[Any]) -> BoolArray:
+    """(3, H, W) -> (H, W): all three coordinates are finite."""
+    finite: BoolArray = np.isfinite(planes[0]) & np.isfinite(planes[1]) & np.isfinite(planes[2])
+    return finite
 
 
 def _check_valid(valid: BoolArray, finite: BoolArray) -> None:
@@ -146,17 +152,14 @@ def pool_to_grid(
     any size. reshape: 'true_shape' pools the map as it is; 'upstream' first reads it as the release does, as rows of 640 where
     the grid is wider than tall and else as 640 rows, which shears near-square landscape maps (quirk W1).
     """
-    fill = normalised.points[normalised.valid].mean(axis=0, dtype=np.float64).astype(np.float32)
-    points = np.where(normalised.valid[..., None], normalised.points, fill)
+    points = np.where(normalised.valid[..., None], normalised.points, normalised.valid_mean)
     if reshape != "true_shape":
         points = _reshape_upstream(points, grid_hw, reshape)
     row_bins = _bin_matrix(points.shape[0], grid_hw[0])
     column_bins = _bin_matrix(points.shape[1], grid_hw[1])
-    pooled = np.empty((*grid_hw, 3), dtype=np.float32)
-    for axis in range(3):
-        pooled[..., axis] = row_bins @ points[..., axis] @ column_bins.T
-    pooled /= (row_bins.sum(axis=1)[:, None] * column_bins.sum(axis=1))[..., None]
-    return pooled.reshape(-1, 3)
+    pooled = row_bins @ np.moveaxis(points, -1, 0) @ column_bins.T
+    pooled /= row_bins.sum(axis=1)[:, None] * column_bins.sum(axis=1)
+    return np.ascontiguousarray(np.moveaxis(pooled, 0, -1)).reshape(-1, 3)
 
 
 def _bin_matrix(size: int, count: int) -> FloatArray:

@@ -14,6 +14,9 @@ from PIL import Image
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 TEMPORAL_PATCH_SIZE = 2
+# Numbers of PIL.Image's filters: Pillow 9.0 (Ubuntu 22.04) has no Image.Resampling.
+LANCZOS = 1
+BICUBIC = 3
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
@@ -56,8 +59,16 @@ def resize_picture(rgb: ByteArray, long_side_px: int, factor: int) -> ByteArray:
     picture = Image.fromarray(rgb)
     size = long_side_size(picture.width, picture.height, long_side_px)
     final_size = processor_size(*size, factor)
-    picture = picture.resize(size, Image.Resampling.LANCZOS)
-    return np.asarray(picture.resize(final_size, Image.Resampling.BICUBIC))
+    return np.asarray(resize_exact(resize_exact(picture, size, LANCZOS), final_size, BICUBIC))
+
+
+def resize_exact(picture: Image.Image, size: tuple[int, int], resample: int) -> Image.Image:
+    """Resize to (width, height), columns first and rows second.
+
+    Pillow rounds to uint8 between the two passes and, since version 13, chooses their order by cost; the release ran with
+    11.2.1, which always began with the columns. Asking for the passes one by one gives its grey levels under any version.
+    """
+    return picture.resize((size[0], picture.height), resample).resize(size, resample)
 
 
 def patch_rows(pixels: ByteArray, layout: PatchLayout) -> tuple[FloatArray, tuple[int, int]]:

@@ -62,10 +62,11 @@ def round_coordinates(pooled: FloatArray, cfg: PointEncodingConfig) -> FloatArra
 def axis_sinusoid(steps: npt.NDArray[Any], width: int) -> FloatArray:
     """(N,) positions -> (N, width) float32: sin(q/d_i) at even i, cos(q/d_i) at odd i, d_i = 10000^(2*floor(i/2)/width).
 
-    Angles are formed in float32, as in the release: at 65,000 steps that costs 3e-3, and the weights saw it so.
+    Exponents, divisors and angles are rounded to float32, as in the release: at 65,000 steps that costs 3e-3, and the
+    weights saw it so. The power itself is taken in float64, so that it is correctly rounded whatever numpy's float32 does.
     """
-    pairs = np.arange(width, dtype=np.float32) // 2
-    divisors = np.power(np.float32(10000.0), 2 * pairs / np.float32(width))
+    exponents = 2 * (np.arange(width) // 2).astype(np.float32) / np.float32(width)
+    divisors = np.power(10000.0, exponents.astype(np.float64)).astype(np.float32)
     angles = np.asarray(steps, dtype=np.float32)[:, None] / divisors
     code = np.empty(angles.shape, dtype=np.float32)
     np.sin(angles[:, 0::2], out=code[:, 0::2])
