@@ -1,0 +1,129 @@
+"""Finds `bbox_<id>=Bbox(<class>,<u>,<v>,<z>,<angle>,<sx>,<sy>,<sz>)` in what a model wrote (spec 7.1).
+
+In: text, whole or in chunks. Out: ids, class names and the seven numbers as written, plus everything that
+looked like a box and was not one, with the reason. Does not know what the numbers mean; that is `box_codec`.
+
+The release reads the last number up to any later ")" and then loses every box of the text (guard G2). Here
+each box is read on its own, so one broken box costs one box.
+"""
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+_HEADER = re.compile(r"bbox_[^\s=(_]*\s*=\s*Bbox\s*\(")
+_STRICT_HEADER = re.compile(r"bbox_\d+=Bbox\(")
+_BOX = re.compile(r"bbox_(\d+)=Bbox\(([^,]+)((?:,[^,)]+){7})\)")
+_SHOWN_CHARS = 120
+
+
+@dataclass(frozen=True)
+class ParsedBox:
+    """One well-formed box.
+
+    `values` are the seven finite numbers as written: u, v, z, angle, sx, sy, sz; sizes made positive.
+    """
+
+    index: int
+    label: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """Text that announced a box but does not hold one, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Everything `parse` found, in the order of the text."""
+
+    boxes: tuple[ParsedBox, ...]
+    malformed: tuple[Malformed, ...]
+
+
+def parse(text: str) -> Parsed:
+    """Read every box of a text.
+
+    Never raises: broken boxes are counted in `malformed` and the good ones kept.
+    """
+    boxes: list[ParsedBox] = []
+    malformed: list[Malformed] = []
+    starts = [match.start() for match in _HEADER.finditer(text)]
+    for start, end in zip(starts, starts[1:] + [len(text)]):
+        found = _read(text[start:end])
+        if isinstance(found, ParsedBox):
+            boxes.append(found)
+        else:
+            malformed.append(found)
+    return Parsed(tuple(boxes), tuple(malformed))
+
+
+@dataclass
+class StreamingParser:
+    """Reads a growing text.
+
+    The boxes of all `feed` calls together are those of `parse` on the joined text.
+    """
+
+    _rest: str = field(default="", init=False)
+
+    def feed(self, text_chunk: str) -> list[ParsedBox]:
+        """The boxes whose closing parenthesis came with this chunk, in order."""
+        self._rest += text_chunk
+        boxes: list[ParsedBox] = []
+        starts = [match.start() for match in _HEADER.finditer(self._rest)]
+        for start, end in zip(starts, starts[1:] + [len(self._rest)]):
+            found = _read(self._rest[start:end])
+            if isinstance(found, ParsedBox):
+                boxes.append(found)
+        self._forget(starts)
+        return boxes
+
+    def _forget(self, starts: list[int]) -> None:
+        """Drop what can no longer become part of a box: all before an open box or half a header."""
+        if starts:
+            closed = _BOX.match(self._rest, starts[-1])
+            self._rest = self._rest[closed.end() if closed else starts[-1] :]
+        if not _HEADER.match(self._rest):
+            last = self._rest.rfind("bbox_")
+            self._rest = self._rest[last:] if last >= 0 else self._rest[-(len("bbox_") - 1) :]
+
+
+def _read(segment: str) -> ParsedBox | Malformed:
+    """The box at the start of `segment`, which ends before the next box header."""
+    match = _BOX.match(segment)
+    if match is None:
+        return Malformed(_shown(segment), _why_no_match(segment))
+    fields = match[3][1:].split(",")
+    try:
+        values = [float(text) for text in fields]
+    except ValueError:
+        return Malformed(match[0], f"expected seven numbers, got {fields}")
+    if not all(math.isfinite(value) for value in values):
+        return Malformed(match[0], f"expected finite numbers, got {fields}")
+    if not match[2].strip():
+        return Malformed(match[0], "expected a class name, got blanks")
+    return ParsedBox(int(match[1]), match[2].strip(), (*values[:4], *map(abs, values[4:])))
+
+
+def _why_no_match(segment: str) -> str:
+    if _STRICT_HEADER.match(segment) is None:
+        return "expected 'bbox_<number>=Bbox(' without blanks or signs"
+    body = segment[segment.index("(") + 1 :]
+    closing = body.find(")")
+    if closing < 0:
+        return "no closing parenthesis: cut off"
+    fields = body[:closing].split(",")
+    if len(fields) != 8:
+        return f"expected a class and 7 numbers, got {len(fields)} fields (a comma in the class counts)"
+    return f"expected no empty field, got {fields}"
+
+
+def _shown(segment: str) -> str:
+    """The broken box for a log line: to its parenthesis if it has one, never a whole paragraph."""
+    return segment[: segment.find(")") + 1 or len(segment)].strip()[:_SHOWN_CHARS]
