@@ -1,8 +1,9 @@
 """Depth picture -> point map -> normalised points -> one mean point per patch.
 
-In: depth in metres with its intrinsics, or a point map in the optical frame (NaN = no depth). Out: points in the checkpoint
-frame (x left, y up, z forward), shifted to their minimum corner and scaled to mean distance 1, and their means over the patch
-grid. It does not know pictures, prompts or the model. Source: the released N3D-VLM, spec n3d_vlm.md sections 2.3, 3 and 4.3.
+In: depth in metres with its intrinsics, or a point map in the optical frame (NaN = no depth). Out: points
+in the checkpoint frame (x left, y up, z forward), shifted to their minimum corner and scaled to mean
+distance 1, and their means over the patch grid. It does not know pictures, prompts or the model. Source:
+the released N3D-VLM, spec n3d_vlm.md sections 2.3, 3 and 4.3.
 """
 from __future__ import annotations
 
@@ -12,8 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.box_codec import SceneScale
-from n3d_ros.geometry import Intrinsics
+from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.point_code import PointEncodingConfig, axis_sinusoid, round_coordinates, sinusoid
 
 __all__ = [
@@ -39,10 +39,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class NormalisedPoints:
-    """points: (H, W, 3) float32, normalised, checkpoint frame; meaningless where `valid` (H, W) bool is False.
+    """A point map in units of its scene.
 
-    valid_mean: (3,) float32, mean of the valid points, which stands in for the others. scene: the scale and shift that take
-    metres to these units; a box is decoded with the same two.
+    points: (H, W, 3) float32, normalised, checkpoint frame; meaningless where valid is False.
+    valid: (H, W) bool. valid_mean: (3,) float32, mean of the valid points, which stands in for the others.
+    scene: the scale and shift that take metres to these units; a box is decoded with the same two.
     """
 
     points: FloatArray
@@ -52,9 +53,10 @@ class NormalisedPoints:
 
 
 def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None) -> FloatArray:
-    """Depth picture of a driver -> (H, W) float32 metres along z, NaN where there is none (0, negative, NaN or inf).
+    """Depth picture of a driver -> (H, W) float32 metres along z; NaN for 0, negative, NaN or inf.
 
-    encoding: '16UC1' or 'mono16' (millimetres unless scale_m says otherwise), '32FC1' (metres). scale_m: metres per unit.
+    encoding: '16UC1' or 'mono16' (millimetres unless scale_m says otherwise), '32FC1' (metres).
+    scale_m: metres per unit. ValueError on any other encoding, or when shape or dtype do not fit it.
     """
     defaults = {"16UC1": MILLIMETRE_M, "mono16": MILLIMETRE_M, "32FC1": 1.0}
     if encoding not in defaults:
@@ -74,10 +76,10 @@ def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None
 
 
 def depth_to_point_map(depth: FloatArray, intrinsics: Intrinsics) -> FloatArray:
-    """(H, W) float32 metres -> (H, W, 3) float32 metres, optical frame; NaN where depth is not a positive number.
+    """(H, W) float32 metres -> (H, W, 3) float32 metres, optical frame; NaN without positive depth.
 
-    intrinsics must be those of this depth picture (use `Intrinsics.scaled_to` for another size). The result is a view of
-    three planes, so per-axis work on it is contiguous.
+    intrinsics must be those of this depth picture (use `Intrinsics.scaled_to` for another size). The result
+    is a view of three planes, so per-axis work on it is contiguous.
     """
     if depth.shape != (intrinsics.height, intrinsics.width):
         expected = (intrinsics.height, intrinsics.width)
@@ -95,16 +97,17 @@ def depth_to_point_map(depth: FloatArray, intrinsics: Intrinsics) -> FloatArray:
 def normalise(point_map: npt.NDArray[Any], valid: BoolArray | None = None) -> NormalisedPoints:
     """Shift points to their minimum corner and scale them to a mean distance of 1 from it.
 
-    point_map: (H, W, 3) metres, optical frame. valid: (H, W) bool; without it every finite point counts. Metres pass through
-    float16 first, because the released model saw them so. Raises ValueError when no point is valid, a valid point is not
-    finite or beyond float16, or all valid points coincide. The caller's array is not changed.
+    point_map: (H, W, 3) metres, optical frame. valid: (H, W) bool; without it every finite point counts.
+    Metres pass through float16 first, because the released model saw them so. Raises ValueError when no
+    point is valid, a valid point is not finite or beyond float16, or all valid points coincide. The
+    caller's array is not changed.
     """
     points = _to_checkpoint_float16(point_map)
     planes = np.moveaxis(points, -1, 0)
     if valid is None:
         valid = _finite(np.moveaxis(point_map, -1, 0))
     _check_valid(valid, _finite(planes))
-    measured = planes[:, valid]
+    measured = planes.reshape(3, -1).compress(valid.ravel(), axis=1)
     shift = measured.min(axis=1)
     measured -= shift[:, None]
     mean_distance = float(np.sqrt(np.square(measured).sum(axis=0)).mean())
@@ -114,7 +117,8 @@ def normalise(point_map: npt.NDArray[Any], valid: BoolArray | None = None) -> No
     points -= shift
     points *= np.float32(scale)
     mean = (measured.mean(axis=1, dtype=np.float64) * scale).astype(np.float32)
-    return NormalisedPoints(points, valid, mean, SceneScale(scale, shift))
+    scene = SceneScale(scale, (float(shift[0]), float(shift[1]), float(shift[2])))
+    return NormalisedPoints(points, valid, mean, scene)
 
 
 def _to_checkpoint_float16(point_map: npt.NDArray[Any]) -> FloatArray:
@@ -140,34 +144,34 @@ def _check_valid(valid: BoolArray, finite: BoolArray) -> None:
         raise ValueError(f"no valid depth: 0 of {valid.size} points are finite and valid")
     num_bad = int(np.count_nonzero(valid & ~finite))
     if num_bad:
-        raise ValueError(f"point map: {num_bad} valid points are not finite or beyond {FLOAT16_MAX_M:.0f} m (float16)")
+        raise ValueError(f"point map: {num_bad} valid points are not finite or beyond {FLOAT16_MAX_M:.0f} m")
 
 
 def pool_to_grid(
     normalised: NormalisedPoints, grid_hw: tuple[int, int], reshape: str = "true_shape"
 ) -> FloatArray:
-    """(h*w, 3) float32, raster order: mean point of every patch; pixels without depth count as the mean of all valid ones.
+    """(h*w, 3) float32, raster order: mean point of every patch.
 
-    Bin i of n pixels covers floor(i*n/count) to ceil((i+1)*n/count) - 1, so neighbours may share pixels and the map may have
-    any size. reshape: 'true_shape' pools the map as it is; 'upstream' first reads it as the release does, as rows of 640 where
+    Pixels without depth count as the mean of all valid ones. Bin i of n pixels covers floor(i*n/count) to
+    ceil((i+1)*n/count) - 1, so neighbours may share pixels and the map may have any size. reshape:
+    'true_shape' pools the map as it is; 'upstream' first reads it as the release does, as rows of 640 where
     the grid is wider than tall and else as 640 rows, which shears near-square landscape maps (quirk W1).
     """
     points = np.where(normalised.valid[..., None], normalised.points, normalised.valid_mean)
     if reshape != "true_shape":
         points = _reshape_upstream(points, grid_hw, reshape)
-    row_bins = _bin_matrix(points.shape[0], grid_hw[0])
-    column_bins = _bin_matrix(points.shape[1], grid_hw[1])
-    pooled = row_bins @ np.moveaxis(points, -1, 0) @ column_bins.T
-    pooled /= row_bins.sum(axis=1)[:, None] * column_bins.sum(axis=1)
-    return np.ascontiguousarray(np.moveaxis(pooled, 0, -1)).reshape(-1, 3)
+    pooled = _pool_first_axis(_pool_first_axis(points, grid_hw[0]).swapaxes(0, 1), grid_hw[1])
+    return np.ascontiguousarray(pooled.swapaxes(0, 1)).reshape(-1, 3)
 
 
-def _bin_matrix(size: int, count: int) -> FloatArray:
-    """(count, size) float32 of ones and zeros: which pixels of one axis fall into which bin."""
-    bins = np.arange(count)[:, None]
-    pixels = np.arange(size)[None, :]
-    inside = (pixels >= bins * size // count) & (pixels < -(-(bins + 1) * size // count))
-    return inside.astype(np.float32)
+def _bins(size: int, count: int) -> list[tuple[int, int]]:
+    """[start, end) of each bin along one axis of `size` pixels; neighbours may overlap."""
+    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
+def _pool_first_axis(points: FloatArray, count: int) -> FloatArray:
+    """(A, B, 3) -> (count, B, 3) float32: means over bins. Rectangles may be averaged axis after axis."""
+    return np.stack([points[start:end].mean(axis=0) for start, end in _bins(len(points), count)])
 
 
 def _reshape_upstream(points: FloatArray, grid_hw: tuple[int, int], reshape: str) -> FloatArray:

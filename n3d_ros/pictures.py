@@ -1,7 +1,8 @@
 """RGB picture -> patch rows of the vision tower, by Pillow's filters and the Qwen2-VL processor's arithmetic.
 
-In: a picture of any size. Out: (N, 1176) float32 patch rows in merge-group order and the patch grid. It does not know depth,
-prompts or files; EXIF orientation is the file reader's business. Source: spec n3d_vlm.md section 2.1.
+In: a picture of any size. Out: (N, 1176) float32 patch rows in merge-group order and the patch grid. It
+does not know depth, prompts or files; EXIF orientation is the file reader's business. Source: spec
+n3d_vlm.md section 2.1.
 """
 from __future__ import annotations
 
@@ -48,14 +49,14 @@ def long_side_size(width: int, height: int, long_side_px: int = 640) -> tuple[in
 
 
 def processor_size(width: int, height: int, factor: int = 28) -> tuple[int, int]:
-    """(width, height) rounded to multiples of factor, half to even. ValueError when a side is shorter than factor."""
+    """(width, height) rounded to multiples of factor, half to even; ValueError below factor."""
     if min(width, height) < factor:
-        raise ValueError(f"picture: both sides need {factor} px after resizing, got {width}x{height} (too narrow)")
+        raise ValueError(f"picture too narrow: expected {factor} px a side, resized to {width}x{height}")
     return factor * round(width / factor), factor * round(height / factor)
 
 
 def resize_picture(rgb: ByteArray, long_side_px: int, factor: int) -> ByteArray:
-    """(H, W, 3) uint8 -> uint8 at the processor's size: LANCZOS to the long side, then BICUBIC to multiples of factor."""
+    """(H, W, 3) uint8 -> the processor's size: LANCZOS to the long side, BICUBIC to multiples of factor."""
     picture = Image.fromarray(rgb)
     size = long_side_size(picture.width, picture.height, long_side_px)
     final_size = processor_size(*size, factor)
@@ -65,17 +66,19 @@ def resize_picture(rgb: ByteArray, long_side_px: int, factor: int) -> ByteArray:
 def resize_exact(picture: Image.Image, size: tuple[int, int], resample: int) -> Image.Image:
     """Resize to (width, height), columns first and rows second.
 
-    Pillow rounds to uint8 between the two passes and, since version 13, chooses their order by cost; the release ran with
-    11.2.1, which always began with the columns. Asking for the passes one by one gives its grey levels under any version.
+    Pillow rounds to uint8 between the two passes and, since version 13, chooses their order by cost; the
+    release ran with 11.2.1, which always began with the columns. Asking for the passes one by one gives its
+    grey levels under any version.
     """
     return picture.resize((size[0], picture.height), resample).resize(size, resample)
 
 
 def patch_rows(pixels: ByteArray, layout: PatchLayout) -> tuple[FloatArray, tuple[int, int]]:
-    """(H, W, 3) uint8, sides multiples of layout.factor -> ((N, 6*patch*patch) float32 rows, patch grid (h, w)).
+    """(H, W, 3) uint8 -> ((N, 6*patch*patch) float32 rows, patch grid (h, w)).
 
-    Rows go by merge groups: group row, group column, then the patches of the group; columns of a row are channel, time (the
-    same frame twice), y, x. Values are (v / 255 - mean) / std of CLIP.
+    Both sides of the picture must be multiples of layout.factor. Rows go by merge groups: group row, group
+    column, then the patches of the group; columns of a row are channel, time (the same frame twice), y, x.
+    Values are (v / 255 - mean) / std of CLIP.
     """
     height, width, _ = pixels.shape
     patch, merge = layout.patch_size, layout.merge_size

@@ -1,7 +1,8 @@
 """Fixed codes of position: pooled points -> integer steps -> sinusoids, and the 2D code of the patch grid.
 
-In: arrays in raster order of the patch grid, points normalised and in the checkpoint frame. Out: float32 arrays in the same
-order. Nothing here is learned, and nothing here knows pictures, depth or torch: the model adds these numbers as they are.
+In: arrays in raster order of the patch grid, points normalised and in the checkpoint frame. Out: float32
+arrays in the same order. Nothing here is learned, and nothing here knows pictures, depth or torch: the
+model adds these numbers as they are.
 """
 from __future__ import annotations
 
@@ -19,13 +20,13 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PointEncodingConfig:
-    """How points become codes; a property of the weights, so it is read from the model's config, never from a launch file.
+    """How points become codes: a property of the weights, so it is read from the model's config.
 
-    order: 'raster' adds row p of the code to row p of the window-permuted tokens, as the released weights were run;
-        'aligned' gives every patch its own code. The order is applied by the model, not here.
+    order: 'raster' adds row p of the code to row p of the window-permuted tokens, as the released weights
+    were run; 'aligned' gives every patch its own code. The order is applied by the model, not here.
     unit: step of the integer coordinates in normalised units (0.001 in the release).
-    center: 'scene_mean' subtracts one scalar, the mean of the three per-axis means; 'origin' subtracts nothing, so the code
-        stays tied to the bins of the box text.
+    center: 'scene_mean' subtracts one scalar, the mean of the three per-axis means; 'origin' subtracts
+    nothing, so that the code stays tied to the bins of the box text.
     """
 
     order: str = "raster"
@@ -42,7 +43,7 @@ class PointEncodingConfig:
 
 
 def center_scalar(pooled: FloatArray, cfg: PointEncodingConfig) -> np.float32:
-    """The one scalar subtracted from x, y and z alike, averaged in float64 (a float32 running mean flips rounded steps)."""
+    """The one scalar subtracted from x, y and z alike; a float32 running mean would flip steps."""
     if cfg.center == "origin":
         return np.float32(0.0)
     return np.float32(pooled.reshape(-1, 3).mean(axis=0, dtype=np.float64).mean())
@@ -60,10 +61,12 @@ def round_coordinates(pooled: FloatArray, cfg: PointEncodingConfig) -> FloatArra
 
 
 def axis_sinusoid(steps: npt.NDArray[Any], width: int) -> FloatArray:
-    """(N,) positions -> (N, width) float32: sin(q/d_i) at even i, cos(q/d_i) at odd i, d_i = 10000^(2*floor(i/2)/width).
+    """(N,) positions -> (N, width) float32: sin(q/d_i) at even i, cos(q/d_i) at odd i.
 
-    Exponents, divisors and angles are rounded to float32, as in the release: at 65,000 steps that costs 3e-3, and the
-    weights saw it so. The power itself is taken in float64, so that it is correctly rounded whatever numpy's float32 does.
+    d_i = 10000^(2*floor(i/2)/width).
+    Exponents, divisors and angles are rounded to float32, as in the release: at 65,000 steps that costs
+    3e-3, and the weights saw it so. The power itself is taken in float64, so that it is correctly rounded
+    whatever numpy's float32 does.
     """
     exponents = 2 * (np.arange(width) // 2).astype(np.float32) / np.float32(width)
     divisors = np.power(10000.0, exponents.astype(np.float64)).astype(np.float32)
@@ -75,7 +78,7 @@ def axis_sinusoid(steps: npt.NDArray[Any], width: int) -> FloatArray:
 
 
 def sinusoid(coords: npt.NDArray[Any], width: int) -> FloatArray:
-    """(N, 3) steps -> (N, width) float32: x, y and z blocks of width // 3 side by side, then zeros (spec 4.3, step 8)."""
+    """(N, 3) steps -> (N, width) float32: x, y and z blocks of width // 3, then zeros (spec 4.3.8)."""
     if coords.ndim != 2 or coords.shape[1] != 3:
         raise ValueError(f"coords: expected shape (N, 3), got {coords.shape}")
     block = width // 3
@@ -88,8 +91,9 @@ def sinusoid(coords: npt.NDArray[Any], width: int) -> FloatArray:
 def patch_position_code(grid_hw: tuple[int, int], width: int) -> FloatArray:
     """(h*w, width) float32, raster order: where a patch lies in the picture, as [u block, v block, zeros].
 
-    Each block has width // 2 features of the coordinate 100 * (i + 0.5) / count, so 0..100 spans the picture on either side
-    whatever the grid is. n3d-nano adds it after the patch embedding; the release has no such code.
+    Each block has width // 2 features of the coordinate 100 * (i + 0.5) / count, so 0..100 spans the
+    picture on either side whatever the grid is. n3d-nano adds it after the patch embedding; the release has
+    no such code.
     """
     rows, columns = grid_hw
     block = width // 2

@@ -1,7 +1,8 @@
-"""One observation -> the arrays the model takes; the only preparation there is, for training, export and the robot alike.
+"""One observation -> the arrays the model takes: one preparation for training, export and the robot.
 
-In: a colour picture with its intrinsics and either depth in metres or a point map, all in the ROS optical frame. Out: patch
-rows, patch grid, rounded point coordinates and the scale and shift that a box decode needs. It does not know words or models.
+In: a colour picture with its intrinsics and either depth in metres or a point map, all in the ROS optical
+frame. Out: patch rows, patch grid, rounded point coordinates and the scale and shift that a box decode
+needs. It does not know words or models.
 """
 from __future__ import annotations
 
@@ -10,9 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.box_codec import SceneScale
 from n3d_ros.depth import RESHAPES, depth_to_point_map, normalise, pool_to_grid
-from n3d_ros.geometry import Intrinsics
+from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.pictures import PatchLayout, patch_rows, resize_picture
 from n3d_ros.point_code import PointEncodingConfig, patch_position_code, round_coordinates
 
@@ -27,10 +27,10 @@ FloatArray = npt.NDArray[np.float32]
 class Observation:
     """What the camera saw at one instant.
 
-    rgb: (H, W, 3) uint8. intrinsics: of rgb, pixels. Exactly one of
-    depth: (h, w) float32 metres along z, NaN = none, any size with rgb's field of view (registered to it), and
+    rgb: (H, W, 3) uint8. intrinsics: of rgb, pixels. Exactly one of the next two.
+    depth: (h, w) float32 metres along z, NaN = none; any size with rgb's field of view (registered to it).
     point_map: (h, w, 3) float32 metres, optical frame, NaN = none.
-    stamp_ns: nanoseconds since the epoch, of the picture. frame_id: name of the optical frame.
+    stamp_ns: of the picture, nanoseconds since the epoch. frame_id: name of the optical frame.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -59,7 +59,8 @@ class Observation:
 class PreprocessConfig:
     """Sizes and point code of one checkpoint; the defaults are the release's.
 
-    point_map_reshape: 'true_shape', or 'upstream' to reproduce how the release shears near-square landscape maps (W1).
+    point_map_reshape: 'true_shape', or 'upstream' to reproduce how the release shears near-square landscape
+    maps (W1).
     """
 
     long_side_px: int = 640
@@ -70,7 +71,7 @@ class PreprocessConfig:
 
     def __post_init__(self) -> None:
         if self.long_side_px < self.layout.factor:
-            raise ValueError(f"long_side_px: expected at least {self.layout.factor}, got {self.long_side_px!r}")
+            raise ValueError(f"long_side_px: expected >= {self.layout.factor}, got {self.long_side_px!r}")
         if self.point_map_reshape not in RESHAPES:
             raise ValueError(f"point_map_reshape: expected one of {RESHAPES}, got {self.point_map_reshape!r}")
 
@@ -83,8 +84,9 @@ class PreprocessConfig:
 class ModelInputs:
     """pixel_values: (N, 6*patch*patch) float32, merge-group order. grid_hw: patches (h, w), h*w = N.
 
-    coords: (N, 3) float32 integers, raster order, checkpoint frame. scene: metres <-> normalised units, for the box decode.
-    intrinsics: of the original picture, pixels. valid_ratio: share of depth pixels that hold a measurement, 0..1.
+    coords: (N, 3) float32 integers, raster order, checkpoint frame. scene: metres <-> normalised units, for
+    the box decode. intrinsics: of the original picture, pixels. valid_ratio: share of depth pixels that
+    hold a measurement, 0..1.
     """
 
     pixel_values: FloatArray
@@ -98,9 +100,9 @@ class ModelInputs:
 def prepare(observation: Observation, config: PreprocessConfig = PreprocessConfig()) -> ModelInputs:
     """Everything the model needs from one observation; the observation's arrays are not changed.
 
-    Sensor depth is pooled at its native size: the release first brings its map to a long side of 640, but the pooling bins
-    cover the same part of the picture whatever the map's size. Raises ValueError on a picture too narrow for one merge group,
-    on no valid depth and on the other cases of `normalise`.
+    Sensor depth is pooled at its native size: the release first brings its map to a long side of 640, but
+    the pooling bins cover the same part of the picture whatever the map's size. Raises ValueError on a
+    picture too narrow for one merge group, on no valid depth and on the other cases of `normalise`.
     """
     pixels = resize_picture(observation.rgb, config.long_side_px, config.layout.factor)
     pixel_values, grid_hw = patch_rows(pixels, config.layout)
@@ -120,7 +122,7 @@ def _point_map(observation: Observation) -> FloatArray:
 
 
 def _check_map(name: str, array: FloatArray, rgb_hw: tuple[int, int], num_dims: int) -> None:
-    """Shape and dtype, and an aspect ratio within 2 % (or a pixel) of the picture's: other shapes see something else."""
+    """Check shape, dtype and an aspect ratio within 2 % (or a pixel) of the picture's."""
     good_shape = array.ndim == num_dims and (num_dims == 2 or array.shape[2] == 3)
     if not good_shape or array.dtype != np.float32 or 0 in array.shape:
         expected = "(h, w)" if num_dims == 2 else "(h, w, 3)"
@@ -129,6 +131,6 @@ def _check_map(name: str, array: FloatArray, rgb_hw: tuple[int, int], num_dims: 
     expected_height = rgb_hw[0] * width / rgb_hw[1]
     if abs(height - expected_height) > max(1.0, MAX_ASPECT_MISMATCH * expected_height):
         raise ValueError(
-            f"{name}: expected the picture's field of view, {rgb_hw[1]}x{rgb_hw[0]} or the same aspect ratio, "
+            f"{name}: expected the picture's field of view ({rgb_hw[1]}x{rgb_hw[0]} or its aspect ratio), "
             f"got {width}x{height}; register depth to colour first"
         )
