@@ -1,0 +1,43 @@
+"""N3D-VLM as a subclass of transformers' Qwen2.5-VL: only the vision tower differs.
+
+In: token ids, patch rows, grid, rounded point coordinates. Out: logits. Boxes, metres and prompts are others' business.
+"""
+from torch import Tensor
+from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
+
+from n3d_ros.model.config import N3DConfig
+from n3d_ros.model.vision import N3DVisionTower
+
+
+class N3DModel(qwen.Qwen2_5_VLModel):
+    """Qwen2.5-VL's body with the N3D vision tower."""
+
+    config: N3DConfig
+
+    def __init__(self, config: N3DConfig) -> None:
+        super().__init__(config)
+        self.visual = N3DVisionTower._from_config(config.vision_config)
+        self.post_init()
+
+    def forward(self, pixel_values=None, image_grid_thw=None, point_coords=None, **kwargs):
+        """As Qwen2.5-VL's; the picture is encoded here because its points must go to the tower alone."""
+        if pixel_values is not None:
+            features = self.get_image_features(pixel_values, image_grid_thw, point_coords=point_coords, return_dict=True)
+            kwargs["mm_encoder_outputs"] = {"image": features}
+        return super().forward(image_grid_thw=image_grid_thw, **kwargs)
+
+
+class N3DForConditionalGeneration(qwen.Qwen2_5_VLForConditionalGeneration):
+    """Call it as Qwen2.5-VL's class, with `point_coords` (N, 3) float32 beside `pixel_values`."""
+
+    config: N3DConfig
+    config_class = N3DConfig
+
+    def __init__(self, config: N3DConfig) -> None:
+        super().__init__(config)
+        self.model = N3DModel(config)
+        self.post_init()
+
+    def image_tokens(self, pixel_values: Tensor, grid_thw: Tensor, point_coords: Tensor) -> Tensor:
+        """Merged image tokens of all pictures, (sum of h*w/4, text hidden)."""
+        return self.model.visual(pixel_values, grid_thw, point_coords=point_coords).pooler_output

@@ -1,0 +1,48 @@
+"""Named presets: the model n3d-nano and how it is trained. Frozen dataclasses, no flags."""
+from dataclasses import dataclass
+
+from n3d_ros.point_code import PointEncodingConfig
+
+
+@dataclass(frozen=True)
+class NanoModel:
+    """Sizes of n3d-nano, a tiny N3D-VLM; `mrope_section` sums to half the head width."""
+
+    vision_hidden: int = 192
+    vision_layers: int = 6
+    vision_heads: int = 3
+    vision_mlp: int = 512
+    full_attention: tuple[int, ...] = (2, 5)
+    text_hidden: int = 256
+    text_layers: int = 5
+    text_heads: int = 4
+    text_kv_heads: int = 2
+    text_mlp: int = 640
+    mrope_section: tuple[int, int, int] = (8, 12, 12)
+    long_side_px: int = 336
+    point_encoding: PointEncodingConfig = PointEncodingConfig(order="aligned", unit=0.01, center="origin")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One run. `warm_share` and `decay_share` are shares of the whole budget of `minutes`; resuming continues the same budget."""
+
+    minutes: float = 60.0
+    dense_minutes: float = 20.0
+    pictures_per_step: int = 16
+    questions_per_view: int = 6
+    muon_rate: float = 0.01
+    adam_rate: float = 1.5e-3
+    weight_decay: float = 0.05
+    warm_share: float = 0.01
+    decay_share: float = 0.3
+    number_sigma: float = 4.0
+    watched_layer: int = 2
+    watched_heads: int = 3
+    ema: float = 0.998
+    save_every_s: float = 120.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.minutes or not 0 <= self.dense_minutes <= self.minutes:
+            raise ValueError(f"expected 0 <= dense_minutes <= minutes, got {self.dense_minutes} and {self.minutes}")

@@ -1,0 +1,108 @@
+"""What is asked about a view, and the text a perfect model would answer.
+
+In: the objects of a view (names, visibility, box bins). Out: `Sample`s of chat text, split into the words after the picture and
+the answer, with the object that each box of the answer describes. The prompts come from `n3d_ros.prompts`, the questions from
+`n3d_ros.spatial`: training and robot cannot drift apart.
+"""
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from n3d_ros import prompts
+from n3d_ros.box_codec import format_box
+from n3d_ros.spatial import QUESTIONS
+
+MIN_VISIBLE_PX = 60
+MIN_VISIBLE = 0.35
+END = "<|im_end|>"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`question`: everything after the picture, up to the assistant's turn. `answer`: with its end token. `targets`: per box."""
+
+    question: str
+    answer: str
+    targets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ViewObjects:
+    """Objects of one view: names 'red mug', kinds, colours, their box lines without index, and which may be asked for."""
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    colors: tuple[str, ...]
+    bins: np.ndarray
+    askable: tuple[bool, ...]
+
+    def unique(self) -> list[int]:
+        """Objects that are visible enough and the only one of their name in the scene."""
+        count = Counter(self.names)
+        return [i for i, name in enumerate(self.names) if self.askable[i] and count[name] == 1]
+
+
+def ground_sample(words: str, objects: ViewObjects, targets: list[int]) -> Sample:
+    """Ask for `words`; the answer lists `targets`, left to right."""
+    return _sample(prompts.ground_prompt(prompts.ground_question(words)), objects, sorted(targets, key=lambda i: objects.bins[i][0]))
+
+
+def _sample(prompt: str, objects: ViewObjects, targets: list[int]) -> Sample:
+    lines = "".join(format_box(n, objects.names[i], objects.bins[i]) + "\n" for n, i in enumerate(targets))
+    question = prompt.split("<|vision_end|>", 1)[1]
+    return Sample(question, (lines or "\n") + END, tuple(targets))
+
+
+def sample_questions(objects: ViewObjects, rng: np.random.Generator, count: int, vocabulary: tuple[tuple[str, ...], tuple[str, ...]]) -> list[Sample]:
+    """`count` samples on one view: mostly one named object, some groups, some absent things, some spatial questions."""
+    unique = objects.unique()
+    order = list(rng.permutation(unique)) if unique else []
+    samples = []
+    for n in range(count):
+        draw = rng.random()
+        if draw < 0.62 and order:
+            target = int(order[n % len(order)])
+            samples.append(ground_sample(objects.names[target], objects, [target]))
+        elif draw < 0.80 and len(unique) >= 2:
+            samples.append(locate_sample(objects, unique, rng))
+        elif draw < 0.90:
+            samples.append(group_sample(objects, rng))
+        else:
+            samples.append(absent_sample(objects, rng, vocabulary))
+    return samples
+
+
+def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
+    """A spatial question about two or three objects: first they must be located, in the order of mention."""
+    relation = str(rng.choice(list(QUESTIONS)))
+    template = str(rng.choice(QUESTIONS[relation]))
+    needed = [slot for slot in "abc" if "{" + slot + "}" in template]
+    if len(needed) > len(unique):
+        return ground_sample(objects.names[unique[0]], objects, [unique[0]])
+    chosen = [int(i) for i in rng.permutation(unique)[: len(needed)]]
+    question = template.format(**{slot: objects.names[i] for slot, i in zip(needed, chosen, strict=True)})
+    order = sorted(chosen, key=lambda i: question.index(objects.names[i]))
+    return _sample(prompts.locate_prompt(question), objects, order)
+
+
+def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:
+    """All objects of one kind or one colour, when each of them can be seen; else all that can be asked for by name."""
+    by_kind = rng.random() < 0.7
+    keys = objects.kinds if by_kind else objects.colors
+    key = str(rng.choice(keys))
+    members = [i for i, k in enumerate(keys) if k == key]
+    if not all(objects.askable[i] for i in members):
+        return ground_sample(objects.names[members[0]], objects, [i for i, n in enumerate(objects.names) if n == objects.names[members[0]] and objects.askable[i]])
+    return ground_sample(key if by_kind else f"{key} object", objects, members)
+
+
+def absent_sample(objects: ViewObjects, rng: np.random.Generator, vocabulary: tuple[tuple[str, ...], tuple[str, ...]]) -> Sample:
+    """Something that is not there, often one word away from something that is."""
+    colors, kinds = vocabulary
+    while True:
+        base = int(rng.integers(len(objects.names)))
+        color = objects.colors[base] if rng.random() < 0.5 else str(rng.choice(colors))
+        kind = objects.kinds[base] if rng.random() < 0.5 else str(rng.choice(kinds))
+        if f"{color} {kind}" not in objects.names:
+            return ground_sample(f"{color} {kind}", objects, [])

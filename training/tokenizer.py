@@ -1,0 +1,58 @@
+"""The small tokenizer of n3d-nano: one token per word, per box number, per protocol string.
+
+In: lists of words. Out: a `tokenizers.Tokenizer` (one `tokenizer.json`). It knows only the words it is given: anything else
+becomes `<unk>`, so the runtime can say which words mean nothing to this model instead of guessing.
+"""
+from collections.abc import Iterable
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+
+from n3d_ros import prompts
+
+UNKNOWN = "<unk>"
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+BOX_NUMBERS = tuple(str(n) for n in range(1000))
+BOX_TEXT = ("bbox_", "=", "Bbox(", ",", ")\n", "\n", ")")
+PUNCTUATION = tuple("()[]{}.,:;?!'\"-+*/<>=_|^%&#@ ") + (" [", " (", " =", " -", " +", " '", " <", " >", " *", " /", "].", "],")
+NUM_RESERVED = 160
+
+# In order: the joints of the box grammar, a box number (only between its commas), a word with its leading blank, one digit.
+PIECES = Regex(r"bbox_|Bbox\(|\)\n|(?<=,)\d{1,3}(?=[,)])|(?<=bbox_)\d{1,3}(?==)|<\/?think>| ?[A-Za-z]+|\d|[\]\.,]| ?[^\sA-Za-z0-9]|\s")
+
+
+def protocol_tokens() -> list[str]:
+    """Strings that occur whole in every prompt; each is one token, so a nano prompt is a few dozen tokens long."""
+    return [
+        prompts.SYSTEM, prompts.CODE, prompts.LOCATE_SUFFIX, prompts.REFERENCE_SUFFIX,
+        "<think>", "</think>", "system\n", "user\n", "assistant\n",
+    ]
+
+
+def build_tokenizer(words: Iterable[str]) -> Tokenizer:
+    """Tokenizer for `words` (each known with and without a leading blank), box text and the chat frame."""
+    pieces = [*SPECIAL, UNKNOWN, *protocol_tokens(), *BOX_NUMBERS, *BOX_TEXT, *PUNCTUATION]
+    pieces += [form for word in sorted(set(words)) for form in (word, " " + word)]
+    vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
+    vocabulary |= {f"<|reserved_{n}|>": len(vocabulary) + n for n in range(NUM_RESERVED)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(PIECES, behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in protocol_tokens()])
+    return tokenizer
+
+
+def add_words(tokenizer: Tokenizer, words: Iterable[str]) -> Tokenizer:
+    """The same tokenizer with new words in its reserved places: the ids of all others stay, so trained weights do too."""
+    import json
+
+    data = json.loads(tokenizer.to_str())
+    vocabulary = data["model"]["vocab"]
+    free = sorted((index, name) for name, index in vocabulary.items() if name.startswith("<|reserved_"))
+    new = [form for word in sorted(set(words)) for form in (word, " " + word) if form not in vocabulary]
+    if len(new) > len(free):
+        raise ValueError(f"{len(new)} new pieces, but only {len(free)} reserved places are left")
+    for form, (index, name) in zip(new, free, strict=False):
+        del vocabulary[name]
+        vocabulary[form] = index
+    return Tokenizer.from_str(json.dumps(data))

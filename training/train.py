@@ -1,0 +1,198 @@
+"""Train n3d-nano: `python -m n3d_ros.cli train`, resumable, on a GPU when there is one.
+
+In: shards of views. Out: a run folder with `checkpoint.pt` (everything needed to go on), `model/` (averaged weights in the
+checkpoint format, with tokenizer and config), `log.jsonl` (one line per report). First the vision tower alone learns the dense
+loss, then the whole model learns to answer.
+"""
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
+from n3d_ros.training.batches import IGNORE, Batch, Packer, ViewShards, batches
+from n3d_ros.training.configs import NanoModel, TrainConfig
+from n3d_ros.training.losses import ATTENTION_NAME, DenseHeads, Watch, soft_number_table, text_loss
+from n3d_ros.training.nano import build_nano
+from n3d_ros.training.views import COLOR_NAMES, KIND_NAMES
+
+log = logging.getLogger(__name__)
+
+
+class Trainer:
+    """Model, heads, optimisers and clock of one run; `run()` trains until the budget is used up."""
+
+    def __init__(self, config: TrainConfig, preset: NanoModel, tokenizer: Tokenizer, views: Path, folder: Path) -> None:
+        self.config, self.preset, self.tokenizer, self.folder = config, preset, tokenizer, folder
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = build_nano(preset, tokenizer, config.seed).to(self.device)
+        self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
+        self.heads = DenseHeads(preset.text_hidden, len(KIND_NAMES), len(COLOR_NAMES)).to(self.device)
+        self.watch = Watch(config.watched_layer, config.watched_heads)
+        self.table = soft_number_table(config.number_sigma).to(self.device)
+        self.first_number = tokenizer.token_to_id("0")
+        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        self.optimizers = make_optimizers(self.model, self.heads, config)
+        self.shards, self.rng = ViewShards(views), np.random.default_rng([config.seed, time.time_ns()])
+        self.step, self.trained_s = 0, 0.0
+
+    def run(self) -> None:
+        """Train until `config.minutes` of training time are used; writes the run folder on the way and at the end."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        saved = report = time.monotonic()
+        sums: dict[str, float] = {}
+        for batch in self.training_batches():
+            began = time.monotonic()
+            losses = self.train_step(batch.to(self.device))
+            for key, value in losses.items():
+                sums[key] = sums.get(key, 0.0) + value
+            sums["steps"] = sums.get("steps", 0) + 1
+            now = time.monotonic()
+            self.trained_s += now - began
+            if now - report > 30:
+                self.report(sums)
+                report, sums = now, {}
+            if now - saved > self.config.save_every_s:
+                self.save()
+                saved = now
+        self.save()
+
+    def training_batches(self) -> Iterator[Batch]:
+        """Batches without text while only the tower learns, then with text, until the budget is used up; building them counts."""
+        packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view)
+        for with_text, until_s in ((False, self.config.dense_minutes * 60), (True, self.config.minutes * 60)):
+            stream = batches(self.shards, packer, self.config.pictures_per_step, with_text)
+            while self.trained_s < until_s:
+                began = time.monotonic()
+                batch = next(stream)
+                self.trained_s += time.monotonic() - began
+                yield batch
+
+    def train_step(self, batch: Batch) -> dict[str, float]:
+        """One step on one batch; returns its losses."""
+        rate = self.rate()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * rate
+            optimizer.zero_grad(set_to_none=True)
+        losses = self.losses(batch)
+        total = sum(value * weight(key) for key, value in losses.items() if weight(key))
+        total.backward()
+        torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.step += 1
+        self.update_average()
+        return {key: float(value.detach()) for key, value in losses.items()}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """All losses of one batch, forward passes in bfloat16."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            tokens = self.model.image_tokens(batch.pixel_values, batch.grid_thw, batch.coords)
+            rows = self.model.get_input_embeddings().weight
+            numbers = rows[self.first_number : self.first_number + len(self.table)]
+            losses = self.heads(tokens, batch, numbers, self.table)
+            if (batch.labels != IGNORE).any():
+                losses |= self.text_losses(batch, tokens)
+        return losses
+
+    def text_losses(self, batch: Batch, tokens: Tensor) -> dict[str, Tensor]:
+        """Losses of the language model on the packed rows."""
+        embeds = self.model.get_input_embeddings()(batch.ids)
+        count = batch.cells.shape[1]
+        image = tokens.reshape(len(batch.ids), count, -1).to(embeds.dtype)
+        start = batch.image_start
+        embeds = torch.cat([embeds[:, :start], image, embeds[:, start + count :]], dim=1)
+        self.watch.batch = batch
+        hidden = self.model.model.language_model(
+            inputs_embeds=embeds, attention_mask={"full_attention": segment_mask(batch.segment)}, position_ids=batch.positions, use_cache=False
+        ).last_hidden_state
+        self.watch.batch = None
+        learned = batch.labels != IGNORE
+        logits = self.model.lm_head(hidden[learned])
+        losses = text_loss(logits, batch.labels[learned], batch.is_number[learned], self.first_number, self.table)
+        return losses | {"look": self.watch.loss}
+
+    def rate(self) -> float:
+        """Share of the peak learning rate: linear warm-up, flat, linear decay to zero at the end of the budget."""
+        done = self.trained_s / (self.config.minutes * 60)
+        return max(1e-3, min(1.0, done / self.config.warm_share, (1 - done) / self.config.decay_share))
+
+    def update_average(self) -> None:
+        """Exponential moving average of the weights: what is saved as the model."""
+        keep = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, p in self.model.named_parameters():
+                self.average[name].lerp_(p, 1 - keep)
+
+    def report(self, sums: dict[str, float]) -> None:
+        """One line to the log and to `log.jsonl`."""
+        steps = sums.pop("steps")
+        line = {"step": self.step, "minutes": round(self.trained_s / 60, 1), "views": len(self.shards)}
+        line |= {key: round(value / steps, 4) for key, value in sums.items()}
+        log.info("%s", line)
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def save(self) -> None:
+        """Checkpoint and model folder, each written beside the old one and then put in its place."""
+        state = {
+            "model": self.model.state_dict(), "heads": self.heads.state_dict(), "average": self.average, "step": self.step,
+            "trained_s": self.trained_s, "optimizers": [o.state_dict() for o in self.optimizers], "config": asdict(self.config),
+        }
+        torch.save(state, self.folder / "checkpoint.partial")
+        (self.folder / "checkpoint.partial").replace(self.folder / "checkpoint.pt")
+        save_model(self.model, self.average, self.tokenizer, self.folder / "model")
+
+    def resume(self, keep_clock: bool = True) -> None:
+        """Go on from the run folder's checkpoint; without `keep_clock` the budget starts anew (a further round of training)."""
+        state = torch.load(self.folder / "checkpoint.pt", map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.heads.load_state_dict(state["heads"])
+        self.average, self.step = state["average"], state["step"]
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            peaks = [group["peak"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(saved)
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["peak"] = peak
+        self.trained_s = state["trained_s"] if keep_clock else 0.0
+
+
+def weight(name: str) -> float:
+    """Weight of a loss in the sum; names that are not losses (hit rates) have none."""
+    return {"present": 1.0, "kind": 1.0, "color": 0.5, "box": 1.0, "words": 1.0, "numbers": 1.5, "legal": 1.0, "look": 0.3}.get(name, 0.0)
+
+
+def segment_mask(segment: Tensor) -> Tensor:
+    """(B, 1, T, T) bool: each token sees the shared part and its own question, never what comes later."""
+    length = segment.shape[1]
+    earlier = torch.ones(length, length, dtype=torch.bool, device=segment.device).tril()
+    same = segment[:, :, None] == segment[:, None, :]
+    return (earlier & (same | (segment[:, None, :] == 0)))[:, None]
+
+
+def make_optimizers(model: N3DForConditionalGeneration, heads: DenseHeads, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, AdamW for embeddings, norms, biases and heads."""
+    embedding = model.get_input_embeddings().weight
+    matrices = [p for p in model.parameters() if p.ndim == 2 and p is not embedding]
+    others = [p for p in [*model.parameters(), *heads.parameters()] if not any(p is m for m in matrices)]
+    muon = torch.optim.Muon(matrices, lr=config.muon_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
+    adam = torch.optim.AdamW(others, lr=config.adam_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    for optimizer, peak in ((muon, config.muon_rate), (adam, config.adam_rate)):
+        for group in optimizer.param_groups:
+            group["peak"] = peak
+    return [muon, adam]
+
+
+def save_model(model: N3DForConditionalGeneration, weights: dict[str, Tensor], tokenizer: Tokenizer, folder: Path) -> None:
+    """`weights` in the model's checkpoint format, with config and tokenizer."""
+    state = {name: value for name, value in weights.items() if name != "lm_head.weight"}
+    model.save_pretrained(folder, state_dict={**model.state_dict(), **state})
+    tokenizer.save(str(folder / "tokenizer.json"))
