@@ -6,7 +6,7 @@ generated `msg`, `srv` and `action` modules of an installed `n3d_ros`. When inst
 import sys
 from pathlib import Path
 
-__version__ = "0.1.0"
+from n3d_ros.version import __version__ as __version__
 
 _checkout = Path(__file__).resolve().parent.parent
 if (_checkout / "package.xml").is_file():

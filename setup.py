@@ -1,0 +1,40 @@
+"""pip's view of the package: the library, with `engines/` and `training/` as subpackages. ROS builds with CMakeLists.txt."""
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def requirements(name: str) -> list[str]:
+    """Requirement lines of requirements/<name>.txt, without comments and without the files it includes."""
+    lines = (HERE / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith(("#", "-r"))]
+
+
+def version() -> str:
+    """The one version number of the project."""
+    text = (HERE / "n3d_ros" / "version.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE).group(1)
+
+
+packages = find_packages(include=["n3d_ros", "n3d_ros.*"])
+package_dir = {"n3d_ros": "n3d_ros"}
+for folder in ("engines", "training"):
+    package_dir[f"n3d_ros.{folder}"] = folder
+    packages += [f"n3d_ros.{folder}"] + [f"n3d_ros.{folder}.{sub}" for sub in find_packages(folder)]
+
+setup(
+    name="n3d_ros",
+    version=version(),
+    description="Language-grounded 3D perception for robots: words and an RGB-D frame in, metric boxes and answers out",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=packages,
+    package_dir=package_dir,
+    package_data={"n3d_ros.engines": ["n3d-nano/*"], "n3d_ros.training": ["configs/*"]},
+    install_requires=requirements("robot"),
+    extras_require={name: requirements(name) for name in ("demo", "train", "test")},
+    entry_points={"console_scripts": ["n3d = n3d_ros.cli:main"]},
+)
