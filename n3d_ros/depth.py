@@ -69,8 +69,7 @@ def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None
     scale = defaults[encoding] if scale_m is None else scale_m
     if not (np.isfinite(scale) and scale > 0):
         raise ValueError(f"depth scale: expected positive metres per unit, got {scale_m!r}")
-    metres: FloatArray = raw.astype(np.float32)
-    metres *= np.float32(scale)
+    metres: FloatArray = np.multiply(raw, scale, dtype=np.float64).astype(np.float32)
     metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
     return metres
 

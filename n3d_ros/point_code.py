@@ -42,16 +42,16 @@ class PointEncodingConfig:
             raise ValueError(f"point_encoding_unit: expected a positive number, got {self.unit!r}")
 
 
-def center_scalar(pooled: FloatArray, cfg: PointEncodingConfig) -> np.float32:
+def center_scalar(pooled: FloatArray, cfg: PointEncodingConfig) -> float:
     """The one scalar subtracted from x, y and z alike; a float32 running mean would flip steps."""
     if cfg.center == "origin":
-        return np.float32(0.0)
-    return np.float32(pooled.reshape(-1, 3).mean(axis=0, dtype=np.float64).mean())
+        return 0.0
+    return float(np.float32(pooled.reshape(-1, 3).mean(axis=0, dtype=np.float64).mean()))
 
 
 def scale_coordinates(pooled: FloatArray, cfg: PointEncodingConfig) -> FloatArray:
     """(N, 3) float32 steps before rounding: (pooled - centre) / unit."""
-    scaled: FloatArray = (pooled - center_scalar(pooled, cfg)) / np.float32(cfg.unit)
+    scaled: FloatArray = (pooled - np.float32(center_scalar(pooled, cfg))) / np.float32(cfg.unit)
     return scaled
 
 
