@@ -1,0 +1,144 @@
+"""A settled scene: which objects, where they came to rest, and the MuJoCo model that draws them.
+
+In: a seed and a `SceneConfig`. Out: `Scene`. The same seed gives the same scene. Knows nothing of cameras.
+World: z up, metres.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from n3d_ros.geometry import Array, Vector3
+from n3d_ros.sim.kinds import COLORS, KINDS, Shape
+from n3d_ros.sim.layouts import LAYOUTS, Area, Room
+from n3d_ros.sim.look import Look, random_look
+from n3d_ros.sim.naming import choose_names
+from n3d_ros.sim.physics import Body, build_model, settle
+from n3d_ros.sim.placement import Place, footprint_of, free_place
+
+SIZES = {"small": 0.78, "medium": 1.0, "large": 1.25}
+SIZE_JITTER = 0.06
+TRIES = 40
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """What scenes to make. `duplicate_share`: share of scenes with two objects of one name."""
+
+    layouts: tuple[str, ...] = ("table", "shelf", "floor")
+    kinds: tuple[str, ...] = tuple(KINDS)
+    colors: tuple[str, ...] = tuple(COLORS)
+    min_objects: int = 4
+    max_objects: int = 8
+    duplicate_share: float = 0.15
+
+    def __post_init__(self) -> None:
+        for name, known in (("layouts", LAYOUTS), ("kinds", KINDS), ("colors", COLORS)):
+            unknown = [value for value in getattr(self, name) if value not in known]
+            if unknown or not getattr(self, name):
+                raise ValueError(f"scene config: {name} expected some of {list(known)}, got {list(getattr(self, name))}")
+        if not 1 <= self.min_objects <= self.max_objects:
+            raise ValueError(f"scene config: expected 1 <= min_objects <= max_objects, got {self.min_objects}, {self.max_objects}")
+        if not 0.0 <= self.duplicate_share <= 1.0:
+            raise ValueError(f"scene config: duplicate_share expected within 0..1, got {self.duplicate_share}")
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """id is the index in `Scene.objects` and in instance masks; name is what people call it: 'red mug'."""
+
+    id: int
+    kind: str
+    color: str
+    size_name: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.color} {self.kind}"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """At rest. `object_points[i]`: (V, 3) float64 vertices of objects[i], metres, world: all that is drawn of it."""
+
+    seed: int
+    layout: str
+    objects: tuple[SceneObject, ...]
+    object_points: tuple[Array, ...]
+    pieces: tuple[tuple[Array, ...], ...]
+    """per object, vertex indices of the convex pieces that cover it"""
+    room: Room
+    look: Look
+    model: Any
+    """mujoco.MjModel"""
+    data: Any
+    """mujoco.MjData at rest"""
+
+
+def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:  # noqa: B008  (frozen)
+    """The scene of `seed`: objects dropped, settled, all on a support. RuntimeError if none settles in TRIES tries."""
+    for attempt in range(TRIES):
+        scene = _attempt(seed, np.random.default_rng((seed, attempt)), config)
+        if scene is not None:
+            return scene
+    raise RuntimeError(f"seed {seed}: no settled scene in {TRIES} tries; fewer objects than {config.max_objects} would fit")
+
+
+def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig) -> Scene | None:
+    layout = config.layouts[int(rng.integers(len(config.layouts)))]
+    room = LAYOUTS[layout](rng)
+    num = int(rng.integers(config.min_objects, config.max_objects + 1))
+    names = choose_names(rng, num, config.kinds, config.colors, config.duplicate_share)
+    size_names = [str(rng.choice(list(SIZES))) for _ in names]
+    objects = tuple(SceneObject(i, kind, color, size) for i, ((kind, color), size) in enumerate(zip(names, size_names)))
+    bodies = [_body(rng, item) for item in objects]
+    places = _place_all(rng, bodies, room)
+    if places is None:
+        return None
+    bodies = [_started(body, place, room.areas[place.area]) for body, place in zip(bodies, places)]
+    look = random_look(rng)
+    model = build_model(bodies, room, rng)
+    data, poses = settle(model, len(bodies))
+    points = tuple(body.points @ pose[:3, :3].T + pose[:3, 3] for body, pose in zip(bodies, poses))
+    if not all(_on_support(item, room.areas[place.area]) for item, place in zip(points, places)):
+        return None
+    return Scene(seed, layout, objects, points, tuple(body.pieces for body in bodies), room, look, model, data)
+
+
+def _body(rng: np.random.Generator, item: SceneObject) -> Body:
+    """Shape, size, shade and resting pose of an object, not yet placed."""
+    shape: Shape = KINDS[item.kind](rng)
+    scale = SIZES[item.size_name] * rng.uniform(1 - SIZE_JITTER, 1 + SIZE_JITTER)
+    pose = shape.poses[int(rng.choice(len(shape.poses), p=[share for _, share in shape.poses]))][0]
+    color = np.clip(np.array(COLORS[item.color]) * rng.uniform(0.93, 1.05), 0.0, 1.0)
+    return Body(shape, float(scale), (float(color[0]), float(color[1]), float(color[2])), pose, (0.0, 0.0, 0.0))
+
+
+def _place_all(rng: np.random.Generator, bodies: list[Body], room: Room) -> list[Place] | None:
+    """One place per body, largest first; None when they do not all fit."""
+    footprints = [footprint_of(body.points @ body.rotation.T) for body in bodies]
+    places: dict[int, Place] = {}
+    for index in sorted(range(len(bodies)), key=lambda i: -float(np.ptp(footprints[i], axis=0).max())):
+        place = free_place(rng, footprints[index], room.areas, list(places.values()))
+        if place is None:
+            return None
+        places[index] = place
+    return [places[index] for index in range(len(bodies))]
+
+
+def _started(body: Body, place: Place, area: Area) -> Body:
+    """The body turned and lifted to just above its place."""
+    c, s = np.cos(place.turn_rad), np.sin(place.turn_rad)
+    rotation = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ body.rotation
+    lowest = float((body.points @ rotation.T)[:, 2].min())
+    position: Vector3 = (place.x, place.y, area.z - lowest + 0.004)
+    return replace(body, rotation=rotation, position=position)
+
+
+def _on_support(points: Array, area: Area) -> bool:
+    """Whether an object rests on its support: touches it, and stands within its edges."""
+    x0, y0, x1, y1 = area.edges
+    x, y = (points.min(axis=0) + points.max(axis=0))[:2] / 2
+    return abs(float(points[:, 2].min()) - area.z) < 0.006 and x0 < x < x1 and y0 < y < y1
