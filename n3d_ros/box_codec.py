@@ -22,7 +22,8 @@ from n3d_ros.geometry import Intrinsics, SceneScale
 
 __all__ = [
     "Bins", "CodecConfig", "Decoded", "DecodedBox", "Malformed", "Parsed", "ParsedBox", "SceneScale",
-    "StreamingParser", "decode", "decode_box", "dequantize", "encode", "encode_box", "format_box", "parse", "quantize",
+    "StreamingParser", "decode", "decode_box", "dequantize", "encode", "encode_box", "format_box", "parse",
+    "quantize",
 ]
 
 Bins = tuple[float, ...]
@@ -51,7 +52,7 @@ RELEASED = CodecConfig()
 
 @dataclass(frozen=True)
 class DecodedBox:
-    """`index` and `bins` as written, `box` in the optical frame, `uv` the centre in picture fractions 0..1."""
+    """`index` and `bins` as written, `box` in the optical frame, `uv` the centre as picture fractions."""
 
     index: int
     box: Box3D
