@@ -1,0 +1,228 @@
+"""RGB-D frames in files.
+
+In: paths. Out: arrays with their intrinsics, ready for `Observation`. Knows nothing of models, words or
+ROS.
+
+A frame folder holds `color.png` (or .jpg), `depth.png` (16-bit, millimetres) or `depth.npy` (float32,
+metres), 0 = no data, and `intrinsics.json` with fx, fy, cx, cy, width, height in pixels. Depth is
+registered to the colour picture. A picture's EXIF orientation is applied once, here. Every error is an
+OSError or ValueError that names the file, what was expected and what came.
+"""
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from n3d_ros.depth import to_metres
+from n3d_ros.geometry import Array, Intrinsics, checkpoint_to_optical
+from n3d_ros.preprocess import Observation
+
+COLOR_NAMES = ("color.png", "color.jpg", "color.jpeg")
+DEPTH_NAMES = ("depth.png", "depth.npy")
+EIGHT_BIT_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "CMYK", "YCbCr", "1")
+EXIF_ORIENTATION_TAG = 0x0112
+UPRIGHT = 1
+QUARTER_TURNS = (5, 6, 7, 8)
+ENCODINGS = {"uint16": "16UC1", "float32": "32FC1"}
+
+
+@dataclass(frozen=True)
+class RgbdFrame:
+    """One frame as stored.
+
+    rgb: (H, W, 3) uint8. depth: (h, w) uint16 millimetres ('16UC1') or float32 metres ('32FC1'), 0 = no
+    data. intrinsics: of rgb, pixels. name: for people, e.g. the folder's name.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    depth: Array
+    encoding: str
+    intrinsics: Intrinsics
+    name: str = ""
+
+    def observation(self) -> Observation:
+        """Depth in metres, NaN = none; ValueError when picture, depth and intrinsics do not fit together."""
+        return Observation(self.rgb, self.intrinsics, depth=to_metres(self.depth, self.encoding))
+
+
+def find_frames(paths: list[Path]) -> list[Path]:
+    """Frame folders among `paths`: each is a frame folder itself or holds some, which come sorted by name."""
+    folders = []
+    for path in paths:
+        if not path.is_dir():
+            raise FileNotFoundError(f"frames: expected a folder, got '{path}' ({_what_is(path)})")
+        children = [path] if _holds_color(path) else sorted(path.iterdir())
+        found = [child for child in children if _holds_color(child)]
+        if not found:
+            raise FileNotFoundError(f"frames: expected color.png or .jpg in '{path}' or below, got none")
+        folders += found
+    return folders
+
+
+def read_frame(folder: Path) -> RgbdFrame:
+    """The frame in one folder."""
+    color, depth = _one_of(folder, COLOR_NAMES, "colour picture"), _one_of(folder, DEPTH_NAMES, "depth")
+    return read_rgbd(color, depth, folder / "intrinsics.json", name=folder.name)
+
+
+def read_rgbd(image: Path, depth: Path, intrinsics: Path, name: str = "") -> RgbdFrame:
+    """A frame from three files."""
+    rgb, orientation = _read_oriented(image)
+    raw, encoding = read_depth(depth)
+    if orientation != UPRIGHT:
+        _check_turned(image, orientation, rgb.shape[:2], raw.shape)
+    return RgbdFrame(rgb, raw, encoding, read_intrinsics(intrinsics), name or image.stem)
+
+
+def write_frame(folder: Path, frame: RgbdFrame) -> None:
+    """Write a frame folder that `read_frame` reads back; the folder is made when absent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(frame.rgb).save(folder / "color.png")
+    if frame.encoding == "16UC1":
+        Image.fromarray(frame.depth.astype(np.uint16)).save(folder / "depth.png")
+    else:
+        np.save(folder / "depth.npy", frame.depth.astype(np.float32))
+    (folder / "intrinsics.json").write_text(json.dumps(frame.intrinsics.to_dict(), indent=1) + "\n")
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB, upright: the file's EXIF orientation is applied."""
+    return _read_oriented(path)[0]
+
+
+def read_depth(path: Path) -> tuple[Array, str]:
+    """(h, w) depth as stored and its encoding: uint16 millimetres -> '16UC1', float32 metres -> '32FC1'.
+
+    .png holds 16-bit millimetres; .npy holds uint16 millimetres or float32 or float64 metres.
+    """
+    _require_file(path, "depth")
+    if path.suffix.lower() == ".npy":
+        raw = _load_npy(path)
+    elif path.suffix.lower() == ".png":
+        raw = _load_depth_png(path)
+    else:
+        raise ValueError(f"depth: expected .png (16-bit millimetres) or .npy (float32 metres), got '{path}'")
+    if raw.dtype == np.float64:
+        raw = raw.astype(np.float32)
+    if raw.ndim != 2 or raw.dtype.name not in ENCODINGS:
+        expected = "(H, W) uint16 millimetres or float32 metres"
+        raise ValueError(f"depth: expected {expected} in '{path}', got {raw.shape} {raw.dtype}")
+    return raw, ENCODINGS[raw.dtype.name]
+
+
+def read_intrinsics(path: Path) -> Intrinsics:
+    """From JSON: fx, fy, cx, cy, width, height; or k (nine numbers, as in CameraInfo), width, height."""
+    _require_file(path, "intrinsics")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"intrinsics: expected JSON in '{path}', got {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"intrinsics: expected a JSON object in '{path}', got {type(values).__name__}")
+    try:
+        if "k" in values and "width" in values and "height" in values:
+            return Intrinsics.from_matrix(values["k"], values["width"], values["height"])
+        return Intrinsics.from_dict(values)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{error} (in '{path}')") from error
+
+
+def read_points(image: Path, points: Path) -> Observation:
+    """A picture with a cached point map of the release: NPZ with `pcd` (H, W, 4) and `intr` (3, 3).
+
+    `pcd` holds x left, y up, z forward in metres and validity (1 or 0); `intr` is in picture widths,
+    heights.
+    """
+    rgb = read_picture(image)
+    pcd, matrix = _load_npz(points)
+    if pcd.ndim != 3 or pcd.shape[2] != 4 or matrix.shape != (3, 3):
+        found = f"{pcd.shape} and {matrix.shape}"
+        raise ValueError(f"points: expected pcd (H, W, 4) and intr (3, 3) in '{points}', got {found}")
+    point_map = checkpoint_to_optical(pcd[..., :3].astype(np.float32))
+    point_map[pcd[..., 3] != 1] = np.nan
+    height, width = rgb.shape[:2]
+    fx, fy, u, v = (float(value) for value in (matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]))
+    intrinsics = Intrinsics(fx * width, fy * height, u * width - 0.5, v * height - 0.5, width, height)
+    return Observation(rgb, intrinsics, point_map=point_map)
+
+
+def _read_oriented(path: Path) -> tuple[npt.NDArray[np.uint8], int]:
+    """The upright picture and the EXIF orientation that the file had."""
+    _require_file(path, "picture")
+    try:
+        with Image.open(path) as picture:
+            if picture.mode not in EIGHT_BIT_MODES:
+                raise ValueError(f"picture: expected 8 bits per channel in '{path}', got mode {picture.mode}")
+            orientation = int(picture.getexif().get(EXIF_ORIENTATION_TAG, UPRIGHT))
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ValueError(f"picture: expected a PNG or JPEG, got '{path}': {error}") from error
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"picture: cannot read '{path}': {error}") from error
+    return np.asarray(upright), orientation
+
+
+def _check_turned(image: Path, orientation: int, rgb_hw: tuple[int, ...], depth_hw: tuple[int, ...]) -> None:
+    """Depth has no orientation: accept it only when its size shows that it is of the upright picture."""
+    size_decides = orientation in QUARTER_TURNS and rgb_hw[0] != rgb_hw[1]
+    if not size_decides or (depth_hw[0] < depth_hw[1]) != (rgb_hw[0] < rgb_hw[1]):
+        raise ValueError(
+            f"picture: '{image}' has EXIF orientation {orientation} and depth has none: pixels would "
+            f"not match; save picture, depth and intrinsics upright"
+        )
+
+
+def _load_npy(path: Path) -> Array:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"depth: expected a NumPy array in '{path}', got {error}") from error
+
+
+def _load_depth_png(path: Path) -> Array:
+    try:
+        with Image.open(path) as picture:
+            if not picture.mode.startswith("I"):
+                raise ValueError(f"depth: expected a 16-bit grey PNG in '{path}', got mode {picture.mode}")
+            return np.asarray(picture).astype(np.uint16)
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"depth: cannot read '{path}': {error}") from error
+
+
+def _load_npz(path: Path) -> tuple[Array, Array]:
+    _require_file(path, "points")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if isinstance(arrays, np.ndarray) or not {"pcd", "intr"} <= set(arrays.files):
+                raise ValueError("no arrays named pcd and intr")
+            return arrays["pcd"], arrays["intr"]
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"points: expected an NPZ with pcd and intr, got '{path}': {error}") from error
+
+
+def _one_of(folder: Path, names: tuple[str, ...], what: str) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"{what}: expected {' or '.join(names)} in '{folder}', got {_what_is(folder)}")
+
+
+def _holds_color(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in COLOR_NAMES)
+
+
+def _require_file(path: Path, what: str) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{what}: expected a file, got '{path}' ({_what_is(path)})")
+
+
+def _what_is(path: Path) -> str:
+    if path.is_dir():
+        return f"a folder with {', '.join(sorted(child.name for child in path.iterdir())[:6]) or 'nothing'}"
+    return "a file" if path.is_file() else "does not exist"
