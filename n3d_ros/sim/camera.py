@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from n3d_ros.geometry import Array, Intrinsics, project
 
 CANDIDATES = 12
-DISTANCE_M = (0.55, 1.15)
+ENOUGH_IN_VIEW = 0.85
+DISTANCE_M = (0.5, 0.95)
 FIELD_OF_VIEW_DEG = (55.0, 72.0)
 ELEVATION_DEG = {"table": (20.0, 60.0), "floor": (20.0, 60.0), "shelf": (2.0, 28.0)}
 AZIMUTH_DEG = {"table": (-180.0, 180.0), "floor": (-180.0, 180.0), "shelf": (-35.0, 35.0)}
@@ -73,14 +74,14 @@ def intrinsics_of(width: int, height: int, field_of_view_deg: float) -> Intrinsi
 
 
 def sample_camera(scene: Subject, rng: np.random.Generator, width: int, height: int) -> Camera:
-    """A view of most of the objects: the best of a few random ones, by the share of objects wholly in the picture."""
+    """A view of most of the objects: the first random one with enough of them wholly in the picture, else the best of a few."""
     best, best_share = None, -1.0
     for _ in range(CANDIDATES):
         camera = _random_camera(scene, rng, width, height)
         share = share_in_view(scene, camera)
         if share > best_share:
             best, best_share = camera, share
-        if best_share >= 0.99:
+        if best_share >= ENOUGH_IN_VIEW:
             break
     assert best is not None
     return best

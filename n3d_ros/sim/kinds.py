@@ -21,7 +21,7 @@ COLORS: dict[str, Vector3] = {
     "orange": (0.96, 0.42, 0.03),
     "purple": (0.48, 0.13, 0.66),
     "white": (0.94, 0.94, 0.93),
-    "black": (0.07, 0.07, 0.075),
+    "black": (0.085, 0.085, 0.09),
 }
 METAL: Vector3 = (0.52, 0.54, 0.56)
 PAPER: Vector3 = (0.86, 0.83, 0.74)
@@ -86,7 +86,7 @@ def bowl(rng: np.random.Generator) -> Shape:
 
 
 def bottle(rng: np.random.Generator) -> Shape:
-    r, neck, h = 0.036, 0.0135, 0.205 * rng.uniform(0.93, 1.05)
+    r, neck, h = 0.034, 0.0135, 0.168 * rng.uniform(0.93, 1.05)
     shoulder = [(r, 0.55 * h), (0.93 * r, 0.62 * h), (0.65 * r, 0.70 * h), (neck, 0.77 * h), (neck, 0.90 * h)]
     glass = revolve([(0, 0), (r, 0)], [(r, 0), (r, 0.55 * h)], shoulder, [(neck, 0.90 * h), (0, 0.90 * h)])
     top = neck * 1.2
@@ -119,7 +119,7 @@ def ball(rng: np.random.Generator) -> Shape:
 
 
 def plate(rng: np.random.Generator) -> Shape:
-    r, h = 0.098, 0.018
+    r, h = 0.085, 0.017
     foot = 0.62 * r
     mesh = revolve([(0, 0), (foot, 0)], [(foot, 0), (r, h)], [(r, h), (r - 0.004, h + 0.002)],
                    [(r - 0.004, h + 0.002), (foot, 0.006)], [(foot, 0.006), (0, 0.006)])  # fmt: skip
@@ -137,7 +137,7 @@ def book(rng: np.random.Generator) -> Shape:
 
 
 def cone(rng: np.random.Generator) -> Shape:
-    r, h, base, thick = 0.046, 0.150 * rng.uniform(0.9, 1.1), 0.118, 0.010
+    r, h, base, thick = 0.046, 0.145 * rng.uniform(0.9, 1.1), 0.110, 0.010
     mesh = revolve([(r, thick), (0.006, h)], [(0.006, h), (0, h)]) + box((base, base, thick), (0, 0, thick / 2))
     low = (_cylinder(r * (1 - k / 4), thick + (h - thick) * k / 4, thick + (h - thick) * (k + 1) / 4) for k in range(4))
     return Shape(mesh, (_block((base, base, thick), (0, 0, thick / 2)), *low))
@@ -152,13 +152,13 @@ def ring(rng: np.random.Generator) -> Shape:
 
 
 def hammer(rng: np.random.Generator) -> Shape:
-    length, thick = 0.200 * rng.uniform(0.92, 1.05), 0.012
-    z = 0.019
+    length, thick = 0.170 * rng.uniform(0.92, 1.05), 0.012
+    z = 0.018
     grip = tube([(-length / 2, 0, z), (length * 0.1, 0, z), (length / 2 - 0.01, 0, z)], [thick, thick * 0.95, thick * 0.8],
                 (0, 0, 1), num_sides=12)  # fmt: skip
     x = length / 2 - 0.016
-    head = box((0.038, 0.115, 0.038), (x, 0, z))
-    colliders = (_block((0.038, 0.115, 0.038), (x, 0, z)),
+    head = box((0.036, 0.100, 0.036), (x, 0, z))
+    colliders = (_block((0.036, 0.100, 0.036), (x, 0, z)),
                  _block((length - 0.02, 2 * thick, 2 * thick), (-0.01, 0, z)))  # fmt: skip
     return Shape(grip, colliders, ((head, METAL),))
 
@@ -176,7 +176,7 @@ def banana(rng: np.random.Generator) -> Shape:
 
 
 def chair(rng: np.random.Generator) -> Shape:
-    w, seat, top, leg, thick = 0.095, 0.085, 0.185 * rng.uniform(0.95, 1.05), 0.015, 0.015
+    w, seat, top, leg, thick = 0.095, 0.080, 0.165 * rng.uniform(0.95, 1.05), 0.015, 0.015
     inset = w / 2 - leg / 2
     spots = [(sx * inset, sy * inset) for sx in (-1, 1) for sy in (-1, 1)]
     blocks: list[tuple[Vector3, Vector3]] = [((leg, leg, seat), (x, y, seat / 2)) for x, y in spots]
@@ -189,7 +189,7 @@ def chair(rng: np.random.Generator) -> Shape:
 
 
 def lamp(rng: np.random.Generator) -> Shape:
-    h, foot, r_low, r_top = 0.190 * rng.uniform(0.93, 1.07), 0.046, 0.062, 0.034
+    h, foot, r_low, r_top = 0.160 * rng.uniform(0.93, 1.07), 0.042, 0.056, 0.031
     low = 0.55 * h
     base = revolve([(0, 0), (foot, 0)], [(foot, 0), (foot, 0.012)], [(foot, 0.012), (0, 0.02)])
     shade = revolve([(0, low), (r_low, low)], [(r_low, low), (r_top, h)], [(r_top, h), (0, h)])

@@ -1,6 +1,6 @@
 """Rooms and furniture, and where on them objects may stand.
 
-In: a layout's name and a random generator. Out: `Room`: static boxes with a role (which surface colour they take) and
+In: a random generator and the number of objects. Out: `Room`: static boxes with a role (which surface colour they take) and
 the support areas. World: z up, floor at 0, metres. A shelf is open towards +x.
 """
 from __future__ import annotations
@@ -40,22 +40,22 @@ class Room:
     areas: tuple[Area, ...]
 
 
-def table(rng: np.random.Generator) -> Room:
+def table(rng: np.random.Generator, num_objects: int) -> Room:
     """A table top on four legs; objects lie together somewhere on it."""
-    x, y, z, thick = rng.uniform(0.75, 1.3), rng.uniform(0.75, 1.3), rng.uniform(0.45, 0.85), rng.uniform(0.02, 0.05)
+    x, y, z, thick = rng.uniform(0.85, 1.3), rng.uniform(0.85, 1.3), rng.uniform(0.45, 0.85), rng.uniform(0.02, 0.05)
     blocks = [Block("support", (x, y, thick), (0.0, 0.0, z - thick / 2))]
     for sx in (-1, 1):
         for sy in (-1, 1):
             blocks.append(Block("support", (0.05, 0.05, z - thick), (sx * (x / 2 - 0.06), sy * (y / 2 - 0.06), (z - thick) / 2)))
-    return Room((*blocks, *_shell(rng)), (_area(rng, x, y, z),))
+    return Room((*blocks, *_shell(rng)), (_area(rng, num_objects, x, y, z),))
 
 
-def floor(rng: np.random.Generator) -> Room:
+def floor(rng: np.random.Generator, num_objects: int) -> Room:
     """Objects on the floor of a room."""
-    return Room(_shell(rng), (_area(rng, 2.0, 2.0, 0.0),))
+    return Room(_shell(rng), (_area(rng, num_objects, 2.0, 2.0, 0.0),))
 
 
-def shelf(rng: np.random.Generator) -> Room:
+def shelf(rng: np.random.Generator, num_objects: int) -> Room:
     """Two boards between side walls, open to the front."""
     width, depth, thick = rng.uniform(0.75, 1.0), rng.uniform(0.30, 0.36), 0.02
     low, gap = rng.uniform(0.25, 0.7), rng.uniform(0.30, 0.34)
@@ -71,12 +71,12 @@ def shelf(rng: np.random.Generator) -> Room:
     return Room((*blocks, *_shell(rng)), areas)
 
 
-LAYOUTS: dict[str, Callable[[np.random.Generator], Room]] = {"table": table, "shelf": shelf, "floor": floor}
+LAYOUTS: dict[str, Callable[[np.random.Generator, int], Room]] = {"table": table, "shelf": shelf, "floor": floor}
 
 
-def _area(rng: np.random.Generator, x: float, y: float, z: float) -> Area:
-    """About 0.6 m x 0.6 m somewhere on a support of x by y around the origin."""
-    half = np.minimum(rng.uniform(0.25, 0.36, 2), np.array([x, y]) / 2 - 0.06)
+def _area(rng: np.random.Generator, num_objects: int, x: float, y: float, z: float) -> Area:
+    """Room for `num_objects`, 0.45 to 0.75 m wide, somewhere on a support of x by y around the origin."""
+    half = np.minimum(rng.uniform(0.23, 0.30, 2) * np.sqrt(num_objects / 5), np.array([x, y]) / 2 - 0.06)
     free = np.array([x, y]) / 2 - 0.05 - half
     middle = rng.uniform(-1.0, 1.0, 2) * np.clip(free, 0.0, 0.15)
     low, high = middle - half, middle + half

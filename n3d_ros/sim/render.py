@@ -21,7 +21,8 @@ from n3d_ros.sim.silhouette import silhouette_px
 
 NEAR_M, FAR_M = 0.05, 12.0
 MAX_GEOMS = 400
-LIGHT_DISTANCE_M = 3.0
+LIGHT_DISTANCE_M = 1.3
+"""inside the room: what lies behind a light, such as a wall, throws no shadow"""
 
 
 @dataclass(frozen=True)
@@ -128,17 +129,23 @@ class RgbdCamera:
     def _light(self, look: Look) -> None:
         middle = np.mean([points.mean(axis=0) for points in self.scene.object_points], axis=0)
         key, fill = self._drawn.lights[0], self._drawn.lights[1]
-        black = np.zeros(3)
         for light, azimuth, elevation, color, ambient in (
-            (key, look.key_azimuth_rad, look.key_elevation_rad, look.key, look.ambient),
-            (fill, look.fill_azimuth_rad, look.fill_elevation_rad, look.fill, black),
-        ):
-            towards = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+            (key, look.key_azimuth_rad, look.key_elevation_rad, look.key, (0.0, 0.0, 0.0)),
+            (fill, look.fill_azimuth_rad, look.fill_elevation_rad, look.fill, look.ambient),
+        ):  # the ambient light goes with the lamp without shadows: a shadow would swallow it
+            towards = self._towards_light(azimuth, elevation)
             light.pos, light.dir = middle + LIGHT_DISTANCE_M * towards, -towards
             light.diffuse, light.ambient, light.specular = color, ambient, color
         self._drawn.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = look.shadows
         for index, role in self._surfaces:
             self._drawn.geoms[index].rgba[:3] = getattr(look, role)
+
+    def _towards_light(self, azimuth_rad: float, elevation_rad: float) -> Array:
+        """(3,) unit vector to a light, world; a shelf's lights are folded to its open side, a little flatter."""
+        if self.scene.layout == "shelf":
+            azimuth_rad, elevation_rad = np.sin(azimuth_rad) * 0.9, elevation_rad * 0.65
+        level = np.cos(elevation_rad)
+        return np.array([level * np.cos(azimuth_rad), level * np.sin(azimuth_rad), np.sin(elevation_rad)])
 
     def _segments(self) -> Array:
         """int16 lookup: segment number as drawn -> object index, -1 for the rest; number 0 is the background."""

@@ -79,17 +79,18 @@ class Scene:
 
 def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:  # noqa: B008  (frozen)
     """The scene of `seed`: objects dropped, settled, all on a support. RuntimeError if none settles in TRIES tries."""
+    first = np.random.default_rng(seed)
+    layout = config.layouts[int(first.integers(len(config.layouts)))]
+    num = int(first.integers(config.min_objects, config.max_objects + 1))
     for attempt in range(TRIES):
-        scene = _attempt(seed, np.random.default_rng((seed, attempt)), config)
+        scene = _attempt(seed, np.random.default_rng((seed, attempt)), config, layout, num)
         if scene is not None:
             return scene
     raise RuntimeError(f"seed {seed}: no settled scene in {TRIES} tries; fewer objects than {config.max_objects} would fit")
 
 
-def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig) -> Scene | None:
-    layout = config.layouts[int(rng.integers(len(config.layouts)))]
-    room = LAYOUTS[layout](rng)
-    num = int(rng.integers(config.min_objects, config.max_objects + 1))
+def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: str, num: int) -> Scene | None:
+    room = LAYOUTS[layout](rng, num)
     names = choose_names(rng, num, config.kinds, config.colors, config.duplicate_share)
     size_names = [str(rng.choice(list(SIZES))) for _ in names]
     objects = tuple(SceneObject(i, kind, color, size) for i, ((kind, color), size) in enumerate(zip(names, size_names)))
