@@ -8,6 +8,7 @@ Order of the seven numbers everywhere: u, v, z, angle, sx, sy, sz. u and v are f
 height; z and sizes are in normalised units (metres times `scale`); the angle turns about the checkpoint's +y,
 which points up, so it is minus `Box3D.yaw`.
 """
+
 from __future__ import annotations
 
 import math
@@ -21,8 +22,22 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 
 __all__ = [
-    "Bins", "CodecConfig", "Decoded", "DecodedBox", "Malformed", "Parsed", "ParsedBox", "SceneScale",
-    "StreamingParser", "decode", "decode_box", "dequantize", "encode", "encode_box", "format_box", "parse",
+    "Bins",
+    "CodecConfig",
+    "Decoded",
+    "DecodedBox",
+    "Malformed",
+    "Parsed",
+    "ParsedBox",
+    "SceneScale",
+    "StreamingParser",
+    "decode",
+    "decode_box",
+    "dequantize",
+    "encode",
+    "encode_box",
+    "format_box",
+    "parse",
     "quantize",
 ]
 
@@ -140,7 +155,10 @@ def encode(
     No box gives one newline.
     """
     bins = [encode_box(box, scene, intrinsics, config, round_uv=round_uv) for box in boxes]
-    return "\n".join(format_box(i, box.label, b) for i, (box, b) in enumerate(zip(boxes, bins))) + "\n"
+    return (
+        "\n".join(format_box(i, box.label, b) for i, (box, b) in enumerate(zip(boxes, bins, strict=True)))
+        + "\n"
+    )
 
 
 def encode_box(

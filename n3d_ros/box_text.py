@@ -6,6 +6,7 @@ looked like a box and was not one, with the reason. Does not know what the numbe
 The release reads the last number up to any later ")" and then loses every box of the text (guard G2). Here
 each box is read on its own, so one broken box costs one box.
 """
+
 from __future__ import annotations
 
 import math
@@ -54,7 +55,7 @@ def parse(text: str) -> Parsed:
     boxes: list[ParsedBox] = []
     malformed: list[Malformed] = []
     starts = [match.start() for match in _HEADER.finditer(text)]
-    for start, end in zip(starts, starts[1:] + [len(text)]):
+    for start, end in zip(starts, starts[1:] + [len(text)], strict=True):
         found = _read(text[start:end])
         if isinstance(found, ParsedBox):
             boxes.append(found)
@@ -77,7 +78,7 @@ class StreamingParser:
         self._rest += text_chunk
         boxes: list[ParsedBox] = []
         starts = [match.start() for match in _HEADER.finditer(self._rest)]
-        for start, end in zip(starts, starts[1:] + [len(self._rest)]):
+        for start, end in zip(starts, starts[1:] + [len(self._rest)], strict=True):
             found = _read(self._rest[start:end])
             if isinstance(found, ParsedBox):
                 boxes.append(found)

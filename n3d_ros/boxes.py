@@ -3,6 +3,7 @@
 In: `Box3D` in the ROS optical frame (x right, y down, z forward). Out: corners, intersection over union,
 picture rectangles. Deliberately ignorant of text, bins and the checkpoint's own frame.
 """
+
 from __future__ import annotations
 
 import math
@@ -102,7 +103,7 @@ def _footprint(box: Box3D) -> Polygon:
 
 def _clip_convex(subject: Polygon, clip: Polygon) -> Polygon:
     """Sutherland-Hodgman: the part of `subject` inside the counter-clockwise convex polygon `clip`."""
-    for start, end in zip(clip, clip[1:] + clip[:1]):
+    for start, end in zip(clip, clip[1:] + clip[:1], strict=True):
         sides = [_side(start, end, point) for point in subject]
         kept: Polygon = []
         for k, point in enumerate(subject):
@@ -125,4 +126,4 @@ def _side(start: Point2, end: Point2, point: Point2) -> float:
 def _polygon_area(polygon: Polygon) -> float:
     """Shoelace formula; 0 for fewer than three points."""
     following = polygon[1:] + polygon[:1]
-    return abs(sum(p[0] * q[1] - q[0] * p[1] for p, q in zip(polygon, following))) / 2.0
+    return abs(sum(p[0] * q[1] - q[0] * p[1] for p, q in zip(polygon, following, strict=True))) / 2.0

@@ -16,6 +16,7 @@ Corner order of a box, seen by the camera that looks along +z (yaw 0, optical fr
       |/         |/              v
       3 -------- 2          x ---> right
 """
+
 from __future__ import annotations
 
 import math

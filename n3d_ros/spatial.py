@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial_check import check_answer
 from n3d_ros.spatial_questions import parse_question
-from n3d_ros.spatial_rules import RULES, Thing
+from n3d_ros.spatial_rules import RULES
+from n3d_ros.spatial_things import Thing
 from n3d_ros.spatial_types import RELATIONS, Query, SpatialAnswer
 from n3d_ros.spatial_words import QUESTIONS
 
@@ -42,8 +43,10 @@ def answer(query: Query, boxes: Sequence[Box3D]) -> SpatialAnswer:
     """The exact answer. ValueError when a named object has no box, or two names mean the same box."""
     chosen = find_boxes(query.objects, boxes)
     labels = [box.label for box in chosen]
-    names = [label if labels.count(label) == 1 else name for label, name in zip(labels, query.objects)]
-    return RULES[query.relation](query, [Thing(name, box) for name, box in zip(names, chosen)])
+    names = [
+        label if labels.count(label) == 1 else name for label, name in zip(labels, query.objects, strict=True)
+    ]
+    return RULES[query.relation](query, [Thing(name, box) for name, box in zip(names, chosen, strict=True)])
 
 
 def find_boxes(names: Sequence[str], boxes: Sequence[Box3D]) -> list[Box3D]:
