@@ -1,4 +1,4 @@
-"""Depth to normalised points to rounded steps: hand-computed scenes, the guards, and the release's recorded numbers."""
+"""Depth to normalised points to rounded steps: small scenes, guards, recorded numbers of the release."""
 import hashlib
 import json
 from pathlib import Path
@@ -144,8 +144,9 @@ def test_bins_overlap_where_the_size_is_no_multiple_of_the_grid() -> None:
 
 
 def test_pixels_without_depth_count_as_the_mean_of_all_valid_ones() -> None:
-    result = normalise(point_map((0, 0, 1), (NAN, NAN, NAN), (0, 0, 3), (0, 0, 5)))  # z - 1: 0, -, 2, 4
-    np.testing.assert_allclose(pool_to_grid(result, (1, 2))[:, 2], [(0 + 2) / 2 / 2, (2 + 4) / 2 / 2], rtol=1e-6)
+    result = normalise(point_map((0, 0, 1), (NAN, NAN, NAN), (0, 0, 3), (0, 0, 5)))
+    pooled_z = pool_to_grid(result, (1, 2))[:, 2]  # z - 1 in units of 2: 0, 1 (the mean), 1, 2
+    np.testing.assert_allclose(pooled_z, [0.5, 1.5], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("size", "grid"), [((7, 5), (3, 2)), ((4, 9), (4, 9)), ((3, 4), (5, 7))])
@@ -168,7 +169,8 @@ def test_upstream_reads_a_landscape_map_with_a_square_grid_as_640_rows() -> None
     depth = np.broadcast_to(np.linspace(1, 2, 640, dtype=np.float32), (320, 640))
     result = normalise(depth_to_point_map(depth, Intrinsics(500, 500, 319.5, 159.5, 640, 320)))
     right, sheared = pool_to_grid(result, (2, 2)), pool_to_grid(result, (2, 2), "upstream")
-    left, step = right[0, 2], right[1, 2] - right[0, 2]  # half rows become rows: quarters 1+3 and 2+4 of depth mix
+    # Half rows become rows, so quarters 1 and 3 of every row mix, and 2 and 4.
+    left, step = right[0, 2], right[1, 2] - right[0, 2]
     np.testing.assert_allclose(sheared[:2, 2], [left + 0.25 * step, left + 0.75 * step], rtol=1e-3)
     np.testing.assert_array_equal(pool_to_grid(result, (1, 2), "upstream"), pool_to_grid(result, (1, 2)))
 
