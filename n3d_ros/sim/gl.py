@@ -1,7 +1,7 @@
 """The OpenGL context that all simulated cameras of a thread share.
 
 In: nothing. Out: a current context. On a machine without a display it chooses a renderer that needs none (OSMesa if
-installed, else EGL; both run on the CPU at the same speed, OSMesa starts faster) unless MUJOCO_GL says otherwise. A
+installed, else EGL; on the CPU both draw at the same speed, OSMesa starts faster) unless MUJOCO_GL says otherwise. A
 context costs about 100 ms with its first use, so it outlives the cameras; `close_gl` ends it.
 """
 from __future__ import annotations
@@ -15,7 +15,13 @@ from typing import Any
 if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
     os.environ.setdefault("MUJOCO_GL", "osmesa" if ctypes.util.find_library("OSMesa") else "egl")
 
-import mujoco  # noqa: E402  (reads MUJOCO_GL when imported)
+try:
+    import mujoco
+except AttributeError as error:  # PyOpenGL's way to say that the library of MUJOCO_GL is missing
+    raise ImportError(
+        f"the simulator draws with MUJOCO_GL={os.environ.get('MUJOCO_GL')}, but its library does not load ({error}); "
+        "install Debian's libosmesa6 for MUJOCO_GL=osmesa or libegl1 for MUJOCO_GL=egl"
+    ) from error
 
 _CONTEXT_SIZE_PX = 16  # pictures are drawn into buffers of their own, so the window may be tiny
 _local = threading.local()
@@ -39,3 +45,5 @@ def close_gl() -> None:
 
 
 atexit.register(close_gl)  # the main thread's; at interpreter exit its __del__ would print a traceback
+
+__all__ = ["close_gl", "current_gl", "mujoco"]

@@ -15,6 +15,7 @@ from n3d_ros.geometry import Array, Vector3
 from n3d_ros.sim.gl import mujoco
 from n3d_ros.sim.kinds import Shape
 from n3d_ros.sim.layouts import Room
+from n3d_ros.sim.meshes import Mesh
 from n3d_ros.sim.textures import add_surface_materials
 
 TIMESTEP_S = 0.005
@@ -41,16 +42,17 @@ class Body:
     @cached_property
     def points(self) -> Array:
         """(V, 3) all vertices drawn, body mesh then accents, metres, object frame."""
-        return np.concatenate([mesh.vertices for mesh, _ in self._parts]) * self.scale
+        return np.concatenate([mesh.vertices for mesh, _ in self.parts]) * self.scale
 
     @cached_property
     def pieces(self) -> tuple[Array, ...]:
         """Index arrays into `points` of the convex pieces."""
-        starts = np.cumsum([0, *(len(mesh.vertices) for mesh, _ in self._parts)])
-        return tuple(piece + start for (mesh, _), start in zip(self._parts, starts) for piece in mesh.pieces)
+        starts = np.cumsum([0, *(len(mesh.vertices) for mesh, _ in self.parts)])
+        return tuple(piece + start for (mesh, _), start in zip(self.parts, starts) for piece in mesh.pieces)
 
     @property
-    def _parts(self) -> list[tuple[Any, Vector3]]:
+    def parts(self) -> list[tuple[Mesh, Vector3]]:
+        """All that is drawn: mesh in medium size and its colour."""
         return [(self.shape.body, self.color), *self.shape.accents]
 
 
@@ -83,7 +85,7 @@ def _add_body(spec: Any, body: Body, index: int, rng: np.random.Generator) -> No
     frame.add_freejoint()
     material = f"object {index}"
     spec.add_material(name=material, specular=float(rng.uniform(0.0, 0.4)), shininess=float(rng.uniform(0.2, 0.8)))
-    for number, (mesh, color) in enumerate(body._parts):
+    for number, (mesh, color) in enumerate(body.parts):
         name = f"mesh {index} {number}"
         spec.add_mesh(name=name, uservert=(mesh.vertices * body.scale).ravel().tolist(), userface=mesh.faces.ravel().tolist(),
                       inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)  # fmt: skip
