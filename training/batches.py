@@ -125,9 +125,9 @@ class Packer:
 
     def __init__(self, tokenizer: Tokenizer, encoding: PointEncodingConfig, rng: np.random.Generator, questions_per_view: int = 6) -> None:
         self.tokenizer, self.encoding, self.rng, self.questions_per_view = tokenizer, encoding, rng, questions_per_view
-        head = prompts.ground_prompt(prompts.ground_question("thing")).split("<|image_pad|>")[0]
+        head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
-        self.pad, self.end_of_image = tokenizer.token_to_id("<|image_pad|>"), tokenizer.token_to_id("<|vision_end|>")
+        self.pad = tokenizer.token_to_id(prompts.IMAGE_PAD)
         self.first_number = tokenizer.token_to_id("0")
         self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
 

@@ -49,7 +49,7 @@ def build_nano(preset: NanoModel, tokenizer: Tokenizer, seed: int = 0) -> N3DFor
 
 
 def number_code(count: int, width: int) -> torch.Tensor:
-    """(count, width): sine and cosine of n/count at `width // 2` frequencies from half a turn to a tenth of `count` turns."""
-    turns = torch.logspace(math.log10(0.5), math.log10(count / 12), width // 2)
+    """(count, width): sine and cosine of n/count at `width // 2` frequencies from half a turn to one turn in 25 numbers."""
+    turns = torch.logspace(math.log10(0.5), math.log10(count / 25), width // 2)
     angle = torch.arange(count)[:, None] / count * turns * 2 * math.pi
     return torch.cat([torch.sin(angle), torch.cos(angle)], dim=1)

@@ -20,7 +20,7 @@ END = "<|im_end|>"
 
 @dataclass(frozen=True)
 class Sample:
-    """`question`: everything after the picture, up to the assistant's turn. `answer`: with its end token. `targets`: per box."""
+    """`question`: everything after the image tokens, up to the assistant's turn. `answer`: with its end token. `targets`: per box."""
 
     question: str
     answer: str
@@ -50,7 +50,7 @@ def ground_sample(words: str, objects: ViewObjects, targets: list[int]) -> Sampl
 
 def _sample(prompt: str, objects: ViewObjects, targets: list[int]) -> Sample:
     lines = "".join(format_box(n, objects.names[i], objects.bins[i]) + "\n" for n, i in enumerate(targets))
-    question = prompt.split("<|vision_end|>", 1)[1]
+    question = prompt.split(prompts.IMAGE_PAD, 1)[1]
     return Sample(question, (lines or "\n") + END, tuple(targets))
 
 

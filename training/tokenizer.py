@@ -14,6 +14,8 @@ SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<
 BOX_NUMBERS = tuple(str(n) for n in range(1000))
 BOX_TEXT = ("bbox_", "=", "Bbox(", ",", ")\n", "\n", ")")
 PUNCTUATION = tuple("()[]{}.,:;?!'\"-+*/<>=_|^%&#@ ") + (" [", " (", " =", " -", " +", " '", " <", " >", " *", " /", "].", "],")
+LOCATE = prompts.LOCATE.removesuffix(prompts.CODE_MARKER)
+GROUND_BEFORE, GROUND_AFTER = prompts.ground_question("NAME").removesuffix(prompts.CODE_MARKER).split("NAME")
 NUM_RESERVED = 160
 
 # In order: the joints of the box grammar, a box number (only between its commas), a word with its leading blank, one digit.
@@ -23,7 +25,7 @@ PIECES = Regex(r"bbox_|Bbox\(|\)\n|(?<=,)\d{1,3}(?=[,)])|(?<=bbox_)\d{1,3}(?==)|
 def protocol_tokens() -> list[str]:
     """Strings that occur whole in every prompt; each is one token, so a nano prompt is a few dozen tokens long."""
     return [
-        prompts.SYSTEM, prompts.CODE, prompts.LOCATE_SUFFIX, prompts.REFERENCE_SUFFIX,
+        prompts.SYSTEM, prompts.CODE, LOCATE, GROUND_BEFORE, GROUND_AFTER,
         "<think>", "</think>", "system\n", "user\n", "assistant\n",
     ]
 

@@ -33,9 +33,9 @@ class Trainer:
         self.config, self.preset, self.tokenizer, self.folder = config, preset, tokenizer, folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = build_nano(preset, tokenizer, config.seed).to(self.device)
-        self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
         self.heads = DenseHeads(preset.text_hidden, len(KIND_NAMES), len(COLOR_NAMES)).to(self.device)
         self.watch = Watch(config.watched_layer, config.watched_heads)
+        self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
         self.table = soft_number_table(config.number_sigma).to(self.device)
         self.first_number = tokenizer.token_to_id("0")
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
