@@ -154,11 +154,11 @@ def encode(
 
     No box gives one newline.
     """
-    bins = [encode_box(box, scene, intrinsics, config, round_uv=round_uv) for box in boxes]
-    return (
-        "\n".join(format_box(i, box.label, b) for i, (box, b) in enumerate(zip(boxes, bins, strict=True)))
-        + "\n"
-    )
+    lines = [
+        format_box(index, box.label, encode_box(box, scene, intrinsics, config, round_uv=round_uv))
+        for index, box in enumerate(boxes)
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def encode_box(

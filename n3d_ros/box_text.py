@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 _HEADER = re.compile(r"bbox_[^\s=(_]*\s*=\s*Bbox\s*\(")
 _STRICT_HEADER = re.compile(r"bbox_\d+=Bbox\(")
@@ -54,8 +55,7 @@ def parse(text: str) -> Parsed:
     """
     boxes: list[ParsedBox] = []
     malformed: list[Malformed] = []
-    starts = [match.start() for match in _HEADER.finditer(text)]
-    for start, end in zip(starts, starts[1:] + [len(text)], strict=True):
+    for start, end in pairwise(_bounds(text)):
         found = _read(text[start:end])
         if isinstance(found, ParsedBox):
             boxes.append(found)
@@ -77,12 +77,12 @@ class StreamingParser:
         """The boxes whose closing parenthesis came with this chunk, in order."""
         self._rest += text_chunk
         boxes: list[ParsedBox] = []
-        starts = [match.start() for match in _HEADER.finditer(self._rest)]
-        for start, end in zip(starts, starts[1:] + [len(self._rest)], strict=True):
+        bounds = _bounds(self._rest)
+        for start, end in pairwise(bounds):
             found = _read(self._rest[start:end])
             if isinstance(found, ParsedBox):
                 boxes.append(found)
-        self._forget(starts)
+        self._forget(bounds[:-1])
         return boxes
 
     def _forget(self, starts: list[int]) -> None:
@@ -93,6 +93,11 @@ class StreamingParser:
         if not _HEADER.match(self._rest):
             last = self._rest.rfind("bbox_")
             self._rest = self._rest[last:] if last >= 0 else self._rest[-(len("bbox_") - 1) :]
+
+
+def _bounds(text: str) -> list[int]:
+    """Where box headers start, and the end of the text: each box is read up to the next one's header."""
+    return [*(match.start() for match in _HEADER.finditer(text)), len(text)]
 
 
 def _read(segment: str) -> ParsedBox | Malformed:

@@ -173,8 +173,9 @@ def box_corners(center: ArrayLike, size: ArrayLike, yaw: float = 0.0) -> Array:
 
     Order: drawing above.
     """
-    offsets = CORNER_SIGNS * (np.asarray(size, dtype=np.float64) / 2.0)
-    return offsets @ rotation_about_y(yaw).T + np.asarray(center, dtype=np.float64)
+    offsets: Array = CORNER_SIGNS * (np.asarray(size, dtype=np.float64) / 2.0)
+    corners: Array = offsets @ rotation_about_y(yaw).T + np.asarray(center, dtype=np.float64)
+    return corners
 
 
 def transform_points(T_a_b: ArrayLike, points_b: ArrayLike) -> Array:
@@ -182,4 +183,5 @@ def transform_points(T_a_b: ArrayLike, points_b: ArrayLike) -> Array:
     T = np.asarray(T_a_b, dtype=np.float64)
     if T.shape != (4, 4):
         raise ValueError(f"transform_points: expected a (4, 4) matrix, got {T.shape}")
-    return np.asarray(points_b, dtype=np.float64) @ T[:3, :3].T + T[:3, 3]
+    points_a: Array = np.asarray(points_b, dtype=np.float64) @ T[:3, :3].T + T[:3, 3]
+    return points_a

@@ -43,10 +43,11 @@ def answer(query: Query, boxes: Sequence[Box3D]) -> SpatialAnswer:
     """The exact answer. ValueError when a named object has no box, or two names mean the same box."""
     chosen = find_boxes(query.objects, boxes)
     labels = [box.label for box in chosen]
-    names = [
-        label if labels.count(label) == 1 else name for label, name in zip(labels, query.objects, strict=True)
+    things = [
+        Thing(box.label if labels.count(box.label) == 1 else name, box)
+        for name, box in zip(query.objects, chosen, strict=True)
     ]
-    return RULES[query.relation](query, [Thing(name, box) for name, box in zip(names, chosen, strict=True)])
+    return RULES[query.relation](query, things)
 
 
 def find_boxes(names: Sequence[str], boxes: Sequence[Box3D]) -> list[Box3D]:

@@ -39,12 +39,10 @@ def _distance(query: Query, objects: list[Thing]) -> SpatialAnswer:
         return _distance_from_camera(query, objects[0])
     a, b = objects
     value = apart(a, b)
-    trace = (
-        f"{center_text(a)} {center_text(b)} {deltas_text(a, b)} distance = {root_text(a, b)} = {value:.2f}."
-    )
-    return _measured(
-        query, objects, value, f"The distance between {a.name} and {b.name} is {value:.2f} meters.", trace
-    )
+    result = f"distance = {root_text(a, b)} = {value:.2f}."
+    trace = f"{center_text(a)} {center_text(b)} {deltas_text(a, b)} {result}"
+    sentence = f"The distance between {a.name} and {b.name} is {value:.2f} meters."
+    return _measured(query, objects, value, sentence, trace)
 
 
 def _distance_from_camera(query: Query, a: Thing) -> SpatialAnswer:
