@@ -3,6 +3,7 @@
 In: a scene (its objects' points and layout). Out: `Camera`: intrinsics and `T_world_camera`, optical frame.
 World: z up, metres.
 """
+
 from __future__ import annotations
 
 import math
@@ -51,13 +52,18 @@ class Camera:
 
 
 def look_at(eye: ArrayLike, target: ArrayLike, roll_rad: float = 0.0) -> Array:
-    """(4, 4) `T_world_camera` of a camera at `eye` whose optical axis passes through `target`, level but for `roll_rad`."""
+    """(4, 4) `T_world_camera` of a camera at `eye` that looks at `target`, level but for `roll_rad`.
+
+    ValueError when it would look straight up or down.
+    """
     position = np.asarray(eye, dtype=np.float64)
     forward = np.asarray(target, dtype=np.float64) - position
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 0.0, 1.0])
     if np.linalg.norm(right) < 1e-6:
-        raise ValueError(f"look_at: the view from {position} straight up or down has no level; move the eye sideways")
+        raise ValueError(
+            f"look_at: the view from {position} straight up or down has no level; move the eye sideways"
+        )
     right /= np.linalg.norm(right)
     down = np.cross(forward, right)
     c, s = math.cos(roll_rad), math.sin(roll_rad)
@@ -74,7 +80,7 @@ def intrinsics_of(width: int, height: int, field_of_view_deg: float) -> Intrinsi
 
 
 def sample_camera(scene: Subject, rng: np.random.Generator, width: int, height: int) -> Camera:
-    """A view of most of the objects: the first random one with enough of them wholly in the picture, else the best of a few."""
+    """A view of most of the objects: the first random one with enough of them in the picture, else the best."""
     best, best_share = None, -1.0
     for _ in range(CANDIDATES):
         camera = _random_camera(scene, rng, width, height)
@@ -100,9 +106,14 @@ def share_in_view(scene: Subject, camera: Camera) -> float:
 
 
 def orbit_camera(
-    scene: Subject, time_s: float, width: int = 640, height: int = 480, period_s: float = 40.0, field_of_view_deg: float = 62.0
+    scene: Subject,
+    time_s: float,
+    width: int = 640,
+    height: int = 480,
+    period_s: float = 40.0,
+    field_of_view_deg: float = 62.0,
 ) -> Camera:
-    """The demo robot's camera: sways to and fro in front of the objects, smoothly, at 0.85 m, same intrinsics always."""
+    """The demo robot's camera: sways smoothly in front of the objects at 0.85 m, its intrinsics constant."""
     phase = 2 * math.pi * time_s / period_s
     low, high = ELEVATION_DEG[scene.layout]
     azimuth = math.radians(30.0) * math.sin(phase)
@@ -124,10 +135,13 @@ def _middle(scene: Subject) -> Array:
     """(3,) mean of the objects' box centres, world."""
     if not scene.object_points:
         return np.zeros(3)
-    return np.mean([(points.min(axis=0) + points.max(axis=0)) / 2 for points in scene.object_points], axis=0)
+    centers = [(points.min(axis=0) + points.max(axis=0)) / 2 for points in scene.object_points]
+    return np.asarray(np.mean(centers, axis=0))
 
 
 def _eye(target: Array, distance_m: float, azimuth_rad: float, elevation_rad: float) -> Array:
     """Point at `distance_m` from the target; azimuth 0 lies on its +x side."""
     level = math.cos(elevation_rad)
-    return target + distance_m * np.array([level * math.cos(azimuth_rad), level * math.sin(azimuth_rad), math.sin(elevation_rad)])
+    return target + distance_m * np.array(
+        [level * math.cos(azimuth_rad), level * math.sin(azimuth_rad), math.sin(elevation_rad)]
+    )

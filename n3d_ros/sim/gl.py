@@ -1,9 +1,10 @@
 """The OpenGL context that all simulated cameras of a thread share.
 
-In: nothing. Out: a current context. On a machine without a display it chooses a renderer that needs none (OSMesa if
-installed, else EGL; on the CPU both draw at the same speed, OSMesa starts faster) unless MUJOCO_GL says otherwise. A
-context costs about 100 ms with its first use, so it outlives the cameras; `close_gl` ends it.
+In: nothing. Out: a current context. On a machine without a display it chooses a renderer that needs none
+(OSMesa if installed, else EGL; on the CPU both draw at the same speed, OSMesa starts faster) unless MUJOCO_GL
+says otherwise. A context costs about 100 ms with its first use, so it outlives the cameras until `close_gl`.
 """
+
 from __future__ import annotations
 
 import atexit
@@ -19,8 +20,8 @@ try:
     import mujoco
 except AttributeError as error:  # PyOpenGL's way to say that the library of MUJOCO_GL is missing
     raise ImportError(
-        f"the simulator draws with MUJOCO_GL={os.environ.get('MUJOCO_GL')}, but its library does not load ({error}); "
-        "install Debian's libosmesa6 for MUJOCO_GL=osmesa or libegl1 for MUJOCO_GL=egl"
+        f"the simulator draws with MUJOCO_GL={os.environ.get('MUJOCO_GL')}, but its library does not load "
+        f"({error}); install Debian's libosmesa6 for MUJOCO_GL=osmesa or libegl1 for MUJOCO_GL=egl"
     ) from error
 
 _CONTEXT_SIZE_PX = 16  # pictures are drawn into buffers of their own, so the window may be tiny

@@ -1,55 +1,18 @@
 """The things that stand in simulated scenes: one entry per noun.
 
-In: a kind's name and a random generator (proportions vary a little). Out: `Shape`: coloured mesh, accent mesh,
-colliders and the ways it can rest. Object frame: z up, origin at the middle of the bottom, metres, medium size.
+In: a kind's name and a random generator (proportions vary a little). Out: `Shape`: coloured mesh, accent
+mesh, colliders and the ways it can rest. Object frame: z up, origin below the middle, metres, medium.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from n3d_ros.geometry import Array, Vector3
-from n3d_ros.sim.meshes import Mesh, box, revolve, tube
-
-COLORS: dict[str, Vector3] = {
-    "red": (0.82, 0.06, 0.08),
-    "green": (0.08, 0.58, 0.16),
-    "blue": (0.07, 0.22, 0.82),
-    "yellow": (0.95, 0.84, 0.06),
-    "orange": (0.96, 0.42, 0.03),
-    "purple": (0.48, 0.13, 0.66),
-    "white": (0.94, 0.94, 0.93),
-    "black": (0.085, 0.085, 0.09),
-}
-METAL: Vector3 = (0.52, 0.54, 0.56)
-PAPER: Vector3 = (0.86, 0.83, 0.74)
-DARK: Vector3 = (0.24, 0.24, 0.25)
-
-UPRIGHT = np.eye(3)
-LYING = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
-"""z of the object becomes x of the world: fallen over."""
-
-
-@dataclass(frozen=True)
-class Collider:
-    """What physics sees. kind: box, cylinder (along z) or sphere; size: half extents, (r, half height) or (r,)."""
-
-    kind: str
-    size: tuple[float, ...]
-    center: Vector3
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A kind in medium size. `body` takes the object's colour, `accents` keep their own."""
-
-    body: Mesh
-    colliders: tuple[Collider, ...]
-    accents: tuple[tuple[Mesh, Vector3], ...] = ()
-    poses: tuple[tuple[Array, float], ...] = ((UPRIGHT, 1.0),)
-    """rotation and probability"""
+from n3d_ros.sim.meshes import box, revolve, tube
+from n3d_ros.sim.shapes import DARK, LYING, METAL, PAPER, UPRIGHT, Collider, Shape
 
 
 def _cylinder(radius: float, low: float, high: float, x: float = 0.0) -> Collider:
@@ -68,8 +31,13 @@ def _arc(radius: float, start: float, end: float, num: int) -> Array:
 
 def mug(rng: np.random.Generator) -> Shape:
     r, h, wall = 0.043, 0.100 * rng.uniform(0.9, 1.1), 0.005
-    cup = revolve([(0, 0), (r, 0)], [(r, 0), (r, h)], [(r, h), (r - wall, h)], [(r - wall, h), (r - wall, wall)],
-                  [(r - wall, wall), (0, wall)])  # fmt: skip
+    cup = revolve(
+        [(0, 0), (r, 0)],
+        [(r, 0), (r, h)],
+        [(r, h), (r - wall, h)],
+        [(r - wall, h), (r - wall, wall)],
+        [(r - wall, wall), (0, wall)],
+    )
     arc = _arc(0.030, -np.pi / 2, np.pi / 2, 9)
     path = np.stack([r - 0.003 + arc[:, 0], np.zeros(9), h / 2 + arc[:, 1]], axis=1)
     handle = tube(path, 0.0085, (0, 1, 0), num_sides=10)
@@ -91,7 +59,11 @@ def bottle(rng: np.random.Generator) -> Shape:
     glass = revolve([(0, 0), (r, 0)], [(r, 0), (r, 0.55 * h)], shoulder, [(neck, 0.90 * h), (0, 0.90 * h)])
     top = neck * 1.2
     cap = revolve([(0, 0.88 * h), (top, 0.88 * h)], [(top, 0.88 * h), (top, h)], [(top, h), (0, h)])
-    colliders = (_cylinder(r, 0, 0.62 * h), _cylinder(0.6 * r, 0.62 * h, 0.75 * h), _cylinder(top, 0.75 * h, h))
+    colliders = (
+        _cylinder(r, 0, 0.62 * h),
+        _cylinder(0.6 * r, 0.62 * h, 0.75 * h),
+        _cylinder(top, 0.75 * h, h),
+    )
     return Shape(glass, colliders, ((cap, METAL),), ((UPRIGHT, 0.8), (LYING, 0.2)))
 
 
@@ -100,8 +72,12 @@ def can(rng: np.random.Generator) -> Shape:
     body = revolve([(r, 0.008), (r, h - 0.008)])
     rim = 0.9 * r
     bottom = revolve([(0, 0), (rim, 0)], [(rim, 0), (r, 0.008)])
-    lid = revolve([(r, h - 0.008), (rim, h)], [(rim, h), (rim * 0.92, h)], [(rim * 0.92, h), (rim * 0.9, h - 0.004)],
-                  [(rim * 0.9, h - 0.004), (0, h - 0.004)])  # fmt: skip
+    lid = revolve(
+        [(r, h - 0.008), (rim, h)],
+        [(rim, h), (rim * 0.92, h)],
+        [(rim * 0.92, h), (rim * 0.9, h - 0.004)],
+        [(rim * 0.9, h - 0.004), (0, h - 0.004)],
+    )
     poses = ((UPRIGHT, 0.75), (LYING, 0.25))
     return Shape(body, (_cylinder(r, 0, h),), ((bottom + lid, METAL),), poses)
 
@@ -121,8 +97,13 @@ def ball(rng: np.random.Generator) -> Shape:
 def plate(rng: np.random.Generator) -> Shape:
     r, h = 0.085, 0.017
     foot = 0.62 * r
-    mesh = revolve([(0, 0), (foot, 0)], [(foot, 0), (r, h)], [(r, h), (r - 0.004, h + 0.002)],
-                   [(r - 0.004, h + 0.002), (foot, 0.006)], [(foot, 0.006), (0, 0.006)])  # fmt: skip
+    mesh = revolve(
+        [(0, 0), (foot, 0)],
+        [(foot, 0), (r, h)],
+        [(r, h), (r - 0.004, h + 0.002)],
+        [(r - 0.004, h + 0.002), (foot, 0.006)],
+        [(foot, 0.006), (0, 0.006)],
+    )
     return Shape(mesh, (_cylinder(foot, 0, h / 2), _cylinder(r, h / 2, h + 0.002)))
 
 
@@ -138,8 +119,13 @@ def book(rng: np.random.Generator) -> Shape:
 
 def cone(rng: np.random.Generator) -> Shape:
     r, h, base, thick = 0.046, 0.145 * rng.uniform(0.9, 1.1), 0.110, 0.010
-    mesh = revolve([(r, thick), (0.006, h)], [(0.006, h), (0, h)]) + box((base, base, thick), (0, 0, thick / 2))
-    low = (_cylinder(r * (1 - k / 4), thick + (h - thick) * k / 4, thick + (h - thick) * (k + 1) / 4) for k in range(4))
+    mesh = revolve([(r, thick), (0.006, h)], [(0.006, h), (0, h)]) + box(
+        (base, base, thick), (0, 0, thick / 2)
+    )
+    low = (
+        _cylinder(r * (1 - k / 4), thick + (h - thick) * k / 4, thick + (h - thick) * (k + 1) / 4)
+        for k in range(4)
+    )
     return Shape(mesh, (_block((base, base, thick), (0, 0, thick / 2)), *low))
 
 
@@ -154,12 +140,18 @@ def ring(rng: np.random.Generator) -> Shape:
 def hammer(rng: np.random.Generator) -> Shape:
     length, thick = 0.170 * rng.uniform(0.92, 1.05), 0.012
     z = 0.018
-    grip = tube([(-length / 2, 0, z), (length * 0.1, 0, z), (length / 2 - 0.01, 0, z)], [thick, thick * 0.95, thick * 0.8],
-                (0, 0, 1), num_sides=12)  # fmt: skip
+    grip = tube(
+        [(-length / 2, 0, z), (length * 0.1, 0, z), (length / 2 - 0.01, 0, z)],
+        [thick, thick * 0.95, thick * 0.8],
+        (0, 0, 1),
+        num_sides=12,
+    )
     x = length / 2 - 0.016
     head = box((0.036, 0.100, 0.036), (x, 0, z))
-    colliders = (_block((0.036, 0.100, 0.036), (x, 0, z)),
-                 _block((length - 0.02, 2 * thick, 2 * thick), (-0.01, 0, z)))  # fmt: skip
+    colliders = (
+        _block((0.036, 0.100, 0.036), (x, 0, z)),
+        _block((length - 0.02, 2 * thick, 2 * thick), (-0.01, 0, z)),
+    )
     return Shape(grip, colliders, ((head, METAL),))
 
 
@@ -171,7 +163,10 @@ def banana(rng: np.random.Generator) -> Shape:
     along = np.linspace(-1, 1, 13)
     radii = thick * np.clip(1.08 - 0.75 * np.abs(along) ** 3.0, 0.3, 1.0)
     mesh = tube(path, radii, (0, 0, 1))
-    balls = tuple(Collider("sphere", (float(radii[k]),), (float(arc[k, 0]), float(arc[k, 1]), thick)) for k in range(1, 12, 2))
+    balls = tuple(
+        Collider("sphere", (float(radii[k]),), (float(arc[k, 0]), float(arc[k, 1]), thick))
+        for k in range(1, 12, 2)
+    )
     return Shape(mesh, balls)
 
 
@@ -194,12 +189,28 @@ def lamp(rng: np.random.Generator) -> Shape:
     base = revolve([(0, 0), (foot, 0)], [(foot, 0), (foot, 0.012)], [(foot, 0.012), (0, 0.02)])
     shade = revolve([(0, low), (r_low, low)], [(r_low, low), (r_top, h)], [(r_top, h), (0, h)])
     pole = revolve([(0.008, 0.015), (0.008, low)])
-    colliders = (_cylinder(foot, 0, 0.012), _cylinder(0.01, 0.012, low), _cylinder(r_low, low, low + (h - low) * 0.5),
-                 _cylinder((r_low + r_top) / 2, low + (h - low) * 0.5, h))  # fmt: skip
+    colliders = (
+        _cylinder(foot, 0, 0.012),
+        _cylinder(0.01, 0.012, low),
+        _cylinder(r_low, low, low + (h - low) * 0.5),
+        _cylinder((r_low + r_top) / 2, low + (h - low) * 0.5, h),
+    )
     return Shape(base + shade, colliders, ((pole, DARK),))
 
 
 KINDS: dict[str, Callable[[np.random.Generator], Shape]] = {
-    "mug": mug, "bowl": bowl, "bottle": bottle, "can": can, "box": box_, "ball": ball, "plate": plate, "book": book,
-    "cone": cone, "ring": ring, "hammer": hammer, "banana": banana, "chair": chair, "lamp": lamp,
-}  # fmt: skip
+    "mug": mug,
+    "bowl": bowl,
+    "bottle": bottle,
+    "can": can,
+    "box": box_,
+    "ball": ball,
+    "plate": plate,
+    "book": book,
+    "cone": cone,
+    "ring": ring,
+    "hammer": hammer,
+    "banana": banana,
+    "chair": chair,
+    "lamp": lamp,
+}

@@ -1,8 +1,9 @@
 """Rooms and furniture, and where on them objects may stand.
 
-In: a random generator and the number of objects. Out: `Room`: static boxes with a role (which surface colour they take) and
-the support areas. World: z up, floor at 0, metres. A shelf is open towards +x.
+In: a random generator and the number of objects. Out: `Room`: static boxes with a role (which surface colour
+they take) and the support areas. World: z up, floor at 0, metres. A shelf is open towards +x.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -26,7 +27,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Area:
-    """Where objects are put: rectangle on a support at height z. `edges`: x0, y0, x1, y1, the support itself."""
+    """Where objects are put: a rectangle at height z, metres, on a support that spans `edges` (x0, y0, x1, y1)."""
 
     low: tuple[float, float]
     high: tuple[float, float]
@@ -42,11 +43,22 @@ class Room:
 
 def table(rng: np.random.Generator, num_objects: int) -> Room:
     """A table top on four legs; objects lie together somewhere on it."""
-    x, y, z, thick = rng.uniform(0.85, 1.3), rng.uniform(0.85, 1.3), rng.uniform(0.45, 0.85), rng.uniform(0.02, 0.05)
+    x, y, z, thick = (
+        rng.uniform(0.85, 1.3),
+        rng.uniform(0.85, 1.3),
+        rng.uniform(0.45, 0.85),
+        rng.uniform(0.02, 0.05),
+    )
     blocks = [Block("support", (x, y, thick), (0.0, 0.0, z - thick / 2))]
     for sx in (-1, 1):
         for sy in (-1, 1):
-            blocks.append(Block("support", (0.05, 0.05, z - thick), (sx * (x / 2 - 0.06), sy * (y / 2 - 0.06), (z - thick) / 2)))
+            blocks.append(
+                Block(
+                    "support",
+                    (0.05, 0.05, z - thick),
+                    (sx * (x / 2 - 0.06), sy * (y / 2 - 0.06), (z - thick) / 2),
+                )
+            )
     return Room((*blocks, *_shell(rng)), (_area(rng, num_objects, x, y, z),))
 
 
@@ -71,7 +83,11 @@ def shelf(rng: np.random.Generator, num_objects: int) -> Room:
     return Room((*blocks, *_shell(rng)), areas)
 
 
-LAYOUTS: dict[str, Callable[[np.random.Generator, int], Room]] = {"table": table, "shelf": shelf, "floor": floor}
+LAYOUTS: dict[str, Callable[[np.random.Generator, int], Room]] = {
+    "table": table,
+    "shelf": shelf,
+    "floor": floor,
+}
 
 
 def _area(rng: np.random.Generator, num_objects: int, x: float, y: float, z: float) -> Area:
@@ -80,7 +96,9 @@ def _area(rng: np.random.Generator, num_objects: int, x: float, y: float, z: flo
     free = np.array([x, y]) / 2 - 0.05 - half
     middle = rng.uniform(-1.0, 1.0, 2) * np.clip(free, 0.0, 0.15)
     low, high = middle - half, middle + half
-    return Area((float(low[0]), float(low[1])), (float(high[0]), float(high[1])), z, (-x / 2, -y / 2, x / 2, y / 2))
+    return Area(
+        (float(low[0]), float(low[1])), (float(high[0]), float(high[1])), z, (-x / 2, -y / 2, x / 2, y / 2)
+    )
 
 
 def _shell(rng: np.random.Generator) -> tuple[Block, ...]:

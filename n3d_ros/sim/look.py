@@ -2,6 +2,7 @@
 
 In: a random generator. Out: `Look`. Surfaces are grey, beige or brown and never as saturated as an object.
 """
+
 from __future__ import annotations
 
 import colorsys
@@ -16,7 +17,7 @@ SURFACES = ("support", "floor", "wall")
 
 @dataclass(frozen=True)
 class Look:
-    """Lights and surface tints. Intensities are 0..1 per channel; azimuth and elevation (of the light, seen from the scene) in radians."""
+    """Lights and surface colours, 0..1 per channel. Azimuth and elevation say where a light stands."""
 
     key_azimuth_rad: float = 0.8
     key_elevation_rad: float = 1.0

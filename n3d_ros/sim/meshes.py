@@ -2,8 +2,10 @@
 
 In: a few lengths in metres. Out: `Mesh`. Knows nothing of kinds, colours or MuJoCo.
 
-Vertices are repeated at sharp edges so that shading stays flat there. Faces are counter-clockwise seen from outside.
+Vertices are repeated at sharp edges so that shading stays flat there. Faces are counter-clockwise seen from
+outside.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ NUM_SIDES = 28
 
 @dataclass(frozen=True)
 class Mesh:
-    """vertices (V, 3) float64 m; faces (F, 3) int; pieces: vertex indices of convex pieces that cover the solid."""
+    """vertices (V, 3) float64 metres; faces (F, 3) int; pieces: vertex indices of convex parts that cover it."""
 
     vertices: Array
     faces: Array
@@ -51,17 +53,27 @@ def revolve(*profiles: Sequence[tuple[float, float]], num_sides: int = NUM_SIDES
 
     Run from the bottom centre outwards, up, and back to the axis: then the faces look outwards.
     """
-    return reduce(Mesh.__add__, (_lathe(np.asarray(profile, dtype=np.float64), num_sides) for profile in profiles))
+    return reduce(
+        Mesh.__add__, (_lathe(np.asarray(profile, dtype=np.float64), num_sides) for profile in profiles)
+    )
 
 
 def _lathe(profile: Array, num_sides: int) -> Mesh:
     angle = np.arange(num_sides) * 2 * np.pi / num_sides
-    rings = np.stack([np.outer(profile[:, 0], np.cos(angle)), np.outer(profile[:, 0], np.sin(angle)),
-                      np.repeat(profile[:, 1:], num_sides, axis=1)], axis=-1)  # fmt: skip
+    rings = np.stack(
+        [
+            np.outer(profile[:, 0], np.cos(angle)),
+            np.outer(profile[:, 0], np.sin(angle)),
+            np.repeat(profile[:, 1:], num_sides, axis=1),
+        ],
+        axis=-1,
+    )
     return _grid_mesh(rings)
 
 
-def tube(path: ArrayLike, radii: ArrayLike, normal: ArrayLike, closed: bool = False, num_sides: int = 14) -> Mesh:
+def tube(
+    path: ArrayLike, radii: ArrayLike, normal: ArrayLike, closed: bool = False, num_sides: int = 14
+) -> Mesh:
     """Round tube of `radii` (P,) along the plane curve `path` (P, 3) whose plane has the unit `normal`.
 
     A closed path joins its last point to its first. An open one ends where its radius is 0 or with flat caps.
@@ -92,11 +104,13 @@ def box(size: ArrayLike, center: ArrayLike = (0.0, 0.0, 0.0)) -> Mesh:
 
 
 def _grid_mesh(rings: Array) -> Mesh:
-    """Quads between neighbouring rings (R, S, 3); a ring of radius 0 is a point, its empty triangles are left out."""
+    """Quads between neighbouring rings (R, S, 3); empty triangles, at a ring of radius 0, are left out."""
     num_rings, num_sides = rings.shape[:2]
     below = np.arange(num_rings - 1)[:, None] * num_sides + np.arange(num_sides)
     right = np.arange(num_rings - 1)[:, None] * num_sides + (np.arange(num_sides) + 1) % num_sides
-    faces = np.stack([below, right, right + num_sides, below, right + num_sides, below + num_sides], axis=-1).reshape(-1, 3)
+    faces = np.stack(
+        [below, right, right + num_sides, below, right + num_sides, below + num_sides], axis=-1
+    ).reshape(-1, 3)
     vertices = rings.reshape(-1, 3)
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     faces = faces[np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-12]

@@ -1,8 +1,9 @@
 """Which objects a scene holds: kinds and colours, chosen so that a name needs both.
 
-In: a random generator. Out: (kind, colour) pairs. Most scenes hold objects that share their colour or their kind with
-another; some hold two of the same name.
+In: a random generator. Out: (kind, colour) pairs. Most scenes hold objects that share their colour or their
+kind with another; some hold two of the same name.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,7 +30,9 @@ def choose_names(
     return names
 
 
-def _distractor(rng: np.random.Generator, names: Sequence[Name], kinds: Sequence[str], colors: Sequence[str]) -> Name:
+def _distractor(
+    rng: np.random.Generator, names: Sequence[Name], kinds: Sequence[str], colors: Sequence[str]
+) -> Name:
     """A new name; often with the kind or the colour of one that is there."""
     kind, color = kinds[int(rng.integers(len(kinds)))], colors[int(rng.integers(len(colors)))]
     if not names:

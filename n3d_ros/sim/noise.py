@@ -1,8 +1,10 @@
 """What a depth sensor does to true depth.
 
-In: exact depth. Out: depth as a structured-light or stereo camera would report it. Sources of the model: noise growing
-with z^2 (Khoshelham and Elberink 2012, Kinect: about 1.4 mm at 1 m), missing pixels at depth edges and in patches.
+In: exact depth. Out: depth as a structured-light or stereo camera would report it. Sources of the model:
+noise growing with z^2 (Khoshelham and Elberink 2012, Kinect: about 1.4 mm at 1 m), missing pixels at depth
+edges and in patches.
 """
+
 from __future__ import annotations
 
 import cv2
@@ -15,10 +17,14 @@ EDGE_STEP = 0.03
 """relative depth step that makes an edge"""
 
 
-def sensor_noise(depth: Array, rng: np.random.Generator, min_range_m: float = 0.25, max_range_m: float = 6.0) -> Array:
-    """(H, W) float32 metres like `depth` (which is left alone), with noise and more NaN: edges, blobs, out of range."""
+def sensor_noise(
+    depth: Array, rng: np.random.Generator, min_range_m: float = 0.25, max_range_m: float = 6.0
+) -> Array:
+    """(H, W) float32 metres: a copy of `depth` with noise, and NaN at edges, in blobs and out of range."""
     sigma = NOISE_PER_M * rng.uniform(0.5, 2.0)
-    noise = cv2.GaussianBlur(rng.standard_normal(depth.shape).astype(np.float32), (3, 3), 0.7) * np.float32(1.6)
+    noise = cv2.GaussianBlur(rng.standard_normal(depth.shape).astype(np.float32), (3, 3), 0.7) * np.float32(
+        1.6
+    )
     noisy: Array = (depth + np.float32(sigma) * depth * depth * noise).astype(np.float32)
     lost = _near_edges(depth) & (rng.random(depth.shape) < rng.uniform(0.3, 0.9))
     lost |= _blobs(depth.shape, rng)

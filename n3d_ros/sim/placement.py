@@ -2,6 +2,7 @@
 
 In: outlines of objects and support areas. Out: positions and turns that do not overlap.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ ATTEMPTS = 60
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object starts: area index, x, y in the world, turn about z in radians, and its outline there (K, 2)."""
+    """Where an object starts: area index, x and y in the world, turn about z, and its outline there (K, 2)."""
 
     area: int
     x: float
@@ -28,15 +29,20 @@ class Place:
     outline: Array
 
 
-def free_place(rng: np.random.Generator, footprint: Array, areas: Sequence[Area], taken: Sequence[Place]) -> Place | None:
-    """A random place for the convex `footprint` (K, 2) with GAP_M to all others; None after ATTEMPTS tries."""
+def free_place(
+    rng: np.random.Generator, footprint: Array, areas: Sequence[Area], taken: Sequence[Place]
+) -> Place | None:
+    """A random place for the convex `footprint` (K, 2), GAP_M from all others; None after ATTEMPTS tries."""
     grown = footprint * (1 + GAP_M / np.abs(footprint).max())
     for _ in range(ATTEMPTS):
         area = int(rng.integers(len(areas)))
         turn = rng.uniform(-np.pi, np.pi)
         c, s = np.cos(turn), np.sin(turn)
         outline = grown @ np.array([[c, s], [-s, c]])
-        low, high = np.array(areas[area].low) - outline.min(axis=0), np.array(areas[area].high) - outline.max(axis=0)
+        low, high = (
+            np.array(areas[area].low) - outline.min(axis=0),
+            np.array(areas[area].high) - outline.max(axis=0),
+        )
         if (low > high).any():
             continue
         x, y = rng.uniform(low, high)

@@ -1,8 +1,9 @@
 """The simulated RGB-D camera.
 
-In: a scene and cameras. Out: `View`: colour, metric depth, instance mask, exact boxes. Two passes a view: colour with
-shadows and antialiasing; then object numbers and depth together, sampled at pixel centres.
+In: a scene and cameras. Out: `View`: colour, metric depth, instance mask, exact boxes. Two passes a view:
+colour with shadows and antialiasing; then object numbers and depth together, sampled at pixel centres.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -29,11 +30,12 @@ LIGHT_DISTANCE_M = 1.3
 class View:
     """One picture of a scene.
 
-    rgb (H, W, 3) uint8. depth (H, W) float32 metres along the optical axis, NaN where nothing is hit. instance (H, W)
-    int16 index into `Scene.objects`, -1 elsewhere. boxes, visible, visible_px: one per object, also for objects out of
-    view. Boxes: optical frame, aligned with the camera's axes (yaw 0), around every vertex drawn, hidden or not.
-    visible: 0..1, pixels seen over pixels of the silhouette (`silhouette_px`: what hides it may be another object, the
-    furniture or the picture's edge); good to about 0.05. visible_px: pixels seen, exact.
+    rgb (H, W, 3) uint8. depth (H, W) float32 metres along the optical axis, NaN where nothing is hit.
+    instance (H, W) int16 index into `Scene.objects`, -1 elsewhere. boxes, visible, visible_px: one per
+    object, also for objects out of view. Boxes: optical frame, aligned with the camera's axes (yaw 0), around
+    every vertex drawn, hidden or not. visible: 0..1, pixels seen over pixels of the silhouette
+    (`silhouette_px`: what hides it may be another object, the furniture or the picture's edge); good to about
+    0.05. visible_px: pixels seen, exact.
     """
 
     rgb: Array
@@ -62,7 +64,13 @@ class RgbdCamera:
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR.value
         self._drawn = mujoco.MjvScene(scene.model, maxgeom=MAX_GEOMS)
         mujoco.mjv_updateScene(
-            scene.model, scene.data, mujoco.MjvOption(), None, mujoco.MjvCamera(), mujoco.mjtCatBit.mjCAT_ALL.value, self._drawn
+            scene.model,
+            scene.data,
+            mujoco.MjvOption(),
+            None,
+            mujoco.MjvCamera(),
+            mujoco.mjtCatBit.mjCAT_ALL.value,
+            self._drawn,
         )
         self._object_of_segment = self._segments()
         self._surfaces = self._surface_geoms()
@@ -74,7 +82,9 @@ class RgbdCamera:
     def __enter__(self) -> RgbdCamera:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -85,10 +95,15 @@ class RgbdCamera:
             self._context = None
 
     def render(self, camera: Camera, look: Look | None = None) -> View:
-        """A view; `look` replaces the scene's own light and surface colours. ValueError on another picture size."""
+        """A view; `look` replaces the scene's own light and surface colours.
+
+        ValueError when the intrinsics are of another picture size or the camera is closed.
+        """
         k = camera.intrinsics
         if (k.width, k.height) != (self.width, self.height):
-            raise ValueError(f"camera: expected intrinsics of {self.width}x{self.height}, got {k.width}x{k.height}")
+            raise ValueError(
+                f"camera: expected intrinsics of {self.width}x{self.height}, got {k.width}x{k.height}"
+            )
         if self._context is None:
             raise ValueError("camera: render after close")
         current_gl()
@@ -105,9 +120,14 @@ class RgbdCamera:
         num = len(self.scene.objects)
         visible_px = np.bincount(instance[instance >= 0].ravel(), minlength=num)[:num].tolist()
         local = [transform_points(camera.T_camera_world, points) for points in self.scene.object_points]
-        boxes = [_box(item.name, points) for item, points in zip(self.scene.objects, local)]
-        visible = [_fraction(px, points, pieces, camera.intrinsics) for px, points, pieces in zip(visible_px, local, self.scene.pieces)]
-        return View(self._rgb[::-1].copy(), _metres(self._depth[::-1]), instance, camera, boxes, visible, visible_px)
+        boxes = [_box(item.name, points) for item, points in zip(self.scene.objects, local, strict=True)]
+        visible = [
+            _fraction(px, points, pieces, camera.intrinsics)
+            for px, points, pieces in zip(visible_px, local, self.scene.pieces, strict=True)
+        ]
+        return View(
+            self._rgb[::-1].copy(), _metres(self._depth[::-1]), instance, camera, boxes, visible, visible_px
+        )
 
     def _draw(self, picture: Array, depth: Array | None, segment: bool) -> None:
         for flag in (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR):
@@ -121,7 +141,10 @@ class RgbdCamera:
         for eye in self._drawn.camera:  # left and right; drawn from their mean
             eye.pos, eye.forward, eye.up = pose[:3, 3], pose[:3, 2], -pose[:3, 1]
             eye.frustum_near, eye.frustum_far = NEAR_M, FAR_M
-            eye.frustum_top, eye.frustum_bottom = (k.cy + 0.5) / k.fy * NEAR_M, -(k.height - 0.5 - k.cy) / k.fy * NEAR_M
+            eye.frustum_top, eye.frustum_bottom = (
+                (k.cy + 0.5) / k.fy * NEAR_M,
+                -(k.height - 0.5 - k.cy) / k.fy * NEAR_M,
+            )
             eye.frustum_center = (k.width / 2 - 0.5 - k.cx) / k.fx * NEAR_M
             eye.frustum_width = k.width / 2 / k.fx * NEAR_M  # half the width, despite its name
             eye.orthographic = 0
@@ -141,14 +164,14 @@ class RgbdCamera:
             self._drawn.geoms[index].rgba[:3] = getattr(look, role)
 
     def _towards_light(self, azimuth_rad: float, elevation_rad: float) -> Array:
-        """(3,) unit vector to a light, world; a shelf's lights are folded to its open side, a little flatter."""
+        """(3,) unit vector to a light, world; a shelf is lit from its open side and flatter."""
         if self.scene.layout == "shelf":
             azimuth_rad, elevation_rad = np.sin(azimuth_rad) * 0.9, elevation_rad * 0.65
         level = np.cos(elevation_rad)
         return np.array([level * np.cos(azimuth_rad), level * np.sin(azimuth_rad), np.sin(elevation_rad)])
 
     def _segments(self) -> Array:
-        """int16 lookup: segment number as drawn -> object index, -1 for the rest; number 0 is the background."""
+        """int16: number drawn in the second pass -> object index, -1 for the rest; 0 is the background."""
         table = np.full(MAX_GEOMS + 1, -1, np.int16)
         for geom in self._drawn.geoms[: self._drawn.ngeom]:
             if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM and geom.segid >= 0:
@@ -166,7 +189,7 @@ class RgbdCamera:
 
 
 def _metres(buffer: Array) -> Array:
-    """(H, W) float32 metres of a reversed depth buffer: 1 at the near plane, 0 at the far plane or nothing."""
+    """(H, W) float32 metres of a reversed depth buffer: 1 at the near plane, 0 for far or nothing."""
     hit = buffer > 0
     depth = np.full(buffer.shape, np.nan, np.float32)
     depth[hit] = NEAR_M * FAR_M / ((FAR_M - NEAR_M) * buffer[hit] + NEAR_M)

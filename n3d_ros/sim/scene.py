@@ -3,6 +3,7 @@
 In: a seed and a `SceneConfig`. Out: `Scene`. The same seed gives the same scene. Knows nothing of cameras.
 World: z up, metres.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from n3d_ros.geometry import Array, Vector3
-from n3d_ros.sim.kinds import COLORS, KINDS, Shape
+from n3d_ros.geometry import Array, Vector3, transform_points
+from n3d_ros.sim.kinds import KINDS
 from n3d_ros.sim.layouts import LAYOUTS, Area, Room
 from n3d_ros.sim.look import Look, random_look
 from n3d_ros.sim.naming import choose_names
 from n3d_ros.sim.physics import Body, build_model, settle
 from n3d_ros.sim.placement import Place, footprint_of, free_place
+from n3d_ros.sim.shapes import COLORS, Shape
 
 SIZES = {"small": 0.78, "medium": 1.0, "large": 1.25}
 SIZE_JITTER = 0.06
@@ -38,11 +40,18 @@ class SceneConfig:
         for name, known in (("layouts", LAYOUTS), ("kinds", KINDS), ("colors", COLORS)):
             unknown = [value for value in getattr(self, name) if value not in known]
             if unknown or not getattr(self, name):
-                raise ValueError(f"scene config: {name} expected some of {list(known)}, got {list(getattr(self, name))}")
+                raise ValueError(
+                    f"scene config: {name} expected some of {list(known)}, got {list(getattr(self, name))}"
+                )
         if not 1 <= self.min_objects <= self.max_objects:
-            raise ValueError(f"scene config: expected 1 <= min_objects <= max_objects, got {self.min_objects}, {self.max_objects}")
+            raise ValueError(
+                "scene config: expected 1 <= min_objects <= max_objects, "
+                f"got {self.min_objects} and {self.max_objects}"
+            )
         if not 0.0 <= self.duplicate_share <= 1.0:
-            raise ValueError(f"scene config: duplicate_share expected within 0..1, got {self.duplicate_share}")
+            raise ValueError(
+                f"scene config: duplicate_share expected within 0..1, got {self.duplicate_share}"
+            )
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """At rest. `object_points[i]`: (V, 3) float64 vertices of objects[i], metres, world: all that is drawn of it."""
+    """Objects at rest. `object_points[i]`: (V, 3) float64, metres, world: every vertex drawn of objects[i]."""
 
     seed: int
     layout: str
@@ -77,8 +86,11 @@ class Scene:
     """mujoco.MjData at rest"""
 
 
-def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:  # noqa: B008  (frozen)
-    """The scene of `seed`: objects dropped, settled, all on a support. RuntimeError if none settles in TRIES tries."""
+def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:
+    """The scene of `seed`: dropped, settled, every object on its support.
+
+    RuntimeError when that fails TRIES times, as with a `config` of too many objects.
+    """
     first = np.random.default_rng(seed)
     layout = config.layouts[int(first.integers(len(config.layouts)))]
     num = int(first.integers(config.min_objects, config.max_objects + 1))
@@ -86,26 +98,33 @@ def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:  # noqa: 
         scene = _attempt(seed, np.random.default_rng((seed, attempt)), config, layout, num)
         if scene is not None:
             return scene
-    raise RuntimeError(f"seed {seed}: no settled scene in {TRIES} tries; fewer objects than {config.max_objects} would fit")
+    raise RuntimeError(
+        f"seed {seed}: no settled scene in {TRIES} tries; fewer objects than {config.max_objects} would fit"
+    )
 
 
 def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: str, num: int) -> Scene | None:
     room = LAYOUTS[layout](rng, num)
     names = choose_names(rng, num, config.kinds, config.colors, config.duplicate_share)
     size_names = [str(rng.choice(list(SIZES))) for _ in names]
-    objects = tuple(SceneObject(i, kind, color, size) for i, ((kind, color), size) in enumerate(zip(names, size_names)))
+    objects = tuple(
+        SceneObject(i, kind, color, size_names[i]) for i, (kind, color) in enumerate(names)
+    )
     bodies = [_body(rng, item) for item in objects]
     places = _place_all(rng, bodies, room)
     if places is None:
         return None
-    bodies = [_started(body, place, room.areas[place.area]) for body, place in zip(bodies, places)]
+    areas = [room.areas[place.area] for place in places]
+    bodies = [_started(*start) for start in zip(bodies, places, areas, strict=True)]
     look = random_look(rng)
     model = build_model(bodies, room, rng)
     data, poses = settle(model, len(bodies))
-    points = tuple(body.points @ pose[:3, :3].T + pose[:3, 3] for body, pose in zip(bodies, poses))
-    if not all(_on_support(item, room.areas[place.area]) for item, place in zip(points, places)):
+    points = tuple(transform_points(pose, body.points) for pose, body in zip(poses, bodies, strict=True))
+    if not all(_on_support(item, room.areas[place.area]) for item, place in zip(points, places, strict=True)):
         return None
-    return Scene(seed, layout, objects, points, tuple(body.pieces for body in bodies), room, look, model, data)
+    return Scene(
+        seed, layout, objects, points, tuple(body.pieces for body in bodies), room, look, model, data
+    )
 
 
 def _body(rng: np.random.Generator, item: SceneObject) -> Body:
@@ -114,7 +133,9 @@ def _body(rng: np.random.Generator, item: SceneObject) -> Body:
     scale = SIZES[item.size_name] * rng.uniform(1 - SIZE_JITTER, 1 + SIZE_JITTER)
     pose = shape.poses[int(rng.choice(len(shape.poses), p=[share for _, share in shape.poses]))][0]
     color = np.clip(np.array(COLORS[item.color]) * rng.uniform(0.93, 1.05), 0.0, 1.0)
-    return Body(shape, float(scale), (float(color[0]), float(color[1]), float(color[2])), pose, (0.0, 0.0, 0.0))
+    return Body(
+        shape, float(scale), (float(color[0]), float(color[1]), float(color[2])), pose, (0.0, 0.0, 0.0)
+    )
 
 
 def _place_all(rng: np.random.Generator, bodies: list[Body], room: Room) -> list[Place] | None:

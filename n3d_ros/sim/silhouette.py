@@ -1,8 +1,9 @@
 """How many pixels an object would cover if nothing stood before it, without rendering it.
 
-In: an object's convex pieces as points in the camera's optical frame. Out: pixels, also those beyond the picture's
-edge, so that an object cut off by the edge counts as partly hidden.
+In: an object's convex pieces as points in the camera's optical frame. Out: pixels, also those beyond the
+picture's edge, so that an object cut off by the edge counts as partly hidden.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,8 +21,8 @@ _NEAR_M = 0.02
 def silhouette_px(points: Array, pieces: Sequence[Array], intrinsics: Intrinsics) -> float:
     """Pixels inside the union of the pieces' projected convex hulls; 0 when a point lies behind the camera.
 
-    points: (V, 3) metres, optical frame. OpenCV paints a polygon's outline too, half a pixel too much all around, so
-    half of the outline's pixels are taken off again. Off by a few per cent for objects of 20 px.
+    points: (V, 3) metres, optical frame. OpenCV paints a polygon's outline too, half a pixel too much all
+    around, so half of the outline's pixels are taken off again. Off by a few per cent for objects of 20 px.
     """
     if len(points) == 0 or points[:, 2].min() < _NEAR_M:
         return 0.0

@@ -2,6 +2,7 @@
 
 In: a random generator. Out: one material per surface role in the MuJoCo spec.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -20,10 +21,14 @@ def add_surface_materials(spec: Any, rng: np.random.Generator) -> None:
     """Materials named by role, each with a pattern of its own and about 2 to 8 repeats a metre."""
     for role in SURFACES:
         picture = (255 * random_pattern(rng)).astype(np.uint8)
-        texture = spec.add_texture(name=role, type=mujoco.mjtTexture.mjTEXTURE_2D, width=SIDE_PX, height=SIDE_PX, nchannel=3)
+        texture = spec.add_texture(
+            name=role, type=mujoco.mjtTexture.mjTEXTURE_2D, width=SIDE_PX, height=SIDE_PX, nchannel=3
+        )
         texture.data = np.repeat(picture[:, :, None], 3, axis=2).tobytes()
         repeats = float(rng.uniform(1.0, 4.0))
-        material = spec.add_material(name=role, texuniform=True, texrepeat=[repeats, repeats], specular=0.1, shininess=0.2)
+        material = spec.add_material(
+            name=role, texuniform=True, texrepeat=[repeats, repeats], specular=0.1, shininess=0.2
+        )
         material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = role
 
 
@@ -37,12 +42,19 @@ def random_pattern(rng: np.random.Generator) -> Array:
 
 
 def _blotches(rng: np.random.Generator) -> Array:
-    noise = cv2.GaussianBlur(rng.random((SIDE_PX, SIDE_PX)).astype(np.float32), (0, 0), rng.uniform(1, 6), borderType=cv2.BORDER_REFLECT)
+    noise = cv2.GaussianBlur(
+        rng.random((SIDE_PX, SIDE_PX)).astype(np.float32),
+        (0, 0),
+        rng.uniform(1, 6),
+        borderType=cv2.BORDER_REFLECT,
+    )
     return _stretched(noise)
 
 
 def _grain(rng: np.random.Generator) -> Array:
-    noise = cv2.GaussianBlur(rng.random((SIDE_PX, SIDE_PX)).astype(np.float32), (0, 0), sigmaX=12.0, sigmaY=rng.uniform(0.6, 1.6))
+    noise = cv2.GaussianBlur(
+        rng.random((SIDE_PX, SIDE_PX)).astype(np.float32), (0, 0), sigmaX=12.0, sigmaY=rng.uniform(0.6, 1.6)
+    )
     return _stretched(noise)
 
 
