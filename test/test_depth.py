@@ -222,9 +222,9 @@ def test_sine_and_cosine_interleave_and_an_odd_width_ends_with_a_sine() -> None:
 
 
 def test_the_blocks_of_x_y_z_lie_side_by_side_before_zeros() -> None:
-    code = sinusoid(np.array([[1.0, 2.0, 3.0]]), 8)[0]
-    expected = [np.sin(1), np.cos(1), np.sin(2), np.cos(2), np.sin(3), np.cos(3), 0, 0]
-    np.testing.assert_allclose(code, expected, rtol=1e-6)
+    code = sinusoid(np.array([[1.0, 2.0, 3.0]]), 11)[0]
+    blocks = [axis_sinusoid(np.array([step]), 3)[0] for step in (1.0, 2.0, 3.0)]
+    np.testing.assert_array_equal(code, [*blocks[0], *blocks[1], *blocks[2], 0, 0])
 
 
 def test_sinusoid_needs_three_coordinates() -> None:

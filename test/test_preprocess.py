@@ -60,7 +60,7 @@ def test_the_long_side_is_set_and_the_short_one_truncated(size, long_side, expec
 
 def test_processor_sizes_round_half_to_even_in_units_of_28() -> None:
     assert processor_size(640, 480) == (644, 476)
-    assert processor_size(42, 70) == (56, 56)  # 1.5 -> 2, 2.5 -> 2
+    assert processor_size(42, 70) == processor_size(70, 42) == (56, 56)  # 1.5 -> 2, 2.5 -> 2
 
 
 def test_a_picture_narrower_than_one_merge_group_is_refused() -> None:
@@ -89,6 +89,14 @@ def test_patch_rows_go_by_merge_groups_not_by_raster() -> None:
     assert grid == (2, 4)
     grey = np.rint((rows[:, 0] * CLIP_STD[0] + CLIP_MEAN[0]) * 255)
     np.testing.assert_array_equal(grey, [0, 1, 4, 5, 2, 3, 6, 7])
+
+
+def test_lanczos_sets_the_long_side_and_bicubic_the_multiple_of_28() -> None:
+    first = Image.fromarray(picture(200, 100)).resize((336, 100), LANCZOS).resize((336, 168), LANCZOS)
+    np.testing.assert_array_equal(resize_picture(picture(200, 100), 336, 28), np.asarray(first))
+    second = Image.fromarray(picture(340, 255)).resize((336, 255), LANCZOS).resize((336, 252), LANCZOS)
+    by_hand = second.resize((320, 252), BICUBIC).resize((320, 256), BICUBIC)
+    np.testing.assert_array_equal(resize_picture(picture(340, 255), 336, 64), np.asarray(by_hand))
 
 
 def test_both_resize_passes_run_columns_first_under_any_pillow() -> None:

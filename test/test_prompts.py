@@ -165,6 +165,11 @@ def test_a_point_on_the_axis_is_minus_zero_as_in_the_release() -> None:
     assert str(list(box_3d(Box3D("x", (0.0, 0.0, 1.0), (0, 0, 0))))[:2]) == "[-0.0, -0.0]"
 
 
+def test_x_and_y_round_as_numpy_does_and_the_rest_as_python_does() -> None:
+    rounded = box_3d(Box3D("x", (-2.675, -1.115, 2.675), (1.115, 2.675, 0.005)))
+    assert rounded == (2.68, 1.12, 2.67, 1.11, 2.67, 0.01)
+
+
 def test_the_rectangle_takes_the_corners_in_front_of_the_camera_and_ignores_yaw() -> None:
     straddling = Box3D("x", (0.0, 0.0, 0.5), (0.2, 0.2, 2.0), yaw=0.7)
     assert box_2d(straddling, CAMERA) == (0.5, 0.5, round(0.5 * 0.2 / 1.5, 2), round(0.2 / 1.5, 2))
