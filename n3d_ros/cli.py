@@ -1,0 +1,94 @@
+"""The `n3d` command: hands each subcommand to its own module.
+
+In: command-line arguments. Out: an exit code: 0 done, 1 could not be done, 2 bad input (one line on stderr
+says what was expected and what came). Only the module of the command that was given is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from n3d_ros import __version__
+from n3d_ros.commands import CommandFailed
+
+ROBOT = "run `make venv`"
+ROS = "run `make ros`, or source a ROS distribution in which this package is built"
+TRAIN = "run `make train`"
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a subcommand lives, its line in `n3d --help`, and what to do when a package is missing."""
+
+    module: str
+    summary: str
+    setup: str
+
+
+COMMANDS = {
+    "infer": Command(
+        "n3d_ros.commands.infer", "ground words or answer a question on files, without ROS", ROBOT
+    ),
+    "demo": Command(
+        "n3d_ros.commands.demo", "simulated robot camera, node and questions, on one machine", ROS
+    ),
+    "play": Command("n3d_ros.commands.play", "publish folders of RGB-D frames as a camera would", ROS),
+    "train": Command("n3d_ros.training.commands", "train a model on simulated scenes", TRAIN),
+    "eval": Command("n3d_ros.training.commands", "measure a model on simulated scenes it never saw", TRAIN),
+    "export": Command(
+        "n3d_ros.training.commands", "write a trained model as a folder that the robot loads", TRAIN
+    ),
+}
+
+
+def build_parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Parser of all commands; only the chosen one gets its options, so the others stay unimported."""
+    parser = argparse.ArgumentParser(
+        prog="n3d", description="Words and an RGB-D frame in, metric 3D boxes out."
+    )
+    parser.add_argument("--version", action="version", version=f"n3d_ros {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.summary, description=command.summary)
+        if name == chosen:
+            getattr(importlib.import_module(command.module), f"add_{name}")(subparser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    try:
+        args = build_parser(chosen).parse_args(arguments)
+        return int(args.run(args))
+    except ImportError as error:
+        if _is_ours(error.name):
+            raise
+        setup = COMMANDS[chosen].setup if chosen else ROBOT
+        print(
+            f"n3d {chosen}: needs '{error.name}', which does not import ({error}): {setup}", file=sys.stderr
+        )
+        return 1
+    except CommandFailed as error:
+        print(f"n3d {chosen}: {error}", file=sys.stderr)
+        return 1
+    except (OSError, ValueError) as error:
+        print(f"n3d {chosen}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _is_ours(module: str | None) -> bool:
+    """Whether a module that does not import is a part of this package that nothing has to generate."""
+    parts = (module or "").split(".")
+    return parts[0] == "n3d_ros" and not set(parts) & {"msg", "srv", "action"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
