@@ -1,0 +1,63 @@
+"""What a backend must do, and nothing of how: encode one picture, look up embedding rows, run the decoder over a cache.
+
+In and out: numpy arrays. `hidden` is the language model's width, `vocab` its number of tokens. Rows of `encode_image` and
+`embed` have the backend's own type; callers only concatenate them and hand them back.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.preprocess import ModelInputs
+from n3d_ros.runtime.model_config import ModelConfig
+
+Rows = npt.NDArray[Any]
+
+
+class Cache(Protocol):
+    """Keys and values of the tokens seen so far, at most `capacity` of them."""
+
+    capacity: int
+
+    @property
+    def length(self) -> int:
+        """Number of tokens held."""
+        ...
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` tokens. ValueError when there are fewer."""
+        ...
+
+
+class Backend(Protocol):
+    """One loaded model. Not thread-safe: one caller at a time."""
+
+    name: str
+    config: ModelConfig
+    tokenizer_path: Path
+
+    def encode_image(self, inputs: ModelInputs) -> Rows:
+        """Merged image tokens (M, hidden), row-major over the merged grid."""
+        ...
+
+    def embed(self, ids: Sequence[int]) -> Rows:
+        """Embedding rows (T, hidden)."""
+        ...
+
+    def new_cache(self, capacity: int) -> Cache:
+        """An empty cache for at most `capacity` tokens."""
+        ...
+
+    def forward(
+        self, cache: Cache, embeds: Rows, positions: npt.NDArray[np.int64], logit_rows: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Run T tokens after those in `cache` and keep them there.
+
+        embeds: (T, hidden). positions: (3, T), time, height, width. logit_rows: (R,) rows of embeds wanted.
+        Returns logits (R, vocab) float32. ValueError when the cache has no room.
+        """
+        ...

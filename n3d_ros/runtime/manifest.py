@@ -1,0 +1,90 @@
+"""The sidecar of an exported model folder: what it holds, where it came from, and the checksum of every file.
+
+In: a folder. Out: a checked `Manifest`. It does not open graphs or weights; a file that disagrees is named with the remedy.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from n3d_ros.runtime.types import ModelFolderError
+
+FILE_NAME = "manifest.json"
+FORMAT = 1
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """Size and SHA-256 of one file of the folder."""
+
+    num_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """`name` of the model; `model_sha256` over config, tokenizer and weights, so engines of one model can be told.
+
+    Types are 'fp16', 'fp32' or 'bf16': `weights_dtype` as stored, `compute_dtype` as the graphs compute.
+    `point_encoding_order` is the order that the weights were trained with. `versions`: of the tools that wrote the folder.
+    """
+
+    name: str
+    model_sha256: str
+    config: str
+    tokenizer: str
+    vision: str
+    decoder: str
+    weights: tuple[str, ...]
+    weights_dtype: str
+    compute_dtype: str
+    point_encoding_order: str
+    versions: dict[str, str]
+    files: dict[str, FileRecord]
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Parse `manifest.json`. ModelFolderError when folder or manifest is missing or of another format."""
+    if not folder.is_dir():
+        raise ModelFolderError(f"{folder}: expected a model folder, found {'a file' if folder.exists() else 'nothing'}")
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise ModelFolderError(f"{folder}: expected a {FILE_NAME}, found none; write one with `n3d export --model ... --out ...`")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            raise ModelFolderError(f"{path}: expected format {FORMAT}, got {data['format']}; export the model again")
+        files = {name: FileRecord(**record) for name, record in data.pop("files").items()}
+        return Manifest(**{**data, "weights": tuple(data["weights"]), "files": files})
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ModelFolderError(f"{path}: expected the manifest of an exported model, got {error}") from error
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Compare every file with its record. ModelFolderError naming the first that is missing or differs."""
+    for name, expected in sorted(manifest.files.items()):
+        path = folder / name
+        if not path.is_file():
+            raise ModelFolderError(f"{folder}: expected the file {name}, found none; export the model again")
+        size = path.stat().st_size
+        if size != expected.num_bytes:
+            raise ModelFolderError(f"{path}: expected {expected.num_bytes} bytes, got {size}; export the model again")
+        found = sha256_of(path)
+        if found != expected.sha256:
+            raise ModelFolderError(f"{path}: expected SHA-256 {expected.sha256[:16]}..., got {found[:16]}...; export the model again")
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""The model on ONNX Runtime, on the CPU: two sessions and one buffer of keys and values.
+
+In: a checked model folder. Out: a `Backend`. The only file that imports onnxruntime.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from n3d_ros.preprocess import ModelInputs
+from n3d_ros.runtime.backend import Rows
+from n3d_ros.runtime.host import causal_bias, mrope_tables, vision_inputs
+from n3d_ros.runtime.manifest import Manifest
+from n3d_ros.runtime.model_config import load_config
+from n3d_ros.runtime.safetensors_file import read_entries, to_float32
+from n3d_ros.runtime.types import ModelFolderError
+
+EMBEDDING = "model.embed_tokens.weight"
+
+
+class OrtCache:
+    """One buffer for `capacity` tokens; the decoder reads its first rows in place, only new rows are written."""
+
+    def __init__(self, capacity: int, row_shape: tuple[int, int, int]) -> None:
+        self.capacity = capacity
+        self.buffer = np.empty((capacity, *row_shape), dtype=np.float32)
+        self._length = 0
+
+    @property
+    def length(self) -> int:
+        """Number of tokens held."""
+        return self._length
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` tokens."""
+        if not 0 <= length <= self._length:
+            raise ValueError(f"cache: expected a length of 0 to {self._length}, got {length}")
+        self._length = length
+
+    def append(self, rows: npt.NDArray[np.float32]) -> None:
+        """Keep the new rows (T, 2 x layers, key-value heads, width)."""
+        self.buffer[self._length : self._length + len(rows)] = rows
+        self._length += len(rows)
+
+
+class OrtBackend:
+    """Float32 on the CPU with `threads` threads (None: as many as ONNX Runtime chooses)."""
+
+    name = "ort"
+
+    def __init__(self, folder: Path, manifest: Manifest, threads: int | None = None) -> None:
+        if manifest.compute_dtype != "fp32":
+            raise ModelFolderError(
+                f"{folder}: ONNX Runtime on a CPU needs graphs that compute in fp32, got {manifest.compute_dtype}"
+            )
+        self.manifest, self.config = manifest, load_config(folder)
+        self.tokenizer_path = folder / manifest.tokenizer
+        self._vision = _session(folder / manifest.vision, threads)
+        self._decoder = _session(folder / manifest.decoder, threads)
+        entry = read_entries(folder)[EMBEDDING]
+        self._embedding, self._embedding_dtype = entry.array(), entry.dtype
+
+    def encode_image(self, inputs: ModelInputs) -> Rows:
+        """Merged image tokens (M, hidden) float32."""
+        rows: Rows = self._vision.run(["image_embeds"], vision_inputs(inputs, self.config))[0]
+        return rows
+
+    def embed(self, ids: Sequence[int]) -> Rows:
+        """Embedding rows (T, hidden) float32."""
+        return to_float32(self._embedding[np.asarray(ids, dtype=np.int64)], self._embedding_dtype)
+
+    def new_cache(self, capacity: int) -> OrtCache:
+        """An empty cache; the operating system gives its memory page by page as it fills."""
+        text = self.config.text
+        return OrtCache(capacity, (2 * text.layers, text.kv_heads, text.head_dim))
+
+    def forward(
+        self, cache: OrtCache, embeds: Rows, positions: npt.NDArray[np.int64], logit_rows: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Run T new tokens: see `Backend.forward`."""
+        past, text = cache.length, self.config.text
+        if past + len(embeds) > cache.capacity:
+            raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {len(embeds)}")
+        cos, sin = mrope_tables(positions, text.head_dim, text.rope_theta, text.mrope_section)
+        feeds = {
+            "inputs_embeds": embeds, "rope_cos": cos, "rope_sin": sin, "attn_bias": causal_bias(len(embeds), past),
+            "past_kv": cache.buffer[:past], "logit_index": logit_rows,
+        }  # fmt: skip
+        logits, new_kv = self._decoder.run(["logits", "new_kv"], feeds)
+        cache.append(new_kv)
+        result: npt.NDArray[np.float32] = logits
+        return result
+
+
+def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

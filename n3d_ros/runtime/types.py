@@ -1,0 +1,149 @@
+"""What the pipeline returns and raises. Data only: no model, no ROS, no engine runtime.
+
+Boxes are in the ROS optical frame of the picture they were found in, metres; times are milliseconds.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from n3d_ros.box_codec import Malformed
+from n3d_ros.boxes import Box3D, Rectangle
+
+
+class ResultCode(IntEnum):
+    """How a request ended; the numbers are those of the ROS messages."""
+
+    OK = 0
+    NO_FRAME = 1
+    STALE = 2
+    NO_CAMERA_INFO = 3
+    NO_DEPTH = 4
+    BAD_INPUT = 5
+    TF = 6
+    OOM = 7
+    CANCELED = 8
+    SUPERSEDED = 9
+    TIMEOUT = 10
+    PARSE = 11
+    INTERNAL = 12
+
+
+class N3DError(ValueError):
+    """A request or a model folder that cannot be served; the message names what was expected and what came."""
+
+    def __init__(self, code: ResultCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class BadInputError(N3DError):
+    """What was asked or shown cannot be used."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ResultCode.BAD_INPUT, message)
+
+
+class NoDepthError(N3DError):
+    """The observation holds no usable depth."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ResultCode.NO_DEPTH, message)
+
+
+class ModelFolderError(N3DError):
+    """A model folder is missing, incomplete or not what its manifest says."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ResultCode.BAD_INPUT, message)
+
+
+class MissingLibraryError(N3DError):
+    """The chosen backend needs a library that does not import."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ResultCode.BAD_INPUT, message)
+
+
+@dataclass(frozen=True)
+class GroundedObject:
+    """One found object. `id` is unique in its result and what a question may call it ('0_red mug').
+
+    `box.score` is the mean probability of the box's tokens, 0..1. `box_2d_px`: (x_min, y_min, x_max, y_max) around the
+    visible part in the original picture, None when nothing of the box lies in it. `words`: what was asked for.
+    """
+
+    id: str
+    box: Box3D
+    box_2d_px: Rectangle | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds per stage, and what the language model did for them.
+
+    `num_tokens` counts generated tokens, `num_forward_passes` calls of the decoder (prefills included), `num_reused_tokens`
+    prompt tokens whose keys and values were still there from an earlier question on the same observation.
+    """
+
+    preprocess_ms: float = 0.0
+    vision_ms: float = 0.0
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
+    post_ms: float = 0.0
+    total_ms: float = 0.0
+    num_tokens: int = 0
+    num_forward_passes: int = 0
+    num_reused_tokens: int = 0
+
+    def to_dict(self) -> dict[str, float]:
+        """Milliseconds by stage name, without the counts."""
+        names = ("preprocess", "vision", "prefill", "decode", "post", "total")
+        return {name: round(getattr(self, f"{name}_ms"), 3) for name in names}
+
+
+@dataclass(frozen=True)
+class GroundResult:
+    """Everything found for `words`, in the model's order; objects already found stay when a request is canceled.
+
+    `code` is OK also when nothing was found (`message` says so), PARSE when the model wrote only broken boxes, CANCELED.
+    `malformed` are texts that announced a box and hold none. `valid_ratio`: share of depth pixels with a measurement.
+    """
+
+    objects: tuple[GroundedObject, ...]
+    raw_text: str
+    token_ids: tuple[int, ...]
+    malformed: tuple[Malformed, ...]
+    code: ResultCode
+    message: str
+    timing: Timing
+    words: str
+    valid_ratio: float
+
+
+@dataclass(frozen=True)
+class AskResult:
+    """An answer with its evidence.
+
+    `answer` and `reasoning` are the model's words. `value`, `unit` and `relation` are computed from `objects` (None and
+    empty where the question is no known spatial relation or its objects were not found); `consistent` says whether the
+    model's sentence agrees with them, None where that cannot be told. `ground` is the first stage.
+    """
+
+    answer: str
+    reasoning: str
+    value: float | None
+    unit: str
+    objects: tuple[GroundedObject, ...]
+    relation: str
+    consistent: bool | None
+    raw_text: str
+    token_ids: tuple[int, ...]
+    code: ResultCode
+    message: str
+    timing: Timing
+    ground: GroundResult
+    computed: str = field(default="")
+    """The exact answer's own sentence, empty where there is none."""
