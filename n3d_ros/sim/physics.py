@@ -26,6 +26,7 @@ RESTING_SPEED = 0.03
 DENSITY = 400.0
 COLLIDER_GROUP = 3
 SHADOW_MAP_PX = 1024
+SHADOW_DEPTH_M, SHADOW_HALF_WIDTH_M = 8.0, 1.2
 ANTIALIASING = 4
 NUM_LIGHTS = 2
 
@@ -68,11 +69,7 @@ def build_model(bodies: list[Body], room: Room, rng: np.random.Generator) -> Any
     spec.visual.quality.shadowsize = SHADOW_MAP_PX
     spec.visual.quality.offsamples = ANTIALIASING
     spec.stat.extent, spec.stat.center = 1.0, [0.0, 0.0, room.areas[0].z]
-    spec.visual.map.znear, spec.visual.map.zfar, spec.visual.map.shadowclip = (
-        0.05,
-        8.0,
-        1.5,
-    )  # of the shadow map, m
+    spec.visual.map.zfar, spec.visual.map.shadowclip = SHADOW_DEPTH_M, SHADOW_HALF_WIDTH_M
     add_surface_materials(spec, rng)
     for number, block in enumerate(room.blocks):
         spec.worldbody.add_geom(

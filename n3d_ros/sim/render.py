@@ -22,7 +22,7 @@ from n3d_ros.sim.silhouette import silhouette_px
 
 NEAR_M, FAR_M = 0.05, 12.0
 MAX_GEOMS = 400
-LIGHT_DISTANCE_M = 1.3
+LIGHT_DISTANCE_M = 0.9
 """inside the room: what lies behind a light, such as a wall, throws no shadow"""
 
 
