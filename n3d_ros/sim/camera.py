@@ -80,7 +80,7 @@ def intrinsics_of(width: int, height: int, field_of_view_deg: float) -> Intrinsi
 
 
 def sample_camera(scene: Subject, rng: np.random.Generator, width: int, height: int) -> Camera:
-    """A view of most of the objects: the first random one with enough of them in the picture, else the best."""
+    """A view of most of the objects: the first random one with enough of them in it, else the best."""
     best, best_share = None, -1.0
     for _ in range(CANDIDATES):
         camera = _random_camera(scene, rng, width, height)

@@ -27,7 +27,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Area:
-    """Where objects are put: a rectangle at height z, metres, on a support that spans `edges` (x0, y0, x1, y1)."""
+    """Where objects are put: a rectangle at height z, metres, on a support over `edges` (x0, y0, x1, y1)."""
 
     low: tuple[float, float]
     high: tuple[float, float]

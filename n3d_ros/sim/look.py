@@ -35,7 +35,8 @@ class Look:
 def random_look(rng: np.random.Generator) -> Look:
     """A look in which every colour name stays true: light nearly white, neither dark nor burnt out."""
     tint = rng.uniform(0.94, 1.06, 3)
-    total, ambient_share, fill_share = rng.uniform(0.95, 1.25), rng.uniform(0.35, 0.55), rng.uniform(0.1, 0.25)
+    total, ambient_share = rng.uniform(0.95, 1.25), rng.uniform(0.35, 0.55)
+    fill_share = rng.uniform(0.1, 0.25)
     key_azimuth = rng.uniform(-np.pi, np.pi)
     return Look(
         key_azimuth_rad=float(key_azimuth),

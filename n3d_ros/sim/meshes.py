@@ -22,7 +22,7 @@ NUM_SIDES = 28
 
 @dataclass(frozen=True)
 class Mesh:
-    """vertices (V, 3) float64 metres; faces (F, 3) int; pieces: vertex indices of convex parts that cover it."""
+    """vertices (V, 3) float64 metres; faces (F, 3) int; pieces: indices of convex parts that cover it."""
 
     vertices: Array
     faces: Array

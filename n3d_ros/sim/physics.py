@@ -62,7 +62,7 @@ class Body:
 
 
 def build_model(bodies: list[Body], room: Room, rng: np.random.Generator) -> Any:
-    """mujoco.MjModel. Object i is MuJoCo's body i + 1; body 0 is the room, its geoms named after their roles."""
+    """mujoco.MjModel. Object i is MuJoCo's body i + 1; body 0 is the room, its geoms named by role."""
     spec = mujoco.MjSpec()
     spec.option.timestep = TIMESTEP_S
     spec.visual.headlight.active = 0

@@ -20,7 +20,7 @@ ATTEMPTS = 60
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object starts: area index, x and y in the world, turn about z, and its outline there (K, 2)."""
+    """Where an object starts: area index, x and y in the world, turn about z, and outline there (K, 2)."""
 
     area: int
     x: float

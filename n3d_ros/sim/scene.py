@@ -23,6 +23,8 @@ from n3d_ros.sim.shapes import COLORS, Shape
 SIZES = {"small": 0.78, "medium": 1.0, "large": 1.25}
 SIZE_JITTER = 0.06
 TRIES = 40
+UNSETTLED_SPEED = 0.3
+"""m/s or rad/s: a scene in which something still moves like this is thrown away"""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """Objects at rest. `object_points[i]`: (V, 3) float64, metres, world: every vertex drawn of objects[i]."""
+    """Objects at rest. `object_points[i]`: (V, 3) float64, metres, world, all vertices of objects[i]."""
 
     seed: int
     layout: str
@@ -107,9 +109,7 @@ def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: s
     room = LAYOUTS[layout](rng, num)
     names = choose_names(rng, num, config.kinds, config.colors, config.duplicate_share)
     size_names = [str(rng.choice(list(SIZES))) for _ in names]
-    objects = tuple(
-        SceneObject(i, kind, color, size_names[i]) for i, (kind, color) in enumerate(names)
-    )
+    objects = tuple(SceneObject(i, kind, color, size_names[i]) for i, (kind, color) in enumerate(names))
     bodies = [_body(rng, item) for item in objects]
     places = _place_all(rng, bodies, room)
     if places is None:
@@ -120,6 +120,8 @@ def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: s
     model = build_model(bodies, room, rng)
     data, poses = settle(model, len(bodies))
     points = tuple(transform_points(pose, body.points) for pose, body in zip(poses, bodies, strict=True))
+    if np.abs(data.qvel).max() > UNSETTLED_SPEED:
+        return None
     if not all(_on_support(item, room.areas[place.area]) for item, place in zip(points, places, strict=True)):
         return None
     return Scene(

@@ -33,7 +33,7 @@ LYING = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
 
 @dataclass(frozen=True)
 class Collider:
-    """What physics sees. kind and size: box, half extents; cylinder along z, (r, half height); sphere, (r,)."""
+    """Seen by physics. kind and size: box, half extents; cylinder along z, (r, half height); sphere, (r,)."""
 
     kind: str
     size: tuple[float, ...]

@@ -1,0 +1,102 @@
+"""Scenes are reproducible, varied, physically plausible, and their names need both colour and kind."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)  # mujoco, and libosmesa6 or libegl1
+
+from n3d_ros.sim import COLORS, KINDS, SceneConfig, generate
+from n3d_ros.sim.naming import choose_names
+from n3d_ros.sim.placement import Place, footprint_of, free_place, overlap
+
+SEEDS = range(100, 124)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [generate(seed) for seed in SEEDS]
+
+
+def test_there_are_enough_kinds_and_colours():
+    assert len(KINDS) >= 12
+    assert len(COLORS) == 8
+    assert all(" " not in name for name in (*KINDS, *COLORS))
+
+
+def test_one_seed_is_one_scene():
+    first, again = generate(7), generate(7)
+    assert first.objects == again.objects
+    assert first.look == again.look
+    assert all(np.array_equal(a, b) for a, b in zip(first.object_points, again.object_points, strict=True))
+
+
+def test_another_seed_is_another_scene(scenes):
+    assert len({scene.objects for scene in scenes}) == len(scenes)
+    assert {scene.layout for scene in scenes} == {"table", "shelf", "floor"}
+
+
+def test_scenes_hold_the_promised_number_and_size_of_objects(scenes):
+    for scene in scenes:
+        assert 4 <= len(scene.objects) <= 8
+        assert [item.id for item in scene.objects] == list(range(len(scene.objects)))
+        for item, points in zip(scene.objects, scene.object_points, strict=True):
+            assert item.name == f"{item.color} {item.kind}"
+            assert 0.05 < np.linalg.norm(np.ptp(points, axis=0)) < 0.36
+
+
+def test_objects_rest_on_their_supports(scenes):
+    for scene in scenes:
+        heights = np.array([area.z for area in scene.room.areas])
+        for points in scene.object_points:
+            assert np.abs(points[:, 2].min() - heights).min() < 0.006
+        assert np.abs(scene.data.qvel).max() <= 0.3
+
+
+def test_objects_do_not_stand_in_each_other(scenes):
+    """Their boxes may overlap a little where one leans on another, their centres never come close."""
+    for scene in scenes:
+        centers = np.array([(points.min(axis=0) + points.max(axis=0)) / 2 for points in scene.object_points])
+        apart = np.linalg.norm(centers[:, None] - centers, axis=2) + np.eye(len(centers))
+        assert apart.min() > 0.04
+
+
+def test_names_share_colours_and_kinds_and_are_sometimes_twice_there():
+    rng = np.random.default_rng(0)
+    draws = [choose_names(rng, 6, tuple(KINDS), tuple(COLORS), 0.15) for _ in range(1000)]
+    twice = np.mean([len(set(names)) < 6 for names in draws])
+    same_kind = np.mean([len({kind for kind, _ in names}) < 6 for names in draws])
+    same_color = np.mean([len({color for _, color in names}) < 6 for names in draws])
+    assert twice == pytest.approx(0.15, abs=0.04)
+    assert same_kind > 0.7
+    assert same_color > 0.7
+
+
+def test_names_that_cannot_all_differ_are_refused():
+    with pytest.raises(ValueError, match="3 different names need more than 1 kinds in 2 colours"):
+        choose_names(np.random.default_rng(0), 3, ("mug",), ("red", "blue"), 0.0)
+
+
+def test_a_config_names_what_it_cannot_use():
+    with pytest.raises(ValueError, match=r"kinds expected some of .*mug.*, got \['teapot'\]"):
+        SceneConfig(kinds=("teapot",))
+    with pytest.raises(ValueError, match="colors expected"):
+        SceneConfig(colors=())
+    with pytest.raises(ValueError, match="got 5 and 4"):
+        SceneConfig(min_objects=5, max_objects=4)
+    with pytest.raises(ValueError, match=r"duplicate_share expected within 0..1, got 1.5"):
+        SceneConfig(duplicate_share=1.5)
+
+
+def test_a_full_area_has_no_free_place():
+    from n3d_ros.sim.layouts import Area
+
+    square = footprint_of(
+        np.array([[-0.1, -0.1, 0], [0.1, -0.1, 0], [0.1, 0.1, 0], [-0.1, 0.1, 0], [0, 0, 1]])
+    )
+    area = Area((-0.2, -0.2), (0.2, 0.2), 0.0, (-1, -1, 1, 1))
+    rng = np.random.default_rng(0)
+    first = free_place(rng, square, [area], [])
+    assert isinstance(first, Place)
+    assert np.abs(first.outline).max() <= 0.2
+    assert free_place(rng, square, [area], [first]) is None
+    assert not overlap(square, square + np.float32(0.5))
