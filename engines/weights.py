@@ -1,6 +1,6 @@
 """Write a model's tensors into one safetensors file of another type, one tensor at a time.
 
-In: where the tensors lie and the wanted type. Out: a file with the hub's short names, every tensor at a multiple of 64
+In: where the tensors lie and the wanted type. Out: a file with the tensors' own names, every tensor at a multiple of 64
 bytes from the start of the data. It does not know graphs.
 """
 import json
@@ -22,15 +22,15 @@ def write_converted(weights: Mapping[str, TensorEntry], dtype: str, path: Path) 
     kind, numpy_type = STORED[dtype]
     size = np.dtype(numpy_type).itemsize
     header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name, entry in sorted(weights.items()):
+    for entry in weights.values():
         num_bytes = size * int(np.prod(entry.shape))
-        header[name] = {"dtype": kind, "shape": list(entry.shape), "data_offsets": [offset, offset + num_bytes]}
+        header[entry.name] = {"dtype": kind, "shape": list(entry.shape), "data_offsets": [offset, offset + num_bytes]}
         offset += num_bytes
     with path.open("wb") as stream:
         text = json.dumps(header).encode()
         text += b" " * (-(8 + len(text)) % ALIGNMENT)
         stream.write(struct.pack("<Q", len(text)) + text)
-        for _, entry in sorted(weights.items()):
+        for entry in weights.values():
             stream.write(_converted(entry, numpy_type).tobytes())
 
 

@@ -68,7 +68,7 @@ class MissingLibraryError(N3DError):
 
 @dataclass(frozen=True)
 class GroundedObject:
-    """One found object. `id` is unique in its result and what a question may call it ('0_red mug').
+    """One found object. `id` is unique in its result and what a question may call it: `number`, '_', label ('0_red mug').
 
     `box.score` is the mean probability of the box's tokens, 0..1. `box_2d_px`: (x_min, y_min, x_max, y_max) around the
     visible part in the original picture, None when nothing of the box lies in it. `words`: what was asked for.
@@ -78,6 +78,7 @@ class GroundedObject:
     box: Box3D
     box_2d_px: Rectangle | None
     words: str
+    number: int = 0
 
 
 @dataclass(frozen=True)

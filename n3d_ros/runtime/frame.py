@@ -1,0 +1,89 @@
+"""One observation in the model: prepared and encoded once, and a cache that keeps what its prompts have in common.
+
+In: an observation, then chat texts about it. Out: the rows of each prompt that still have to run. System text and picture
+come first in every prompt, so a second question on the same observation starts after them.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from n3d_ros import prompts
+from n3d_ros.preprocess import Observation, prepare
+from n3d_ros.runtime.backend import Backend
+from n3d_ros.runtime.generate import Generation, PromptRows
+from n3d_ros.runtime.host import prompt_positions
+from n3d_ros.runtime.text import TextCodec
+from n3d_ros.runtime.types import BadInputError, NoDepthError
+
+MAX_CONTEXT = 4096
+"""Tokens kept per observation, prompt and reply; the release's limit for new tokens alone."""
+
+
+class Frame:
+    """`observation` and its encoded picture. `preprocess_ms` and `vision_ms` say what that took."""
+
+    def __init__(self, backend: Backend, codec: TextCodec, observation: Observation) -> None:
+        self.observation = observation
+        self._backend, self._codec = backend, codec
+        began = time.perf_counter()
+        try:
+            self.inputs = prepare(observation, backend.config.preprocess())
+        except ValueError as error:
+            raise (BadInputError if has_depth(observation) else NoDepthError)(str(error)) from error
+        prepared = time.perf_counter()
+        self._image = backend.encode_image(self.inputs)
+        self.preprocess_ms, self.vision_ms = (prepared - began) * 1e3, (time.perf_counter() - prepared) * 1e3
+        self.cache = backend.new_cache(min(backend.config.text.max_positions, MAX_CONTEXT))
+        self._held: list[int] = []
+
+    def prompt_ids(self, text: str) -> tuple[list[int], int]:
+        """Token ids of a chat text with one pad per image token, and where the picture begins."""
+        pad = self._backend.config.image_token_id
+        ids = self._codec.encode(text)
+        if ids.count(pad) != 1:
+            raise BadInputError(f"prompt: expected one picture, got {ids.count(pad)}")
+        start = ids.index(pad)
+        ids[start : start + 1] = [pad] * len(self._image)
+        try:
+            return prompts.fit_prompt(ids, self.cache.capacity, answer_length=1), start
+        except ValueError as error:
+            raise BadInputError(str(error)) from error
+
+    def prompt_rows(self, text: str) -> tuple[PromptRows, int, int]:
+        """What still has to run of `text`, how many of its tokens the cache already holds, and the room left for a reply."""
+        ids, start = self.prompt_ids(text)
+        num_held = min(common_length(self._held, ids), len(ids) - 1)
+        self.cache.truncate(num_held)
+        self._held = ids
+        merge = self._backend.config.vision.merge
+        merged_hw = (self.inputs.grid_hw[0] // merge, self.inputs.grid_hw[1] // merge)
+        end = start + len(self._image)
+        positions = prompt_positions(start, merged_hw, len(ids) - end)
+        pieces = [self._backend.embed(ids[num_held:start])] if num_held < start else []
+        pieces += [self._image[max(num_held - start, 0) :]] if num_held < end else []
+        pieces += [self._backend.embed(ids[max(num_held, end) :])]
+        rows = PromptRows(np.concatenate(pieces), positions[:, num_held:], int(positions.max()) + 1)
+        return rows, num_held, self.cache.capacity - len(ids)
+
+    def remember(self, generation: Generation) -> None:
+        """Note what the cache holds after a reply."""
+        self._held = [*self._held, *generation.token_ids][: self.cache.length]
+
+
+def common_length(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens two sequences share at their beginning."""
+    for count, (x, y) in enumerate(zip(a, b)):
+        if x != y:
+            return count
+    return min(len(a), len(b))
+
+
+def has_depth(observation: Observation) -> bool:
+    """Whether any pixel holds a depth measurement."""
+    if observation.point_map is not None:
+        return bool(np.isfinite(observation.point_map).all(axis=-1).any())
+    depth = observation.depth
+    return depth is not None and bool((np.isfinite(depth) & (depth > 0)).any())

@@ -1,0 +1,118 @@
+"""Puts together what a request returns: code, message, timing, and the exact answer beside the model's.
+
+In: what the stages produced. Out: `GroundResult`, `AskResult`. Decides nothing about the model; never makes up an object.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from n3d_ros.box_codec import Malformed
+from n3d_ros.boxes import Box3D
+from n3d_ros.prompts import split_answer
+from n3d_ros.runtime.frame import Frame
+from n3d_ros.runtime.generate import CANCELED, FULL, Generation
+from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, ResultCode, Timing
+from n3d_ros.spatial import Query, SpatialAnswer, answer
+
+__all__ = ["Generation", "answered", "exact_answer", "grounded", "missing_evidence", "stage_timing", "total_timing", "unanswered"]
+
+
+def grounded(
+    objects: Sequence[GroundedObject], malformed: tuple[Malformed, ...], generation: Generation, words: str,
+    valid_ratio: float, timing: Timing,
+) -> GroundResult:  # fmt: skip
+    """The result of a first stage."""
+    code, message = _outcome(len(objects), malformed, generation, words)
+    return GroundResult(
+        tuple(objects), generation.text, generation.token_ids, malformed, code, message, timing, words, valid_ratio
+    )
+
+
+def _outcome(num_objects: int, malformed: tuple[Malformed, ...], generation: Generation, words: str) -> tuple[ResultCode, str]:
+    remarks = [f"malformed box {broken.text!r}: {broken.reason}" for broken in malformed]
+    if generation.finish == FULL:
+        remarks.insert(0, f"the reply was cut off after {len(generation.token_ids)} tokens")
+    if generation.finish == CANCELED:
+        return ResultCode.CANCELED, f"canceled after {len(generation.token_ids)} tokens"
+    if not num_objects and remarks:
+        return ResultCode.PARSE, "; ".join(["no usable box", *remarks])
+    if not num_objects:
+        return ResultCode.OK, f"nothing found for '{words}'"
+    return ResultCode.OK, "; ".join(remarks)
+
+
+def missing_evidence(ground: GroundResult, query: Query | None) -> str:
+    """Why there can be no answer, empty where there can be one."""
+    if ground.code != ResultCode.OK:
+        return ground.message
+    if query is None or len(ground.objects) >= len(query.objects):
+        return ""
+    if not ground.objects:
+        return ground.message
+    found = ", ".join(thing.box.label for thing in ground.objects)
+    return f"found {len(ground.objects)} of the {len(query.objects)} objects that the question is about: {found}"
+
+
+def unanswered(ground: GroundResult, query: Query | None, message: str) -> AskResult:
+    """A result without an answer, with what was found."""
+    return AskResult(
+        answer="", reasoning="", value=None, unit="", objects=ground.objects, relation=query.relation if query else "",
+        consistent=None, raw_text="", token_ids=(), code=ground.code, message=message, timing=ground.timing, ground=ground,
+    )  # fmt: skip
+
+
+def exact_answer(query: Query | None, boxes: Sequence[Box3D]) -> tuple[SpatialAnswer | None, str]:
+    """The answer computed from the boxes, or None with the reason."""
+    if query is None:
+        return None, ""
+    try:
+        return answer(query, boxes), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def answered(
+    ground: GroundResult, generation: Generation, exact: SpatialAnswer | None, consistent: bool | None, problem: str,
+    timing: Timing,
+) -> AskResult:  # fmt: skip
+    """The result of both stages. A canceled second stage keeps what it wrote."""
+    reasoning, sentence = split_answer(generation.text)
+    code, message = ResultCode.OK, problem
+    if generation.finish == CANCELED:
+        code, message = ResultCode.CANCELED, f"canceled after {len(generation.token_ids)} tokens of the answer"
+    elif generation.finish == FULL:
+        message = f"the answer was cut off after {len(generation.token_ids)} tokens"
+    return AskResult(
+        answer=sentence, reasoning=reasoning, value=exact.value if exact else None, unit=exact.unit if exact else "",
+        objects=ground.objects, relation=exact.relation if exact else "", consistent=consistent, raw_text=generation.text,
+        token_ids=generation.token_ids, code=code, message=message, timing=timing, ground=ground,
+        computed=exact.answer if exact else "",
+    )  # fmt: skip
+
+
+def stage_timing(
+    frame: Frame, is_new: bool, generation: Generation, num_reused: int, began: float, decoded: float
+) -> Timing:
+    """Times of a first stage; a picture that was already encoded costs nothing."""
+    now = time.perf_counter()
+    return Timing(
+        preprocess_ms=frame.preprocess_ms if is_new else 0.0, vision_ms=frame.vision_ms if is_new else 0.0,
+        prefill_ms=generation.prefill_ms, decode_ms=generation.decode_ms, post_ms=(now - decoded) * 1e3,
+        total_ms=(now - began) * 1e3, num_tokens=len(generation.token_ids),
+        num_forward_passes=generation.num_forward_passes, num_reused_tokens=num_reused,
+    )  # fmt: skip
+
+
+def total_timing(first: Timing, generation: Generation, num_reused: int, began: float) -> Timing:
+    """Times of both stages together."""
+    return replace(
+        first,
+        prefill_ms=first.prefill_ms + generation.prefill_ms,
+        decode_ms=first.decode_ms + generation.decode_ms,
+        total_ms=(time.perf_counter() - began) * 1e3,
+        num_tokens=first.num_tokens + len(generation.token_ids),
+        num_forward_passes=first.num_forward_passes + generation.num_forward_passes,
+        num_reused_tokens=first.num_reused_tokens + num_reused,
+    )
