@@ -1,4 +1,7 @@
-"""pip's view of the package: the library, with `engines/` and `training/` as subpackages. ROS builds with CMakeLists.txt."""
+"""pip's view of the package: the library, with `engines/` and `training/` as subpackages. ROS builds with
+CMakeLists.txt.
+"""
+
 import re
 from pathlib import Path
 
@@ -28,7 +31,7 @@ for folder in ("engines", "training"):
 setup(
     name="n3d_ros",
     version=version(),
-    description="Language-grounded 3D perception for robots: words and an RGB-D frame in, metric boxes and answers out",
+    description="Language-grounded 3D perception for robots: words and an RGB-D frame in, metric boxes out",
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=packages,

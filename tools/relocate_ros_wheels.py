@@ -1,8 +1,10 @@
 """Point the ROS wheels' exported CMake files at this interpreter.
 
-The wheels name the Python and NumPy include folders of the machine that built them (/opt/python/cp3xx-cp3xx/...), and
-CMake refuses a folder that does not exist. Run with the virtual environment's python, once, after installing.
+The wheels name the Python and NumPy include folders of the machine that built them (/opt/python/cp3xx-
+cp3xx/...), and CMake refuses a folder that does not exist. Run with the virtual environment's python, once,
+after installing.
 """
+
 import re
 import sys
 import sysconfig
@@ -11,7 +13,9 @@ from pathlib import Path
 import numpy
 
 BUILD_PYTHON = re.compile(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+")
-BUILD_NUMPY = re.compile(r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/(?:_core|core)/include")
+BUILD_NUMPY = re.compile(
+    r"/opt/python/cp\d+-cp\d+/lib/python3\.\d+/site-packages/numpy/(?:_core|core)/include"
+)
 
 
 def relocate(text: str, python_include: str, numpy_include: str) -> str:

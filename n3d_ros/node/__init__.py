@@ -1,1 +1,1 @@
-"""The ROS 2 node. `sync` and `worker` know no ROS; the other modules are the only ones of the project that import it."""
+"""The ROS 2 node. Nothing outside this folder and the `n3d` commands that talk to it imports ROS."""

@@ -1,0 +1,50 @@
+"""A goal's progress: text and boxes as the model writes them, sent from the executor's thread.
+
+In: the engine's callbacks, in the worker's thread. Out: feedback messages, in the order in which they were
+written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rclpy.action.server import ServerGoalHandle
+
+from n3d_ros.node.messages import grounded_object
+from n3d_ros.node.queries import Listener
+from n3d_ros.runtime.types import GroundedObject
+
+if TYPE_CHECKING:
+    from n3d_ros.node.n3d_node import N3DNode
+
+
+class Progress:
+    """Collects what one goal's query has produced so far."""
+
+    def __init__(self, node: N3DNode, goal: ServerGoalHandle, feedback_type: type) -> None:
+        self._node, self._goal, self._feedback_type = node, goal, feedback_type
+        self._max_tokens = node.parameters.generation_max_tokens
+        self._text = ""
+        self._num_texts = 0
+        self._boxes: list[Any] = []
+
+    def listener(self) -> Listener:
+        """Callbacks for the query; none when the goal wants no stream."""
+        return Listener(self._on_box, self._on_text) if self._goal.request.stream else Listener()
+
+    def _on_box(self, found: GroundedObject) -> None:
+        self._boxes.append(grounded_object(found))
+        self._send()
+
+    def _on_text(self, text: str) -> None:
+        self._text += text
+        self._num_texts += 1
+        self._send()
+
+    def _send(self) -> None:
+        message = self._feedback_type(
+            partial_text=self._text,
+            partial=list(self._boxes),
+            progress=min(1.0, self._num_texts / self._max_tokens),
+        )
+        self._node.outbox.post(lambda: self._goal.publish_feedback(message))

@@ -1,0 +1,136 @@
+"""The camera's topics -> complete frames.
+
+In: rgb/image, rgb/camera_info, depth/image (or their compressed forms). Out: `on_frame` with each newer
+complete frame, and what diagnostics need: rates, ages, counters, what never came. A callback stores and
+returns; nothing is converted here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.parameters import Parameters
+from n3d_ros.node.sync import Frame, Synchroniser
+
+QUEUE_DEPTH = 2
+
+
+@dataclass
+class Input:
+    """One subscribed topic and what came in."""
+
+    name: str
+    topic: str
+    message_type: type
+    qos: str
+    callback: Callable[[Any], None]
+    subscription: Subscription | None = None
+    reliable: bool = False
+    count: int = 0
+    last_stamp_ns: int | None = None
+    frame_id: str = ""
+    encoding: str = ""
+    incompatible: str = ""
+    arrivals_s: deque[float] = field(default_factory=lambda: deque(maxlen=31))
+
+    def receive(self, message: Any) -> None:
+        """Note the arrival and hand the message on."""
+        self.count += 1
+        self.arrivals_s.append(time.monotonic())
+        self.last_stamp_ns = stamp_ns(message.header.stamp)
+        self.frame_id = message.header.frame_id
+        self.encoding = getattr(message, "encoding", getattr(message, "format", ""))
+        self.callback(message)
+
+    def rate_hz(self) -> float:
+        """Messages a second over the newest thirty; 0 until two came."""
+        if len(self.arrivals_s) < 2 or self.arrivals_s[-1] == self.arrivals_s[0]:
+            return 0.0
+        return (len(self.arrivals_s) - 1) / (self.arrivals_s[-1] - self.arrivals_s[0])
+
+
+class Inputs:
+    """Subscribes, pairs, counts."""
+
+    def __init__(
+        self, node: Node, parameters: Parameters, on_frame: Callable[[Frame[Any, CameraInfo]], None]
+    ) -> None:
+        self._node = node
+        self._on_frame = on_frame
+        self.sync: Synchroniser[Any, CameraInfo] = Synchroniser(
+            round(parameters.sync_max_slop_ms * 1e6), parameters.sync_queue_size
+        )
+        rgb = _image_topic("rgb/image", "compressed", parameters.rgb_transport)
+        depth = _image_topic("depth/image", "compressedDepth", parameters.depth_transport)
+        self.topics = (
+            Input("rgb", *rgb, parameters.qos_rgb, self._on_rgb),
+            Input(
+                "camera_info", "rgb/camera_info", CameraInfo, parameters.qos_info, self.sync.set_camera_info
+            ),
+            Input("depth", *depth, parameters.qos_depth, self._on_depth),
+        )
+        for one in self.topics:
+            self._subscribe(one, reliable=one.qos == "reliable")
+
+    def match_publishers(self) -> None:
+        """For qos 'auto': reliable once every publisher offers it, else big images lose fragments."""
+        for one in self.topics:
+            offered = self._node.get_publishers_info_by_topic(self.resolved(one)) if one.qos == "auto" else []
+            reliable = all(info.qos_profile.reliability == ReliabilityPolicy.RELIABLE for info in offered)
+            if offered and reliable != one.reliable:
+                self._subscribe(one, reliable)
+
+    def resolved(self, one: Input) -> str:
+        """The topic's full name after namespace and remapping."""
+        return self._node.resolve_topic_name(one.topic)
+
+    def missing(self) -> tuple[str, ...]:
+        """Full names of topics that never brought a message."""
+        return tuple(self.resolved(one) for one in self.topics if not one.count)
+
+    def _subscribe(self, one: Input, reliable: bool) -> None:
+        if one.subscription is not None:
+            self._node.destroy_subscription(one.subscription)
+        profile = QoSProfile(depth=QUEUE_DEPTH) if reliable else qos_profile_sensor_data
+        one.reliable = reliable
+        one.subscription = self._node.create_subscription(
+            one.message_type,
+            one.topic,
+            one.receive,
+            profile,
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=lambda event: self._incompatible(one)
+            ),
+        )
+
+    def _incompatible(self, one: Input) -> None:
+        one.incompatible = (
+            f"{self.resolved(one)}: a publisher offers less than the "
+            f"{'reliable' if one.reliable else 'sensor_data'} QoS requested; set qos.* to sensor_data"
+        )
+        self._node.get_logger().error(one.incompatible)
+
+    def _on_rgb(self, message: Any) -> None:
+        self._deliver(self.sync.add_rgb(stamp_ns(message.header.stamp), message))
+
+    def _on_depth(self, message: Any) -> None:
+        self._deliver(self.sync.add_depth(stamp_ns(message.header.stamp), message))
+
+    def _deliver(self, frame: Frame[Any, CameraInfo] | None) -> None:
+        if frame is not None:
+            self._on_frame(frame)
+
+
+def _image_topic(topic: str, suffix: str, transport: str) -> tuple[str, type]:
+    return (topic, Image) if transport == "raw" else (f"{topic}/{suffix}", CompressedImage)

@@ -1,0 +1,154 @@
+"""Colour, depth and camera info -> complete frames whose parts belong to the same instant.
+
+In: messages with their stamps, in any order. Out: `Frame`s, each newer than the one before. It knows no ROS,
+no clock and no thread; a message is whatever the caller hands over.
+
+Rule: a pair's skew stays below half of the shorter measured period (at most `max_slop_ns`), so the partner is
+the nearest one there can be; a wider window pairs a third of the frames wrongly at 5 % loss (ros_interface.md
+6.4).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Message = TypeVar("Message")
+Info = TypeVar("Info")
+
+MAX_SLOP_NS = 20_000_000
+# Before two stamps of a stream are known: half a period at 60 Hz.
+FIRST_SLOP_NS = 8_000_000
+# A stamp this much older than the newest frame is a restarted recording, not a late message.
+RESTART_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Frame(Generic[Message, Info]):
+    """One instant. stamp_ns: of the colour image; skew_ns: depth stamp minus colour stamp."""
+
+    rgb: Message
+    depth: Message
+    camera_info: Info
+    stamp_ns: int
+    skew_ns: int
+
+
+@dataclass
+class _Stream(Generic[Message]):
+    """The newest messages of one topic, by stamp."""
+
+    queue_size: int
+    waiting: dict[int, Message] = field(default_factory=dict)
+    periods_ns: deque[int] = field(default_factory=lambda: deque(maxlen=20))
+    newest_ns: int | None = None
+
+    def add(self, stamp_ns: int, message: Message) -> int:
+        """Store; the number of messages that fell out of the queue."""
+        if self.newest_ns is not None and stamp_ns > self.newest_ns:
+            self.periods_ns.append(stamp_ns - self.newest_ns)
+        self.newest_ns = max(stamp_ns, self.newest_ns or stamp_ns)
+        self.waiting[stamp_ns] = message
+        overflow = sorted(self.waiting)[: -self.queue_size]
+        for stamp in overflow:
+            del self.waiting[stamp]
+        return len(overflow)
+
+    def period_ns(self) -> int | None:
+        """Lower quartile of the stamp differences: losses lengthen some of them, never shorten one."""
+        ordered = sorted(self.periods_ns)
+        return ordered[len(ordered) // 4] if ordered else None
+
+    def nearest(self, stamp_ns: int) -> int | None:
+        return min(self.waiting, key=lambda stamp: abs(stamp - stamp_ns), default=None)
+
+    def drop_until(self, stamp_ns: int) -> int:
+        """Forget everything up to and including stamp_ns; how many messages went before it, unused."""
+        old = [stamp for stamp in self.waiting if stamp <= stamp_ns]
+        for stamp in old:
+            del self.waiting[stamp]
+        return sum(stamp < stamp_ns for stamp in old)
+
+
+class Synchroniser(Generic[Message, Info]):
+    """Feed it every message; it returns a `Frame` whenever a newer complete one exists."""
+
+    def __init__(self, max_slop_ns: int = MAX_SLOP_NS, queue_size: int = 5) -> None:
+        if max_slop_ns < 0 or queue_size < 2:
+            raise ValueError(
+                f"expected max_slop_ns >= 0 and queue_size >= 2, got {max_slop_ns} and {queue_size}"
+            )
+        self.max_slop_ns = max_slop_ns
+        self.counts: Counter[str] = Counter()
+        self.skews_ns: deque[int] = deque(maxlen=300)
+        self._camera_info: Info | None = None
+        self._queue_size = queue_size
+        self._restart()
+
+    def _restart(self) -> None:
+        self._rgb: _Stream[Message] = _Stream(self._queue_size)
+        self._depth: _Stream[Message] = _Stream(self._queue_size)
+        self._last_ns: int | None = None
+
+    def set_camera_info(self, info: Info) -> None:
+        """Latch the newest camera info: it describes the lens, not the instant."""
+        self._camera_info = info
+
+    def missing(self) -> tuple[str, ...]:
+        """Inputs that never came: of 'rgb', 'depth', 'camera_info'."""
+        never = {
+            "rgb": self._rgb.newest_ns is None,
+            "depth": self._depth.newest_ns is None,
+            "camera_info": self._camera_info is None,
+        }
+        return tuple(name for name, absent in never.items() if absent)
+
+    @property
+    def slop_ns(self) -> int:
+        """Largest skew that a pair may have now."""
+        periods = [period for period in (self._rgb.period_ns(), self._depth.period_ns()) if period]
+        half = min(periods) // 2 if periods else FIRST_SLOP_NS
+        return min(half, self.max_slop_ns)
+
+    def add_rgb(self, stamp_ns: int, message: Message) -> Frame[Message, Info] | None:
+        """A colour image came."""
+        return self._add(self._rgb, "rgb", stamp_ns, message)
+
+    def add_depth(self, stamp_ns: int, message: Message) -> Frame[Message, Info] | None:
+        """A depth image came."""
+        return self._add(self._depth, "depth", stamp_ns, message)
+
+    def _add(
+        self, stream: _Stream[Message], name: str, stamp_ns: int, message: Message
+    ) -> Frame[Message, Info] | None:
+        if stream.newest_ns is not None and stamp_ns < stream.newest_ns - RESTART_NS:
+            self.counts["restart"] += 1
+            self._restart()
+            stream = self._rgb if name == "rgb" else self._depth
+        if self._last_ns is not None and stamp_ns < self._last_ns - self.slop_ns:
+            self.counts[f"{name}_out_of_order"] += 1
+            return None
+        self.counts[f"{name}_unpaired"] += stream.add(stamp_ns, message)
+        return self._newest_pair()
+
+    def _newest_pair(self) -> Frame[Message, Info] | None:
+        for rgb_ns in sorted(self._rgb.waiting, reverse=True):
+            depth_ns = self._depth.nearest(rgb_ns)
+            if depth_ns is None:
+                return None
+            if abs(depth_ns - rgb_ns) <= self.slop_ns and (self._last_ns is None or rgb_ns > self._last_ns):
+                return self._emit(rgb_ns, depth_ns)
+        return None
+
+    def _emit(self, rgb_ns: int, depth_ns: int) -> Frame[Message, Info] | None:
+        rgb, depth = self._rgb.waiting[rgb_ns], self._depth.waiting[depth_ns]
+        self.counts["rgb_unpaired"] += self._rgb.drop_until(rgb_ns)
+        self.counts["depth_unpaired"] += self._depth.drop_until(depth_ns)
+        self._last_ns = rgb_ns
+        if self._camera_info is None:
+            self.counts["no_camera_info"] += 1
+            return None
+        self.counts["paired"] += 1
+        self.skews_ns.append(abs(depth_ns - rgb_ns))
+        return Frame(rgb, depth, self._camera_info, rgb_ns, depth_ns - rgb_ns)
