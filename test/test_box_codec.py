@@ -43,7 +43,7 @@ def test_one_box_decodes_to_hand_computed_metres():
 
 
 def test_the_checkpoints_angle_about_up_is_minus_yaw_about_down():
-    """Angle bin 625 is +90 degrees about the checkpoint's y (up), which takes its z (forward) to its x (left)."""
+    """Bin 625 is +90 degrees about the checkpoint's y (up), which takes its z (forward) to its x (left)."""
     box = only(decode("bbox_0=Bbox(bar,500,500,500,625,800,160,160)", UNIT, CAMERA)).box
     assert box.yaw == pytest.approx(-math.pi / 2)
     near_left_corner_before_turning = box.corners()[0]
@@ -174,7 +174,8 @@ STREAM = (
     "<think> bbox_ bbox_0=Bb\n"
     + GOOD
     + "\nbbox_1=Bbox(person (standing),1,2,3,500,5,6,7) (ok) bbox_2=Bbox(cut,1,2\n"
-    "bbox_3=Bbox(a,x,2,3,500,5,6,7)bbox_4=Bbox(b,1,2,3,500,5,6,7)bbox_bbox_5=Bbox(c,1e2,2,3,500,-5,6,7) and bbox_6=Bbox("
+    "bbox_3=Bbox(a,x,2,3,500,5,6,7)bbox_4=Bbox(b,1,2,3,500,5,6,7)"
+    "bbox_bbox_5=Bbox(c,1e2,2,3,500,-5,6,7) and bbox_6=Bbox("
 )
 
 
@@ -200,7 +201,7 @@ def golden(golden_dir):
 
 
 def golden_view(golden, name):
-    """Scene and camera of a recorded case; the recorded intrinsics are normalised, so any picture size serves."""
+    """Scene and camera of a recorded case; its intrinsics are normalised, so any picture size serves."""
     scene, width, height = golden["scenes"][name], 640, 480
     k = np.array(scene["intr"])
     camera = Intrinsics(
@@ -210,7 +211,7 @@ def golden_view(golden, name):
 
 
 def official_boxes(case):
-    """The recorded boxes that a robot may use: none where the release failed, and no nan or negative depth."""
+    """The recorded boxes a robot may use: none where the release failed, no nan and no negative depth."""
     boxes = [] if "parse_error" in case else case["metric_xyz"]
     return [box for box in boxes if isinstance(box["position_z"], float) and box["position_z"] > 0]
 
