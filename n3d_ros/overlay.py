@@ -4,6 +4,7 @@ In: an RGB picture, boxes in the optical frame (metres), the picture's intrinsic
 Line width and text grow with the picture; everything is readable at 640x480. Knows nothing of models, files
 or ROS.
 """
+
 from __future__ import annotations
 
 import math
@@ -57,7 +58,8 @@ def draw_boxes(
     thickness = max(1, round(2 * _scale(picture)))
     for box in truth:
         _draw_edges(picture, box, intrinsics, TRUTH_COLOUR, max(1, thickness // 2), hidden_too=False)
-    for index, box in enumerate(boxes):
+    far_to_near = sorted(enumerate(boxes), key=lambda item: -item[1].center[2])
+    for index, box in far_to_near:
         _draw_edges(picture, box, intrinsics, colours[index % len(colours)], thickness)
     taken: list[Rectangle] = []
     for index, box in enumerate(boxes):
@@ -170,15 +172,16 @@ def _place(
     picture_hw: tuple[int, ...],
     taken: Sequence[Rectangle],
 ) -> tuple[int, int]:
-    """Left top of a label: above the box, else below it, else pushed down until it covers no other label."""
+    """Left top of a label: above the box, else the nearest place above or below that covers no other label.
+    """
     width, height = size
-    left = int(min(max(rectangle[0], 0), max(picture_hw[1] - width - 1, 0)))
-    lowest = max(picture_hw[0] - height - 1, 0)
-    for top in (rectangle[1] - height - 2, rectangle[3] + 2, *range(0, lowest, height + 1)):
-        top = int(min(max(top, 0), lowest))
+    rightmost, lowest = max(picture_hw[1] - width - 1, 0), max(picture_hw[0] - height - 1, 0)
+    left = int(min(max(rectangle[0], 0), rightmost))
+    above = int(min(max(rectangle[1] - height - 2, 0), lowest))
+    for top in sorted(range(lowest + 1), key=lambda row: abs(row - above)):
         if not any(left < r and left + width > x and top < b and top + height > y for x, y, r, b in taken):
             return left, top
-    return left, lowest
+    return left, above
 
 
 def _printable(text: str) -> str:

@@ -16,14 +16,19 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from n3d_ros.boxes import Box3D
 from n3d_ros.commands import CommandFailed
 from n3d_ros.commands.children import Children
 from n3d_ros.commands.demo_report import Answer, picture, question_text, report_json, table
 from n3d_ros.commands.model_folder import add_model_options, model_folder
 from n3d_ros.spatial import QUESTIONS
 
+if TYPE_CHECKING:
+    from n3d_ros.commands.demo_client import DemoClient
+
+NODE_COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
+CAMERA_COMMAND = [sys.executable, "-m", "n3d_ros.commands.sim_camera"]
 SCENE_SEED = 90_210
 NUM_WORDS = 3
 CLEARLY_VISIBLE = 0.7
@@ -69,24 +74,16 @@ def run_demo(args: argparse.Namespace) -> int:
 
 def start_graph(children: Children, args: argparse.Namespace, folder: Path) -> None:
     """The robot's camera and the node, each in a process of its own."""
-    python = [sys.executable, "-m"]
-    camera = [
-        *python,
-        "n3d_ros.commands.sim_camera",
-        "--seed",
-        str(args.seed),
-        "--rate-hz",
-        str(CAMERA_RATE_HZ),
-    ]
-    children.start("camera", camera)
+    view = ["--seed", str(args.seed), "--rate-hz", str(CAMERA_RATE_HZ)]
+    children.start("camera", [*CAMERA_COMMAND, *view])
     parameters = {"model.path": folder.resolve(), "backend": args.backend}
     given = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
-    children.start("node", [*python, "n3d_ros.node.n3d_node", "--ros-args", *given])
+    children.start("node", [*NODE_COMMAND, "--ros-args", *given])
     print(f"started a simulated robot camera (scene {args.seed}, {CAMERA_RATE_HZ:g} Hz)")
     print(f"started the node with {folder.name}")
 
 
-def interview(client: DemoClient) -> list[Answer]:  # noqa: F821  (imported when it runs: needs rclpy)
+def interview(client: DemoClient) -> list[Answer]:
     """Ground some objects of the scene one after the other, then ask about two of them."""
     info = client.wait_until_ready()
     print(f"node ready: {info}")
@@ -104,15 +101,15 @@ def interview(client: DemoClient) -> list[Answer]:  # noqa: F821  (imported when
     return answers
 
 
-def choose_names(truth: list[tuple[Box3D, float]]) -> list[str]:
-    """Names that stand for one object each, most visible first. CommandFailed when the scene shows fewer than
-    two.
+def choose_names(objects: list[dict[str, Any]]) -> list[str]:
+    """Names that stand for one clearly visible object each, largest in the picture first.
+
+    CommandFailed when the scene shows fewer than two.
     """
-    labels = [box.label for box, _ in truth]
-    ranked = sorted(truth, key=lambda seen: -seen[1])
-    names = [
-        box.label for box, visible in ranked if labels.count(box.label) == 1 and visible >= CLEARLY_VISIBLE
-    ]
+    labels = [item["label"] for item in objects]
+    ranked = sorted(objects, key=lambda item: -int(item["visible_px"]))
+    visible = [item["label"] for item in ranked if item["visible"] >= CLEARLY_VISIBLE]
+    names = [label for label in visible if labels.count(label) == 1]
     if len(names) < 2:
         raise CommandFailed(
             f"expected two clearly visible objects of different names, the scene shows {labels}"

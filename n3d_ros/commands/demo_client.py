@@ -78,18 +78,24 @@ class DemoClient:
                 return f"{info.model}, {info.backend}, n3d_ros {info.version}"
             self._pause(POLL_S)
 
-    def first_truth(self) -> list[tuple[Box3D, float]]:
-        """Boxes and visible shares of the first stamp whose picture came too."""
+    def first_truth(self) -> list[dict[str, Any]]:
+        """The simulator's objects at the first stamp whose picture came too."""
         self._wait(
             lambda: any(stamp in self._images for stamp in self._truth), "a picture of the simulated camera"
         )
         stamp = next(stamp for stamp in self._truth if stamp in self._images)
-        return [(_truth_box(item), item["visible"]) for item in self._truth[stamp]["objects"]]
+        objects: list[dict[str, Any]] = self._truth[stamp]["objects"]
+        return objects
 
     def ground(self, words: str, label: str) -> Answer:
         """One ground goal; `label` is what the simulator calls the object."""
         started, streamed = time.monotonic(), _Stream()
-        result = self._goal(self._ground, Ground.Goal(prompt=words, stream=True), streamed, "boxes")
+        result = self._goal(
+            self._ground,
+            Ground.Goal(prompt=words, frame_policy=Ground.Goal.NEXT, stream=True),
+            streamed,
+            "boxes",
+        )
         boxes = [_box(item) for item in result.boxes.boxes]
         _require_ok(words, result.code, result.message)
         return self._answer(words, result.boxes.header, boxes, {label}, started, streamed, result.raw_text)
@@ -97,7 +103,12 @@ class DemoClient:
     def ask(self, question: str) -> Answer:
         """One ask goal about objects that the simulator knows by the names in the question."""
         started, streamed = time.monotonic(), _Stream()
-        result = self._goal(self._ask, Ask.Goal(question=question, stream=True), streamed, "an answer")
+        result = self._goal(
+            self._ask,
+            Ask.Goal(question=question, frame_policy=Ask.Goal.NEXT, stream=True),
+            streamed,
+            "an answer",
+        )
         _require_ok(question, result.code, result.message)
         found, query = result.answer, parse_question(question)
         assert query is not None, "the demo asks questions from the templates"
@@ -139,13 +150,10 @@ class DemoClient:
         streamed: _Stream,
         raw_text: str,
     ) -> Answer:
-        """Joined with truth and picture of its stamp; CommandFailed when the camera never published that
-        stamp.
+        """Joined with truth and picture of its stamp; CommandFailed when the camera published no such stamp.
         """
         seconds, stamp = time.monotonic() - started, stamp_ns(header.stamp)
-        self._wait(
-            lambda: stamp in self._truth and stamp in self._images, f"the camera's picture stamped {stamp}"
-        )
+        self._wait(lambda: self._holds(stamp), f"the camera's picture and truth stamped {stamp}")
         truth = self._truth[stamp]
         if header.frame_id != truth["frame_id"]:
             raise CommandFailed(f"{asked}: expected the frame {truth['frame_id']}, got '{header.frame_id}'")
@@ -164,6 +172,9 @@ class DemoClient:
             camera=camera,
             rgb=rgb,
         )
+
+    def _holds(self, stamp: int) -> bool:
+        return stamp in self._truth and stamp in self._images and self._camera_info is not None
 
     def _result(self, future: Any, what: str) -> Any:
         self._wait(future.done, what)

@@ -112,7 +112,8 @@ def picture(answers: list[Answer]) -> npt.NDArray[np.uint8]:
 
 def _caption(answer: Answer) -> list[str]:
     if answer.is_question:
-        return [answer.asked, answer.text or "no answer"]
+        truth = "" if answer.true_value is None else f" (truth: {answer.true_value:.2f} {answer.unit or 'm'})"
+        return [answer.asked, (answer.text or "no answer") + truth]
     rows = [row for row in compare(answer) if row.error_m is not None]
     found = [f"centre off by {100 * (row.error_m or 0.0):.1f} cm, IoU {row.iou or 0.0:.2f}" for row in rows]
     return [f'find "{answer.asked}"', "; ".join(found) or "nothing found"]

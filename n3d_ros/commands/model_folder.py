@@ -21,10 +21,14 @@ def add_model_options(parser: ArgumentParser) -> None:
 
 def model_folder(chosen: Path | None) -> Path:
     """The chosen or shipped folder; FileNotFoundError naming expected and got when it holds no model."""
-    from n3d_ros.runtime.factory import default_model_dir
-
-    folder = Path(chosen or default_model_dir())
+    folder = _shipped() if chosen is None else chosen
     if not (folder / MANIFEST).is_file():
         found = "a folder without it" if folder.is_dir() else "nothing there"
         raise FileNotFoundError(f"model: expected a folder with {MANIFEST}, got '{folder}' ({found})")
     return folder
+
+
+def _shipped() -> Path:
+    from n3d_ros.runtime.factory import default_model_dir
+
+    return Path(default_model_dir())

@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,15 +19,25 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.commands.play import CameraPublisher
 from n3d_ros.frames import RgbdFrame
 
+if TYPE_CHECKING:
+    from n3d_ros.sim import View
+
 FRAME_ID = "sim_camera_color_optical_frame"
 MILLIMETRES = 1000.0
+SWAY_PERIOD_S = 20.0
+"""at 30 degrees to each side and 0.85 m, at most 14 cm/s"""
 
 
-def truth_json(stamp_ns: int, boxes: Sequence[Box3D], visible: Sequence[float]) -> str:
-    """What `~/truth` carries: boxes in the optical frame, metres; visible 0..1."""
+def box_json(box: Box3D) -> dict[str, Any]:
+    """Optical frame, metres, radians."""
+    return {"label": box.label, "center_m": box.center, "size_m": box.size, "yaw_rad": box.yaw}
+
+
+def truth_json(stamp_ns: int, view: View) -> str:
+    """What `~/truth` carries: boxes in the optical frame, metres; visible 0..1 of each and its pixels."""
     objects = [
-        {"label": box.label, "center_m": box.center, "size_m": box.size, "yaw_rad": box.yaw, "visible": seen}
-        for box, seen in zip(boxes, visible, strict=True)
+        {**box_json(box), "visible": visible, "visible_px": visible_px}
+        for box, visible, visible_px in zip(view.boxes, view.visible, view.visible_px, strict=True)
     ]
     return json.dumps({"stamp_ns": stamp_ns, "frame_id": FRAME_ID, "objects": objects})
 
@@ -84,10 +94,10 @@ class _Robot:
 
         now = self._node.get_clock().now()
         time_s = (now - self._start).nanoseconds * 1e-9
-        view = self._camera.render(
-            orbit_camera(self._camera.scene, time_s, self._camera.width, self._camera.height)
-        )
-        self._truth.publish(self._string(data=truth_json(now.nanoseconds, view.boxes, view.visible)))
+        camera = self._camera
+        pose = orbit_camera(camera.scene, time_s, camera.width, camera.height, period_s=SWAY_PERIOD_S)
+        view = camera.render(pose)
+        self._truth.publish(self._string(data=truth_json(now.nanoseconds, view)))
         frame = RgbdFrame(view.rgb, depth_millimetres(view.depth), "16UC1", view.camera.intrinsics)
         self._topics.publish(frame, now.to_msg())
 

@@ -1,0 +1,278 @@
+"""The command line: exit codes, one-line errors, what infer writes. A fake pipeline stands in for the model.
+"""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from n3d_ros import cli
+from n3d_ros.boxes import Box3D
+from n3d_ros.commands import CommandFailed, infer
+from n3d_ros.runtime.types import (
+    AskResult,
+    BadInputError,
+    GroundedObject,
+    GroundResult,
+    N3DError,
+    ResultCode,
+    Timing,
+)
+
+MUG = Box3D("red mug", (0.1, -0.05, 0.8), (0.08, 0.1, 0.08), yaw=0.25, score=0.9)
+HIDDEN = Box3D("blue box", (0.0, 0.0, -1.0), (0.1, 0.1, 0.1))
+TIMING = Timing(preprocess_ms=1.0, total_ms=20.0, num_tokens=5, num_forward_passes=6)
+KEYS = [
+    "objects",
+    "answer",
+    "reasoning",
+    "value",
+    "unit",
+    "raw_text",
+    "token_ids",
+    "timing_ms",
+    "forward_passes",
+]
+MAX_HELP_LINES = 30
+ZERO_FOCAL_LENGTH = '{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 64, "height": 48}'
+
+
+def found(code=ResultCode.OK, message=""):
+    objects = (
+        GroundedObject("0_red mug", MUG, (1.0, 2.0, 3.0, 4.0), "the red mug"),
+        GroundedObject("1_blue box", HIDDEN, None, "the red mug"),
+    )
+    return GroundResult(objects, "bbox_0=...", (7, 8), (), code, message, TIMING, "the red mug", 1.0)
+
+
+def answered():
+    ground = found()
+    computed = {"value": 0.5, "unit": "m", "relation": "distance", "consistent": True}
+    written = {"answer": "Half a metre.", "reasoning": "Because.", "raw_text": "text", "token_ids": (9,)}
+    ended = {"code": ResultCode.OK, "message": "", "timing": TIMING}
+    return AskResult(**written, **computed, **ended, objects=ground.objects, ground=ground)
+
+
+class FakePipeline:
+    """Returns what it was made with, or raises it; remembers what it was asked."""
+
+    def __init__(self, result):
+        self.result, self.asked = result, []
+
+    def ground(self, observation, words):
+        self.asked.append((observation, words))
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+    ask = ground
+
+
+@pytest.fixture
+def pipeline(monkeypatch):
+    fake = FakePipeline(found())
+    monkeypatch.setattr(infer, "load_pipeline", lambda folder, backend: fake)
+    return fake
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Arguments for a good frame and a model folder, by option."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "manifest.json").write_text("{}")
+    Image.new("RGB", (64, 48), (90, 90, 90)).save(tmp_path / "p.png")
+    np.save(tmp_path / "d.npy", np.ones((48, 64), np.float32))
+    camera = {"fx": 60.0, "fy": 60.0, "cx": 31.5, "cy": 23.5, "width": 64, "height": 48}
+    (tmp_path / "k.json").write_text(json.dumps(camera))
+    names = {"model": "model", "image": "p.png", "depth": "d.npy", "intrinsics": "k.json"}
+    return {option: str(tmp_path / name) for option, name in names.items()}
+
+
+def run(files, *more):
+    options = [part for option, value in files.items() for part in (f"--{option}", value)]
+    return cli.main(["infer", *options, *more])
+
+
+def test_ground_prints_a_table_and_writes_json_and_picture(pipeline, files, tmp_path, capsys):
+    out, overlay = tmp_path / "new" / "out.json", tmp_path / "new" / "out.png"
+    assert run(files, "--ground", "the red mug", "--json", str(out), "--overlay", str(overlay)) == 0
+    result = json.loads(out.read_text())
+    assert list(result) == KEYS
+    assert result["objects"][0] == {
+        "label": "red mug", "center_m": [0.1, -0.05, 0.8], "size_m": [0.08, 0.1, 0.08], "yaw_rad": 0.25,
+        "score": 0.9, "box_2d_px": [1.0, 2.0, 3.0, 4.0],
+    }  # fmt: skip
+    assert result["objects"][1]["box_2d_px"] is None
+    assert (result["token_ids"], result["raw_text"], result["forward_passes"]) == ([7, 8], "bbox_0=...", 6)
+    assert (result["answer"], result["value"]) == ("", None)
+    assert result["timing_ms"]["total"] == 20.0
+    assert (np.asarray(Image.open(overlay)) != 90).any()
+    printed = capsys.readouterr().out
+    assert "red mug" in printed
+    assert "0.800" in printed
+
+
+def test_the_pipeline_gets_the_frame_and_the_words(pipeline, files):
+    assert run(files, "--ground", "the red mug") == 0
+    ((observation, words),) = pipeline.asked
+    assert words == "the red mug"
+    assert observation.rgb.shape == (48, 64, 3)
+    assert observation.depth[0, 0] == 1.0
+    assert observation.intrinsics.fx == 60.0
+
+
+def test_ask_writes_answer_reasoning_value_and_unit(pipeline, files, capsys):
+    pipeline.result = answered()
+    assert run(files, "--ask", "How far?", "--json", "-") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert list(result) == KEYS
+    assert (result["answer"], result["reasoning"]) == ("Half a metre.", "Because.")
+    assert (result["value"], result["unit"]) == (0.5, "m")
+
+
+def test_a_point_map_takes_the_place_of_depth(pipeline, files, tmp_path):
+    points = np.ones((48, 64, 4), np.float16)
+    np.savez(tmp_path / "p.npz", pcd=points, intr=np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]))
+    chosen = {"model": files["model"], "image": files["image"], "points": str(tmp_path / "p.npz")}
+    assert run(chosen, "--ground", "mug") == 0
+    assert pipeline.asked[0][0].point_map.shape == (48, 64, 3)
+
+
+def bad(files, tmp_path, option, name, content):
+    path = tmp_path / name
+    if isinstance(content, np.ndarray):
+        np.save(path, content)
+    elif content is not None:
+        path.write_text(content)
+    return {**files, option: str(path)}
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "content", "message"),
+    [
+        ("image", "none.png", None, "expected a file, got .*none.png' .does not exist"),
+        ("image", "text.png", "hello", "expected a PNG or JPEG, got .*text.png"),
+        ("depth", "none.npy", None, "depth: expected a file"),
+        ("depth", "text.npy", "hello", "expected a NumPy array"),
+        ("depth", "small.npy", np.ones((10, 64), np.float32), "expected the picture's field of view"),
+        ("intrinsics", "zero.json", ZERO_FOCAL_LENGTH, "fx must be positive, got 0"),
+        ("intrinsics", "text.json", "hello", "expected JSON"),
+        ("model", "none", None, "expected a folder with manifest.json, got .*none"),
+    ],
+)  # fmt: skip
+def test_bad_files_end_with_code_2_and_one_line(
+    pipeline, files, tmp_path, capsys, option, name, content, message
+):
+    assert run(bad(files, tmp_path, option, name, content), "--ground", "mug") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert re.search(message, captured.err), captured.err
+
+
+@pytest.mark.parametrize(("option", "words"), [("--ground", ""), ("--ask", "  ")])
+def test_empty_words_end_with_code_2(pipeline, files, capsys, option, words):
+    assert run(files, option, words) == 2
+    assert f"{option}: expected words" in capsys.readouterr().err
+    assert pipeline.asked == []
+
+
+@pytest.mark.parametrize("given", [(), ("depth",), ("intrinsics",), ("depth", "intrinsics", "points")])
+def test_depth_comes_with_intrinsics_or_as_points(pipeline, files, capsys, given):
+    every = {**files, "points": "p.npz"}
+    chosen = {name: every[name] for name in ("model", "image", *given)}
+    assert run(chosen, "--ground", "mug") == 2
+    assert "--depth with --intrinsics" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        BadInputError("words: none of 'zzz' is known"),
+        found(ResultCode.BAD_INPUT, "words: none of 'zzz' is known"),
+        N3DError(ResultCode.NO_DEPTH, "words: none of 'zzz' is known"),
+    ],
+)
+def test_what_the_user_can_mend_ends_with_code_2(pipeline, files, tmp_path, capsys, outcome):
+    pipeline.result = outcome
+    assert run(files, "--ground", "zzz", "--json", str(tmp_path / "out.json")) == 2
+    assert "none of 'zzz' is known" in capsys.readouterr().err
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_words_the_model_broke_on_end_with_code_1_and_are_written(pipeline, files, tmp_path, capsys):
+    pipeline.result = found(ResultCode.PARSE, "1 broken box")
+    assert run(files, "--ground", "mug", "--json", str(tmp_path / "out.json")) == 1
+    assert "PARSE: 1 broken box" in capsys.readouterr().err
+    assert (tmp_path / "out.json").exists()
+
+
+def test_running_out_of_memory_ends_with_code_1(pipeline, files, capsys):
+    pipeline.result = N3DError(ResultCode.OOM, "no room")
+    assert run(files, "--ground", "mug") == 1
+    assert "OOM: no room" in capsys.readouterr().err
+
+
+def test_an_overlay_of_unknown_format_ends_with_code_2(pipeline, files, tmp_path, capsys):
+    assert run(files, "--ground", "mug", "--overlay", str(tmp_path / "out.unknown")) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [None, *cli.COMMANDS])
+def test_help_fits_one_screen(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"] if command else ["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert text.count("\n") <= MAX_HELP_LINES
+    assert command is None or f"n3d {command}" in text
+
+
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["infer"], ["infer", "--image", "p.png"]])
+def test_wrong_arguments_end_with_code_2(arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (CommandFailed("it broke"), 1, "n3d infer: it broke"),
+        (ImportError("No module named 'onnxruntime'", name="onnxruntime"), 1, "run `make venv`"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_failures_become_exit_codes(monkeypatch, files, capsys, error, code, text):
+    def fail(args):
+        raise error
+
+    monkeypatch.setattr(infer, "run_infer", fail)
+    assert run(files, "--ground", "mug") == code
+    assert text in capsys.readouterr().err
+
+
+def test_a_missing_module_of_our_own_is_a_defect_and_not_hidden(monkeypatch, files):
+    def fail(args):
+        raise ImportError("No module named 'n3d_ros.gone'", name="n3d_ros.gone")
+
+    monkeypatch.setattr(infer, "run_infer", fail)
+    with pytest.raises(ImportError, match="gone"):
+        run(files, "--ground", "mug")
+
+
+HEAVY = ("torch", "transformers", "rclpy", "onnxruntime", "mujoco", "n3d_ros.training")
+
+
+@pytest.mark.parametrize("command", ["infer", "play", "demo"])
+def test_help_of_a_robot_command_loads_nothing_heavy(command):
+    code = (
+        "import sys; from n3d_ros.cli import build_parser; "
+        f"build_parser({command!r}); print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
