@@ -6,7 +6,16 @@ import pytest
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)  # mujoco, and libosmesa6 or libegl1
 
 from n3d_ros.geometry import backproject, project, transform_points
-from n3d_ros.sim import KINDS, RgbdCamera, SceneConfig, generate, orbit_camera, random_look, sample_camera
+from n3d_ros.sim import (
+    KINDS,
+    Look,
+    RgbdCamera,
+    SceneConfig,
+    generate,
+    orbit_camera,
+    random_look,
+    sample_camera,
+)
 
 
 def points_of(view, mask):
@@ -56,7 +65,7 @@ def test_masks_end_where_the_projected_vertices_end(rendered):
                 )
     errors = np.array(errors)
     assert len(errors) > 15
-    # a mask starts 0..1 px after the outline and ends 0..1 px before it; thin tips may fall between pixel centres
+    # a mask starts 0..1 px after the outline and ends 0..1 px before it; thin tips fall between pixels
     assert np.median(errors, axis=0) == pytest.approx([0.5, 0.5, -0.5, -0.5], abs=0.3)
     assert np.percentile(np.abs(errors), 90) < 1.0
 
@@ -136,6 +145,19 @@ def test_a_look_changes_the_picture_and_not_the_geometry(rendered):
     assert np.array_equal(first.instance, other.instance)
 
 
+def test_a_look_paints_each_surface_in_its_own_colour(rendered):
+    scene = next(pair.scene for pair in rendered if pair.scene.layout == "floor")
+    camera = orbit_camera(scene, 0.0, 160, 120)
+    with RgbdCamera(scene, 160, 120) as device:
+        grey = device.render(camera, Look(floor=(0.5, 0.5, 0.5), shadows=False))
+        reddish = device.render(camera, Look(floor=(0.5, 0.25, 0.25), shadows=False))
+    below = (grey.instance < 0) & (grey.depth < 1.0)
+    assert (reddish.rgb[below].mean(axis=0) / grey.rgb[below].mean(axis=0)) == pytest.approx(
+        [1.0, 0.5, 0.5], abs=0.05
+    )
+    assert (reddish.rgb[grey.instance >= 0] == grey.rgb[grey.instance >= 0]).mean() > 0.9
+
+
 def test_depth_is_nan_where_nothing_is_hit(rendered):
     """A camera that looks up over the walls sees the open sky."""
     from n3d_ros.sim import Camera, look_at
@@ -150,9 +172,9 @@ def test_depth_is_nan_where_nothing_is_hit(rendered):
 
 def test_a_camera_refuses_another_size_and_rendering_after_close(rendered):
     scene = rendered[0].scene
-    with RgbdCamera(scene, 160, 120) as device:
-        with pytest.raises(ValueError, match="expected intrinsics of 160x120, got 320x240"):
-            device.render(orbit_camera(scene, 0.0, 320, 240))
+    device = RgbdCamera(scene, 160, 120)
+    with device, pytest.raises(ValueError, match="expected intrinsics of 160x120, got 320x240"):
+        device.render(orbit_camera(scene, 0.0, 320, 240))
     device.close()
     with pytest.raises(ValueError, match="after close"):
         device.render(orbit_camera(scene, 0.0, 160, 120))
