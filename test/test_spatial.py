@@ -43,7 +43,7 @@ def test_every_template_is_answered_and_its_answer_agrees_with_itself(relation, 
 
 @pytest.mark.parametrize(("relation", "template"), TEMPLATES)
 def test_swapping_the_objects_never_leaves_a_stale_answer_right(relation, template):
-    """Answers that depend on a side must disagree with the answer for the mirrored scene, all others agree."""
+    """Answers that depend on a side disagree with the answer for the mirrored scene, all others agree."""
     mirrored = [Box3D(b.label, tuple(-v for v in b.center[:2]) + (3 - b.center[2],), b.size) for b in SCENE]
     before, after = ask(template.format(**NAMES)), ask(template.format(**NAMES), mirrored)
     changes = relation in ("left_right", "above_below", "front_behind", "direction", "depth_order")
