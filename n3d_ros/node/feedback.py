@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Collects what one goal's query has produced so far."""
+    """Collects what one goal's query has produced so far. stage_of_text: the stage whose text is streamed."""
 
-    def __init__(self, node: N3DNode, goal: ServerGoalHandle, feedback_type: type) -> None:
+    def __init__(
+        self, node: N3DNode, goal: ServerGoalHandle, feedback_type: type, stage_of_text: int
+    ) -> None:
         self._node, self._goal, self._feedback_type = node, goal, feedback_type
         self._max_tokens = node.parameters.generation_max_tokens
+        self._stage_of_text = stage_of_text
+        self._stage = feedback_type.LOCATE
         self._text = ""
         self._num_texts = 0
         self._boxes: list[Any] = []
@@ -33,18 +37,20 @@ class Progress:
         return Listener(self._on_box, self._on_text) if self._goal.request.stream else Listener()
 
     def _on_box(self, found: GroundedObject) -> None:
-        self._boxes.append(grounded_object(found))
+        self._boxes.append(grounded_object(found, ""))
         self._send()
 
     def _on_text(self, text: str) -> None:
         self._text += text
         self._num_texts += 1
+        self._stage = self._stage_of_text
         self._send()
 
     def _send(self) -> None:
         message = self._feedback_type(
             partial_text=self._text,
             partial=list(self._boxes),
+            stage=self._stage,
             progress=min(1.0, self._num_texts / self._max_tokens),
         )
         self._node.outbox.post(lambda: self._goal.publish_feedback(message))

@@ -48,6 +48,7 @@ class N3DNode(Node):
         super().__init__("n3d", **node_arguments)
         self.parameters = parameters.declare(self)
         if self.parameters.output_frame and not transforms.available():
+            super().destroy_node()
             raise ValueError(_no_tf(self.parameters.output_frame))
         self.codes: Counter[str] = Counter()
         self.last_error = ""
@@ -222,6 +223,7 @@ class N3DNode(Node):
     def destroy_node(self) -> None:
         """Stop the worker first: nothing may arrive for a node that is gone."""
         self.worker.stop()
+        self.servers.destroy()
         super().destroy_node()
 
 

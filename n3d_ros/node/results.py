@@ -24,7 +24,7 @@ from n3d_ros.node.publishing import Publishers
 from n3d_ros.node.queries import AskQuery, CameraFrame, GroundQuery, Query, failure, stopped
 from n3d_ros.node.transforms import Transforms, transform_object
 from n3d_ros.node.worker import Job
-from n3d_ros.runtime.types import GroundedObject, N3DError, ResultCode
+from n3d_ros.runtime.types import N3DError, ResultCode
 
 
 @dataclass
@@ -68,7 +68,9 @@ class Results:
             return failed(query, stopped(code, job), message, about)
         now_ns = self._node.get_clock().now().nanoseconds
         ages = Ages(abs(frame.frame.skew_ns) / 1e6, queue_age_ms, (now_ns - frame.frame.stamp_ns) / 1e6)
-        ids = self._assign(self._ids if remember else StableIds(), job.future.result().objects)
+        ids = (self._ids if remember else StableIds()).assign(
+            [found.box for found in job.future.result().objects]
+        )
         return self._in_frame(_successful(query, job, about, ids, ages), output_frame)
 
     def publish(self, made: Outcome, frame: CameraFrame, slot: str, parameters: Parameters) -> None:
@@ -97,21 +99,8 @@ class Results:
         p50, p99 = np.percentile(np.asarray(self._end_to_end_ms), [50, 99]).tolist()
         return {"end_to_end_p50_ms": p50, "end_to_end_p99_ms": p99}
 
-    def _assign(self, ids: StableIds, objects: tuple[GroundedObject, ...]) -> list[str]:
-        """Ids in the order of `objects`, which may have been found by different words."""
-        assigned: dict[int, str] = {}
-        for words in dict.fromkeys(found.words for found in objects):
-            places = [place for place, found in enumerate(objects) if found.words == words]
-            for place, identity in zip(
-                places, ids.assign(words, [objects[p].box for p in places]), strict=True
-            ):
-                assigned[place] = identity
-        return [assigned[place] for place in range(len(objects))]
-
     def _in_frame(self, made: Outcome, output_frame: str) -> Outcome:
-        """Expressed in output_frame at the image's stamp; when that fails the boxes stay as they are, with
-        code TF.
-        """
+        """Expressed in output_frame at the image's stamp; with code TF and as they are when that fails."""
         source = made.boxes.header.frame_id
         if not output_frame or output_frame == source:
             return made

@@ -19,6 +19,7 @@ from n3d_ros.action import Ask as AskAction
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.node import publishing, transforms
 from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.facts import describe
 from n3d_ros.node.feedback import Progress
 from n3d_ros.node.queries import AskQuery, CameraFrame, GroundQuery, Listener, Query
 from n3d_ros.node.results import Outcome
@@ -69,6 +70,11 @@ class Servers:
             ),
         ]
 
+    def destroy(self) -> None:
+        """Node.destroy_node leaves action servers alone."""
+        for action in self._actions:
+            action.destroy()
+
     def missing_packages(self) -> list[str]:
         """Optional packages that do not import, each with what is absent because of it."""
         absent = []
@@ -97,12 +103,12 @@ class Servers:
         return _fill_ask(response, await ticket.future)
 
     async def _execute_ground(self, goal: ServerGoalHandle) -> GroundAction.Result:
-        progress = Progress(self._node, goal, GroundAction.Feedback)
+        progress = Progress(self._node, goal, GroundAction.Feedback, GroundAction.Feedback.LOCATE)
         outcome = await self._serve(goal, _ground_query(goal.request, progress.listener()))
         return _fill_ground(GroundAction.Result(), outcome)
 
     async def _execute_ask(self, goal: ServerGoalHandle) -> AskAction.Result:
-        progress = Progress(self._node, goal, AskAction.Feedback)
+        progress = Progress(self._node, goal, AskAction.Feedback, AskAction.Feedback.REASON)
         outcome = await self._serve(goal, AskQuery(goal.request.question, progress.listener()))
         return _fill_ask(AskAction.Result(), outcome)
 
@@ -154,7 +160,7 @@ class Servers:
 
     def _get_info(self, request: GetInfo.Request, response: GetInfo.Response) -> GetInfo.Response:
         engine: Any = self._node.worker.engine
-        facts = engine.describe() if engine is not None else {}
+        facts = describe(engine) if engine is not None else {}
         response.version, response.board, response.state = (
             __version__,
             platform.machine(),

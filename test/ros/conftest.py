@@ -1,0 +1,40 @@
+"""Graphs for the tests of this folder; all are skipped where rclpy or the built interfaces are absent."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+AVAILABLE = (
+    importlib.util.find_spec("rclpy") is not None and importlib.util.find_spec("n3d_ros.msg") is not None
+)
+collect_ignore_glob = [] if AVAILABLE else ["test_*.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.ros)
+
+
+@pytest.fixture
+def make_graph() -> Iterator[Callable[..., Any]]:
+    """Build a graph: pipeline, then parameters with __ for the dot."""
+    from graph import Graph
+
+    graphs: list[Graph] = []
+
+    def make(pipeline: Any = None, load: Callable[[Any], Any] | None = None, **parameters: Any) -> Any:
+        graphs.append(Graph(pipeline, load, **parameters))
+        return graphs[-1]
+
+    yield make
+    for graph in graphs:
+        graph.close()

@@ -1,0 +1,139 @@
+"""A real ROS graph in one process: the node with a fake pipeline, a camera and a client; own domain."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, Image
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.n3d_node import N3DNode
+
+DEADLINE_S = 30.0
+FRAME = "camera_color_optical_frame"
+WIDTH, HEIGHT = 64, 48
+MUG = Box3D("red mug", (0.1, 0.2, 1.0), (0.08, 0.1, 0.08), yaw=0.5, score=0.9)
+BOX = Box3D("red mug", (-0.4, 0.2, 1.5), (0.3, 0.2, 0.3))
+
+
+class Graph:
+    """Node, camera publishers and a client node. Everything waits for events with one deadline."""
+
+    def __init__(self, pipeline: Any, load: Callable[[Any], Any] | None, **parameters: Any) -> None:
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=30 + os.getpid() % 60)
+        overrides = [Parameter(name.replace("__", "."), value=value) for name, value in parameters.items()]
+        self.pipeline = pipeline
+        self.node = N3DNode(load or (lambda _: pipeline), context=self.context, parameter_overrides=overrides)
+        self.client = rclpy.create_node("client", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.client_executor = SingleThreadedExecutor(context=self.context)
+        self.client_executor.add_node(self.client)
+        self.rgb = self.client.create_publisher(Image, "rgb/image", 5)
+        self.depth = self.client.create_publisher(Image, "depth/image", 5)
+        self.info = self.client.create_publisher(CameraInfo, "rgb/camera_info", 5)
+        self.thread = threading.Thread(target=self.executor.spin)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.executor.shutdown()
+        self.thread.join(DEADLINE_S)
+        self.node.destroy_node()
+        self.client.destroy_node()
+        self.client_executor.shutdown()
+        rclpy.shutdown(context=self.context)
+
+    def wait(self, condition: Callable[[], Any], what: str = "event") -> Any:
+        """Serve the client until the condition holds."""
+        end = time.monotonic() + DEADLINE_S
+        while not (value := condition()):
+            assert time.monotonic() < end, (
+                f"no {what} within {DEADLINE_S} s; node: {self.node.codes} {self.node.last_error}"
+            )
+            self.client_executor.spin_once(timeout_sec=0.02)
+        return value
+
+    def collect(self, message_type: type, topic: str, qos: Any = 10) -> list[Any]:
+        """A list that fills with what the topic brings; the node's publisher is already connected."""
+        received: list[Any] = []
+        subscription = self.client.create_subscription(message_type, topic, received.append, qos)
+        self.wait(lambda: self.client.count_publishers(subscription.topic_name), f"publisher of {topic}")
+        publisher = next(p for p in self.node.publishers if p.topic_name == subscription.topic_name)
+        self.wait(publisher.get_subscription_count, f"connection of {topic}")
+        return received
+
+    def connect_camera(self) -> None:
+        for publisher in (self.rgb, self.depth, self.info):
+            self.wait(publisher.get_subscription_count, f"subscription of {publisher.topic_name}")
+
+    def messages(
+        self, stamp_ns: int | None = None, *, encoding: str = "16UC1", fx: float = 60.0, depth_m: float = 1.0
+    ) -> tuple[Image, Image, CameraInfo]:
+        """One frame; its stamp is now unless given."""
+        stamp_ns = self.node.now_ns() if stamp_ns is None else stamp_ns
+        rgb = fill_image(Image(), np.full((HEIGHT, WIDTH, 3), 90, np.uint8), "rgb8")
+        raw = np.full(
+            (HEIGHT, WIDTH),
+            depth_m * (1000 if encoding == "16UC1" else 1),
+            np.uint16 if encoding == "16UC1" else np.float32,
+        )
+        depth = fill_image(Image(), raw, encoding)
+        info = CameraInfo(width=WIDTH, height=HEIGHT, k=[fx, 0.0, 31.5, 0.0, fx, 23.5, 0.0, 0.0, 1.0])
+        for message in (rgb, depth, info):
+            message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 10**9)
+            message.header.frame_id = FRAME
+        return rgb, depth, info
+
+    def publish(self, messages: tuple[Image, Image, CameraInfo] | None = None) -> int:
+        """Publish one frame; its colour stamp in nanoseconds."""
+        rgb, depth, info = messages or self.messages()
+        self.info.publish(info)
+        self.depth.publish(depth)
+        self.rgb.publish(rgb)
+        return int(rgb.header.stamp.sec) * 10**9 + int(rgb.header.stamp.nanosec)
+
+    def publish_until(self, condition: Callable[[], Any], what: str) -> Any:
+        """Publish frames until the condition holds: for what must happen at some frame, whichever."""
+        last = [0.0]
+
+        def step() -> Any:
+            if time.monotonic() - last[0] > 0.05:
+                last[0] = time.monotonic()
+                self.publish()
+            return condition()
+
+        return self.wait(step, what)
+
+    def call(self, service_type: type, name: str, request: Any) -> Any:
+        client = self.client.create_client(service_type, name)
+        self.wait(client.service_is_ready, f"service {name}")
+        future = client.call_async(request)
+        self.wait(future.done, f"response of {name}")
+        return future.result()
+
+    def goal(self, action_type: type, name: str, goal: Any, feedback: list[Any] | None = None) -> Any:
+        """Send; the accepted goal's handle."""
+        client = ActionClient(self.client, action_type, name)
+        self.wait(client.server_is_ready, f"action {name}")
+        listener = None if feedback is None else lambda message: feedback.append(message.feedback)
+        future = client.send_goal_async(goal, feedback_callback=listener)
+        self.wait(future.done, "goal response")
+        assert future.result().accepted
+        return future.result()
+
+    def result(self, handle: Any) -> Any:
+        """(status, result) of a goal."""
+        future = handle.get_result_async()
+        self.wait(future.done, "goal result")
+        return future.result()

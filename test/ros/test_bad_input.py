@@ -1,0 +1,169 @@
+"""Unusable input gives a typed code that names what was expected and what came, and the node goes on."""
+
+import pytest
+from fake_pipeline import FakePipeline
+from graph import MUG
+from std_msgs.msg import String
+
+from n3d_ros.msg import Box3DArray
+from n3d_ros.runtime.types import ResultCode
+from n3d_ros.srv import Ask, GetInfo, Ground, GroundImage
+
+
+def spoil_rgb_encoding(rgb, depth, info):
+    rgb.encoding = "bayer_rggb8"
+
+
+def spoil_depth_encoding(rgb, depth, info):
+    depth.encoding = "16SC1"
+
+
+def zero_focal_length(rgb, depth, info):
+    info.k[0] = 0.0
+
+
+def truncate_rgb(rgb, depth, info):
+    rgb.data = rgb.data[:100]
+
+
+def no_depth(rgb, depth, info):
+    depth.data = bytes(len(depth.data))
+
+
+def depth_in_millimetres_as_float(rgb, depth, info):
+    depth.encoding, depth.step = "32FC1", depth.width * 4
+    depth.data = b"\x00\x00\x7a\x44" * (depth.width * depth.height)  # 1000.0f
+
+
+def other_proportions(rgb, depth, info):
+    info.width *= 2
+
+
+SPOILED = [
+    (spoil_rgb_encoding, ResultCode.BAD_INPUT, "bayer_rggb8"),
+    (spoil_depth_encoding, ResultCode.BAD_INPUT, "16SC1"),
+    (zero_focal_length, ResultCode.BAD_INPUT, "fx=0"),
+    (truncate_rgb, ResultCode.BAD_INPUT, "100 bytes"),
+    (no_depth, ResultCode.NO_DEPTH, "no valid depth"),
+    (depth_in_millimetres_as_float, ResultCode.BAD_INPUT, "millimetres"),
+    (other_proportions, ResultCode.BAD_INPUT, "128x48"),
+]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "named"), SPOILED, ids=lambda value: getattr(value, "__name__", None)
+)
+def test_a_spoiled_frame_is_typed_and_the_next_good_one_is_served(make_graph, spoil, code, named):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug")
+    results = graph.collect(Box3DArray, "n3d/boxes")
+    graph.connect_camera()
+    messages = graph.messages()
+    spoil(*messages)
+    graph.publish(messages)
+    graph.wait(lambda: results, "typed reason")
+    assert (results[0].code, list(results[0].boxes)) == (code, [])
+    assert named in results[0].message
+    assert results[0].header == messages[0].header
+    graph.publish()
+    graph.wait(lambda: len(results) == 2, "result of the good frame")
+    assert (results[1].code, len(results[1].boxes)) == (ResultCode.OK, 1)
+
+
+def test_an_image_service_refuses_bad_pictures_with_the_same_code(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    rgb, depth, info = graph.messages()
+    zero_focal_length(rgb, depth, info)
+    response = graph.call(
+        GroundImage,
+        "n3d/ground_image",
+        GroundImage.Request(rgb=rgb, depth=depth, camera_info=info, prompt="red mug"),
+    )
+    assert (response.code, len(response.boxes.boxes)) == (ResultCode.BAD_INPUT, 0)
+    assert "focal" in response.message
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [("", ResultCode.BAD_INPUT), ("  ", ResultCode.BAD_INPUT), ("florble", ResultCode.BAD_INPUT)],
+)
+def test_words_that_mean_nothing_are_refused(make_graph, given, code):
+    graph = make_graph(FakePipeline([MUG]))
+    graph.connect_camera()
+    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    ground = graph.call(Ground, "n3d/ground", Ground.Request(prompt=given))
+    assert (ground.code, len(ground.boxes.boxes)) == (code, 0)
+    assert "expected" in ground.message
+    if not given.strip():
+        assert graph.call(Ask, "n3d/ask", Ask.Request(question=given)).code == code
+
+
+@pytest.mark.parametrize(
+    ("published", "code"),
+    [
+        ((), ResultCode.NO_FRAME),
+        (("depth", "info"), ResultCode.NO_FRAME),
+        (("rgb", "depth"), ResultCode.NO_CAMERA_INFO),
+        (("rgb", "info"), ResultCode.NO_DEPTH),
+    ],
+)
+def test_a_missing_topic_is_named(make_graph, published, code):
+    graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.5)
+    graph.connect_camera()
+    rgb, depth, info = graph.messages()
+    for name, message in (("rgb", rgb), ("depth", depth), ("info", info)):
+        if name in published:
+            getattr(graph, name).publish(message)
+    graph.wait(lambda: sum(one.count for one in graph.node.inputs.topics) == len(published), "the messages")
+    response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert response.code == code
+    assert all(one.topic in response.message for one in graph.node.inputs.topics if not one.count)
+
+
+def test_old_frames_are_stale(make_graph):
+    graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.2)
+    graph.connect_camera()
+    graph.publish(graph.messages(stamp_ns=graph.node.now_ns() - 5 * 10**9))
+    graph.wait(lambda: graph.node.latest.frame, "a frame")
+    response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert response.code == ResultCode.STALE
+    assert "max_frame_age_s" in response.message
+
+
+def test_a_model_that_does_not_load_is_reported_and_requests_end(make_graph):
+    def load(_):
+        raise ValueError("engines/n3d-nano: expected a folder, got nothing")
+
+    graph = make_graph(load=load)
+    graph.connect_camera()
+    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert response.code == ResultCode.INTERNAL
+    assert "expected a folder" in response.message
+    assert graph.call(GetInfo, "n3d/get_info", GetInfo.Request()).state.startswith("failed")
+
+
+def test_an_engine_defect_is_internal_and_the_node_goes_on(make_graph):
+    pipeline = FakePipeline([MUG])
+    graph = make_graph(pipeline)
+    graph.connect_camera()
+    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    pipeline.boxes = None
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.INTERNAL
+    pipeline.boxes = [MUG]
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+
+
+def test_output_frame_without_tf2_is_refused_as_a_parameter(make_graph, monkeypatch):
+    monkeypatch.setattr("n3d_ros.node.transforms.available", lambda: False)
+    with pytest.raises(ValueError, match="tf2_ros"):
+        make_graph(FakePipeline([]), output_frame="map")
+
+
+def test_the_prompt_topic_is_as_good_as_the_service(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    publisher = graph.client.create_publisher(String, "prompt", 1)
+    graph.wait(publisher.get_subscription_count, "subscription of prompt")
+    publisher.publish(String(data="red mug"))
+    graph.connect_camera()
+    graph.publish_until(lambda: boxes, "boxes")

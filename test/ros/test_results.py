@@ -1,0 +1,152 @@
+"""What the node publishes and answers for a camera's frames."""
+
+import math
+import threading
+
+import pytest
+from fake_pipeline import FakePipeline
+from graph import BOX, FRAME, MUG
+from sensor_msgs.msg import Image
+
+from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.runtime.types import ResultCode
+from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
+
+
+def stamp_ns(header):
+    return header.stamp.sec * 10**9 + header.stamp.nanosec
+
+
+def test_boxes_carry_the_stamp_and_the_optical_frame_of_the_image(make_graph):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug")
+    boxes, timings = graph.collect(Box3DArray, "n3d/boxes"), graph.collect(Timing, "n3d/timing")
+    graph.connect_camera()
+    stamp = graph.publish()
+    result = graph.wait(lambda: boxes and timings and boxes[0], "boxes")
+    assert (stamp_ns(result.header), result.header.frame_id) == (stamp, FRAME)
+    assert (result.code, result.words, result.valid_ratio) == (ResultCode.OK, "red mug", 0.75)
+    (found,) = result.boxes
+    position, turn, region = found.pose.position, found.pose.orientation, found.region
+    assert (position.x, position.y, position.z) == MUG.center
+    assert (found.size.x, found.size.y, found.size.z) == MUG.size
+    assert (turn.x, turn.y, turn.z, turn.w) == (0.0, math.sin(0.25), 0.0, math.cos(0.25))
+    assert (region.x_offset, region.y_offset, region.width, region.height) == (10, 20, 21, 20)
+    assert (found.id, found.label, found.words) == ("red mug/0", "red mug", "red mug")
+    assert found.score == pytest.approx(0.9)
+    assert stamp_ns(timings[0].header) == stamp
+    assert (timings[0].vision_ms, timings[0].num_tokens, timings[0].num_forward_passes) == (2.0, 7, 8)
+    assert timings[0].end_to_end_ms >= timings[0].queue_age_ms > 0
+
+
+def test_an_object_keeps_its_id_when_the_list_is_reordered(make_graph):
+    pipeline = FakePipeline([MUG, BOX])
+    graph = make_graph(pipeline, continuous__prompt="red mug")
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.connect_camera()
+    graph.publish()
+    graph.wait(lambda: len(boxes) == 1, "first boxes")
+    pipeline.boxes = [BOX, MUG]
+    graph.publish()
+    graph.wait(lambda: len(boxes) == 2, "second boxes")
+    where = [{found.id: found.pose.position.x for found in result.boxes} for result in boxes]
+    assert where[0] == where[1] == {"red mug/0": 0.1, "red mug/1": -0.4}
+
+
+def test_services_answer_about_the_newest_frame(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    answers = graph.collect(SpatialAnswer, "n3d/answer")
+    graph.connect_camera()
+    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    stamp = graph.node.latest.frame.frame.stamp_ns
+    ground = graph.call(Ground, "n3d/ground", Ground.Request(prompt="the red mug"))
+    assert (ground.code, ground.raw_text, len(ground.boxes.boxes)) == (ResultCode.OK, "raw", 1)
+    ask = graph.call(Ask, "n3d/ask", Ask.Request(question="How far is the red mug?"))
+    answer = ask.answer
+    assert (ask.code, answer.code, stamp_ns(answer.header)) == (ResultCode.OK, ResultCode.OK, stamp)
+    assert (answer.has_value, answer.value, answer.unit, answer.relation) == (True, 1.25, "m", "distance")
+    assert (answer.answer, answer.reasoning) == ("It is 1.25 meters away.", "because")
+    assert answer.consistent == SpatialAnswer.CONSISTENT_YES
+    assert [found.label for found in answer.evidence] == ["red mug"]
+    graph.wait(lambda: answers, "answer topic")
+    assert answers[0] == answer
+
+
+def test_labels_are_asked_for_in_turn_and_max_boxes_limits(make_graph):
+    graph = make_graph(FakePipeline([MUG, BOX]))
+    graph.connect_camera()
+    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    both = graph.call(Ground, "n3d/ground", Ground.Request(labels=["red mug", "box"]))
+    assert [found.words for found in both.boxes.boxes] == ["red mug"] * 2 + ["box"] * 2
+    assert both.timing.num_tokens == 14
+    one = graph.call(Ground, "n3d/ground", Ground.Request(labels=["red mug", "box"], max_boxes=1))
+    assert len(one.boxes.boxes) == 1
+
+
+def test_pictures_in_the_request_need_no_camera(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    rgb, depth, info = graph.messages(stamp_ns=1_500_000_000, encoding="32FC1")
+    request = GroundImage.Request(rgb=rgb, depth=depth, camera_info=info, prompt="red mug")
+    response = graph.call(GroundImage, "n3d/ground_image", request)
+    assert (response.code, len(response.boxes.boxes)) == (ResultCode.OK, 1)
+    assert (stamp_ns(response.boxes.header), response.boxes.header.frame_id) == (1_500_000_000, FRAME)
+    asked = AskImage.Request(rgb=rgb, depth=depth, camera_info=info, question="How far is it?")
+    assert graph.call(AskImage, "n3d/ask_image", asked).answer.value == 1.25
+    assert not boxes, "foreign pictures must not appear among the camera's results"
+
+
+def test_set_prompt_starts_and_stops_the_continuous_query(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.connect_camera()
+    assert graph.call(SetPrompt, "n3d/set_prompt", SetPrompt.Request(prompt="red mug")).success
+    graph.publish_until(lambda: boxes, "boxes")
+    assert graph.call(SetPrompt, "n3d/set_prompt", SetPrompt.Request(prompt="")).success
+    asked = len(graph.pipeline.stamps)
+    stamp = graph.publish()
+    graph.wait(lambda: graph.node.latest.frame.frame.stamp_ns == stamp, "the frame")
+    assert len(graph.pipeline.stamps) == asked
+
+
+def test_overlay_is_drawn_only_while_somebody_subscribes(make_graph):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug")
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.connect_camera()
+    graph.publish()
+    graph.wait(lambda: boxes, "boxes")
+    pictures = graph.collect(Image, "n3d/debug/image")
+    stamp = graph.publish()
+    graph.wait(lambda: pictures and stamp_ns(pictures[-1].header) == stamp, "overlay")
+    assert pictures[-1].encoding == "rgb8"
+    assert any(value != 90 for value in pictures[-1].data)
+
+
+def test_info_names_state_and_what_is_absent(make_graph):
+    graph = make_graph(FakePipeline([]))
+    graph.wait(lambda: graph.node.worker.state == "ready", "engine")
+    info = graph.call(GetInfo, "n3d/get_info", GetInfo.Request())
+    assert (info.state, info.model, info.backend, info.model_path) == (
+        "ready",
+        "fake",
+        "fake",
+        "/models/fake",
+    )
+    assert {"ground", "ask"} <= set(info.capabilities)
+
+
+def test_thirty_hertz_before_a_slow_model_builds_no_lag(make_graph):
+    gate = threading.Semaphore(0)
+    pipeline = FakePipeline([MUG], gate)
+    graph = make_graph(pipeline, continuous__prompt="red mug")
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.connect_camera()
+    first = graph.publish_until(lambda: pipeline.stamps, "the engine to begin")[0]
+    begin = graph.node.now_ns()
+    for index in range(1, 31):
+        stamp = begin + index * 33_000_000
+        graph.publish(graph.messages(stamp_ns=stamp))
+        graph.wait(lambda stamp=stamp: graph.node.latest.frame.frame.stamp_ns == stamp, "the frame")
+    gate.release(2)
+    graph.wait(lambda: len(boxes) == 2, "two results")
+    assert [stamp_ns(result.header) for result in boxes] == [first, stamp], "the 29 between are skipped"
+    assert graph.node.worker.num_superseded >= 29
