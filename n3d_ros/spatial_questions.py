@@ -124,6 +124,8 @@ def _other_rules() -> list[_Rule]:
 _RULES = (*_side_rules(), *_closer_rules(), *_distance_rules(), *_other_rules())
 _POLITE = re.compile(r"(?:please|can you tell me|could you tell me|tell me|do you know)[, ]+", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:the|an|a|this|that|my|your) ", re.IGNORECASE)
+_MAX_CHARS = 300
+"""Longer sentences are no templates; three open-ended names in one pattern would cost the cube of the length."""
 _END = re.compile(r"[?.!](?=\s|$)")
 
 
@@ -134,6 +136,8 @@ def parse_question(text: str) -> Query | None:
     """
     sentence = _END.split(" ".join(text.split()), maxsplit=1)[0]
     sentence = _POLITE.sub("", sentence, count=1) if _POLITE.match(sentence) else sentence
+    if len(sentence) > _MAX_CHARS:
+        return None
     for rule in _RULES:
         match = rule.pattern.fullmatch(sentence)
         names = _names(match) if match else ()

@@ -99,9 +99,9 @@ def test_a_box_around_the_camera_fills_the_picture():
 
 
 def test_the_part_behind_the_camera_is_cut_off_not_mirrored():
-    beside = Box3D("wall", (2.0, 0.0, 0.0), (1.0, 0.2, 10.0))
+    beside = Box3D("wall", (1.5, 0.0, 0.0), (1.0, 0.2, 10.0))
     x_min, _, x_max, _ = box_2d_px(beside, CAMERA)
-    assert x_min == pytest.approx(49.5 + 100 * 1.5 / 5)
+    assert x_min == pytest.approx(49.5 + 100 * 1.0 / 5)
     assert x_max == 99.5
 
 
