@@ -125,7 +125,7 @@ _RULES = (*_side_rules(), *_closer_rules(), *_distance_rules(), *_other_rules())
 _POLITE = re.compile(r"(?:please|can you tell me|could you tell me|tell me|do you know)[, ]+", re.IGNORECASE)
 _ARTICLE = re.compile(r"(?:the|an|a|this|that|my|your) ", re.IGNORECASE)
 _MAX_CHARS = 300
-"""Longer sentences are no templates, and three open-ended names in one pattern cost the cube of the length."""
+"""Longer sentences are no templates; three open-ended names in a pattern cost the cube of the length."""
 _END = re.compile(r"[?.!](?=\s|$)")
 
 
