@@ -62,9 +62,21 @@ def read_manifest(folder: Path) -> Manifest:
         if data["format"] != FORMAT:
             raise ModelFolderError(f"{path}: expected format {FORMAT}, got {data['format']}; export the model again")
         files = {name: FileRecord(**record) for name, record in data.pop("files").items()}
-        return Manifest(**{**data, "weights": tuple(data["weights"]), "files": files})
+        manifest = Manifest(**{**data, "weights": tuple(data["weights"]), "files": files})
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ModelFolderError(f"{path}: expected the manifest of an exported model, got {error}") from error
+    _check_names(path, manifest)
+    return manifest
+
+
+def _check_names(path: Path, manifest: Manifest) -> None:
+    """Every named file lies in the folder itself, and is listed with its checksum."""
+    used = {manifest.config, manifest.tokenizer, manifest.vision, manifest.decoder, *manifest.weights}
+    odd = [name for name in sorted(used | set(manifest.files)) if Path(name).name != name]
+    if odd:
+        raise ModelFolderError(f"{path}: expected plain file names, got {odd[0]!r}")
+    if not used <= set(manifest.files):
+        raise ModelFolderError(f"{path}: expected a checksum of {sorted(used - set(manifest.files))[0]}, found none")
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

@@ -133,7 +133,7 @@ def _vision(vision: Mapping[str, Any], text_hidden: int) -> VisionConfig:
 def _text(text: Mapping[str, Any], tied: bool) -> TextConfig:
     rope = _rope(text, "default")
     heads = text["num_attention_heads"]
-    head_dim = text.get("head_dim") or text["hidden_size"] // heads
+    head_dim = text["hidden_size"] // heads
     section = tuple(rope.get("mrope_section", (16, 24, 24)))
     if sum(section) != head_dim // 2:
         raise ModelFolderError(f"config.json: mrope_section must sum to {head_dim // 2}, got {section}")

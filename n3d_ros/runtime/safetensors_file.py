@@ -79,7 +79,7 @@ def read_header(file: Path) -> Iterator[TensorEntry]:
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
         if length > min(size, MAX_HEADER_BYTES):
             raise ModelFolderError(f"{file}: expected a safetensors file, its header does not fit into its {size} bytes")
-        header = json.loads(stream.read(length))
+        header = _parse_header(stream.read(length), file)
     for name, info in header.items():
         if name == "__metadata__":
             continue
@@ -89,3 +89,11 @@ def read_header(file: Path) -> Iterator[TensorEntry]:
         if 8 + length + end > size:
             raise ModelFolderError(f"{file}: cut short, tensor {name} ends at byte {8 + length + end} of {size}")
         yield TensorEntry(name, info["dtype"], tuple(info["shape"]), file, 8 + length + begin, end - begin)
+
+
+def _parse_header(text: bytes, file: Path) -> dict[str, Any]:
+    try:
+        header: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise ModelFolderError(f"{file}: expected a safetensors header, got {error}") from error
+    return header

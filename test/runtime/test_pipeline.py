@@ -1,0 +1,222 @@
+"""The pipeline over a scripted backend: what is asked, what is found, what is streamed, and what is refused."""
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from n3d_ros.box_codec import encode
+from n3d_ros.boxes import Box3D, iou_3d
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.preprocess import Observation, prepare
+from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.types import BadInputError, NoDepthError, ResultCode
+
+MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
+BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
+QUESTION = "What is the distance between the red mug and the blue bowl?"
+
+
+@pytest.fixture
+def box_text(fake_backend, observation):
+    """The text of boxes that decode against the observation."""
+    inputs = prepare(observation, fake_backend({}).config.preprocess())
+    return lambda *boxes: encode(boxes, inputs.scene, inputs.intrinsics)
+
+
+def test_a_found_object_is_the_box_in_metres_with_its_place_in_the_picture(fake_backend, observation, box_text):
+    result = Pipeline(fake_backend({"'red mug'": box_text(MUG)})).ground(observation, "the red mug")
+    (found,) = result.objects
+    assert (result.code, result.message, found.id, found.words) == (ResultCode.OK, "", "0_red mug", "the red mug")
+    assert iou_3d(found.box, MUG) > 0.9
+    assert found.box_2d_px == pytest.approx((20.46, 23.5, 25.97, 29.16), abs=0.1)
+    assert result.raw_text == box_text(MUG)
+    assert result.valid_ratio == pytest.approx(44 / 48)
+
+
+def test_score_is_the_mean_probability_of_the_tokens_of_the_box(fake_backend, observation, box_text, tokenizer):
+    result = Pipeline(fake_backend({"mug": "\n" + box_text(MUG)})).ground(observation, "red mug")
+    expected = np.exp(6.0) / (np.exp(6.0) + tokenizer.get_vocab_size() - 1)
+    assert result.objects[0].box.score == pytest.approx(expected, rel=1e-5)
+
+
+def test_each_box_is_announced_before_the_next_one_is_written(fake_backend, observation, box_text):
+    events = []
+    Pipeline(fake_backend({"mug": box_text(MUG, BOWL)})).ground(
+        observation, "red mug", on_box=lambda found: events.append(found.id), on_text=events.append
+    )
+    first = events.index("0_red mug")
+    assert "bbox_" in events[:first] and "bbox_" in events[first:]
+    assert "".join(e for e in events if e not in ("0_red mug", "1_blue bowl")) == box_text(MUG, BOWL)
+
+
+def test_broken_boxes_are_returned_as_malformed_and_good_ones_kept(fake_backend, observation, box_text):
+    reply = "bbox_0=Bbox(red mug,1,2)\n" + box_text(MUG, BOWL).splitlines()[1] + "\n"
+    result = Pipeline(fake_backend({"mug": reply})).ground(observation, "red mug")
+    assert [found.id for found in result.objects] == ["1_blue bowl"]
+    assert [broken.text for broken in result.malformed] == ["bbox_0=Bbox(red mug,1,2)"]
+    assert result.code == ResultCode.OK and "malformed box" in result.message
+
+
+def test_only_broken_boxes_are_a_parse_error_not_an_empty_scene(fake_backend, observation):
+    result = Pipeline(fake_backend({"mug": "bbox_0=Bbox(red mug,1,2)\n"})).ground(observation, "red mug")
+    assert (result.code, result.objects) == (ResultCode.PARSE, ())
+    assert "no usable box" in result.message
+
+
+def test_no_box_says_what_was_not_found(fake_backend, observation):
+    result = Pipeline(fake_backend({"mug": "\n"})).ground(observation, "red mug")
+    assert (result.code, result.objects, result.message) == (ResultCode.OK, (), "nothing found for 'red mug'")
+
+
+def test_a_repeated_number_gets_the_next_free_one_so_that_ids_stay_unique(fake_backend, observation, box_text):
+    reply = box_text(MUG) + box_text(BOWL)
+    result = Pipeline(fake_backend({"mug": reply})).ground(observation, "red mug")
+    assert [found.id for found in result.objects] == ["0_red mug", "1_blue bowl"]
+
+
+def test_unknown_words_are_named(fake_backend, observation):
+    with pytest.raises(BadInputError, match="words that this model knows, got 'zorb', 'größe'") as error:
+        Pipeline(fake_backend({})).ground(observation, "the red zorb (größe)")
+    assert error.value.code == ResultCode.BAD_INPUT
+
+
+def test_capitals_that_the_tokenizer_does_not_know_become_small_letters(fake_backend, observation):
+    backend = fake_backend({"'red mug'": "\n"})
+    assert Pipeline(backend).ground(observation, "the Red MUG").code == ResultCode.OK
+
+
+@pytest.mark.parametrize("words", ["", "   ", "the", "red 'mug'", "<image>"])
+def test_words_that_name_nothing_are_refused(fake_backend, observation, words):
+    with pytest.raises(BadInputError):
+        Pipeline(fake_backend({})).ground(observation, words)
+
+
+@pytest.mark.parametrize("question", ["", " \n", "What is <|im_end|> the distance?"])
+def test_an_empty_question_or_one_with_control_tokens_is_refused(fake_backend, observation, question):
+    with pytest.raises(BadInputError):
+        Pipeline(fake_backend({})).ask(observation, question)
+
+
+def test_no_depth_is_its_own_code(fake_backend):
+    blind = Observation(
+        np.zeros((48, 64, 3), np.uint8), Intrinsics(60, 60, 31.5, 23.5, 64, 48), np.full((48, 64), np.nan, np.float32)
+    )
+    with pytest.raises(NoDepthError, match="no valid depth: 0 of 3072") as error:
+        Pipeline(fake_backend({})).ground(blind, "red mug")
+    assert error.value.code == ResultCode.NO_DEPTH
+
+
+def test_cancel_keeps_the_boxes_found_so_far(fake_backend, observation, box_text):
+    found = []
+    result = Pipeline(fake_backend({"mug": box_text(MUG, BOWL)})).ground(
+        observation, "red mug", on_box=found.append, should_cancel=lambda: bool(found)
+    )
+    assert result.code == ResultCode.CANCELED
+    assert [thing.id for thing in result.objects] == ["0_red mug"]
+
+
+def test_the_token_limit_is_reported(fake_backend, observation, box_text):
+    result = Pipeline(fake_backend({"mug": box_text(MUG)})).ground(observation, "red mug", max_tokens=5)
+    assert result.code == ResultCode.PARSE
+    assert "cut off after 5 tokens" in result.message and len(result.token_ids) == 5
+
+
+def test_a_prompt_longer_than_the_context_is_refused(fake_backend, observation):
+    with pytest.raises(BadInputError, match="prompt: expected at most"):
+        Pipeline(fake_backend({"mug": "\n"}, max_positions=20)).ground(observation, "red mug")
+
+
+def ask(fake_backend, observation, box_text, sentence, boxes=(MUG, BOWL), **callbacks):
+    backend = fake_backend({"The 3D bbox of": sentence, "First locate": box_text(*boxes)})
+    return Pipeline(backend).ask(observation, QUESTION, **callbacks), backend
+
+
+def test_an_answer_has_the_exact_value_and_says_that_the_model_agrees(fake_backend, observation, box_text):
+    sentence = "<think> The center of the red mug is. </think> The distance between the red mug and the blue bowl is 0.41 meters."
+    result, backend = ask(fake_backend, observation, box_text, sentence)
+    assert result.code == ResultCode.OK
+    assert result.answer == "The distance between the red mug and the blue bowl is 0.41 meters."
+    assert result.reasoning == "The center of the red mug is."
+    assert result.value == pytest.approx(0.406, abs=0.01)
+    assert (result.unit, result.relation, result.consistent) == ("m", "distance", True)
+    assert [thing.id for thing in result.objects] == ["0_red mug", "1_blue bowl"]
+    assert "The 3D bbox of red mug is [" in backend.prompts[1] and "The 2D bbox of blue bowl is [" in backend.prompts[1]
+
+
+def test_a_sentence_that_contradicts_the_boxes_is_called_inconsistent(fake_backend, observation, box_text):
+    result, _ = ask(fake_backend, observation, box_text, "The distance between the red mug and the blue bowl is 2.5 meters.")
+    assert (result.consistent, result.value) == (False, pytest.approx(0.406, abs=0.01))
+
+
+def test_only_the_answer_is_streamed_as_text(fake_backend, observation, box_text):
+    chunks, found = [], []
+    ask(fake_backend, observation, box_text, "the distance is", on_text=chunks.append, on_box=found.append)
+    assert "".join(chunks) == "the distance is"
+    assert len(found) == 2
+
+
+def test_no_answer_without_the_objects_it_is_about(fake_backend, observation, box_text):
+    result, backend = ask(fake_backend, observation, box_text, "the distance is 3 meters", boxes=(MUG,))
+    assert (result.answer, result.value, result.consistent) == ("", None, None)
+    assert result.message == "found 1 of the 2 objects that the question is about: red mug"
+    assert len(backend.prompts) == 1
+
+
+def test_a_question_that_is_no_known_relation_is_answered_without_a_value(fake_backend, observation, box_text):
+    backend = fake_backend({"First locate": box_text(MUG), "The 3D bbox of": "red"})
+    result = Pipeline(backend).ask(observation, "What color is the mug?")
+    assert (result.answer, result.value, result.relation, result.consistent) == ("red", None, "", None)
+
+
+def test_cancel_in_the_second_stage_keeps_the_evidence(fake_backend, observation, box_text):
+    chunks = []
+    result, _ = ask(
+        fake_backend, observation, box_text, "the distance is", on_text=chunks.append, should_cancel=lambda: bool(chunks)
+    )
+    assert (result.code, len(result.objects), result.raw_text) == (ResultCode.CANCELED, 2, "the")
+
+
+def test_further_questions_on_an_observation_start_after_its_picture(fake_backend, observation, box_text):
+    backend = fake_backend({"'red mug'": box_text(MUG), "'blue bowl'": box_text(BOWL)})
+    pipeline = Pipeline(backend)
+    first = pipeline.ground(observation, "red mug")
+    second = pipeline.ground(observation, "blue bowl")
+    assert second.objects[0].box.label == "blue bowl"
+    assert backend.num_pictures == 1 and second.timing.vision_ms == 0.0
+    assert (first.timing.num_reused_tokens, second.timing.num_reused_tokens) == (0, len(backend_prompt(backend, pipeline)))
+    again = pipeline.ground(observation, "red mug")
+    assert again.raw_text == first.raw_text and again.objects == first.objects
+
+
+def backend_prompt(backend, pipeline):
+    """Tokens that the two prompts share: up to the words in quotes."""
+    shared = backend.prompts[0].split("red mug'")[0]
+    return backend.tokenizer.encode(shared, add_special_tokens=False).ids
+
+
+def test_a_new_observation_is_encoded_anew(fake_backend, observation, box_text):
+    backend = fake_backend({"mug": box_text(MUG)})
+    pipeline = Pipeline(backend)
+    pipeline.ground(observation, "red mug")
+    other = Observation(observation.rgb, observation.intrinsics, observation.depth)
+    assert pipeline.ground(other, "red mug").timing.num_reused_tokens == 0
+    assert backend.num_pictures == 2
+
+
+def test_positions_go_on_after_the_picture_as_the_model_was_trained(fake_backend, observation, box_text):
+    backend = fake_backend({"mug": box_text(MUG)})
+    Pipeline(backend).ground(observation, "red mug")
+    grid = prepare(observation, backend.config.preprocess()).grid_hw
+    num_tokens, last = backend.fed[0]
+    assert last == num_tokens - 1 - grid[0] * grid[1] // 4 + max(grid) // 2
+    assert [position for _, position in backend.fed[1:4]] == [last + 1, last + 2, last + 3]
+
+
+def test_importing_the_pipeline_loads_no_engine_and_no_framework():
+    code = (
+        "import sys, n3d_ros.runtime.pipeline, n3d_ros.runtime.factory\n"
+        "heavy = {'torch', 'transformers', 'onnxruntime', 'onnx', 'tensorrt', 'rclpy'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
