@@ -1,8 +1,11 @@
-"""decoder.onnx: new tokens over a cached past -> logits and the new keys and values (contract: engines.md section 2).
+"""decoder.onnx: new tokens over a cached past -> logits and the new keys and values (contract: engines.md
+section 2).
 
-In: the model's numbers and where its weights lie. Out: the graph. One graph serves prefill, chunks of it, single steps and
-several tokens at once; it returns only the new rows of the cache, laid out (tokens, 2 x layers, key-value heads, width).
+In: the model's numbers and where its weights lie. Out: the graph. One graph serves prefill, chunks of it,
+single steps and several tokens at once; it returns only the new rows of the cache, laid out (tokens, 2 x
+layers, key-value heads, width).
 """
+
 from collections.abc import Mapping
 
 import onnx
@@ -26,7 +29,11 @@ def build_decoder(config: ModelConfig, weights: Mapping[str, TensorEntry], compu
     for layer in range(t.layers):
         name = f"model.layers.{layer}"
         x = g.op("Add", x, attention.emit(g.rms_norm(x, name + ".input_layernorm", t.norm_eps), layer))
-        x = g.op("Add", x, g.gated_mlp(g.rms_norm(x, name + ".post_attention_layernorm", t.norm_eps), name + ".mlp"))
+        x = g.op(
+            "Add",
+            x,
+            g.gated_mlp(g.rms_norm(x, name + ".post_attention_layernorm", t.norm_eps), name + ".mlp"),
+        )
     rows = g.rms_norm(g.op("Gather", x, logit_index, axis=0), "model.norm", t.norm_eps)
     logits = g.linear(rows, "model.embed_tokens" if t.tied else "lm_head")
     g.output(g.cast(logits, FLOAT), "logits", FLOAT, ["R", t.vocab])

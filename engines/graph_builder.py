@@ -1,9 +1,11 @@
 """A small emitter of ONNX graphs whose weights stay where they are, inside safetensors files.
 
-In: calls such as `linear(x, "model.layers.0.mlp.up_proj")`. Out: an `onnx.ModelProto` with external initialisers. Two types
-matter: the stored type of a tensor, and `dt`, the type the graph computes in; where they differ a Cast follows the
-initialiser (runtimes fold it). It does not know any model; `vision_graph` and `decoder_graph` do.
+In: calls such as `linear(x, "model.layers.0.mlp.up_proj")`. Out: an `onnx.ModelProto` with external
+initialisers. Two types matter: the stored type of a tensor, and `dt`, the type the graph computes in; where
+they differ a Cast follows the initialiser (runtimes fold it). It does not know any model; `vision_graph` and
+`decoder_graph` do.
 """
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -88,7 +90,9 @@ class GraphBuilder:
         return self.op("Gemm", x, self.weight(name + ".weight", shape), *bias, transB=1)
 
     def rms_norm(self, x: str, name: str, eps: float) -> str:
-        """Root-mean-square norm over the last axis: statistics in float32, product with the weight in the graph's type."""
+        """Root-mean-square norm over the last axis: statistics in float32, product with the weight in the
+        graph's type.
+        """
         wide = self.cast(x, FLOAT)
         mean = self.op("ReduceMean", self.op("Mul", wide, wide), self.constant([-1]), keepdims=1)
         root = self.op("Sqrt", self.op("Add", mean, self.scalar(eps)))
@@ -117,15 +121,22 @@ class GraphBuilder:
 
     def build(self) -> onnx.ModelProto:
         """The finished model."""
-        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, list(self.initializers.values()))
+        graph = helper.make_graph(
+            self.nodes, self.name, self.inputs, self.outputs, list(self.initializers.values())
+        )
         return helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="n3d_ros"
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="n3d_ros",
         )
 
 
 def external_tensor(entry: TensorEntry, dims: Sequence[int]) -> onnx.TensorProto:
     """An initialiser that points into the safetensors file beside the graph."""
-    tensor = onnx.TensorProto(name=entry.name, data_type=TYPES[entry.dtype], dims=dims, data_location=TensorProto.EXTERNAL)
+    tensor = onnx.TensorProto(
+        name=entry.name, data_type=TYPES[entry.dtype], dims=dims, data_location=TensorProto.EXTERNAL
+    )
     place = {"location": entry.file.name, "offset": entry.offset, "length": entry.num_bytes}
     for key, value in place.items():
         tensor.external_data.add(key=key, value=str(value))

@@ -1,8 +1,10 @@
 """vision.onnx: windows of patch rows -> merged image tokens (contract: engines.md section 2).
 
-In: the model's numbers and where its weights lie. Out: the graph. Windows arrive padded, so window attention is one plain
-batched attention; blocks with full attention see all windows as one sequence. The point code is added before the merger.
+In: the model's numbers and where its weights lie. Out: the graph. Windows arrive padded, so window attention
+is one plain batched attention; blocks with full attention see all windows as one sequence. The point code is
+added before the merger.
 """
+
 from collections.abc import Mapping
 
 import onnx
@@ -24,10 +26,17 @@ def build_vision(config: ModelConfig, weights: Mapping[str, TensorEntry], comput
     tables = [g.input(name, FLOAT, ["W", per_window, v.head_dim]) for name in ("rope_cos", "rope_sin")]
     mask = g.input("key_mask", FLOAT, ["W", 1, 1, per_window])
     out_index = g.input("out_index", onnx.TensorProto.INT64, ["M"])
-    places = g.input("patch_pos", FLOAT, ["W", per_window, v.hidden]) if config.patch_position == "sincos" else None
+    places = (
+        g.input("patch_pos", FLOAT, ["W", per_window, v.hidden])
+        if config.patch_position == "sincos"
+        else None
+    )
 
     x = _embed_patches(g, v, pixels, places)
-    in_windows, in_full = _Attention(g, v, tables, mask, full=False), _Attention(g, v, tables, mask, full=True)
+    in_windows, in_full = (
+        _Attention(g, v, tables, mask, full=False),
+        _Attention(g, v, tables, mask, full=True),
+    )
     for layer in range(v.depth):
         name = f"visual.blocks.{layer}"
         attention = in_full if layer in v.full_attention else in_windows
@@ -39,7 +48,7 @@ def build_vision(config: ModelConfig, weights: Mapping[str, TensorEntry], comput
 
 
 def _embed_patches(g: GraphBuilder, v: VisionConfig, pixels: str, places: str | None) -> str:
-    """The patch convolution, whose stride is its kernel, as one product; then the patches' places, if coded."""
+    """The patch convolution (stride = kernel) as one product, then the patches' places, if coded."""
     rows = g.cast(g.reshape(pixels, [-1, v.patch_values]), g.dt)
     x = g.linear(rows, "visual.patch_embed.proj", (v.hidden, v.patch_values))
     return x if places is None else _add_float32(g, x, g.reshape(places, [-1, v.hidden]))
@@ -50,7 +59,9 @@ def _add_float32(g: GraphBuilder, x: str, code: str) -> str:
 
 
 def _merge(g: GraphBuilder, v: VisionConfig, x: str, out_index: str) -> str:
-    """Norm, four patches to one row, then only the rows that are tokens, in their usual order, through the two layers."""
+    """Norm, four patches to one row, then only the rows that are tokens, in their usual order, through the
+    two layers.
+    """
     rows = g.reshape(g.rms_norm(x, "visual.merger.ln_q", NORM_EPS), [-1, v.hidden * v.merge**2])
     hidden = g.linear(g.op("Gather", rows, out_index, axis=0), "visual.merger.mlp.0")
     return g.linear(_gelu(g, hidden), "visual.merger.mlp.2")
@@ -71,7 +82,9 @@ class _Attention:
         self.batch = [1, -1] if full else [-1, v.window_patches]
         if full and not v.full_attention:
             return
-        self.cos, self.sin = (g.reshape(table, [self.batch[0], 1, self.batch[1], v.head_dim]) for table in tables)
+        self.cos, self.sin = (
+            g.reshape(table, [self.batch[0], 1, self.batch[1], v.head_dim]) for table in tables
+        )
         self.mask = g.reshape(mask, [1, 1, 1, -1]) if full else mask
 
     def emit(self, x: str, name: str) -> str:

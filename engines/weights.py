@@ -1,8 +1,9 @@
 """Write a model's tensors into one safetensors file of another type, one tensor at a time.
 
-In: where the tensors lie and the wanted type. Out: a file with the tensors' own names, every tensor at a multiple of 64
-bytes from the start of the data. It does not know graphs.
+In: where the tensors lie and the wanted type. Out: a file with the tensors' own names, every tensor at a
+multiple of 64 bytes from the start of the data. It does not know graphs.
 """
+
 import json
 import struct
 from collections.abc import Mapping
@@ -24,7 +25,11 @@ def write_converted(weights: Mapping[str, TensorEntry], dtype: str, path: Path) 
     header, offset = {"__metadata__": {"format": "pt"}}, 0
     for entry in weights.values():
         num_bytes = size * int(np.prod(entry.shape))
-        header[entry.name] = {"dtype": kind, "shape": list(entry.shape), "data_offsets": [offset, offset + num_bytes]}
+        header[entry.name] = {
+            "dtype": kind,
+            "shape": list(entry.shape),
+            "data_offsets": [offset, offset + num_bytes],
+        }
         offset += num_bytes
     with path.open("wb") as stream:
         text = json.dumps(header).encode()
@@ -39,5 +44,7 @@ def _converted(entry: TensorEntry, numpy_type: type) -> np.ndarray:
     with np.errstate(over="ignore"):
         converted = values.astype(numpy_type)
     if not np.isfinite(converted).all():
-        raise ModelFolderError(f"{entry.name}: expected values that fit {numpy_type.__name__}, got up to {np.abs(values).max()}")
+        raise ModelFolderError(
+            f"{entry.name}: expected values that fit {numpy_type.__name__}, got up to {np.abs(values).max()}"
+        )
     return converted

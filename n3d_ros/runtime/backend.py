@@ -1,13 +1,15 @@
-"""What a backend must do, and nothing of how: encode one picture, look up embedding rows, run the decoder over a cache.
+"""What a backend must do, and nothing of how: encode one picture, look up embedding rows, run the decoder
+over a cache.
 
-In and out: numpy arrays. `hidden` is the language model's width, `vocab` its number of tokens. Rows of `encode_image` and
-`embed` have the backend's own type; callers only concatenate them and hand them back.
+In and out: numpy arrays. `hidden` is the language model's width, `vocab` its number of tokens. Rows of
+`encode_image` and `embed` have the backend's own type; callers only concatenate them and hand them back.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +35,10 @@ class Cache(Protocol):
         ...
 
 
-class Backend(Protocol):
+CacheT = TypeVar("CacheT", bound=Cache)
+
+
+class Backend(Protocol[CacheT]):
     """One loaded model. Not thread-safe: one caller at a time."""
 
     name: str
@@ -48,12 +53,12 @@ class Backend(Protocol):
         """Embedding rows (T, hidden)."""
         ...
 
-    def new_cache(self, capacity: int) -> Cache:
+    def new_cache(self, capacity: int) -> CacheT:
         """An empty cache for at most `capacity` tokens."""
         ...
 
     def forward(
-        self, cache: Cache, embeds: Rows, positions: npt.NDArray[np.int64], logit_rows: npt.NDArray[np.int64]
+        self, cache: CacheT, embeds: Rows, positions: npt.NDArray[np.int64], logit_rows: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.float32]:
         """Run T tokens after those in `cache` and keep them there.
 
@@ -61,3 +66,6 @@ class Backend(Protocol):
         Returns logits (R, vocab) float32. ValueError when the cache has no room.
         """
         ...
+
+
+AnyBackend = Backend[Any]

@@ -1,13 +1,15 @@
 """Chooses the backend: the only place that does, and each is imported only when it is chosen.
 
-In: a model folder and a name. Out: a loaded `Backend`. Errors name the folder, file or library that is missing.
+In: a model folder and a name. Out: a loaded `Backend`. Errors name the folder, file or library that is
+missing.
 """
+
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
 
-from n3d_ros.runtime.backend import Backend
+from n3d_ros.runtime.backend import AnyBackend
 from n3d_ros.runtime.manifest import FILE_NAME, check_files, read_manifest
 from n3d_ros.runtime.types import BadInputError, MissingLibraryError, ModelFolderError
 
@@ -26,8 +28,9 @@ def default_model_dir() -> Path:
     raise ModelFolderError(f"expected the shipped model in {places[0]} or {places[1]}, found none")
 
 
-def create_backend(model_dir: Path, name: str = "auto", threads: int | None = None) -> Backend:
-    """Load `model_dir`. 'auto' takes the first of ort and torch whose libraries import and that the folder serves.
+def create_backend(model_dir: Path, name: str = "auto", threads: int | None = None) -> AnyBackend:
+    """Load `model_dir`. 'auto' takes the first of ort and torch whose libraries import and that the folder
+    serves.
 
     A folder as training saves it, without graphs and manifest, can only be run by torch.
     """
@@ -38,7 +41,9 @@ def create_backend(model_dir: Path, name: str = "auto", threads: int | None = No
     chosen = _choose(model_dir) if name == "auto" else name
     missing = [library for library in LIBRARIES[chosen] if find_spec(library) is None]
     if missing:
-        raise MissingLibraryError(f"backend {chosen}: expected {', '.join(missing)} to import; {REMEDIES[chosen]}")
+        raise MissingLibraryError(
+            f"backend {chosen}: expected {', '.join(missing)} to import; {REMEDIES[chosen]}"
+        )
     return _load_ort(model_dir, threads) if chosen == "ort" else _load_torch(model_dir, threads)
 
 
@@ -50,7 +55,7 @@ def _choose(model_dir: Path) -> str:
     return usable[0] if has_graphs else "torch"
 
 
-def _load_ort(model_dir: Path, threads: int | None) -> Backend:
+def _load_ort(model_dir: Path, threads: int | None) -> AnyBackend:
     manifest = read_manifest(model_dir)
     check_files(model_dir, manifest)
     from n3d_ros.runtime.ort_backend import OrtBackend
@@ -58,7 +63,7 @@ def _load_ort(model_dir: Path, threads: int | None) -> Backend:
     return OrtBackend(model_dir, manifest, threads)
 
 
-def _load_torch(model_dir: Path, threads: int | None) -> Backend:
+def _load_torch(model_dir: Path, threads: int | None) -> AnyBackend:
     if (model_dir / FILE_NAME).is_file():
         check_files(model_dir, read_manifest(model_dir))
     from n3d_ros.runtime.torch_backend import TorchBackend

@@ -1,8 +1,10 @@
-"""One observation in the model: prepared and encoded once, and a cache that keeps what its prompts have in common.
+"""One observation in the model: prepared and encoded once, and a cache that keeps what its prompts have in
+common.
 
-In: an observation, then chat texts about it. Out: the rows of each prompt that still have to run. System text and picture
-come first in every prompt, so a second question on the same observation starts after them.
+In: an observation, then chat texts about it. Out: the rows of each prompt that still have to run. System text
+and picture come first in every prompt, so a second question on the same observation starts after them.
 """
+
 from __future__ import annotations
 
 import time
@@ -12,7 +14,7 @@ import numpy as np
 
 from n3d_ros import prompts
 from n3d_ros.preprocess import Observation, prepare
-from n3d_ros.runtime.backend import Backend
+from n3d_ros.runtime.backend import AnyBackend
 from n3d_ros.runtime.generate import Generation, PromptRows
 from n3d_ros.runtime.host import prompt_positions
 from n3d_ros.runtime.text import TextCodec
@@ -25,7 +27,7 @@ MAX_CONTEXT = 4096
 class Frame:
     """`observation` and its encoded picture. `preprocess_ms` and `vision_ms` say what that took."""
 
-    def __init__(self, backend: Backend, codec: TextCodec, observation: Observation) -> None:
+    def __init__(self, backend: AnyBackend, codec: TextCodec, observation: Observation) -> None:
         self.observation = observation
         self._backend, self._codec = backend, codec
         began = time.perf_counter()
@@ -37,6 +39,7 @@ class Frame:
         self._image = backend.encode_image(self.inputs)
         self.preprocess_ms, self.vision_ms = (prepared - began) * 1e3, (time.perf_counter() - prepared) * 1e3
         self.cache = backend.new_cache(min(backend.config.text.max_positions, MAX_CONTEXT))
+        self._prompt: list[int] = []
         self._held: list[int] = []
 
     def prompt_ids(self, text: str) -> tuple[list[int], int]:
@@ -53,11 +56,13 @@ class Frame:
             raise BadInputError(str(error)) from error
 
     def prompt_rows(self, text: str) -> tuple[PromptRows, int, int]:
-        """What still has to run of `text`, how many of its tokens the cache already holds, and the room left for a reply."""
+        """What still has to run of `text`, how many of its tokens the cache already holds, and the room left
+        for a reply.
+        """
         ids, start = self.prompt_ids(text)
         num_held = min(common_length(self._held, ids), len(ids) - 1)
         self.cache.truncate(num_held)
-        self._held = ids
+        self._prompt, self._held = ids, ids[:num_held]
         merge = self._backend.config.vision.merge
         merged_hw = (self.inputs.grid_hw[0] // merge, self.inputs.grid_hw[1] // merge)
         end = start + len(self._image)
@@ -70,12 +75,12 @@ class Frame:
 
     def remember(self, generation: Generation) -> None:
         """Note what the cache holds after a reply."""
-        self._held = [*self._held, *generation.token_ids][: self.cache.length]
+        self._held = [*self._prompt, *generation.token_ids][: self.cache.length]
 
 
 def common_length(a: Sequence[int], b: Sequence[int]) -> int:
     """How many tokens two sequences share at their beginning."""
-    for count, (x, y) in enumerate(zip(a, b)):
+    for count, (x, y) in enumerate(zip(a, b, strict=False)):
         if x != y:
             return count
     return min(len(a), len(b))

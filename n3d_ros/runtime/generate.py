@@ -1,8 +1,9 @@
 """The decode loop: run the prompt's new tokens, then one token after the other until the model stops.
 
-In: a backend, a cache that may already hold the beginning of the prompt, the rows still to run. Out: tokens with their
-probabilities and the text, streamed on the way. It does not know boxes, prompts or pictures.
+In: a backend, a cache that may already hold the beginning of the prompt, the rows still to run. Out: tokens
+with their probabilities and the text, streamed on the way. It does not know boxes, prompts or pictures.
 """
+
 from __future__ import annotations
 
 import time
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.runtime.backend import Backend, Cache, Rows
+from n3d_ros.runtime.backend import Backend, CacheT, Rows
 from n3d_ros.runtime.sampling import Sampler
 from n3d_ros.runtime.text import TextStream
 
@@ -24,7 +25,9 @@ ShouldCancel = Callable[[], bool]
 
 @dataclass(frozen=True)
 class PromptRows:
-    """What is left of a prompt to run: embeds (T, hidden) and positions (3, T). `next_position`: of the first new token."""
+    """What is left of a prompt to run: embeds (T, hidden) and positions (3, T). `next_position`: of the first
+    new token.
+    """
 
     embeds: Rows
     positions: npt.NDArray[np.int64]
@@ -35,8 +38,8 @@ class PromptRows:
 class Generation:
     """One reply. `finish`: 'stopped' by the model, 'full' at the token limit, or 'canceled'.
 
-    `token_ids` and `probabilities` are of equal length and without the stop token. `prefill_ms` is the prompt's pass,
-    `decode_ms` everything after it.
+    `token_ids` and `probabilities` are of equal length and without the stop token. `prefill_ms` is the
+    prompt's pass, `decode_ms` everything after it.
     """
 
     token_ids: tuple[int, ...]
@@ -49,8 +52,8 @@ class Generation:
 
 
 def generate(
-    backend: Backend,
-    cache: Cache,
+    backend: Backend[CacheT],
+    cache: CacheT,
     prompt: PromptRows,
     stream: TextStream,
     stop_ids: Collection[int],
@@ -61,15 +64,17 @@ def generate(
 ) -> Generation:
     """Write up to `max_tokens` tokens. `should_cancel` is asked before the prompt and between tokens.
 
-    on_token(text, probability): the text that each token adds, empty while a character is incomplete; once more at the end
-    if text was held back. Greedy without a sampler.
+    on_token(text, probability): the text that each token adds, empty while a character is incomplete; once
+    more at the end if text was held back. Greedy without a sampler.
     """
     sampler, cancel = sampler or Sampler(), should_cancel or _never
     reply = _Reply(stream, on_token or _ignore)
     began = time.perf_counter()
     if cancel():
         return reply.end(CANCELED, began, began)
-    logits = reply.count(backend.forward(cache, prompt.embeds, prompt.positions, np.array([len(prompt.embeds) - 1])))
+    logits = reply.count(
+        backend.forward(cache, prompt.embeds, prompt.positions, np.array([len(prompt.embeds) - 1]))
+    )
     prefilled = time.perf_counter()
     while True:
         token, probability = sampler.pick(logits)
@@ -81,7 +86,9 @@ def generate(
         if cancel():
             return reply.end(CANCELED, began, prefilled)
         positions = np.full((3, 1), prompt.next_position + len(reply.ids) - 1, dtype=np.int64)
-        logits = reply.count(backend.forward(cache, backend.embed([token]), positions, np.zeros(1, dtype=np.int64)))
+        logits = reply.count(
+            backend.forward(cache, backend.embed([token]), positions, np.zeros(1, dtype=np.int64))
+        )
 
 
 class _Reply:
@@ -113,9 +120,14 @@ class _Reply:
             self._on_token(rest, self._probabilities[-1])
         prefill_ms, decode_ms = (prefilled - began) * 1e3, (time.perf_counter() - prefilled) * 1e3
         return Generation(
-            tuple(self.ids), tuple(self._probabilities), "".join(self._pieces), finish, prefill_ms, decode_ms,
+            tuple(self.ids),
+            tuple(self._probabilities),
+            "".join(self._pieces),
+            finish,
+            prefill_ms,
+            decode_ms,
             self._num_forward_passes,
-        )  # fmt: skip
+        )
 
 
 def _never() -> bool:

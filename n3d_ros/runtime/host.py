@@ -1,8 +1,10 @@
-"""The integer and table work that stays out of the graphs: window layout, rotary tables, positions, causal bias.
+"""The integer and table work that stays out of the graphs: window layout, rotary tables, positions, causal
+bias.
 
-In: patch grids, positions, sizes. Out: numpy arrays in the shapes that vision.onnx and decoder.onnx take. Tables are
-float32. Spec: engines.md section 2 (host part), n3d_vlm.md sections 4.4 and 4.6.
+In: patch grids, positions, sizes. Out: numpy arrays in the shapes that vision.onnx and decoder.onnx take.
+Tables are float32. Spec: engines.md section 2 (host part), n3d_vlm.md sections 4.4 and 4.6.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,7 +19,8 @@ from n3d_ros.preprocess import ModelInputs
 from n3d_ros.runtime.model_config import ModelConfig, VisionConfig
 
 MASKED = -1e4
-"""Added to the score of what must not be seen; not -inf, so that a row without anything to see stays finite."""
+"""Added to the score of what must not be seen; not -inf, so that a row without anything to see stays finite.
+"""
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -27,8 +30,8 @@ IntArray = npt.NDArray[np.int64]
 class WindowLayout:
     """Where the merged tokens of one picture stand among the slots of its padded windows.
 
-    window_index: (M,) merged token (row-major) of each valid slot, in window order. slots: (M,) flat place of those
-    slots. num_windows: windows of `side * side` slots; every window holds at least one token.
+    window_index: (M,) merged token (row-major) of each valid slot, in window order. slots: (M,) flat place of
+    those slots. num_windows: windows of `side * side` slots; every window holds at least one token.
     """
 
     num_windows: int
@@ -60,7 +63,8 @@ def merge_group_index(grid_hw: tuple[int, int], merge: int) -> IntArray:
     """(N,) raster number of every patch in merge-group order, the order of patch rows."""
     h, w = grid_hw
     raster = np.arange(h * w, dtype=np.int64).reshape(h // merge, merge, w // merge, merge)
-    return raster.swapaxes(1, 2).reshape(-1)
+    order: IntArray = raster.swapaxes(1, 2).reshape(-1)
+    return order
 
 
 def to_windows(rows: npt.NDArray[Any], layout: WindowLayout, fill: float = 0.0) -> npt.NDArray[Any]:
@@ -72,7 +76,9 @@ def to_windows(rows: npt.NDArray[Any], layout: WindowLayout, fill: float = 0.0) 
 
 
 def raster_to_windows(rows: npt.NDArray[Any], layout: WindowLayout) -> npt.NDArray[Any]:
-    """(N, D) rows put one after the other into the valid places of the windows: row p to the p-th patch in window order."""
+    """(N, D) rows put one after the other into the valid places of the windows: row p to the p-th patch in
+    window order.
+    """
     group = len(rows) // len(layout.slots)
     out = np.zeros((layout.num_windows * layout.side**2, group, rows.shape[1]), dtype=rows.dtype)
     out[layout.slots] = rows.reshape(-1, group, rows.shape[1])
@@ -154,7 +160,8 @@ def causal_bias(num_new: int, num_past: int) -> FloatArray:
 def inverse_frequencies(width: int, theta: float) -> FloatArray:
     """(width // 2,) float32: theta^(-2i/width)."""
     exponents = np.arange(0, width, 2, dtype=np.float32) / np.float32(width)
-    return (1.0 / np.power(float(theta), exponents.astype(np.float64))).astype(np.float32)
+    frequencies: FloatArray = (1.0 / np.power(float(theta), exponents.astype(np.float64))).astype(np.float32)
+    return frequencies
 
 
 def _angles(positions: IntArray, frequencies: FloatArray) -> FloatArray:

@@ -1,7 +1,9 @@
 """The sidecar of an exported model folder: what it holds, where it came from, and the checksum of every file.
 
-In: a folder. Out: a checked `Manifest`. It does not open graphs or weights; a file that disagrees is named with the remedy.
+In: a folder. Out: a checked `Manifest`. It does not open graphs or weights; a file that disagrees is named
+with the remedy.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -26,10 +28,12 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`name` of the model; `model_sha256` over config, tokenizer and weights, so engines of one model can be told.
+    """`name` of the model; `model_sha256` over config, tokenizer and weights, so engines of one model can be
+    told.
 
     Types are 'fp16', 'fp32' or 'bf16': `weights_dtype` as stored, `compute_dtype` as the graphs compute.
-    `point_encoding_order` is the order that the weights were trained with. `versions`: of the tools that wrote the folder.
+    `point_encoding_order` is the order that the weights were trained with. `versions`: of the tools that
+    wrote the folder.
     """
 
     name: str
@@ -53,14 +57,20 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """Parse `manifest.json`. ModelFolderError when folder or manifest is missing or of another format."""
     if not folder.is_dir():
-        raise ModelFolderError(f"{folder}: expected a model folder, found {'a file' if folder.exists() else 'nothing'}")
+        raise ModelFolderError(
+            f"{folder}: expected a model folder, found {'a file' if folder.exists() else 'nothing'}"
+        )
     path = folder / FILE_NAME
     if not path.is_file():
-        raise ModelFolderError(f"{folder}: expected a {FILE_NAME}, found none; write one with `n3d export --model ... --out ...`")
+        raise ModelFolderError(
+            f"{folder}: expected a {FILE_NAME}, found none; write one with `n3d export --model ... --out ...`"
+        )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
-            raise ModelFolderError(f"{path}: expected format {FORMAT}, got {data['format']}; export the model again")
+            raise ModelFolderError(
+                f"{path}: expected format {FORMAT}, got {data['format']}; export the model again"
+            )
         files = {name: FileRecord(**record) for name, record in data.pop("files").items()}
         manifest = Manifest(**{**data, "weights": tuple(data["weights"]), "files": files})
     except (json.JSONDecodeError, KeyError, TypeError) as error:
@@ -76,7 +86,9 @@ def _check_names(path: Path, manifest: Manifest) -> None:
     if odd:
         raise ModelFolderError(f"{path}: expected plain file names, got {odd[0]!r}")
     if not used <= set(manifest.files):
-        raise ModelFolderError(f"{path}: expected a checksum of {sorted(used - set(manifest.files))[0]}, found none")
+        raise ModelFolderError(
+            f"{path}: expected a checksum of {sorted(used - set(manifest.files))[0]}, found none"
+        )
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
@@ -87,10 +99,14 @@ def check_files(folder: Path, manifest: Manifest) -> None:
             raise ModelFolderError(f"{folder}: expected the file {name}, found none; export the model again")
         size = path.stat().st_size
         if size != expected.num_bytes:
-            raise ModelFolderError(f"{path}: expected {expected.num_bytes} bytes, got {size}; export the model again")
+            raise ModelFolderError(
+                f"{path}: expected {expected.num_bytes} bytes, got {size}; export the model again"
+            )
         found = sha256_of(path)
         if found != expected.sha256:
-            raise ModelFolderError(f"{path}: expected SHA-256 {expected.sha256[:16]}..., got {found[:16]}...; export the model again")
+            raise ModelFolderError(
+                f"{path}: expected SHA-256 {expected.sha256[:12]}..., got {found[:12]}...; export it again"
+            )
 
 
 def sha256_of(path: Path) -> str:

@@ -1,7 +1,9 @@
 """The numbers of a Qwen2.5-VL `config.json` that graphs and host code need, without transformers.
 
-In: the JSON (nested as saved today, or flat as older releases). Out: one frozen `ModelConfig`. It does not know weights.
+In: the JSON (nested as saved today, or flat as older releases). Out: one frozen `ModelConfig`. It does not
+know weights.
 """
+
 from __future__ import annotations
 
 import json
@@ -97,11 +99,13 @@ def load_config(folder: Path) -> ModelConfig:
 
 
 def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None = None) -> ModelConfig:
-    """From the parsed JSON. KeyError for a missing field, ModelFolderError for a value that is not supported."""
+    """From the parsed JSON. KeyError for a missing field, ModelFolderError for an unsupported value."""
     text = config.get("text_config") or config
     patch_position = config.get("patch_position", "none")
     if patch_position not in PATCH_POSITIONS:
-        raise ModelFolderError(f"config.json: patch_position must be one of {PATCH_POSITIONS}, got {patch_position!r}")
+        raise ModelFolderError(
+            f"config.json: patch_position must be one of {PATCH_POSITIONS}, got {patch_position!r}"
+        )
     return ModelConfig(
         vision=_vision(config["vision_config"], text["hidden_size"]),
         text=_text(text, bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False)))),
@@ -122,12 +126,19 @@ def _vision(vision: Mapping[str, Any], text_hidden: int) -> VisionConfig:
     if vision.get("hidden_act", "silu") != "silu":
         raise ModelFolderError(f"config.json: vision hidden_act must be silu, got {vision['hidden_act']!r}")
     return VisionConfig(
-        hidden=vision["hidden_size"], depth=vision["depth"], heads=vision["num_heads"], mlp=vision["intermediate_size"],
-        out_hidden=vision.get("out_hidden_size", text_hidden), patch=patch, merge=merge,
-        temporal_patch=vision.get("temporal_patch_size", 2), channels=vision.get("in_channels", 3),
+        hidden=vision["hidden_size"],
+        depth=vision["depth"],
+        heads=vision["num_heads"],
+        mlp=vision["intermediate_size"],
+        out_hidden=vision.get("out_hidden_size", text_hidden),
+        patch=patch,
+        merge=merge,
+        temporal_patch=vision.get("temporal_patch_size", 2),
+        channels=vision.get("in_channels", 3),
         window_merged=vision.get("window_size", 112) // merge // patch,
-        full_attention=tuple(vision["fullatt_block_indexes"]), rope_theta=_rope(vision, "axial").get("rope_theta", 10000.0),
-    )  # fmt: skip
+        full_attention=tuple(vision["fullatt_block_indexes"]),
+        rope_theta=_rope(vision, "axial").get("rope_theta", 10000.0),
+    )
 
 
 def _text(text: Mapping[str, Any], tied: bool) -> TextConfig:
@@ -138,16 +149,29 @@ def _text(text: Mapping[str, Any], tied: bool) -> TextConfig:
     if sum(section) != head_dim // 2:
         raise ModelFolderError(f"config.json: mrope_section must sum to {head_dim // 2}, got {section}")
     return TextConfig(
-        hidden=text["hidden_size"], layers=text["num_hidden_layers"], heads=heads, kv_heads=text["num_key_value_heads"],
-        head_dim=head_dim, mlp=text["intermediate_size"], vocab=text["vocab_size"], norm_eps=text["rms_norm_eps"],
-        rope_theta=rope.get("rope_theta", 1e6), mrope_section=section,
-        max_positions=text["max_position_embeddings"], tied=tied,
-    )  # fmt: skip
+        hidden=text["hidden_size"],
+        layers=text["num_hidden_layers"],
+        heads=heads,
+        kv_heads=text["num_key_value_heads"],
+        head_dim=head_dim,
+        mlp=text["intermediate_size"],
+        vocab=text["vocab_size"],
+        norm_eps=text["rms_norm_eps"],
+        rope_theta=rope.get("rope_theta", 1e6),
+        mrope_section=section,
+        max_positions=text["max_position_embeddings"],
+        tied=tied,
+    )
 
 
 def _rope(section: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """`rope_parameters` of today or `rope_theta` and `rope_scaling` of older files; only unscaled rotary positions."""
-    old = {**(section.get("rope_scaling") or {}), **({"rope_theta": section["rope_theta"]} if "rope_theta" in section else {})}
+    """`rope_parameters` of today or `rope_theta` and `rope_scaling` of older files; only unscaled rotary
+    positions.
+    """
+    old = {
+        **(section.get("rope_scaling") or {}),
+        **({"rope_theta": section["rope_theta"]} if "rope_theta" in section else {}),
+    }
     rope = {**old, **(section.get("rope_parameters") or {})}
     found = rope.get("rope_type", rope.get("type", kind))
     if found not in (kind, "mrope"):

@@ -1,8 +1,9 @@
 """A reply's growing text -> objects in metres, each as soon as its box closes.
 
-In: the text that each token adds, with the token's probability; the scene's scale and the camera. Out: `GroundedObject`s, and
-at the end what looked like a box and was none. It does not know models or prompts.
+In: the text that each token adds, with the token's probability; the scene's scale and the camera. Out:
+`GroundedObject`s, and at the end what looked like a box and was none. It does not know models or prompts.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -36,7 +37,9 @@ class ObjectReader:
             self._add(parsed)
 
     def malformed(self) -> tuple[Malformed, ...]:
-        """Everything in the text so far that announced a box and holds none that can be used, with the reason."""
+        """Everything in the text so far that announced a box and holds none that can be used, with the
+        reason.
+        """
         return decode(self._text, self._inputs.scene, self._inputs.intrinsics).malformed
 
     def _add(self, parsed: ParsedBox) -> None:
@@ -47,9 +50,12 @@ class ObjectReader:
             return
         number = self._free_number(parsed.index)
         found = GroundedObject(
-            id=f"{number}_{box.label}", box=replace(box, score=score), box_2d_px=box_2d_px(box, self._inputs.intrinsics),
-            words=self._words, number=number,
-        )  # fmt: skip
+            id=f"{number}_{box.label}",
+            box=replace(box, score=score),
+            box_2d_px=box_2d_px(box, self._inputs.intrinsics),
+            words=self._words,
+            number=number,
+        )
         self.objects.append(found)
         if self._on_box is not None:
             self._on_box(found)
@@ -66,7 +72,7 @@ class ObjectReader:
         begins = [0, *self._ends[:-1]]
         used = [
             probability
-            for begin, end, probability in zip(begins, self._ends, self._probabilities)
+            for begin, end, probability in zip(begins, self._ends, self._probabilities, strict=True)
             if end > start and begin < self._read_to
         ]
         return sum(used) / len(used)

@@ -2,6 +2,7 @@
 
 In: a checked model folder. Out: a `Backend`. The only file that imports onnxruntime.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ EMBEDDING = "model.embed_tokens.weight"
 
 
 class OrtCache:
-    """One buffer for `capacity` tokens; the decoder reads its first rows in place, only new rows are written."""
+    """One buffer for `capacity` tokens: the decoder reads its first rows in place, new ones are added."""
 
     def __init__(self, capacity: int, row_shape: tuple[int, int, int]) -> None:
         self.capacity = capacity
@@ -55,7 +56,7 @@ class OrtBackend:
     def __init__(self, folder: Path, manifest: Manifest, threads: int | None = None) -> None:
         if manifest.compute_dtype != "fp32":
             raise ModelFolderError(
-                f"{folder}: ONNX Runtime on a CPU needs graphs that compute in fp32, got {manifest.compute_dtype}"
+                f"{folder}: the CPU needs graphs that compute in fp32, got {manifest.compute_dtype}"
             )
         self.manifest, self.config = manifest, load_config(folder)
         self.tokenizer_path = folder / manifest.tokenizer
@@ -79,7 +80,11 @@ class OrtBackend:
         return OrtCache(capacity, (2 * text.layers, text.kv_heads, text.head_dim))
 
     def forward(
-        self, cache: OrtCache, embeds: Rows, positions: npt.NDArray[np.int64], logit_rows: npt.NDArray[np.int64]
+        self,
+        cache: OrtCache,
+        embeds: Rows,
+        positions: npt.NDArray[np.int64],
+        logit_rows: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:
         """Run T new tokens: see `Backend.forward`."""
         past, text = cache.length, self.config.text
@@ -87,9 +92,13 @@ class OrtBackend:
             raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {len(embeds)}")
         cos, sin = mrope_tables(positions, text.head_dim, text.rope_theta, text.mrope_section)
         feeds = {
-            "inputs_embeds": embeds, "rope_cos": cos, "rope_sin": sin, "attn_bias": causal_bias(len(embeds), past),
-            "past_kv": cache.buffer[:past], "logit_index": logit_rows,
-        }  # fmt: skip
+            "inputs_embeds": embeds,
+            "rope_cos": cos,
+            "rope_sin": sin,
+            "attn_bias": causal_bias(len(embeds), past),
+            "past_kv": cache.buffer[:past],
+            "logit_index": logit_rows,
+        }
         logits, new_kv = self._decoder.run(["logits", "new_kv"], feeds)
         cache.append(new_kv)
         result: npt.NDArray[np.float32] = logits
@@ -97,7 +106,11 @@ class OrtBackend:
 
 
 def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    """Threads wait asleep, not spinning: a robot's cores are busy, and spinning beside other work was 2 to 4
+    times slower.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,8 +1,11 @@
-"""Observation and words in, objects in metres or an answer with its evidence out: the whole way, on any backend.
+"""Observation and words in, objects in metres or an answer with its evidence out: the whole way, on any
+backend.
 
-In: `Observation`, words or a question, callbacks for what arrives early. Out: `GroundResult`, `AskResult`; `N3DError` for what
-cannot be served. It knows no engine, no ROS and no files but the model folder's; one caller at a time.
+In: `Observation`, words or a question, callbacks for what arrives early. Out: `GroundResult`, `AskResult`;
+`N3DError` for what cannot be served. It knows no engine, no ROS and no files but the model folder's; one
+caller at a time.
 """
+
 from __future__ import annotations
 
 import time
@@ -12,7 +15,7 @@ from pathlib import Path
 from n3d_ros import prompts
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime import results
-from n3d_ros.runtime.backend import Backend
+from n3d_ros.runtime.backend import AnyBackend
 from n3d_ros.runtime.frame import Frame
 from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
 from n3d_ros.runtime.objects import ObjectReader, OnBox
@@ -27,9 +30,11 @@ OnText = Callable[[str], None]
 
 
 class Pipeline:
-    """A loaded model. The last observation stays encoded: further questions on the same object start after the picture."""
+    """A loaded model. The last observation stays encoded: further questions on the same object start after
+    the picture.
+    """
 
-    def __init__(self, backend: Backend, sampling: Sampling = GREEDY) -> None:
+    def __init__(self, backend: AnyBackend, sampling: Sampling = GREEDY) -> None:
         self.backend = backend
         self._codec = TextCodec(backend.tokenizer_path)
         self._sampling = sampling
@@ -37,7 +42,11 @@ class Pipeline:
 
     @classmethod
     def load(
-        cls, model_dir: Path | str, backend: str = "auto", threads: int | None = None, sampling: Sampling = GREEDY
+        cls,
+        model_dir: Path | str,
+        backend: str = "auto",
+        threads: int | None = None,
+        sampling: Sampling = GREEDY,
     ) -> Pipeline:
         """Open a model folder. backend: 'auto', 'ort' or 'torch'. threads: None lets the backend choose.
 
@@ -79,8 +88,8 @@ class Pipeline:
     ) -> AskResult:
         """Answer a question in two stages: find its objects, then reason with their boxes as evidence.
 
-        `on_text` streams the second stage. Where a spatial question's objects are not all found there is no second stage
-        and no answer: the message says what is missing. Errors as in `ground`.
+        `on_text` streams the second stage. Where a spatial question's objects are not all found there is no
+        second stage and no answer: the message says what is missing. Errors as in `ground`.
         """
         began = time.perf_counter()
         known = self._known(question)
@@ -101,9 +110,17 @@ class Pipeline:
         return results.answered(ground, generation, exact, consistent, problem, timing)
 
     def _ground(
-        self, frame: Frame, is_new: bool, began: float, text: str, words: str, on_box: OnBox | None, on_text: OnText | None,
-        should_cancel: ShouldCancel | None, max_tokens: int,
-    ) -> GroundResult:  # fmt: skip
+        self,
+        frame: Frame,
+        is_new: bool,
+        began: float,
+        text: str,
+        words: str,
+        on_box: OnBox | None,
+        on_text: OnText | None,
+        should_cancel: ShouldCancel | None,
+        max_tokens: int,
+    ) -> GroundResult:
         reader = ObjectReader(words, frame.inputs, on_box)
 
         def on_token(chunk: str, probability: float) -> None:
@@ -115,7 +132,9 @@ class Pipeline:
         decoded = time.perf_counter()
         malformed = reader.malformed()
         timing = results.stage_timing(frame, is_new, generation, num_reused, began, decoded)
-        return results.grounded(reader.objects, malformed, generation, words, frame.inputs.valid_ratio, timing)
+        return results.grounded(
+            reader.objects, malformed, generation, words, frame.inputs.valid_ratio, timing
+        )
 
     def _generate(
         self, frame: Frame, text: str, on_token: OnToken, should_cancel: ShouldCancel | None, max_tokens: int
@@ -123,9 +142,16 @@ class Pipeline:
         """One reply, and how many tokens of its prompt were already in the cache."""
         rows, num_reused, room = frame.prompt_rows(text)
         generation = generate(
-            self.backend, frame.cache, rows, TextStream(self._codec), self.backend.config.stop_token_ids,
-            min(max_tokens, room), Sampler(self._sampling), on_token, should_cancel,
-        )  # fmt: skip
+            self.backend,
+            frame.cache,
+            rows,
+            TextStream(self._codec),
+            self.backend.config.stop_token_ids,
+            min(max_tokens, room),
+            Sampler(self._sampling),
+            on_token,
+            should_cancel,
+        )
         frame.remember(generation)
         return generation, num_reused
 

@@ -1,7 +1,9 @@
 """Puts together what a request returns: code, message, timing, and the exact answer beside the model's.
 
-In: what the stages produced. Out: `GroundResult`, `AskResult`. Decides nothing about the model; never makes up an object.
+In: what the stages produced. Out: `GroundResult`, `AskResult`. Decides nothing about the model; never makes
+up an object.
 """
+
 from __future__ import annotations
 
 import time
@@ -16,21 +18,44 @@ from n3d_ros.runtime.generate import CANCELED, FULL, Generation
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, ResultCode, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
 
-__all__ = ["Generation", "answered", "exact_answer", "grounded", "missing_evidence", "stage_timing", "total_timing", "unanswered"]
+__all__ = [
+    "Generation",
+    "answered",
+    "exact_answer",
+    "grounded",
+    "missing_evidence",
+    "stage_timing",
+    "total_timing",
+    "unanswered",
+]
 
 
 def grounded(
-    objects: Sequence[GroundedObject], malformed: tuple[Malformed, ...], generation: Generation, words: str,
-    valid_ratio: float, timing: Timing,
-) -> GroundResult:  # fmt: skip
+    objects: Sequence[GroundedObject],
+    malformed: tuple[Malformed, ...],
+    generation: Generation,
+    words: str,
+    valid_ratio: float,
+    timing: Timing,
+) -> GroundResult:
     """The result of a first stage."""
     code, message = _outcome(len(objects), malformed, generation, words)
     return GroundResult(
-        tuple(objects), generation.text, generation.token_ids, malformed, code, message, timing, words, valid_ratio
+        tuple(objects),
+        generation.text,
+        generation.token_ids,
+        malformed,
+        code,
+        message,
+        timing,
+        words,
+        valid_ratio,
     )
 
 
-def _outcome(num_objects: int, malformed: tuple[Malformed, ...], generation: Generation, words: str) -> tuple[ResultCode, str]:
+def _outcome(
+    num_objects: int, malformed: tuple[Malformed, ...], generation: Generation, words: str
+) -> tuple[ResultCode, str]:
     remarks = [f"malformed box {broken.text!r}: {broken.reason}" for broken in malformed]
     if generation.finish == FULL:
         remarks.insert(0, f"the reply was cut off after {len(generation.token_ids)} tokens")
@@ -52,15 +77,28 @@ def missing_evidence(ground: GroundResult, query: Query | None) -> str:
     if not ground.objects:
         return ground.message
     found = ", ".join(thing.box.label for thing in ground.objects)
-    return f"found {len(ground.objects)} of the {len(query.objects)} objects that the question is about: {found}"
+    return (
+        f"found {len(ground.objects)} of the {len(query.objects)} objects that the question is about: {found}"
+    )
 
 
 def unanswered(ground: GroundResult, query: Query | None, message: str) -> AskResult:
     """A result without an answer, with what was found."""
     return AskResult(
-        answer="", reasoning="", value=None, unit="", objects=ground.objects, relation=query.relation if query else "",
-        consistent=None, raw_text="", token_ids=(), code=ground.code, message=message, timing=ground.timing, ground=ground,
-    )  # fmt: skip
+        answer="",
+        reasoning="",
+        value=None,
+        unit="",
+        objects=ground.objects,
+        relation=query.relation if query else "",
+        consistent=None,
+        raw_text="",
+        token_ids=(),
+        code=ground.code,
+        message=message,
+        timing=ground.timing,
+        ground=ground,
+    )
 
 
 def exact_answer(query: Query | None, boxes: Sequence[Box3D]) -> tuple[SpatialAnswer | None, str]:
@@ -74,22 +112,39 @@ def exact_answer(query: Query | None, boxes: Sequence[Box3D]) -> tuple[SpatialAn
 
 
 def answered(
-    ground: GroundResult, generation: Generation, exact: SpatialAnswer | None, consistent: bool | None, problem: str,
+    ground: GroundResult,
+    generation: Generation,
+    exact: SpatialAnswer | None,
+    consistent: bool | None,
+    problem: str,
     timing: Timing,
-) -> AskResult:  # fmt: skip
+) -> AskResult:
     """The result of both stages. A canceled second stage keeps what it wrote."""
     reasoning, sentence = split_answer(generation.text)
     code, message = ResultCode.OK, problem
     if generation.finish == CANCELED:
-        code, message = ResultCode.CANCELED, f"canceled after {len(generation.token_ids)} tokens of the answer"
+        code, message = (
+            ResultCode.CANCELED,
+            f"canceled after {len(generation.token_ids)} tokens of the answer",
+        )
     elif generation.finish == FULL:
         message = f"the answer was cut off after {len(generation.token_ids)} tokens"
     return AskResult(
-        answer=sentence, reasoning=reasoning, value=exact.value if exact else None, unit=exact.unit if exact else "",
-        objects=ground.objects, relation=exact.relation if exact else "", consistent=consistent, raw_text=generation.text,
-        token_ids=generation.token_ids, code=code, message=message, timing=timing, ground=ground,
+        answer=sentence,
+        reasoning=reasoning,
+        value=exact.value if exact else None,
+        unit=exact.unit if exact else "",
+        objects=ground.objects,
+        relation=exact.relation if exact else "",
+        consistent=consistent,
+        raw_text=generation.text,
+        token_ids=generation.token_ids,
+        code=code,
+        message=message,
+        timing=timing,
+        ground=ground,
         computed=exact.answer if exact else "",
-    )  # fmt: skip
+    )
 
 
 def stage_timing(
@@ -98,11 +153,16 @@ def stage_timing(
     """Times of a first stage; a picture that was already encoded costs nothing."""
     now = time.perf_counter()
     return Timing(
-        preprocess_ms=frame.preprocess_ms if is_new else 0.0, vision_ms=frame.vision_ms if is_new else 0.0,
-        prefill_ms=generation.prefill_ms, decode_ms=generation.decode_ms, post_ms=(now - decoded) * 1e3,
-        total_ms=(now - began) * 1e3, num_tokens=len(generation.token_ids),
-        num_forward_passes=generation.num_forward_passes, num_reused_tokens=num_reused,
-    )  # fmt: skip
+        preprocess_ms=frame.preprocess_ms if is_new else 0.0,
+        vision_ms=frame.vision_ms if is_new else 0.0,
+        prefill_ms=generation.prefill_ms,
+        decode_ms=generation.decode_ms,
+        post_ms=(now - decoded) * 1e3,
+        total_ms=(now - began) * 1e3,
+        num_tokens=len(generation.token_ids),
+        num_forward_passes=generation.num_forward_passes,
+        num_reused_tokens=num_reused,
+    )
 
 
 def total_timing(first: Timing, generation: Generation, num_reused: int, began: float) -> Timing:

@@ -1,8 +1,9 @@
 """Where every tensor lies in a model folder's safetensors files, and memory-mapped views of them.
 
-In: a folder. Out: names, dtypes, shapes, file and byte offsets; arrays on request. Only headers are read, so a 16 GB
-checkpoint costs milliseconds. Format: 8-byte little-endian length n, n bytes of JSON, then the data.
+In: a folder. Out: names, dtypes, shapes, file and byte offsets; arrays on request. Only headers are read, so
+a 16 GB checkpoint costs milliseconds. Format: 8-byte little-endian length n, n bytes of JSON, then the data.
 """
+
 from __future__ import annotations
 
 import json
@@ -52,10 +53,11 @@ def to_float32(stored: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float32]:
 
 
 def read_entries(folder: Path) -> dict[str, TensorEntry]:
-    """All tensors of `folder`'s *.safetensors files by short name (`model.layers...`, `visual...`, `lm_head.weight`).
+    """All tensors of `folder`'s *.safetensors files by short name (`model.layers...`, `visual...`,
+    `lm_head.weight`).
 
-    Checkpoints carry one of two prefixes, `model.language_model.` and `model.visual.` or the hub's `model.` and `visual.`;
-    both become the hub's. ModelFolderError when there is no file or a header cannot be read.
+    Checkpoints carry one of two prefixes, `model.language_model.` and `model.visual.` or the hub's `model.`
+    and `visual.`; both become the hub's. ModelFolderError when there is no file or a header cannot be read.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -78,16 +80,22 @@ def read_header(file: Path) -> Iterator[TensorEntry]:
         start = stream.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
         if length > min(size, MAX_HEADER_BYTES):
-            raise ModelFolderError(f"{file}: expected a safetensors file, its header does not fit into its {size} bytes")
+            raise ModelFolderError(
+                f"{file}: expected a safetensors file, its header does not fit into its {size} bytes"
+            )
         header = _parse_header(stream.read(length), file)
     for name, info in header.items():
         if name == "__metadata__":
             continue
         if info["dtype"] not in ITEM_SIZES:
-            raise ModelFolderError(f"{file}: tensor {name} has type {info['dtype']}, expected one of {list(ITEM_SIZES)}")
+            raise ModelFolderError(
+                f"{file}: tensor {name} has type {info['dtype']}, expected one of {list(ITEM_SIZES)}"
+            )
         begin, end = info["data_offsets"]
         if 8 + length + end > size:
-            raise ModelFolderError(f"{file}: cut short, tensor {name} ends at byte {8 + length + end} of {size}")
+            raise ModelFolderError(
+                f"{file}: cut short, tensor {name} ends at byte {8 + length + end} of {size}"
+            )
         yield TensorEntry(name, info["dtype"], tuple(info["shape"]), file, 8 + length + begin, end - begin)
 
 

@@ -1,8 +1,9 @@
 """One token from one row of logits: the most likely, or drawn by temperature, top-k and top-p.
 
-In: (vocab,) float32 logits. Out: a token id and its probability under the unchanged model. Order of the filters as in the
-release: temperature, top-k, top-p (spec 6.3).
+In: (vocab,) float32 logits. Out: a token id and its probability under the unchanged model. Order of the
+filters as in the release: temperature, top-k, top-p (spec 6.3).
 """
+
 from __future__ import annotations
 
 import math
@@ -14,7 +15,9 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Sampling:
-    """temperature 0 takes the most likely token; top_k 0 and top_p 1 switch these filters off. Same seed, same text."""
+    """temperature 0 takes the most likely token; top_k 0 and top_p 1 switch these filters off. Same seed,
+    same text.
+    """
 
     temperature: float = 0.0
     top_k: int = 0

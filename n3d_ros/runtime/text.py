@@ -1,7 +1,9 @@
-"""Between text and token ids: encoding, words the tokenizer does not know, and text as it grows token by token.
+"""Between text and token ids: encoding, words the tokenizer does not know, and text as it grows token by
+token.
 
 In: a `tokenizer.json`. Out: ids, text, names of unknown words. It does not know prompts or models.
 """
+
 from __future__ import annotations
 
 import re
@@ -30,7 +32,7 @@ class TextCodec:
             raise ModelFolderError(f"{path}: expected a tokenizer file, found none")
         try:
             self.tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # noqa: BLE001 - the library raises plain Exception, nothing narrower
+        except Exception as error:
             raise ModelFolderError(f"{path}: expected a tokenizer file, got {error}") from error
         self.unknown_id: int | None = self.tokenizer.token_to_id(UNKNOWN)
 
@@ -49,7 +51,9 @@ class TextCodec:
         if self.unknown_id is None:
             return []
         encoding = self.tokenizer.encode(text, add_special_tokens=False)
-        holes = [span for id, span in zip(encoding.ids, encoding.offsets) if id == self.unknown_id]
+        holes = [
+            span for id, span in zip(encoding.ids, encoding.offsets, strict=True) if id == self.unknown_id
+        ]
         words = (
             match.group().strip(AROUND_WORDS) or match.group()
             for match in re.finditer(r"\S+", text)
@@ -66,7 +70,9 @@ class TextCodec:
 
 
 class TextStream:
-    """Text of a growing list of ids; the chunks of all `push` calls and `finish` joined are the decoded whole."""
+    """Text of a growing list of ids; the chunks of all `push` calls and `finish` joined are the decoded
+    whole.
+    """
 
     def __init__(self, codec: TextCodec) -> None:
         self._codec = codec
@@ -77,7 +83,8 @@ class TextStream:
     def push(self, token_id: int) -> str:
         """What this token adds to the text; empty while a character is incomplete.
 
-        Only the last few tokens are decoded again: what a token adds can depend on the one before (blanks, joined bytes).
+        Only the last few tokens are decoded again: what a token adds can depend on the one before (blanks,
+        joined bytes).
         """
         self._ids.append(token_id)
         chunk = self._chunk()

@@ -2,6 +2,7 @@
 
 Boxes are in the ROS optical frame of the picture they were found in, metres; times are milliseconds.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ class ResultCode(IntEnum):
 
 
 class N3DError(ValueError):
-    """A request or a model folder that cannot be served; the message names what was expected and what came."""
+    """A request or a model folder that cannot be served; the message says what was expected and came."""
 
     def __init__(self, code: ResultCode, message: str) -> None:
         super().__init__(message)
@@ -68,10 +69,12 @@ class MissingLibraryError(N3DError):
 
 @dataclass(frozen=True)
 class GroundedObject:
-    """One found object. `id` is unique in its result and what a question may call it: `number`, '_', label ('0_red mug').
+    """One found object. `id` is unique in its result and what a question may call it: `number`, '_', label
+    ('0_red mug').
 
-    `box.score` is the mean probability of the box's tokens, 0..1. `box_2d_px`: (x_min, y_min, x_max, y_max) around the
-    visible part in the original picture, None when nothing of the box lies in it. `words`: what was asked for.
+    `box.score` is the mean probability of the box's tokens, 0..1. `box_2d_px`: (x_min, y_min, x_max, y_max)
+    around the visible part in the original picture, None when nothing of the box lies in it. `words`: what
+    was asked for.
     """
 
     id: str
@@ -85,8 +88,9 @@ class GroundedObject:
 class Timing:
     """Milliseconds per stage, and what the language model did for them.
 
-    `num_tokens` counts generated tokens, `num_forward_passes` calls of the decoder (prefills included), `num_reused_tokens`
-    prompt tokens whose keys and values were still there from an earlier question on the same observation.
+    `num_tokens` counts generated tokens, `num_forward_passes` calls of the decoder (prefills included),
+    `num_reused_tokens` prompt tokens whose keys and values were still there from an earlier question on the
+    same observation.
     """
 
     preprocess_ms: float = 0.0
@@ -107,10 +111,12 @@ class Timing:
 
 @dataclass(frozen=True)
 class GroundResult:
-    """Everything found for `words`, in the model's order; objects already found stay when a request is canceled.
+    """Everything found for `words`, in the model's order; objects already found stay when a request is
+    canceled.
 
-    `code` is OK also when nothing was found (`message` says so), PARSE when the model wrote only broken boxes, CANCELED.
-    `malformed` are texts that announced a box and hold none. `valid_ratio`: share of depth pixels with a measurement.
+    `code` is OK also when nothing was found (`message` says so), PARSE when the model wrote only broken
+    boxes, CANCELED. `malformed` are texts that announced a box and hold none. `valid_ratio`: share of depth
+    pixels with a measurement.
     """
 
     objects: tuple[GroundedObject, ...]
@@ -128,9 +134,10 @@ class GroundResult:
 class AskResult:
     """An answer with its evidence.
 
-    `answer` and `reasoning` are the model's words. `value`, `unit` and `relation` are computed from `objects` (None and
-    empty where the question is no known spatial relation or its objects were not found); `consistent` says whether the
-    model's sentence agrees with them, None where that cannot be told. `ground` is the first stage.
+    `answer` and `reasoning` are the model's words. `value`, `unit` and `relation` are computed from `objects`
+    (None and empty where the question is no known spatial relation or its objects were not found);
+    `consistent` says whether the model's sentence agrees with them, None where that cannot be told. `ground`
+    is the first stage.
     """
 
     answer: str

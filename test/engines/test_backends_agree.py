@@ -1,4 +1,7 @@
-"""From a checkpoint folder to words and boxes: ONNX Runtime and torch write the same tokens on the same observation."""
+"""From a checkpoint folder to words and boxes: ONNX Runtime and torch write the same tokens on the same
+observation.
+"""
+
 import numpy as np
 import pytest
 
@@ -16,11 +19,15 @@ pytest.importorskip("torch")
 def observation():
     rng = np.random.default_rng(5)
     depth = rng.uniform(0.8, 1.6, (48, 64)).astype(np.float32)
-    return Observation(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48), depth)
+    return Observation(
+        rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48), depth
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"order": "aligned", "patch_position": "sincos", "tied": True}])
-def test_both_backends_write_the_same_tokens_also_from_a_reused_prefix(checkpoint, observation, tmp_path, options):
+def test_both_backends_write_the_same_tokens_also_from_a_reused_prefix(
+    checkpoint, observation, tmp_path, options
+):
     folder, _ = checkpoint(**options)
     export(folder, tmp_path / "engine")
     sampling = Sampling(temperature=10.0, seed=4)

@@ -1,4 +1,7 @@
-"""Exporting: what is written, that nothing half-written is left, and what a changed folder says when it is loaded."""
+"""Exporting: what is written, that nothing half-written is left, and what a changed folder says when it is
+loaded.
+"""
+
 import json
 
 import numpy as np
@@ -12,7 +15,15 @@ from n3d_ros.runtime.factory import create_backend
 from n3d_ros.runtime.manifest import read_manifest, sha256_of
 from n3d_ros.runtime.types import ModelFolderError
 
-FILES = {"manifest.json", "config.json", "generation_config.json", "tokenizer.json", "vision.onnx", "decoder.onnx", "model.safetensors"}
+FILES = {
+    "manifest.json",
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "vision.onnx",
+    "decoder.onnx",
+    "model.safetensors",
+}
 
 
 def test_a_model_folder_holds_real_files_and_a_manifest_of_all_others(checkpoint, tmp_path):
@@ -23,7 +34,11 @@ def test_a_model_folder_holds_real_files_and_a_manifest_of_all_others(checkpoint
     assert manifest == read_manifest(tmp_path / "engine")
     assert set(manifest.files) == FILES - {"manifest.json"}
     assert manifest.files["vision.onnx"].sha256 == sha256_of(tmp_path / "engine" / "vision.onnx")
-    assert (manifest.point_encoding_order, manifest.weights_dtype, manifest.compute_dtype) == ("aligned", "fp16", "fp32")
+    assert (manifest.point_encoding_order, manifest.weights_dtype, manifest.compute_dtype) == (
+        "aligned",
+        "fp16",
+        "fp32",
+    )
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -82,7 +97,9 @@ def test_values_beyond_half_precision_are_named(checkpoint, tmp_path):
     tensors = load_file(folder / "model.safetensors")
     tensors["lm_head.weight"][0, 0] = 1e6
     save_file(tensors, folder / "model.safetensors")
-    with pytest.raises(ModelFolderError, match="lm_head.weight: expected values that fit float16, got up to 1000000"):
+    with pytest.raises(
+        ModelFolderError, match="lm_head.weight: expected values that fit float16, got up to 1000000"
+    ):
         export(folder, tmp_path / "engine", "fp16")
 
 
@@ -99,10 +116,15 @@ def test_the_older_names_of_a_hub_checkpoint_are_understood(checkpoint, picture,
     export(folder, tmp_path / "new")
     expected = create_backend(tmp_path / "new", "ort", 1).encode_image(picture(4, 6))
     tensors = load_file(folder / "model.safetensors")
-    renamed = {k.replace("model.visual.", "visual.").replace("model.language_model.", "model."): v for k, v in tensors.items()}
+    renamed = {
+        k.replace("model.visual.", "visual.").replace("model.language_model.", "model."): v
+        for k, v in tensors.items()
+    }
     save_file(renamed, folder / "model.safetensors")
     export(folder, tmp_path / "old")
-    np.testing.assert_array_equal(create_backend(tmp_path / "old", "ort", 1).encode_image(picture(4, 6)), expected)
+    np.testing.assert_array_equal(
+        create_backend(tmp_path / "old", "ort", 1).encode_image(picture(4, 6)), expected
+    )
 
 
 def test_sharded_checkpoints_keep_their_files(checkpoint, picture, tmp_path):
@@ -130,7 +152,7 @@ def test_a_changed_file_is_named_on_loading(checkpoint, tmp_path, name):
     data = bytearray((tmp_path / "engine" / name).read_bytes())
     data[-1] ^= 1
     (tmp_path / "engine" / name).write_bytes(bytes(data))
-    with pytest.raises(ModelFolderError, match=f"{name}: expected SHA-256 .* export the model again"):
+    with pytest.raises(ModelFolderError, match=f"{name}: expected SHA-256 .* export it again"):
         create_backend(tmp_path / "engine")
 
 
@@ -146,11 +168,14 @@ def test_a_missing_or_shortened_file_is_named_on_loading(checkpoint, tmp_path):
         create_backend(tmp_path / "engine")
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"format": 99}, "expected format 1, got 99"),
-    ({"surprise": 1}, "expected the manifest of an exported model"),
-    ({"vision": "../vision.onnx"}, "expected plain file names"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "expected format 1, got 99"),
+        ({"surprise": 1}, "expected the manifest of an exported model"),
+        ({"vision": "../vision.onnx"}, "expected plain file names"),
+    ],
+)
 def test_a_manifest_of_another_kind_is_refused(checkpoint, tmp_path, change, message):
     folder, _ = checkpoint()
     export(folder, tmp_path / "engine")

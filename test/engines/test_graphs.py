@@ -1,4 +1,5 @@
-"""Both graphs against the torch model, float32, at picture sizes and token counts that the export never saw."""
+"""Both graphs against the torch model in float32, at sizes that the export never saw."""
+
 import numpy as np
 import onnx
 import pytest
@@ -10,10 +11,10 @@ from n3d_ros.runtime.host import prompt_positions
 torch = pytest.importorskip("torch")
 
 TOLERANCE = 1e-4
-OPERATORS = set(
-    "Add Cast Concat Div Erf Gather Gemm Identity MatMul Mul Neg ReduceMean Reshape Shape Sigmoid Slice Softmax Sqrt "
-    "Transpose Unsqueeze".split()
-)
+OPERATORS = {
+    "Add", "Cast", "Concat", "Div", "Erf", "Gather", "Gemm", "Identity", "MatMul", "Mul", "Neg", "ReduceMean",
+    "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Transpose", "Unsqueeze",
+}  # fmt: skip
 """What every TensorRT parser since 10.1 takes (engines.md section 5)."""
 
 
@@ -35,31 +36,48 @@ def torch_tokens(model, inputs):
         return model.image_tokens(*map(torch.from_numpy, arrays)).numpy()
 
 
-@pytest.mark.parametrize("options", [
-    {"order": "raster"},
-    {"order": "aligned", "patch_position": "sincos"},
-    {"order": "raster", "full_attention": (0, 1, 2)},
-    {"order": "aligned", "full_attention": ()},
-], ids=["released", "nano", "full attention only", "windows only"])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"order": "raster"},
+        {"order": "aligned", "patch_position": "sincos"},
+        {"order": "raster", "full_attention": (0, 1, 2)},
+        {"order": "aligned", "full_attention": ()},
+    ],
+    ids=["released", "nano", "full attention only", "windows only"],
+)
 def test_vision_equals_torch_for_whole_padded_portrait_and_narrow_grids(exported, picture, options):
     backend, model, _ = exported(**options)
     for grid in ((8, 8), (10, 14), (18, 24), (24, 18), (2, 30)):
         expected = torch_tokens(model, picture(*grid))
         assert expected.std() > 0.3
-        np.testing.assert_allclose(backend.encode_image(picture(*grid)), expected, atol=TOLERANCE, err_msg=str(grid))
+        np.testing.assert_allclose(
+            backend.encode_image(picture(*grid)), expected, atol=TOLERANCE, err_msg=str(grid)
+        )
 
 
 def prompt(model, backend, inputs):
     """Token ids with a picture, their embedding rows and positions, and torch's logits."""
     rng = np.random.default_rng(3)
-    before, after, num = rng.integers(50, 900, 6), rng.integers(50, 900, 20), inputs.grid_hw[0] * inputs.grid_hw[1] // 4
+    before, after, num = (
+        rng.integers(50, 900, 6),
+        rng.integers(50, 900, 20),
+        inputs.grid_hw[0] * inputs.grid_hw[1] // 4,
+    )
     ids = torch.tensor([[*before, *[model.config.image_token_id] * num, *after]])
     grid = np.array([[1, *inputs.grid_hw]])
     with torch.no_grad():
-        logits = model(
-            input_ids=ids, pixel_values=torch.from_numpy(inputs.pixel_values), image_grid_thw=torch.from_numpy(grid),
-            point_coords=torch.from_numpy(inputs.coords), mm_token_type_ids=(ids == model.config.image_token_id).int(),
-        ).logits[0].numpy()  # fmt: skip
+        logits = (
+            model(
+                input_ids=ids,
+                pixel_values=torch.from_numpy(inputs.pixel_values),
+                image_grid_thw=torch.from_numpy(grid),
+                point_coords=torch.from_numpy(inputs.coords),
+                mm_token_type_ids=(ids == model.config.image_token_id).int(),
+            )
+            .logits[0]
+            .numpy()
+        )
     rows = np.concatenate([backend.embed(before), backend.encode_image(inputs), backend.embed(after)])
     return rows, prompt_positions(6, (inputs.grid_hw[0] // 2, inputs.grid_hw[1] // 2), 20), logits
 
@@ -85,7 +103,10 @@ def test_several_tokens_in_one_pass_equal_one_pass_each_and_truncating_takes_the
     backend.forward(cache, rows[:20], positions[:, :20], np.array([19]))
     together = backend.forward(cache, rows[20:25], positions[:, 20:25], np.arange(5))
     cache.truncate(20)
-    apart = [backend.forward(cache, rows[i : i + 1], positions[:, i : i + 1], np.zeros(1, np.int64)) for i in range(20, 25)]
+    apart = [
+        backend.forward(cache, rows[i : i + 1], positions[:, i : i + 1], np.zeros(1, np.int64))
+        for i in range(20, 25)
+    ]
     np.testing.assert_allclose(together, np.concatenate(apart), atol=1e-5)
 
 
@@ -99,7 +120,12 @@ def test_only_the_wanted_rows_become_logits(exported, picture):
 def test_a_full_cache_is_refused_with_the_sizes(exported):
     backend, _, _ = exported()
     with pytest.raises(ValueError, match=r"expected at most 3 tokens, got 0 \+ 4"):
-        backend.forward(backend.new_cache(3), backend.embed([1, 2, 3, 4]), np.zeros((3, 4), np.int64), np.zeros(1, np.int64))
+        backend.forward(
+            backend.new_cache(3),
+            backend.embed([1, 2, 3, 4]),
+            np.zeros((3, 4), np.int64),
+            np.zeros(1, np.int64),
+        )
     with pytest.raises(ValueError, match="expected a length of 0 to 0, got 1"):
         backend.new_cache(3).truncate(1)
 
@@ -123,7 +149,9 @@ def test_bfloat16_files_run_in_float32(checkpoint, picture, tmp_path):
     export(folder, tmp_path / "engine")
     backend = create_backend(tmp_path / "engine", "ort", threads=1)
     inputs = picture(6, 10)
-    np.testing.assert_allclose(backend.encode_image(inputs), torch_tokens(model.float(), inputs), atol=TOLERANCE)
+    np.testing.assert_allclose(
+        backend.encode_image(inputs), torch_tokens(model.float(), inputs), atol=TOLERANCE
+    )
     assert backend.manifest.weights_dtype == "bf16"
 
 
@@ -141,7 +169,10 @@ def test_no_weight_is_copied_into_a_graph(exported):
     _, _, folder = exported()
     for name in ("vision.onnx", "decoder.onnx"):
         model = onnx.load(folder / name, load_external_data=False)
-        assert all(t.data_location == onnx.TensorProto.EXTERNAL or len(t.raw_data) < 64 for t in model.graph.initializer)
+        assert all(
+            t.data_location == onnx.TensorProto.EXTERNAL or len(t.raw_data) < 64
+            for t in model.graph.initializer
+        )
 
 
 @pytest.mark.parametrize("compute", ["fp16", "bf16"])

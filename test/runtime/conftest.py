@@ -1,4 +1,5 @@
 """A backend of a few lines that answers from a script, and a small observation to ask it about."""
+
 import numpy as np
 import pytest
 
@@ -7,7 +8,11 @@ from n3d_ros.preprocess import Observation
 from n3d_ros.runtime.model_config import parse_config
 from n3d_ros.training.tokenizer import build_tokenizer
 
-WORDS = "red mug blue bowl green can What is the distance between and center of meters What color scene a is The D bbox of".split()
+WORDS = [
+    "red", "mug", "blue", "bowl", "green", "can", "What", "is", "the", "distance", "between", "and", "center",
+    "of",
+    "meters", "color", "scene", "a", "The", "D", "bbox",
+]  # fmt: skip
 TOP_LOGIT = 6.0
 
 
@@ -27,12 +32,19 @@ class FakeCache:
 
 
 class FakeBackend:
-    """Writes the reply whose key occurs in the prompt; embedding rows are the ids, so that it sees what it is fed."""
+    """Writes the reply whose key occurs in the prompt; embedding rows are the ids, so that it sees what it is
+    fed.
+    """
 
     name = "fake"
 
     def __init__(self, config, tokenizer, tokenizer_path, replies):
-        self.config, self.tokenizer, self.tokenizer_path, self.replies = config, tokenizer, tokenizer_path, replies
+        self.config, self.tokenizer, self.tokenizer_path, self.replies = (
+            config,
+            tokenizer,
+            tokenizer_path,
+            replies,
+        )
         self.num_pictures, self.fed, self.prompts = 0, [], []
 
     def encode_image(self, inputs):
@@ -49,11 +61,17 @@ class FakeBackend:
         assert positions.shape == (3, len(embeds)) and len(embeds) > 0
         self.fed.append((len(embeds), int(positions.max())))
         cache.ids += embeds[:, 0].tolist()
-        prompt, _, written = self.tokenizer.decode(cache.ids, skip_special_tokens=False).rpartition("assistant\n")
+        prompt, _, written = self.tokenizer.decode(cache.ids, skip_special_tokens=False).rpartition(
+            "assistant\n"
+        )
         if not written:
             self.prompts.append(prompt)
         reply = next(text for key, text in self.replies.items() if key in prompt)
-        done = len(cache.ids) - 1 - (len(cache.ids) - 1 - cache.ids[::-1].index(self.tokenizer.token_to_id("assistant\n")))
+        done = (
+            len(cache.ids)
+            - 1
+            - (len(cache.ids) - 1 - cache.ids[::-1].index(self.tokenizer.token_to_id("assistant\n")))
+        )
         ids = [*self.tokenizer.encode(reply, add_special_tokens=False).ids, self.config.stop_token_ids[0]]
         logits = np.zeros((len(logit_rows), self.tokenizer.get_vocab_size()), np.float32)
         logits[:, ids[done]] = TOP_LOGIT
@@ -71,14 +89,32 @@ def fake_backend(tokenizer, tmp_path):
 
     def make(replies, max_positions=512):
         ids = {name: tokenizer.token_to_id(f"<|{name}|>") for name in ("image_pad", "im_end")}
-        config = parse_config({
-            "vision_config": {"hidden_size": 8, "depth": 1, "num_heads": 1, "intermediate_size": 8, "patch_size": 14,
-                              "fullatt_block_indexes": [0]},
-            "text_config": {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1,
-                            "intermediate_size": 8, "vocab_size": 1, "rms_norm_eps": 1e-6, "eos_token_id": ids["im_end"],
-                            "max_position_embeddings": max_positions, "rope_scaling": {"mrope_section": [2, 1, 1]}},
-            "image_token_id": ids["image_pad"], "long_side_px": 112,
-        })
+        config = parse_config(
+            {
+                "vision_config": {
+                    "hidden_size": 8,
+                    "depth": 1,
+                    "num_heads": 1,
+                    "intermediate_size": 8,
+                    "patch_size": 14,
+                    "fullatt_block_indexes": [0],
+                },
+                "text_config": {
+                    "hidden_size": 8,
+                    "num_hidden_layers": 1,
+                    "num_attention_heads": 1,
+                    "num_key_value_heads": 1,
+                    "intermediate_size": 8,
+                    "vocab_size": 1,
+                    "rms_norm_eps": 1e-6,
+                    "eos_token_id": ids["im_end"],
+                    "max_position_embeddings": max_positions,
+                    "rope_scaling": {"mrope_section": [2, 1, 1]},
+                },
+                "image_token_id": ids["image_pad"],
+                "long_side_px": 112,
+            }
+        )
         path = tmp_path / "tokenizer.json"
         tokenizer.save(str(path))
         return FakeBackend(config, tokenizer, path, replies)
@@ -91,4 +127,6 @@ def observation():
     rng = np.random.default_rng(0)
     depth = rng.uniform(0.8, 1.6, (48, 64)).astype(np.float32)
     depth[:4] = np.nan
-    return Observation(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48), depth)
+    return Observation(
+        rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48), depth
+    )

@@ -1,4 +1,5 @@
 """Loading: the shipped model's place, what is missing, and which library or name is wrong."""
+
 import pytest
 
 from n3d_ros.runtime import factory
@@ -37,4 +38,8 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(tmp_path, 
 def test_errors_are_value_errors_with_a_code():
     error = BadInputError("expected a, got b")
     assert isinstance(error, N3DError) and isinstance(error, ValueError)
-    assert (error.code.name, error.message, str(error)) == ("BAD_INPUT", "expected a, got b", "expected a, got b")
+    assert (error.code.name, error.message, str(error)) == (
+        "BAD_INPUT",
+        "expected a, got b",
+        "expected a, got b",
+    )

@@ -1,4 +1,5 @@
 """The decode loop and the sampler: where it stops, what it streams, that a seed repeats a text."""
+
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, decoders, models
@@ -20,7 +21,9 @@ def reply(fake_backend, tokenizer):
         prompt = PromptRows(backend.embed(ids), positions, len(ids))
         stream = TextStream(TextCodec(backend.tokenizer_path))
         options = {"max_tokens": 50, **options}
-        return generate(backend, backend.new_cache(99), prompt, stream, backend.config.stop_token_ids, **options), backend
+        return generate(
+            backend, backend.new_cache(99), prompt, stream, backend.config.stop_token_ids, **options
+        ), backend
 
     return run
 
@@ -46,14 +49,18 @@ def test_cancel_before_the_prompt_costs_no_pass(reply):
 def test_cancel_is_asked_after_every_token(reply):
     chunks = []
     generation, _ = reply(
-        "blue bowl, green can", on_token=lambda text, _p: chunks.append(text), should_cancel=lambda: len(chunks) == 3
+        "blue bowl, green can",
+        on_token=lambda text, _p: chunks.append(text),
+        should_cancel=lambda: len(chunks) == 3,
     )
     assert (generation.finish, generation.text) == (CANCELED, "blue bowl,")
 
 
 def test_streamed_chunks_are_the_text(reply):
     chunks = []
-    generation, _ = reply("bbox_0=Bbox(red mug,500,12,999,500,1,2,3)\n", on_token=lambda text, _p: chunks.append(text))
+    generation, _ = reply(
+        "bbox_0=Bbox(red mug,500,12,999,500,1,2,3)\n", on_token=lambda text, _p: chunks.append(text)
+    )
     assert "".join(chunks) == generation.text == "bbox_0=Bbox(red mug,500,12,999,500,1,2,3)\n"
     assert chunks[5:7] == [" mug", ","]
 
@@ -110,7 +117,9 @@ def test_a_low_temperature_sharpens():
     assert draws(500, temperature=0.2).count(1) > 450
 
 
-@pytest.mark.parametrize("options", [{"temperature": -1.0}, {"temperature": float("nan")}, {"top_k": -1}, {"top_p": 0.0}])
+@pytest.mark.parametrize(
+    "options", [{"temperature": -1.0}, {"temperature": float("nan")}, {"top_k": -1}, {"top_p": 0.0}]
+)
 def test_impossible_sampling_is_refused_by_name(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Sampling(**options)

@@ -1,4 +1,5 @@
 """Layouts, tables and positions: small cases by hand, all others against transformers."""
+
 import numpy as np
 import pytest
 
@@ -46,7 +47,9 @@ def test_window_order_equals_transformers(grid):
     torch = pytest.importorskip("torch")
     from transformers.vision_utils import get_vision_window_index
 
-    expected, _ = get_vision_window_index(torch.tensor([[1, *grid]]), spatial_merge_size=2, window_size=112, patch_size=14)
+    expected, _ = get_vision_window_index(
+        torch.tensor([[1, *grid]]), spatial_merge_size=2, window_size=112, patch_size=14
+    )
     assert host.window_layout((grid[0] // 2, grid[1] // 2), 4).window_index.tolist() == expected.tolist()
 
 
@@ -75,12 +78,16 @@ def test_positions_equal_transformers(before, grid, after):
     with torch.device("meta"):
         model = Qwen2_5_VLModel(Qwen2_5_VLConfig())
     kinds = torch.tensor([[0] * before + [1] * (grid[0] * grid[1] // 4) + [0] * after])
-    expected, _ = model.get_rope_index(torch.zeros_like(kinds), kinds, image_grid_thw=torch.tensor([[1, *grid]]))
+    expected, _ = model.get_rope_index(
+        torch.zeros_like(kinds), kinds, image_grid_thw=torch.tensor([[1, *grid]])
+    )
     ours = host.prompt_positions(before, (grid[0] // 2, grid[1] // 2), after)
     assert ours.tolist() == expected[:, 0].tolist()
 
 
-@pytest.mark.parametrize(("width", "section", "theta"), [(128, (16, 24, 24), 1e6), (64, (8, 12, 12), 1e4), (16, (2, 3, 3), 1e4)])
+@pytest.mark.parametrize(
+    ("width", "section", "theta"), [(128, (16, 24, 24), 1e6), (64, (8, 12, 12), 1e4), (16, (2, 3, 3), 1e4)]
+)
 def test_mrope_tables_equal_transformers(width, section, theta):
     torch = pytest.importorskip("torch")
     from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig

@@ -1,4 +1,5 @@
-"""The pipeline over a scripted backend: what is asked, what is found, what is streamed, and what is refused."""
+"""The pipeline over a scripted backend: what is found, streamed and refused."""
+
 import subprocess
 import sys
 
@@ -24,17 +25,26 @@ def box_text(fake_backend, observation):
     return lambda *boxes: encode(boxes, inputs.scene, inputs.intrinsics)
 
 
-def test_a_found_object_is_the_box_in_metres_with_its_place_in_the_picture(fake_backend, observation, box_text):
+def test_a_found_object_is_the_box_in_metres_with_its_place_in_the_picture(
+    fake_backend, observation, box_text
+):
     result = Pipeline(fake_backend({"'red mug'": box_text(MUG)})).ground(observation, "the red mug")
     (found,) = result.objects
-    assert (result.code, result.message, found.id, found.words) == (ResultCode.OK, "", "0_red mug", "the red mug")
+    assert (result.code, result.message, found.id, found.words) == (
+        ResultCode.OK,
+        "",
+        "0_red mug",
+        "the red mug",
+    )
     assert iou_3d(found.box, MUG) > 0.9
     assert found.box_2d_px == pytest.approx((20.46, 23.5, 25.97, 29.16), abs=0.1)
     assert result.raw_text == box_text(MUG)
     assert result.valid_ratio == pytest.approx(44 / 48)
 
 
-def test_score_is_the_mean_probability_of_the_tokens_of_the_box(fake_backend, observation, box_text, tokenizer):
+def test_score_is_the_mean_probability_of_the_tokens_of_the_box(
+    fake_backend, observation, box_text, tokenizer
+):
     result = Pipeline(fake_backend({"mug": "\n" + box_text(MUG)})).ground(observation, "red mug")
     expected = np.exp(6.0) / (np.exp(6.0) + tokenizer.get_vocab_size() - 1)
     assert result.objects[0].box.score == pytest.approx(expected, rel=1e-5)
@@ -69,7 +79,9 @@ def test_no_box_says_what_was_not_found(fake_backend, observation):
     assert (result.code, result.objects, result.message) == (ResultCode.OK, (), "nothing found for 'red mug'")
 
 
-def test_a_repeated_number_gets_the_next_free_one_so_that_ids_stay_unique(fake_backend, observation, box_text):
+def test_a_repeated_number_gets_the_next_free_one_so_that_ids_stay_unique(
+    fake_backend, observation, box_text
+):
     reply = box_text(MUG) + box_text(BOWL)
     result = Pipeline(fake_backend({"mug": reply})).ground(observation, "red mug")
     assert [found.id for found in result.objects] == ["0_red mug", "1_blue bowl"]
@@ -100,7 +112,9 @@ def test_an_empty_question_or_one_with_control_tokens_is_refused(fake_backend, o
 
 def test_no_depth_is_its_own_code(fake_backend):
     blind = Observation(
-        np.zeros((48, 64, 3), np.uint8), Intrinsics(60, 60, 31.5, 23.5, 64, 48), np.full((48, 64), np.nan, np.float32)
+        np.zeros((48, 64, 3), np.uint8),
+        Intrinsics(60, 60, 31.5, 23.5, 64, 48),
+        np.full((48, 64), np.nan, np.float32),
     )
     with pytest.raises(NoDepthError, match="no valid depth: 0 of 3072") as error:
         Pipeline(fake_backend({})).ground(blind, "red mug")
@@ -133,19 +147,28 @@ def ask(fake_backend, observation, box_text, sentence, boxes=(MUG, BOWL), **call
 
 
 def test_an_answer_has_the_exact_value_and_says_that_the_model_agrees(fake_backend, observation, box_text):
-    sentence = "<think> The center of the red mug is. </think> The distance between the red mug and the blue bowl is 0.41 meters."
-    result, backend = ask(fake_backend, observation, box_text, sentence)
+    sentence = "The distance between the red mug and the blue bowl is 0.41 meters."
+    reply = f"<think> The center of the red mug is. </think> {sentence}"
+    result, backend = ask(fake_backend, observation, box_text, reply)
     assert result.code == ResultCode.OK
-    assert result.answer == "The distance between the red mug and the blue bowl is 0.41 meters."
+    assert result.answer == sentence
     assert result.reasoning == "The center of the red mug is."
     assert result.value == pytest.approx(0.406, abs=0.01)
     assert (result.unit, result.relation, result.consistent) == ("m", "distance", True)
     assert [thing.id for thing in result.objects] == ["0_red mug", "1_blue bowl"]
-    assert "The 3D bbox of red mug is [" in backend.prompts[1] and "The 2D bbox of blue bowl is [" in backend.prompts[1]
+    assert (
+        "The 3D bbox of red mug is [" in backend.prompts[1]
+        and "The 2D bbox of blue bowl is [" in backend.prompts[1]
+    )
 
 
 def test_a_sentence_that_contradicts_the_boxes_is_called_inconsistent(fake_backend, observation, box_text):
-    result, _ = ask(fake_backend, observation, box_text, "The distance between the red mug and the blue bowl is 2.5 meters.")
+    result, _ = ask(
+        fake_backend,
+        observation,
+        box_text,
+        "The distance between the red mug and the blue bowl is 2.5 meters.",
+    )
     assert (result.consistent, result.value) == (False, pytest.approx(0.406, abs=0.01))
 
 
@@ -163,7 +186,9 @@ def test_no_answer_without_the_objects_it_is_about(fake_backend, observation, bo
     assert len(backend.prompts) == 1
 
 
-def test_a_question_that_is_no_known_relation_is_answered_without_a_value(fake_backend, observation, box_text):
+def test_a_question_that_is_no_known_relation_is_answered_without_a_value(
+    fake_backend, observation, box_text
+):
     backend = fake_backend({"First locate": box_text(MUG), "The 3D bbox of": "red"})
     result = Pipeline(backend).ask(observation, "What color is the mug?")
     assert (result.answer, result.value, result.relation, result.consistent) == ("red", None, "", None)
@@ -172,7 +197,12 @@ def test_a_question_that_is_no_known_relation_is_answered_without_a_value(fake_b
 def test_cancel_in_the_second_stage_keeps_the_evidence(fake_backend, observation, box_text):
     chunks = []
     result, _ = ask(
-        fake_backend, observation, box_text, "the distance is", on_text=chunks.append, should_cancel=lambda: bool(chunks)
+        fake_backend,
+        observation,
+        box_text,
+        "the distance is",
+        on_text=chunks.append,
+        should_cancel=lambda: bool(chunks),
     )
     assert (result.code, len(result.objects), result.raw_text) == (ResultCode.CANCELED, 2, "the")
 
@@ -184,7 +214,10 @@ def test_further_questions_on_an_observation_start_after_its_picture(fake_backen
     second = pipeline.ground(observation, "blue bowl")
     assert second.objects[0].box.label == "blue bowl"
     assert backend.num_pictures == 1 and second.timing.vision_ms == 0.0
-    assert (first.timing.num_reused_tokens, second.timing.num_reused_tokens) == (0, len(backend_prompt(backend, pipeline)))
+    assert (first.timing.num_reused_tokens, second.timing.num_reused_tokens) == (
+        0,
+        len(backend_prompt(backend, pipeline)),
+    )
     again = pipeline.ground(observation, "red mug")
     assert again.raw_text == first.raw_text and again.objects == first.objects
 
