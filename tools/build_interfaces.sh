@@ -22,11 +22,11 @@ mkdir -p "$build"
 log=$build/log.txt
 if ! { cmake -S "$checkout" -B "$build" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_RPATH="$prefix/lib" \
          -DPython3_EXECUTABLE="$python" -DPYTHON_EXECUTABLE="$python" -DPython3_FIND_VIRTUALENV=ONLY \
-         -DBUILD_TESTING=OFF -DN3D_INSTALL_PYTHON=OFF -DCMAKE_BUILD_TYPE=None &&
+         -DBUILD_TESTING=OFF -DN3D_CHECKOUT=ON -DCMAKE_BUILD_TYPE=None &&
        cmake --build "$build" --parallel "$(nproc)" && cmake --install "$build"; } >"$log" 2>&1; then
   tail -n 40 "$log" >&2
   echo "building the interfaces failed; the whole log: $log" >&2
   exit 1
 fi
-cd "$build" && "$python" -c 'import n3d_ros.action, n3d_ros.msg, n3d_ros.srv; n3d_ros.action.Ground.Goal()' 
+cd "$build" && "$python" -c 'import n3d_ros.action, n3d_ros.msg, n3d_ros.srv; n3d_ros.action.Ground.Goal()'
 echo "interfaces installed into $prefix"

@@ -96,7 +96,7 @@ PARAMETERS = (
     ),
     Row("markers.enabled", True, "publish ~/markers", dynamic=True),
     Row("markers.style", "wire", "edges or filled boxes", choices=("wire", "solid"), dynamic=True),
-    Row("markers.alpha", 0.8, "opacity", 0.0, 1.0, dynamic=True),
+    Row("markers.alpha", 0.8, "opacity, 0 to 1", 0.0, 1.0, dynamic=True),
     Row("markers.label_height_m", 0.05, "height of the letters, metres", 0.0, 1.0, dynamic=True),
     Row(
         "markers.lifetime_s",
