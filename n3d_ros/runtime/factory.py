@@ -14,6 +14,7 @@ from n3d_ros.runtime.manifest import FILE_NAME, check_files, read_manifest
 from n3d_ros.runtime.types import BadInputError, MissingLibraryError, ModelFolderError
 
 BACKENDS = ("auto", "ort", "torch")
+PLANNED = ("trt",)
 LIBRARIES = {"ort": ("onnxruntime",), "torch": ("torch", "transformers")}
 REMEDIES = {"ort": "pip install onnxruntime", "torch": "pip install -r requirements/train.txt"}
 
@@ -34,8 +35,10 @@ def create_backend(model_dir: Path, name: str = "auto", threads: int | None = No
 
     A folder as training saves it, without graphs and manifest, can only be run by torch.
     """
-    if name not in BACKENDS:
+    if name not in BACKENDS + PLANNED:
         raise BadInputError(f"backend: expected one of {', '.join(BACKENDS)}, got {name!r}")
+    if name in PLANNED:
+        raise BadInputError(f"backend {name}: not in this version; expected one of {', '.join(BACKENDS)}")
     if threads is not None and threads < 1:
         raise BadInputError(f"threads: expected a positive number, got {threads}")
     chosen = _choose(model_dir) if name == "auto" else name

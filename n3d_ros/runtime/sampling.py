@@ -51,12 +51,17 @@ class Sampler:
         return token, math.exp(float(logits[token]) - top) / float(np.exp(logits - top).sum())
 
     def _draw(self, logits: npt.NDArray[np.float32]) -> int:
-        order = np.argsort(-logits, kind="stable")
-        if self._sampling.top_k:
-            order = order[: self._sampling.top_k]
-        scaled = logits[order].astype(np.float64) / self._sampling.temperature
-        probability = np.exp(scaled - scaled[0])
-        probability /= probability.sum()
-        before = np.cumsum(probability) - probability
-        probability[before >= self._sampling.top_p] = 0.0
-        return int(self._random.choice(order, p=probability / probability.sum()))
+        probability = probabilities(logits, self._sampling)
+        return int(self._random.choice(len(probability), p=probability))
+
+
+def probabilities(logits: npt.NDArray[np.float32], sampling: Sampling) -> npt.NDArray[np.float64]:
+    """(vocab,) what a token is drawn from, summing to 1. Temperature must be above 0."""
+    order = np.argsort(-logits, kind="stable")[: sampling.top_k or None]
+    scaled = logits[order].astype(np.float64) / sampling.temperature
+    kept = np.exp(scaled - scaled[0])
+    kept /= kept.sum()
+    kept[np.cumsum(kept) - kept >= sampling.top_p] = 0.0
+    result = np.zeros(len(logits))
+    result[order] = kept / kept.sum()
+    return result

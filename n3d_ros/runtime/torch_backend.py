@@ -68,8 +68,8 @@ class TorchBackend:
         self.tokenizer_path = folder / "tokenizer.json"
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
-        self._model = load_model(folder, dtype).eval()
-        torch.nn.Module.to(self._model, self._device)
+        self._model: Any = load_model(folder, dtype)
+        self._model.train(False).to(self._device)
 
     @torch.inference_mode()
     def encode_image(self, inputs: ModelInputs) -> Rows:

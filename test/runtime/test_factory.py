@@ -22,6 +22,13 @@ def test_an_unknown_backend_is_refused_with_the_choices(tmp_path):
         Pipeline.load(tmp_path, backend="cuda")
 
 
+def test_a_backend_that_is_still_to_come_says_so(tmp_path):
+    with pytest.raises(
+        BadInputError, match="backend trt: not in this version; expected one of auto, ort, torch"
+    ):
+        Pipeline.load(tmp_path, backend="trt")
+
+
 def test_threads_must_be_positive(tmp_path):
     with pytest.raises(BadInputError, match="expected a positive number, got 0"):
         Pipeline.load(tmp_path, threads=0)
