@@ -19,7 +19,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.pictures import PatchLayout, patch_rows
 from n3d_ros.point_code import PointEncodingConfig, round_coordinates
-from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX, Sample, ViewObjects, sample_questions
+from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX, Sample, ViewObjects, reason_sample, sample_questions
 from n3d_ros.training.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 
 IGNORE = -100
@@ -102,7 +102,7 @@ def view_objects(view: dict) -> tuple[ViewObjects, np.ndarray]:
     askable = tuple(
         bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i]) for i in present
     )
-    return ViewObjects(names, kinds, colors, bins, askable), bins[:, BOX_FIELDS]
+    return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
 
 
 def view_bins(box: Box3D, scene: SceneScale, intrinsics: Intrinsics) -> tuple[float, ...]:
@@ -123,9 +123,9 @@ class Segment:
 class Packer:
     """Turns views into batches for one tokenizer."""
 
-    def __init__(self, tokenizer: Tokenizer, encoding: PointEncodingConfig, rng: np.random.Generator, questions_per_view: int = 6) -> None:
+    def __init__(self, tokenizer: Tokenizer, encoding: PointEncodingConfig, rng: np.random.Generator, questions_per_view: int = 6, reason_share: float = 0.35) -> None:
         self.tokenizer, self.encoding, self.rng, self.questions_per_view = tokenizer, encoding, rng, questions_per_view
-        self.augment = Augment(rng)
+        self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
         self.pad = tokenizer.token_to_id(prompts.IMAGE_PAD)
@@ -149,7 +149,8 @@ class Packer:
     def batch(self, views: list[dict], with_text: bool = True) -> Batch:
         """One batch of `views`; without text the rows hold the picture only."""
         objects = [view_objects(view) for view in views]
-        segments = [self._segments(o) if with_text else [] for o, _ in objects]
+        with_reasoning = self.rng.random() < self.reason_share
+        segments = [self._segments(o, with_reasoning) if with_text else [] for o, _ in objects]
         return Batch(
             pixel_values=torch.from_numpy(np.concatenate([patch_rows(self.augment(v["rgb"]), PatchLayout())[0] for v in views])),
             coords=torch.from_numpy(np.concatenate([round_coordinates(v["pooled"], self.encoding) for v in views])),
@@ -162,8 +163,11 @@ class Packer:
             **self._rows(segments),
         )
 
-    def _segments(self, objects: ViewObjects) -> list[Segment]:
+    def _segments(self, objects: ViewObjects, with_reasoning: bool) -> list[Segment]:
         samples = sample_questions(objects, self.rng, self.questions_per_view, (COLOR_NAMES, KIND_NAMES))
+        unique = objects.unique()
+        if with_reasoning and unique:
+            samples.append(reason_sample(objects, unique, self.rng))
         return [self.segment(sample) for sample in samples]
 
     def _rows(self, segments: list[list[Segment]]) -> dict[str, Tensor]:

@@ -27,12 +27,14 @@ def run_train(args: argparse.Namespace) -> int:
     from tokenizers import Tokenizer
 
     from n3d_ros.training.configs import NanoModel, TrainConfig
-    from n3d_ros.training.tokenizer import build_tokenizer
+    from n3d_ros.training.tokenizer import build_tokenizer, extended
     from n3d_ros.training.train import Trainer
     from n3d_ros.training.vocabulary import known_words
 
     saved = args.out / "model" / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(saved)) if args.resume else build_tokenizer(known_words())
+    tokenizer = build_tokenizer(known_words())
+    if args.resume:
+        tokenizer = extended(Tokenizer.from_file(str(saved)), tokenizer)
     config = TrainConfig(minutes=args.minutes, dense_minutes=args.dense_minutes)
     try:
         trainer = Trainer(config, NanoModel(), tokenizer, args.views, args.out)

@@ -19,7 +19,7 @@ class NanoModel:
     text_kv_heads: int = 2
     text_mlp: int = 640
     mrope_section: tuple[int, int, int] = (8, 12, 12)
-    long_side_px: int = 336
+    long_side_px: int = 224
     point_encoding: PointEncodingConfig = PointEncodingConfig(order="aligned", unit=0.01, center="origin")
 
 
@@ -30,7 +30,8 @@ class TrainConfig:
     minutes: float = 60.0
     dense_minutes: float = 20.0
     pictures_per_step: int = 16
-    questions_per_view: int = 6
+    questions_per_view: int = 4
+    reason_share: float = 0.35
     muon_rate: float = 0.01
     adam_rate: float = 1.5e-3
     weight_decay: float = 0.05

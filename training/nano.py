@@ -44,7 +44,7 @@ def build_nano(preset: NanoModel, tokenizer: Tokenizer, seed: int = 0) -> N3DFor
     first = tokenizer.token_to_id("0")
     rows = model.get_input_embeddings().weight
     with torch.no_grad():
-        rows[first : first + 1000] = number_code(1000, rows.shape[1]) * 0.04
+        rows[first : first + 1000] = number_code(1000, rows.shape[1]) * 0.1
     return model
 
 

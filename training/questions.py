@@ -11,10 +11,13 @@ import numpy as np
 
 from n3d_ros import prompts
 from n3d_ros.box_codec import format_box
-from n3d_ros.spatial import QUESTIONS
+from n3d_ros.boxes import Box3D
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.spatial import QUESTIONS, answer, parse_question
 
 MIN_VISIBLE_PX = 60
 MIN_VISIBLE = 0.35
+JITTER_M, JITTER_SIZE = 0.015, 0.12
 END = "<|im_end|>"
 
 
@@ -29,13 +32,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class ViewObjects:
-    """Objects of one view: names 'red mug', kinds, colours, their box lines without index, and which may be asked for."""
+    """Objects of one view: names 'red mug', kinds, colours, bins and boxes, which may be asked for, and the camera."""
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     colors: tuple[str, ...]
     bins: np.ndarray
     askable: tuple[bool, ...]
+    boxes: tuple[Box3D, ...]
+    intrinsics: Intrinsics
 
     def unique(self) -> list[int]:
         """Objects that are visible enough and the only one of their name in the scene."""
@@ -73,17 +78,40 @@ def sample_questions(objects: ViewObjects, rng: np.random.Generator, count: int,
     return samples
 
 
+def spatial_question(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> tuple[str, list[int]]:
+    """A random spatial question about objects of the view, and those objects in the order of mention."""
+    templates = [t for relation in QUESTIONS.values() for t in relation if _num_slots(t) <= len(unique)]
+    template = str(rng.choice(templates))
+    chosen = [int(i) for i in rng.permutation(unique)[: _num_slots(template)]]
+    question = template.format(**{slot: objects.names[i] for slot, i in zip("abc", chosen, strict=False)})
+    return question, sorted(chosen, key=lambda i: question.index(objects.names[i]))
+
+
+def _num_slots(template: str) -> int:
+    return sum("{" + slot + "}" in template for slot in "abc")
+
+
 def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
-    """A spatial question about two or three objects: first they must be located, in the order of mention."""
-    relation = str(rng.choice(list(QUESTIONS)))
-    template = str(rng.choice(QUESTIONS[relation]))
-    needed = [slot for slot in "abc" if "{" + slot + "}" in template]
-    if len(needed) > len(unique):
-        return ground_sample(objects.names[unique[0]], objects, [unique[0]])
-    chosen = [int(i) for i in rng.permutation(unique)[: len(needed)]]
-    question = template.format(**{slot: objects.names[i] for slot, i in zip(needed, chosen, strict=True)})
-    order = sorted(chosen, key=lambda i: question.index(objects.names[i]))
+    """A spatial question's first stage: its objects must be located, in the order of mention."""
+    question, order = spatial_question(objects, unique, rng)
     return _sample(prompts.locate_prompt(question), objects, order)
+
+
+def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
+    """A spatial question's second stage, with evidence as inexact as a model's own boxes would be."""
+    question, order = spatial_question(objects, unique, rng)
+    boxes = [jittered(objects.boxes[i], rng) for i in order]
+    query = parse_question(question)
+    assert query is not None, question
+    prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
+    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], answer(query, boxes).text + END, ())
+
+
+def jittered(box: Box3D, rng: np.random.Generator) -> Box3D:
+    """`box` moved by about JITTER_M and stretched by up to JITTER_SIZE."""
+    x, y, z = np.array(box.center) + rng.normal(0, JITTER_M, 3)
+    w, h, d = np.array(box.size) * rng.uniform(1 - JITTER_SIZE, 1 + JITTER_SIZE, 3)
+    return Box3D(box.label, (float(x), float(y), max(float(z), 0.05)), (float(w), float(h), float(d)))
 
 
 def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:

@@ -3,6 +3,7 @@
 In: lists of words. Out: a `tokenizers.Tokenizer` (one `tokenizer.json`). It knows only the words it is given: anything else
 becomes `<unk>`, so the runtime can say which words mean nothing to this model instead of guessing.
 """
+import json
 from collections.abc import Iterable
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
@@ -13,10 +14,11 @@ UNKNOWN = "<unk>"
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 BOX_NUMBERS = tuple(str(n) for n in range(1000))
 BOX_TEXT = ("bbox_", "=", "Bbox(", ",", ")\n", "\n", ")")
-PUNCTUATION = tuple("()[]{}.,:;?!'\"-+*/<>=_|^%&#@ ") + (" [", " (", " =", " -", " +", " '", " <", " >", " *", " /", "].", "],")
+PUNCTUATION = tuple("()[]{}.,:;?!'\"-+*/<>=_|^%&#@ ") + (" [", " (", " =", " -", " +", " '", " <", " >", " *", " /", " |")
 LOCATE = prompts.LOCATE.removesuffix(prompts.CODE_MARKER)
 GROUND_BEFORE, GROUND_AFTER = prompts.ground_question("NAME").removesuffix(prompts.CODE_MARKER).split("NAME")
 NUM_RESERVED = 160
+RESERVED = "<|reserved_"
 
 # In order: the joints of the box grammar, a box number (only between its commas), a word with its leading blank, one digit.
 PIECES = Regex(r"bbox_|Bbox\(|\)\n|(?<=,)\d{1,3}(?=[,)])|(?<=bbox_)\d{1,3}(?==)|<\/?think>| ?[A-Za-z]+|\d|[\]\.,]| ?[^\sA-Za-z0-9]|\s")
@@ -35,7 +37,7 @@ def build_tokenizer(words: Iterable[str]) -> Tokenizer:
     pieces = [*SPECIAL, UNKNOWN, *protocol_tokens(), *BOX_NUMBERS, *BOX_TEXT, *PUNCTUATION]
     pieces += [form for word in sorted(set(words)) for form in (word, " " + word)]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
-    vocabulary |= {f"<|reserved_{n}|>": len(vocabulary) + n for n in range(NUM_RESERVED)}
+    vocabulary |= {f"{RESERVED}{n}|>": len(vocabulary) + n for n in range(NUM_RESERVED)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(PIECES, behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
@@ -44,17 +46,15 @@ def build_tokenizer(words: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
-def add_words(tokenizer: Tokenizer, words: Iterable[str]) -> Tokenizer:
-    """The same tokenizer with new words in its reserved places: the ids of all others stay, so trained weights do too."""
-    import json
-
-    data = json.loads(tokenizer.to_str())
+def extended(saved: Tokenizer, wanted: Tokenizer) -> Tokenizer:
+    """`saved` with the pieces it lacks of `wanted` in its reserved places: no other id moves, so trained weights stay valid."""
+    data = json.loads(saved.to_str())
     vocabulary = data["model"]["vocab"]
-    free = sorted((index, name) for name, index in vocabulary.items() if name.startswith("<|reserved_"))
-    new = [form for word in sorted(set(words)) for form in (word, " " + word) if form not in vocabulary]
+    free = sorted((index, name) for name, index in vocabulary.items() if name.startswith(RESERVED))
+    new = [piece for piece in wanted.get_vocab() if piece not in vocabulary and not piece.startswith(RESERVED)]
     if len(new) > len(free):
-        raise ValueError(f"{len(new)} new pieces, but only {len(free)} reserved places are left")
-    for form, (index, name) in zip(new, free, strict=False):
+        raise ValueError(f"tokenizer: expected at most {len(free)} new pieces (reserved places), got {len(new)}")
+    for piece, (index, name) in zip(sorted(new), free, strict=False):
         del vocabulary[name]
-        vocabulary[form] = index
+        vocabulary[piece] = index
     return Tokenizer.from_str(json.dumps(data))

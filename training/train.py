@@ -66,7 +66,7 @@ class Trainer:
 
     def training_batches(self) -> Iterator[Batch]:
         """Batches without text while only the tower learns, then with text, until the budget is used up; building them counts."""
-        packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view)
+        packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view, self.config.reason_share)
         for with_text, until_s in ((False, self.config.dense_minutes * 60), (True, self.config.minutes * 60)):
             stream = batches(self.shards, packer, self.config.pictures_per_step, with_text)
             while self.trained_s < until_s:

@@ -3,12 +3,12 @@
 In: scene seeds. Out: `.npz` shards of views, each already resized, pooled and normalised by the library's own preprocessing,
 so training sees exactly what the robot's path would produce. Knows nothing of words, tokens or models.
 
-One view of a shard (V views, at most MAX_OBJECTS objects, nano's picture 336x252 and grid 18x24):
-    rgb (V, 252, 336, 3) uint8          picture
-    pooled (V, 432, 3) float32          normalised points pooled to the patch grid, raster order, before rounding
+One view of a shard (V views, at most MAX_OBJECTS objects, nano's picture 224x168 and grid 12x16):
+    rgb (V, 168, 224, 3) uint8          picture
+    pooled (V, 192, 3) float32          normalised points pooled to the patch grid, raster order, before rounding
     scale (V,) shift (V, 3)             `SceneScale` of the view
     intrinsics (V, 4)                   fx, fy, cx, cy, px of the picture
-    cells (V, 108) int8                 object that covers most of each merged cell, -1 for none, raster order
+    cells (V, 48) int8                  object that covers most of each merged cell, -1 for none, raster order
     boxes (V, MAX_OBJECTS, 6) float32   centre and size, metres, optical frame
     kind, color, visible_px (V, MAX_OBJECTS), visible   -1 / 0 where there is no object
 """
@@ -19,12 +19,15 @@ from pathlib import Path
 import numpy as np
 
 from n3d_ros.depth import depth_to_point_map, normalise, pool_to_grid
+from n3d_ros.pictures import resize_picture
 from n3d_ros.sim import COLORS, KINDS, RgbdCamera, generate, random_look, sample_camera, sensor_noise
 
 MAX_OBJECTS = 10
-WIDTH, HEIGHT = 336, 252
-GRID = (18, 24)
-CELL_PX = 28
+WIDTH, HEIGHT = 224, 168
+RENDER_WIDTH, RENDER_HEIGHT = 336, 252
+GRID = (12, 16)
+CELL_PX = 42
+"""side of a merged cell in rendered pixels"""
 MIN_CELL_SHARE = 0.06
 KIND_NAMES, COLOR_NAMES = tuple(KINDS), tuple(COLORS)
 
@@ -66,20 +69,20 @@ def write_shard(views: list[dict], path: Path) -> None:
 def scene_views(seed: int, config: RenderConfig) -> Iterator[dict]:
     """Records of the views of one scene."""
     scene, rng = generate(seed), np.random.default_rng(seed)
-    with RgbdCamera(scene, WIDTH, HEIGHT) as camera:
+    with RgbdCamera(scene, RENDER_WIDTH, RENDER_HEIGHT) as camera:
         for _ in range(config.views_per_scene):
-            view = camera.render(sample_camera(scene, rng, WIDTH, HEIGHT), random_look(rng))
+            view = camera.render(sample_camera(scene, rng, RENDER_WIDTH, RENDER_HEIGHT), random_look(rng))
             depth = sensor_noise(view.depth, rng) if rng.random() < config.noisy_share else view.depth
             yield view_record(scene, view, depth)
 
 
 def view_record(scene, view, depth: np.ndarray) -> dict:
     """One view in the shard's layout."""
-    intrinsics = view.camera.intrinsics
-    points = normalise(depth_to_point_map(depth, intrinsics))
+    points = normalise(depth_to_point_map(depth, view.camera.intrinsics))
+    intrinsics = view.camera.intrinsics.scaled_to(WIDTH, HEIGHT)
     objects = scene.objects[:MAX_OBJECTS]
     record = {
-        "rgb": view.rgb, "pooled": pool_to_grid(points, GRID).astype(np.float32),
+        "rgb": resize_picture(view.rgb, WIDTH, 28), "pooled": pool_to_grid(points, GRID).astype(np.float32),
         "scale": np.float64(points.scene.scale), "shift": np.asarray(points.scene.shift, np.float32),
         "intrinsics": np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy]),
         "cells": dominant_objects(view.instance),
@@ -102,7 +105,7 @@ def padded(rows: list, shape: tuple, dtype: type, fill: int = 0) -> np.ndarray:
 
 def dominant_objects(instance: np.ndarray) -> np.ndarray:
     """Object with most pixels in each merged cell, if it has at least MIN_CELL_SHARE of them; (cells,) int8, -1 for none."""
-    cells = instance.reshape(HEIGHT // CELL_PX, CELL_PX, WIDTH // CELL_PX, CELL_PX).swapaxes(1, 2).reshape(-1, CELL_PX**2)
+    cells = instance.reshape(RENDER_HEIGHT // CELL_PX, CELL_PX, RENDER_WIDTH // CELL_PX, CELL_PX).swapaxes(1, 2).reshape(-1, CELL_PX**2)
     counts = np.stack([(cells == index).sum(1) for index in range(MAX_OBJECTS)], axis=1)
     best = counts.argmax(1)
     return np.where(counts.max(1) >= MIN_CELL_SHARE * CELL_PX**2, best, -1).astype(np.int8)

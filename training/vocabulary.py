@@ -11,7 +11,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.sim import COLORS, KINDS
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
 
-EXTRA = "a an the of in on at to from is are there this that it object objects thing things all every any and or not no none nothing please find locate show me where".split()
+EXTRA = "a an the of in on at to from is are there this that it object objects thing things all every any and or not no none nothing please find locate show me where bbox".split()
 
 
 def known_words() -> list[str]:

@@ -10,22 +10,22 @@ from n3d_ros.box_codec import decode  # noqa: E402
 from n3d_ros.geometry import Intrinsics, SceneScale  # noqa: E402
 from n3d_ros.point_code import PointEncodingConfig  # noqa: E402
 from n3d_ros.training.batches import IGNORE, NUM_CELLS, Packer, view_objects  # noqa: E402
-from n3d_ros.training.questions import absent_sample, ground_sample, sample_questions  # noqa: E402
-from n3d_ros.training.tokenizer import add_words, build_tokenizer  # noqa: E402
-from n3d_ros.training.views import COLOR_NAMES, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH  # noqa: E402
+from n3d_ros.training.questions import absent_sample, ground_sample, reason_sample, sample_questions  # noqa: E402
+from n3d_ros.training.tokenizer import build_tokenizer, extended  # noqa: E402
+from n3d_ros.training.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH  # noqa: E402
 from n3d_ros.training.vocabulary import known_words  # noqa: E402
 
 
 def made_up_view() -> dict:
     """Two objects in front of a made-up camera."""
-    view = {"rgb": np.full((HEIGHT, WIDTH, 3), 128, np.uint8), "pooled": np.ones((432, 3), np.float32), "scale": 0.9,
-            "shift": np.array([-0.8, -0.5, 0.3]), "intrinsics": np.array([300.0, 300.0, 167.5, 125.5]),
+    view = {"rgb": np.full((HEIGHT, WIDTH, 3), 128, np.uint8), "pooled": np.ones((GRID[0] * GRID[1], 3), np.float32), "scale": 0.9,
+            "shift": np.array([-0.8, -0.5, 0.3]), "intrinsics": np.array([200.0, 200.0, 111.5, 83.5]),
             "cells": np.full(NUM_CELLS, -1, np.int8), "boxes": np.zeros((MAX_OBJECTS, 6), np.float32),
             "kind": np.full(MAX_OBJECTS, -1, np.int8), "color": np.full(MAX_OBJECTS, -1, np.int8),
             "visible_px": np.zeros(MAX_OBJECTS, np.int32), "visible": np.zeros(MAX_OBJECTS, np.float32)}
     view["boxes"][0], view["boxes"][1] = (-0.1, 0.05, 0.8, 0.1, 0.12, 0.09), (0.15, 0.0, 1.0, 0.2, 0.1, 0.2)
     view["kind"][:2], view["color"][:2], view["visible_px"][:2], view["visible"][:2] = (0, 1), (0, 2), 900, 1.0
-    view["cells"][50] = 1
+    view["cells"][40] = 1
     return view
 
 
@@ -38,7 +38,7 @@ def test_boxes_written_for_training_decode_to_the_boxes_of_the_scene():
     view = made_up_view()
     objects, _ = view_objects(view)
     text = ground_sample(objects.names[1], objects, [1]).answer.removesuffix("<|im_end|>")
-    decoded = decode(text, SceneScale(0.9, (-0.8, -0.5, 0.3)), Intrinsics(300, 300, 167.5, 125.5, WIDTH, HEIGHT))
+    decoded = decode(text, SceneScale(0.9, (-0.8, -0.5, 0.3)), Intrinsics(200, 200, 111.5, 83.5, WIDTH, HEIGHT))
     box = decoded.boxes[0].box
     np.testing.assert_allclose((*box.center, *box.size), view["boxes"][1], atol=4e-3)
 
@@ -66,7 +66,7 @@ def test_labels_are_the_next_token_and_numbers_point_at_their_object(packer):
 def test_positions_go_on_after_the_picture_for_every_question(packer):
     batch = packer.batch([made_up_view()])
     starts = [int(batch.positions[0, 0][batch.segment[0] == n][0]) for n in (1, 2)]
-    assert starts == [len(packer.head) + 12] * 2
+    assert starts == [len(packer.head) + GRID[1] // 2] * 2
 
 
 def test_what_is_absent_is_answered_with_no_box():
@@ -81,9 +81,21 @@ def test_every_question_is_made_of_known_words(packer):
         assert "<unk>" not in packer.tokenizer.encode(sample.question + sample.answer).tokens
 
 
+def test_reasoning_and_evidence_are_made_of_known_words_and_never_train_soft_numbers(packer):
+    objects, _ = view_objects(made_up_view())
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        sample = reason_sample(objects, objects.unique(), rng)
+        text = sample.question + sample.answer
+        encoded = packer.tokenizer.encode(text)
+        assert "<unk>" not in encoded.tokens, (text, encoded.tokens)
+        assert packer.tokenizer.decode(encoded.ids, skip_special_tokens=False) == text
+        assert not any(packer.segment(sample).is_number)
+
+
 def test_added_words_take_reserved_places_and_move_no_id():
     old = build_tokenizer(["red", "mug"])
-    new = add_words(old, ["zebra"])
+    new = extended(old, build_tokenizer(["red", "mug", "zebra"]))
     assert new.get_vocab_size() == old.get_vocab_size()
-    assert new.encode("the zebra").tokens[-1] == " zebra"
+    assert new.encode("mug zebra").tokens == ["mug", " zebra"] and old.encode("mug zebra").tokens[-1] == "<unk>"
     assert all(new.token_to_id(t) == i for t, i in old.get_vocab().items() if "reserved" not in t)
