@@ -1,9 +1,13 @@
 """Shards of views -> batches for one training step.
 
-Every picture is encoded once for several questions: a row of the language model is [chat frame + picture][question 1 + answer]
-[question 2 + answer]..., where each question sees the picture and itself but no other question, at the positions it
-would have if it were alone. So a batch costs little more than its pictures, and the model sees exactly the robot's sequences.
+Every picture is encoded once for several questions: a row of the language model is [chat frame +
+picture][question 1 + answer]
+[question 2 + answer]..., where each question sees the picture and itself but no other question, at the
+positions it
+would have if it were alone. So a batch costs little more than its pictures, and the model sees exactly the
+robot's sequences.
 """
+
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,7 +23,14 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.pictures import PatchLayout, patch_rows
 from n3d_ros.point_code import PointEncodingConfig, round_coordinates
-from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX, Sample, ViewObjects, reason_sample, sample_questions
+from n3d_ros.training.questions import (
+    MIN_VISIBLE,
+    MIN_VISIBLE_PX,
+    Sample,
+    ViewObjects,
+    reason_sample,
+    sample_questions,
+)
 from n3d_ros.training.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 
 IGNORE = -100
@@ -60,11 +71,15 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()})
+        return Batch(
+            **{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()}
+        )
 
 
 class ViewShards:
-    """All views of a folder of shards, small arrays in memory, pictures memory-mapped by numpy where the file allows."""
+    """All views of a folder of shards, small arrays in memory, pictures memory-mapped by numpy where the file
+    allows.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.shards = folder, {}
@@ -96,11 +111,15 @@ def view_objects(view: dict) -> tuple[ViewObjects, np.ndarray]:
     names = tuple(f"{c} {k}" for c, k in zip(colors, kinds, strict=True))
     scene = SceneScale(float(view["scale"]), tuple(map(float, view["shift"])))
     intrinsics = Intrinsics(*map(float, view["intrinsics"]), WIDTH, HEIGHT)
-    boxes = [Box3D(names[i], tuple(map(float, view["boxes"][i][:3])), tuple(map(float, view["boxes"][i][3:]))) for i in present]
+    boxes = [
+        Box3D(names[i], tuple(map(float, view["boxes"][i][:3])), tuple(map(float, view["boxes"][i][3:])))
+        for i in present
+    ]
     bins = np.array([view_bins(box, scene, intrinsics) for box in boxes], dtype=np.int64).reshape(-1, 7)
     inside = [bool(0 < b[0] < 999 and 0 < b[1] < 999) for b in bins]
     askable = tuple(
-        bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i]) for i in present
+        bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
+        for i in present
     )
     return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
 
@@ -123,8 +142,20 @@ class Segment:
 class Packer:
     """Turns views into batches for one tokenizer."""
 
-    def __init__(self, tokenizer: Tokenizer, encoding: PointEncodingConfig, rng: np.random.Generator, questions_per_view: int = 6, reason_share: float = 0.35) -> None:
-        self.tokenizer, self.encoding, self.rng, self.questions_per_view = tokenizer, encoding, rng, questions_per_view
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        encoding: PointEncodingConfig,
+        rng: np.random.Generator,
+        questions_per_view: int = 6,
+        reason_share: float = 0.35,
+    ) -> None:
+        self.tokenizer, self.encoding, self.rng, self.questions_per_view = (
+            tokenizer,
+            encoding,
+            rng,
+            questions_per_view,
+        )
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
@@ -138,7 +169,12 @@ class Packer:
         answer = self.tokenizer.encode(sample.answer, add_special_tokens=False).ids
         ids = question + answer
         labels = [IGNORE] * (len(question) - 1) + answer + [IGNORE]
-        number = [ids[i] == self.comma and self.first_number <= labels[i] < self.first_number + 1000 and i >= len(question) for i in range(len(ids))]
+        number = [
+            ids[i] == self.comma
+            and self.first_number <= labels[i] < self.first_number + 1000
+            and i >= len(question)
+            for i in range(len(ids))
+        ]
         looked, box = [-1] * len(ids), 0
         for i in range(len(question), len(ids)):
             if number[i] and box < len(sample.targets):
@@ -152,8 +188,12 @@ class Packer:
         with_reasoning = self.rng.random() < self.reason_share
         segments = [self._segments(o, with_reasoning) if with_text else [] for o, _ in objects]
         return Batch(
-            pixel_values=torch.from_numpy(np.concatenate([patch_rows(self.augment(v["rgb"]), PatchLayout())[0] for v in views])),
-            coords=torch.from_numpy(np.concatenate([round_coordinates(v["pooled"], self.encoding) for v in views])),
+            pixel_values=torch.from_numpy(
+                np.concatenate([patch_rows(self.augment(v["rgb"]), PatchLayout())[0] for v in views])
+            ),
+            coords=torch.from_numpy(
+                np.concatenate([round_coordinates(v["pooled"], self.encoding) for v in views])
+            ),
             grid_thw=torch.tensor([[1, *GRID]] * len(views)),
             cells=torch.from_numpy(np.stack([v["cells"] for v in views]).astype(np.int64)),
             kind=torch.from_numpy(np.stack([v["kind"] for v in views]).astype(np.int64)),
@@ -173,11 +213,18 @@ class Packer:
     def _rows(self, segments: list[list[Segment]]) -> dict[str, Tensor]:
         """Shared head and picture, then the segments one after the other, padded to the longest row."""
         shared = [*self.head, *[self.pad] * NUM_CELLS]
-        length = len(shared) + max(sum(len(s.ids) for s in row) for row in segments) if any(segments) else len(shared)
+        length = (
+            len(shared) + max(sum(len(s.ids) for s in row) for row in segments)
+            if any(segments)
+            else len(shared)
+        )
         size = (len(segments), length)
         out = {
-            "ids": np.full(size, self.pad), "labels": np.full(size, IGNORE), "is_number": np.zeros(size, bool),
-            "looked_at": np.full(size, -1), "segment": np.full(size, -1),
+            "ids": np.full(size, self.pad),
+            "labels": np.full(size, IGNORE),
+            "is_number": np.zeros(size, bool),
+            "looked_at": np.full(size, -1),
+            "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
         head_positions, text_start = shared_positions(len(self.head))
@@ -187,15 +234,23 @@ class Packer:
             at = len(shared)
             for n, segment in enumerate(row, start=1):
                 span = slice(at, at + len(segment.ids))
-                out["ids"][b, span], out["labels"][b, span], out["segment"][b, span] = segment.ids, segment.labels, n
+                out["ids"][b, span], out["labels"][b, span], out["segment"][b, span] = (
+                    segment.ids,
+                    segment.labels,
+                    n,
+                )
                 out["is_number"][b, span], out["looked_at"][b, span] = segment.is_number, segment.looked_at
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
-        return {key: torch.from_numpy(value) for key, value in out.items()} | {"positions": torch.from_numpy(positions)}
+        return {key: torch.from_numpy(value) for key, value in out.items()} | {
+            "positions": torch.from_numpy(positions)
+        }
 
 
 def shared_positions(head_length: int) -> tuple[np.ndarray, int]:
-    """M-RoPE positions (3, head + cells) of the shared part and the position at which text goes on (spec: 4.6)."""
+    """M-RoPE positions (3, head + cells) of the shared part and the position at which text goes on (spec:
+    4.6).
+    """
     rows, cols = GRID[0] // 2, GRID[1] // 2
     row, col = np.divmod(np.arange(rows * cols), cols)
     text = np.tile(np.arange(head_length), (3, 1))
@@ -210,9 +265,11 @@ def _pad_rows(bins: np.ndarray) -> np.ndarray:
 
 
 class Augment:
-    """Brightness, contrast, a colour cast and sensor noise; never so strong that a colour would change its name.
+    """Brightness, contrast, a colour cast and sensor noise; never so strong that a colour would change its
+    name.
 
-    Grey levels go through one table per channel and noise comes from a bank, so a picture costs about a millisecond.
+    Grey levels go through one table per channel and noise comes from a bank, so a picture costs about a
+    millisecond.
     """
 
     def __init__(self, rng: np.random.Generator, num_fields: int = 8) -> None:

@@ -1,4 +1,7 @@
-"""The commands `n3d train`, `n3d eval` and `n3d export`: arguments in, calls to training/ and engines/ out, results printed."""
+"""The commands `n3d train`, `n3d eval` and `n3d export`: arguments in, calls to training/ and engines/ out,
+results printed.
+"""
+
 import argparse
 import json
 import logging
@@ -8,14 +11,37 @@ from pathlib import Path
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """`n3d train`: render scenes, train n3d-nano, resumable."""
-    parser.add_argument("--out", type=Path, default=Path("runs/n3d-nano"), help="run folder (default: %(default)s)")
-    parser.add_argument("--views", type=Path, default=Path("runs/views"), help="rendered scenes (default: %(default)s)")
-    parser.add_argument("--render", type=int, default=0, metavar="SCENES", help="render until there are this many scenes, then stop")
-    parser.add_argument("--first-seed", type=int, default=1_000_000, help="first scene (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=120.0, help="training time of the whole run (default: %(default)s)")
-    parser.add_argument("--dense-minutes", type=float, default=20.0, help="of which the vision tower alone (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/n3d-nano"), help="run folder (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--views", type=Path, default=Path("runs/views"), help="rendered scenes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--render",
+        type=int,
+        default=0,
+        metavar="SCENES",
+        help="render until there are this many scenes, then stop",
+    )
+    parser.add_argument(
+        "--first-seed", type=int, default=1_000_000, help="first scene (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=120.0, help="training time of the whole run (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dense-minutes",
+        type=float,
+        default=20.0,
+        help="of which the vision tower alone (default: %(default)s)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
-    parser.add_argument("--restart-clock", action="store_true", help="with --resume: a new budget of --minutes on the old weights")
+    parser.add_argument(
+        "--restart-clock",
+        action="store_true",
+        help="with --resume: a new budget of --minutes on the old weights",
+    )
     parser.set_defaults(run=run_train)
 
 
@@ -62,7 +88,9 @@ def render(args: argparse.Namespace) -> int:
 
 def add_eval(parser: argparse.ArgumentParser) -> None:
     """`n3d eval`: accuracy on simulated scenes."""
-    parser.add_argument("--model", type=Path, default=None, help="model folder (default: the shipped n3d-nano)")
+    parser.add_argument(
+        "--model", type=Path, default=None, help="model folder (default: the shipped n3d-nano)"
+    )
     parser.add_argument("--scenes", type=int, default=200, help="number of scenes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
     parser.add_argument("--backend", default="auto", choices=("auto", "ort", "torch", "trt"))
@@ -83,29 +111,37 @@ def run_eval(args: argparse.Namespace) -> int:
     summary = summarise(results)
     print(summary_table(summary.to_dict()))
     if args.json:
-        args.json.write_text(json.dumps({"summary": summary.to_dict(), "trials": [asdict(t) for t in results]}, indent=1))
+        args.json.write_text(
+            json.dumps({"summary": summary.to_dict(), "trials": [asdict(t) for t in results]}, indent=1)
+        )
     return 0
 
 
 def summary_table(summary: dict[str, float]) -> str:
     """The figures a person looks for, one a line."""
-    return "\n".join([
-        f"scenes                      {summary['num_trials']}",
-        f"boxes at 3D IoU >= 0.25     {100 * summary['share_iou_25']:.1f} %",
-        f"boxes at 3D IoU >= 0.50     {100 * summary['share_iou_50']:.1f} %",
-        f"mean 3D IoU                 {summary['mean_iou']:.3f}",
-        f"median centre error         {100 * summary['median_center_error_m']:.1f} cm",
-        f"prompts that found a box    {100 * summary['share_found']:.1f} %",
-        f"malformed boxes             {summary['malformed']}",
-        f"median time per prompt      {summary['median_ms']:.0f} ms",
-    ])
+    return "\n".join(
+        [
+            f"scenes                      {summary['num_trials']}",
+            f"boxes at 3D IoU >= 0.25     {100 * summary['share_iou_25']:.1f} %",
+            f"boxes at 3D IoU >= 0.50     {100 * summary['share_iou_50']:.1f} %",
+            f"mean 3D IoU                 {summary['mean_iou']:.3f}",
+            f"median centre error         {100 * summary['median_center_error_m']:.1f} cm",
+            f"prompts that found a box    {100 * summary['share_found']:.1f} %",
+            f"malformed boxes             {summary['malformed']}",
+            f"median time per prompt      {summary['median_ms']:.0f} ms",
+        ]
+    )
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
     """`n3d export`: a checkpoint folder to ONNX graphs with a manifest."""
-    parser.add_argument("--model", type=Path, required=True, help="checkpoint folder (config, tokenizer, safetensors)")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="checkpoint folder (config, tokenizer, safetensors)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="engine folder to write")
-    parser.add_argument("--weights", choices=("fp16", "fp32", "keep"), default="keep", help="stored type of the weights")
+    parser.add_argument(
+        "--weights", choices=("fp16", "fp32", "keep"), default="keep", help="stored type of the weights"
+    )
     parser.set_defaults(run=run_export)
 
 

@@ -1,4 +1,5 @@
 """Named presets: the model n3d-nano and how it is trained. Frozen dataclasses, no flags."""
+
 from dataclasses import dataclass
 
 from n3d_ros.point_code import PointEncodingConfig
@@ -25,7 +26,9 @@ class NanoModel:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run. `warm_share` and `decay_share` are shares of the whole budget of `minutes`; resuming continues the same budget."""
+    """One run. `warm_share` and `decay_share` are shares of the whole budget of `minutes`; resuming continues
+    the same budget.
+    """
 
     minutes: float = 60.0
     dense_minutes: float = 20.0
@@ -45,5 +48,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.minutes or not 0 <= self.dense_minutes <= self.minutes:
-            raise ValueError(f"expected 0 <= dense_minutes <= minutes, got {self.dense_minutes} and {self.minutes}")
+        if not self.minutes > 0 or not 0 <= self.dense_minutes <= self.minutes:
+            raise ValueError(
+                f"expected 0 <= dense_minutes <= minutes, got {self.dense_minutes} and {self.minutes}"
+            )

@@ -1,8 +1,11 @@
-"""How well a model folder grounds: simulated scenes that it never saw, one named object each, measured in metres.
+"""How well a model folder grounds: simulated scenes that it never saw, one named object each, measured in
+metres.
 
-In: a loaded `Pipeline`, seeds. Out: one `Trial` per scene and a `Summary`. Everything goes through the robot's own path (camera at
+In: a loaded `Pipeline`, seeds. Out: one `Trial` per scene and a `Summary`. Everything goes through the
+robot's own path (camera at
 640x480, preprocessing, engine, decoding); nothing here knows how the model works.
 """
+
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -51,7 +54,9 @@ class Summary:
 
 
 def trials(pipeline: Pipeline, num_scenes: int, first_seed: int) -> Iterator[Trial]:
-    """One trial per scene with something to ask for; scenes without are skipped and the next seed is taken instead."""
+    """One trial per scene with something to ask for; scenes without are skipped and the next seed is taken
+    instead.
+    """
     done, seed = 0, first_seed
     while done < num_scenes:
         trial = run_trial(pipeline, seed)
@@ -76,11 +81,17 @@ def run_trial(pipeline: Pipeline, seed: int) -> Trial | None:
 
 
 def choose_target(view, rng: np.random.Generator) -> int | None:
-    """Index of a random object that is the only one of its name, well visible, its centre inside the picture."""
+    """Index of a random object that is the only one of its name, well visible, its centre inside the
+    picture.
+    """
     count = Counter(box.label for box in view.boxes)
     fit = [
-        i for i, box in enumerate(view.boxes)
-        if count[box.label] == 1 and view.visible_px[i] >= MIN_PX and view.visible[i] >= MIN_VISIBLE and in_picture(box, view)
+        i
+        for i, box in enumerate(view.boxes)
+        if count[box.label] == 1
+        and view.visible_px[i] >= MIN_PX
+        and view.visible[i] >= MIN_VISIBLE
+        and in_picture(box, view)
     ]
     return int(rng.choice(fit)) if fit else None
 
@@ -107,8 +118,12 @@ def summarise(results: list[Trial]) -> Summary:
     iou = np.array([t.iou for t in results])
     error = np.array([math.inf if t.center_error_m is None else t.center_error_m for t in results])
     return Summary(
-        num_trials=len(results), share_iou_25=float((iou >= 0.25).mean()), share_iou_50=float((iou >= 0.5).mean()),
-        mean_iou=float(iou.mean()), median_center_error_m=float(np.median(error)),
-        share_found=float(np.mean([t.num_found > 0 for t in results])), malformed=sum(t.malformed for t in results),
+        num_trials=len(results),
+        share_iou_25=float((iou >= 0.25).mean()),
+        share_iou_50=float((iou >= 0.5).mean()),
+        mean_iou=float(iou.mean()),
+        median_center_error_m=float(np.median(error)),
+        share_found=float(np.mean([t.num_found > 0 for t in results])),
+        malformed=sum(t.malformed for t in results),
         median_ms=float(np.median([t.total_ms for t in results])),
     )

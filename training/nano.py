@@ -1,8 +1,10 @@
 """Build n3d-nano untrained: the tokenizer, the configuration, and number rows that start as a smooth code.
 
-In: presets. Out: a model and its tokenizer. The rows of the box numbers start as sines and cosines of the number, so that
+In: presets. Out: a model and its tokenizer. The rows of the box numbers start as sines and cosines of the
+number, so that
 neighbouring numbers are alike from the first step.
 """
+
 import math
 
 import torch
@@ -15,24 +17,47 @@ from n3d_ros.training.configs import NanoModel
 
 def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
     """Configuration of n3d-nano for `tokenizer`."""
-    ids = {name: tokenizer.token_to_id(f"<|{name}|>") for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")}
+    ids = {
+        name: tokenizer.token_to_id(f"<|{name}|>")
+        for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")
+    }
     return N3DConfig(
         vision_config={
-            "depth": preset.vision_layers, "hidden_size": preset.vision_hidden, "num_heads": preset.vision_heads,
-            "intermediate_size": preset.vision_mlp, "out_hidden_size": preset.text_hidden,
+            "depth": preset.vision_layers,
+            "hidden_size": preset.vision_hidden,
+            "num_heads": preset.vision_heads,
+            "intermediate_size": preset.vision_mlp,
+            "out_hidden_size": preset.text_hidden,
             "fullatt_block_indexes": list(preset.full_attention),
         },
         text_config={
-            "vocab_size": tokenizer.get_vocab_size(), "hidden_size": preset.text_hidden, "intermediate_size": preset.text_mlp,
-            "num_hidden_layers": preset.text_layers, "num_attention_heads": preset.text_heads,
-            "num_key_value_heads": preset.text_kv_heads, "max_position_embeddings": 4096, "rms_norm_eps": 1e-6,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": list(preset.mrope_section)},
-            "bos_token_id": None, "eos_token_id": ids["im_end"], "pad_token_id": ids["endoftext"], "tie_word_embeddings": True,
+            "vocab_size": tokenizer.get_vocab_size(),
+            "hidden_size": preset.text_hidden,
+            "intermediate_size": preset.text_mlp,
+            "num_hidden_layers": preset.text_layers,
+            "num_attention_heads": preset.text_heads,
+            "num_key_value_heads": preset.text_kv_heads,
+            "max_position_embeddings": 4096,
+            "rms_norm_eps": 1e-6,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10000.0,
+                "mrope_section": list(preset.mrope_section),
+            },
+            "bos_token_id": None,
+            "eos_token_id": ids["im_end"],
+            "pad_token_id": ids["endoftext"],
+            "tie_word_embeddings": True,
         },
-        image_token_id=ids["image_pad"], video_token_id=ids["video_pad"],
-        vision_start_token_id=ids["vision_start"], vision_end_token_id=ids["vision_end"], tie_word_embeddings=True,
-        long_side_px=preset.long_side_px, patch_position="sincos",
-        point_encoding_order=preset.point_encoding.order, point_encoding_unit=preset.point_encoding.unit,
+        image_token_id=ids["image_pad"],
+        video_token_id=ids["video_pad"],
+        vision_start_token_id=ids["vision_start"],
+        vision_end_token_id=ids["vision_end"],
+        tie_word_embeddings=True,
+        long_side_px=preset.long_side_px,
+        patch_position="sincos",
+        point_encoding_order=preset.point_encoding.order,
+        point_encoding_unit=preset.point_encoding.unit,
         point_encoding_center=preset.point_encoding.center,
     )
 
@@ -49,7 +74,9 @@ def build_nano(preset: NanoModel, tokenizer: Tokenizer, seed: int = 0) -> N3DFor
 
 
 def number_code(count: int, width: int) -> torch.Tensor:
-    """(count, width): sine and cosine of n/count at `width // 2` frequencies from half a turn to one turn in 25 numbers."""
+    """(count, width): sine and cosine of n/count at `width // 2` frequencies from half a turn to one turn in
+    25 numbers.
+    """
     turns = torch.logspace(math.log10(0.5), math.log10(count / 25), width // 2)
     angle = torch.arange(count)[:, None] / count * turns * 2 * math.pi
     return torch.cat([torch.sin(angle), torch.cos(angle)], dim=1)

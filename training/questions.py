@@ -1,9 +1,12 @@
 """What is asked about a view, and the text a perfect model would answer.
 
-In: the objects of a view (names, visibility, box bins). Out: `Sample`s of chat text, split into the words after the picture and
-the answer, with the object that each box of the answer describes. The prompts come from `n3d_ros.prompts`, the questions from
+In: the objects of a view (names, visibility, box bins). Out: `Sample`s of chat text, split into the words
+after the picture and
+the answer, with the object that each box of the answer describes. The prompts come from `n3d_ros.prompts`,
+the questions from
 `n3d_ros.spatial`: training and robot cannot drift apart.
 """
+
 from collections import Counter
 from dataclasses import dataclass
 
@@ -23,7 +26,9 @@ END = "<|im_end|>"
 
 @dataclass(frozen=True)
 class Sample:
-    """`question`: everything after the image tokens, up to the assistant's turn. `answer`: with its end token. `targets`: per box."""
+    """`question`: everything after the image tokens, up to the assistant's turn. `answer`: with its end
+    token. `targets`: per box.
+    """
 
     question: str
     answer: str
@@ -32,7 +37,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class ViewObjects:
-    """Objects of one view: names 'red mug', kinds, colours, bins and boxes, which may be asked for, and the camera."""
+    """Objects of one view: names 'red mug', kinds, colours, bins and boxes, which may be asked for, and the
+    camera.
+    """
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -50,7 +57,11 @@ class ViewObjects:
 
 def ground_sample(words: str, objects: ViewObjects, targets: list[int]) -> Sample:
     """Ask for `words`; the answer lists `targets`, left to right."""
-    return _sample(prompts.ground_prompt(prompts.ground_question(words)), objects, sorted(targets, key=lambda i: objects.bins[i][0]))
+    return _sample(
+        prompts.ground_prompt(prompts.ground_question(words)),
+        objects,
+        sorted(targets, key=lambda i: objects.bins[i][0]),
+    )
 
 
 def _sample(prompt: str, objects: ViewObjects, targets: list[int]) -> Sample:
@@ -59,8 +70,15 @@ def _sample(prompt: str, objects: ViewObjects, targets: list[int]) -> Sample:
     return Sample(question, (lines or "\n") + END, tuple(targets))
 
 
-def sample_questions(objects: ViewObjects, rng: np.random.Generator, count: int, vocabulary: tuple[tuple[str, ...], tuple[str, ...]]) -> list[Sample]:
-    """`count` samples on one view: mostly one named object, some groups, some absent things, some spatial questions."""
+def sample_questions(
+    objects: ViewObjects,
+    rng: np.random.Generator,
+    count: int,
+    vocabulary: tuple[tuple[str, ...], tuple[str, ...]],
+) -> list[Sample]:
+    """`count` samples on one view: mostly one named object, some groups, some absent things, some spatial
+    questions.
+    """
     unique = objects.unique()
     order = list(rng.permutation(unique)) if unique else []
     samples = []
@@ -78,7 +96,9 @@ def sample_questions(objects: ViewObjects, rng: np.random.Generator, count: int,
     return samples
 
 
-def spatial_question(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> tuple[str, list[int]]:
+def spatial_question(
+    objects: ViewObjects, unique: list[int], rng: np.random.Generator
+) -> tuple[str, list[int]]:
     """A random spatial question about objects of the view, and those objects in the order of mention."""
     templates = [t for relation in QUESTIONS.values() for t in relation if _num_slots(t) <= len(unique)]
     template = str(rng.choice(templates))
@@ -115,17 +135,25 @@ def jittered(box: Box3D, rng: np.random.Generator) -> Box3D:
 
 
 def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:
-    """All objects of one kind or one colour, when each of them can be seen; else all that can be asked for by name."""
+    """All objects of one kind or one colour, when each of them can be seen; else all that can be asked for by
+    name.
+    """
     by_kind = rng.random() < 0.7
     keys = objects.kinds if by_kind else objects.colors
     key = str(rng.choice(keys))
     members = [i for i, k in enumerate(keys) if k == key]
     if not all(objects.askable[i] for i in members):
-        return ground_sample(objects.names[members[0]], objects, [i for i, n in enumerate(objects.names) if n == objects.names[members[0]] and objects.askable[i]])
+        return ground_sample(
+            objects.names[members[0]],
+            objects,
+            [i for i, n in enumerate(objects.names) if n == objects.names[members[0]] and objects.askable[i]],
+        )
     return ground_sample(key if by_kind else f"{key} object", objects, members)
 
 
-def absent_sample(objects: ViewObjects, rng: np.random.Generator, vocabulary: tuple[tuple[str, ...], tuple[str, ...]]) -> Sample:
+def absent_sample(
+    objects: ViewObjects, rng: np.random.Generator, vocabulary: tuple[tuple[str, ...], tuple[str, ...]]
+) -> Sample:
     """Something that is not there, often one word away from something that is."""
     colors, kinds = vocabulary
     while True:

@@ -1,8 +1,10 @@
 """The small tokenizer of n3d-nano: one token per word, per box number, per protocol string.
 
-In: lists of words. Out: a `tokenizers.Tokenizer` (one `tokenizer.json`). It knows only the words it is given: anything else
+In: lists of words. Out: a `tokenizers.Tokenizer` (one `tokenizer.json`). It knows only the words it is given:
+anything else
 becomes `<unk>`, so the runtime can say which words mean nothing to this model instead of guessing.
 """
+
 import json
 from collections.abc import Iterable
 
@@ -11,24 +13,56 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from n3d_ros import prompts
 
 UNKNOWN = "<unk>"
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+SPECIAL = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
 BOX_NUMBERS = tuple(str(n) for n in range(1000))
 BOX_TEXT = ("bbox_", "=", "Bbox(", ",", ")\n", "\n", ")")
-PUNCTUATION = tuple("()[]{}.,:;?!'\"-+*/<>=_|^%&#@ ") + (" [", " (", " =", " -", " +", " '", " <", " >", " *", " /", " |")
+PUNCTUATION = tuple("()[]{}.,:;?!'\"-+*/<>=_|^%&#@ ") + (
+    " [",
+    " (",
+    " =",
+    " -",
+    " +",
+    " '",
+    " <",
+    " >",
+    " *",
+    " /",
+    " |",
+)
 LOCATE = prompts.LOCATE.removesuffix(prompts.CODE_MARKER)
 GROUND_BEFORE, GROUND_AFTER = prompts.ground_question("NAME").removesuffix(prompts.CODE_MARKER).split("NAME")
 NUM_RESERVED = 160
 RESERVED = "<|reserved_"
 
-# In order: the joints of the box grammar, a box number (only between its commas), a word with its leading blank, one digit.
-PIECES = Regex(r"bbox_|Bbox\(|\)\n|(?<=,)\d{1,3}(?=[,)])|(?<=bbox_)\d{1,3}(?==)|<\/?think>| ?[A-Za-z]+|\d|[\]\.,]| ?[^\sA-Za-z0-9]|\s")
+BOX_JOINTS = r"bbox_|Bbox\(|\)\n"
+BOX_NUMBER = r"(?<=,)\d{1,3}(?=[,)])|(?<=bbox_)\d{1,3}(?==)"
+WORDS_AND_THE_REST = r"<\/?think>| ?[A-Za-z]+|\d|[\]\.,]| ?[^\sA-Za-z0-9]|\s"
+PIECES = Regex("|".join([BOX_JOINTS, BOX_NUMBER, WORDS_AND_THE_REST]))
 
 
 def protocol_tokens() -> list[str]:
-    """Strings that occur whole in every prompt; each is one token, so a nano prompt is a few dozen tokens long."""
+    """Strings that occur whole in every prompt; each is one token, so a nano prompt is a few dozen tokens
+    long.
+    """
     return [
-        prompts.SYSTEM, prompts.CODE, LOCATE, GROUND_BEFORE, GROUND_AFTER,
-        "<think>", "</think>", "system\n", "user\n", "assistant\n",
+        prompts.SYSTEM,
+        prompts.CODE,
+        LOCATE,
+        GROUND_BEFORE,
+        GROUND_AFTER,
+        "<think>",
+        "</think>",
+        "system\n",
+        "user\n",
+        "assistant\n",
     ]
 
 
@@ -47,13 +81,19 @@ def build_tokenizer(words: Iterable[str]) -> Tokenizer:
 
 
 def extended(saved: Tokenizer, wanted: Tokenizer) -> Tokenizer:
-    """`saved` with the pieces it lacks of `wanted` in its reserved places: no other id moves, so trained weights stay valid."""
+    """`saved` with the pieces it lacks of `wanted` in its reserved places: no other id moves, so trained
+    weights stay valid.
+    """
     data = json.loads(saved.to_str())
     vocabulary = data["model"]["vocab"]
     free = sorted((index, name) for name, index in vocabulary.items() if name.startswith(RESERVED))
-    new = [piece for piece in wanted.get_vocab() if piece not in vocabulary and not piece.startswith(RESERVED)]
+    new = [
+        piece for piece in wanted.get_vocab() if piece not in vocabulary and not piece.startswith(RESERVED)
+    ]
     if len(new) > len(free):
-        raise ValueError(f"tokenizer: expected at most {len(free)} new pieces (reserved places), got {len(new)}")
+        raise ValueError(
+            f"tokenizer: expected at most {len(free)} new pieces (reserved places), got {len(new)}"
+        )
     for piece, (index, name) in zip(sorted(new), free, strict=False):
         del vocabulary[name]
         vocabulary[piece] = index

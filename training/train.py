@@ -1,9 +1,12 @@
 """Train n3d-nano: `python -m n3d_ros.cli train`, resumable, on a GPU when there is one.
 
-In: shards of views. Out: a run folder with `checkpoint.pt` (everything needed to go on), `model/` (averaged weights in the
-checkpoint format, with tokenizer and config), `log.jsonl` (one line per report). First the vision tower alone learns the dense
+In: shards of views. Out: a run folder with `checkpoint.pt` (everything needed to go on), `model/` (averaged
+weights in the
+checkpoint format, with tokenizer and config), `log.jsonl` (one line per report). First the vision tower alone
+learns the dense
 loss, then the whole model learns to answer.
 """
+
 import json
 import logging
 import time
@@ -29,7 +32,9 @@ log = logging.getLogger(__name__)
 class Trainer:
     """Model, heads, optimisers and clock of one run; `run()` trains until the budget is used up."""
 
-    def __init__(self, config: TrainConfig, preset: NanoModel, tokenizer: Tokenizer, views: Path, folder: Path) -> None:
+    def __init__(
+        self, config: TrainConfig, preset: NanoModel, tokenizer: Tokenizer, views: Path, folder: Path
+    ) -> None:
         self.config, self.preset, self.tokenizer, self.folder = config, preset, tokenizer, folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = build_nano(preset, tokenizer, config.seed).to(self.device)
@@ -44,7 +49,9 @@ class Trainer:
         self.step, self.trained_s = 0, 0.0
 
     def run(self) -> None:
-        """Train until `config.minutes` of training time are used; writes the run folder on the way and at the end."""
+        """Train until `config.minutes` of training time are used; writes the run folder on the way and at the
+        end.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         saved = report = time.monotonic()
         sums: dict[str, float] = {}
@@ -65,8 +72,16 @@ class Trainer:
         self.save()
 
     def training_batches(self) -> Iterator[Batch]:
-        """Batches without text while only the tower learns, then with text, until the budget is used up; building them counts."""
-        packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view, self.config.reason_share)
+        """Batches without text while only the tower learns, then with text, until the budget is used up;
+        building them counts.
+        """
+        packer = Packer(
+            self.tokenizer,
+            self.preset.point_encoding,
+            self.rng,
+            self.config.questions_per_view,
+            self.config.reason_share,
+        )
         for with_text, until_s in ((False, self.config.dense_minutes * 60), (True, self.config.minutes * 60)):
             stream = batches(self.shards, packer, self.config.pictures_per_step, with_text)
             while self.trained_s < until_s:
@@ -112,16 +127,23 @@ class Trainer:
         embeds = torch.cat([embeds[:, :start], image, embeds[:, start + count :]], dim=1)
         self.watch.batch = batch
         hidden = self.model.model.language_model(
-            inputs_embeds=embeds, attention_mask={"full_attention": segment_mask(batch.segment)}, position_ids=batch.positions, use_cache=False
+            inputs_embeds=embeds,
+            attention_mask={"full_attention": segment_mask(batch.segment)},
+            position_ids=batch.positions,
+            use_cache=False,
         ).last_hidden_state
         self.watch.batch = None
         learned = batch.labels != IGNORE
         logits = self.model.lm_head(hidden[learned])
-        losses = text_loss(logits, batch.labels[learned], batch.is_number[learned], self.first_number, self.table)
+        losses = text_loss(
+            logits, batch.labels[learned], batch.is_number[learned], self.first_number, self.table
+        )
         return losses | {"look": self.watch.loss}
 
     def rate(self) -> float:
-        """Share of the peak learning rate: linear warm-up, flat, linear decay to zero at the end of the budget."""
+        """Share of the peak learning rate: linear warm-up, flat, linear decay to zero at the end of the
+        budget.
+        """
         done = self.trained_s / (self.config.minutes * 60)
         return max(1e-3, min(1.0, done / self.config.warm_share, (1 - done) / self.config.decay_share))
 
@@ -144,15 +166,22 @@ class Trainer:
     def save(self) -> None:
         """Checkpoint and model folder, each written beside the old one and then put in its place."""
         state = {
-            "model": self.model.state_dict(), "heads": self.heads.state_dict(), "average": self.average, "step": self.step,
-            "trained_s": self.trained_s, "optimizers": [o.state_dict() for o in self.optimizers], "config": asdict(self.config),
+            "model": self.model.state_dict(),
+            "heads": self.heads.state_dict(),
+            "average": self.average,
+            "step": self.step,
+            "trained_s": self.trained_s,
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "config": asdict(self.config),
         }
         torch.save(state, self.folder / "checkpoint.partial")
         (self.folder / "checkpoint.partial").replace(self.folder / "checkpoint.pt")
         save_model(self.model, self.average, self.tokenizer, self.folder / "model")
 
     def resume(self, keep_clock: bool = True) -> None:
-        """Go on from the run folder's checkpoint; without `keep_clock` the budget starts anew (a further round of training)."""
+        """Go on from the run folder's checkpoint; without `keep_clock` the budget starts anew (a further
+        round of training).
+        """
         state = torch.load(self.folder / "checkpoint.pt", map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.heads.load_state_dict(state["heads"])
@@ -167,7 +196,16 @@ class Trainer:
 
 def weight(name: str) -> float:
     """Weight of a loss in the sum; names that are not losses (hit rates) have none."""
-    return {"present": 1.0, "kind": 1.0, "color": 0.5, "box": 1.0, "words": 1.0, "numbers": 1.5, "legal": 1.0, "look": 0.3}.get(name, 0.0)
+    return {
+        "present": 1.0,
+        "kind": 1.0,
+        "color": 0.5,
+        "box": 1.0,
+        "words": 1.0,
+        "numbers": 1.5,
+        "legal": 1.0,
+        "look": 0.3,
+    }.get(name, 0.0)
 
 
 def segment_mask(segment: Tensor) -> Tensor:
@@ -178,12 +216,16 @@ def segment_mask(segment: Tensor) -> Tensor:
     return (earlier & (same | (segment[:, None, :] == 0)))[:, None]
 
 
-def make_optimizers(model: N3DForConditionalGeneration, heads: DenseHeads, config: TrainConfig) -> list[torch.optim.Optimizer]:
+def make_optimizers(
+    model: N3DForConditionalGeneration, heads: DenseHeads, config: TrainConfig
+) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for embeddings, norms, biases and heads."""
     embedding = model.get_input_embeddings().weight
     matrices = [p for p in model.parameters() if p.ndim == 2 and p is not embedding]
     others = [p for p in [*model.parameters(), *heads.parameters()] if not any(p is m for m in matrices)]
-    muon = torch.optim.Muon(matrices, lr=config.muon_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
+    muon = torch.optim.Muon(
+        matrices, lr=config.muon_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
     adam = torch.optim.AdamW(others, lr=config.adam_rate, betas=(0.9, 0.98), weight_decay=0.0)
     for optimizer, peak in ((muon, config.muon_rate), (adam, config.adam_rate)):
         for group in optimizer.param_groups:
@@ -191,7 +233,9 @@ def make_optimizers(model: N3DForConditionalGeneration, heads: DenseHeads, confi
     return [muon, adam]
 
 
-def save_model(model: N3DForConditionalGeneration, weights: dict[str, Tensor], tokenizer: Tokenizer, folder: Path) -> None:
+def save_model(
+    model: N3DForConditionalGeneration, weights: dict[str, Tensor], tokenizer: Tokenizer, folder: Path
+) -> None:
     """`weights` in the model's checkpoint format, with config and tokenizer."""
     state = {name: value for name, value in weights.items() if name != "lm_head.weight"}
     model.save_pretrained(folder, state_dict={**model.state_dict(), **state})

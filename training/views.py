@@ -1,17 +1,20 @@
 """Rendered views as training records: render once, train many times.
 
-In: scene seeds. Out: `.npz` shards of views, each already resized, pooled and normalised by the library's own preprocessing,
+In: scene seeds. Out: `.npz` shards of views, each already resized, pooled and normalised by the library's own
+preprocessing,
 so training sees exactly what the robot's path would produce. Knows nothing of words, tokens or models.
 
 One view of a shard (V views, at most MAX_OBJECTS objects, nano's picture 224x168 and grid 12x16):
     rgb (V, 168, 224, 3) uint8          picture
-    pooled (V, 192, 3) float32          normalised points pooled to the patch grid, raster order, before rounding
+    pooled (V, 192, 3) float32          normalised points pooled to the patch grid, raster order, before
+    rounding
     scale (V,) shift (V, 3)             `SceneScale` of the view
     intrinsics (V, 4)                   fx, fy, cx, cy, px of the picture
     cells (V, 48) int8                  object that covers most of each merged cell, -1 for none, raster order
     boxes (V, MAX_OBJECTS, 6) float32   centre and size, metres, optical frame
     kind, color, visible_px (V, MAX_OBJECTS), visible   -1 / 0 where there is no object
 """
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +37,9 @@ KIND_NAMES, COLOR_NAMES = tuple(KINDS), tuple(COLORS)
 
 @dataclass(frozen=True)
 class RenderConfig:
-    """What to render: `num_scenes` from `first_seed` on, `views_per_scene` cameras each, noise on `noisy_share` of them."""
+    """What to render: `num_scenes` from `first_seed` on, `views_per_scene` cameras each, noise on
+    `noisy_share` of them.
+    """
 
     first_seed: int = 1_000_000
     num_scenes: int = 2000
@@ -44,7 +49,9 @@ class RenderConfig:
 
     def __post_init__(self) -> None:
         if self.first_seed < 1_000_000:
-            raise ValueError(f"first_seed must be at least 1000000 (lower seeds are for evaluation), got {self.first_seed}")
+            raise ValueError(
+                f"first_seed must be at least 1000000 (lower seeds are for evaluation), got {self.first_seed}"
+            )
 
 
 def render_shards(config: RenderConfig, folder: Path) -> Iterator[Path]:
@@ -53,7 +60,10 @@ def render_shards(config: RenderConfig, folder: Path) -> Iterator[Path]:
     for start in range(0, config.num_scenes, config.scenes_per_shard):
         path = folder / f"views_{config.first_seed + start}.npz"
         if not path.exists():
-            seeds = range(config.first_seed + start, config.first_seed + min(start + config.scenes_per_shard, config.num_scenes))
+            seeds = range(
+                config.first_seed + start,
+                config.first_seed + min(start + config.scenes_per_shard, config.num_scenes),
+            )
             write_shard([view for seed in seeds for view in scene_views(seed, config)], path)
         yield path
 
@@ -81,9 +91,11 @@ def view_record(scene, view, depth: np.ndarray) -> dict:
     points = normalise(depth_to_point_map(depth, view.camera.intrinsics))
     intrinsics = view.camera.intrinsics.scaled_to(WIDTH, HEIGHT)
     objects = scene.objects[:MAX_OBJECTS]
-    record = {
-        "rgb": resize_picture(view.rgb, WIDTH, 28), "pooled": pool_to_grid(points, GRID).astype(np.float32),
-        "scale": np.float64(points.scene.scale), "shift": np.asarray(points.scene.shift, np.float32),
+    return {
+        "rgb": resize_picture(view.rgb, WIDTH, 28),
+        "pooled": pool_to_grid(points, GRID).astype(np.float32),
+        "scale": np.float64(points.scene.scale),
+        "shift": np.asarray(points.scene.shift, np.float32),
         "intrinsics": np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy]),
         "cells": dominant_objects(view.instance),
         "boxes": padded([(*box.center, *box.size) for box in view.boxes[:MAX_OBJECTS]], (6,), np.float32),
@@ -92,7 +104,6 @@ def view_record(scene, view, depth: np.ndarray) -> dict:
         "visible_px": padded(list(view.visible_px)[:MAX_OBJECTS], (), np.int32),
         "visible": padded(list(view.visible)[:MAX_OBJECTS], (), np.float32),
     }
-    return record
 
 
 def padded(rows: list, shape: tuple, dtype: type, fill: int = 0) -> np.ndarray:
@@ -104,8 +115,14 @@ def padded(rows: list, shape: tuple, dtype: type, fill: int = 0) -> np.ndarray:
 
 
 def dominant_objects(instance: np.ndarray) -> np.ndarray:
-    """Object with most pixels in each merged cell, if it has at least MIN_CELL_SHARE of them; (cells,) int8, -1 for none."""
-    cells = instance.reshape(RENDER_HEIGHT // CELL_PX, CELL_PX, RENDER_WIDTH // CELL_PX, CELL_PX).swapaxes(1, 2).reshape(-1, CELL_PX**2)
+    """Object with most pixels in each merged cell, if it has at least MIN_CELL_SHARE of them; (cells,) int8,
+    -1 for none.
+    """
+    cells = (
+        instance.reshape(RENDER_HEIGHT // CELL_PX, CELL_PX, RENDER_WIDTH // CELL_PX, CELL_PX)
+        .swapaxes(1, 2)
+        .reshape(-1, CELL_PX**2)
+    )
     counts = np.stack([(cells == index).sum(1) for index in range(MAX_OBJECTS)], axis=1)
     best = counts.argmax(1)
     return np.where(counts.max(1) >= MIN_CELL_SHARE * CELL_PX**2, best, -1).astype(np.int8)

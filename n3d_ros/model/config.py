@@ -1,11 +1,16 @@
 """Configuration of N3D-VLM: Qwen2.5-VL's, plus how depth and place enter the vision tower.
 
-The extra fields stand at the top level of `config.json`; the tower receives the two it needs through its own config.
+The extra fields stand at the top level of `config.json`; the tower receives the two it needs through its own
+config.
 Without them the released behaviour applies (`raster`, 1 mm, scene mean, no patch position, 640 px).
 """
+
 from huggingface_hub.dataclasses import strict
 from transformers import Qwen2_5_VLConfig
-from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLTextConfig, Qwen2_5_VLVisionConfig
+from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
+    Qwen2_5_VLTextConfig,
+    Qwen2_5_VLVisionConfig,
+)
 
 from n3d_ros.point_code import PointEncodingConfig
 from n3d_ros.preprocess import PreprocessConfig
@@ -15,7 +20,9 @@ PATCH_POSITIONS = ("none", "sincos")
 
 @strict
 class N3DVisionConfig(Qwen2_5_VLVisionConfig):
-    """Vision tower: `point_encoding_order` ('raster' as released, or 'aligned') and `patch_position` ('none', 'sincos')."""
+    """Vision tower: `point_encoding_order` ('raster' as released, or 'aligned') and `patch_position` ('none',
+    'sincos').
+    """
 
     point_encoding_order: str = "raster"
     patch_position: str = "none"
@@ -23,7 +30,9 @@ class N3DVisionConfig(Qwen2_5_VLVisionConfig):
 
 @strict
 class N3DConfig(Qwen2_5_VLConfig):
-    """`point_encoding_unit` in normalised units per step; `point_encoding_center` 'scene_mean' or 'origin'."""
+    """`point_encoding_unit` in normalised units per step; `point_encoding_center` 'scene_mean' or
+    'origin'.
+    """
 
     sub_configs_defaults = {"vision_config": N3DVisionConfig, "text_config": Qwen2_5_VLTextConfig}
 
@@ -47,6 +56,8 @@ class N3DConfig(Qwen2_5_VLConfig):
             patch_size=self.vision_config.patch_size,
             merge_size=self.vision_config.spatial_merge_size,
             point_encoding=PointEncodingConfig(
-                order=self.point_encoding_order, unit=self.point_encoding_unit, center=self.point_encoding_center
+                order=self.point_encoding_order,
+                unit=self.point_encoding_unit,
+                center=self.point_encoding_center,
             ),
         )

@@ -1,7 +1,9 @@
 """N3D-VLM as a subclass of transformers' Qwen2.5-VL: only the vision tower differs.
 
-In: token ids, patch rows, grid, rounded point coordinates. Out: logits. Boxes, metres and prompts are others' business.
+In: token ids, patch rows, grid, rounded point coordinates. Out: logits. Boxes, metres and prompts are others'
+business.
 """
+
 from torch import Tensor
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
@@ -22,7 +24,9 @@ class N3DModel(qwen.Qwen2_5_VLModel):
     def forward(self, pixel_values=None, image_grid_thw=None, point_coords=None, **kwargs):
         """As Qwen2.5-VL's; the picture is encoded here because its points must go to the tower alone."""
         if pixel_values is not None:
-            features = self.get_image_features(pixel_values, image_grid_thw, point_coords=point_coords, return_dict=True)
+            features = self.get_image_features(
+                pixel_values, image_grid_thw, point_coords=point_coords, return_dict=True
+            )
             kwargs["mm_encoder_outputs"] = {"image": features}
         return super().forward(image_grid_thw=image_grid_thw, **kwargs)
 

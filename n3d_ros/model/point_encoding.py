@@ -1,8 +1,10 @@
 """The 3D point code as torch tensors: rounded coordinates in, one feature row per patch out.
 
-The same arithmetic as `n3d_ros.depth.sinusoid` (a test holds them together), on whatever device the model runs.
+The same arithmetic as `n3d_ros.depth.sinusoid` (a test holds them together), on whatever device the model
+runs.
 Coordinates arrive rounded and in raster order; this file knows nothing of depth or metres.
 """
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,9 @@ def axis_sinusoid(steps: Tensor, width: int) -> Tensor:
 
 
 def sinusoid(coords: Tensor, width: int) -> Tensor:
-    """Code of `coords` (N, axes): one block of `width // axes` per axis, zeros up to `width` -> (N, width) float32."""
+    """Code of `coords` (N, axes): one block of `width // axes` per axis, zeros up to `width` -> (N, width)
+    float32.
+    """
     num_axes = coords.shape[1]
     blocks = [axis_sinusoid(coords[:, axis], width // num_axes) for axis in range(num_axes)]
     code = torch.cat(blocks, dim=1)
@@ -24,10 +28,14 @@ def sinusoid(coords: Tensor, width: int) -> Tensor:
 
 
 def merge_group_index(grid_thw: Tensor, merge_size: int) -> Tensor:
-    """Raster index of every patch row in the processor's order (merge groups in raster order), all pictures joined."""
+    """Raster index of every patch row in the processor's order (merge groups in raster order), all pictures
+    joined.
+    """
     pieces, start = [], 0
     for t, h, w in grid_thw.tolist():
-        raster = torch.arange(start, start + h * w).reshape(h // merge_size, merge_size, w // merge_size, merge_size)
+        raster = torch.arange(start, start + h * w).reshape(
+            h // merge_size, merge_size, w // merge_size, merge_size
+        )
         pieces += [raster.permute(0, 2, 1, 3).reshape(-1)] * t
         start += h * w
     return torch.cat(pieces).to(grid_thw.device)

@@ -1,9 +1,13 @@
-"""The vision tower of N3D-VLM: Qwen2.5-VL's, with the point code added after the last block, before the merger.
+"""The vision tower of N3D-VLM: Qwen2.5-VL's, with the point code added after the last block, before the
+merger.
 
-In: patch rows, grids, rounded point coordinates (raster order). Out: merged image tokens in their usual order.
-Also here, because the tower is where time goes: window attention runs as one batch per window size instead of one call
+In: patch rows, grids, rounded point coordinates (raster order). Out: merged image tokens in their usual
+order.
+Also here, because the tower is where time goes: window attention runs as one batch per window size instead of
+one call
 per window (the same result, checked by a test).
 """
+
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
@@ -15,7 +19,9 @@ from n3d_ros.model.point_encoding import merge_group_index, sinusoid
 
 
 class CodedMerger(qwen.Qwen2_5_VLPatchMerger):
-    """The released merger; `code` (N, hidden), set for the length of one call by the tower, is added to its input."""
+    """The released merger; `code` (N, hidden), set for the length of one call by the tower, is added to its
+    input.
+    """
 
     code: Tensor | None = None
 
@@ -36,7 +42,9 @@ class PositionedPatchEmbed(qwen.Qwen2_5_VisionPatchEmbed):
 class BatchedVisionAttention(qwen.Qwen2_5_VLVisionAttention):
     """Attention inside windows, all windows of one length in one call."""
 
-    def forward(self, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings=None, **kwargs) -> Tensor:
+    def forward(
+        self, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings=None, **kwargs
+    ) -> Tensor:
         length = hidden_states.shape[0]
         q, k, v = self.qkv(hidden_states).reshape(length, 3, self.num_heads, -1).unbind(1)
         q, k = qwen.apply_rotary_pos_emb_vision(q, k, *position_embeddings)
@@ -55,7 +63,9 @@ def rows_by_window_length(cu_seqlens: Tensor) -> list[Tensor]:
 
 
 class N3DVisionTower(qwen.Qwen2_5_VisionTransformerPretrainedModel):
-    """`forward(pixel_values, grid_thw, point_coords=(N, 3))`; N patches of all pictures, coordinates in raster order."""
+    """`forward(pixel_values, grid_thw, point_coords=(N, 3))`; N patches of all pictures, coordinates in
+    raster order.
+    """
 
     config: N3DVisionConfig
 
@@ -69,7 +79,9 @@ class N3DVisionTower(qwen.Qwen2_5_VisionTransformerPretrainedModel):
     def forward(self, hidden_states: Tensor, grid_thw: Tensor, point_coords: Tensor | None = None, **kwargs):
         if point_coords is None or point_coords.shape != (hidden_states.shape[0], 3):
             got = None if point_coords is None else tuple(point_coords.shape)
-            raise ValueError(f"point_coords: expected one row per patch ({hidden_states.shape[0]}, 3), got {got}")
+            raise ValueError(
+                f"point_coords: expected one row per patch ({hidden_states.shape[0]}, 3), got {got}"
+            )
         self.patch_embed.code = self._patch_position(grid_thw)
         self.merger.code = self._point_code(point_coords, grid_thw)
         try:
@@ -78,25 +90,35 @@ class N3DVisionTower(qwen.Qwen2_5_VisionTransformerPretrainedModel):
             self.patch_embed.code = self.merger.code = None
 
     def _point_code(self, point_coords: Tensor, grid_thw: Tensor) -> Tensor:
-        """Code rows in the order in which they are added: raster as released, or each patch with its own code."""
+        """Code rows in the order in which they are added: raster as released, or each patch with its own
+        code.
+        """
         code = sinusoid(point_coords, self.config.hidden_size)
         if self.config.point_encoding_order == "raster":
             return code
         code = code[merge_group_index(grid_thw, self.spatial_merge_size)]
         window_index, _ = get_vision_window_index(
-            grid_thw, spatial_merge_size=self.spatial_merge_size, window_size=self.window_size, patch_size=self.patch_size
+            grid_thw,
+            spatial_merge_size=self.spatial_merge_size,
+            window_size=self.window_size,
+            patch_size=self.patch_size,
         )
         return self.permute_input_for_window_attn(code, window_index, seq_len=code.shape[0])
 
     def _patch_position(self, grid_thw: Tensor) -> Tensor | None:
         if self.config.patch_position == "none":
             return None
-        codes = [patch_position_code(h, w, self.config.hidden_size, grid_thw.device) for _, h, w in grid_thw.tolist()]
+        codes = [
+            patch_position_code(h, w, self.config.hidden_size, grid_thw.device)
+            for _, h, w in grid_thw.tolist()
+        ]
         return torch.cat(codes)[merge_group_index(grid_thw, self.spatial_merge_size)]
 
 
 def patch_position_code(h: int, w: int, width: int, device: torch.device) -> Tensor:
-    """Place of every patch of an (h, w) grid as a 2D code, raster order; twin of `n3d_ros.preprocess.patch_position_code`."""
+    """Place of every patch of an (h, w) grid as a 2D code, raster order; twin of
+    `n3d_ros.preprocess.patch_position_code`.
+    """
     v, u = torch.meshgrid(torch.arange(h, device=device), torch.arange(w, device=device), indexing="ij")
     coords = torch.stack([(u.flatten() + 0.5) / w, (v.flatten() + 0.5) / h], dim=1) * 100
     return sinusoid(coords, width)

@@ -1,4 +1,7 @@
-"""The torch model: it is Qwen2.5-VL but for the point code, and that code is added where and in the order it should be."""
+"""The torch model: it is Qwen2.5-VL but for the point code, and that code is added where and in the order it
+should be.
+"""
+
 import numpy as np
 import pytest
 
@@ -15,11 +18,29 @@ from n3d_ros.point_code import sinusoid as sinusoid_numpy  # noqa: E402
 def tiny(order: str = "aligned", patch_position: str = "none") -> N3DForConditionalGeneration:
     torch.manual_seed(0)
     config = N3DConfig(
-        vision_config={"depth": 2, "hidden_size": 48, "num_heads": 2, "intermediate_size": 64, "out_hidden_size": 32, "fullatt_block_indexes": [1]},
-        text_config={"vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
-                     "num_key_value_heads": 1, "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 3, 3]}},
-        image_token_id=5, video_token_id=6, vision_start_token_id=7, vision_end_token_id=8,
-        point_encoding_order=order, patch_position=patch_position,
+        vision_config={
+            "depth": 2,
+            "hidden_size": 48,
+            "num_heads": 2,
+            "intermediate_size": 64,
+            "out_hidden_size": 32,
+            "fullatt_block_indexes": [1],
+        },
+        text_config={
+            "vocab_size": 64,
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 3, 3]},
+        },
+        image_token_id=5,
+        video_token_id=6,
+        vision_start_token_id=7,
+        vision_end_token_id=8,
+        point_encoding_order=order,
+        patch_position=patch_position,
     )
     return N3DForConditionalGeneration(config).eval()
 
@@ -55,7 +76,7 @@ def test_two_pictures_in_one_call_equal_two_calls():
     model = tiny(patch_position="sincos")
     a, b = picture(6, 8, 1), picture(4, 10, 2)
     with torch.no_grad():
-        both = model.image_tokens(*(torch.cat(pair) for pair in zip(a, b)))
+        both = model.image_tokens(*(torch.cat(pair) for pair in zip(a, b, strict=True)))
         alone = torch.cat([model.image_tokens(*a), model.image_tokens(*b)])
     torch.testing.assert_close(both, alone, atol=1e-5, rtol=1e-5)
 
@@ -102,8 +123,13 @@ def test_forward_with_ids_places_the_picture_and_saving_round_trips(tmp_path):
     model = tiny()
     pixels, grid, coords = picture(4, 4)
     ids = torch.tensor([[7, 5, 5, 5, 5, 8, 1, 2]])
-    inputs = {"input_ids": ids, "pixel_values": pixels, "image_grid_thw": grid, "point_coords": coords,
-              "mm_token_type_ids": (ids == 5).int()}
+    inputs = {
+        "input_ids": ids,
+        "pixel_values": pixels,
+        "image_grid_thw": grid,
+        "point_coords": coords,
+        "mm_token_type_ids": (ids == 5).int(),
+    }
     with torch.no_grad():
         logits = model(**inputs).logits
         model.save_pretrained(tmp_path)
@@ -116,5 +142,13 @@ def test_forward_with_ids_places_the_picture_and_saving_round_trips(tmp_path):
 
 def test_released_settings_are_the_default():
     config = N3DConfig()
-    assert (config.point_encoding_order, config.point_encoding_unit, config.point_encoding_center) == ("raster", 0.001, "scene_mean")
-    assert (config.patch_position, config.long_side_px, config.vision_config.patch_position) == ("none", 640, "none")
+    assert (config.point_encoding_order, config.point_encoding_unit, config.point_encoding_center) == (
+        "raster",
+        0.001,
+        "scene_mean",
+    )
+    assert (config.patch_position, config.long_side_px, config.vision_config.patch_position) == (
+        "none",
+        640,
+        "none",
+    )

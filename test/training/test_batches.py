@@ -1,44 +1,66 @@
-"""Packed batches: a packed question is token for token what the robot would feed, and learns the right numbers."""
+"""Packed batches: a packed question is token for token what the robot would feed, and learns the right
+numbers.
+"""
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("mujoco")
 
-from n3d_ros import prompts  # noqa: E402
-from n3d_ros.box_codec import decode  # noqa: E402
-from n3d_ros.geometry import Intrinsics, SceneScale  # noqa: E402
-from n3d_ros.point_code import PointEncodingConfig  # noqa: E402
-from n3d_ros.training.batches import IGNORE, NUM_CELLS, Packer, view_objects  # noqa: E402
-from n3d_ros.training.questions import absent_sample, ground_sample, reason_sample, sample_questions  # noqa: E402
-from n3d_ros.training.tokenizer import build_tokenizer, extended  # noqa: E402
-from n3d_ros.training.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH  # noqa: E402
-from n3d_ros.training.vocabulary import known_words  # noqa: E402
+from n3d_ros import prompts
+from n3d_ros.box_codec import decode
+from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.point_code import PointEncodingConfig
+from n3d_ros.training.batches import IGNORE, NUM_CELLS, Packer, view_objects
+from n3d_ros.training.questions import absent_sample, ground_sample, reason_sample, sample_questions
+from n3d_ros.training.tokenizer import build_tokenizer, extended
+from n3d_ros.training.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
+from n3d_ros.training.vocabulary import known_words
 
 
 def made_up_view() -> dict:
     """Two objects in front of a made-up camera."""
-    view = {"rgb": np.full((HEIGHT, WIDTH, 3), 128, np.uint8), "pooled": np.ones((GRID[0] * GRID[1], 3), np.float32), "scale": 0.9,
-            "shift": np.array([-0.8, -0.5, 0.3]), "intrinsics": np.array([200.0, 200.0, 111.5, 83.5]),
-            "cells": np.full(NUM_CELLS, -1, np.int8), "boxes": np.zeros((MAX_OBJECTS, 6), np.float32),
-            "kind": np.full(MAX_OBJECTS, -1, np.int8), "color": np.full(MAX_OBJECTS, -1, np.int8),
-            "visible_px": np.zeros(MAX_OBJECTS, np.int32), "visible": np.zeros(MAX_OBJECTS, np.float32)}
+    view = {
+        "rgb": np.full((HEIGHT, WIDTH, 3), 128, np.uint8),
+        "pooled": np.ones((GRID[0] * GRID[1], 3), np.float32),
+        "scale": 0.9,
+        "shift": np.array([-0.8, -0.5, 0.3]),
+        "intrinsics": np.array([200.0, 200.0, 111.5, 83.5]),
+        "cells": np.full(NUM_CELLS, -1, np.int8),
+        "boxes": np.zeros((MAX_OBJECTS, 6), np.float32),
+        "kind": np.full(MAX_OBJECTS, -1, np.int8),
+        "color": np.full(MAX_OBJECTS, -1, np.int8),
+        "visible_px": np.zeros(MAX_OBJECTS, np.int32),
+        "visible": np.zeros(MAX_OBJECTS, np.float32),
+    }
     view["boxes"][0], view["boxes"][1] = (-0.1, 0.05, 0.8, 0.1, 0.12, 0.09), (0.15, 0.0, 1.0, 0.2, 0.1, 0.2)
-    view["kind"][:2], view["color"][:2], view["visible_px"][:2], view["visible"][:2] = (0, 1), (0, 2), 900, 1.0
+    view["kind"][:2], view["color"][:2], view["visible_px"][:2], view["visible"][:2] = (
+        (0, 1),
+        (0, 2),
+        900,
+        1.0,
+    )
     view["cells"][40] = 1
     return view
 
 
 @pytest.fixture(scope="module")
 def packer() -> Packer:
-    return Packer(build_tokenizer(known_words()), PointEncodingConfig("aligned", 0.01, "origin"), np.random.default_rng(0))
+    return Packer(
+        build_tokenizer(known_words()),
+        PointEncodingConfig("aligned", 0.01, "origin"),
+        np.random.default_rng(0),
+    )
 
 
 def test_boxes_written_for_training_decode_to_the_boxes_of_the_scene():
     view = made_up_view()
     objects, _ = view_objects(view)
     text = ground_sample(objects.names[1], objects, [1]).answer.removesuffix("<|im_end|>")
-    decoded = decode(text, SceneScale(0.9, (-0.8, -0.5, 0.3)), Intrinsics(200, 200, 111.5, 83.5, WIDTH, HEIGHT))
+    decoded = decode(
+        text, SceneScale(0.9, (-0.8, -0.5, 0.3)), Intrinsics(200, 200, 111.5, 83.5, WIDTH, HEIGHT)
+    )
     box = decoded.boxes[0].box
     np.testing.assert_allclose((*box.center, *box.size), view["boxes"][1], atol=4e-3)
 
@@ -50,7 +72,10 @@ def test_a_packed_question_is_token_for_token_the_robots_prompt(packer):
     row, segment = batch.ids[0], batch.segment[0]
     tokens = [*row[segment == 0].tolist(), *row[segment == 1].tolist()]
     text = packer.tokenizer.decode(tokens, skip_special_tokens=False)
-    shared = prompts.ground_prompt(prompts.ground_question("x")).split("<|image_pad|>")[0] + "<|image_pad|>" * NUM_CELLS
+    shared = (
+        prompts.ground_prompt(prompts.ground_question("x")).split("<|image_pad|>")[0]
+        + "<|image_pad|>" * NUM_CELLS
+    )
     assert text.startswith(shared + "<|vision_end|>") and text.endswith("<|im_end|>")
     assert "<unk>" not in text
 
@@ -97,5 +122,7 @@ def test_added_words_take_reserved_places_and_move_no_id():
     old = build_tokenizer(["red", "mug"])
     new = extended(old, build_tokenizer(["red", "mug", "zebra"]))
     assert new.get_vocab_size() == old.get_vocab_size()
-    assert new.encode("mug zebra").tokens == ["mug", " zebra"] and old.encode("mug zebra").tokens[-1] == "<unk>"
+    assert (
+        new.encode("mug zebra").tokens == ["mug", " zebra"] and old.encode("mug zebra").tokens[-1] == "<unk>"
+    )
     assert all(new.token_to_id(t) == i for t, i in old.get_vocab().items() if "reserved" not in t)

@@ -1,4 +1,5 @@
 """The training losses: soft numbers, masks that keep questions apart, and the loss on where to look."""
+
 import math
 
 import pytest
@@ -31,14 +32,19 @@ def test_a_question_sees_the_picture_and_itself_only():
 def test_look_loss_is_the_log_of_attention_on_the_objects_tokens():
     key = torch.zeros(1, 1, 6, 4)
     query = torch.zeros(1, 1, 6, 4)
-    batch = SimpleNamespace(looked_at=torch.tensor([[-1, -1, -1, -1, -1, 7]]), cells=torch.tensor([[7, 7, 3]]), image_start=1)
+    batch = SimpleNamespace(
+        looked_at=torch.tensor([[-1, -1, -1, -1, -1, 7]]), cells=torch.tensor([[7, 7, 3]]), image_start=1
+    )
     mask = torch.ones(6, 6, dtype=torch.bool).tril()[None, None]
     assert look_loss(query, key, mask, 0.5, batch).item() == pytest.approx(math.log(6 / 2))
 
 
 def test_look_loss_without_anything_to_look_at_is_zero():
     batch = SimpleNamespace(looked_at=torch.full((1, 2), -1), cells=torch.zeros(1, 1), image_start=0)
-    assert look_loss(torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 2).bool(), 1.0, batch) == 0
+    assert (
+        look_loss(torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 2).bool(), 1.0, batch)
+        == 0
+    )
 
 
 def test_number_rows_start_with_neighbours_alike():
