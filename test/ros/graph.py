@@ -32,6 +32,8 @@ class Graph:
     def __init__(self, pipeline: Any, load: Callable[[Any], Any] | None, **parameters: Any) -> None:
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=30 + os.getpid() % 60)
+        # With "auto" a subscription is renewed once publishers are known; a single frame may be lost then.
+        parameters = {"qos__rgb": "reliable", "qos__depth": "reliable", "qos__info": "reliable", **parameters}
         overrides = [Parameter(name.replace("__", "."), value=value) for name, value in parameters.items()]
         self.pipeline = pipeline
         self.node = N3DNode(load or (lambda _: pipeline), context=self.context, parameter_overrides=overrides)

@@ -29,6 +29,7 @@ def test_each_box_is_feedback_before_the_result(make_graph):
     assert (end.status, end.result.code) == (GoalStatus.STATUS_SUCCEEDED, ResultCode.OK)
     assert len(end.result.boxes.boxes) == 2
     assert [len(one.partial) for one in feedback] == sorted(len(one.partial) for one in feedback)
+    graph.wait(lambda: len(feedback[-1].partial) == 2, "feedback of the second box")
     assert feedback[-1].partial_text == "bbox_0bbox_1"
 
 
@@ -38,6 +39,7 @@ def test_an_answers_boxes_come_before_its_text(make_graph):
     feedback = []
     end = graph.result(graph.goal(Ask, "n3d/ask", Ask.Goal(question="How far?", stream=True), feedback))
     assert (end.status, end.result.answer.value) == (GoalStatus.STATUS_SUCCEEDED, 1.25)
+    graph.wait(lambda: len(feedback) == 2, "feedback of the text")
     assert [(one.stage, len(one.partial), one.partial_text) for one in feedback] == [
         (Ask.Feedback.LOCATE, 1, ""),
         (Ask.Feedback.REASON, 1, "It is"),

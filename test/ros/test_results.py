@@ -6,6 +6,7 @@ import threading
 import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, FRAME, MUG
+from rclpy.qos import qos_profile_sensor_data as SENSOR_DATA
 from sensor_msgs.msg import Image
 
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
@@ -150,3 +151,17 @@ def test_thirty_hertz_before_a_slow_model_builds_no_lag(make_graph):
     graph.wait(lambda: len(boxes) == 2, "two results")
     assert [stamp_ns(result.header) for result in boxes] == [first, stamp], "the 29 between are skipped"
     assert graph.node.worker.num_superseded >= 29
+
+
+def test_auto_qos_becomes_reliable_when_every_publisher_is(make_graph):
+    graph = make_graph(FakePipeline([MUG]), qos__rgb="auto", qos__depth="auto", qos__info="auto")
+    assert not any(one.reliable for one in graph.node.inputs.topics)
+    graph.wait(lambda: all(one.reliable for one in graph.node.inputs.topics), "reliable subscriptions")
+    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    careless = graph.client.create_publisher(Image, "rgb/image", SENSOR_DATA)
+    graph.wait(lambda: not graph.node.inputs.topics[0].reliable, "the weaker QoS that all can serve")
+    picture, _, _ = graph.messages(stamp_ns=12345)
+    graph.wait(
+        lambda: careless.publish(picture) or graph.node.inputs.topics[0].last_stamp_ns == 12345,
+        "a picture of the careless publisher",
+    )
