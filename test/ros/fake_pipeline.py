@@ -11,7 +11,7 @@ from n3d_ros.runtime.types import AskResult, BadInputError, GroundedObject, Grou
 
 
 class FakePipeline:
-    """`boxes` are found for any words; with `gate` set it waits for a permit before each box."""
+    """`boxes` are found for any words; with `gate` set it waits for a permit before each box and each end."""
 
     def __init__(self, boxes: list[Box3D], gate: threading.Semaphore | None = None) -> None:
         self.boxes, self.gate = boxes, gate
@@ -25,8 +25,7 @@ class FakePipeline:
         found: list[GroundedObject] = []
         code = ResultCode.OK
         for number, box in enumerate(self.boxes):
-            while self.gate is not None and not self.gate.acquire(timeout=0.01) and not should_cancel():
-                pass
+            self._wait(should_cancel)
             if should_cancel():
                 code = ResultCode.CANCELED
                 break
@@ -35,6 +34,7 @@ class FakePipeline:
                 on_text(f"bbox_{number}")
             if on_box:
                 on_box(found[-1])
+        self._wait(should_cancel)
         timing = Timing(
             preprocess_ms=1.0,
             vision_ms=2.0,
@@ -51,6 +51,7 @@ class FakePipeline:
         ground = self.ground(observation, "red mug", on_box=on_box, should_cancel=should_cancel)
         if on_text:
             on_text("It is")
+        self._wait(should_cancel)
         return AskResult(
             "It is 1.25 meters away.",
             "because",
@@ -66,3 +67,7 @@ class FakePipeline:
             ground.timing,
             ground,
         )
+
+    def _wait(self, should_cancel):
+        while self.gate is not None and not self.gate.acquire(timeout=0.01) and not should_cancel():
+            pass

@@ -25,25 +25,29 @@ def test_each_box_is_feedback_before_the_result(make_graph):
     graph.wait(lambda: any(len(one.partial) == 1 for one in feedback), "feedback of the first box")
     assert all(len(one.partial) < 2 for one in feedback), "the second box is not written yet"
     gate.release()
+    graph.wait(lambda: len(feedback[-1].partial) == 2, "feedback of the second box")
+    assert feedback[-1].partial_text == "bbox_0bbox_1"
+    gate.release()
     end = graph.result(handle)
     assert (end.status, end.result.code) == (GoalStatus.STATUS_SUCCEEDED, ResultCode.OK)
     assert len(end.result.boxes.boxes) == 2
     assert [len(one.partial) for one in feedback] == sorted(len(one.partial) for one in feedback)
-    graph.wait(lambda: len(feedback[-1].partial) == 2, "feedback of the second box")
-    assert feedback[-1].partial_text == "bbox_0bbox_1"
 
 
 def test_an_answers_boxes_come_before_its_text(make_graph):
-    graph = make_graph(FakePipeline([MUG]))
+    gate = threading.Semaphore(2)
+    graph = make_graph(FakePipeline([MUG], gate))
     ready(graph)
     feedback = []
-    end = graph.result(graph.goal(Ask, "n3d/ask", Ask.Goal(question="How far?", stream=True), feedback))
-    assert (end.status, end.result.answer.value) == (GoalStatus.STATUS_SUCCEEDED, 1.25)
+    handle = graph.goal(Ask, "n3d/ask", Ask.Goal(question="How far?", stream=True), feedback)
     graph.wait(lambda: len(feedback) == 2, "feedback of the text")
     assert [(one.stage, len(one.partial), one.partial_text) for one in feedback] == [
         (Ask.Feedback.LOCATE, 1, ""),
         (Ask.Feedback.REASON, 1, "It is"),
     ]
+    gate.release()
+    end = graph.result(handle)
+    assert (end.status, end.result.answer.value) == (GoalStatus.STATUS_SUCCEEDED, 1.25)
 
 
 def test_no_feedback_unless_streaming_is_asked_for(make_graph):
@@ -99,7 +103,7 @@ def test_the_oldest_waiting_goal_is_superseded_when_too_many_wait(make_graph):
     newest = graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="third"))
     end = graph.result(waiting)
     assert (end.status, end.result.code) == (GoalStatus.STATUS_ABORTED, ResultCode.SUPERSEDED)
-    gate.release(2)
+    gate.release(4)
     assert graph.result(running).result.boxes.words == "first"
     assert graph.result(newest).result.boxes.words == "third"
 
