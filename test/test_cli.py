@@ -161,7 +161,7 @@ def bad(files, tmp_path, option, name, content):
         ("depth", "small.npy", np.ones((10, 64), np.float32), "expected the picture's field of view"),
         ("intrinsics", "zero.json", ZERO_FOCAL_LENGTH, "fx must be positive, got 0"),
         ("intrinsics", "text.json", "hello", "expected JSON"),
-        ("model", "none", None, "expected a folder with manifest.json, got .*none"),
+        ("model", "none", None, "expected a folder with manifest.json or config.json, got .*none"),
     ],
 )  # fmt: skip
 def test_bad_files_end_with_code_2_and_one_line(

@@ -25,7 +25,7 @@ class Children:
 
     def __init__(self, environment: dict[str, str], log_folder: Path) -> None:
         self._environment, self._log_folder = environment, log_folder
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Children:
         self._log_folder.mkdir(parents=True, exist_ok=True)
@@ -34,16 +34,20 @@ class Children:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every group: an interrupt, so that nodes shut down, then a kill for what is left."""
         for sent in (signal.SIGINT, signal.SIGKILL):
-            for child in self._running.values():
+            for child in self.running.values():
                 _signal_group(child, sent)
-            for child in self._running.values():
+            for child in self.running.values():
                 _wait(child)
 
     def start(self, name: str, command: list[str]) -> None:
         """Start one child."""
         with self._log(name).open("wb") as log:
-            self._running[name] = subprocess.Popen(
+            self.running[name] = subprocess.Popen(
                 command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -55,7 +59,7 @@ class Children:
 
     def check(self) -> None:
         """CommandFailed with the end of its log when a child has ended."""
-        for name, child in self._running.items():
+        for name, child in self.running.items():
             if child.poll() is not None:
                 raise CommandFailed(
                     f"the {name} ended with code {child.returncode}; end of its log:\n{self.tail(name)}"

@@ -31,6 +31,7 @@ NODE_COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
 CAMERA_COMMAND = [sys.executable, "-m", "n3d_ros.commands.sim_camera"]
 SCENE_SEED = 90_210
 NUM_WORDS = 3
+QUESTION = QUESTIONS["distance"][1]
 CLEARLY_VISIBLE = 0.7
 CAMERA_RATE_HZ = 2.0
 MAX_DOMAIN_ID = (
@@ -64,7 +65,7 @@ def run_demo(args: argparse.Namespace) -> int:
     os.environ.update(isolation())
     with Children(child_environment(), args.out) as children:
         start_graph(children, args, folder)
-        with DemoClient(deadline, children.check) as client:
+        with DemoClient(namespace(), deadline, children.check) as client:
             answers = interview(client)
     write_report(args.out, answers)
     if not any(answer.boxes for answer in answers):
@@ -74,11 +75,12 @@ def run_demo(args: argparse.Namespace) -> int:
 
 def start_graph(children: Children, args: argparse.Namespace, folder: Path) -> None:
     """The robot's camera and the node, each in a process of its own."""
+    remaps = ["-r", f"__ns:={namespace()}"]
     view = ["--seed", str(args.seed), "--rate-hz", str(CAMERA_RATE_HZ)]
-    children.start("camera", [*CAMERA_COMMAND, *view])
+    children.start("camera", [*CAMERA_COMMAND, *view, "--ros-args", *remaps])
     parameters = {"model.path": folder.resolve(), "backend": args.backend}
     given = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
-    children.start("node", [*NODE_COMMAND, "--ros-args", *given])
+    children.start("node", [*NODE_COMMAND, "--ros-args", *remaps, *given])
     print(f"started a simulated robot camera (scene {args.seed}, {CAMERA_RATE_HZ:g} Hz)")
     print(f"started the node with {folder.name}")
 
@@ -92,10 +94,11 @@ def interview(client: DemoClient) -> list[Answer]:
     for name in names:
         print(f'\nfind "the {name}"')
         answers.append(client.ground(f"the {name}", name))
-    question = QUESTIONS["distance"][1].format(a=names[0], b=names[1])
+    question = QUESTION.format(a=names[0], b=names[1])
     print(f"\nask: {question}")
     answers.append(client.ask(question))
-    num_markers = client.wait_for_markers({answer.stamp_ns for answer in answers})
+    stamps = {answer.stamp_ns for answer in answers if answer.boxes}
+    num_markers = client.wait_for_markers(stamps) if stamps else 0
     print(f"\n{table(answers[:-1])}\n\n{question_text(answers[-1])}")
     print(f"\nevery answer carries the stamp and optical frame of its picture; {num_markers} markers arrived")
     return answers
@@ -124,6 +127,11 @@ def write_report(folder: Path, answers: list[Answer]) -> None:
     Image.fromarray(picture(answers)).save(folder / "demo.png")
     (folder / "demo.json").write_text(json.dumps(report_json(answers), indent=2) + "\n", encoding="utf-8")
     print(f"wrote {folder / 'demo.png'} and {folder / 'demo.json'}")
+
+
+def namespace() -> str:
+    """ROS namespace of camera and node: another demo that found the same domain stays apart."""
+    return f"/demo_{os.getpid()}"
 
 
 def isolation() -> dict[str, str]:

@@ -26,39 +26,44 @@ from n3d_ros.action import Ask, Ground
 from n3d_ros.boxes import Box3D
 from n3d_ros.commands import CommandFailed
 from n3d_ros.commands.demo_report import Answer
+from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import intrinsics_of, rgb_array, stamp_ns
 from n3d_ros.runtime.types import ResultCode
 from n3d_ros.spatial import answer as exact_answer
 from n3d_ros.spatial import parse_question
 from n3d_ros.srv import GetInfo
 
-NODE = "/n3d"
 KEPT_FRAMES = 60
 POLL_S = 0.3
+PICTURE_S = 5.0
+"""for the picture of an answer; when it was lost on the way, the answer stands without it"""
 SPIN_S = 0.05
 
 
 class DemoClient:
-    """A context manager. `deadline`: on time.monotonic. `check`: raises when a child process has ended."""
+    """A context manager. `namespace`: of camera and node, so that no other graph is taken for them.
 
-    def __init__(self, deadline: float, check: Callable[[], None]) -> None:
-        self._deadline, self._check = deadline, check
+    `deadline`: on time.monotonic. `check`: raises when a child process has ended.
+    """
+
+    def __init__(self, namespace: str, deadline: float, check: Callable[[], None]) -> None:
+        self._namespace, self._deadline, self._check = namespace, deadline, check
         self._truth: OrderedDict[int, dict[str, Any]] = OrderedDict()
         self._images: OrderedDict[int, Any] = OrderedDict()
-        self._camera_info: Any = None
+        self._camera: Intrinsics | None = None
         self._markers: dict[int, int] = {}
 
     def __enter__(self) -> DemoClient:
         rclpy.init()
-        self._node = rclpy.create_node("n3d_demo")
+        self._node = rclpy.create_node("n3d_demo", namespace=self._namespace)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._node.create_subscription(String, "/sim_camera/truth", self._on_truth, 10)
-        self._node.create_subscription(Image, "/rgb/image", self._on_image, 10)
-        self._node.create_subscription(CameraInfo, "/rgb/camera_info", self._on_camera_info, 10)
-        self._node.create_subscription(MarkerArray, f"{NODE}/markers", self._on_markers, latched)
-        self._ground = ActionClient(self._node, Ground, f"{NODE}/ground")
-        self._ask = ActionClient(self._node, Ask, f"{NODE}/ask")
-        self._info = self._node.create_client(GetInfo, f"{NODE}/get_info")
+        self._node.create_subscription(String, "sim_camera/truth", self._on_truth, 10)
+        self._node.create_subscription(Image, "rgb/image", self._on_image, 10)
+        self._node.create_subscription(CameraInfo, "rgb/camera_info", self._on_camera_info, 10)
+        self._node.create_subscription(MarkerArray, "n3d/markers", self._on_markers, latched)
+        self._ground = ActionClient(self._node, Ground, "n3d/ground")
+        self._ask = ActionClient(self._node, Ask, "n3d/ask")
+        self._info = self._node.create_client(GetInfo, "n3d/get_info")
         return self
 
     def __exit__(
@@ -81,7 +86,8 @@ class DemoClient:
     def first_truth(self) -> list[dict[str, Any]]:
         """The simulator's objects at the first stamp whose picture came too."""
         self._wait(
-            lambda: any(stamp in self._images for stamp in self._truth), "a picture of the simulated camera"
+            lambda: self._camera is not None and any(stamp in self._images for stamp in self._truth),
+            "a picture of the simulated camera",
         )
         stamp = next(stamp for stamp in self._truth if stamp in self._images)
         objects: list[dict[str, Any]] = self._truth[stamp]["objects"]
@@ -120,6 +126,7 @@ class DemoClient:
             answer,
             is_question=True,
             text=found.answer,
+            message=found.message,
             reasoning=found.reasoning,
             value=found.value if found.has_value else None,
             unit=found.unit,
@@ -153,13 +160,13 @@ class DemoClient:
         """Joined with truth and picture of its stamp; CommandFailed when the camera published no such stamp.
         """
         seconds, stamp = time.monotonic() - started, stamp_ns(header.stamp)
-        self._wait(lambda: self._holds(stamp), f"the camera's picture and truth stamped {stamp}")
+        self._wait(lambda: stamp in self._truth, f"the simulator's truth stamped {stamp}")
+        self._pause(PICTURE_S, until=lambda: stamp in self._images)
         truth = self._truth[stamp]
         if header.frame_id != truth["frame_id"]:
             raise CommandFailed(f"{asked}: expected the frame {truth['frame_id']}, got '{header.frame_id}'")
         exact = [_truth_box(item) for item in truth["objects"] if item["label"] in labels]
-        rgb = rgb_array(self._images[stamp])
-        camera = intrinsics_of(self._camera_info, rgb.shape[1], rgb.shape[0])
+        rgb = rgb_array(self._images[stamp]) if stamp in self._images else None
         return Answer(
             asked,
             stamp,
@@ -169,12 +176,9 @@ class DemoClient:
             seconds,
             raw_text=raw_text,
             partial_boxes=streamed.num_boxes,
-            camera=camera,
+            camera=self._camera,
             rgb=rgb,
         )
-
-    def _holds(self, stamp: int) -> bool:
-        return stamp in self._truth and stamp in self._images and self._camera_info is not None
 
     def _result(self, future: Any, what: str) -> Any:
         self._wait(future.done, what)
@@ -188,10 +192,10 @@ class DemoClient:
                 raise CommandFailed(f"timed out waiting for {what}")
             rclpy.spin_once(self._node, timeout_sec=SPIN_S)
 
-    def _pause(self, seconds: float) -> None:
-        """Serve ROS for a while."""
+    def _pause(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Serve ROS for a while, or until something holds."""
         end = time.monotonic() + seconds
-        self._wait(lambda: time.monotonic() > end, "the node's state")
+        self._wait(lambda: until() or time.monotonic() > end, "the end of a pause")
 
     def _on_truth(self, message: Any) -> None:
         truth = json.loads(message.data)
@@ -201,7 +205,7 @@ class DemoClient:
         _keep(self._images, stamp_ns(message.header.stamp), message)
 
     def _on_camera_info(self, message: Any) -> None:
-        self._camera_info = message
+        self._camera = intrinsics_of(message, message.width, message.height)
 
     def _on_markers(self, message: Any) -> None:
         for marker in message.markers:

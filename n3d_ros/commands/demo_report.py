@@ -17,7 +17,7 @@ from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.overlay import add_caption, draw_boxes, tile
 
-HEADER = f"{'asked for':<16} {'':<6} {'centre x y z (m)':>23}   {'size (m)':>17}   {'error':>7}  {'IoU':>4}"
+HEADER = f"{'asked for':<16} {'':<6} {'centre x y z (m)':>20}   {'size (m)':>17}   {'error':>7}  {'IoU':>4}"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Answer:
     value: float | None = None
     true_value: float | None = None
     unit: str = ""
+    message: str = ""
     raw_text: str = ""
     partial_boxes: int = 0
     camera: Intrinsics | None = None
@@ -87,7 +88,8 @@ def table(answers: list[Answer]) -> str:
 
 def question_text(answer: Answer) -> str:
     """Question, reasoning, answer and the number beside the true one."""
-    lines = [f"question:  {answer.asked}", f"reasoning: {answer.reasoning}", f"answer:    {answer.text}"]
+    text = answer.text or f"none ({answer.message})"
+    lines = [f"question:  {answer.asked}", f"reasoning: {answer.reasoning}", f"answer:    {text}"]
     computed = "none" if answer.value is None else f"{answer.value:.3f} {answer.unit}"
     truth = "none" if answer.true_value is None else f"{answer.true_value:.3f} {answer.unit or 'm'}"
     return "\n".join([*lines, f"computed from the found boxes: {computed}; truth: {truth}"])
@@ -101,12 +103,16 @@ def report_json(answers: list[Answer]) -> list[dict[str, Any]]:
 def picture(answers: list[Answer]) -> npt.NDArray[np.uint8]:
     """One panel per answer, each in the picture it was given for: found boxes in colour, truth thin and
     white.
+
+    Answers whose picture got lost have none; ValueError when all got lost.
     """
     panels = []
     for answer in answers:
-        assert answer.rgb is not None and answer.camera is not None
-        drawn = draw_boxes(answer.rgb, answer.boxes, answer.camera, truth=answer.truth)
-        panels.append(add_caption(drawn, _caption(answer)))
+        if answer.rgb is not None and answer.camera is not None:
+            drawn = draw_boxes(answer.rgb, answer.boxes, answer.camera, truth=answer.truth)
+            panels.append(add_caption(drawn, _caption(answer)))
+    if not panels:
+        raise ValueError(f"expected a picture for one of {len(answers)} answers at least, got none")
     return tile(panels)
 
 
@@ -136,9 +142,9 @@ def _rows(row: Comparison) -> list[str]:
 
 def _columns(box: Box3D | None) -> str:
     if box is None:
-        return f"{'nothing':>23}   {'':>17}"
-    center, size = " ".join(f"{x:7.3f}" for x in box.center), " ".join(f"{x:5.3f}" for x in box.size)
-    return f"{center:>23}   {size:>17}"
+        return f"{'nothing':>20}   {'':>17}"
+    center, size = " ".join(f"{x:6.3f}" for x in box.center), " ".join(f"{x:5.3f}" for x in box.size)
+    return f"{center:>20}   {size:>17}"
 
 
 def _answer_json(answer: Answer) -> dict[str, Any]:

@@ -122,9 +122,11 @@ def table(result: GroundResult | AskResult) -> str:
     if not result.objects:
         lines.append("nothing found")
     if isinstance(result, AskResult):
-        lines += [f"reasoning: {result.reasoning}", f"answer:    {result.answer}"]
+        lines += [f"reasoning: {result.reasoning}", f"answer:    {result.answer or 'none'}"]
         if result.value is not None:
             lines.append(f"computed from the boxes: {result.value:.3f} {result.unit}")
+    if result.message:
+        lines.append(result.message)
     return "\n".join(lines)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
-MANIFEST = "manifest.json"
 BACKENDS = ("auto", "ort", "torch", "trt")
+PROOFS = ("manifest.json", "config.json")
+"""An exported folder has both, one that training saved only the second."""
 
 
 def add_model_options(parser: ArgumentParser) -> None:
@@ -21,14 +22,13 @@ def add_model_options(parser: ArgumentParser) -> None:
 
 def model_folder(chosen: Path | None) -> Path:
     """The chosen or shipped folder; FileNotFoundError naming expected and got when it holds no model."""
-    folder = _shipped() if chosen is None else chosen
-    if not (folder / MANIFEST).is_file():
-        found = "a folder without it" if folder.is_dir() else "nothing there"
-        raise FileNotFoundError(f"model: expected a folder with {MANIFEST}, got '{folder}' ({found})")
-    return folder
+    if chosen is None:
+        from n3d_ros.runtime.factory import default_model_dir
 
-
-def _shipped() -> Path:
-    from n3d_ros.runtime.factory import default_model_dir
-
-    return Path(default_model_dir())
+        chosen = default_model_dir()
+    if not any((chosen / name).is_file() for name in PROOFS):
+        found = "a folder without them" if chosen.is_dir() else "nothing there"
+        raise FileNotFoundError(
+            f"model: expected a folder with {' or '.join(PROOFS)}, got '{chosen}' ({found})"
+        )
+    return chosen

@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate-hz", type=float, default=2.0)
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=480)
-    args = parser.parse_args(argv)
+    args, ros_args = parser.parse_known_args(argv)
 
     import rclpy
     from rclpy.executors import ExternalShutdownException
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from n3d_ros.sim import RgbdCamera, generate
 
     scene = generate(args.seed)
-    rclpy.init()
+    rclpy.init(args=ros_args)
     node = rclpy.create_node("sim_camera")
     try:
         with RgbdCamera(scene, args.width, args.height) as camera:

@@ -4,6 +4,8 @@
 """
 
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 from n3d_ros import cli
 from n3d_ros.boxes import Box3D, box_2d_px
@@ -13,15 +15,11 @@ from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Resul
 
 
 class MiddleOfThePicture:
-    """Finds one 10 cm box at the picture's middle pixel, whatever is asked; nothing for words of
-    FINDS_NOTHING.
-    """
+    """Finds one 10 cm box at the picture's middle pixel, whatever is asked, or nothing."""
 
     def __init__(self, finds_nothing):
         self.finds_nothing = finds_nothing
-
-    def describe(self):
-        return {"model": "fake", "backend": "none"}
+        self.backend = SimpleNamespace(name="none", tokenizer_path=Path("fake", "tokenizer.json"))
 
     def ground(self, observation, words, *, on_box=None, on_text=None, should_cancel=None, max_tokens=512):
         points = depth_to_point_map(observation.depth, observation.intrinsics)
@@ -41,11 +39,17 @@ class MiddleOfThePicture:
         return AskResult(**written, **computed, **ended, objects=ground.objects, ground=ground)
 
 
+def load(wanted):
+    if "broken" in wanted.model_path:
+        raise ValueError("this model is broken")
+    return MiddleOfThePicture(finds_nothing="nothing" in wanted.model_path)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "--node":
         from n3d_ros.node import n3d_node
 
-        n3d_node.load_pipeline = lambda wanted: MiddleOfThePicture("nothing" in wanted.model_path)
+        n3d_node.load_pipeline = load
         sys.exit(n3d_node.main(sys.argv[1:]))
     demo.NODE_COMMAND = [sys.executable, __file__, "--node"]
     sys.exit(cli.main(sys.argv[1:]))
