@@ -1,6 +1,7 @@
 """From the worker's thread into the executor's: functions run there, in order.
 
-Everything that touches ROS runs in one thread, so no callback needs a lock.
+Everything that touches ROS runs in one thread, so no callback needs a lock. The bell's own callback is what
+makes the executor look again at the coroutines that await something completed here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ class Outbox:
     """`post` from any thread; the function runs in the executor's thread."""
 
     def __init__(self, node: Node) -> None:
-        self._node = node
         self._waiting: deque[Callable[[], None]] = deque()
         self._bell = node.create_guard_condition(self._deliver)
 
@@ -27,7 +27,3 @@ class Outbox:
     def _deliver(self) -> None:
         while self._waiting:
             self._waiting.popleft()()
-        # Coroutines that awaited something completed above run in the executor's next round: now.
-        executor = self._node.executor
-        if executor is not None:
-            executor.wake()

@@ -72,6 +72,23 @@ def test_services_answer_about_the_newest_frame(make_graph):
     assert answers[0] == answer
 
 
+def test_a_waiting_service_request_holds_up_neither_images_nor_other_requests(make_graph):
+    gate = threading.Semaphore(0)
+    graph = make_graph(FakePipeline([MUG], gate))
+    graph.connect_camera()
+    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    client = graph.client.create_client(Ground, "n3d/ground")
+    graph.wait(client.service_is_ready, "service")
+    waiting = client.call_async(Ground.Request(prompt="red mug"))
+    graph.wait(lambda: graph.pipeline.stamps, "the engine to begin")
+    stamp = graph.publish()
+    graph.wait(lambda: graph.node.latest.frame.frame.stamp_ns == stamp, "the next frame")
+    assert graph.call(GetInfo, "n3d/get_info", GetInfo.Request()).state == "ready"
+    assert not waiting.done()
+    gate.release(2)
+    graph.wait(waiting.done, "response")
+
+
 def test_labels_are_asked_for_in_turn_and_max_boxes_limits(make_graph):
     graph = make_graph(FakePipeline([MUG, BOX]))
     graph.connect_camera()
