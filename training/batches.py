@@ -148,7 +148,7 @@ class Packer:
         encoding: PointEncodingConfig,
         rng: np.random.Generator,
         questions_per_view: int = 6,
-        reason_share: float = 0.35,
+        reason_share: float = 0.0,
     ) -> None:
         self.tokenizer, self.encoding, self.rng, self.questions_per_view = (
             tokenizer,

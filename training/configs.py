@@ -26,7 +26,10 @@ class NanoModel:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run. `warm_share` and `decay_share` are shares of the whole budget of `minutes`; resuming continues
+    """One run: `dense_minutes` of the tower alone, then grounding, in the last `reason_minutes` also the
+    second stage.
+
+    `warm_share` and `decay_share` are shares of the whole budget of `minutes`; resuming continues
     the same budget.
     """
 
@@ -34,9 +37,11 @@ class TrainConfig:
     dense_minutes: float = 20.0
     pictures_per_step: int = 16
     questions_per_view: int = 4
-    reason_share: float = 0.35
-    muon_rate: float = 0.01
-    adam_rate: float = 1.5e-3
+    reason_share: float = 0.4
+    reason_minutes: float = 15.0
+    muon_rate: float = 0.0013
+    adam_rate: float = 4e-4
+    patch_rate: float = 2e-4
     weight_decay: float = 0.05
     warm_share: float = 0.01
     decay_share: float = 0.3

@@ -75,17 +75,13 @@ class Trainer:
         """Batches without text while only the tower learns, then with text, until the budget is used up;
         building them counts.
         """
-        packer = Packer(
-            self.tokenizer,
-            self.preset.point_encoding,
-            self.rng,
-            self.config.questions_per_view,
-            self.config.reason_share,
-        )
+        packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view)
         for with_text, until_s in ((False, self.config.dense_minutes * 60), (True, self.config.minutes * 60)):
             stream = batches(self.shards, packer, self.config.pictures_per_step, with_text)
             while self.trained_s < until_s:
                 began = time.monotonic()
+                reasons = self.trained_s > (self.config.minutes - self.config.reason_minutes) * 60
+                packer.reason_share = self.config.reason_share if reasons else 0.0
                 batch = next(stream)
                 self.trained_s += time.monotonic() - began
                 yield batch
@@ -220,16 +216,17 @@ def make_optimizers(
     model: N3DForConditionalGeneration, heads: DenseHeads, config: TrainConfig
 ) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for embeddings, norms, biases and heads."""
-    embedding = model.get_input_embeddings().weight
+    embedding, patches = model.get_input_embeddings().weight, model.model.visual.patch_embed.proj.weight
     matrices = [p for p in model.parameters() if p.ndim == 2 and p is not embedding]
-    others = [p for p in [*model.parameters(), *heads.parameters()] if not any(p is m for m in matrices)]
+    apart = {id(p) for p in (*matrices, patches)}
+    others = [p for p in (*model.parameters(), *heads.parameters()) if id(p) not in apart]
     muon = torch.optim.Muon(
         matrices, lr=config.muon_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
     )
-    adam = torch.optim.AdamW(others, lr=config.adam_rate, betas=(0.9, 0.98), weight_decay=0.0)
-    for optimizer, peak in ((muon, config.muon_rate), (adam, config.adam_rate)):
-        for group in optimizer.param_groups:
-            group["peak"] = peak
+    groups = [{"params": others, "lr": config.adam_rate}, {"params": [patches], "lr": config.patch_rate}]
+    adam = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
+    for group in (*muon.param_groups, *adam.param_groups):
+        group["peak"] = group["lr"]
     return [muon, adam]
 
 
