@@ -18,6 +18,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -57,6 +58,7 @@ class N3DNode(Node):
         self.publishers_ = Publishers(self)
         self.results = Results(self, self.publishers_, transforms.Transforms(self))
         self.worker: Worker[Any] = Worker(lambda: load(self.parameters), self.parameters.max_queued_goals)
+        self.worker.loaded.add_done_callback(lambda _: self.outbox.post(self._log_engine))
         self.latest: LatestFrame[CameraFrame] = LatestFrame()
         self.inputs = Inputs(self, self.parameters, self._on_frame)
         self.tickets = Tickets(self)
@@ -193,6 +195,12 @@ class N3DNode(Node):
                 self.publishers_.clear_markers(CONTINUOUS)
         return result
 
+    def _log_engine(self) -> None:
+        log = self.get_logger()
+        (log.info if self.worker.state == "ready" else log.error)(f"model: {self.worker.state}")
+        for absent in self.servers.missing_packages():
+            log.info(f"absent: {absent}")
+
     def _housekeeping(self) -> None:
         self.latest.expire(time.monotonic())
 
@@ -261,7 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
     rclpy.init(args=arguments)
     try:
         node = N3DNode(load_pipeline)
-    except ValueError as error:
+    except (ValueError, ParameterException) as error:
         print(f"n3d_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 2

@@ -79,21 +79,22 @@ class Worker(Generic[Engine]):
         self._stopped = False
         self._running: Job | None = None
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-worker")
-        self._engine: Future[Engine] = self._threads.submit(load)
-        self._engine.add_done_callback(lambda _: self._start_next())
+        # Done when the engine is loaded, with its exception when it could not be.
+        self.loaded: Future[Engine] = self._threads.submit(load)
+        self.loaded.add_done_callback(lambda _: self._start_next())
 
     @property
     def state(self) -> str:
         """'loading', 'ready' or 'failed: <why>'."""
-        if not self._engine.done():
+        if not self.loaded.done():
             return "loading"
-        error = None if self._engine.cancelled() else self._engine.exception()
+        error = None if self.loaded.cancelled() else self.loaded.exception()
         return "ready" if error is None else f"failed: {error}"
 
     @property
     def engine(self) -> Engine | None:
         """The engine once it is loaded."""
-        return self._engine.result() if self.state == "ready" and not self._engine.cancelled() else None
+        return self.loaded.result() if self.state == "ready" and not self.loaded.cancelled() else None
 
     def submit(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job:
         """Queue a request. The queue never grows beyond `max_queued`: the oldest waiting request is
@@ -147,7 +148,7 @@ class Worker(Generic[Engine]):
 
     def _start_next(self) -> None:
         with self._lock:
-            if self._busy or self._stopped or not self._engine.done():
+            if self._busy or self._stopped or not self.loaded.done():
                 return
             job = self._requests.popleft() if self._requests else self._continuous
             if job is None:
@@ -162,7 +163,7 @@ class Worker(Generic[Engine]):
     def _execute(self, job: Job) -> Any:
         if self.state != "ready":
             raise N3DError(ResultCode.INTERNAL, f"the model did not load: {self.state}")
-        return job.execute(self._engine.result())
+        return job.execute(self.loaded.result())
 
     def _finish(self, job: Job, done: Future[Any]) -> None:
         with self._lock:
