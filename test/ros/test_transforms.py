@@ -1,0 +1,69 @@
+"""Boxes in another frame: same stamp, turned and shifted as tf says."""
+
+import math
+
+import pytest
+from fake_pipeline import FakePipeline
+from geometry_msgs.msg import Quaternion
+from graph import MUG
+
+from n3d_ros.action import Ask, Ground
+from n3d_ros.boxes import Box3D
+from n3d_ros.msg import GroundedObject
+from n3d_ros.node.messages import pose
+from n3d_ros.node.transforms import transform_object
+from n3d_ros.runtime.types import ResultCode
+
+# REP 103: optical z is the body's x, optical x its -y, optical y its -z.
+OPTICAL_TO_BODY = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
+
+
+def rotate(q, v):
+    """q v q* by the matrix of q: independent of the code under test."""
+    w, x, y, z = q.w, q.x, q.y, q.z
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+    return tuple(sum(a * b for a, b in zip(row, v, strict=True)) for row in rows)
+
+
+def test_a_point_ahead_of_the_camera_lies_ahead_of_the_body():
+    box = GroundedObject(pose=pose(Box3D("mug", (0.1, 0.2, 1.0), (1.0, 1.0, 1.0))))
+    transform_object(box, OPTICAL_TO_BODY, (0.5, 0.0, 1.5))
+    position = box.pose.position
+    assert (position.x, position.y, position.z) == pytest.approx((1.5, -0.1, 1.3))
+
+
+def test_yaw_about_the_optical_y_axis_becomes_yaw_about_the_bodys_z_axis():
+    yaw = 0.3
+    box = GroundedObject(pose=pose(Box3D("mug", (0.0, 0.0, 1.0), (1.0, 1.0, 1.0), yaw=yaw)))
+    transform_object(box, OPTICAL_TO_BODY, (0.0, 0.0, 0.0))
+    # The box's own z axis points ahead when yaw is 0; optical +y is down, so it turns towards the body's -y.
+    assert rotate(box.pose.orientation, (0, 0, 1)) == pytest.approx((math.cos(yaw), -math.sin(yaw), 0.0))
+
+
+@pytest.mark.parametrize("how", ["goal", "parameter"])
+def test_results_come_in_the_frame_asked_for_at_the_images_stamp(make_graph, monkeypatch, how):
+    monkeypatch.setattr("n3d_ros.node.transforms.available", lambda: how == "parameter")
+    monkeypatch.setattr("n3d_ros.node.transforms.Transforms.__init__", lambda self, node: None)
+    looked_up = []
+
+    def lookup(self, target, source, stamp_ns):
+        looked_up.append((target, source, stamp_ns))
+        return OPTICAL_TO_BODY, (0.0, 0.0, 1.0)
+
+    monkeypatch.setattr("n3d_ros.node.transforms.Transforms.lookup", lookup)
+    graph = make_graph(FakePipeline([MUG]), **({"output_frame": "base_link"} if how == "parameter" else {}))
+    graph.connect_camera()
+    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    stamp = graph.node.latest.frame.frame.stamp_ns
+    frame = "base_link" if how == "goal" else ""
+    ground = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="x", frame=frame))).result
+    asked = graph.result(graph.goal(Ask, "n3d/ask", Ask.Goal(question="x", frame=frame))).result
+    for result, boxes in ((ground.boxes, ground.boxes.boxes), (asked.answer, asked.answer.evidence)):
+        assert (result.code, result.header.frame_id) == (ResultCode.OK, "base_link")
+        position = boxes[0].pose.position
+        assert (position.x, position.y, position.z) == pytest.approx((1.0, -0.1, 0.8))
+    assert looked_up[0] == ("base_link", "camera_color_optical_frame", stamp)
