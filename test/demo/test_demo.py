@@ -78,6 +78,7 @@ def run_demo(tmp_path, model_name="model", *more):
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=OUTSIDE_S, check=False
     )
+    print(done.stdout, done.stderr, *(log.read_text() for log in (tmp_path / "out").glob("*.log")))
     return done.returncode, done.stdout + done.stderr, tmp_path / "out"
 
 
