@@ -27,19 +27,24 @@ class PointEncodingConfig:
     unit: step of the integer coordinates in normalised units (0.001 in the release).
     center: 'scene_mean' subtracts one scalar, the mean of the three per-axis means; 'origin' subtracts
     nothing, so that the code stays tied to the bins of the box text.
+    gain: factor on the code where it is added (1 in the release); a model trained from scratch grows
+    activations beside which a code of size 1 is lost.
     """
 
     order: str = "raster"
     unit: float = 0.001
     center: str = "scene_mean"
+    gain: float = 1.0
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
             raise ValueError(f"point_encoding_order: expected one of {ORDERS}, got {self.order!r}")
         if self.center not in CENTERS:
             raise ValueError(f"point_encoding_center: expected one of {CENTERS}, got {self.center!r}")
-        if not (np.isfinite(self.unit) and self.unit > 0):
-            raise ValueError(f"point_encoding_unit: expected a positive number, got {self.unit!r}")
+        for name in ("unit", "gain"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"point_encoding_{name}: expected a positive number, got {value!r}")
 
 
 def center_scalar(pooled: FloatArray, cfg: PointEncodingConfig) -> float:

@@ -59,6 +59,7 @@ def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
         point_encoding_order=preset.point_encoding.order,
         point_encoding_unit=preset.point_encoding.unit,
         point_encoding_center=preset.point_encoding.center,
+        point_encoding_gain=preset.point_encoding.gain,
     )
 
 

@@ -25,6 +25,7 @@ class N3DVisionConfig(Qwen2_5_VLVisionConfig):
     """
 
     point_encoding_order: str = "raster"
+    point_encoding_gain: float = 1.0
     patch_position: str = "none"
 
 
@@ -39,6 +40,7 @@ class N3DConfig(Qwen2_5_VLConfig):
     point_encoding_order: str = "raster"
     point_encoding_unit: float = 0.001
     point_encoding_center: str = "scene_mean"
+    point_encoding_gain: float = 1.0
     patch_position: str = "none"
     long_side_px: int = 640
 
@@ -47,6 +49,7 @@ class N3DConfig(Qwen2_5_VLConfig):
         if self.patch_position not in PATCH_POSITIONS:
             raise ValueError(f"patch_position must be one of {PATCH_POSITIONS}, got {self.patch_position!r}")
         self.vision_config.point_encoding_order = self.point_encoding_order
+        self.vision_config.point_encoding_gain = self.point_encoding_gain
         self.vision_config.patch_position = self.patch_position
 
     def preprocess_config(self) -> PreprocessConfig:
@@ -59,5 +62,6 @@ class N3DConfig(Qwen2_5_VLConfig):
                 order=self.point_encoding_order,
                 unit=self.point_encoding_unit,
                 center=self.point_encoding_center,
+                gain=self.point_encoding_gain,
             ),
         )

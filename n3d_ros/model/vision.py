@@ -93,7 +93,7 @@ class N3DVisionTower(qwen.Qwen2_5_VisionTransformerPretrainedModel):
         """Code rows in the order in which they are added: raster as released, or each patch with its own
         code.
         """
-        code = sinusoid(point_coords, self.config.hidden_size)
+        code = sinusoid(point_coords, self.config.hidden_size) * self.config.point_encoding_gain
         if self.config.point_encoding_order == "raster":
             return code
         code = code[merge_group_index(grid_thw, self.spatial_merge_size)]

@@ -106,7 +106,7 @@ def vision_inputs(inputs: ModelInputs, config: ModelConfig) -> dict[str, npt.NDA
 def point_code(inputs: ModelInputs, config: ModelConfig) -> FloatArray:
     """(W, patches per window, C) float32, in the order of the weights' training ('raster' or 'aligned')."""
     layout = _layout(inputs.grid_hw, config.vision)
-    code = sinusoid(inputs.coords, config.vision.hidden)
+    code = sinusoid(inputs.coords, config.vision.hidden) * np.float32(config.point_encoding.gain)
     if config.point_encoding.order == "raster":
         return raster_to_windows(code, layout)
     return to_windows(code[merge_group_index(inputs.grid_hw, config.vision.merge)], layout)

@@ -115,6 +115,7 @@ def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None
             config.get("point_encoding_order", "raster"),
             config.get("point_encoding_unit", 0.001),
             config.get("point_encoding_center", "scene_mean"),
+            config.get("point_encoding_gain", 1.0),
         ),
         patch_position=patch_position,
         long_side_px=config.get("long_side_px", 640),
