@@ -15,7 +15,7 @@ import numpy as np
 from n3d_ros import prompts
 from n3d_ros.preprocess import Observation, prepare
 from n3d_ros.runtime.backend import AnyBackend
-from n3d_ros.runtime.generate import Generation, PromptRows
+from n3d_ros.runtime.generate import PromptRows
 from n3d_ros.runtime.host import prompt_positions
 from n3d_ros.runtime.text import TextCodec
 from n3d_ros.runtime.types import BadInputError, NoDepthError
@@ -73,9 +73,9 @@ class Frame:
         rows = PromptRows(np.concatenate(pieces), positions[:, num_held:], int(positions.max()) + 1)
         return rows, num_held, self.cache.capacity - len(ids)
 
-    def remember(self, generation: Generation) -> None:
-        """Note what the cache holds after a reply."""
-        self._held = [*self._prompt, *generation.token_ids][: self.cache.length]
+    def remember(self) -> None:
+        """Note how much of the last prompt has run; until then only its shared beginning counts."""
+        self._held = self._prompt[: self.cache.length]
 
 
 def common_length(a: Sequence[int], b: Sequence[int]) -> int:

@@ -152,7 +152,7 @@ class Pipeline:
             on_token,
             should_cancel,
         )
-        frame.remember(generation)
+        frame.remember()
         return generation, num_reused
 
     def _frame_of(self, observation: Observation) -> tuple[Frame, bool]:

@@ -1,4 +1,4 @@
-"""The exported graphs against what the official release itself wrote with a tiny random model of its class."""
+"""The exported graphs against what the official release itself wrote with a tiny model of its class."""
 
 import shutil
 

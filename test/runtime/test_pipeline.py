@@ -10,7 +10,10 @@ from n3d_ros.box_codec import encode
 from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess import Observation, prepare
+from n3d_ros.prompts import ground_prompt, ground_question
+from n3d_ros.runtime.frame import Frame
 from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.text import TextCodec
 from n3d_ros.runtime.types import BadInputError, NoDepthError, ResultCode
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
@@ -220,6 +223,29 @@ def test_further_questions_on_an_observation_start_after_its_picture(fake_backen
     )
     again = pipeline.ground(observation, "red mug")
     assert again.raw_text == first.raw_text and again.objects == first.objects
+
+
+def test_a_pass_that_failed_does_not_spoil_the_next_question(fake_backend, observation, box_text):
+    backend = fake_backend({"'red mug'": box_text(MUG), "'blue bowl'": box_text(BOWL)})
+    pipeline = Pipeline(backend)
+    first = pipeline.ground(observation, "red mug")
+    with pytest.raises(StopIteration):
+        pipeline.ground(observation, "green can")
+    assert pipeline.ground(observation, "red mug").objects == first.objects
+
+
+def test_a_prompt_can_go_on_in_the_middle_of_the_picture(fake_backend, observation):
+    backend = fake_backend({})
+    frame = Frame(backend, TextCodec(backend.tokenizer_path), observation)
+    text = ground_prompt(ground_question("red mug"))
+    whole, _, _ = frame.prompt_rows(text)
+    frame.cache.ids += whole.embeds[:, 0].tolist()
+    frame.cache.truncate(frame.prompt_ids(text)[1] + 3)
+    frame.remember()
+    rest, num_held, _ = frame.prompt_rows(text)
+    assert num_held == frame.cache.length
+    assert rest.embeds.tolist() == whole.embeds[num_held:].tolist()
+    assert rest.positions.tolist() == whole.positions[:, num_held:].tolist()
 
 
 def backend_prompt(backend, pipeline):
