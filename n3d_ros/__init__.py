@@ -1,8 +1,9 @@
 """n3d_ros: language-grounded 3D perception for robots.
 
-In a checkout this package also serves `n3d_ros.engines` and `n3d_ros.training` (the folders beside it) and the
-generated `msg`, `srv` and `action` modules of an installed `n3d_ros`. When installed, all of them lie inside the package.
+In a checkout it also serves `n3d_ros.engines` and `n3d_ros.training` (the folders beside it) and the
+generated `msg`, `srv`, `action` of an installed `n3d_ros`. When installed, all of them lie inside the package.
 """
+
 import sys
 from pathlib import Path
 
@@ -13,5 +14,6 @@ if (_checkout / "package.xml").is_file():
     __path__.insert(0, str(_checkout))
     for _entry in sys.path:
         _installed = Path(_entry) / "n3d_ros"
-        if (_installed / "msg").is_dir() and str(_installed) not in __path__ and _installed.parent != _checkout:
+        _is_new = _installed.parent != _checkout and str(_installed) not in __path__
+        if _is_new and (_installed / "msg").is_dir():
             __path__.append(str(_installed))
