@@ -1,7 +1,7 @@
 """n3d_ros: language-grounded 3D perception for robots.
 
-In a checkout it also serves `n3d_ros.engines` and `n3d_ros.training` (the folders beside it) and the
-generated `msg`, `srv`, `action` of an installed `n3d_ros`. When installed, all of them lie inside the package.
+In a checkout it also serves `n3d_ros.engines` and `n3d_ros.training` (the folders beside it) and
+the generated `msg`, `srv`, `action` of an installed `n3d_ros`. All lie inside the package when installed.
 """
 
 import sys
