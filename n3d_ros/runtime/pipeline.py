@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from n3d_ros import prompts
@@ -21,12 +22,29 @@ from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
 from n3d_ros.runtime.objects import ObjectReader, OnBox
 from n3d_ros.runtime.sampling import GREEDY, Sampler, Sampling
 from n3d_ros.runtime.text import TextCodec, TextStream
-from n3d_ros.runtime.types import AskResult, BadInputError, GroundResult, ResultCode
-from n3d_ros.spatial import check_answer, parse_question
+from n3d_ros.runtime.types import AskResult, BadInputError, GroundResult
+from n3d_ros.spatial import Query, check_answer, parse_question
 
 MAX_TOKENS = 512
 
 OnText = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What a caller asked for and wants to hear of; `began` starts its clock."""
+
+    words: str
+    on_box: OnBox | None
+    on_text: OnText | None
+    should_cancel: ShouldCancel | None
+    max_tokens: int
+    began: float = field(default_factory=time.perf_counter)
+
+    def stream(self, chunk: str, _probability: float) -> None:
+        """Hand on a piece of text, if there is one."""
+        if self.on_text is not None and chunk:
+            self.on_text(chunk)
 
 
 class Pipeline:
@@ -70,11 +88,10 @@ class Pipeline:
 
         BadInputError for words that are empty or unknown to the model, NoDepthError without depth.
         """
-        began = time.perf_counter()
+        request = _Request(words, on_box, on_text, should_cancel, _positive(max_tokens))
         known = self._known(words)
         text = _checked(lambda: prompts.ground_prompt(prompts.ground_question(known)))
-        frame, is_new = self._frame_of(observation)
-        return self._ground(frame, is_new, began, text, words, on_box, on_text, should_cancel, max_tokens)
+        return self._locate(observation, request, text)[1]
 
     def ask(
         self,
@@ -91,53 +108,49 @@ class Pipeline:
         `on_text` streams the second stage. Where a spatial question's objects are not all found there is no
         second stage and no answer: the message says what is missing. Errors as in `ground`.
         """
-        began = time.perf_counter()
+        request = _Request(question, on_box, on_text, should_cancel, _positive(max_tokens))
         known = self._known(question)
         text = _checked(lambda: prompts.locate_prompt(known))
-        frame, is_new = self._frame_of(observation)
-        ground = self._ground(frame, is_new, began, text, question, on_box, None, should_cancel, max_tokens)
+        frame, ground = self._locate(observation, replace(request, on_text=None), text)
         query = parse_question(known)
         missing = results.missing_evidence(ground, query)
         if missing:
             return results.unanswered(ground, query, missing)
-        boxes, numbers = [thing.box for thing in ground.objects], [thing.number for thing in ground.objects]
-        evidence = prompts.evidence_from_boxes(boxes, frame.inputs.intrinsics, numbers)
-        text = _checked(lambda: prompts.answer_prompt(known, evidence))
-        generation, num_reused = self._generate(frame, text, _text_only(on_text), should_cancel, max_tokens)
-        exact, problem = results.exact_answer(query, boxes)
-        consistent = None if exact is None else check_answer(generation.text, exact)
-        timing = results.total_timing(ground.timing, generation, num_reused, began)
-        return results.answered(ground, generation, exact, consistent, problem, timing)
+        return self._answer(frame, request, known, query, ground)
 
-    def _ground(
-        self,
-        frame: Frame,
-        is_new: bool,
-        began: float,
-        text: str,
-        words: str,
-        on_box: OnBox | None,
-        on_text: OnText | None,
-        should_cancel: ShouldCancel | None,
-        max_tokens: int,
-    ) -> GroundResult:
-        reader = ObjectReader(words, frame.inputs, on_box)
+    def _locate(self, observation: Observation, request: _Request, text: str) -> tuple[Frame, GroundResult]:
+        """The first stage, and the encoded observation."""
+        frame, is_new = self._frame_of(observation)
+        reader = ObjectReader(request.words, frame.inputs, request.on_box)
 
         def on_token(chunk: str, probability: float) -> None:
             reader.push(chunk, probability)
-            if on_text is not None and chunk:
-                on_text(chunk)
+            request.stream(chunk, probability)
 
-        generation, num_reused = self._generate(frame, text, on_token, should_cancel, max_tokens)
+        generation, num_reused = self._generate(frame, request, text, on_token)
         decoded = time.perf_counter()
         malformed = reader.malformed()
-        timing = results.stage_timing(frame, is_new, generation, num_reused, began, decoded)
-        return results.grounded(
-            reader.objects, malformed, generation, words, frame.inputs.valid_ratio, timing
+        timing = results.stage_timing(frame, is_new, generation, num_reused, request.began, decoded)
+        valid_ratio = frame.inputs.valid_ratio
+        return frame, results.grounded(
+            reader.objects, malformed, generation, request.words, valid_ratio, timing
         )
 
+    def _answer(
+        self, frame: Frame, request: _Request, question: str, query: Query | None, ground: GroundResult
+    ) -> AskResult:
+        """The second stage: the question again, with the numbers of what was found."""
+        boxes, numbers = [thing.box for thing in ground.objects], [thing.number for thing in ground.objects]
+        evidence = prompts.evidence_from_boxes(boxes, frame.inputs.intrinsics, numbers)
+        text = _checked(lambda: prompts.answer_prompt(question, evidence))
+        generation, num_reused = self._generate(frame, request, text, request.stream)
+        exact, problem = results.exact_answer(query, boxes)
+        consistent = None if exact is None else check_answer(generation.text, exact)
+        timing = results.total_timing(ground.timing, generation, num_reused, request.began)
+        return results.answered(ground, generation, exact, consistent, problem, timing)
+
     def _generate(
-        self, frame: Frame, text: str, on_token: OnToken, should_cancel: ShouldCancel | None, max_tokens: int
+        self, frame: Frame, request: _Request, text: str, on_token: OnToken
     ) -> tuple[results.Generation, int]:
         """One reply, and how many tokens of its prompt were already in the cache."""
         rows, num_reused, room = frame.prompt_rows(text)
@@ -147,10 +160,10 @@ class Pipeline:
             rows,
             TextStream(self._codec),
             self.backend.config.stop_token_ids,
-            min(max_tokens, room),
+            min(request.max_tokens, room),
             Sampler(self._sampling),
             on_token,
-            should_cancel,
+            request.should_cancel,
         )
         frame.remember()
         return generation, num_reused
@@ -180,12 +193,7 @@ def _checked(make: Callable[[], str]) -> str:
         raise BadInputError(str(error)) from error
 
 
-def _text_only(on_text: OnText | None) -> OnToken:
-    def on_token(chunk: str, _probability: float) -> None:
-        if on_text is not None and chunk:
-            on_text(chunk)
-
-    return on_token
-
-
-__all__ = ["MAX_TOKENS", "Pipeline", "ResultCode"]
+def _positive(max_tokens: int) -> int:
+    if max_tokens < 1:
+        raise BadInputError(f"max_tokens: expected a positive number, got {max_tokens}")
+    return max_tokens

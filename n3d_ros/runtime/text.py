@@ -32,7 +32,7 @@ class TextCodec:
             raise ModelFolderError(f"{path}: expected a tokenizer file, found none")
         try:
             self.tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:
+        except Exception as error:  # the library raises plain Exception, nothing narrower
             raise ModelFolderError(f"{path}: expected a tokenizer file, got {error}") from error
         self.unknown_id: int | None = self.tokenizer.token_to_id(UNKNOWN)
 

@@ -113,6 +113,11 @@ def test_an_empty_question_or_one_with_control_tokens_is_refused(fake_backend, o
         Pipeline(fake_backend({})).ask(observation, question)
 
 
+def test_a_limit_of_no_tokens_is_refused(fake_backend, observation):
+    with pytest.raises(BadInputError, match="max_tokens: expected a positive number, got 0"):
+        Pipeline(fake_backend({})).ground(observation, "red mug", max_tokens=0)
+
+
 def test_no_depth_is_its_own_code(fake_backend):
     blind = Observation(
         np.zeros((48, 64, 3), np.uint8),
