@@ -94,6 +94,8 @@ def interview(client: DemoClient) -> list[Answer]:
     for name in names:
         print(f'\nfind "the {name}"')
         answers.append(client.ground(f"the {name}", name))
+        if not answers[-1].boxes:
+            print(f"  nothing: {answers[-1].message}")
     question = QUESTION.format(a=names[0], b=names[1])
     print(f"\nask: {question}")
     answers.append(client.ask(question))

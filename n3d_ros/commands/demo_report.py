@@ -24,8 +24,9 @@ HEADER = f"{'asked for':<16} {'':<6} {'centre x y z (m)':>20}   {'size (m)':>17}
 class Answer:
     """One answered request. `truth`: exact boxes of what was asked for, at the same stamp.
 
-    `text`, `reasoning`, `value` (computed by the node, in `unit`), `true_value` (from the simulator's boxes),
-    `relation` and `consistent` belong to questions; `seconds` from goal to result.
+    `message`: why there is nothing, where there is nothing. `seconds`: from goal to result. Questions only:
+    `text`, `reasoning`, `value` (computed by the node) and `true_value` (from the simulator's boxes), both in
+    `unit`.
     """
 
     asked: str
@@ -83,7 +84,7 @@ def table(answers: list[Answer]) -> str:
     for answer in answers:
         for row in compare(answer):
             lines += _rows(row)
-    return "\n".join(lines)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def question_text(answer: Answer) -> str:
@@ -155,6 +156,7 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
         "seconds": round(answer.seconds, 3),
         "streamed_boxes": answer.partial_boxes,
         "raw_text": answer.raw_text,
+        "message": answer.message,
         "boxes": [
             {
                 "found": _box_json(row.box),

@@ -19,7 +19,8 @@ HOLD_OPEN = (
 )
 IGNORE_INTERRUPT = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
 WITH_A_CHILD_OF_ITS_OWN = (
-    "import subprocess; subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])"
+    "import subprocess; code = 'import signal; signal.pause()'; "
+    "subprocess.Popen([sys.executable, '-c', code], pass_fds=[f.fileno()])"
 )
 
 
