@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from n3d_ros import __version__
 from n3d_ros.commands import CommandFailed
+from n3d_ros.version import __version__
 
 ROBOT = "run `make venv`"
 ROS = "run `make ros`, or source a ROS distribution in which this package is built"

@@ -7,6 +7,7 @@ is decided elsewhere.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 import traceback
@@ -280,6 +281,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, ExternalShutdownException):
         node.get_logger().info("stopping")
     finally:
+        # Ctrl-C under ros2 launch comes twice; the second must not interrupt the clean end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()
