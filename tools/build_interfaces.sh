@@ -13,7 +13,7 @@ if ! "$python" -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sys
     "$("$python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])')"
 fi
 export AMENT_PREFIX_PATH="$prefix${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"
-export CMAKE_PREFIX_PATH="$prefix${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}"
+export CMAKE_PREFIX_PATH="$AMENT_PREFIX_PATH${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}"
 # rosidl must run under this interpreter, and the installed libraries find each other without LD_LIBRARY_PATH.
 export PATH="$prefix/bin:$PATH"
 build=$checkout/build/interfaces
