@@ -21,12 +21,16 @@ class NanoModel:
     text_mlp: int = 640
     mrope_section: tuple[int, int, int] = (8, 12, 12)
     long_side_px: int = 224
-    point_encoding: PointEncodingConfig = PointEncodingConfig(order="aligned", unit=0.01, center="origin", gain=48.0)
+    point_encoding: PointEncodingConfig = PointEncodingConfig(
+        order="aligned", unit=0.01, center="origin", gain=48.0
+    )
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run: `dense_minutes` of the tower alone, then grounding, in the last `reason_minutes` also the
+    """One run: `dense_minutes` of the tower alone; then grounding too, in `text_share` of the steps, since
+    the language
+    model learns faster than the tower; in the last `reason_minutes` only steps with text, some with the
     second stage.
 
     `warm_share` and `decay_share` are shares of the whole budget of `minutes`; resuming continues
@@ -37,8 +41,9 @@ class TrainConfig:
     dense_minutes: float = 20.0
     pictures_per_step: int = 16
     questions_per_view: int = 4
-    reason_share: float = 0.4
-    reason_minutes: float = 15.0
+    text_share: float = 0.35
+    reason_share: float = 0.3
+    reason_minutes: float = 14.0
     muon_rate: float = 0.0013
     adam_rate: float = 4e-4
     patch_rate: float = 2e-4
@@ -57,3 +62,13 @@ class TrainConfig:
             raise ValueError(
                 f"expected 0 <= dense_minutes <= minutes, got {self.dense_minutes} and {self.minutes}"
             )
+
+    def text_share_at(self, minutes: float) -> float:
+        """Share of the steps that train the language model, `minutes` into the run."""
+        if minutes < self.dense_minutes:
+            return 0.0
+        return 1.0 if minutes > self.minutes - self.reason_minutes else self.text_share
+
+    def reason_share_at(self, minutes: float) -> float:
+        """Share of the steps with text that also hold the second stage."""
+        return self.reason_share if minutes > self.minutes - self.reason_minutes else 0.0

@@ -111,7 +111,7 @@ def look_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: B
     rows, cols = torch.nonzero(batch.looked_at >= 0, as_tuple=True)
     if not len(rows):
         return query.sum() * 0.0
-    scores = torch.einsum("rhd,rhtd->rht", query[rows, :, cols].float(), key[rows].float()) * scaling
+    scores = ((query.float() @ key.float().mT) * scaling).transpose(1, 2)[rows, cols]
     scores = scores.masked_fill(~mask[rows, 0, cols][:, None], float("-inf"))
     start = batch.image_start
     on_object = batch.cells[rows] == batch.looked_at[rows, cols][:, None]

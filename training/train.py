@@ -54,37 +54,33 @@ class Trainer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         saved = report = time.monotonic()
-        sums: dict[str, float] = {}
+        seen: dict[str, list[float]] = {}
         for batch in self.training_batches():
             began = time.monotonic()
             losses = self.train_step(batch.to(self.device))
             for key, value in losses.items():
-                sums[key] = sums.get(key, 0.0) + value
-            sums["steps"] = sums.get("steps", 0) + 1
+                seen.setdefault(key, []).append(value)
             now = time.monotonic()
             self.trained_s += now - began
             if now - report > 30:
-                self.report(sums)
-                report, sums = now, {}
+                self.report(seen)
+                report, seen = now, {}
             if now - saved > self.config.save_every_s:
                 self.save()
                 saved = now
         self.save()
 
     def training_batches(self) -> Iterator[Batch]:
-        """Batches without text while only the tower learns, then with text, until the budget is used up;
-        building them counts.
-        """
+        """Batches with and without text as the clock asks, until the budget is used up; building them counts."""
         packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view)
-        for with_text, until_s in ((False, self.config.dense_minutes * 60), (True, self.config.minutes * 60)):
-            stream = batches(self.shards, packer, self.config.pictures_per_step, with_text)
-            while self.trained_s < until_s:
-                began = time.monotonic()
-                reasons = self.trained_s > (self.config.minutes - self.config.reason_minutes) * 60
-                packer.reason_share = self.config.reason_share if reasons else 0.0
-                batch = next(stream)
-                self.trained_s += time.monotonic() - began
-                yield batch
+        size = self.config.pictures_per_step
+        streams = {with_text: batches(self.shards, packer, size, with_text) for with_text in (False, True)}
+        while (minutes := self.trained_s / 60) < self.config.minutes:
+            began = time.monotonic()
+            packer.reason_share = self.config.reason_share_at(minutes)
+            batch = next(streams[bool(self.rng.random() < self.config.text_share_at(minutes))])
+            self.trained_s += time.monotonic() - began
+            yield batch
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One step on one batch; returns its losses."""
@@ -150,11 +146,10 @@ class Trainer:
             for name, p in self.model.named_parameters():
                 self.average[name].lerp_(p, 1 - keep)
 
-    def report(self, sums: dict[str, float]) -> None:
-        """One line to the log and to `log.jsonl`."""
-        steps = sums.pop("steps")
+    def report(self, seen: dict[str, list[float]]) -> None:
+        """The mean of each loss over the steps that had it: one line to the log and to `log.jsonl`."""
         line = {"step": self.step, "minutes": round(self.trained_s / 60, 1), "views": len(self.shards)}
-        line |= {key: round(value / steps, 4) for key, value in sums.items()}
+        line |= {key: round(sum(values) / len(values), 4) for key, values in seen.items()}
         log.info("%s", line)
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -234,6 +229,7 @@ def save_model(
     model: N3DForConditionalGeneration, weights: dict[str, Tensor], tokenizer: Tokenizer, folder: Path
 ) -> None:
     """`weights` in the model's checkpoint format, with config and tokenizer."""
-    state = {name: value for name, value in weights.items() if name != "lm_head.weight"}
-    model.save_pretrained(folder, state_dict={**model.state_dict(), **state})
+    state = {**model.state_dict(), **weights}
+    state["lm_head.weight"] = state["model.language_model.embed_tokens.weight"]
+    model.save_pretrained(folder, state_dict=state)
     tokenizer.save(str(folder / "tokenizer.json"))
