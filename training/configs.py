@@ -28,13 +28,11 @@ class NanoModel:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run: `dense_minutes` of the tower alone; then grounding too, in `text_share` of the steps, since
-    the language
-    model learns faster than the tower; in the last `reason_minutes` only steps with text, some with the
-    second stage.
+    """One run of `minutes`: `dense_minutes` of the tower alone; then grounding too, but only in `text_share`
+    of the steps, since the language model learns faster than the tower; in the last `reason_minutes` text in
+    every step, and in `reason_share` of them the second stage.
 
-    `warm_share` and `decay_share` are shares of the whole budget of `minutes`; resuming continues
-    the same budget.
+    `warm_share` and `decay_share` are shares of the whole budget; resuming continues the same budget.
     """
 
     minutes: float = 60.0

@@ -74,7 +74,7 @@ class Trainer:
         """Batches with and without text as the clock asks, until the budget is used up; building them counts."""
         packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view)
         size = self.config.pictures_per_step
-        streams = {with_text: batches(self.shards, packer, size, with_text) for with_text in (False, True)}
+        streams = {text: batches(self.shards, packer, size, text) for text in (False, True)}
         while (minutes := self.trained_s / 60) < self.config.minutes:
             began = time.monotonic()
             packer.reason_share = self.config.reason_share_at(minutes)
