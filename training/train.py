@@ -71,7 +71,7 @@ class Trainer:
         self.save()
 
     def training_batches(self) -> Iterator[Batch]:
-        """Batches with and without text as the clock asks, until the budget is used up; building them counts."""
+        """Batches with and without text as the clock asks, until the budget is used up."""
         packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view)
         size = self.config.pictures_per_step
         streams = {text: batches(self.shards, packer, size, text) for text in (False, True)}
