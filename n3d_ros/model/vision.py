@@ -10,7 +10,7 @@ per window (the same result, checked by a test).
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 from transformers.vision_utils import get_vision_window_index
 
@@ -30,12 +30,15 @@ class CodedMerger(qwen.Qwen2_5_VLPatchMerger):
 
 
 class PositionedPatchEmbed(qwen.Qwen2_5_VisionPatchEmbed):
-    """The released patch embedding; `code` (N, hidden) places every patch in the picture."""
+    """The released patch embedding, as the one matrix product that it is; `code` (N, hidden) places every
+    patch.
+    """
 
     code: Tensor | None = None
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        embedded = super().forward(hidden_states)
+        kernel = self.proj.weight.flatten(1)
+        embedded = linear(hidden_states.reshape(-1, kernel.shape[1]).to(kernel.dtype), kernel)
         return embedded if self.code is None else embedded + self.code.to(embedded.dtype)
 
 

@@ -152,3 +152,13 @@ def test_released_settings_are_the_default():
         640,
         "none",
     )
+
+
+def test_patch_embedding_as_a_matrix_product_equals_the_convolution():
+    from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
+
+    embed, pixels = tiny().model.visual.patch_embed, picture(4, 6)[0]
+    with torch.no_grad():
+        torch.testing.assert_close(
+            embed(pixels), qwen.Qwen2_5_VisionPatchEmbed.forward(embed, pixels), atol=1e-5, rtol=1e-5
+        )
