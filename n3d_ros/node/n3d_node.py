@@ -7,6 +7,7 @@ is decided elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
@@ -277,9 +278,8 @@ def main(arguments: list[str] | None = None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        node.get_logger().info("stopping")
+        with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
+            executor.spin()
     finally:
         # Ctrl-C under ros2 launch comes twice; the second must not interrupt the clean end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -43,6 +43,7 @@ def test_it_stays_up_without_a_model_and_stops_cleanly(start, how):
     _, rest = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, rest
     assert "Traceback" not in rest
+    assert "Failed to publish" not in rest
 
 
 @pytest.mark.parametrize(
