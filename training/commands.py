@@ -69,6 +69,8 @@ def run_train(args: argparse.Namespace) -> int:
         return 2
     if args.resume:
         trainer.resume(keep_clock=not args.restart_clock)
+    else:
+        trainer.start()
     trainer.run()
     return 0
 

@@ -22,7 +22,7 @@ class NanoModel:
     mrope_section: tuple[int, int, int] = (8, 12, 12)
     long_side_px: int = 224
     point_encoding: PointEncodingConfig = PointEncodingConfig(
-        order="aligned", unit=0.01, center="origin", gain=48.0
+        order="aligned", unit=0.01, center="origin", gain=4.0
     )
 
 
@@ -42,8 +42,8 @@ class TrainConfig:
     text_share: float = 0.35
     reason_share: float = 0.3
     reason_minutes: float = 14.0
-    muon_rate: float = 0.0013
-    adam_rate: float = 4e-4
+    muon_rate: float = 0.002
+    adam_rate: float = 6e-4
     patch_rate: float = 2e-4
     weight_decay: float = 0.05
     warm_share: float = 0.01

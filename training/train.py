@@ -23,7 +23,7 @@ from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
 from n3d_ros.training.batches import IGNORE, Batch, Packer, ViewShards, batches
 from n3d_ros.training.configs import NanoModel, TrainConfig
 from n3d_ros.training.losses import ATTENTION_NAME, DenseHeads, Watch, soft_number_table, text_loss
-from n3d_ros.training.nano import build_nano
+from n3d_ros.training.nano import build_nano, still_blocks, whiten_patches
 from n3d_ros.training.views import COLOR_NAMES, KIND_NAMES
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,15 @@ class Trainer:
         self.optimizers = make_optimizers(self.model, self.heads, config)
         self.shards, self.rng = ViewShards(views), np.random.default_rng([config.seed, time.time_ns()])
         self.step, self.trained_s = 0, 0.0
+
+    def start(self, num_views: int = 60) -> None:
+        """Prepare an untrained tower: whitened patches of some views, blocks that change nothing yet."""
+        packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng)
+        chosen = self.rng.permutation(len(self.shards))[:num_views]
+        batch = packer.batch([self.shards.view(int(i)) for i in chosen], with_text=False)
+        whiten_patches(self.model, batch.pixel_values.to(self.device))
+        still_blocks(self.model)
+        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
     def run(self) -> None:
         """Train until `config.minutes` of training time are used; writes the run folder on the way and at the
