@@ -5,8 +5,15 @@ results printed.
 import argparse
 import json
 import logging
+import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from n3d_ros.training.train import Trainer
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +43,9 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         default=20.0,
         help="of which the vision tower alone (default: %(default)s)",
     )
+    parser.add_argument(
+        "--start-from", type=Path, metavar="MODEL", help="begin with this model folder's weights"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument(
         "--restart-clock",
@@ -46,33 +56,50 @@ def add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def run_train(args: argparse.Namespace) -> int:
-    """Render or train; exit code 0, 2 when there is nothing to train on."""
+    """Render or train; exit code 0, 2 when there is nothing to train on or to begin with."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if args.render:
         return render(args)
-    from tokenizers import Tokenizer
-
-    from n3d_ros.training.configs import NanoModel, TrainConfig
-    from n3d_ros.training.tokenizer import build_tokenizer, extended
-    from n3d_ros.training.train import Trainer
-    from n3d_ros.training.vocabulary import known_words
-
-    saved = args.out / "model" / "tokenizer.json"
-    tokenizer = build_tokenizer(known_words())
-    if args.resume:
-        tokenizer = extended(Tokenizer.from_file(str(saved)), tokenizer)
-    config = TrainConfig(minutes=args.minutes, dense_minutes=args.dense_minutes)
     try:
-        trainer = Trainer(config, NanoModel(), tokenizer, args.views, args.out)
-    except FileNotFoundError as error:
-        print(f"n3d train: {error}")
+        trainer = make_trainer(args)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"n3d train: {error}", file=sys.stderr)
         return 2
-    if args.resume:
-        trainer.resume(keep_clock=not args.restart_clock)
-    else:
-        trainer.start()
     trainer.run()
     return 0
+
+
+def make_trainer(args: argparse.Namespace) -> "Trainer":
+    """A trainer ready to run: untrained, from a model folder, or where its run folder stopped."""
+    from n3d_ros.training.configs import NanoModel, TrainConfig
+    from n3d_ros.training.train import Trainer
+
+    source = args.out / "model" if args.resume else args.start_from
+    config = TrainConfig(minutes=args.minutes, dense_minutes=args.dense_minutes)
+    trainer = Trainer(config, NanoModel(), _tokenizer(source), args.views, args.out)
+    if args.resume:
+        trainer.resume(keep_clock=not args.restart_clock)
+    elif source:
+        trainer.start_from(source)
+    else:
+        trainer.start()
+    return trainer
+
+
+def _tokenizer(source: Path | None) -> "Tokenizer":
+    """The tokenizer of `source` with today's words added, or a new one."""
+    from tokenizers import Tokenizer
+
+    from n3d_ros.training.tokenizer import build_tokenizer, extended
+    from n3d_ros.training.vocabulary import known_words
+
+    new = build_tokenizer(known_words())
+    if source is None:
+        return new
+    file = source / "tokenizer.json"
+    if not file.is_file():
+        raise FileNotFoundError(f"{source}: expected a model folder with tokenizer.json, found none")
+    return extended(Tokenizer.from_file(str(file)), new)
 
 
 def render(args: argparse.Namespace) -> int:

@@ -88,8 +88,8 @@ def number_code(count: int, width: int) -> torch.Tensor:
 def whiten_patches(model: N3DForConditionalGeneration, rows: torch.Tensor) -> None:
     """Start the patch embedding as whitened principal components of real patches, `rows` (R, 1176) float32.
 
-    The variance of raw patches is nearly all brightness; through random filters the edges that tell a mug from
-    a bowl begin far weaker, and a small model on a small budget hardly finds them.
+    The variance of raw patches is nearly all brightness; through random filters the edges that tell a mug
+    from a bowl begin far weaker, and a small model on a small budget hardly finds them.
     """
     kernel = model.model.visual.patch_embed.proj.weight
     channels, frames = kernel.shape[1], kernel.shape[2]

@@ -57,6 +57,12 @@ class Trainer:
         still_blocks(self.model)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
+    def start_from(self, folder: Path) -> None:
+        """Begin with the weights of a model folder (trained or exported) that has this run's sizes."""
+        saved = N3DForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        self.model.load_state_dict(saved.state_dict())
+        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+
     def run(self) -> None:
         """Train until `config.minutes` of training time are used; writes the run folder on the way and at the
         end.

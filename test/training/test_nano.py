@@ -1,5 +1,7 @@
 """How n3d-nano begins: whitened patches, blocks that change nothing yet; the trainer learns and resumes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,24 @@ def test_an_empty_folder_of_views_is_named(tokenizer, tmp_path):
 def test_a_budget_shorter_than_its_dense_part_is_refused():
     with pytest.raises(ValueError, match="got 20.0 and 10"):
         TrainConfig(minutes=10)
+
+
+def test_starting_from_a_saved_model_takes_its_weights(tokenizer, views, tmp_path):
+    config = TrainConfig(minutes=100, pictures_per_step=4)
+    first = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    first.save()
+    second = Trainer(replace(config, seed=5), SMALL, tokenizer, views, tmp_path / "other")
+    second.start_from(tmp_path / "run" / "model")
+    for name, value in second.model.state_dict().items():
+        torch.testing.assert_close(value, first.model.state_dict()[name])
+
+
+def test_the_command_names_a_folder_that_is_no_model(tmp_path, capsys):
+    from n3d_ros.cli import main
+
+    code = main(
+        ["train", "--start-from", str(tmp_path), "--views", str(tmp_path), "--out", str(tmp_path / "run")]
+    )
+    assert code == 2
+    assert "expected a model folder with tokenizer.json" in capsys.readouterr().err
