@@ -7,9 +7,9 @@ is decided elsewhere.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections import Counter
@@ -20,10 +20,12 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from n3d_ros.node import diagnostics, parameters, transforms
@@ -67,9 +69,11 @@ class N3DNode(Node):
         self.servers = Servers(self)
         self.create_subscription(String, "prompt", lambda message: self.set_prompt(message.data), 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(HOUSEKEEPING_S, self._housekeeping)
-        self.create_timer(MATCH_PUBLISHERS_S, self.inputs.match_publishers)
-        self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics)
+        # Steady: a simulation that stands still must stop neither timeouts nor diagnostics.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(HOUSEKEEPING_S, self._housekeeping, clock=steady)
+        self.create_timer(MATCH_PUBLISHERS_S, self.inputs.match_publishers, clock=steady)
+        self.create_timer(self.parameters.diagnostics_period_s, self._publish_diagnostics, clock=steady)
         self.add_on_set_parameters_callback(self._on_parameters)
 
     def now_ns(self) -> int:
@@ -268,7 +272,11 @@ def load_pipeline(wanted: parameters.Parameters) -> Any:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is interrupted. 0: stopped; 2: a parameter was refused."""
-    rclpy.init(args=arguments)
+    # rclpy's own handlers end the context under a publishing callback; this loop ends between two callbacks.
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    stop = threading.Event()
+    for how in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(how, lambda *_: stop.set())
     try:
         node = N3DNode(load_pipeline)
     except (ValueError, ParameterException) as error:
@@ -278,11 +286,9 @@ def main(arguments: list[str] | None = None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
-            executor.spin()
+        while not stop.is_set():
+            executor.spin_once()  # returns at the latest with the housekeeping timer
     finally:
-        # Ctrl-C under ros2 launch comes twice; the second must not interrupt the clean end.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()

@@ -105,6 +105,13 @@ class Graph:
         self.rgb.publish(rgb)
         return int(rgb.header.stamp.sec) * 10**9 + int(rgb.header.stamp.nanosec)
 
+    def one_frame(self) -> int:
+        """Publish one frame and wait until the node has it; its stamp in nanoseconds."""
+        self.connect_camera()
+        stamp = self.publish()
+        self.wait(lambda: self.node.latest.frame and self.node.latest.frame.frame.stamp_ns == stamp, "frame")
+        return stamp
+
     def publish_until(self, condition: Callable[[], Any], what: str) -> Any:
         """Publish frames until the condition holds: for what must happen at some frame, whichever."""
         last = [0.0]

@@ -11,8 +11,7 @@ from n3d_ros.runtime.types import ResultCode
 
 
 def ready(graph):
-    graph.connect_camera()
-    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    graph.one_frame()
 
 
 def test_each_box_is_feedback_before_the_result(make_graph):

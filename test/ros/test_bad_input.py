@@ -88,8 +88,7 @@ def test_an_image_service_refuses_bad_pictures_with_the_same_code(make_graph):
 )
 def test_words_that_mean_nothing_are_refused(make_graph, given, code):
     graph = make_graph(FakePipeline([MUG]))
-    graph.connect_camera()
-    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    graph.one_frame()
     ground = graph.call(Ground, "n3d/ground", Ground.Request(prompt=given))
     assert (ground.code, len(ground.boxes.boxes)) == (code, 0)
     assert "expected" in ground.message
@@ -119,6 +118,11 @@ def test_a_missing_topic_is_named(make_graph, published, code):
     assert all(one.topic in response.message for one in graph.node.inputs.topics if not one.count)
 
 
+def test_a_simulation_that_stands_still_does_not_stop_timeouts(make_graph):
+    graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.2, use_sim_time=True)
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.NO_FRAME
+
+
 def test_old_frames_are_stale(make_graph):
     graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.2)
     graph.connect_camera()
@@ -134,8 +138,7 @@ def test_a_model_that_does_not_load_is_reported_and_requests_end(make_graph):
         raise ValueError("engines/n3d-nano: expected a folder, got nothing")
 
     graph = make_graph(load=load)
-    graph.connect_camera()
-    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    graph.one_frame()
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
     assert response.code == ResultCode.INTERNAL
     assert "expected a folder" in response.message
@@ -145,8 +148,7 @@ def test_a_model_that_does_not_load_is_reported_and_requests_end(make_graph):
 def test_an_engine_defect_is_internal_and_the_node_goes_on(make_graph):
     pipeline = FakePipeline([MUG])
     graph = make_graph(pipeline)
-    graph.connect_camera()
-    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    graph.one_frame()
     pipeline.boxes = None
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.INTERNAL
     pipeline.boxes = [MUG]

@@ -40,6 +40,7 @@ def test_it_stays_up_without_a_model_and_stops_cleanly(start, how):
     assert "failed" in line
     assert "/nowhere/at/all" in line
     process.send_signal(how)
+    process.send_signal(how)
     _, rest = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, rest
     assert "Traceback" not in rest

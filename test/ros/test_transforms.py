@@ -56,9 +56,7 @@ def test_results_come_in_the_frame_asked_for_at_the_images_stamp(make_graph, mon
 
     monkeypatch.setattr("n3d_ros.node.transforms.Transforms.lookup", lookup)
     graph = make_graph(FakePipeline([MUG]), **({"output_frame": "base_link"} if how == "parameter" else {}))
-    graph.connect_camera()
-    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
-    stamp = graph.node.latest.frame.frame.stamp_ns
+    stamp = graph.one_frame()
     frame = "base_link" if how == "goal" else ""
     ground = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="x", frame=frame))).result
     asked = graph.result(graph.goal(Ask, "n3d/ask", Ask.Goal(question="x", frame=frame))).result
