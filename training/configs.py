@@ -38,20 +38,20 @@ class TrainConfig:
     minutes: float = 60.0
     dense_minutes: float = 20.0
     pictures_per_step: int = 16
-    questions_per_view: int = 4
-    text_share: float = 0.35
-    reason_share: float = 0.3
+    questions_per_view: int = 8
+    text_share: float = 0.5
+    reason_share: float = 0.5
     reason_minutes: float = 14.0
     muon_rate: float = 0.002
     adam_rate: float = 6e-4
     patch_rate: float = 2e-4
     weight_decay: float = 0.05
     warm_share: float = 0.01
-    decay_share: float = 0.3
+    decay_share: float = 0.35
     number_sigma: float = 4.0
     watched_layer: int = 2
     watched_heads: int = 3
-    ema: float = 0.998
+    ema: float = 0.99
     save_every_s: float = 120.0
     seed: int = 0
 

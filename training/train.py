@@ -210,7 +210,7 @@ def weight(name: str) -> float:
         "words": 1.0,
         "numbers": 1.5,
         "legal": 1.0,
-        "look": 0.3,
+        "look": 1.0,
     }.get(name, 0.0)
 
 
