@@ -204,7 +204,8 @@ class Packer:
         )
 
     def _segments(self, objects: ViewObjects, with_reasoning: bool) -> list[Segment]:
-        samples = sample_questions(objects, self.rng, self.questions_per_view, (COLOR_NAMES, KIND_NAMES))
+        count = self.questions_per_view // 2 if with_reasoning else self.questions_per_view
+        samples = sample_questions(objects, self.rng, count, (COLOR_NAMES, KIND_NAMES))
         unique = objects.unique()
         if with_reasoning and unique:
             samples.append(reason_sample(objects, unique, self.rng))

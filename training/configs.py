@@ -41,7 +41,7 @@ class TrainConfig:
     questions_per_view: int = 8
     text_share: float = 0.5
     reason_share: float = 0.5
-    reason_minutes: float = 14.0
+    reason_minutes: float = 18.0
     muon_rate: float = 0.002
     adam_rate: float = 6e-4
     patch_rate: float = 2e-4
