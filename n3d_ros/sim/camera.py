@@ -113,12 +113,12 @@ def orbit_camera(
     period_s: float = 40.0,
     field_of_view_deg: float = 62.0,
 ) -> Camera:
-    """The demo robot's camera: sways smoothly in front of the objects at 0.85 m, its intrinsics constant."""
+    """The demo robot's camera: sways smoothly in front of the objects at 0.75 m, its intrinsics constant."""
     phase = 2 * math.pi * time_s / period_s
     low, high = ELEVATION_DEG[scene.layout]
     azimuth = math.radians(30.0) * math.sin(phase)
     elevation = math.radians(low + (high - low) * (0.4 + 0.1 * math.sin(1.7 * phase)))
-    eye = _eye(_middle(scene), 0.85 + 0.05 * math.sin(1.3 * phase), azimuth, elevation)
+    eye = _eye(_middle(scene), 0.75 + 0.05 * math.sin(1.3 * phase), azimuth, elevation)
     return Camera(intrinsics_of(width, height, field_of_view_deg), look_at(eye, _middle(scene)))
 
 
