@@ -1,0 +1,47 @@
+"""The shipped n3d-nano: complete, small, runs without torch, and finds things in scenes it never saw."""
+
+import subprocess
+import sys
+
+import pytest
+
+from n3d_ros.runtime.factory import default_model_dir
+from n3d_ros.runtime.manifest import check_files, read_manifest
+from n3d_ros.runtime.pipeline import Pipeline
+
+NUM_SCENES, FIRST_SEED = 16, 70000
+LIMIT_BYTES = 25 * 2**20
+
+
+@pytest.fixture(scope="module")
+def results():
+    pytest.importorskip("mujoco")
+    from n3d_ros.training.evaluate import trials
+
+    return list(trials(Pipeline.load(default_model_dir(), backend="ort"), NUM_SCENES, FIRST_SEED))
+
+
+def test_its_files_are_whole_and_within_the_size_that_git_may_carry():
+    folder = default_model_dir()
+    check_files(folder, read_manifest(folder))
+    assert sum(file.stat().st_size for file in folder.iterdir()) < LIMIT_BYTES
+
+
+def test_it_finds_named_objects_in_scenes_it_never_saw(results):
+    """Far below what `n3d eval` prints, far above what a broken frame, scale or prompt leaves."""
+    close = [t for t in results if t.center_error_m is not None and t.center_error_m < 0.06]
+    assert len(close) >= NUM_SCENES * 0.4, [(t.words, t.center_error_m) for t in results]
+    assert sum(t.iou >= 0.25 for t in results) >= NUM_SCENES * 0.3
+
+
+def test_it_writes_well_formed_boxes(results):
+    assert sum(t.malformed for t in results) == 0
+
+
+def test_it_loads_without_torch():
+    code = (
+        "import sys; from n3d_ros.runtime.pipeline import Pipeline; "
+        "from n3d_ros.runtime.factory import default_model_dir; Pipeline.load(default_model_dir()); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'rclpy', 'mujoco')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
