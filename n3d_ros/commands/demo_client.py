@@ -158,7 +158,8 @@ class DemoClient:
         streamed: _Stream,
         raw_text: str,
     ) -> Answer:
-        """Joined with truth and picture of its stamp; CommandFailed when the camera published no such stamp.
+        """Joined with truth and picture of its stamp; CommandFailed when the camera published no such
+        stamp.
         """
         seconds, stamp = time.monotonic() - started, stamp_ns(header.stamp)
         self._wait(lambda: stamp in self._truth, f"the simulator's truth stamped {stamp}")

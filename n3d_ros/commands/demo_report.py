@@ -24,7 +24,8 @@ HEADER = f"{'asked for':<16} {'':<6} {'centre x y z (m)':>20}   {'size (m)':>17}
 class Answer:
     """One answered request. `truth`: exact boxes of what was asked for, at the same stamp.
 
-    `message`: why there is nothing, where there is nothing. `seconds`: from goal to result. Questions only:
+    `message`: why there is nothing, or whose words the answer is. `seconds`: from goal to result. Questions
+    only:
     `text`, `reasoning`, `value` (computed by the node) and `true_value` (from the simulator's boxes), both in
     `unit`.
     """
@@ -88,9 +89,11 @@ def table(answers: list[Answer]) -> str:
 
 
 def question_text(answer: Answer) -> str:
-    """Question, reasoning, answer and the number beside the true one."""
+    """Question, reasoning, answer, what there is to say about it, and the number beside the true one."""
     text = answer.text or f"none ({answer.message})"
     lines = [f"question:  {answer.asked}", f"reasoning: {answer.reasoning}", f"answer:    {text}"]
+    if answer.text and answer.message:
+        lines.append(f"           ({answer.message})")
     computed = "none" if answer.value is None else f"{answer.value:.3f} {answer.unit}"
     truth = "none" if answer.true_value is None else f"{answer.true_value:.3f} {answer.unit or 'm'}"
     return "\n".join([*lines, f"computed from the found boxes: {computed}; truth: {truth}"])

@@ -119,7 +119,12 @@ def answered(
     problem: str,
     timing: Timing,
 ) -> AskResult:
-    """The result of both stages. A canceled second stage keeps what it wrote."""
+    """The result of both stages. A canceled second stage keeps what it wrote.
+
+    A sentence of the model that the geometry does not confirm is no answer: the computed one takes its place,
+    and
+    the message says so.
+    """
     reasoning, sentence = split_answer(generation.text)
     code, message = ResultCode.OK, problem
     if generation.finish == CANCELED:
@@ -129,6 +134,12 @@ def answered(
         )
     elif generation.finish == FULL:
         message = f"the answer was cut off after {len(generation.token_ids)} tokens"
+    if exact is not None and consistent is not True and code == ResultCode.OK:
+        reasoning, message = (
+            exact.reasoning,
+            f"computed from the boxes; the model's own words were: {sentence!r}",
+        )
+        sentence = exact.answer
     return AskResult(
         answer=sentence,
         reasoning=reasoning,

@@ -134,10 +134,11 @@ class GroundResult:
 class AskResult:
     """An answer with its evidence.
 
-    `answer` and `reasoning` are the model's words. `value`, `unit` and `relation` are computed from `objects`
-    (None and empty where the question is no known spatial relation or its objects were not found);
-    `consistent` says whether the model's sentence agrees with them, None where that cannot be told. `ground`
-    is the first stage.
+    `value`, `unit` and `relation` are computed from `objects` (None and empty where the question is no known
+    spatial relation or its objects were not found); `consistent` says whether the model's sentence agrees
+    with
+    them, None where that cannot be told. `answer` and `reasoning` are the model's words where they agree or
+    nothing can be computed, else computed too, and `message` quotes the model. `ground` is the first stage.
     """
 
     answer: str

@@ -180,6 +180,17 @@ def test_a_sentence_that_contradicts_the_boxes_is_called_inconsistent(fake_backe
     assert (result.consistent, result.value) == (False, pytest.approx(0.406, abs=0.01))
 
 
+@pytest.mark.parametrize("words", ["The distance is 2.5 meters.", "the distance is"])
+def test_a_sentence_that_geometry_does_not_confirm_is_replaced_by_the_computed_one(
+    fake_backend, observation, box_text, words
+):
+    result, _ = ask(fake_backend, observation, box_text, words)
+    assert result.answer == "The distance between red mug and blue bowl is 0.41 meters."
+    assert "distance = sqrt(" in result.reasoning
+    assert result.message == f"computed from the boxes; the model's own words were: {words!r}"
+    assert result.raw_text == words
+
+
 def test_only_the_answer_is_streamed_as_text(fake_backend, observation, box_text):
     chunks, found = [], []
     ask(fake_backend, observation, box_text, "the distance is", on_text=chunks.append, on_box=found.append)
