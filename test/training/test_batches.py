@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("mujoco")
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from n3d_ros import prompts
 from n3d_ros.box_codec import decode

@@ -5,7 +5,7 @@ import math
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("mujoco")
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from types import SimpleNamespace  # noqa: E402
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("mujoco")
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from tokenizers import Tokenizer  # noqa: E402
 
@@ -62,7 +62,9 @@ def test_still_blocks_hand_their_input_on(tokenizer):
 
 
 def test_training_learns_saves_and_goes_on_where_it_stopped(tokenizer, views, tmp_path):
-    config = TrainConfig(minutes=100, dense_minutes=0, text_share=1.0, pictures_per_step=4, watched_layer=0)
+    config = TrainConfig(
+        minutes=100, dense_minutes=0, text_share=1.0, pictures_per_step=4, watched_layer=0, warm_share=1e-6
+    )
     trainer = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
     trainer.start()
     stream = trainer.training_batches()
