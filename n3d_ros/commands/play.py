@@ -94,9 +94,9 @@ class CameraPublisher:
 
         self._image, self._info, self._frame_id = Image, CameraInfo, frame_id
         self.publishers = (
+            node.create_publisher(CameraInfo, "rgb/camera_info", QUEUE_DEPTH),
             node.create_publisher(Image, "rgb/image", QUEUE_DEPTH),
             node.create_publisher(Image, "depth/image", QUEUE_DEPTH),
-            node.create_publisher(CameraInfo, "rgb/camera_info", QUEUE_DEPTH),
         )
 
     @property
@@ -105,11 +105,11 @@ class CameraPublisher:
         return all(publisher.get_subscription_count() > 0 for publisher in self.publishers)
 
     def publish(self, frame: RgbdFrame, stamp: Any) -> None:
-        """One frame; `stamp`: builtin_interfaces/Time of all three messages."""
+        """One frame, its camera first since folders differ; `stamp`: builtin_interfaces/Time of all three."""
         messages = (
+            fill_camera_info(self._info(), frame.intrinsics),
             fill_image(self._image(), frame.rgb, "rgb8"),
             fill_image(self._image(), frame.depth, frame.encoding),
-            fill_camera_info(self._info(), frame.intrinsics),
         )
         for publisher, message in zip(self.publishers, messages, strict=True):
             message.header.stamp = stamp
