@@ -30,6 +30,10 @@ class N3DModel(qwen.Qwen2_5_VLModel):
             kwargs["mm_encoder_outputs"] = {"image": features}
         return super().forward(image_grid_thw=image_grid_thw, **kwargs)
 
+    def get_image_features(self, pixel_values, image_grid_thw=None, point_coords=None, **kwargs):
+        """As Qwen2.5-VL's; `generate` encodes the picture with the arguments that this names."""
+        return super().get_image_features(pixel_values, image_grid_thw, point_coords=point_coords, **kwargs)
+
 
 class N3DForConditionalGeneration(qwen.Qwen2_5_VLForConditionalGeneration):
     """Call it as Qwen2.5-VL's class, with `point_coords` (N, 3) float32 beside `pixel_values`."""
@@ -41,6 +45,11 @@ class N3DForConditionalGeneration(qwen.Qwen2_5_VLForConditionalGeneration):
         super().__init__(config)
         self.model = N3DModel(config)
         self.post_init()
+
+    def prepare_inputs_for_generation(self, input_ids, point_coords=None, **kwargs):
+        """As Qwen2.5-VL's. `generate` accepts only arguments that this or `forward` names."""
+        inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
+        return inputs if point_coords is None else {**inputs, "point_coords": point_coords}
 
     def image_tokens(self, pixel_values: Tensor, grid_thw: Tensor, point_coords: Tensor) -> Tensor:
         """Merged image tokens of all pictures, (sum of h*w/4, text hidden)."""
