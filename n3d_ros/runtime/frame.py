@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from n3d_ros.preprocess import Observation, prepare
 from n3d_ros.runtime.backend import AnyBackend
 from n3d_ros.runtime.generate import PromptRows
 from n3d_ros.runtime.host import prompt_positions
+from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF, RIGHT, Options
 from n3d_ros.runtime.text import TextCodec
 from n3d_ros.runtime.types import BadInputError, NoDepthError
 
@@ -27,12 +29,15 @@ MAX_CONTEXT = 4096
 class Frame:
     """`observation` and its encoded picture. `preprocess_ms` and `vision_ms` say what that took."""
 
-    def __init__(self, backend: AnyBackend, codec: TextCodec, observation: Observation) -> None:
+    def __init__(
+        self, backend: AnyBackend, codec: TextCodec, observation: Observation, options: Options = RIGHT
+    ) -> None:
         self.observation = observation
-        self._backend, self._codec = backend, codec
+        self._backend, self._codec, self._options = backend, codec, options
         began = time.perf_counter()
         try:
-            self.inputs = prepare(observation, backend.config.preprocess())
+            config = replace(backend.config.preprocess(), point_map_reshape=options.point_map_reshape)
+            self.inputs = prepare(observation, config)
         except ValueError as error:
             raise (BadInputError if has_depth(observation) else NoDepthError)(str(error)) from error
         prepared = time.perf_counter()
@@ -50,10 +55,25 @@ class Frame:
             raise BadInputError(f"prompt: expected one picture, got {ids.count(pad)}")
         start = ids.index(pad)
         ids[start : start + 1] = [pad] * len(self._image)
+        return self._fitted(ids, start + len(self._image)), start
+
+    def _fitted(self, ids: list[int], end_of_picture: int) -> list[int]:
+        """`ids` if they leave room for a reply; else BadInputError, or what the release leaves of them."""
+        cuts = self._options.prompt_overflow == "cut_end"
+        limit, reply = (RELEASED_CUTOFF, EMPTY_ANSWER_TOKENS) if cuts else (self.cache.capacity, 1)
+        config = prompts.PromptConfig(prompt_overflow=self._options.prompt_overflow)
         try:
-            return prompts.fit_prompt(ids, self.cache.capacity, answer_length=1), start
+            kept = prompts.fit_prompt(ids, min(limit, self.cache.capacity), config, reply)
         except ValueError as error:
             raise BadInputError(str(error)) from error
+        if len(kept) < end_of_picture:
+            raise BadInputError(f"prompt: expected room for its picture, cut to {len(kept)} tokens")
+        return kept
+
+    @property
+    def prompt(self) -> list[int]:
+        """Token ids of the last prompt."""
+        return self._prompt
 
     def prompt_rows(self, text: str) -> tuple[PromptRows, int, int]:
         """What still has to run of `text`, how many of its tokens the cache already holds, and the room left

@@ -77,14 +77,10 @@ class Sampler:
         """(token id, its probability 0..1 by the model's own softmax). The token counts as seen from here."""
         scores = penalised(logits, self._seen, self._sampling.repetition_penalty)
         token = int(scores.argmax()) if self._sampling.temperature == 0 else self._draw(scores)
-        self.note((token,))
+        if self._sampling.repetition_penalty != 1:
+            self._seen.add(token)
         top = float(logits.max())
         return token, math.exp(float(logits[token]) - top) / float(np.exp(logits - top).sum())
-
-    def note(self, tokens: Iterable[int]) -> None:
-        """Take tokens as seen that join the reply without a `pick`."""
-        if self._sampling.repetition_penalty != 1:
-            self._seen.update(tokens)
 
     def _draw(self, scores: npt.NDArray[np.float32]) -> int:
         probability = probabilities(scores, self._sampling)

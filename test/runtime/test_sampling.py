@@ -34,12 +34,6 @@ def test_the_penalty_covers_the_prompt_and_every_token_taken_before():
     assert [sampler.pick(LOGITS)[0] for _ in range(2)] == [1, 0]
 
 
-def test_tokens_that_join_a_reply_without_being_drawn_count_too():
-    sampler = Sampler(Sampling(repetition_penalty=4.0))
-    sampler.note([0])
-    assert sampler.pick(LOGITS)[0] == 1
-
-
 def test_the_probability_is_the_models_own_whatever_filters_it_passed():
     token, probability = Sampler(Sampling(repetition_penalty=4.0), prompt=[0]).pick(LOGITS)
     expected = np.exp(LOGITS.astype(np.float64)) / np.exp(LOGITS.astype(np.float64)).sum()

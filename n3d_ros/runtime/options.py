@@ -1,0 +1,63 @@
+"""Where the release loses something silently: do the right thing, or reproduce it.
+
+One frozen dataclass with the option names of spec n3d_vlm.md section 0.4. The defaults are right; `UPSTREAM`
+is the strict mode that does all the release does. It knows no model, prompt or picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from n3d_ros.depth import RESHAPES
+from n3d_ros.evidence import MENTION_RULES
+from n3d_ros.prompts import OVERFLOWS
+from n3d_ros.runtime.sampling import SAMPLINGS
+
+BOX_INDEX_RULES = ("any_index", "upstream")
+ANSWER_RULES = ("evidence", "upstream")
+
+RELEASED_CUTOFF = 2048
+"""LLaMA-Factory's default limit of a prompt in tokens, which the release keeps (spec 6.3)."""
+EMPTY_ANSWER_TOKENS = 2
+"""What an empty reference answer takes of that limit: its end token and a line break."""
+
+VALUES = {
+    "point_map_reshape": RESHAPES,
+    "mention_rule": MENTION_RULES,
+    "box_index_rule": BOX_INDEX_RULES,
+    "prompt_overflow": OVERFLOWS,
+    "answer_rule": ANSWER_RULES,
+    "sampling": tuple(SAMPLINGS),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The first value of each is the default and right; the other is the release's.
+
+    point_map_reshape: 'true_shape' | 'upstream', which shears near-square landscape maps (W1).
+    mention_rule: 'exact_names' | 'upstream', whose pattern swallows the words after a name and matches no
+    '/', '-', quotes, other letters or capitals (W2).
+    box_index_rule: 'any_index' | 'upstream', which reads bins as metres where no box is numbered 0 (W3).
+    prompt_overflow: 'error' | 'cut_end', which drops all after 2,048 tokens, assistant header first (6.3).
+    answer_rule: 'evidence' gives no answer without the objects it is about and replaces a sentence that
+    geometry does not confirm | 'upstream' reasons without numbers (W4) and lets the model's words stand.
+    sampling: 'greedy' | 'upstream', which draws at temperature 0.6, top-k 10, top-p 0.95.
+    """
+
+    point_map_reshape: str = "true_shape"
+    mention_rule: str = "exact_names"
+    box_index_rule: str = "any_index"
+    prompt_overflow: str = "error"
+    answer_rule: str = "evidence"
+    sampling: str = "greedy"
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value not in VALUES[field.name]:
+                raise ValueError(f"{field.name}: expected one of {VALUES[field.name]}, got {value!r}")
+
+
+RIGHT = Options()
+UPSTREAM = Options("upstream", "upstream", "upstream", "cut_end", "upstream", "upstream")
