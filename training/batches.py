@@ -23,17 +23,16 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.pictures import PatchLayout, patch_rows
 from n3d_ros.point_code import PointEncodingConfig, round_coordinates
+from n3d_ros.training.labels import IGNORE, Labeller, Segment
 from n3d_ros.training.questions import (
     MIN_VISIBLE,
     MIN_VISIBLE_PX,
-    Sample,
     ViewObjects,
     reason_sample,
     sample_questions,
 )
 from n3d_ros.training.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 
-IGNORE = -100
 NUM_CELLS = GRID[0] * GRID[1] // 4
 BOX_FIELDS = (0, 1, 2, 4, 5, 6)
 
@@ -60,9 +59,16 @@ class Batch:
     labels: Tensor
     """(B, T) int64: token after each position where it is to be learned, else IGNORE"""
     is_number: Tensor
-    """(B, T) bool: the label is a box number"""
+    """(B, T) bool: the label is a box number with a soft target; `is_sum`: a decimal that the answer
+    computes
+    """
+    is_sum: Tensor
     looked_at: Tensor
     """(B, T) int64: object whose numbers are being written, -1 elsewhere"""
+    copied: Tensor
+    """(B, T) int64: hundredths of the decimal that the label quotes from its question, -1 elsewhere"""
+    shown: Tensor
+    """(B, T) int64: hundredths of the decimal that the token itself is, -1 elsewhere"""
     segment: Tensor
     """(B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding"""
     positions: Tensor
@@ -129,16 +135,6 @@ def view_bins(box: Box3D, scene: SceneScale, intrinsics: Intrinsics) -> tuple[fl
     return encode_box(box, scene, intrinsics) if box.center[2] > 0 else (0,) * 7
 
 
-@dataclass(frozen=True)
-class Segment:
-    """Token ids of one question and its answer, with what is learned at each."""
-
-    ids: list[int]
-    labels: list[int]
-    is_number: list[bool]
-    looked_at: list[int]
-
-
 class Packer:
     """Turns views into batches for one tokenizer."""
 
@@ -149,38 +145,14 @@ class Packer:
         rng: np.random.Generator,
         questions_per_view: int = 6,
         reason_share: float = 0.0,
+        reasons_per_view: int = 4,
     ) -> None:
-        self.tokenizer, self.encoding, self.rng, self.questions_per_view = (
-            tokenizer,
-            encoding,
-            rng,
-            questions_per_view,
-        )
+        self.labeller, self.encoding, self.rng = Labeller(tokenizer), encoding, rng
+        self.questions_per_view, self.reasons_per_view = questions_per_view, reasons_per_view
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
         self.pad = tokenizer.token_to_id(prompts.IMAGE_PAD)
-        self.first_number = tokenizer.token_to_id("0")
-        self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
-
-    def segment(self, sample: Sample) -> Segment:
-        """Tokens of one sample; labels are shifted, so position i learns token i + 1."""
-        question = self.tokenizer.encode(sample.question, add_special_tokens=False).ids
-        answer = self.tokenizer.encode(sample.answer, add_special_tokens=False).ids
-        ids = question + answer
-        labels = [IGNORE] * (len(question) - 1) + answer + [IGNORE]
-        number = [
-            ids[i] == self.comma
-            and self.first_number <= labels[i] < self.first_number + 1000
-            and i >= len(question)
-            for i in range(len(ids))
-        ]
-        looked, box = [-1] * len(ids), 0
-        for i in range(len(question), len(ids)):
-            if number[i] and box < len(sample.targets):
-                looked[i] = sample.targets[box]
-            box += ids[i] == self.close
-        return Segment(ids, labels, number, looked)
 
     def batch(self, views: list[dict], with_text: bool = True) -> Batch:
         """One batch of `views`; without text the rows hold the picture only."""
@@ -208,8 +180,8 @@ class Packer:
         samples = sample_questions(objects, self.rng, count, (COLOR_NAMES, KIND_NAMES))
         unique = objects.unique()
         if with_reasoning and unique:
-            samples.append(reason_sample(objects, unique, self.rng))
-        return [self.segment(sample) for sample in samples]
+            samples += [reason_sample(objects, unique, self.rng) for _ in range(self.reasons_per_view)]
+        return [self.labeller.segment(sample) for sample in samples]
 
     def _rows(self, segments: list[list[Segment]]) -> dict[str, Tensor]:
         """Shared head and picture, then the segments one after the other, padded to the longest row."""
@@ -224,7 +196,9 @@ class Packer:
             "ids": np.full(size, self.pad),
             "labels": np.full(size, IGNORE),
             "is_number": np.zeros(size, bool),
+            "is_sum": np.zeros(size, bool),
             "looked_at": np.full(size, -1),
+            "copied": np.full(size, -1),
             "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
@@ -241,8 +215,10 @@ class Packer:
                     n,
                 )
                 out["is_number"][b, span], out["looked_at"][b, span] = segment.is_number, segment.looked_at
+                out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
+        out["shown"] = self.labeller.shown[out["ids"]]
         return {key: torch.from_numpy(value) for key, value in out.items()} | {
             "positions": torch.from_numpy(positions)
         }

@@ -30,7 +30,8 @@ class NanoModel:
 class TrainConfig:
     """One run of `minutes`: `dense_minutes` of the tower alone; then grounding too, but only in `text_share`
     of the steps, since the language model learns faster than the tower; in the last `reason_minutes` text in
-    every step, and in `reason_share` of them the second stage.
+    every step, and in `reason_share` of them the second stage too: half as many questions, and
+    `reasons_per_view` that reason.
 
     `warm_share` and `decay_share` are shares of the whole budget; resuming continues the same budget.
     """
@@ -39,6 +40,7 @@ class TrainConfig:
     dense_minutes: float = 20.0
     pictures_per_step: int = 16
     questions_per_view: int = 8
+    reasons_per_view: int = 4
     text_share: float = 0.5
     reason_share: float = 0.5
     reason_minutes: float = 18.0
@@ -49,8 +51,11 @@ class TrainConfig:
     warm_share: float = 0.01
     decay_share: float = 0.35
     number_sigma: float = 4.0
+    decimal_sigma: float = 1.0
     watched_layer: int = 2
     watched_heads: int = 3
+    copy_layer: int = 3
+    copy_heads: int = 2
     ema: float = 0.99
     save_every_s: float = 120.0
     seed: int = 0

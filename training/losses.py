@@ -1,16 +1,17 @@
-"""Losses of n3d-nano: next token with soft box numbers, a dense loss on image tokens, and where to look.
+"""Losses of n3d-nano: next token with soft numbers, a dense loss on image tokens, and where to look.
 
-Plain next-token training teaches a small model little about a picture in the time of a CPU. Three things
-change that, and all of
-them fall away after training, so the shipped model is the plain one:
-  - a box number is right to a few bins, so its target is a narrow bell over the numbers instead of a single
-    one;
+Plain next-token training teaches a small model little about a picture in the time of a CPU. Four things
+change that, and all of them fall away after training, so the shipped model is the plain one:
+  - a box number is right to a few bins, and a computed decimal to about a hundredth, so their targets are
+    narrow bells over the numbers instead of a single one;
   - every merged image token that shows an object is asked, through the language model's own number rows, for
-    that object's
-    box, kind and colour;
+    that object's box, kind and colour;
   - while the model writes an object's numbers, some heads of one layer are rewarded for looking at that
-    object's tokens.
+    object's tokens;
+  - while it quotes a number of its question, some heads of another layer are rewarded for looking at it.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -86,21 +87,27 @@ class DenseHeads(nn.Module):
 
 
 class Watch:
-    """Records where chosen heads of one decoder layer look, as the log of the attention on each watched row's
-    object.
+    """Records where chosen heads of two decoder layers look: while an object's numbers are written, and while
+    a number is quoted.
     """
 
-    def __init__(self, layer: int, num_heads: int) -> None:
-        self.layer, self.num_heads, self.batch, self.loss = layer, num_heads, None, None
+    def __init__(self, look_layer: int, look_heads: int, copy_layer: int, copy_heads: int) -> None:
+        self.watched = [
+            ("look", look_layer, look_heads, look_loss),
+            ("copy", copy_layer, copy_heads, copy_loss),
+        ]
+        self.batch, self.losses = None, {}
         AttentionInterface.register(ATTENTION_NAME, self.attend)
 
     def attend(self, module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
-        """Attention as always; in the watched layer also the loss of not looking at the object."""
+        """Attention as always; in a watched layer also the loss of not looking at the right place."""
         key, value = (x.repeat_interleave(module.num_key_value_groups, dim=1) for x in (key, value))
         out = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
-        if self.batch is not None and module.layer_idx == self.layer:
-            heads = slice(0, self.num_heads)
-            self.loss = look_loss(query[:, heads], key[:, heads], attention_mask, scaling, self.batch)
+        for name, layer, heads, loss in self.watched if self.batch is not None else ():
+            if layer == module.layer_idx:
+                self.losses[name] = loss(
+                    query[:, :heads], key[:, :heads], attention_mask, scaling, self.batch
+                )
         return out.transpose(1, 2), None
 
 
@@ -109,31 +116,59 @@ def look_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: B
     and heads.
     """
     rows, cols = torch.nonzero(batch.looked_at >= 0, as_tuple=True)
-    if not len(rows):
-        return query.sum() * 0.0
-    scores = ((query.float() @ key.float().mT) * scaling).transpose(1, 2)[rows, cols]
-    scores = scores.masked_fill(~mask[rows, 0, cols][:, None], float("-inf"))
+    wanted = torch.zeros(len(rows), key.shape[2], dtype=torch.bool, device=key.device)
     start = batch.image_start
-    on_object = batch.cells[rows] == batch.looked_at[rows, cols][:, None]
-    log_attention = log_softmax(scores, dim=-1)[:, :, start : start + on_object.shape[1]]
-    seen = on_object.any(1)
-    total = log_attention.masked_fill(~on_object[:, None], float("-inf"))[seen].logsumexp(-1)
-    return -total.clamp_min(-30).mean() if seen.any() else query.sum() * 0.0
-
-
-def text_loss(
-    logits: Tensor, labels: Tensor, is_number: Tensor, first_number: int, table: Tensor
-) -> dict[str, Tensor]:
-    """Next-token losses of rows (R, vocabulary): words and punctuation exact, box numbers soft."""
-    words = cross_entropy(logits[~is_number].float(), labels[~is_number], ignore_index=IGNORE)
-    numbers = logits[is_number]
-    target = labels[is_number] - first_number
-    every = (
-        number_loss(numbers[:, first_number : first_number + len(table)], target, table)
-        if len(target)
-        else words * 0
+    wanted[:, start : start + batch.cells.shape[1]] = (
+        batch.cells[rows] == batch.looked_at[rows, cols][:, None]
     )
-    legal = numbers.float().logsumexp(1) - numbers[
-        :, first_number : first_number + len(table)
-    ].float().logsumexp(1)
-    return {"words": words, "numbers": every, "legal": legal.mean() if len(target) else words * 0}
+    return attention_loss(query, key, mask, scaling, rows, cols, wanted)
+
+
+def copy_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
+    """-log of the attention that each number-quoting row gives to that number in its question."""
+    rows, cols = torch.nonzero(batch.copied >= 0, as_tuple=True)
+    wanted = batch.shown[rows] == batch.copied[rows, cols][:, None]
+    return attention_loss(query, key, mask, scaling, rows, cols, wanted)
+
+
+def attention_loss(
+    query: Tensor, key: Tensor, mask: Tensor, scaling: float, rows: Tensor, cols: Tensor, wanted: Tensor
+) -> Tensor:
+    """-log of the attention of the tokens (rows, cols) on their `wanted` (R, T) keys, mean over tokens and
+    heads; tokens that see none of theirs do not count.
+    """
+    visible = mask[rows, 0, cols]
+    seen = (wanted & visible).any(1)
+    if not seen.any():
+        return query.sum() * 0.0
+    rows, cols, visible, wanted = rows[seen], cols[seen], visible[seen], (wanted & visible)[seen]
+    scores = ((query.float() @ key.float().mT) * scaling).transpose(1, 2)[rows, cols]
+    log_attention = log_softmax(scores.masked_fill(~visible[:, None], float("-inf")), dim=-1)
+    total = log_attention.masked_fill(~wanted[:, None], float("-inf")).logsumexp(-1)
+    return -total.clamp_min(-30).mean()
+
+
+@dataclass(frozen=True)
+class Bells:
+    """Soft targets for the labels in `where` (R,) bool: `table` (num, num) over the ids from `first` on."""
+
+    where: Tensor
+    first: int
+    table: Tensor
+
+
+def text_loss(logits: Tensor, labels: Tensor, bells: dict[str, Bells]) -> dict[str, Tensor]:
+    """Next-token losses of rows (R, vocabulary): soft where one of `bells` says so, under its name, else
+    exact ("words"); "legal" is the cost of tokens outside the bells' ids.
+    """
+    exact = ~torch.stack([bell.where for bell in bells.values()]).any(0)
+    losses = {"words": cross_entropy(logits[exact].float(), labels[exact], ignore_index=IGNORE)}
+    nothing, legal = losses["words"] * 0, []
+    for name, bell in bells.items():
+        rows, ids = logits[bell.where], slice(bell.first, bell.first + len(bell.table))
+        losses[name] = (
+            number_loss(rows[:, ids], labels[bell.where] - bell.first, bell.table) if len(rows) else nothing
+        )
+        legal.append(rows.float().logsumexp(1) - rows[:, ids].float().logsumexp(1))
+    illegal = torch.cat(legal)
+    return losses | {"legal": illegal.mean() if len(illegal) else nothing}

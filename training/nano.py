@@ -1,8 +1,7 @@
 """Build n3d-nano untrained: the tokenizer, the configuration, and number rows that start as a smooth code.
 
-In: presets. Out: a model and its tokenizer. The rows of the box numbers start as sines and cosines of the
-number, so that
-neighbouring numbers are alike from the first step.
+In: presets. Out: a model and its tokenizer. The rows of the box numbers and of the decimals start as sines
+and cosines of the number, so that neighbouring numbers are alike from the first step.
 """
 
 import math
@@ -69,10 +68,13 @@ def build_nano(preset: NanoModel, tokenizer: Tokenizer, seed: int = 0) -> N3DFor
     """An untrained n3d-nano, float32."""
     torch.manual_seed(seed)
     model = N3DForConditionalGeneration(nano_config(preset, tokenizer))
-    first = tokenizer.token_to_id("0")
     rows = model.get_input_embeddings().weight
+    code = number_code(1000, rows.shape[1]) * 0.1
+    boxes, decimals, short = (tokenizer.token_to_id(text) for text in ("0", "0.00", "0.0"))
     with torch.no_grad():
-        rows[first : first + 1000] = number_code(1000, rows.shape[1]) * 0.1
+        rows[boxes : boxes + 1000] = code
+        rows[decimals : decimals + 1000] = code + rows[tokenizer.token_to_id(".")]
+        rows[short : short + 100] = code[::10] + rows[tokenizer.token_to_id(",")]
     return model
 
 

@@ -1,4 +1,4 @@
-"""The small tokenizer of n3d-nano: one token per word, per box number, per protocol string.
+"""The small tokenizer of n3d-nano: one token per word, per box number, per decimal, per protocol string.
 
 In: lists of words. Out: a `tokenizers.Tokenizer` (one `tokenizer.json`). It knows only the words it is given:
 anything else
@@ -23,6 +23,8 @@ SPECIAL = (
     "<|video_pad|>",
 )
 BOX_NUMBERS = tuple(str(n) for n in range(1000))
+DECIMALS = tuple(f"{n / 100:.2f}" for n in range(1000))
+SHORT_DECIMALS = tuple(f"{n / 10:.1f}" for n in range(100))
 BOX_TEXT = ("bbox_", "=", "Bbox(", ",", ")\n", "\n", ")")
 PUNCTUATION = tuple("()[]{}.,:;?!'\"-+*/<>=_|^%&#@ ") + (
     " [",
@@ -44,8 +46,9 @@ RESERVED = "<|reserved_"
 
 BOX_JOINTS = r"bbox_|Bbox\(|\)\n"
 BOX_NUMBER = r"(?<=,)\d{1,3}(?=[,)])|(?<=bbox_)\d{1,3}(?==)"
+DECIMAL = r"(?<![\d.])\d\.\d{1,2}(?!\d)"
 WORDS_AND_THE_REST = r"<\/?think>| ?[A-Za-z]+|\d|[\]\.,]| ?[^\sA-Za-z0-9]|\s"
-PIECES = Regex("|".join([BOX_JOINTS, BOX_NUMBER, WORDS_AND_THE_REST]))
+PIECES = Regex("|".join([BOX_JOINTS, BOX_NUMBER, DECIMAL, WORDS_AND_THE_REST]))
 
 
 def protocol_tokens() -> list[str]:
@@ -72,6 +75,7 @@ def build_tokenizer(words: Iterable[str]) -> Tokenizer:
     pieces += [form for word in sorted(set(words)) for form in (word, " " + word)]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
     vocabulary |= {f"{RESERVED}{n}|>": len(vocabulary) + n for n in range(NUM_RESERVED)}
+    vocabulary |= {piece: len(vocabulary) + n for n, piece in enumerate(DECIMALS + SHORT_DECIMALS)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(PIECES, behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
@@ -81,15 +85,15 @@ def build_tokenizer(words: Iterable[str]) -> Tokenizer:
 
 
 def extended(saved: Tokenizer, wanted: Tokenizer) -> Tokenizer:
-    """`saved` with the pieces it lacks of `wanted` in its reserved places: no other id moves, so trained
-    weights stay valid.
+    """`saved` with the pieces it lacks of `wanted`, words in its reserved places, decimals behind its end: no
+    other id moves, so trained weights stay valid.
     """
     data = json.loads(saved.to_str())
     vocabulary = data["model"]["vocab"]
     free = sorted((index, name) for name, index in vocabulary.items() if name.startswith(RESERVED))
-    new = [
-        piece for piece in wanted.get_vocab() if piece not in vocabulary and not piece.startswith(RESERVED)
-    ]
+    numbers = {piece for piece in DECIMALS + SHORT_DECIMALS if piece not in vocabulary}
+    known = vocabulary.keys() | numbers
+    new = [piece for piece in wanted.get_vocab() if piece not in known and not piece.startswith(RESERVED)]
     if len(new) > len(free):
         raise ValueError(
             f"tokenizer: expected at most {len(free)} new pieces (reserved places), got {len(new)}"
@@ -97,4 +101,7 @@ def extended(saved: Tokenizer, wanted: Tokenizer) -> Tokenizer:
     for piece, (index, name) in zip(sorted(new), free, strict=False):
         del vocabulary[name]
         vocabulary[piece] = index
+    for piece in sorted(numbers, key=(DECIMALS + SHORT_DECIMALS).index):
+        vocabulary[piece] = len(vocabulary)
+    data["pre_tokenizer"] = json.loads(wanted.to_str())["pre_tokenizer"]
     return Tokenizer.from_str(json.dumps(data))

@@ -20,9 +20,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
-from n3d_ros.training.batches import IGNORE, Batch, Packer, ViewShards, batches
+from n3d_ros.training.batches import Batch, Packer, ViewShards, batches
 from n3d_ros.training.configs import NanoModel, TrainConfig
-from n3d_ros.training.losses import ATTENTION_NAME, DenseHeads, Watch, soft_number_table, text_loss
+from n3d_ros.training.labels import IGNORE
+from n3d_ros.training.losses import ATTENTION_NAME, Bells, DenseHeads, Watch, soft_number_table, text_loss
 from n3d_ros.training.nano import build_nano, still_blocks, whiten_patches
 from n3d_ros.training.views import COLOR_NAMES, KIND_NAMES
 
@@ -39,10 +40,11 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = build_nano(preset, tokenizer, config.seed).to(self.device)
         self.heads = DenseHeads(preset.text_hidden, len(KIND_NAMES), len(COLOR_NAMES)).to(self.device)
-        self.watch = Watch(config.watched_layer, config.watched_heads)
+        self.watch = Watch(config.watched_layer, config.watched_heads, config.copy_layer, config.copy_heads)
         self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
         self.table = soft_number_table(config.number_sigma).to(self.device)
-        self.first_number = tokenizer.token_to_id("0")
+        self.decimals = soft_number_table(config.decimal_sigma).to(self.device)
+        self.first_number, self.first_decimal = tokenizer.token_to_id("0"), tokenizer.token_to_id("0.00")
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimizers = make_optimizers(self.model, self.heads, config)
         self.shards, self.rng = ViewShards(views), np.random.default_rng([config.seed, time.time_ns()])
@@ -58,9 +60,14 @@ class Trainer:
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
     def start_from(self, folder: Path) -> None:
-        """Begin with the weights of a model folder (trained or exported) that has this run's sizes."""
-        saved = N3DForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-        self.model.load_state_dict(saved.state_dict())
+        """Begin with the weights of a model folder (trained or exported) that has this run's sizes; pieces
+        that its tokenizer lacked keep their untrained rows.
+        """
+        saved = N3DForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).state_dict()
+        known = saved["lm_head.weight"].shape[0]
+        for name in ("model.language_model.embed_tokens.weight", "lm_head.weight"):
+            saved[name] = torch.cat([saved[name], self.model.state_dict()[name][known:]])
+        self.model.load_state_dict(saved)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
     def run(self) -> None:
@@ -87,7 +94,13 @@ class Trainer:
 
     def training_batches(self) -> Iterator[Batch]:
         """Batches with and without text as the clock asks, until the budget is used up."""
-        packer = Packer(self.tokenizer, self.preset.point_encoding, self.rng, self.config.questions_per_view)
+        packer = Packer(
+            self.tokenizer,
+            self.preset.point_encoding,
+            self.rng,
+            self.config.questions_per_view,
+            reasons_per_view=self.config.reasons_per_view,
+        )
         size = self.config.pictures_per_step
         streams = {text: batches(self.shards, packer, size, text) for text in (False, True)}
         while (minutes := self.trained_s / 60) < self.config.minutes:
@@ -120,7 +133,8 @@ class Trainer:
             tokens = self.model.image_tokens(batch.pixel_values, batch.grid_thw, batch.coords)
             rows = self.model.get_input_embeddings().weight
             numbers = rows[self.first_number : self.first_number + len(self.table)]
-            losses = self.heads(tokens, batch, numbers, self.table)
+            with torch.autocast(self.device.type, enabled=False):
+                losses = self.heads(tokens.float(), batch, numbers, self.table)
             if (batch.labels != IGNORE).any():
                 losses |= self.text_losses(batch, tokens)
         return losses
@@ -142,10 +156,11 @@ class Trainer:
         self.watch.batch = None
         learned = batch.labels != IGNORE
         logits = self.model.lm_head(hidden[learned])
-        losses = text_loss(
-            logits, batch.labels[learned], batch.is_number[learned], self.first_number, self.table
-        )
-        return losses | {"look": self.watch.loss}
+        bells = {
+            "numbers": Bells(batch.is_number[learned], self.first_number, self.table),
+            "sums": Bells(batch.is_sum[learned], self.first_decimal, self.decimals),
+        }
+        return text_loss(logits, batch.labels[learned], bells) | self.watch.losses
 
     def rate(self) -> float:
         """Share of the peak learning rate: linear warm-up, flat, linear decay to zero at the end of the
@@ -210,7 +225,9 @@ def weight(name: str) -> float:
         "words": 1.0,
         "numbers": 1.5,
         "legal": 1.0,
+        "sums": 0.5,
         "look": 1.0,
+        "copy": 0.5,
     }.get(name, 0.0)
 
 

@@ -2,19 +2,24 @@
 numbers.
 """
 
+import json
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
+from tokenizers import Tokenizer
+
 from n3d_ros import prompts
 from n3d_ros.box_codec import decode
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.point_code import PointEncodingConfig
-from n3d_ros.training.batches import IGNORE, NUM_CELLS, Packer, view_objects
-from n3d_ros.training.questions import absent_sample, ground_sample, reason_sample, sample_questions
-from n3d_ros.training.tokenizer import build_tokenizer, extended
+from n3d_ros.training.batches import NUM_CELLS, Packer, view_objects
+from n3d_ros.training.labels import IGNORE
+from n3d_ros.training.questions import Sample, absent_sample, ground_sample, reason_sample, sample_questions
+from n3d_ros.training.tokenizer import DECIMALS, SHORT_DECIMALS, build_tokenizer, extended
 from n3d_ros.training.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 from n3d_ros.training.vocabulary import known_words
 
@@ -71,7 +76,7 @@ def test_a_packed_question_is_token_for_token_the_robots_prompt(packer):
     batch = packer.batch([view])
     row, segment = batch.ids[0], batch.segment[0]
     tokens = [*row[segment == 0].tolist(), *row[segment == 1].tolist()]
-    text = packer.tokenizer.decode(tokens, skip_special_tokens=False)
+    text = packer.labeller.tokenizer.decode(tokens, skip_special_tokens=False)
     shared = (
         prompts.ground_prompt(prompts.ground_question("x")).split("<|image_pad|>")[0]
         + "<|image_pad|>" * NUM_CELLS
@@ -82,10 +87,12 @@ def test_a_packed_question_is_token_for_token_the_robots_prompt(packer):
 
 def test_labels_are_the_next_token_and_numbers_point_at_their_object(packer):
     objects, _ = view_objects(made_up_view())
-    segment = packer.segment(ground_sample(objects.names[1], objects, [1]))
+    segment = packer.labeller.segment(ground_sample(objects.names[1], objects, [1]))
     learned = [(i, label) for i, label in enumerate(segment.labels) if label != IGNORE]
     assert all(segment.ids[i + 1] == label for i, label in learned)
-    assert sum(segment.is_number) == 7 and [o for o in segment.looked_at if o >= 0] == [1] * 7
+    assert [o for o in segment.looked_at if o >= 0] == [1] * 7
+    numbers = [segment.is_number[i] for i, o in enumerate(segment.looked_at) if o >= 0]
+    assert numbers == [True, True, True, False, True, True, True], "all but the angle are soft"
 
 
 def test_positions_go_on_after_the_picture_for_every_question(packer):
@@ -103,19 +110,39 @@ def test_what_is_absent_is_answered_with_no_box():
 def test_every_question_is_made_of_known_words(packer):
     objects, _ = view_objects(made_up_view())
     for sample in sample_questions(objects, np.random.default_rng(2), 200, (COLOR_NAMES, KIND_NAMES)):
-        assert "<unk>" not in packer.tokenizer.encode(sample.question + sample.answer).tokens
+        assert "<unk>" not in packer.labeller.tokenizer.encode(sample.question + sample.answer).tokens
 
 
-def test_reasoning_and_evidence_are_made_of_known_words_and_never_train_soft_numbers(packer):
+def test_reasoning_and_evidence_are_made_of_known_words_and_never_train_box_numbers(packer):
     objects, _ = view_objects(made_up_view())
     rng = np.random.default_rng(3)
     for _ in range(200):
         sample = reason_sample(objects, objects.unique(), rng)
         text = sample.question + sample.answer
-        encoded = packer.tokenizer.encode(text)
+        encoded = packer.labeller.tokenizer.encode(text)
         assert "<unk>" not in encoded.tokens, (text, encoded.tokens)
-        assert packer.tokenizer.decode(encoded.ids, skip_special_tokens=False) == text
-        assert not any(packer.segment(sample).is_number)
+        assert packer.labeller.tokenizer.decode(encoded.ids, skip_special_tokens=False) == text
+        assert not any(packer.labeller.segment(sample).is_number)
+
+
+def test_a_trace_quotes_the_evidence_exactly_and_computes_the_rest_softly(packer):
+    question = "How far? The 3D bbox of red mug is [-0.18, 0.5, 1.02, 0.1, 0.2, 0.3]. "
+    answer = "The center of red mug is [-0.18, 0.50, 1.02]. distance = sqrt(0.03 + 0.10) = 0.50."
+    segment = packer.labeller.segment(Sample(question, answer, ()))
+    text = [
+        packer.labeller.tokenizer.id_to_token(label) if label != IGNORE else "" for label in segment.labels
+    ]
+    assert [(text[i], value) for i, value in enumerate(segment.copied) if value >= 0] == [
+        ("0.18", 18), ("0.50", 50), ("1.02", 102),
+    ]  # fmt: skip
+    assert [text[i] for i, soft in enumerate(segment.is_sum) if soft] == ["0.03", "0.10", "0.50"]
+
+
+def test_a_short_and_a_full_decimal_show_the_same_hundredths(packer):
+    tokenizer, shown = packer.labeller.tokenizer, packer.labeller.shown
+    assert shown[tokenizer.token_to_id("0.5")] == shown[tokenizer.token_to_id("0.50")] == 50
+    assert tokenizer.encode("is 123.45 degrees, 0.16.").tokens[-3:] == [" ", "0.16", "."]
+    assert "3.45" not in tokenizer.encode("is 123.45 degrees").tokens
 
 
 def test_added_words_take_reserved_places_and_move_no_id():
@@ -126,3 +153,15 @@ def test_added_words_take_reserved_places_and_move_no_id():
         new.encode("mug zebra").tokens == ["mug", " zebra"] and old.encode("mug zebra").tokens[-1] == "<unk>"
     )
     assert all(new.token_to_id(t) == i for t, i in old.get_vocab().items() if "reserved" not in t)
+
+
+def test_a_tokenizer_from_before_the_decimals_gets_them_behind_its_end():
+    wanted = build_tokenizer(["red"])
+    data = json.loads(wanted.to_str())
+    for piece in DECIMALS + SHORT_DECIMALS:
+        del data["model"]["vocab"][piece]
+    data["pre_tokenizer"]["pattern"]["Regex"] = r"[A-Za-z]+|\d|."
+    old = Tokenizer.from_str(json.dumps(data))
+    new = extended(old, wanted)
+    assert new.token_to_id("0.00") == old.get_vocab_size() and new.get_vocab_size() == wanted.get_vocab_size()
+    assert new.encode("0.07").tokens == ["0.07"] and old.encode("0.07").tokens == ["0", ".", "0", "7"]

@@ -63,8 +63,9 @@ def test_still_blocks_hand_their_input_on(tokenizer):
 
 def test_training_learns_saves_and_goes_on_where_it_stopped(tokenizer, views, tmp_path):
     config = TrainConfig(
-        minutes=100, dense_minutes=0, text_share=1.0, pictures_per_step=4, watched_layer=0, warm_share=1e-6
-    )
+        minutes=100, dense_minutes=0, text_share=1.0, pictures_per_step=4, watched_layer=0, copy_layer=0,
+        warm_share=1e-6,
+    )  # fmt: skip
     trainer = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
     trainer.start()
     stream = trainer.training_batches()
@@ -116,6 +117,23 @@ def test_starting_from_a_saved_model_takes_its_weights(tokenizer, views, tmp_pat
     second.start_from(tmp_path / "run" / "model")
     for name, value in second.model.state_dict().items():
         torch.testing.assert_close(value, first.model.state_dict()[name])
+
+
+def test_starting_from_a_model_with_fewer_tokens_keeps_its_rows_and_begins_the_others(
+    tokenizer, views, tmp_path
+):
+    config = TrainConfig(minutes=100, pictures_per_step=4)
+    first = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
+    first.model.resize_token_embeddings(1500)
+    (tmp_path / "run").mkdir()
+    first.average = {name: p.detach().clone() for name, p in first.model.named_parameters()}
+    first.save()
+    second = Trainer(replace(config, seed=5), SMALL, tokenizer, views, tmp_path / "other")
+    untrained = second.model.get_input_embeddings().weight.detach().clone()
+    second.start_from(tmp_path / "run" / "model")
+    rows = second.model.get_input_embeddings().weight
+    torch.testing.assert_close(rows[:1500], first.model.get_input_embeddings().weight)
+    torch.testing.assert_close(rows[1500:], untrained[1500:])
 
 
 def test_the_command_names_a_folder_that_is_no_model(tmp_path, capsys):

@@ -1,0 +1,98 @@
+"""What is learned at each token of a question and its answer.
+
+In: a `Sample` of text. Out: a `Segment` of token ids and labels. Three kinds of numbers are told apart: box
+numbers, right to a few bins; decimals that the answer computes, right to about a hundredth; decimals that it
+quotes from the question, which must be exact, and whose source the model is shown where to find.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from n3d_ros.training.questions import Sample
+from n3d_ros.training.tokenizer import DECIMALS, SHORT_DECIMALS
+
+IGNORE = -100
+ANGLE_FIELD = 3
+COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Token ids of one question and its answer, with what is learned at each."""
+
+    ids: list[int]
+    labels: list[int]
+    is_number: list[bool]
+    """the label is a box number with a soft target"""
+    is_sum: list[bool]
+    """the label is a decimal that the answer computes"""
+    looked_at: list[int]
+    """object whose numbers are being written, -1 elsewhere"""
+    copied: list[int]
+    """hundredths of the decimal that the label quotes from the question, -1 elsewhere"""
+
+
+class Labeller:
+    """Tokenises samples and labels them."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.first_number = tokenizer.token_to_id("0")
+        self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
+        self.open = tokenizer.token_to_id("Bbox(")
+        self.shown = shown_hundredths(tokenizer)
+
+    def segment(self, sample: Sample) -> Segment:
+        """Tokens of one sample; labels are shifted, so position i learns token i + 1."""
+        question = self.tokenizer.encode(sample.question, add_special_tokens=False)
+        answer = self.tokenizer.encode(sample.answer, add_special_tokens=False)
+        ids, tokens, start = question.ids + answer.ids, question.tokens + answer.tokens, len(question.ids)
+        labels = [IGNORE] * (start - 1) + answer.ids + [IGNORE]
+        is_number, looked = self._box_numbers(ids, labels, start, sample.targets)
+        is_sum, copied = self._decimals(ids, tokens, labels, start)
+        return Segment(ids, labels, is_number, is_sum, looked, copied)
+
+    def _box_numbers(
+        self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]
+    ) -> tuple[list[bool], list[int]]:
+        """Which labels are soft box numbers (all fields but the angle), and whose numbers they are."""
+        is_number, looked = [False] * len(ids), [-1] * len(ids)
+        box = field = 0
+        for i in range(start, len(ids)):
+            field = 0 if ids[i] == self.open else field + (ids[i] == self.comma)
+            if ids[i] == self.comma and 0 <= labels[i] - self.first_number < 1000:
+                is_number[i] = field - 1 != ANGLE_FIELD
+                looked[i] = targets[box] if box < len(targets) else -1
+            box += ids[i] == self.close
+        return is_number, looked
+
+    def _decimals(
+        self, ids: list[int], tokens: list[str], labels: list[int], start: int
+    ) -> tuple[list[bool], list[int]]:
+        """Which labels are computed decimals, and the hundredths of those that are quoted."""
+        is_sum, copied = [False] * len(ids), [-1] * len(ids)
+        given = {int(value) for value in self.shown[ids[:start]] if value >= 0}
+        for i in range(start, len(ids) - 1):
+            value = int(self.shown[labels[i]])
+            if value < 0:
+                continue
+            computed = any(follows(tokens[: i + 1], *before) for before in COMPUTED_AFTER)
+            is_sum[i] = computed or value not in given
+            copied[i] = -1 if is_sum[i] else value
+        return is_sum, copied
+
+
+def follows(tokens: list[str], word: str, blank: str) -> bool:
+    """Whether `tokens` end in `word` and then `blank`, if there is one."""
+    ending = [word, blank] if blank else [word]
+    return tokens[-len(ending) :] == ending
+
+
+def shown_hundredths(tokenizer: Tokenizer) -> np.ndarray:
+    """(vocabulary,) int64: the hundredths that a decimal's token shows, -1 for every other token."""
+    shown = np.full(tokenizer.get_vocab_size(), -1, np.int64)
+    for text in DECIMALS + SHORT_DECIMALS:
+        shown[tokenizer.token_to_id(text)] = round(float(text) * 100)
+    return shown
