@@ -6,24 +6,48 @@ In: the text that each token adds, with the token's probability; the scene's sca
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from n3d_ros.box_codec import Malformed, ParsedBox, StreamingParser, decode, decode_box
+from n3d_ros.box_codec import (
+    CodecConfig,
+    Malformed,
+    ParsedBox,
+    SceneScale,
+    StreamingParser,
+    decode,
+    decode_box,
+)
 from n3d_ros.boxes import box_2d_px
 from n3d_ros.preprocess import ModelInputs
 from n3d_ros.runtime.types import GroundedObject
 
 OnBox = Callable[[GroundedObject], None]
 
+FIRST_BOX = "bbox_0=Bbox("
+AS_WRITTEN = (SceneScale(1.0, (0.0, 0.0, 0.0)), CodecConfig(1.0, 1.0, 1, 1.0))
+"""Reads bins as if they were metres and shares of the picture: what quirk W3 does."""
+
+_log = logging.getLogger(__name__)
+
 
 class ObjectReader:
-    """Collects the objects of one reply; `on_box` hears of each at once."""
+    """Collects the objects of one reply; `on_box` hears of each at once.
 
-    def __init__(self, words: str, inputs: ModelInputs, on_box: OnBox | None = None) -> None:
+    box_index_rule: 'any_index', or 'upstream': nothing counts before a box is numbered 0, and where none is,
+    the bins are read as metres at the end (quirk W3); repeated numbers stay as they are.
+    """
+
+    def __init__(
+        self, words: str, inputs: ModelInputs, on_box: OnBox | None = None, box_index_rule: str = "any_index"
+    ) -> None:
         self.objects: list[GroundedObject] = []
         self._words, self._inputs, self._on_box = words, inputs, on_box
+        self._is_upstream = box_index_rule == "upstream"
+        self._units = (inputs.scene, CodecConfig())
         self._parser = StreamingParser()
+        self._waiting: list[tuple[ParsedBox, float]] = []
         self._text, self._read_to = "", 0
         self._ends: list[int] = []
         self._probabilities: list[float] = []
@@ -33,28 +57,43 @@ class ObjectReader:
         self._text += chunk
         self._ends.append(len(self._text))
         self._probabilities.append(probability)
-        for parsed in self._parser.feed(chunk):
-            self._add(parsed)
+        self._waiting += [(parsed, self._score(parsed)) for parsed in self._parser.feed(chunk)]
+        if not self._is_upstream or FIRST_BOX in self._text:
+            self._add_waiting()
+
+    def finish(self) -> None:
+        """Take it that the reply has ended."""
+        if self._waiting:
+            _log.warning("no box is numbered 0: the release reads their bins as metres (W3)")
+            self._units = AS_WRITTEN
+            self._add_waiting()
 
     def malformed(self) -> tuple[Malformed, ...]:
         """Everything in the text so far that announced a box and holds none that can be used, with the
         reason.
         """
-        return decode(self._text, self._inputs.scene, self._inputs.intrinsics).malformed
+        scene, config = self._units
+        return decode(self._text, scene, self._inputs.intrinsics, config).malformed
 
-    def _add(self, parsed: ParsedBox) -> None:
-        score = self._score(parsed)
+    def _add_waiting(self) -> None:
+        for parsed, score in self._waiting:
+            self._add(parsed, score)
+        self._waiting.clear()
+
+    def _add(self, parsed: ParsedBox, score: float) -> None:
+        scene, config = self._units
         try:
-            box = decode_box(parsed, self._inputs.scene, self._inputs.intrinsics).box
+            decoded = decode_box(parsed, scene, self._inputs.intrinsics, config)
         except ValueError:  # not in front of the camera; `malformed` lists it
             return
-        number = self._free_number(parsed.index)
+        number = parsed.index if self._is_upstream else self._free_number(parsed.index)
         found = GroundedObject(
-            id=f"{number}_{box.label}",
-            box=replace(box, score=score),
-            box_2d_px=box_2d_px(box, self._inputs.intrinsics),
+            id=f"{number}_{decoded.box.label}",
+            box=replace(decoded.box, score=score),
+            box_2d_px=box_2d_px(decoded.box, self._inputs.intrinsics),
             words=self._words,
             number=number,
+            uv=decoded.uv,
         )
         self.objects.append(found)
         if self._on_box is not None:

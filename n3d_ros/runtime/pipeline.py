@@ -17,12 +17,16 @@ from n3d_ros import prompts
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime import results
 from n3d_ros.runtime.backend import AnyBackend
+from n3d_ros.runtime.drafting import Drafter
 from n3d_ros.runtime.frame import Frame
 from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
 from n3d_ros.runtime.objects import ObjectReader, OnBox
-from n3d_ros.runtime.sampling import GREEDY, Sampler, Sampling
+from n3d_ros.runtime.options import RIGHT, Options
+from n3d_ros.runtime.sampling import Sampler, Sampling, sampling_for
+from n3d_ros.runtime.steps import Steps, expected_labels
 from n3d_ros.runtime.text import TextCodec, TextStream
-from n3d_ros.runtime.types import AskResult, BadInputError, GroundResult
+from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
+from n3d_ros.runtime.types import AskResult, BadInputError, GroundResult, ResultCode, Timing
 from n3d_ros.spatial import Query, check_answer, parse_question
 
 MAX_TOKENS = 512
@@ -52,10 +56,18 @@ class Pipeline:
     the picture.
     """
 
-    def __init__(self, backend: AnyBackend, sampling: Sampling = GREEDY) -> None:
+    def __init__(
+        self,
+        backend: AnyBackend,
+        sampling: Sampling | None = None,
+        steps: Steps = Steps(),
+        options: Options = RIGHT,
+    ) -> None:
+        """sampling: None takes the one that `options` name, with the model folder's own settings."""
         self.backend = backend
         self._codec = TextCodec(backend.tokenizer_path)
-        self._sampling = sampling
+        self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
+        self._steps, self._options = steps, options
         self._frame: Frame | None = None
 
     @classmethod
@@ -64,7 +76,9 @@ class Pipeline:
         model_dir: Path | str,
         backend: str = "auto",
         threads: int | None = None,
-        sampling: Sampling = GREEDY,
+        sampling: Sampling | None = None,
+        steps: Steps = Steps(),
+        options: Options = RIGHT,
     ) -> Pipeline:
         """Open a model folder. backend: 'auto', 'ort' or 'torch'. threads: None lets the backend choose.
 
@@ -72,7 +86,7 @@ class Pipeline:
         """
         from n3d_ros.runtime.factory import create_backend
 
-        return cls(create_backend(Path(model_dir), backend, threads), sampling)
+        return cls(create_backend(Path(model_dir), backend, threads), sampling, steps, options)
 
     def ground(
         self,
@@ -112,45 +126,101 @@ class Pipeline:
         known = self._known(question)
         text = _checked(lambda: prompts.locate_prompt(known))
         frame, ground = self._locate(observation, replace(request, on_text=None), text)
-        query = parse_question(known)
-        missing = results.missing_evidence(ground, query)
+        missing = self._missing(ground, spatial_query(known))
         if missing:
-            return results.unanswered(ground, query, missing)
-        return self._answer(frame, request, known, query, ground)
+            return results.unanswered(ground, spatial_query(known), missing)
+        topic = located(known, ground.objects, frame.inputs.intrinsics)
+        return self._answer(frame, request, topic, ground, ground.timing)
+
+    def ask_about(
+        self,
+        observation: Observation,
+        question: str,
+        ground: GroundResult,
+        *,
+        on_text: OnText | None = None,
+        should_cancel: ShouldCancel | None = None,
+        max_tokens: int = MAX_TOKENS,
+    ) -> AskResult:
+        """Answer a follow-up question about objects found earlier on the same observation ("How tall is
+        4_mug?"). The result's objects are those that the question mentions, its timing this answer's alone.
+
+        BadInputError for a `ground` of another observation and where the question mentions none of its
+        objects; other errors as in `ground`.
+        """
+        request = _Request(question, None, on_text, should_cancel, _positive(max_tokens))
+        known = self._known(question)
+        if (ground.stamp_ns, ground.frame_id) != (observation.stamp_ns, observation.frame_id):
+            raise BadInputError(
+                f"ground: expected a result about the observation of {observation.stamp_ns} ns in "
+                f"{observation.frame_id!r}, got one of {ground.stamp_ns} ns in {ground.frame_id!r}"
+            )
+        rule = self._options.mention_rule
+        topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule)
+        missing = self._missing(replace(ground, objects=topic.objects, code=ResultCode.OK), topic.query)
+        if missing:
+            return replace(results.unanswered(ground, topic.query, missing), timing=Timing())
+        frame, is_new = self._frame_of(observation)
+        encoding = Timing(frame.preprocess_ms, frame.vision_ms) if is_new else Timing()
+        return self._answer(frame, request, topic, ground, encoding)
+
+    def detect(
+        self,
+        observation: Observation,
+        question: str,
+        *,
+        on_box: OnBox | None = None,
+        on_text: OnText | None = None,
+        should_cancel: ShouldCancel | None = None,
+        max_tokens: int = MAX_TOKENS,
+    ) -> GroundResult:
+        """The first stage alone, with a question asked as it is ("Detect boxes."). Errors as in `ground`."""
+        request = _Request(question, on_box, on_text, should_cancel, _positive(max_tokens))
+        known = self._known(question)
+        return self._locate(observation, request, _checked(lambda: prompts.ground_prompt(known)))[1]
+
+    def _missing(self, ground: GroundResult, query: Query | None) -> str:
+        """Why there is no second stage, empty where there is one. The release always reasons (W4)."""
+        if self._options.answer_rule == "upstream" and ground.code != ResultCode.CANCELED:
+            return ""
+        return results.missing_evidence(ground, query)
 
     def _locate(self, observation: Observation, request: _Request, text: str) -> tuple[Frame, GroundResult]:
         """The first stage, and the encoded observation."""
         frame, is_new = self._frame_of(observation)
-        reader = ObjectReader(request.words, frame.inputs, request.on_box)
+        reader = ObjectReader(request.words, frame.inputs, request.on_box, self._options.box_index_rule)
 
         def on_token(chunk: str, probability: float) -> None:
             reader.push(chunk, probability)
             request.stream(chunk, probability)
 
-        generation, num_reused = self._generate(frame, request, text, on_token)
+        labels = expected_labels(request.words, parse_question(request.words))
+        drafter = self._steps.box_drafter(self._codec, labels)
+        generation, num_reused = self._generate(frame, request, text, on_token, drafter)
         decoded = time.perf_counter()
+        reader.finish()
         malformed = reader.malformed()
         timing = results.stage_timing(frame, is_new, generation, num_reused, request.began, decoded)
-        valid_ratio = frame.inputs.valid_ratio
+        ratio = frame.inputs.valid_ratio
         return frame, results.grounded(
-            reader.objects, malformed, generation, request.words, valid_ratio, timing
+            reader.objects, malformed, generation, request.words, observation, ratio, timing
         )
 
     def _answer(
-        self, frame: Frame, request: _Request, question: str, query: Query | None, ground: GroundResult
+        self, frame: Frame, request: _Request, topic: Topic, ground: GroundResult, before: Timing
     ) -> AskResult:
-        """The second stage: the question again, with the numbers of what was found."""
-        boxes, numbers = [thing.box for thing in ground.objects], [thing.number for thing in ground.objects]
-        evidence = prompts.evidence_from_boxes(boxes, frame.inputs.intrinsics, numbers)
-        text = _checked(lambda: prompts.answer_prompt(question, evidence))
-        generation, num_reused = self._generate(frame, request, text, request.stream)
-        exact, problem = results.exact_answer(query, boxes)
+        """The second stage: the question again, with the numbers of what it is about."""
+        text = _checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
+        exact, problem = results.exact_answer(topic.query, topic.boxes)
+        drafter = self._steps.answer_drafter(self._codec, text, exact)
+        generation, num_reused = self._generate(frame, request, text, request.stream, drafter)
         consistent = None if exact is None else check_answer(generation.text, exact)
-        timing = results.total_timing(ground.timing, generation, num_reused, request.began)
-        return results.answered(ground, generation, exact, consistent, problem, timing)
+        timing = results.total_timing(before, generation, num_reused, request.began)
+        result = results.answered(ground, topic.objects, generation, exact, consistent, problem, timing)
+        return result if self._options.answer_rule == "upstream" else results.confirmed(result, exact)
 
     def _generate(
-        self, frame: Frame, request: _Request, text: str, on_token: OnToken
+        self, frame: Frame, request: _Request, text: str, on_token: OnToken, drafter: Drafter | None
     ) -> tuple[results.Generation, int]:
         """One reply, and how many tokens of its prompt were already in the cache."""
         rows, num_reused, room = frame.prompt_rows(text)
@@ -161,9 +231,10 @@ class Pipeline:
             TextStream(self._codec),
             self.backend.config.stop_token_ids,
             min(request.max_tokens, room),
-            Sampler(self._sampling),
+            Sampler(self._sampling, frame.prompt),
             on_token,
             request.should_cancel,
+            drafter,
         )
         frame.remember()
         return generation, num_reused
@@ -173,11 +244,16 @@ class Pipeline:
         if self._frame is not None and self._frame.observation is observation:
             return self._frame, False
         self._frame = None
-        self._frame = Frame(self.backend, self._codec, observation)
+        self._frame = Frame(self.backend, self._codec, observation, self._options)
         return self._frame, True
 
     def _known(self, text: str) -> str:
-        """`text` as the tokenizer knows it; BadInputError naming the words that it does not know."""
+        """`text` as the tokenizer knows it; BadInputError naming the words that it does not know.
+
+        A tokenizer that knows every byte gets the text as it is (rule R5).
+        """
+        if self._codec.unknown_id is None:
+            return text
         known = self._codec.known_spelling(" ".join(text.split()))
         unknown = self._codec.unknown_words(known)
         if unknown:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from n3d_ros.box_codec import Malformed
 from n3d_ros.boxes import Box3D
+from n3d_ros.preprocess import Observation
 from n3d_ros.prompts import split_answer
 from n3d_ros.runtime.frame import Frame
 from n3d_ros.runtime.generate import CANCELED, FULL, Generation
@@ -21,6 +22,7 @@ from n3d_ros.spatial import Query, SpatialAnswer, answer
 __all__ = [
     "Generation",
     "answered",
+    "confirmed",
     "exact_answer",
     "grounded",
     "missing_evidence",
@@ -35,6 +37,7 @@ def grounded(
     malformed: tuple[Malformed, ...],
     generation: Generation,
     words: str,
+    observation: Observation,
     valid_ratio: float,
     timing: Timing,
 ) -> GroundResult:
@@ -50,6 +53,9 @@ def grounded(
         timing,
         words,
         valid_ratio,
+        stamp_ns=observation.stamp_ns,
+        frame_id=observation.frame_id,
+        depth_is_estimated=observation.depth_is_estimated,
     )
 
 
@@ -113,18 +119,14 @@ def exact_answer(query: Query | None, boxes: Sequence[Box3D]) -> tuple[SpatialAn
 
 def answered(
     ground: GroundResult,
+    objects: tuple[GroundedObject, ...],
     generation: Generation,
     exact: SpatialAnswer | None,
     consistent: bool | None,
     problem: str,
     timing: Timing,
 ) -> AskResult:
-    """The result of both stages. A canceled second stage keeps what it wrote.
-
-    A sentence of the model that the geometry does not confirm is no answer: the computed one takes its place,
-    and
-    the message says so.
-    """
+    """The result of both stages, in the model's words. A canceled second stage keeps what it wrote."""
     reasoning, sentence = split_answer(generation.text)
     code, message = ResultCode.OK, problem
     if generation.finish == CANCELED:
@@ -134,18 +136,12 @@ def answered(
         )
     elif generation.finish == FULL:
         message = f"the answer was cut off after {len(generation.token_ids)} tokens"
-    if exact is not None and consistent is not True and code == ResultCode.OK:
-        reasoning, message = (
-            exact.reasoning,
-            f"computed from the boxes; the model's own words were: {sentence!r}",
-        )
-        sentence = exact.answer
     return AskResult(
         answer=sentence,
         reasoning=reasoning,
         value=exact.value if exact else None,
         unit=exact.unit if exact else "",
-        objects=ground.objects,
+        objects=objects,
         relation=exact.relation if exact else "",
         consistent=consistent,
         raw_text=generation.text,
@@ -156,6 +152,16 @@ def answered(
         ground=ground,
         computed=exact.answer if exact else "",
     )
+
+
+def confirmed(result: AskResult, exact: SpatialAnswer | None) -> AskResult:
+    """A sentence of the model that the geometry does not confirm is no answer: the computed one takes its
+    place, and the message says so.
+    """
+    if exact is None or result.consistent is True or result.code != ResultCode.OK:
+        return result
+    message = f"computed from the boxes; the model's own words were: {result.answer!r}"
+    return replace(result, answer=exact.answer, reasoning=exact.reasoning, message=message)
 
 
 def stage_timing(

@@ -82,6 +82,8 @@ class GroundedObject:
     box_2d_px: Rectangle | None
     words: str
     number: int = 0
+    uv: tuple[float, float] | None = None
+    """Centre as the model wrote it, shares of the picture's width and height; None when it is not known."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class GroundResult:
 
     `code` is OK also when nothing was found (`message` says so), PARSE when the model wrote only broken
     boxes, CANCELED. `malformed` are texts that announced a box and hold none. `valid_ratio`: share of depth
-    pixels with a measurement.
+    pixels with a measurement. `stamp_ns` and `frame_id` are the observation's; `depth_is_estimated`: its
+    depth was guessed from the picture by a depth model, so every metre here is a guess too.
     """
 
     objects: tuple[GroundedObject, ...]
@@ -128,17 +131,20 @@ class GroundResult:
     timing: Timing
     words: str
     valid_ratio: float
+    stamp_ns: int = 0
+    frame_id: str = ""
+    depth_is_estimated: bool = False
 
 
 @dataclass(frozen=True)
 class AskResult:
     """An answer with its evidence.
 
-    `value`, `unit` and `relation` are computed from `objects` (None and empty where the question is no known
-    spatial relation or its objects were not found); `consistent` says whether the model's sentence agrees
-    with
-    them, None where that cannot be told. `answer` and `reasoning` are the model's words where they agree or
-    nothing can be computed, else computed too, and `message` quotes the model. `ground` is the first stage.
+    `objects` are those it is about. `value`, `unit` and `relation` are computed from them (None and empty
+    where the question is no known spatial relation or its objects were not found); `consistent` says whether
+    the model's sentence agrees with them, None where that cannot be told. `answer` and `reasoning` are the
+    model's words where they agree or nothing can be computed, else computed too, and `message` quotes the
+    model. `ground` is the first stage.
     """
 
     answer: str
@@ -156,3 +162,8 @@ class AskResult:
     ground: GroundResult
     computed: str = field(default="")
     """The exact answer's own sentence, empty where there is none."""
+
+    @property
+    def depth_is_estimated(self) -> bool:
+        """See `GroundResult`."""
+        return self.ground.depth_is_estimated
