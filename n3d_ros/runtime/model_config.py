@@ -17,6 +17,7 @@ from n3d_ros.preprocess import PreprocessConfig
 from n3d_ros.runtime.types import ModelFolderError
 
 PATCH_POSITIONS = ("none", "sincos")
+MODEL_TYPE = "qwen2_5_vl"
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,15 @@ def load_config(folder: Path) -> ModelConfig:
         return parse_config(json.loads(path.read_text(encoding="utf-8")), extra)
     except KeyError as error:
         raise ModelFolderError(f"{path}: expected the field {error}") from error
+    except json.JSONDecodeError as error:
+        raise ModelFolderError(f"{path}: expected JSON, got {error}") from error
 
 
 def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None = None) -> ModelConfig:
     """From the parsed JSON. KeyError for a missing field, ModelFolderError for an unsupported value."""
     text = config.get("text_config") or config
+    if config.get("model_type", MODEL_TYPE) != MODEL_TYPE:
+        raise ModelFolderError(f"config.json: model_type must be {MODEL_TYPE}, got {config['model_type']!r}")
     patch_position = config.get("patch_position", "none")
     if patch_position not in PATCH_POSITIONS:
         raise ModelFolderError(
@@ -135,7 +140,7 @@ def _vision(vision: Mapping[str, Any], text_hidden: int) -> VisionConfig:
         patch=patch,
         merge=merge,
         temporal_patch=vision.get("temporal_patch_size", 2),
-        channels=vision.get("in_channels", 3),
+        channels=vision.get("in_channels", vision.get("in_chans", 3)),
         window_merged=vision.get("window_size", 112) // merge // patch,
         full_attention=tuple(vision["fullatt_block_indexes"]),
         rope_theta=_rope(vision, "axial").get("rope_theta", 10000.0),
@@ -146,6 +151,8 @@ def _text(text: Mapping[str, Any], tied: bool) -> TextConfig:
     rope = _rope(text, "default")
     heads = text["num_attention_heads"]
     head_dim = text["hidden_size"] // heads
+    if text.get("use_sliding_window", False):
+        raise ModelFolderError("config.json: use_sliding_window must be false, got true")
     section = tuple(rope.get("mrope_section", (16, 24, 24)))
     if sum(section) != head_dim // 2:
         raise ModelFolderError(f"config.json: mrope_section must sum to {head_dim // 2}, got {section}")

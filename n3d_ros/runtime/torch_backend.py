@@ -1,99 +1,119 @@
-"""The model in torch, as trained: the reference that other backends are compared with, and what runs a fresh
-checkpoint.
+"""The model in torch, as trained: the reference that other backends are compared with, and a way to run a
+checkpoint as it is, on a CPU or an NVIDIA GPU.
 
-In: a model folder (config, tokenizer, safetensors). Out: a `Backend`. Uses a GPU where torch sees one.
+In: a model folder (config, tokenizer, safetensors). Out: a `Backend`. Keys and values are written in place;
+on a GPU single tokens are replayed as CUDA graphs. It does not know prompts, boxes or how tokens are chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import DynamicCache
+from torch import Tensor
 
-from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
+from n3d_ros.model.checkpoint import load_model
 from n3d_ros.preprocess import ModelInputs
 from n3d_ros.runtime.backend import Rows
 from n3d_ros.runtime.model_config import load_config
-from n3d_ros.runtime.types import ModelFolderError
+from n3d_ros.runtime.safetensors_file import read_entries, to_float32
+from n3d_ros.runtime.torch_cache import AppendWriter, KeyValueStore, TorchCache
+from n3d_ros.runtime.torch_step import StepRunner
+from n3d_ros.runtime.types import BadInputError, N3DError, ResultCode
+
+EMBEDDING = "model.embed_tokens.weight"
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-def load_model(folder: Path, dtype: torch.dtype) -> N3DForConditionalGeneration:
-    """The trained module. ModelFolderError where weights are missing: transformers would draw random ones."""
-    loaded: Any = N3DForConditionalGeneration.from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    model: N3DForConditionalGeneration = loaded[0]
-    missing = sorted(loaded[1]["missing_keys"])
-    if missing:
-        raise ModelFolderError(
-            f"{folder}: expected weights for {missing[0]} and {len(missing) - 1} more tensors, found none"
-        )
-    return model
+@dataclass(frozen=True)
+class TorchOptions:
+    """Where and in which precision the model runs.
 
+    device: 'auto' (a GPU where torch sees one), 'cpu', 'cuda' or 'cuda:1'. dtype: 'auto' (bf16 on a GPU,
+    fp32 on a CPU), 'fp32', 'fp16' or 'bf16'. cuda_graphs: replay single tokens instead of launching every
+    kernel; without a GPU there are none.
+    """
 
-class TorchCache:
-    """transformers' own cache; `capacity` is only a limit, memory grows with use."""
+    device: str = "auto"
+    dtype: str = "auto"
+    cuda_graphs: bool = True
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.layers = DynamicCache()
+    def __post_init__(self) -> None:
+        if self.device not in ("auto", "cpu") and self.device.partition(":")[0] != "cuda":
+            raise BadInputError(f"device: expected auto, cpu, cuda or cuda:<number>, got {self.device!r}")
+        if self.dtype != "auto" and self.dtype not in DTYPES:
+            raise BadInputError(f"dtype: expected auto or one of {', '.join(DTYPES)}, got {self.dtype!r}")
 
-    @property
-    def length(self) -> int:
-        """Number of tokens held."""
-        return int(self.layers.get_seq_length())
+    def resolved_device(self) -> torch.device:
+        """BadInputError for a GPU that torch does not see."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        number = self.device.partition(":")[2] or "0"
+        if self.device == "cpu":
+            return torch.device("cpu")
+        if not number.isdigit() or int(number) >= torch.cuda.device_count():
+            raise BadInputError(
+                f"device: expected one of the {torch.cuda.device_count()} GPUs that torch sees, "
+                f"got {self.device!r}"
+            )
+        return torch.device("cuda", int(number))
 
-    def truncate(self, length: int) -> None:
-        """Forget all but the first `length` tokens."""
-        if not 0 <= length <= self.length:
-            raise ValueError(f"cache: expected a length of 0 to {self.length}, got {length}")
-        if length == 0:
-            self.layers = DynamicCache()
-        else:
-            self.layers.crop(length - self.length)
+    def resolved_dtype(self, device: torch.device) -> torch.dtype:
+        """The type of weights and activations."""
+        auto = "bf16" if device.type == "cuda" else "fp32"
+        return DTYPES[auto if self.dtype == "auto" else self.dtype]
 
 
 class TorchBackend:
-    """Float32 on a CPU, bfloat16 on a GPU."""
+    """One model on one device; see `TorchOptions`."""
 
     name = "torch"
 
-    def __init__(self, folder: Path, threads: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, threads: int | None = None, options: TorchOptions = TorchOptions()
+    ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         self.config = load_config(folder)
         self.tokenizer_path = folder / "tokenizer.json"
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
-        self._model: Any = load_model(folder, dtype)
-        self._model.train(False).to(self._device)
+        self._device = options.resolved_device()
+        self._dtype = options.resolved_dtype(self._device)
+        with _named_memory_error():
+            model: Any = load_model(folder, self._dtype)
+            self.model: Any = model.to(self._device)
+        self._embedding = read_entries(folder)[EMBEDDING]
+        self._rows = self._embedding.array()
+        self._free: list[KeyValueStore] = []
+        graphs = options.cuda_graphs and self._device.type == "cuda"
+        self._steps = StepRunner(self.model, self.config.text) if graphs else None
 
     @torch.inference_mode()
     def encode_image(self, inputs: ModelInputs) -> Rows:
         """Merged image tokens (M, hidden) float32."""
         arrays = (inputs.pixel_values, np.array([[1, *inputs.grid_hw]]), inputs.coords)
-        rows: Rows = (
-            self._model.image_tokens(*(torch.from_numpy(a).to(self._device) for a in arrays))
-            .float()
-            .cpu()
-            .numpy()
-        )
-        return rows
+        with _named_memory_error():
+            tokens = self.model.image_tokens(*(torch.from_numpy(a).to(self._device) for a in arrays))
+            return _to_numpy(tokens)
 
-    @torch.inference_mode()
     def embed(self, ids: Sequence[int]) -> Rows:
-        """Embedding rows (T, hidden) float32."""
-        rows: Rows = (
-            self._model.get_input_embeddings()(torch.tensor(ids, device=self._device)).float().cpu().numpy()
-        )
-        return rows
+        """Embedding rows (T, hidden) float32, read from the checkpoint's file: no way to the GPU and back."""
+        return to_float32(self._rows[np.asarray(ids, dtype=np.int64)], self._embedding.dtype)
 
     def new_cache(self, capacity: int) -> TorchCache:
-        """An empty cache."""
-        return TorchCache(capacity)
+        """An empty cache, in the memory of one that is no longer used where that fits."""
+        for place, store in enumerate(self._free):
+            if store.capacity >= capacity:
+                return TorchCache(self._free.pop(place), capacity, self._free)
+        self._free.clear()
+        with _named_memory_error():
+            store = KeyValueStore(self.config.text, capacity, self._device, self._dtype)
+        return TorchCache(store, capacity, self._free)
 
     @torch.inference_mode()
     def forward(
@@ -104,17 +124,54 @@ class TorchBackend:
         logit_rows: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:
         """Run T new tokens: see `Backend.forward`."""
-        if cache.length + len(embeds) > cache.capacity:
-            raise ValueError(
-                f"cache: expected at most {cache.capacity} tokens, got {cache.length} + {len(embeds)}"
-            )
-        hidden = self._model.model.language_model(
-            inputs_embeds=torch.from_numpy(embeds)[None].to(self._device, self._model.dtype),
-            position_ids=torch.from_numpy(positions)[:, None].to(self._device),
-            past_key_values=cache.layers,
+        past, num_new = cache.length, len(embeds)
+        if past + num_new > cache.capacity:
+            raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {num_new}")
+        rows, places = torch.from_numpy(embeds)[None], torch.from_numpy(positions)[:, None]
+        with _named_memory_error():
+            if self._steps is not None and num_new == 1:
+                logits = _to_numpy(self._steps.run(cache.store, past, rows, places))[logit_rows]
+            else:
+                wanted = torch.from_numpy(logit_rows).to(self._device)
+                logits = _to_numpy(self._append(cache, rows, places, wanted))
+        cache.length = past + num_new
+        return logits
+
+    def _append(self, cache: TorchCache, embeds: Tensor, positions: Tensor, wanted: Tensor) -> Tensor:
+        """Logits (R, vocab) of the wanted rows, any number of new tokens."""
+        hidden = self.model.model.language_model(
+            inputs_embeds=embeds.to(self._device, self._dtype),
+            position_ids=positions.to(self._device),
+            attention_mask={"full_attention": _causal_mask(cache.length, embeds.shape[1], self._device)},
+            past_key_values=AppendWriter(cache.store, cache.length),
             use_cache=True,
         ).last_hidden_state[0]
-        logits: npt.NDArray[np.float32] = (
-            self._model.lm_head(hidden[torch.from_numpy(logit_rows)]).float().cpu().numpy()
-        )
+        logits: Tensor = self.model.lm_head(hidden[wanted])
         return logits
+
+
+def _causal_mask(past: int, num_new: int, device: torch.device) -> Tensor | None:
+    """(1, 1, T, past + T) True where a token may look; None where torch's own rule says the same."""
+    if past == 0 or num_new == 1:
+        return None
+    mask = torch.ones(num_new, past + num_new, dtype=torch.bool, device=device).tril(past)
+    return mask[None, None]
+
+
+def _to_numpy(tensor: Tensor) -> npt.NDArray[np.float32]:
+    array: npt.NDArray[np.float32] = tensor.float().cpu().numpy()
+    return array
+
+
+@contextmanager
+def _named_memory_error() -> Iterator[None]:
+    """N3DError with code OOM instead of torch's own; the backend stays usable."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise N3DError(
+            ResultCode.OOM,
+            f"GPU memory: expected room for the model and this request, got {error}; "
+            "use fp16 or bf16, a smaller picture or the INT4 engine",
+        ) from error

@@ -1,0 +1,103 @@
+"""One new token through the language model with fixed shapes and addresses, replayed as a CUDA graph.
+
+In: the token's embedding and position, the store of keys and values, how many tokens it holds. Out: logits.
+A decode step of a 7B model is a thousand small kernels; launched one by one from Python they cost more than
+the memory traffic. One graph per span of the store keeps attention short while the text is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from n3d_ros.runtime.model_config import TextConfig
+from n3d_ros.runtime.torch_cache import KeyValueStore, StepWriter
+
+SHORTEST_SPAN = 512
+NUM_WARM_UP = 3
+"""Runs before a capture: PyTorch's notes on CUDA graphs ask for a few, so that libraries choose their
+kernels and allocate outside the graph.
+"""
+
+
+class Step:
+    """The operations of one token over the first `span` places of a store; inputs are copied into its
+    tensors.
+    """
+
+    def __init__(self, model: Any, store: KeyValueStore, span: int, text: TextConfig) -> None:
+        device, dtype = store.keys.device, store.keys.dtype
+        self.embeds = torch.zeros(1, 1, text.hidden, device=device, dtype=dtype)
+        self.positions = torch.zeros(3, 1, 1, device=device, dtype=torch.int64)
+        self.index = torch.zeros(1, device=device, dtype=torch.int64)
+        self._places = torch.arange(span, device=device)
+        self._model = model
+        self._writer = StepWriter(store, self.index, span)
+
+    def load(self, past: int, embeds: Tensor, positions: Tensor) -> None:
+        """Set the inputs of the next run."""
+        self.embeds.copy_(embeds)
+        self.positions.copy_(positions)
+        self.index.fill_(past)
+
+    def run(self) -> Tensor:
+        """Logits (1, vocab) of the token in the input tensors; its keys and values are written."""
+        seen = (self._places <= self.index)[None, None, None]
+        hidden = self._model.model.language_model(
+            inputs_embeds=self.embeds,
+            position_ids=self.positions,
+            attention_mask={"full_attention": seen},
+            past_key_values=self._writer,
+            use_cache=True,
+        ).last_hidden_state[0]
+        logits: Tensor = self._model.lm_head(hidden)
+        return logits
+
+
+class CapturedStep:
+    """A `Step` recorded once and replayed."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(NUM_WARM_UP):
+                step.run()
+        torch.cuda.current_stream().wait_stream(stream)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._logits = step.run()
+
+    def run(self, past: int, embeds: Tensor, positions: Tensor) -> Tensor:
+        """Logits (1, vocab); the tensor is overwritten by the next run."""
+        self._step.load(past, embeds, positions)
+        self._graph.replay()
+        return self._logits
+
+
+class StepRunner:
+    """Runs single tokens; a step is captured when a store needs its span for the first time."""
+
+    def __init__(self, model: Any, text: TextConfig) -> None:
+        self._model, self._text = model, text
+
+    def run(self, store: KeyValueStore, past: int, embeds: Tensor, positions: Tensor) -> Tensor:
+        """Logits (1, vocab) of one token after `past` others."""
+        span = span_for(past + 1, store.capacity)
+        if span not in store.steps:
+            step = Step(self._model, store, span, self._text)
+            step.load(past, embeds, positions)  # warm-up writes where this token's values belong anyway
+            store.steps[span] = CapturedStep(step)
+        logits: Tensor = store.steps[span].run(past, embeds, positions)
+        return logits
+
+
+def span_for(length: int, capacity: int) -> int:
+    """The shortest of 512, 1024, 2048, ... that holds `length` tokens, at most `capacity`."""
+    span = SHORTEST_SPAN
+    while span < length:
+        span *= 2
+    return min(span, capacity)
