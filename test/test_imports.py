@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ("engines", "training")
 FOLDERS = ("model", "sim", "runtime", "node", "commands", *TOOLS)
-TORCH = ("model", "runtime.torch_backend", *TOOLS)
+TORCH = ("model", "runtime.torch_backend", "runtime.torch_cache", "runtime.torch_step", *TOOLS)
 
 THIRD_PARTY = {
     "torch": TORCH,
@@ -25,6 +25,7 @@ THIRD_PARTY = {
     "onnxruntime": ("runtime.ort_backend", "engines"),
     "tensorrt": ("runtime.trt_backend", "engines"),
     "tensorrt_rtx": ("runtime.trt_backend", "engines"),
+    "huggingface_hub": ("runtime.hub", "model"),
     "tokenizers": ("runtime", "model", *TOOLS),
     "mujoco": ("sim",),
 }
@@ -55,6 +56,7 @@ PARTS = {
     "prompts": ("boxes", "evidence"),
     "spatial": ("boxes", "evidence", "spatial"),
     "model": ("library", "model"),
+    "model.checkpoint": ("library", "model", "runtime"),
     "sim": ("library", "sim"),
     "runtime": ("library", "runtime"),
     "runtime.torch_backend": ("library", "runtime", "model"),
@@ -173,6 +175,8 @@ def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_cho
         ("cli", "mujoco", False),
         ("cli", "n3d_ros.training.commands", False),
         ("model.config", "n3d_ros.runtime.types", False),
+        ("model.checkpoint", "n3d_ros.runtime.safetensors_file", True),
+        ("runtime.pipeline", "huggingface_hub", False),
         ("engines.export", "n3d_ros.training.nano", False),
         ("training.train", "n3d_ros.engines.export", False),
         ("training.train", "n3d_ros.model.n3d_vlm", True),
