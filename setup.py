@@ -5,7 +5,7 @@ CMakeLists.txt.
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
 
@@ -22,6 +22,14 @@ def version() -> str:
     return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE).group(1)
 
 
+def kernels() -> Extension:
+    """The kernels that n3d_ros/native.py loads; optional: without a compiler numpy does the work."""
+    flags = (HERE / "native" / "flags").read_text(encoding="utf-8").split()
+    sources = sorted(path.relative_to(HERE).as_posix() for path in (HERE / "native").glob("*.c"))
+    headers = ["native/kernels.h", "native/flags"]
+    return Extension("n3d_ros._native", sources, depends=headers, extra_compile_args=flags, optional=True)
+
+
 packages = find_packages(include=["n3d_ros", "n3d_ros.*"])
 package_dir = {"n3d_ros": "n3d_ros"}
 for folder in ("engines", "training"):
@@ -36,7 +44,12 @@ setup(
     python_requires=">=3.10",
     packages=packages,
     package_dir=package_dir,
-    package_data={"n3d_ros.engines": ["n3d-nano/*"], "n3d_ros.training": ["configs/*"]},
+    package_data={
+        "n3d_ros.node": ["fastdds.xml"],
+        "n3d_ros.engines": ["n3d-nano/*"],
+        "n3d_ros.training": ["configs/*"],
+    },
+    ext_modules=[kernels()],
     install_requires=requirements("robot"),
     extras_require={name: requirements(name) for name in ("demo", "train", "test")},
     entry_points={"console_scripts": ["n3d = n3d_ros.cli:main"]},

@@ -22,6 +22,7 @@ from n3d_ros.commands import CommandFailed
 from n3d_ros.commands.children import Children
 from n3d_ros.commands.demo_report import Answer, picture, question_text, report_json, table
 from n3d_ros.commands.model_folder import add_model_options, model_folder
+from n3d_ros.node.transport import make_room_for_images
 from n3d_ros.spatial import QUESTIONS
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def run_demo(args: argparse.Namespace) -> int:
     deadline = time.monotonic() + args.timeout_s
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ.update(isolation())
+    make_room_for_images()
     with Children(child_environment(), args.out) as children:
         start_graph(children, args, folder)
         with DemoClient(namespace(), deadline, children.check) as client:

@@ -14,6 +14,7 @@ from typing import Any
 from n3d_ros.frames import RgbdFrame, find_frames, read_frame
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.transport import make_room_for_images
 
 FRAME_ID = "camera_color_optical_frame"
 QUEUE_DEPTH = 5
@@ -58,6 +59,7 @@ def run_play(args: argparse.Namespace) -> int:
     from rclpy.executors import ExternalShutdownException
     from rclpy.task import Future
 
+    make_room_for_images()
     rclpy.init(args=["--ros-args", *args.ros_args])
     node = rclpy.create_node("n3d_play")
     try:

@@ -18,6 +18,7 @@ import numpy as np
 from n3d_ros.boxes import Box3D
 from n3d_ros.commands.play import CameraPublisher
 from n3d_ros.frames import RgbdFrame
+from n3d_ros.node.transport import make_room_for_images
 
 if TYPE_CHECKING:
     from n3d_ros.sim import View
@@ -63,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from n3d_ros.sim import RgbdCamera, generate
 
     scene = generate(args.seed)
+    make_room_for_images()
     rclpy.init(args=ros_args)
     node = rclpy.create_node("sim_camera")
     try:

@@ -38,6 +38,7 @@ from n3d_ros.node.results import Outcome, Results
 from n3d_ros.node.servers import Servers
 from n3d_ros.node.sync import Frame
 from n3d_ros.node.tickets import Tickets
+from n3d_ros.node.transport import make_room_for_images
 from n3d_ros.node.worker import Job, Worker
 from n3d_ros.runtime.types import ResultCode
 
@@ -273,6 +274,7 @@ def load_pipeline(wanted: parameters.Parameters) -> Any:
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is interrupted. 0: stopped; 2: a parameter was refused."""
     # rclpy's own handlers end the context under a publishing callback; this loop ends between two callbacks.
+    make_room_for_images()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     stop = threading.Event()
     for how in (signal.SIGINT, signal.SIGTERM):
