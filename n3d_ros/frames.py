@@ -11,7 +11,6 @@ OSError or ValueError that names the file, what was expected and what came.
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from n3d_ros.depth import to_metres
-from n3d_ros.geometry import Array, Intrinsics, checkpoint_to_optical
+from n3d_ros.geometry import Array, Intrinsics
 from n3d_ros.preprocess import Observation
 
 COLOR_NAMES = ("color.png", "color.jpg", "color.jpeg")
@@ -133,25 +132,6 @@ def read_intrinsics(path: Path) -> Intrinsics:
         raise ValueError(f"{error} (in '{path}')") from error
 
 
-def read_points(image: Path, points: Path) -> Observation:
-    """A picture with a cached point map of the release: NPZ with `pcd` (H, W, 4) and `intr` (3, 3).
-
-    `pcd` holds x left, y up, z forward in metres and validity (1 or 0); `intr` is in picture widths,
-    heights.
-    """
-    rgb = read_picture(image)
-    pcd, matrix = _load_npz(points)
-    if pcd.ndim != 3 or pcd.shape[2] != 4 or matrix.shape != (3, 3):
-        found = f"{pcd.shape} and {matrix.shape}"
-        raise ValueError(f"points: expected pcd (H, W, 4) and intr (3, 3) in '{points}', got {found}")
-    point_map = checkpoint_to_optical(pcd[..., :3].astype(np.float32))
-    point_map[pcd[..., 3] != 1] = np.nan
-    height, width = rgb.shape[:2]
-    fx, fy, u, v = (float(value) for value in (matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]))
-    intrinsics = Intrinsics(fx * width, fy * height, u * width - 0.5, v * height - 0.5, width, height)
-    return Observation(rgb, intrinsics, point_map=point_map)
-
-
 def _read_oriented(path: Path) -> tuple[npt.NDArray[np.uint8], int]:
     """The upright picture and the EXIF orientation that the file had."""
     _require_file(path, "picture")
@@ -193,17 +173,6 @@ def _load_depth_png(path: Path) -> Array:
             return np.asarray(picture).astype(np.uint16)
     except (OSError, SyntaxError) as error:
         raise ValueError(f"depth: cannot read '{path}': {error}") from error
-
-
-def _load_npz(path: Path) -> tuple[Array, Array]:
-    _require_file(path, "points")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if isinstance(arrays, np.ndarray) or not {"pcd", "intr"} <= set(arrays.files):
-                raise ValueError("no arrays named pcd and intr")
-            return arrays["pcd"], arrays["intr"]
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"points: expected an NPZ with pcd and intr, got '{path}': {error}") from error
 
 
 def _one_of(folder: Path, names: tuple[str, ...], what: str) -> Path:

@@ -12,11 +12,10 @@ from n3d_ros.frames import (
     read_frame,
     read_intrinsics,
     read_picture,
-    read_points,
     read_rgbd,
     write_frame,
 )
-from n3d_ros.geometry import Intrinsics, backproject
+from n3d_ros.geometry import Intrinsics
 
 INTRINSICS = Intrinsics(100.0, 110.0, 3.5, 2.5, 8, 6)
 ROTATE_90 = 6
@@ -181,49 +180,6 @@ def test_intrinsics_of_another_picture_are_refused(tmp_path):
     read = read_rgbd(tmp_path / "color.png", tmp_path / "depth.png", tmp_path / "intrinsics.json")
     with pytest.raises(ValueError, match=r"intrinsics are for \(height, width\) \(6, 8\)"):
         read.observation()
-
-
-def release_points(z=2.0):
-    """The release's point map of a wall: x left, y up, float16, last channel validity."""
-    columns, rows = np.meshgrid(np.arange(8), np.arange(6))
-    points = backproject(columns, rows, np.full((6, 8), z), INTRINSICS)
-    pcd = np.concatenate([points * [-1, -1, 1], np.ones((6, 8, 1))], axis=2).astype(np.float16)
-    pcd[0, 0] = [-np.inf, -np.inf, np.inf, 0]
-    return points, pcd
-
-
-def test_a_point_map_becomes_optical_metres_with_pixel_intrinsics(tmp_path):
-    points, pcd = release_points()
-    Image.new("RGB", (8, 6)).save(tmp_path / "p.png")
-    np.savez(tmp_path / "p.npz", pcd=pcd, intr=INTRINSICS.normalised())
-    seen = read_points(tmp_path / "p.png", tmp_path / "p.npz")
-    assert np.isnan(seen.point_map[0, 0]).all()
-    np.testing.assert_allclose(seen.point_map[1:], points[1:], atol=1e-3)
-    for name, value in INTRINSICS.to_dict().items():
-        assert getattr(seen.intrinsics, name) == pytest.approx(value, abs=1e-4)
-
-
-def test_unusable_point_maps_are_refused(tmp_path):
-    Image.new("RGB", (8, 6)).save(tmp_path / "p.png")
-    (tmp_path / "text.npz").write_text("hello")
-    np.savez(tmp_path / "other.npz", depth=np.ones((6, 8)))
-    np.savez(tmp_path / "shape.npz", pcd=np.ones((6, 8, 3)), intr=np.eye(3))
-    expected = {"text": "expected an NPZ", "other": "no arrays named", "shape": "expected pcd"}
-    for name, message in expected.items():
-        with pytest.raises(ValueError, match=message):
-            read_points(tmp_path / "p.png", tmp_path / f"{name}.npz")
-    with pytest.raises(FileNotFoundError, match="points: expected a file"):
-        read_points(tmp_path / "p.png", tmp_path / "absent.npz")
-
-
-def test_the_release_s_own_point_map_reads(golden_dir, tmp_path):
-    case = np.load(golden_dir / "case_P_full_pipeline.npz")
-    Image.fromarray(case["image_raw"]).save(tmp_path / "p.png")
-    np.savez(tmp_path / "p.npz", pcd=case["pcd"], intr=case["intr"])
-    seen = read_points(tmp_path / "p.png", tmp_path / "p.npz")
-    valid = case["pcd"][..., 3] == 1
-    np.testing.assert_array_equal(np.isfinite(seen.point_map).all(axis=2), valid)
-    np.testing.assert_array_equal(seen.point_map[valid][:, 0], -case["pcd"][valid][:, 0].astype(np.float32))
 
 
 def test_every_recorded_frame_reads(rgbd_dir):

@@ -14,7 +14,8 @@ from typing import Any
 from n3d_ros.boxes import Box3D, Rectangle
 from n3d_ros.commands import CommandFailed
 from n3d_ros.commands.model_folder import add_model_options, model_folder
-from n3d_ros.frames import read_points, read_rgbd
+from n3d_ros.frames import read_rgbd
+from n3d_ros.points_file import read_points
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime.types import AskResult, GroundResult, N3DError, ResultCode
 
