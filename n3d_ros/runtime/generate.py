@@ -1,19 +1,23 @@
-"""The decode loop: run the prompt's new tokens, then one token after the other until the model stops.
+"""The decode loop: run the prompt's new tokens, then what a drafter guesses, until the model stops.
 
 In: a backend, a cache that may already hold the beginning of the prompt, the rows still to run. Out: tokens
-with their probabilities and the text, streamed on the way. It does not know boxes, prompts or pictures.
+with their probabilities and the text, streamed on the way. Guessed tokens ride along with a pass; those that
+the model would have written are kept, so the reply is the same with and without a drafter. It does not know
+boxes, prompts or pictures.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.runtime.backend import Backend, CacheT, Rows
+from n3d_ros.runtime.drafting import Drafter
 from n3d_ros.runtime.sampling import Sampler
 from n3d_ros.runtime.text import TextStream
 
@@ -21,6 +25,7 @@ STOPPED, FULL, CANCELED = "stopped", "full", "canceled"
 
 OnToken = Callable[[str, float], None]
 ShouldCancel = Callable[[], bool]
+Logits = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Generation:
     """One reply. `finish`: 'stopped' by the model, 'full' at the token limit, or 'canceled'.
 
     `token_ids` and `probabilities` are of equal length and without the stop token. `prefill_ms` is the
-    prompt's pass, `decode_ms` everything after it.
+    prompt's pass, `decode_ms` everything after it. Of `num_drafted` guessed tokens `num_accepted` were
+    written.
     """
 
     token_ids: tuple[int, ...]
@@ -49,6 +55,20 @@ class Generation:
     prefill_ms: float
     decode_ms: float
     num_forward_passes: int
+    num_drafted: int = 0
+    num_accepted: int = 0
+
+
+class Constraint(Protocol):
+    """What may be written, one per reply."""
+
+    def masked(self, logits: Logits) -> Logits:
+        """(vocab,) logits with -inf for every token that must not follow."""
+        ...
+
+    def advance(self, token: int) -> None:
+        """Note that `token` was written."""
+        ...
 
 
 def generate(
@@ -61,73 +81,140 @@ def generate(
     sampler: Sampler | None = None,
     on_token: OnToken | None = None,
     should_cancel: ShouldCancel | None = None,
+    drafter: Drafter | None = None,
+    constraint: Constraint | None = None,
 ) -> Generation:
-    """Write up to `max_tokens` tokens. `should_cancel` is asked before the prompt and between tokens.
+    """Write up to `max_tokens` tokens. `should_cancel` is asked before the prompt and after every token.
 
     on_token(text, probability): the text that each token adds, empty while a character is incomplete; once
     more at the end if text was held back. Greedy without a sampler.
     """
-    sampler, cancel = sampler or Sampler(), should_cancel or _never
-    reply = _Reply(stream, on_token or _ignore)
-    began = time.perf_counter()
+    cancel = should_cancel or _never
+    reply = _Reply(stream, on_token or _ignore, sampler or Sampler(), constraint)
+    passes = _Passes(backend, cache, prompt, drafter)
     if cancel():
-        return reply.end(CANCELED, began, began)
-    logits = reply.count(
-        backend.forward(cache, prompt.embeds, prompt.positions, np.array([len(prompt.embeds) - 1]))
-    )
-    prefilled = time.perf_counter()
+        return reply.end(CANCELED, passes)
     while True:
-        token, probability = sampler.pick(logits)
+        guess = passes.guess(reply, max_tokens - len(reply.ids) - 1)
+        finish, num_held = _verify(reply, passes.run(guess), guess, stop_ids, max_tokens, cancel)
+        passes.keep(num_held, reply)
+        if finish:
+            return reply.end(finish, passes)
+
+
+def _verify(
+    reply: _Reply,
+    logits: Logits,
+    guess: Sequence[int],
+    stop_ids: Collection[int],
+    max_tokens: int,
+    cancel: ShouldCancel,
+) -> tuple[str, int]:
+    """Write the tokens of one pass: row i of `logits` follows guess[:i]. (Why the reply ends or '', number of
+    guessed tokens that held.)
+    """
+    for num_held, row in enumerate(logits):
+        token, probability = reply.pick(row)
         if token in stop_ids:
-            return reply.end(STOPPED, began, prefilled)
+            return STOPPED, num_held
         reply.add(token, probability)
+        held = num_held < len(guess) and token == guess[num_held]
         if len(reply.ids) >= max_tokens:
-            return reply.end(FULL, began, prefilled)
+            return FULL, num_held + held
         if cancel():
-            return reply.end(CANCELED, began, prefilled)
-        positions = np.full((3, 1), prompt.next_position + len(reply.ids) - 1, dtype=np.int64)
-        logits = reply.count(
-            backend.forward(cache, backend.embed([token]), positions, np.zeros(1, dtype=np.int64))
-        )
+            return CANCELED, num_held + held
+        if not held:
+            break
+    return "", num_held
+
+
+class _Passes:
+    """The forward passes of one reply: what is fed next, and how many there were."""
+
+    def __init__(
+        self, backend: Backend[CacheT], cache: CacheT, prompt: PromptRows, drafter: Drafter | None
+    ) -> None:
+        self._backend, self._cache, self._drafter = backend, cache, drafter
+        self._embeds, self._positions = prompt.embeds, prompt.positions
+        self._first_position = self._next_position = prompt.next_position
+        self._num_kept = 0
+        self.began = self.prefilled = time.perf_counter()
+        self.num_forward, self.num_drafted, self.num_accepted = 0, 0, 0
+
+    def guess(self, reply: _Reply, room: int) -> list[int]:
+        """What the drafter expects."""
+        if self._drafter is None or room <= 0:
+            return []
+        return list(self._drafter.draft(reply.ids, reply.text, room))[:room]
+
+    def run(self, guess: Sequence[int]) -> Logits:
+        """(1 + guess, vocab) logits of what waits to be fed and of the guessed tokens behind it."""
+        embeds, positions, num_new = self._embeds, self._positions, len(self._embeds)
+        if guess:
+            embeds = np.concatenate([embeds, self._backend.embed(guess)])
+            behind = np.tile(self._next_position + np.arange(len(guess)), (3, 1))
+            positions = np.concatenate([positions, behind], axis=1)
+        self._num_kept = self._cache.length + num_new
+        rows = np.arange(num_new - 1, num_new + len(guess))
+        logits = self._backend.forward(self._cache, embeds, positions, rows)
+        self.num_forward, self.num_drafted = self.num_forward + 1, self.num_drafted + len(guess)
+        if self.num_forward == 1:
+            self.prefilled = time.perf_counter()
+        return logits
+
+    def keep(self, num_held: int, reply: _Reply) -> None:
+        """Forget guesses that did not hold; the last token written is fed next."""
+        self._cache.truncate(self._num_kept + num_held)
+        self.num_accepted += num_held
+        if reply.ids:
+            self._embeds = self._backend.embed(reply.ids[-1:])
+            self._next_position = self._first_position + len(reply.ids)
+            self._positions = np.full((3, 1), self._next_position - 1, dtype=np.int64)
 
 
 class _Reply:
     """The reply so far."""
 
-    def __init__(self, stream: TextStream, on_token: OnToken) -> None:
+    def __init__(
+        self, stream: TextStream, on_token: OnToken, sampler: Sampler, constraint: Constraint | None
+    ) -> None:
         self.ids: list[int] = []
+        self.text = ""
         self._probabilities: list[float] = []
-        self._pieces: list[str] = []
-        self._stream, self._on_token = stream, on_token
-        self._num_forward_passes = 0
+        self._stream, self._on_token, self._sampler = stream, on_token, sampler
+        self._constraint = constraint
 
-    def count(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The one row of logits of a forward pass."""
-        self._num_forward_passes += 1
-        row: npt.NDArray[np.float32] = logits[0]
-        return row
+    def pick(self, logits: Logits) -> tuple[int, float]:
+        """The next token and its probability."""
+        return self._sampler.pick(logits if self._constraint is None else self._constraint.masked(logits))
 
     def add(self, token: int, probability: float) -> None:
         self.ids.append(token)
         self._probabilities.append(probability)
-        self._pieces.append(self._stream.push(token))
-        self._on_token(self._pieces[-1], probability)
+        if self._constraint is not None:
+            self._constraint.advance(token)
+        self._say(self._stream.push(token), probability)
 
-    def end(self, finish: str, began: float, prefilled: float) -> Generation:
+    def end(self, finish: str, passes: _Passes) -> Generation:
         rest = self._stream.finish()
         if rest:
-            self._pieces.append(rest)
-            self._on_token(rest, self._probabilities[-1])
-        prefill_ms, decode_ms = (prefilled - began) * 1e3, (time.perf_counter() - prefilled) * 1e3
+            self._say(rest, self._probabilities[-1])
+        now = time.perf_counter()
         return Generation(
             tuple(self.ids),
             tuple(self._probabilities),
-            "".join(self._pieces),
+            self.text,
             finish,
-            prefill_ms,
-            decode_ms,
-            self._num_forward_passes,
+            (passes.prefilled - passes.began) * 1e3,
+            (now - passes.prefilled) * 1e3,
+            passes.num_forward,
+            passes.num_drafted,
+            passes.num_accepted,
         )
+
+    def _say(self, chunk: str, probability: float) -> None:
+        self.text += chunk
+        self._on_token(chunk, probability)
 
 
 def _never() -> bool:

@@ -23,7 +23,7 @@ from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
 from n3d_ros.runtime.objects import ObjectReader, OnBox
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.sampling import Sampler, Sampling, sampling_for
-from n3d_ros.runtime.steps import Steps, expected_labels
+from n3d_ros.runtime.steps import LOSSLESS, Steps, expected_labels
 from n3d_ros.runtime.text import TextCodec, TextStream
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
 from n3d_ros.runtime.types import AskResult, BadInputError, GroundResult, ResultCode, Timing
@@ -60,7 +60,7 @@ class Pipeline:
         self,
         backend: AnyBackend,
         sampling: Sampling | None = None,
-        steps: Steps = Steps(),
+        steps: Steps = LOSSLESS,
         options: Options = RIGHT,
     ) -> None:
         """sampling: None takes the one that `options` name, with the model folder's own settings."""
@@ -77,7 +77,7 @@ class Pipeline:
         backend: str = "auto",
         threads: int | None = None,
         sampling: Sampling | None = None,
-        steps: Steps = Steps(),
+        steps: Steps = LOSSLESS,
         options: Options = RIGHT,
     ) -> Pipeline:
         """Open a model folder. backend: 'auto', 'ort' or 'torch'. threads: None lets the backend choose.

@@ -22,6 +22,9 @@ HALF_A_CHARACTER = "\ufffd"
 """What decoding gives for the first bytes of a character whose last bytes are still to come."""
 
 
+NUMBER, WORD, MARK = 0, 1, 2
+
+
 class TextCodec:
     """A tokenizer file, opened."""
 
@@ -35,6 +38,7 @@ class TextCodec:
         except Exception as error:  # the library raises plain Exception, nothing narrower
             raise ModelFolderError(f"{path}: expected a tokenizer file, got {error}") from error
         self.unknown_id: int | None = self.tokenizer.token_to_id(UNKNOWN)
+        self._kinds: dict[int, int] = {}
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text that brings its own special tokens."""
@@ -45,6 +49,15 @@ class TextCodec:
         """Text of ids, special tokens left out."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
+
+    def kind(self, id: int) -> int:
+        """Whether a token holds a digit (NUMBER), else a letter (WORD), else neither (MARK)."""
+        if id not in self._kinds:
+            text = self.decode([id])
+            has_letter = any(character.isalpha() for character in text)
+            has_digit = any(character.isdigit() for character in text)
+            self._kinds[id] = NUMBER if has_digit else WORD if has_letter else MARK
+        return self._kinds[id]
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of `text`, whole, in which the tokenizer knows some part not; each once, in order."""

@@ -61,20 +61,17 @@ class FakeBackend:
         assert positions.shape == (3, len(embeds)) and len(embeds) > 0
         self.fed.append((len(embeds), int(positions.max())))
         cache.ids += embeds[:, 0].tolist()
-        prompt, _, written = self.tokenizer.decode(cache.ids, skip_special_tokens=False).rpartition(
-            "assistant\n"
-        )
-        if not written:
+        whole = self.tokenizer.decode(cache.ids, skip_special_tokens=False)
+        prompt = whole.rpartition("assistant\n")[0]
+        if self.tokenizer.token_to_id("assistant\n") in embeds:
             self.prompts.append(prompt)
         reply = next(text for key, text in self.replies.items() if key in prompt)
-        done = (
-            len(cache.ids)
-            - 1
-            - (len(cache.ids) - 1 - cache.ids[::-1].index(self.tokenizer.token_to_id("assistant\n")))
-        )
+        turn = len(cache.ids) - cache.ids[::-1].index(self.tokenizer.token_to_id("assistant\n"))
         ids = [*self.tokenizer.encode(reply, add_special_tokens=False).ids, self.config.stop_token_ids[0]]
         logits = np.zeros((len(logit_rows), self.tokenizer.get_vocab_size()), np.float32)
-        logits[:, ids[done]] = TOP_LOGIT
+        for row, fed in zip(logits, logit_rows, strict=True):
+            done = len(cache.ids) - len(embeds) + int(fed) + 1 - turn
+            row[ids[min(done, len(ids) - 1)]] = TOP_LOGIT
         return logits
 
 

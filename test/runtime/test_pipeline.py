@@ -13,6 +13,7 @@ from n3d_ros.preprocess import Observation, prepare
 from n3d_ros.prompts import ground_prompt, ground_question
 from n3d_ros.runtime.frame import Frame
 from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.steps import Steps
 from n3d_ros.runtime.text import TextCodec
 from n3d_ros.runtime.types import BadInputError, NoDepthError, ResultCode
 
@@ -281,7 +282,7 @@ def test_a_new_observation_is_encoded_anew(fake_backend, observation, box_text):
 
 def test_positions_go_on_after_the_picture_as_the_model_was_trained(fake_backend, observation, box_text):
     backend = fake_backend({"mug": box_text(MUG)})
-    Pipeline(backend).ground(observation, "red mug")
+    Pipeline(backend, steps=Steps(jump_forward=False)).ground(observation, "red mug")
     grid = prepare(observation, backend.config.preprocess()).grid_hw
     num_tokens, last = backend.fed[0]
     assert last == num_tokens - 1 - grid[0] * grid[1] // 4 + max(grid) // 2
