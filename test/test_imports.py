@@ -64,12 +64,14 @@ PARTS = {
     "commands": ("library", "runtime", "node", "sim", "commands"),
     "cli": ("library", "commands"),
     "engines": ("library", "model", "runtime", "engines"),
+    "engines.bench_scenes": ("library", "sim", "engines"),
     "training": ("library", "model", "sim", "runtime", "training"),
     "training.commands": ("library", "model", "sim", "runtime", "training", "engines"),
     "library": ("library",),
 }
 """Part -> the parts it may import. "library" is every other module directly in n3d_ros.
 
+`engines.bench_scenes` renders what `n3d bench` asks about; no other engine code knows the simulator.
 `training.commands` is the one place where both tools meet: `n3d train` ends by exporting what it trained.
 """
 
@@ -178,6 +180,8 @@ def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_cho
         ("model.checkpoint", "n3d_ros.runtime.safetensors_file", True),
         ("runtime.pipeline", "huggingface_hub", False),
         ("engines.export", "n3d_ros.training.nano", False),
+        ("engines.bench_scenes", "n3d_ros.sim", True),
+        ("engines.bench", "n3d_ros.sim", False),
         ("training.train", "n3d_ros.engines.export", False),
         ("training.train", "n3d_ros.model.n3d_vlm", True),
     ],

@@ -1,0 +1,91 @@
+"""A report as text for the terminal. In: `Report` and `Recording`. Out: lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from n3d_ros.engines.bench import Recording
+from n3d_ros.engines.bench_report import FIGURES, Goal, Report
+from n3d_ros.engines.bench_samples import ASK, STAGES
+
+NAME_WIDTH, CELL_WIDTH = 44, 13
+SHARES = ("second_question", "first_box_share", "bandwidth_share")
+
+
+def table(recording: Recording, report: Report) -> str:
+    """Everything that `n3d bench` prints."""
+    parts = [_heading(recording, report), _figures(report), _stages(report), _passes(report)]
+    return "\n".join(line for part in [*parts, _same_ids(report), _goals(report.goals)] for line in part)
+
+
+def _heading(recording: Recording, report: Report) -> Iterator[str]:
+    options, machine = recording.options, recording.machine
+    where = ", ".join(gpu["name"] for gpu in machine["gpu"]) or machine["processor"]
+    size = f"{options.num_scenes} scenes x {options.repetitions} repetitions, medians"
+    yield f"{options.model.name} on {where}, {machine['cores']} cores, {options.threads} thread(s)"
+    yield f"{size}; load {machine['load_average']} before, {recording.load_after} after"
+    yield f"copy bandwidth {report.copy_gb_s:.1f} GB/s (large blocks {report.copy_large_gb_s:.1f})"
+    if recording.skipped:
+        seeds = ", ".join(map(str, recording.skipped))
+        yield f"left out, the model found fewer than three objects: seeds {seeds}"
+    yield ""
+
+
+def _figures(report: Report) -> Iterator[str]:
+    yield _row("", list(report.figures))
+    for name, meaning in FIGURES.items():
+        values = [figures.get(name) for figures in report.figures.values()]
+        if any(value is not None for value in values):
+            unit = ", ms" if name.endswith("_ms") else ""
+            yield _row(meaning + unit, [_cell(name, value) for value in values])
+    for name in ("boxes", "ask", "ground"):
+        values = [figures.get(f"{name}_speedup") for figures in report.figures.values()]
+        if any(value is not None for value in values):
+            meaning = FIGURES[f"{name}_ms"]
+            yield _row(f"x Hugging Face: {meaning}", [_cell("speedup", value) for value in values])
+    yield ""
+
+
+def _stages(report: Report) -> Iterator[str]:
+    yield _row(FIGURES["ask_ms"] + ", ms by stage", [""] * len(report.figures))
+    for stage in STAGES:
+        values = [stages[ASK][stage] for stages in report.stages_ms.values()]
+        yield _row(f"  {stage}", [_cell("stage_ms", value) for value in values])
+    yield ""
+
+
+def _passes(report: Report) -> Iterator[str]:
+    yield _row("tokens a pass, ms", [""] * len(report.figures))
+    lengths = sorted({length for passes in report.passes_ms.values() for length in passes})
+    for length in lengths:
+        values = [report.passes_ms.get(name, {}).get(length) for name in report.figures]
+        yield _row(f"  {length}", [_cell("pass_ms", value) for value in values])
+    yield ""
+
+
+def _same_ids(report: Report) -> Iterator[str]:
+    cells = [f"{same} of {count}" if count else "-" for same, count in report.same_ids.values()]
+    yield _row("answers with Hugging Face's very tokens", cells)
+    yield ""
+
+
+def _goals(goals: list[Goal]) -> Iterator[str]:
+    width = max(len(goal.name) for goal in goals)
+    for goal in goals:
+        if goal.value is not None:
+            sign, word = (">=" if goal.at_least else "<="), ("reached" if goal.met else "missed")
+            yield f"{goal.name:<{width}}  {goal.value:6.2f}  goal {sign} {goal.limit:.2f}  {word}"
+
+
+def _row(name: str, cells: list[str]) -> str:
+    return f"{name:<{NAME_WIDTH}}" + "".join(f"{cell:>{CELL_WIDTH}}" for cell in cells)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if name in SHARES:
+        return f"{value:.0%}"
+    if name == "speedup":
+        return f"{value:.2f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -1,0 +1,281 @@
+"""`n3d bench`: the arithmetic of its figures, and that a minimal run records what the report needs."""
+
+import json
+
+import numpy as np
+import pytest
+
+from n3d_ros.engines import bench_memory
+from n3d_ros.engines.bench import BenchOptions, Recording, num_pieces, record
+from n3d_ros.engines.bench_command import write_results
+from n3d_ros.engines.bench_machine import copy_gb_s, decode_bytes
+from n3d_ros.engines.bench_memory import Peak
+from n3d_ros.engines.bench_plot import draw_report
+from n3d_ros.engines.bench_report import make_report, passes_per_token, second_question, speedup, tokens_per_s
+from n3d_ros.engines.bench_samples import (
+    AGAIN,
+    ASK,
+    GROUND,
+    STAGES,
+    BenchScene,
+    Sample,
+    TextCost,
+    cost_between,
+    cost_of,
+)
+from n3d_ros.engines.bench_steps import PASS_LENGTHS, StepSample
+from n3d_ros.engines.bench_table import table
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.preprocess import Observation
+from n3d_ros.runtime.factory import default_model_dir
+from n3d_ros.runtime.model_config import load_config
+from n3d_ros.runtime.types import BadInputError, Timing
+
+
+def sample(system="ort", query=ASK, total=100.0, boxes=50.0, ids=((1, 2), (3,)), first_token=None, **changes):
+    """A sample of round numbers: 10 tokens in 5 passes of box text, 20 in 4 of reasoning."""
+    values = {
+        "system": system,
+        "query": query,
+        "seed": 1,
+        "repetition": 0,
+        "stages": {**dict.fromkeys(STAGES, 10.0), "total": total},
+        "box": TextCost(10, 5, 4.0, 20.0),
+        "reasoning": TextCost(20, 4, 4.0, 40.0) if query == ASK else None,
+        "first_token_ms": first_token,
+        "first_box_ms": 20.0,
+        "boxes_ms": boxes,
+        "num_boxes": 3,
+        "ids": ids,
+    }
+    return Sample(**{**values, **changes})
+
+
+def recording(samples, systems=("ort", "torch", "huggingface"), steps=(), peaks=None):
+    options = BenchOptions(model=default_model_dir(), systems=systems, num_scenes=1, repetitions=1)
+    machine = {"gpu": [], "processor": "a processor", "cores": 2, "load_average": 0.5}
+    return Recording(
+        options,
+        machine,
+        dict.fromkeys(systems, 8_000_000),
+        samples=list(samples),
+        steps=list(steps),
+        copy_gb_s=[(10.0, 16.0), (12.0, 16.0)],
+        peaks=peaks or {},
+    )
+
+
+def steps_of(**ms):
+    return [StepSample(name, n, 100, ms_ * n) for name, ms_ in ms.items() for n in PASS_LENGTHS]
+
+
+def full_recording():
+    """Two questions a system, Hugging Face four times slower than ort."""
+    samples = [
+        sample(name, query, factor * 100.0, factor * 50.0, first_token=first_token * factor)
+        for name, factor in (("ort", 1.0), ("torch", 2.0), ("huggingface", 4.0))
+        for query, first_token in ((GROUND, 40.0), (AGAIN, 10.0), (ASK, None))
+        if first_token is not None or query == ASK
+        for first_token in [first_token or 0.0]
+    ]
+    return recording(samples, steps=steps_of(ort=1.0, torch=2.5), peaks={"ort": Peak(200.0, None)})
+
+
+def test_a_speedup_is_the_median_over_pairs_not_the_ratio_of_medians():
+    pairs = ((1.0, 4.0), (10.0, 20.0), (100.0, 300.0))
+    samples = [
+        sample(name, total=total, repetition=number)
+        for number, (ours, theirs) in enumerate(pairs)
+        for name, total in (("ort", ours), ("huggingface", theirs))
+    ]
+    assert speedup(samples, "ort", "huggingface", ASK, "ask_ms") == 3.0
+
+
+def test_a_speedup_needs_both_of_a_pair():
+    assert speedup([sample("ort")], "ort", "huggingface", ASK, "ask_ms") is None
+
+
+def test_passes_per_token_counts_the_prompts_pass_and_weighs_long_replies_more():
+    assert passes_per_token([TextCost(10, 5, 0.0, 1.0), TextCost(30, 5, 0.0, 1.0)]) == 0.25
+    assert passes_per_token([]) is None
+
+
+def test_tokens_per_second_leave_out_the_token_that_the_prompt_gives():
+    assert tokens_per_s([TextCost(11, 11, 500.0, 100.0)]) == 100.0
+
+
+def test_the_second_question_is_compared_with_the_first_of_its_own_frame():
+    samples = [
+        sample(query=query, first_token=ms, repetition=n)
+        for n, (first, second) in enumerate(((100.0, 20.0), (10.0, 9.0), (100.0, 30.0)))
+        for query, ms in ((GROUND, first), (AGAIN, second))
+    ]
+    assert second_question(samples) == 0.3
+
+
+def test_the_second_stage_is_what_both_cost_less_the_first():
+    first = cost_of(Timing(prefill_ms=5.0, decode_ms=10.0, num_tokens=7, num_forward_passes=4))
+    both = cost_of(Timing(prefill_ms=8.0, decode_ms=30.0, num_tokens=17, num_forward_passes=9))
+    reasoning = cost_between(first, both)
+    assert (reasoning.num_tokens, reasoning.num_forward_passes) == (10, 5)
+    assert (reasoning.prefill_ms, reasoning.decode_ms) == (3.0, 20.0)
+    assert reasoning.counts["num_reused_tokens"] == 0
+
+
+def test_the_report_compares_and_judges():
+    report = make_report(full_recording())
+    ours = report.figures["ort"]
+    assert ours["boxes_speedup"] == ours["ask_speedup"] == 4.0
+    assert ours["second_question"] == 0.25
+    assert ours["box_passes_per_token"] == 0.5
+    assert ours["reasoning_passes_per_token"] == 0.2
+    assert ours["accepted_per_pass"] == 20 / 3
+    assert ours["boxes_per_s"] == pytest.approx(60.0)
+    assert ours["first_box_share"] == 0.4
+    assert ours["bandwidth_share"] == 0.5  # 8 MB in 1 ms is 8 GB/s, of 16
+    assert report.figures["huggingface"]["step_ms"] == 20.0 / 4
+    assert report.figures["torch"]["peak_rss_mb"] is None
+    assert report.same_ids == {"ort": (3, 3), "torch": (3, 3), "huggingface": (3, 3)}
+    assert {goal.name.split(":")[0]: goal.met for goal in report.goals} == {
+        "three boxes": True,
+        "boxes and reasoning": True,
+        "decode step": True,
+        "passes per token, box text": True,
+        "passes per token, reasoning text": True,
+        "second question / first, time to first token": True,
+        "first of three boxes / all three": True,
+    }
+
+
+def test_different_tokens_are_counted_once_per_question():
+    samples = [
+        sample(name, repetition=n, ids=((1, 2), (9 if name == "torch" else 3,)))
+        for n in range(2)
+        for name in ("torch", "huggingface")
+    ]
+    report = make_report(recording(samples, ("torch", "huggingface"), steps_of(torch=1.0)))
+    assert report.same_ids["torch"] == (0, 1)
+
+
+def test_a_missed_goal_is_said_so_in_the_table():
+    record_ = full_recording()
+    record_.samples = [
+        sample(name, query, first_token=50.0, total=100.0)
+        for name in ("ort", "torch", "huggingface")
+        for query in (GROUND, AGAIN, ASK)
+    ]
+    lines = table(record_, make_report(record_)).splitlines()
+    missed = [line for line in lines if line.endswith("missed")]
+    assert [line.split("  ")[0] for line in missed] == [
+        "three boxes: times faster than Hugging Face generate",
+        "boxes and reasoning: times faster than Hugging Face",
+        "second question / first, time to first token",
+    ]
+
+
+def test_the_picture_grows_with_what_it_shows():
+    few = recording([sample("ort", query) for query in (GROUND, AGAIN, ASK)], ("ort",), steps_of(ort=1.0))
+    small, large = (draw_report(r, make_report(r)) for r in (few, full_recording()))
+    assert small.width == large.width == 1200
+    assert small.height < large.height
+    assert np.asarray(large).std() > 10
+
+
+def test_a_decode_step_reads_the_layers_the_norm_the_head_and_the_cache():
+    folder = default_model_dir()
+    text = load_config(folder).text
+    attention = 2 * text.hidden**2 + 2 * text.hidden * text.kv_heads * text.head_dim
+    biases = text.hidden + 2 * text.kv_heads * text.head_dim
+    layer = attention + biases + 3 * text.hidden * text.mlp + 2 * text.hidden
+    cache = 2 * text.layers * text.kv_heads * text.head_dim * 100
+    expected = 4 * (text.layers * layer + text.hidden + text.vocab * text.hidden + cache)
+    assert decode_bytes(folder, load_config(folder), 4, 100) == expected
+
+
+def test_copying_is_faster_than_nothing():
+    assert copy_gb_s(1 << 20, threads=2, rounds=1) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"systems": ("ort", "ort")}, "systems: expected different ones"),
+        ({"systems": ("llama",)}, "got llama"),
+        ({"repetitions": 0}, "repetitions: expected a positive number, got 0"),
+        ({"threads": -1}, "threads: expected a positive number, got -1"),
+    ],
+)
+def test_options_that_cannot_be_run_are_named(options, message):
+    with pytest.raises(BadInputError, match=message):
+        BenchOptions(model=default_model_dir(), **options)
+
+
+def plain_scene():
+    """A picture without anything to find: what the model says does not matter here."""
+    rng = np.random.default_rng(0)
+    intrinsics = Intrinsics(150.0, 150.0, 79.5, 59.5, 160, 120)
+    observation = Observation(
+        rgb=rng.integers(0, 255, (120, 160, 3), dtype=np.uint8),
+        intrinsics=intrinsics,
+        depth=rng.uniform(0.5, 1.5, (120, 160)).astype(np.float32),
+    )
+    question = "Which is closer to the red mug, the blue bowl or the green box?"
+    return BenchScene(7, observation, question, "the red mug", "the blue bowl")
+
+
+def test_a_scene_survives_the_way_to_another_process(tmp_path):
+    scene = plain_scene()
+    bench_memory.save_scene(scene, tmp_path / "scene.npz")
+    loaded = bench_memory.load_scene(tmp_path / "scene.npz")
+    assert (loaded.seed, loaded.question, loaded.first, loaded.second) == (
+        scene.seed,
+        scene.question,
+        scene.first,
+        scene.second,
+    )
+    assert (loaded.observation.rgb == scene.observation.rgb).all()
+    assert (loaded.observation.depth == scene.observation.depth).all()
+    assert loaded.observation.intrinsics == scene.observation.intrinsics
+
+
+def test_scenes_without_three_boxes_are_skipped_and_when_none_is_left_that_is_said():
+    options = BenchOptions(model=default_model_dir(), systems=("ort",), max_tokens=4, memory=False)
+    with pytest.raises(BadInputError, match="expected 10 more in which the model finds three objects"):
+        record(options, iter([plain_scene()]), lambda _what: None)
+
+
+@pytest.fixture(scope="module")
+def run():
+    """One scene, one repetition, everything that is compared by default; and how often progress was told."""
+    pytest.importorskip("torch")
+    pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
+    from n3d_ros.engines.bench_scenes import bench_scenes
+
+    options = BenchOptions(model=default_model_dir(), num_scenes=1, repetitions=1, memory=False)
+    told = []
+    return record(options, bench_scenes(), told.append), told
+
+
+def test_every_system_answers_every_question_once(run):
+    recording, told = run
+    asked = sorted((sample.system, sample.query) for sample in recording.samples)
+    systems = recording.options.systems
+    assert asked == sorted((system, query) for system in systems for query in (GROUND, AGAIN, ASK))
+    assert len(told) == num_pieces(recording.options)
+    assert all(sample.stages["total"] > 0 for sample in recording.samples)
+
+
+def test_transformers_own_generate_writes_the_very_same_tokens(run):
+    recording, _ = run
+    report = make_report(recording)
+    assert report.same_ids == {"ort": (3, 3), "torch": (3, 3), "huggingface": (3, 3)}
+
+
+def test_a_run_is_written_as_json_and_picture(run, tmp_path):
+    recording, _ = run
+    write_results(tmp_path / "a" / "bench.json", tmp_path / "bench.png", recording, make_report(recording))
+    written = json.loads((tmp_path / "a" / "bench.json").read_text())
+    assert len(written["samples"]) == 9
+    assert written["report"]["figures"]["ort"]["boxes_speedup"] > 0
+    assert {goal["name"] for goal in written["report"]["goals"]} >= {"passes per token, box text"}
+    assert (tmp_path / "bench.png").stat().st_size > 1000
