@@ -2,13 +2,19 @@
 checksums.
 
 In: config.json, tokenizer.json and safetensors as training saves them. Out: a new folder, put in place whole
-or not at all. Neither torch nor transformers is needed; `onnx` is needed here and nowhere at run time.
+or not at all, whose weights are the same files (hard links). Neither torch nor transformers is needed; `onnx`
+is needed here and nowhere at run time.
 """
 
+import errno
 import hashlib
 import json
+import logging
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +24,13 @@ from n3d_ros.engines.decoder_graph import build_decoder
 from n3d_ros.engines.graph_builder import save
 from n3d_ros.engines.vision_graph import build_vision
 from n3d_ros.engines.weights import STORED, write_converted
-from n3d_ros.runtime.manifest import FILE_NAME, FileRecord, Manifest, sha256_of
+from n3d_ros.runtime.manifest import FILE_NAME, Manifest, record_of
 from n3d_ros.runtime.model_config import ModelConfig, load_config
 from n3d_ros.runtime.safetensors_file import TensorEntry, read_entries
 from n3d_ros.runtime.types import ModelFolderError
 from n3d_ros.version import __version__
+
+logger = logging.getLogger(__name__)
 
 CONFIG, TOKENIZER, VISION, DECODER, WEIGHTS = (
     "config.json",
@@ -37,48 +45,39 @@ COMPUTE = {name: kind for kind, name in DTYPE_NAMES.items()}
 
 
 def export(
-    model_dir: Path, out_dir: Path, weights_dtype: str | None = None, compute_dtype: str = "fp32"
+    model_dir: Path,
+    out_dir: Path,
+    weights_dtype: str | None = None,
+    compute_dtype: str = "fp32",
+    full_checksums: bool = False,
 ) -> Manifest:
     """Write `out_dir`, replacing a model folder of that name.
 
-    weights_dtype: 'fp16', 'fp32' or None to copy the files as they are. compute_dtype: what the graphs
-    calculate in; fp32 is what ONNX Runtime on a CPU needs. ModelFolderError when the checkpoint is
-    incomplete, or `out_dir` holds something else.
+    weights_dtype: 'fp16', 'fp32' or None to use the files as they are. compute_dtype: what the graphs
+    calculate in; fp32 is what ONNX Runtime on a CPU needs. full_checksums: read every byte of large files
+    too (see `manifest.record_of`). ModelFolderError when the checkpoint is incomplete, or `out_dir` holds
+    something else.
     """
     model_dir, out_dir = Path(model_dir), Path(out_dir)
     if weights_dtype not in (None, *STORED):
         raise ModelFolderError(f"weights type: expected one of {list(STORED)} or none, got {weights_dtype!r}")
+    check_compute(compute_dtype)
+    check_source(model_dir)
+    config = load_config(model_dir)
+    with new_folder(out_dir) as folder:
+        copy_small_files(model_dir, folder)
+        _write_weights(read_entries(model_dir), config, folder, weights_dtype)
+        write_graphs(config, folder, compute_dtype)
+        return write_manifest(folder, out_dir.name, config, compute_dtype, full_checksums=full_checksums)
+
+
+def check_compute(compute_dtype: str) -> None:
     if compute_dtype not in COMPUTE:
         raise ModelFolderError(f"compute type: expected one of {list(COMPUTE)}, got {compute_dtype!r}")
-    _check_source(model_dir)
-    _check_target(out_dir)
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as parent:
-        folder = Path(parent) / "new"
-        folder.mkdir(mode=0o755)
-        manifest = _write(model_dir, folder, out_dir.name, weights_dtype, compute_dtype)
-        if out_dir.exists():
-            out_dir.rename(Path(parent) / "old")
-        folder.rename(out_dir)
-    return manifest
 
 
-def _write(
-    model_dir: Path, folder: Path, name: str, weights_dtype: str | None, compute_dtype: str
-) -> Manifest:
-    config = load_config(model_dir)
-    _write_config(model_dir, folder)
-    shutil.copyfile(model_dir / TOKENIZER, folder / TOKENIZER)
-    _write_weights(read_entries(model_dir), config, folder, weights_dtype)
-    weights = read_entries(folder)
-    save(build_vision(config, weights, COMPUTE[compute_dtype]), folder / VISION)
-    save(build_decoder(config, weights, COMPUTE[compute_dtype]), folder / DECODER)
-    manifest = _describe(folder, name, config, weights, compute_dtype)
-    (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    return manifest
-
-
-def _check_source(model_dir: Path) -> None:
+def check_source(model_dir: Path) -> None:
+    """A folder with configuration and tokenizer. ModelFolderError else."""
     if not model_dir.is_dir():
         raise ModelFolderError(f"{model_dir}: expected a checkpoint folder, found none")
     missing = [name for name in (CONFIG, TOKENIZER) if not (model_dir / name).is_file()]
@@ -88,45 +87,57 @@ def _check_source(model_dir: Path) -> None:
         )
 
 
-def _check_target(out_dir: Path) -> None:
-    """Only a folder that an export wrote, or an empty one, is replaced."""
-    if out_dir.is_dir() and (not any(out_dir.iterdir()) or (out_dir / FILE_NAME).is_file()):
-        return
-    if out_dir.exists():
+@contextmanager
+def new_folder(out_dir: Path, proof: str = FILE_NAME) -> Iterator[Path]:
+    """A folder to fill beside `out_dir`; it takes that name when the block ends well, else vanishes.
+
+    Only a folder with the file `proof`, or an empty one, is replaced; ModelFolderError for others.
+    """
+    known = out_dir.is_dir() and (not any(out_dir.iterdir()) or (out_dir / proof).is_file())
+    if out_dir.exists() and not known:
         raise ModelFolderError(
             f"{out_dir}: expected a new name or an exported model folder, found something else"
         )
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as parent:
+        folder = Path(parent) / "new"
+        folder.mkdir(mode=0o755)
+        yield folder
+        if out_dir.exists():
+            out_dir.rename(Path(parent) / "old")
+        folder.rename(out_dir)
 
 
-def _write_config(model_dir: Path, folder: Path) -> None:
-    """The configuration; the stop tokens of a generation_config.json come along."""
-    shutil.copyfile(model_dir / CONFIG, folder / CONFIG)
-    if (model_dir / GENERATION).is_file():
-        shutil.copyfile(model_dir / GENERATION, folder / GENERATION)
+def copy_small_files(model_dir: Path, folder: Path) -> None:
+    """Configuration and tokenizer; the stop tokens of a generation_config.json come along."""
+    for name in (CONFIG, TOKENIZER, GENERATION):
+        if (model_dir / name).is_file():
+            shutil.copyfile(model_dir / name, folder / name)
 
 
-def _write_weights(
-    entries: dict[str, TensorEntry], config: ModelConfig, folder: Path, dtype: str | None
-) -> None:
-    """Copy the files, or write all tensors into one file of another type, without a head that the embedding
-    stands in for.
-    """
-    if dtype is None:
-        for file in sorted({entry.file for entry in entries.values()}):
-            shutil.copyfile(file, folder / file.name)
-        return
-    kept = {
-        name: entry for name, entry in entries.items() if not (config.text.tied and name == "lm_head.weight")
-    }
-    write_converted(kept, dtype, folder / WEIGHTS)
+def write_graphs(config: ModelConfig, folder: Path, compute_dtype: str) -> None:
+    """vision.onnx and decoder.onnx beside the weights in `folder`."""
+    weights = read_entries(folder)
+    save(build_vision(config, weights, COMPUTE[compute_dtype]), folder / VISION)
+    save(build_decoder(config, weights, COMPUTE[compute_dtype]), folder / DECODER)
 
 
-def _describe(
-    folder: Path, name: str, config: ModelConfig, weights: dict[str, TensorEntry], compute_dtype: str
+def write_manifest(
+    folder: Path,
+    name: str,
+    config: ModelConfig,
+    compute_dtype: str,
+    quantization: Mapping[str, object] | None = None,
+    full_checksums: bool = False,
 ) -> Manifest:
-    files = {path.name: FileRecord(path.stat().st_size, sha256_of(path)) for path in sorted(folder.iterdir())}
-    shards = tuple(sorted({entry.file.name for entry in weights.values()}))
-    stored = sorted({DTYPE_NAMES[entry.dtype] for entry in weights.values()})
+    """Describe what lies in `folder`."""
+    weights = read_entries(folder)
+    files = {
+        path.name: record_of(path, full_checksums)
+        for path in sorted(folder.iterdir())
+        if path.name != FILE_NAME
+    }
+    stored = sorted({DTYPE_NAMES[entry.dtype] for entry in weights.values() if entry.dtype in DTYPE_NAMES})
     manifest = Manifest(
         name=name,
         model_sha256="",
@@ -134,14 +145,52 @@ def _describe(
         tokenizer=TOKENIZER,
         vision=VISION,
         decoder=DECODER,
-        weights=shards,
+        weights=tuple(sorted({entry.file.name for entry in weights.values()})),
         weights_dtype="+".join(stored),
         compute_dtype=compute_dtype,
         point_encoding_order=config.point_encoding.order,
         versions={"n3d_ros": __version__, "onnx": onnx.__version__},
         files=files,
+        quantization=dict(quantization or {}),
     )
-    return replace(manifest, model_sha256=_model_hash(manifest))
+    manifest = replace(manifest, model_sha256=_model_hash(manifest))
+    (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def link_file(source: Path, target: Path) -> None:
+    """The same file under a second name; a copy, and a word about it, only across file systems.
+
+    ModelFolderError for a symbolic link: ONNX Runtime refuses weights behind one.
+    """
+    if source.is_symlink():
+        raise ModelFolderError(
+            f"{source}: expected a file, got a link into a download cache, which ONNX Runtime refuses; "
+            "download into a folder of its own with `hf download MODEL --local-dir DIR`"
+        )
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            raise
+        logger.warning("%s: copied, for it cannot be linked (%s)", source, error.strerror)
+        shutil.copyfile(source, target)
+
+
+def _write_weights(
+    entries: dict[str, TensorEntry], config: ModelConfig, folder: Path, dtype: str | None
+) -> None:
+    """Link the files, or write all tensors into one file of another type, without a head that the embedding
+    stands in for.
+    """
+    if dtype is None:
+        for file in sorted({entry.file for entry in entries.values()}):
+            link_file(file, folder / file.name)
+        return
+    kept = {
+        name: entry for name, entry in entries.items() if not (config.text.tied and name == "lm_head.weight")
+    }
+    write_converted(kept, dtype, folder / WEIGHTS)
 
 
 def _model_hash(manifest: Manifest) -> str:

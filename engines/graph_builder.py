@@ -17,8 +17,20 @@ from n3d_ros.runtime.safetensors_file import TensorEntry
 from n3d_ros.runtime.types import ModelFolderError
 
 OPSET = 18
+QUANTIZED_OPSET = 21
+"""The first with INT4 and blocks of scales."""
 IR_VERSION = 10
-TYPES = {"F32": TensorProto.FLOAT, "F16": TensorProto.FLOAT16, "BF16": TensorProto.BFLOAT16}
+TYPES = {
+    "F32": TensorProto.FLOAT,
+    "F16": TensorProto.FLOAT16,
+    "BF16": TensorProto.BFLOAT16,
+    "U8": TensorProto.INT4,
+    "I8": TensorProto.INT8,
+    "F8_E4M3": TensorProto.FLOAT8E4M3FN,
+}
+"""Stored type -> type in the graph; bytes hold two INT4 each, the first in the low half."""
+QUANTIZED, SCALE, INPUT_SCALE = ".quantized", ".scale", ".input_scale"
+"""Endings of the tensors that stand for a quantised `.weight` (see `quantize`)."""
 FLOAT = TensorProto.FLOAT
 
 
@@ -32,6 +44,7 @@ class GraphBuilder:
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
         self._casts: dict[str, str] = {}
+        self._opset = OPSET
 
     def input(self, name: str, dtype: int, shape: Sequence[int | str]) -> str:
         """Declare an input; strings in `shape` are free dimensions."""
@@ -86,8 +99,26 @@ class GraphBuilder:
 
     def linear(self, x: str, name: str, shape: Sequence[int] | None = None) -> str:
         """(rows, in) -> (rows, out) with the weight (out, in) as stored, and its bias where there is one."""
+        if name + QUANTIZED in self.weights:
+            return self._quantized_linear(x, name)
         bias = [self.weight(name + ".bias")] if name + ".bias" in self.weights else []
         return self.op("Gemm", x, self.weight(name + ".weight", shape), *bias, transB=1)
+
+    def _quantized_linear(self, x: str, name: str) -> str:
+        """The same with a weight (in, out) of 4 or 8 bits: the form that ONNX Runtime and TensorRT fuse."""
+        stored, scale = self.weights[name + QUANTIZED], self.weights[name + SCALE]
+        self._opset = QUANTIZED_OPSET
+        blocked, num_out = stored.dtype == "U8", scale.shape[-1]
+        num_in = stored.num_bytes * (2 if blocked else 1) // num_out
+        self.initializers[stored.name] = external_tensor(stored, (num_in, num_out))
+        how = {"axis": 0, "block_size": num_in // scale.shape[0]} if blocked else {"axis": 1}
+        weight = self.op("DequantizeLinear", stored.name, self.weight(name + SCALE), **how)
+        if name + INPUT_SCALE in self.weights:
+            x = self.op("Mul", x, self.weight(name + INPUT_SCALE))
+        product = self.op("MatMul", x, weight)
+        if name + ".bias" not in self.weights:
+            return product
+        return self.op("Add", product, self.weight(name + ".bias"))
 
     def rms_norm(self, x: str, name: str, eps: float) -> str:
         """Root-mean-square norm over the last axis: statistics in float32, product with the weight in the
@@ -126,7 +157,7 @@ class GraphBuilder:
         )
         return helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=[helper.make_opsetid("", self._opset)],
             ir_version=IR_VERSION,
             producer_name="n3d_ros",
         )

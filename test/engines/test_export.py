@@ -2,6 +2,7 @@
 loaded.
 """
 
+import errno
 import json
 
 import numpy as np
@@ -11,6 +12,8 @@ from safetensors.numpy import load_file, save_file
 
 from n3d_ros.engines import export as export_module
 from n3d_ros.engines.export import export
+from n3d_ros.engines.synthetic import write_synthetic
+from n3d_ros.runtime import manifest as manifest_module
 from n3d_ros.runtime.factory import create_backend
 from n3d_ros.runtime.manifest import read_manifest, sha256_of
 from n3d_ros.runtime.types import ModelFolderError
@@ -134,6 +137,47 @@ def test_sharded_checkpoints_keep_their_files(checkpoint, picture, tmp_path):
     manifest = export(folder, tmp_path / "engine")
     assert len(manifest.weights) > 1
     assert create_backend(tmp_path / "engine", "ort", 1).encode_image(picture(4, 6)).shape == (6, 96)
+
+
+def test_weights_are_linked_not_copied(tmp_path):
+    folder = write_synthetic(tmp_path / "m", "tiny")
+    export(folder, tmp_path / "engine")
+    assert (tmp_path / "engine" / "model.safetensors").samefile(folder / "model.safetensors")
+
+
+def test_weights_on_another_file_system_are_copied_and_it_is_said(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(export_module.os, "link", refuse)
+    folder = write_synthetic(tmp_path / "m", "tiny")
+    export(folder, tmp_path / "engine")
+    assert "copied, for it cannot be linked (Invalid cross-device link)" in caplog.text
+    copy = tmp_path / "engine" / "model.safetensors"
+    assert copy.read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_weights_behind_a_link_of_a_download_cache_are_refused_with_the_remedy(tmp_path):
+    folder = write_synthetic(tmp_path / "m", "tiny")
+    (folder / "model.safetensors").rename(tmp_path / "blob")
+    (folder / "model.safetensors").symlink_to(tmp_path / "blob")
+    with pytest.raises(ModelFolderError, match="a link into a download cache.*hf download .* --local-dir"):
+        export(folder, tmp_path / "engine")
+
+
+def test_large_files_are_checked_by_samples_unless_asked_for_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest_module, "LARGE_BYTES", 1 << 20)
+    folder = write_synthetic(tmp_path / "m", "tiny")
+    sampled = export(folder, tmp_path / "engine").files["model.safetensors"]
+    full = export(folder, tmp_path / "full", full_checksums=True).files["model.safetensors"]
+    assert sampled.sampled and not full.sampled
+    assert full.sha256 == sha256_of(folder / "model.safetensors")
+    create_backend(tmp_path / "engine", "ort", 1)
+    with (folder / "model.safetensors").open("r+b") as stream:
+        stream.seek(1 << 20)
+        stream.write(b"other")
+    with pytest.raises(ModelFolderError, match="model.safetensors: expected SHA-256"):
+        create_backend(tmp_path / "engine", "ort", 1)
 
 
 def test_converted_files_are_valid_safetensors_without_a_tied_head(checkpoint, tmp_path):
