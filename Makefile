@@ -19,17 +19,17 @@ endif
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-venv: $(STAMP)/robot  ## .venv with what runs on a robot: numpy, OpenCV, tokenizers, ONNX Runtime
+venv: $(STAMP)/robot $(STAMP)/native  ## .venv with what runs on a robot: numpy, OpenCV, tokenizers, ONNX Runtime
 
 ros: $(STAMP)/interfaces  ## rclpy and this package's messages, services and actions in .venv
 
-demo: $(STAMP)/interfaces $(STAMP)/demo $(STAMP)/gl $(BIN)/n3d  ## simulated robot, node and question; prints boxes beside the truth
+demo: $(STAMP)/interfaces $(STAMP)/native $(STAMP)/demo $(STAMP)/gl $(BIN)/n3d  ## simulated robot, node and question; prints boxes beside the truth
 	$(BIN)/python -m n3d_ros.cli demo
 
-train: $(STAMP)/train $(STAMP)/gl $(BIN)/n3d  ## .venv for training, evaluation and export
+train: $(STAMP)/train $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## .venv for training, evaluation and export
 	@echo "ready: $(BIN)/n3d train --help"
 
-test: lint types $(STAMP)/interfaces $(STAMP)/gl $(BIN)/n3d  ## ruff, mypy and every test that needs no GPU
+test: lint types $(STAMP)/interfaces $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## ruff, mypy and every test that needs no GPU
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)/test
@@ -39,7 +39,7 @@ types: $(STAMP)/test
 	$(BIN)/python -m mypy
 
 clean:  ## remove .venv and everything built
-	rm -rf $(VENV) build install log
+	rm -rf $(VENV) build install log n3d_ros/_native*.so
 
 $(STAMP)/created: tools/create_venv.sh
 	tools/create_venv.sh $(if $(DISTRIBUTION),--system-site-packages)
@@ -64,6 +64,10 @@ endif
 
 $(STAMP)/interfaces: $(wildcard msg/*.msg srv/*.srv action/*.action) CMakeLists.txt package.xml tools/build_interfaces.sh $(STAMP)/ros
 	tools/build_interfaces.sh
+	@touch $@
+
+$(STAMP)/native: $(wildcard native/*) tools/build_native.sh $(STAMP)/created
+	tools/build_native.sh
 	@touch $@
 
 $(STAMP)/gl: tools/check_gl.sh $(STAMP)/demo

@@ -29,7 +29,8 @@ __all__ = [
 ]
 
 FLOAT16_MAX_M = 65504.0
-RESHAPES = ("true_shape", "upstream")
+TRUE_SHAPE = "true_shape"
+RESHAPES = (TRUE_SHAPE, "upstream")
 UPSTREAM_LONG_SIDE = 640
 MILLIMETRE_M = 0.001
 
@@ -86,11 +87,17 @@ def depth_to_point_map(depth: FloatArray, intrinsics: Intrinsics) -> FloatArray:
     planes = np.empty((3, *depth.shape), dtype=np.float32)
     planes[2] = depth
     planes[2][~(np.isfinite(depth) & (depth > 0))] = np.nan
-    rays_x = ((np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx).astype(np.float32)
-    rays_y = ((np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy).astype(np.float32)
+    rays_x, rays_y = rays(intrinsics)
     np.multiply(planes[2], rays_x[None, :], out=planes[0])
     np.multiply(planes[2], rays_y[:, None], out=planes[1])
     return np.moveaxis(planes, 0, -1)
+
+
+def rays(intrinsics: Intrinsics) -> tuple[FloatArray, FloatArray]:
+    """(W,) x of every column and (H,) y of every row at a depth of 1, float32, optical frame."""
+    x = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
+    y = (np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy
+    return x.astype(np.float32), y.astype(np.float32)
 
 
 def normalise(point_map: npt.NDArray[Any], valid: BoolArray | None = None) -> NormalisedPoints:
@@ -109,7 +116,7 @@ def normalise(point_map: npt.NDArray[Any], valid: BoolArray | None = None) -> No
     measured = planes.reshape(3, -1).compress(valid.ravel(), axis=1)
     shift = measured.min(axis=1)
     measured -= shift[:, None]
-    mean_distance = float(np.sqrt(np.square(measured).sum(axis=0)).mean())
+    mean_distance = float(np.sqrt(np.square(measured).sum(axis=0)).mean(dtype=np.float64))
     if not mean_distance > 0:
         raise ValueError(f"point map has no extent: its {measured.shape[1]} valid points coincide")
     scale = 1.0 / mean_distance
@@ -147,7 +154,7 @@ def _check_valid(valid: BoolArray, finite: BoolArray) -> None:
 
 
 def pool_to_grid(
-    normalised: NormalisedPoints, grid_hw: tuple[int, int], reshape: str = "true_shape"
+    normalised: NormalisedPoints, grid_hw: tuple[int, int], reshape: str = TRUE_SHAPE
 ) -> FloatArray:
     """(h*w, 3) float32, raster order: mean point of every patch.
 
@@ -157,10 +164,12 @@ def pool_to_grid(
     the grid is wider than tall and else as 640 rows, which shears near-square landscape maps (quirk W1).
     """
     points = np.where(normalised.valid[..., None], normalised.points, normalised.valid_mean)
-    if reshape != "true_shape":
+    if reshape != TRUE_SHAPE:
         points = _reshape_upstream(points, grid_hw, reshape)
-    pooled = _pool_first_axis(_pool_first_axis(points, grid_hw[0]).swapaxes(0, 1), grid_hw[1])
-    return np.ascontiguousarray(pooled.swapaxes(0, 1)).reshape(-1, 3)
+    sums = _sum_first_axis(_sum_first_axis(points, grid_hw[0]).swapaxes(0, 1), grid_hw[1]).swapaxes(0, 1)
+    counts = np.multiply.outer(_bin_sizes(len(points), grid_hw[0]), _bin_sizes(points.shape[1], grid_hw[1]))
+    means: FloatArray = (sums / counts[..., None]).astype(np.float32)
+    return means.reshape(-1, 3)
 
 
 def _bins(size: int, count: int) -> list[tuple[int, int]]:
@@ -168,9 +177,14 @@ def _bins(size: int, count: int) -> list[tuple[int, int]]:
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
-def _pool_first_axis(points: FloatArray, count: int) -> FloatArray:
-    """(A, B, 3) -> (count, B, 3) float32: means over bins. Rectangles may be averaged axis after axis."""
-    return np.stack([points[start:end].mean(axis=0) for start, end in _bins(len(points), count)])
+def _bin_sizes(size: int, count: int) -> npt.NDArray[np.float64]:
+    return np.array([end - start for start, end in _bins(size, count)], dtype=np.float64)
+
+
+def _sum_first_axis(points: npt.NDArray[Any], count: int) -> npt.NDArray[np.float64]:
+    """(A, B, 3) -> (count, B, 3) sums over bins. In float64 a bin's sum is exact, so no order changes it."""
+    bins = _bins(len(points), count)
+    return np.stack([points[start:end].sum(axis=0, dtype=np.float64) for start, end in bins])
 
 
 def _reshape_upstream(points: FloatArray, grid_hw: tuple[int, int], reshape: str) -> FloatArray:

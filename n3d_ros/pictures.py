@@ -7,17 +7,18 @@ n3d_vlm.md section 2.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from n3d_ros.native import Kernels, kernels
+from n3d_ros.resample import BICUBIC, LANCZOS, ResizePass, resize_pass
+
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 TEMPORAL_PATCH_SIZE = 2
-# Numbers of PIL.Image's filters: Pillow 9.0 (Ubuntu 22.04) has no Image.Resampling.
-LANCZOS = 1
-BICUBIC = 3
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
@@ -53,6 +54,20 @@ def processor_size(width: int, height: int, factor: int = 28) -> tuple[int, int]
     if min(width, height) < factor:
         raise ValueError(f"picture too narrow: expected {factor} px a side, resized to {width}x{height}")
     return factor * round(width / factor), factor * round(height / factor)
+
+
+def picture_rows(
+    rgb: ByteArray, long_side_px: int, layout: PatchLayout
+) -> tuple[FloatArray, tuple[int, int]]:
+    """(H, W, 3) uint8 of any size -> patch rows and grid: `resize_picture`, then `patch_rows`.
+
+    With the compiled kernels the same bits in a fifth of the time. ValueError when the picture is too narrow.
+    """
+    native = kernels()
+    rows = None if native is None else _rows_by_kernels(native, rgb, long_side_px, layout)
+    if rows is not None:
+        return rows
+    return patch_rows(resize_picture(rgb, long_side_px, layout.factor), layout)
 
 
 def resize_picture(rgb: ByteArray, long_side_px: int, factor: int) -> ByteArray:
@@ -92,6 +107,26 @@ def patch_rows(pixels: ByteArray, layout: PatchLayout) -> tuple[FloatArray, tupl
     return rows.reshape(len(rows), -1), grid
 
 
+def _rows_by_kernels(
+    native: Kernels, rgb: ByteArray, long_side_px: int, layout: PatchLayout
+) -> tuple[FloatArray, tuple[int, int]] | None:
+    size = long_side_size(rgb.shape[1], rgb.shape[0], long_side_px)
+    width, height = processor_size(*size, layout.factor)
+    pixels: ByteArray | None = rgb
+    if size[0] != rgb.shape[1]:
+        pixels = native.resize_columns(rgb, resize_pass(rgb.shape[1], size[0], LANCZOS))
+    if pixels is not None and size[1] != rgb.shape[0]:
+        pixels = native.resize_rows(pixels, resize_pass(rgb.shape[0], size[1], LANCZOS))
+    if pixels is not None and width != size[0]:
+        pixels = native.resize_columns(pixels, resize_pass(size[0], width, BICUBIC))
+    if pixels is None:
+        return None
+    last: ResizePass | None = None if height == size[1] else resize_pass(size[1], height, BICUBIC)
+    rows = native.patch_rows(pixels, last, _clip_tables(), layout.patch_size, layout.merge_size)
+    return None if rows is None else (rows, (height // layout.patch_size, width // layout.patch_size))
+
+
+@lru_cache(maxsize=1)
 def _clip_tables() -> FloatArray:
     """(3, 256) float32: the normalised value of every grey level, per channel."""
     levels = np.arange(256) / 255.0

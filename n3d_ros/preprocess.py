@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.depth import RESHAPES, depth_to_point_map, normalise, pool_to_grid
+from n3d_ros.depth import RESHAPES, TRUE_SHAPE
 from n3d_ros.geometry import Intrinsics, SceneScale
-from n3d_ros.pictures import PatchLayout, patch_rows, resize_picture
+from n3d_ros.pictures import PatchLayout, picture_rows
 from n3d_ros.point_code import PointEncodingConfig, patch_position_code, round_coordinates
+from n3d_ros.pooling import PooledScene, pool_depth, pool_points
 
 __all__ = ["ModelInputs", "Observation", "PreprocessConfig", "patch_position_code", "prepare"]
 
@@ -31,6 +32,7 @@ class Observation:
     depth: (h, w) float32 metres along z, NaN = none; any size with rgb's field of view (registered to it).
     point_map: (h, w, 3) float32 metres, optical frame, NaN = none.
     stamp_ns: of the picture, nanoseconds since the epoch. frame_id: name of the optical frame.
+    depth_is_estimated: a depth model guessed the depth from the picture; no sensor measured it.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -39,6 +41,7 @@ class Observation:
     point_map: FloatArray | None = None
     stamp_ns: int = 0
     frame_id: str = ""
+    depth_is_estimated: bool = False
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
@@ -67,7 +70,7 @@ class PreprocessConfig:
     patch_size: int = 14
     merge_size: int = 2
     point_encoding: PointEncodingConfig = field(default_factory=PointEncodingConfig)
-    point_map_reshape: str = "true_shape"
+    point_map_reshape: str = TRUE_SHAPE
 
     def __post_init__(self) -> None:
         if self.long_side_px < self.layout.factor:
@@ -104,21 +107,20 @@ def prepare(observation: Observation, config: PreprocessConfig = PreprocessConfi
     the pooling bins cover the same part of the picture whatever the map's size. Raises ValueError on a
     picture too narrow for one merge group, on no valid depth and on the other cases of `normalise`.
     """
-    pixels = resize_picture(observation.rgb, config.long_side_px, config.layout.factor)
-    pixel_values, grid_hw = patch_rows(pixels, config.layout)
-    normalised = normalise(_point_map(observation))
-    pooled = pool_to_grid(normalised, grid_hw, config.point_map_reshape)
-    coords = round_coordinates(pooled, config.point_encoding)
-    valid_ratio = float(np.count_nonzero(normalised.valid)) / normalised.valid.size
-    return ModelInputs(pixel_values, grid_hw, coords, normalised.scene, observation.intrinsics, valid_ratio)
+    pixel_values, grid_hw = picture_rows(observation.rgb, config.long_side_px, config.layout)
+    pooled = _pool(observation, grid_hw, config.point_map_reshape)
+    coords = round_coordinates(pooled.points, config.point_encoding)
+    return ModelInputs(
+        pixel_values, grid_hw, coords, pooled.scene, observation.intrinsics, pooled.valid_ratio
+    )
 
 
-def _point_map(observation: Observation) -> FloatArray:
+def _pool(observation: Observation, grid_hw: tuple[int, int], reshape: str) -> PooledScene:
     if observation.point_map is not None:
-        return observation.point_map
+        return pool_points(observation.point_map, grid_hw, reshape)
     assert observation.depth is not None
     height, width = observation.depth.shape
-    return depth_to_point_map(observation.depth, observation.intrinsics.scaled_to(width, height))
+    return pool_depth(observation.depth, observation.intrinsics.scaled_to(width, height), grid_hw, reshape)
 
 
 def _check_map(name: str, array: FloatArray, rgb_hw: tuple[int, int], num_dims: int) -> None:

@@ -1,0 +1,195 @@
+"""The compiled kernels of `native/`, if they were built; without them numpy and Pillow do the same work.
+
+In: arrays. Out: arrays equal to those of the numpy path, or None where that path has to speak (bad input,
+no memory). Shapes, types and strides are checked here, so that C never reads outside of an array. Built by
+`tools/build_native.sh`, setup.py or CMake.
+"""
+from __future__ import annotations
+
+import ctypes
+import logging
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.resample import ResizePass
+
+ABI = 1
+"""N3D_ABI of native/kernels.h: a library built from other sources is not used."""
+DONE = 0
+
+FloatArray = npt.NDArray[np.float32]
+ByteArray = npt.NDArray[np.uint8]
+logger = logging.getLogger(__name__)
+
+
+class _Scene(ctypes.Structure):
+    """`n3d_scene` of native/points.c."""
+
+    _fields_ = [
+        ("depth", ctypes.c_void_p),
+        ("points", ctypes.c_void_p),
+        ("row_step", ctypes.c_int64),
+        ("column_step", ctypes.c_int64),
+        ("axis_step", ctypes.c_int64),
+        ("height", ctypes.c_int64),
+        ("width", ctypes.c_int64),
+        ("rays_x", ctypes.c_void_p),
+        ("rays_y", ctypes.c_void_p),
+    ]
+
+
+class Kernels:
+    """One loaded library. Every method copies what the C code could not read as it lies."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._library = ctypes.CDLL(str(path))
+        abi = self._library.n3d_abi()
+        if abi != ABI:
+            raise OSError(f"'{path}' is of other sources: expected interface {ABI}, got {abi}")
+
+    def resize_columns(self, picture: ByteArray, plan: ResizePass) -> ByteArray | None:
+        """(H, size_in, 3) -> (H, size_out, 3)."""
+        picture = _pixel_rows(picture)
+        _require(picture.shape[1] == plan.size_in, f"width {plan.size_in}", picture)
+        out = np.empty((picture.shape[0], plan.size_out, 3), dtype=np.uint8)
+        status = self._library.n3d_resize_columns(
+            _pointer(picture),
+            _int(picture.strides[0]),
+            *map(_int, (picture.shape[0], plan.size_in, plan.size_out)),
+            *_plan(plan),
+            _pointer(out),
+        )
+        return out if status == DONE else None
+
+    def resize_rows(self, picture: ByteArray, plan: ResizePass) -> ByteArray:
+        """(size_in, W, 3) -> (size_out, W, 3)."""
+        picture = _pixel_rows(picture)
+        _require(picture.shape[0] == plan.size_in, f"height {plan.size_in}", picture)
+        out = np.empty((plan.size_out, picture.shape[1], 3), dtype=np.uint8)
+        self._library.n3d_resize_rows(
+            _pointer(picture),
+            _int(picture.strides[0]),
+            *map(_int, (picture.shape[1], plan.size_out)),
+            *_plan(plan),
+            _pointer(out),
+        )
+        return out
+
+    def patch_rows(
+        self, picture: ByteArray, plan: ResizePass | None, tables: FloatArray, patch: int, merge: int
+    ) -> FloatArray | None:
+        """(size_in, W, 3) -> (N, 6*patch*patch) float32, after a last pass over rows unless plan is None.
+
+        tables: (3, 256) float32, the value of each grey level. Height after the pass and W must be multiples
+        of patch * merge.
+        """
+        picture = _pixel_rows(picture)
+        height = picture.shape[0] if plan is None else plan.size_out
+        width = picture.shape[1]
+        _require(plan is None or picture.shape[0] == plan.size_in, "the height of its last pass", picture)
+        _require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
+        _require(tables.shape == (3, 256) and tables.dtype == np.float32, "(3, 256) float32 tables", tables)
+        tables = np.ascontiguousarray(tables)
+        out = np.empty((height * width // patch**2, 6 * patch**2), dtype=np.float32)
+        status = self._library.n3d_patch_rows(
+            _pointer(picture),
+            *map(_int, (picture.strides[0], width, height)),
+            *((None, None, _int(0)) if plan is None else _plan(plan)),
+            _pointer(tables),
+            _int(patch),
+            _int(merge),
+            _pointer(out),
+        )
+        return out if status == DONE else None
+
+    def pool_depth(
+        self, depth: FloatArray, rays_x: FloatArray, rays_y: FloatArray, grid_hw: tuple[int, int]
+    ) -> PooledRows | None:
+        """(H, W) float32 metres -> means over the grid. rays: x of each column and y of each row at 1 m."""
+        if depth.strides[1:] != (4,) or not _whole_floats(depth):
+            depth = np.ascontiguousarray(depth)
+        _require(depth.dtype == np.float32 and depth.ndim == 2, "(H, W) float32", depth)
+        height, width = depth.shape
+        _require(rays_x.shape == (width,) and rays_y.shape == (height,), "depth of the rays' size", depth)
+        rays_x = np.ascontiguousarray(rays_x, dtype=np.float32)
+        rays_y = np.ascontiguousarray(rays_y, dtype=np.float32)
+        row_step = depth.strides[0] // 4
+        scene = _Scene(
+            _address(depth), None, row_step, 0, 0, height, width, _address(rays_x), _address(rays_y)
+        )
+        return self._pool(scene, grid_hw)
+
+    def pool_points(self, point_map: FloatArray, grid_hw: tuple[int, int]) -> PooledRows | None:
+        """(H, W, 3) float32 metres, optical frame, NaN = none -> means over the grid."""
+        good = point_map.dtype == np.float32 and point_map.ndim == 3 and point_map.shape[2] == 3
+        _require(good, "(H, W, 3) float32", point_map)
+        if not _whole_floats(point_map):
+            point_map = np.ascontiguousarray(point_map)
+        steps = [step // 4 for step in point_map.strides]
+        return self._pool(
+            _Scene(None, _address(point_map), *steps, *point_map.shape[:2], None, None), grid_hw
+        )
+
+    def _pool(self, scene: _Scene, grid_hw: tuple[int, int]) -> PooledRows | None:
+        if min(*grid_hw, scene.height, scene.width) < 1:
+            raise ValueError(f"expected pixels and bins, got {scene.height}x{scene.width} and {grid_hw}")
+        pooled = np.empty((grid_hw[0] * grid_hw[1], 3), dtype=np.float32)
+        facts = np.empty(5, dtype=np.float64)
+        status = self._library.n3d_pool_points(
+            ctypes.byref(scene), *map(_int, grid_hw), _pointer(pooled), _pointer(facts)
+        )
+        return (pooled, facts) if status == DONE else None
+
+
+PooledRows = tuple[FloatArray, npt.NDArray[np.float64]]
+"""(rows*columns, 3) normalised means; minimum corner x, y, z, mean distance from it, number of points."""
+
+
+@lru_cache(maxsize=1)
+def kernels() -> Kernels | None:
+    """The library beside this file, or None (logged once) where it was not built or does not fit."""
+    for path in sorted(Path(__file__).parent.glob("_native*.so")):
+        try:
+            return Kernels(path)
+        except (OSError, AttributeError) as error:
+            logger.warning("compiled kernels not used: %s; rebuild with tools/build_native.sh", error)
+    logger.info("no compiled kernels: numpy prepares the model's inputs, several times slower")
+    return None
+
+
+def _require(good: bool, expected: str, array: npt.NDArray[Any]) -> None:
+    """An exception and no assert: behind it C reads memory."""
+    if not good:
+        raise ValueError(f"kernel: expected {expected}, got {array.shape} {array.dtype}")
+
+
+def _pixel_rows(picture: ByteArray) -> ByteArray:
+    """The picture itself if its rows are whole runs of RGB bytes, else a copy that is."""
+    good = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3 and picture.size > 0
+    _require(good, "(H, W, 3) uint8", picture)
+    return picture if picture.strides[1:] == (3, 1) else np.ascontiguousarray(picture)
+
+
+def _whole_floats(array: FloatArray) -> bool:
+    return array.flags.aligned and all(step % 4 == 0 for step in array.strides)
+
+
+def _plan(plan: ResizePass) -> tuple[Any, ...]:
+    return _pointer(plan.first), _pointer(plan.weights), _int(plan.taps)
+
+
+def _pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    return int(array.ctypes.data)
+
+
+def _int(value: int) -> ctypes.c_int64:
+    return ctypes.c_int64(value)

@@ -1,0 +1,67 @@
+"""Depth or a point map -> one mean point per patch, by the compiled kernels or by numpy.
+
+In: what the camera measured, in the optical frame. Out: normalised means in the checkpoint frame, the scale
+of the scene and the share of pixels that held a measurement. It does not know pictures or codes. The
+arithmetic is that of `n3d_ros.depth`; both ways give the same bits.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.depth import TRUE_SHAPE, depth_to_point_map, normalise, pool_to_grid, rays
+from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.native import PooledRows, kernels
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PooledScene:
+    """points: (h*w, 3) float32 normalised, raster order. valid_ratio: measured pixels / all pixels, 0..1."""
+
+    points: FloatArray
+    scene: SceneScale
+    valid_ratio: float
+
+
+def pool_depth(
+    depth: FloatArray, intrinsics: Intrinsics, grid_hw: tuple[int, int], reshape: str = TRUE_SHAPE
+) -> PooledScene:
+    """depth: (H, W) float32 metres, of these intrinsics. Raises what `normalise` and `pool_to_grid` raise."""
+    native = kernels()
+    fits = depth.shape == (intrinsics.height, intrinsics.width)
+    if native is not None and reshape == TRUE_SHAPE and fits:
+        pooled = native.pool_depth(depth, *_rays(intrinsics), grid_hw)
+        if pooled is not None:
+            return _scene(pooled, depth.size)
+    return _pool_by_numpy(depth_to_point_map(depth, intrinsics), grid_hw, reshape)
+
+
+def pool_points(point_map: FloatArray, grid_hw: tuple[int, int], reshape: str = TRUE_SHAPE) -> PooledScene:
+    """point_map: (H, W, 3) float32 metres, NaN = none. Raises what `normalise` and `pool_to_grid` raise."""
+    native = kernels()
+    if native is not None and reshape == TRUE_SHAPE:
+        pooled = native.pool_points(point_map, grid_hw)
+        if pooled is not None:
+            return _scene(pooled, point_map.shape[0] * point_map.shape[1])
+    return _pool_by_numpy(point_map, grid_hw, reshape)
+
+
+def _pool_by_numpy(point_map: FloatArray, grid_hw: tuple[int, int], reshape: str) -> PooledScene:
+    normalised = normalise(point_map)
+    valid_ratio = float(np.count_nonzero(normalised.valid)) / normalised.valid.size
+    return PooledScene(pool_to_grid(normalised, grid_hw, reshape), normalised.scene, valid_ratio)
+
+
+def _scene(pooled: PooledRows, num_pixels: int) -> PooledScene:
+    points, (x, y, z, mean_distance, num_valid) = pooled[0], pooled[1].tolist()
+    return PooledScene(points, SceneScale(1.0 / mean_distance, (x, y, z)), num_valid / num_pixels)
+
+
+@lru_cache(maxsize=8)
+def _rays(intrinsics: Intrinsics) -> tuple[FloatArray, FloatArray]:
+    return rays(intrinsics)

@@ -1,0 +1,82 @@
+"""Coefficients of Pillow's 8-bit resize, one pass at a time.
+
+In: a number of source pixels, of target pixels and a filter. Out: for every target pixel its first source
+pixel and integer weights. It does not know pictures. Source: Pillow src/libImaging/Resample.c
+(precompute_coeffs, normalize_coeffs_8bpc), equal in all versions the project allows.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+PRECISION_BITS = 32 - 8 - 2
+# Numbers of PIL.Image's filters: Pillow 9.0 (Ubuntu 22.04) has no Image.Resampling.
+LANCZOS = 1
+BICUBIC = 3
+SUPPORT = {LANCZOS: 3.0, BICUBIC: 2.0}
+
+Array = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class ResizePass:
+    """first: (size_out,) int32 first source pixel. weights: (size_out, taps) int32, 1.0 = 2**22.
+
+    0 <= first and first + taps <= size_in: the kernels rely on it, so it is checked here.
+    """
+
+    size_in: int
+    size_out: int
+    first: IntArray
+    weights: IntArray
+
+    def __post_init__(self) -> None:
+        shapes = self.first.shape, self.weights.shape[:1]
+        if shapes != ((self.size_out,), (self.size_out,)):
+            raise ValueError(f"resize pass: expected {self.size_out} rows, got {shapes}")
+        if self.first.min() < 0 or self.first.max() + self.taps > self.size_in:
+            raise ValueError(f"resize pass: a window leaves the {self.size_in} source pixels")
+        self.first.setflags(write=False)
+        self.weights.setflags(write=False)
+
+    @property
+    def taps(self) -> int:
+        return int(self.weights.shape[1])
+
+
+@lru_cache(maxsize=32)
+def resize_pass(size_in: int, size_out: int, resample: int) -> ResizePass:
+    """What Pillow computes before it resizes one axis from size_in to size_out pixels."""
+    scale = size_in / size_out
+    stretch = max(scale, 1.0)
+    support = SUPPORT[resample] * stretch
+    center = (np.arange(size_out) + 0.5) * scale
+    start = np.maximum((center - support + 0.5).astype(np.int64), 0)
+    end = np.minimum((center + support + 0.5).astype(np.int64), size_in)
+    taps = int((end - start).max())
+    first = np.minimum(start, size_in - taps)
+    source = first[:, None] + np.arange(taps)
+    shape = _lanczos if resample == LANCZOS else _bicubic
+    weights = shape((source - center[:, None] + 0.5) * (1.0 / stretch))
+    weights[(source < start[:, None]) | (source >= end[:, None])] = 0.0
+    weights /= np.add.accumulate(weights, axis=1)[:, -1:]  # one after the other, as Pillow sums them
+    rounded = np.trunc(weights * (1 << PRECISION_BITS) + np.where(weights < 0, -0.5, 0.5))
+    fixed: IntArray = rounded.astype(np.int32)
+    return ResizePass(size_in, size_out, first.astype(np.int32), fixed)
+
+
+def _bicubic(x: Array) -> Array:
+    a = -0.5
+    x = np.abs(x)
+    near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * a
+    return np.where(x < 1.0, near, np.where(x < 2.0, far, 0.0))
+
+
+def _lanczos(x: Array) -> Array:
+    inside = (x >= -3.0) & (x < 3.0)
+    return np.where(inside, np.sinc(x) * np.sinc(x / 3.0), 0.0)

@@ -1,0 +1,24 @@
+/* What the kernels share. Plain C11 for GCC and Clang on x86-64 and aarch64; no floating-point shortcut is allowed
+ * that changes a result (see tools/build_native.sh), because numpy has to give the same numbers. */
+#ifndef N3D_KERNELS_H
+#define N3D_KERNELS_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Changes with every change of a signature here; n3d_ros/native.py refuses any other number. */
+#define N3D_ABI 1
+
+enum { N3D_DONE = 0, N3D_LEFT_TO_NUMPY = 1 };
+
+/* x86-64 guarantees SSE2 only. GCC compiles these functions twice and picks by the machine at load time, so one file
+ * runs everywhere; NEON needs no second version. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__gnu_linux__) && !defined(NOCLONE)
+#define CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define CLONES
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+#endif
