@@ -67,6 +67,20 @@ class MissingLibraryError(N3DError):
         super().__init__(ResultCode.BAD_INPUT, message)
 
 
+class EngineError(N3DError):
+    """An engine cannot be built, loaded or run; the message says why and which command mends it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ResultCode.INTERNAL, message)
+
+
+class OutOfMemoryError(N3DError):
+    """Too little memory on the device or the machine; nothing is half-done and smaller requests still work."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ResultCode.OOM, message)
+
+
 @dataclass(frozen=True)
 class GroundedObject:
     """One found object. `id` is unique in its result and what a question may call it: `number`, '_', label
