@@ -93,6 +93,10 @@ class Frame:
         rows = PromptRows(np.concatenate(pieces), positions[:, num_held:], int(positions.max()) + 1)
         return rows, num_held, self.cache.capacity - len(ids)
 
+    def forget(self) -> None:
+        """Let the next prompt run whole."""
+        self._held = []
+
     def remember(self) -> None:
         """Note how much of the last prompt has run; until then only its shared beginning counts."""
         self._held = self._prompt[: self.cache.length]

@@ -185,8 +185,13 @@ class _Reply:
         self._constraint = constraint
 
     def pick(self, logits: Logits) -> tuple[int, float]:
-        """The next token and its probability."""
-        return self._sampler.pick(logits if self._constraint is None else self._constraint.masked(logits))
+        """The next token and its probability by the model's own softmax."""
+        if self._constraint is None:
+            return self._sampler.pick(logits)
+        masked = self._constraint.masked(logits)
+        token, probability = self._sampler.pick(masked)
+        top = masked.max()
+        return token, probability * float(np.exp(masked - top).sum() / np.exp(logits - top).sum())
 
     def add(self, token: int, probability: float) -> None:
         self.ids.append(token)

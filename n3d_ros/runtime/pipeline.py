@@ -17,13 +17,12 @@ from n3d_ros import prompts
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime import results
 from n3d_ros.runtime.backend import AnyBackend
-from n3d_ros.runtime.drafting import Drafter
 from n3d_ros.runtime.frame import Frame
 from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
 from n3d_ros.runtime.objects import ObjectReader, OnBox
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.sampling import Sampler, Sampling, sampling_for
-from n3d_ros.runtime.steps import LOSSLESS, Steps, expected_labels
+from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
 from n3d_ros.runtime.text import TextCodec, TextStream
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
 from n3d_ros.runtime.types import AskResult, BadInputError, GroundResult, ResultCode, Timing
@@ -194,9 +193,8 @@ class Pipeline:
             reader.push(chunk, probability)
             request.stream(chunk, probability)
 
-        labels = expected_labels(request.words, parse_question(request.words))
-        drafter = self._steps.box_drafter(self._codec, labels)
-        generation, num_reused = self._generate(frame, request, text, on_token, drafter)
+        guide = self._steps.for_boxes(self._codec, request.words, self.backend.config.stop_token_ids)
+        generation, num_reused = self._generate(frame, request, text, on_token, guide)
         decoded = time.perf_counter()
         reader.finish()
         malformed = reader.malformed()
@@ -212,17 +210,19 @@ class Pipeline:
         """The second stage: the question again, with the numbers of what it is about."""
         text = _checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
         exact, problem = results.exact_answer(topic.query, topic.boxes)
-        drafter = self._steps.answer_drafter(self._codec, text, exact)
-        generation, num_reused = self._generate(frame, request, text, request.stream, drafter)
+        guide = self._steps.for_answer(self._codec, text, exact)
+        generation, num_reused = self._generate(frame, request, text, request.stream, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)
         timing = results.total_timing(before, generation, num_reused, request.began)
         result = results.answered(ground, topic.objects, generation, exact, consistent, problem, timing)
         return result if self._options.answer_rule == "upstream" else results.confirmed(result, exact)
 
     def _generate(
-        self, frame: Frame, request: _Request, text: str, on_token: OnToken, drafter: Drafter | None
+        self, frame: Frame, request: _Request, text: str, on_token: OnToken, guide: Guide
     ) -> tuple[results.Generation, int]:
         """One reply, and how many tokens of its prompt were already in the cache."""
+        if not self._steps.frame_reuse:
+            frame.forget()
         rows, num_reused, room = frame.prompt_rows(text)
         generation = generate(
             self.backend,
@@ -234,7 +234,8 @@ class Pipeline:
             Sampler(self._sampling, frame.prompt),
             on_token,
             request.should_cancel,
-            drafter,
+            guide.drafter,
+            guide.constraint,
         )
         frame.remember()
         return generation, num_reused

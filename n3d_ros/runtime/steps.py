@@ -1,23 +1,34 @@
 """Which ways of saving forward passes are on, and who drafts what.
 
-In: the switches, and per reply what is known about it. Out: a drafter. All but the strict grammar leave a
+In: the switches, and per reply what is known about it. Out: a `Guide`. All but the strict grammar leave a
 reply as it is; that one can change it, and is off unless asked for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from n3d_ros.runtime.box_drafts import BoxDrafter
 from n3d_ros.runtime.drafting import Drafter, TextDrafter
+from n3d_ros.runtime.generate import Constraint
+from n3d_ros.runtime.grammar import BoxGrammar, StrictGrammar
 from n3d_ros.runtime.text import TextCodec
-from n3d_ros.spatial import Query, SpatialAnswer
+from n3d_ros.spatial import SpatialAnswer, parse_question
 
 GRAMMARS = ("off", "strict")
 LONGEST_DRAFT = 16
 ARTICLE = re.compile(r"^(?:the|an|a)\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What goes with one reply: who guesses its tokens, what it may hold."""
+
+    drafter: Drafter | None = None
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True)
@@ -41,23 +52,32 @@ class Steps:
         if self.longest_draft < 1:
             raise ValueError(f"longest_draft: expected a positive number, got {self.longest_draft}")
 
-    def box_drafter(self, codec: TextCodec, labels: Sequence[str]) -> Drafter | None:
-        """For a first stage that is expected to name `labels`."""
-        return BoxDrafter(codec, labels) if self.jump_forward else None
+    def for_boxes(self, codec: TextCodec, words: str, stop_ids: Collection[int]) -> Guide:
+        """For a first stage about `words`."""
+        drafter = BoxDrafter(codec, expected_labels(words)) if self.jump_forward else None
+        strict = self.grammar == "strict"
+        return Guide(drafter, StrictGrammar(_grammar(codec, frozenset(stop_ids))) if strict else None)
 
-    def answer_drafter(self, codec: TextCodec, prompt: str, exact: SpatialAnswer | None) -> Drafter | None:
-        """For a second stage that answers `prompt`."""
+    def for_answer(self, codec: TextCodec, prompt: str, exact: SpatialAnswer | None) -> Guide:
+        """For a second stage that answers `prompt`, where `exact` is what the calculator says."""
         if not self.trace_drafts:
-            return None
+            return Guide()
         expected = codec.encode(exact.text) if exact is not None else []
-        return TextDrafter(expected, codec.encode(prompt), codec.kind, self.longest_draft)
+        return Guide(TextDrafter(expected, codec.encode(prompt), codec.kind, self.longest_draft))
 
 
 LOSSLESS = Steps()
 
 
-def expected_labels(words: str, query: Query | None) -> tuple[str, ...]:
+@lru_cache(maxsize=4)
+def _grammar(codec: TextCodec, stop_ids: frozenset[int]) -> BoxGrammar:
+    """Compiled once per tokenizer."""
+    return BoxGrammar(codec, stop_ids)
+
+
+def expected_labels(words: str) -> tuple[str, ...]:
     """The class names that a request fixes: a question's objects, or the words themselves."""
+    query = parse_question(words)
     if query is not None:
         return query.objects
     name = ARTICLE.sub("", " ".join(words.split()))
