@@ -22,9 +22,9 @@ import onnx
 
 from n3d_ros.engines.decoder_graph import build_decoder
 from n3d_ros.engines.graph_builder import save
-from n3d_ros.engines.vision_graph import build_vision
+from n3d_ros.engines.vision_graph import build_vision, build_vision_parts
 from n3d_ros.engines.weights import STORED, write_converted
-from n3d_ros.runtime.manifest import FILE_NAME, Manifest, record_of
+from n3d_ros.runtime.manifest import FILE_NAME, VISION_PARTS, Manifest, record_of
 from n3d_ros.runtime.model_config import ModelConfig, load_config
 from n3d_ros.runtime.safetensors_file import TensorEntry, read_entries
 from n3d_ros.runtime.types import ModelFolderError
@@ -116,8 +116,11 @@ def copy_small_files(model_dir: Path, folder: Path) -> None:
 
 
 def write_graphs(config: ModelConfig, folder: Path, compute_dtype: str) -> None:
-    """vision.onnx and decoder.onnx beside the weights in `folder`."""
+    """vision.onnx, its two parts and decoder.onnx beside the weights in `folder`."""
     weights = read_entries(folder)
+    parts = build_vision_parts(config, weights, COMPUTE[compute_dtype])
+    for name, part in zip(VISION_PARTS, parts, strict=True):
+        save(part, folder / name)
     save(build_vision(config, weights, COMPUTE[compute_dtype]), folder / VISION)
     save(build_decoder(config, weights, COMPUTE[compute_dtype]), folder / DECODER)
 

@@ -1,4 +1,5 @@
-"""vision.onnx: windows of patch rows -> merged image tokens (contract: engines.md section 2).
+"""vision.onnx, whole or as vision_blocks.onnx and vision_merger.onnx: windows of patch rows -> merged image
+tokens (contract: engines.md section 2).
 
 In: the model's numbers and where its weights lie. Out: the graph. Windows arrive padded, so window attention
 is one plain batched attention; blocks with full attention see all windows as one sequence. The point code is
@@ -19,13 +20,40 @@ NORM_EPS = 1e-6
 
 def build_vision(config: ModelConfig, weights: Mapping[str, TensorEntry], compute: str) -> onnx.ModelProto:
     """The whole vision graph, computing in `compute` ('F32', 'F16' or 'BF16')."""
-    g, v = GraphBuilder("vision", weights, compute), config.vision
-    per_window = v.window_patches
+    g = GraphBuilder("vision", weights, compute)
+    pos3d, out_index = _pos3d(g, config.vision), _out_index(g)
+    _finish(g, config.vision, _run_blocks(g, config), pos3d, out_index)
+    return g.build()
+
+
+def build_vision_parts(
+    config: ModelConfig, weights: Mapping[str, TensorEntry], compute: str
+) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """The same in two graphs: pixels -> `block_rows` (P, C), and those with the point code -> tokens. The
+    first needs no depth.
+    """
+    blocks, merger = (GraphBuilder(name, weights, compute) for name in ("vision_blocks", "vision_merger"))
+    shape = ["P", config.vision.hidden]
+    blocks.output(_run_blocks(blocks, config), "block_rows", blocks.dt, shape)
+    rows = merger.input("block_rows", merger.dt, shape)
+    _finish(merger, config.vision, rows, _pos3d(merger, config.vision), _out_index(merger))
+    return blocks.build(), merger.build()
+
+
+def _pos3d(g: GraphBuilder, v: VisionConfig) -> str:
+    return g.input("pos3d", FLOAT, ["W", v.window_patches, v.hidden])
+
+
+def _out_index(g: GraphBuilder) -> str:
+    return g.input("out_index", onnx.TensorProto.INT64, ["M"])
+
+
+def _run_blocks(g: GraphBuilder, config: ModelConfig) -> str:
+    """Pixels to the rows (P, C) behind the last block, in window order."""
+    v, per_window = config.vision, config.vision.window_patches
     pixels = g.input("pixel_values", FLOAT, ["W", per_window, v.patch_values])
-    pos3d = g.input("pos3d", FLOAT, ["W", per_window, v.hidden])
     tables = [g.input(name, FLOAT, ["W", per_window, v.head_dim]) for name in ("rope_cos", "rope_sin")]
     mask = g.input("key_mask", FLOAT, ["W", 1, 1, per_window])
-    out_index = g.input("out_index", onnx.TensorProto.INT64, ["M"])
     places = (
         g.input("patch_pos", FLOAT, ["W", per_window, v.hidden])
         if config.patch_position == "sincos"
@@ -42,9 +70,13 @@ def build_vision(config: ModelConfig, weights: Mapping[str, TensorEntry], comput
         attention = in_full if layer in v.full_attention else in_windows
         x = g.op("Add", x, attention.emit(g.rms_norm(x, name + ".norm1", NORM_EPS), name + ".attn"))
         x = g.op("Add", x, g.gated_mlp(g.rms_norm(x, name + ".norm2", NORM_EPS), name + ".mlp"))
-    merged = _merge(g, v, _add_float32(g, x, g.reshape(pos3d, [-1, v.hidden])), out_index)
+    return x
+
+
+def _finish(g: GraphBuilder, v: VisionConfig, rows: str, pos3d: str, out_index: str) -> None:
+    """Point code, merger, output."""
+    merged = _merge(g, v, _add_float32(g, rows, g.reshape(pos3d, [-1, v.hidden])), out_index)
     g.output(merged, "image_embeds", g.dt, ["M", v.out_hidden])
-    return g.build()
 
 
 def _embed_patches(g: GraphBuilder, v: VisionConfig, pixels: str, places: str | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -69,3 +69,21 @@ class Backend(Protocol[CacheT]):
 
 
 AnyBackend = Backend[Any]
+
+
+@runtime_checkable
+class EarlyVision(Protocol):
+    """What a backend may do besides: begin with a picture before its depth is there."""
+
+    @property
+    def has_early_vision(self) -> bool:
+        """Whether the loaded model can."""
+        ...
+
+    def encode_blocks(self, pixel_values: npt.NDArray[np.float32], grid_hw: tuple[int, int]) -> Rows:
+        """Rows behind the vision blocks, in the backend's own order; see `ModelInputs` for the arguments."""
+        ...
+
+    def finish(self, blocks: Rows, inputs: ModelInputs) -> Rows:
+        """What `encode_image(inputs)` gives, where `blocks` were encoded from its picture."""
+        ...

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from n3d_ros import prompts
-from n3d_ros.preprocess import Observation, prepare
-from n3d_ros.runtime.backend import AnyBackend
+from n3d_ros.pictures import picture_rows
+from n3d_ros.preprocess import ModelInputs, Observation, PreprocessConfig, prepare
+from n3d_ros.runtime.backend import AnyBackend, EarlyVision, Rows
 from n3d_ros.runtime.generate import PromptRows
 from n3d_ros.runtime.host import prompt_positions
 from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF, RIGHT, Options
@@ -26,11 +28,40 @@ MAX_CONTEXT = 4096
 """Tokens kept per observation, prompt and reply; the release's limit for new tokens alone."""
 
 
+class EarlyPicture:
+    """A picture that went through the vision blocks before its depth came. `early_ms` says what that took."""
+
+    def __init__(self, vision: EarlyVision, rgb: npt.NDArray[np.uint8], config: PreprocessConfig) -> None:
+        began = time.perf_counter()
+        self._vision, self._rgb = vision, rgb.copy()
+        try:
+            pixel_values, grid_hw = picture_rows(self._rgb, config.long_side_px, config.layout)
+        except ValueError as error:
+            raise BadInputError(str(error)) from error
+        self._blocks = vision.encode_blocks(pixel_values, grid_hw)
+        self.early_ms = (time.perf_counter() - began) * 1e3
+
+    def shows(self, rgb: npt.NDArray[np.uint8]) -> bool:
+        """Whether it is this picture; compared whole, since a camera may reuse its buffers."""
+        return np.array_equal(self._rgb, rgb)
+
+    def finish(self, inputs: ModelInputs) -> Rows:
+        """The image tokens, now that depth is there."""
+        return self._vision.finish(self._blocks, inputs)
+
+
 class Frame:
-    """`observation` and its encoded picture. `preprocess_ms` and `vision_ms` say what that took."""
+    """`observation` and its encoded picture. `preprocess_ms` and `vision_ms` say what that took, without what
+    ran early.
+    """
 
     def __init__(
-        self, backend: AnyBackend, codec: TextCodec, observation: Observation, options: Options = RIGHT
+        self,
+        backend: AnyBackend,
+        codec: TextCodec,
+        observation: Observation,
+        options: Options = RIGHT,
+        early: EarlyPicture | None = None,
     ) -> None:
         self.observation = observation
         self._backend, self._codec, self._options = backend, codec, options
@@ -41,7 +72,7 @@ class Frame:
         except ValueError as error:
             raise (BadInputError if has_depth(observation) else NoDepthError)(str(error)) from error
         prepared = time.perf_counter()
-        self._image = backend.encode_image(self.inputs)
+        self._image = backend.encode_image(self.inputs) if early is None else early.finish(self.inputs)
         self.preprocess_ms, self.vision_ms = (prepared - began) * 1e3, (time.perf_counter() - prepared) * 1e3
         self.cache = backend.new_cache(min(backend.config.text.max_positions, MAX_CONTEXT))
         self._prompt: list[int] = []

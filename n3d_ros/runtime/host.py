@@ -96,11 +96,21 @@ def vision_tables(grid_hw: tuple[int, int], config: VisionConfig) -> tuple[Float
 
 def vision_inputs(inputs: ModelInputs, config: ModelConfig) -> dict[str, npt.NDArray[Any]]:
     """Every input of vision.onnx by name."""
-    return {
-        "pixel_values": to_windows(inputs.pixel_values, _layout(inputs.grid_hw, config.vision)),
-        "pos3d": point_code(inputs, config),
-        **grid_inputs(inputs.grid_hw, config),
-    }
+    return picture_inputs(inputs.pixel_values, inputs.grid_hw, config) | depth_inputs(inputs, config)
+
+
+def picture_inputs(
+    pixel_values: FloatArray, grid_hw: tuple[int, int], config: ModelConfig
+) -> dict[str, npt.NDArray[Any]]:
+    """Every input of vision_blocks.onnx by name: what does not need depth."""
+    tables = {name: table for name, table in grid_inputs(grid_hw, config).items() if name != "out_index"}
+    return {"pixel_values": to_windows(pixel_values, _layout(grid_hw, config.vision)), **tables}
+
+
+def depth_inputs(inputs: ModelInputs, config: ModelConfig) -> dict[str, npt.NDArray[Any]]:
+    """The inputs of vision_merger.onnx besides the blocks' rows."""
+    out_index = grid_inputs(inputs.grid_hw, config)["out_index"]
+    return {"pos3d": point_code(inputs, config), "out_index": out_index}
 
 
 def point_code(inputs: ModelInputs, config: ModelConfig) -> FloatArray:

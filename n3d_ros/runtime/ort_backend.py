@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,14 @@ import onnxruntime
 
 from n3d_ros.preprocess import ModelInputs
 from n3d_ros.runtime.backend import Rows
-from n3d_ros.runtime.host import causal_bias, mrope_tables, vision_inputs
-from n3d_ros.runtime.manifest import Manifest
+from n3d_ros.runtime.host import (
+    causal_bias,
+    depth_inputs,
+    mrope_tables,
+    picture_inputs,
+    vision_inputs,
+)
+from n3d_ros.runtime.manifest import VISION_PARTS, Manifest
 from n3d_ros.runtime.model_config import load_config
 from n3d_ros.runtime.safetensors_file import read_entries, to_float32
 from n3d_ros.runtime.types import ModelFolderError
@@ -60,15 +67,30 @@ class OrtBackend:
             )
         self.manifest, self.config = manifest, load_config(folder)
         self.tokenizer_path = folder / manifest.tokenizer
-        self._vision = _session(folder / manifest.vision, threads)
+        parts = VISION_PARTS if set(VISION_PARTS) <= set(manifest.files) else (manifest.vision,)
+        self._vision = [_session(folder / name, threads) for name in parts]
         self._decoder = _session(folder / manifest.decoder, threads)
         entry = read_entries(folder)[EMBEDDING]
         self._embedding, self._embedding_dtype = entry.array(), entry.dtype
 
     def encode_image(self, inputs: ModelInputs) -> Rows:
         """Merged image tokens (M, hidden) float32."""
-        rows: Rows = self._vision.run(["image_embeds"], vision_inputs(inputs, self.config))[0]
-        return rows
+        if self.has_early_vision:
+            return self.finish(self.encode_blocks(inputs.pixel_values, inputs.grid_hw), inputs)
+        return _run(self._vision[0], vision_inputs(inputs, self.config))
+
+    @property
+    def has_early_vision(self) -> bool:
+        """Whether the folder holds the vision graph in two parts."""
+        return len(self._vision) == len(VISION_PARTS)
+
+    def encode_blocks(self, pixel_values: npt.NDArray[np.float32], grid_hw: tuple[int, int]) -> Rows:
+        """Rows (P, C) float32 in window order."""
+        return _run(self._vision[0], picture_inputs(pixel_values, grid_hw, self.config))
+
+    def finish(self, blocks: Rows, inputs: ModelInputs) -> Rows:
+        """See `EarlyVision.finish`."""
+        return _run(self._vision[1], {"block_rows": blocks, **depth_inputs(inputs, self.config)})
 
     def embed(self, ids: Sequence[int]) -> Rows:
         """Embedding rows (T, hidden) float32."""
@@ -103,6 +125,12 @@ class OrtBackend:
         cache.append(new_kv)
         result: npt.NDArray[np.float32] = logits
         return result
+
+
+def _run(session: onnxruntime.InferenceSession, feeds: dict[str, npt.NDArray[Any]]) -> Rows:
+    """The one output of a vision graph."""
+    rows: Rows = session.run(None, feeds)[0]
+    return rows
 
 
 def _session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:

@@ -13,11 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from n3d_ros import prompts
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime import results
-from n3d_ros.runtime.backend import AnyBackend
-from n3d_ros.runtime.frame import Frame
+from n3d_ros.runtime.backend import AnyBackend, EarlyVision
+from n3d_ros.runtime.frame import EarlyPicture, Frame
 from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
 from n3d_ros.runtime.objects import ObjectReader, OnBox
 from n3d_ros.runtime.options import RIGHT, Options
@@ -26,7 +29,7 @@ from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
 from n3d_ros.runtime.text import TextCodec, TextStream
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
 from n3d_ros.runtime.types import AskResult, BadInputError, GroundResult, ResultCode, Timing
-from n3d_ros.spatial import Query, check_answer, parse_question
+from n3d_ros.spatial import Query, check_answer
 
 MAX_TOKENS = 512
 
@@ -68,6 +71,7 @@ class Pipeline:
         self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
         self._steps, self._options = steps, options
         self._frame: Frame | None = None
+        self._early: EarlyPicture | None = None
 
     @classmethod
     def load(
@@ -86,6 +90,18 @@ class Pipeline:
         from n3d_ros.runtime.factory import create_backend
 
         return cls(create_backend(Path(model_dir), backend, threads), sampling, steps, options)
+
+    def start(self, rgb: npt.NDArray[np.uint8]) -> bool:
+        """Begin with a picture, (H, W, 3) uint8, whose depth is still to come: the next observation with
+        these pixels starts behind the vision blocks. False where the backend or `steps` do not do so.
+
+        BadInputError for a picture that cannot be used.
+        """
+        self._early = None
+        backend = self.backend
+        if self._steps.early_start and isinstance(backend, EarlyVision) and backend.has_early_vision:
+            self._early = EarlyPicture(backend, rgb, backend.config.preprocess())
+        return self._early is not None
 
     def ground(
         self,
@@ -244,8 +260,9 @@ class Pipeline:
         """The encoded observation, and whether it had to be encoded now."""
         if self._frame is not None and self._frame.observation is observation:
             return self._frame, False
-        self._frame = None
-        self._frame = Frame(self.backend, self._codec, observation, self._options)
+        early = self._early if self._early is not None and self._early.shows(observation.rgb) else None
+        self._frame = self._early = None
+        self._frame = Frame(self.backend, self._codec, observation, self._options, early)
         return self._frame, True
 
     def _known(self, text: str) -> str:

@@ -7,7 +7,7 @@ reply as it is; that one can change it, and is off unless asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +16,8 @@ from n3d_ros.runtime.drafting import Drafter, TextDrafter
 from n3d_ros.runtime.generate import Constraint
 from n3d_ros.runtime.grammar import BoxGrammar, StrictGrammar
 from n3d_ros.runtime.text import TextCodec
-from n3d_ros.spatial import SpatialAnswer, parse_question
+from n3d_ros.runtime.topic import spatial_query
+from n3d_ros.spatial import SpatialAnswer
 
 GRAMMARS = ("off", "strict")
 LONGEST_DRAFT = 16
@@ -77,7 +78,7 @@ def _grammar(codec: TextCodec, stop_ids: frozenset[int]) -> BoxGrammar:
 
 def expected_labels(words: str) -> tuple[str, ...]:
     """The class names that a request fixes: a question's objects, or the words themselves."""
-    query = parse_question(words)
+    query = spatial_query(words)
     if query is not None:
         return query.objects
     name = ARTICLE.sub("", " ".join(words.split()))
