@@ -12,22 +12,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.engines.bench_machine import copy_gb_s, cuda_copy_gb_s, decode_bytes, has_cuda, machine_facts
+from n3d_ros.engines.bench_machine import (
+    LARGE_BYTES,
+    copy_gb_s,
+    cuda_copy_gb_s,
+    decode_bytes,
+    has_cuda,
+    load_average,
+    machine_facts,
+)
 from n3d_ros.engines.bench_memory import Peak, peak_memory
-from n3d_ros.engines.bench_samples import ASK, NUM_BOXES_ASKED, BenchScene, Sample
-from n3d_ros.engines.bench_steps import PASS_LENGTHS, StepSample, step_samples
+from n3d_ros.engines.bench_samples import ASK, NUM_BOXES_ASKED, QUERIES, BenchScene, Sample
+from n3d_ros.engines.bench_steps import StepSample, step_samples
 from n3d_ros.engines.bench_systems import PipelineSystem, System
+from n3d_ros.runtime.backend import AnyBackend
 from n3d_ros.runtime.factory import create_backend
 from n3d_ros.runtime.model_config import ModelConfig, load_config
 from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.steps import LOSSLESS, Steps
 from n3d_ros.runtime.types import BadInputError
 
-OURS = ("ort", "torch", "trt")
+PLAIN = "-plain"
+"""Ends the name of a backend that runs without the ways to save forward passes."""
+BACKENDS = ("ort", "torch", "trt")
 HUGGING_FACE = "huggingface"
-SYSTEMS = (*OURS, HUGGING_FACE)
-DEFAULT_SYSTEMS = ("ort", "torch", HUGGING_FACE)
-FLOAT_BYTES = {"ort": 4, "torch": 4, "trt": 2, HUGGING_FACE: 4}
-"""Bytes of a weight as computed on a CPU; on a GPU all compute in two."""
+SYSTEMS = (*BACKENDS, *(name + PLAIN for name in BACKENDS), HUGGING_FACE)
+DEFAULT_SYSTEMS = ("ort", "ort-plain", "torch", HUGGING_FACE)
+PLAIN_STEPS = Steps(jump_forward=False, trace_drafts=False, frame_reuse=False, early_start=False)
 
 OnProgress = Callable[[str], object]
 
@@ -35,11 +46,12 @@ OnProgress = Callable[[str], object]
 @dataclass(frozen=True)
 class BenchOptions:
     """What runs: `systems` by name, the first is the one that the goals are about. `context`: tokens in the
-    cache while single passes are timed.
+    cache while single passes are timed. Without ASK among the `queries` no scene needs to hold boxes.
     """
 
     model: Path
     systems: tuple[str, ...] = DEFAULT_SYSTEMS
+    queries: tuple[str, ...] = QUERIES
     num_scenes: int = 10
     repetitions: int = 5
     threads: int = 1
@@ -77,50 +89,45 @@ class Recording:
     load_after: float | None = None
 
 
-def open_system(name: str, folder: Path, threads: int, max_tokens: int) -> System:
-    """A loaded system. Its libraries are imported only now."""
-    if name in ("torch", HUGGING_FACE):
+def open_system(name: str, options: BenchOptions, others: Sequence[System] = ()) -> System:
+    """A loaded system. Its libraries are imported only now. Hugging Face takes the weights of a torch system
+    among the `others`.
+    """
+    backend = name.removesuffix(PLAIN)
+    if backend in ("torch", HUGGING_FACE):
         import torch
         import transformers
 
+        torch.set_num_threads(options.threads)
         transformers.utils.logging.disable_progress_bar()  # the benchmark has its own
     if name == HUGGING_FACE:
         from n3d_ros.engines.bench_huggingface import HuggingFaceSystem
 
-        torch.set_num_threads(threads)
-        return HuggingFaceSystem(folder, max_tokens)
-    return PipelineSystem(name, Pipeline(create_backend(folder, name, threads)), max_tokens)
+        models = (getattr(backend, "model", None) for backend in _backends(others).values())
+        shared = next((model for model in models if model is not None), None)
+        return HuggingFaceSystem(options.model, options.max_tokens, shared)
+    steps = PLAIN_STEPS if name.endswith(PLAIN) else LOSSLESS
+    pipeline = Pipeline(create_backend(options.model, backend, options.threads), steps=steps)
+    return PipelineSystem(name, pipeline, options.max_tokens)
 
 
 def record(options: BenchOptions, scenes: Iterator[BenchScene], on_progress: OnProgress) -> Recording:
     """Run everything. on_progress(what) is called after every answered scene and every other piece."""
-    config = load_config(options.model)
-    recording = Recording(options, machine_facts(), _decode_bytes(options, config))
-    systems = [
-        open_system(name, options.model, options.threads, options.max_tokens) for name in options.systems
-    ]
-    chosen = list(_usable(systems[0], scenes, options.num_scenes, recording.skipped, on_progress))
+    recording = Recording(options, machine_facts(), _decode_bytes(options, load_config(options.model)))
+    systems: list[System] = []
+    for name in options.systems:
+        systems.append(open_system(name, options, systems))
+    chosen = list(_usable(systems[0], scenes, recording, on_progress))
     for system in systems[1:]:
-        list(system.answer(chosen[0], -1))
+        list(system.answer(chosen[0], -1, options.queries))
         on_progress(f"{system.name} warm")
-    for repetition in range(options.repetitions):
-        recording.copy_gb_s.append(_copy_speeds(recording, options))
-        for scene in chosen:
-            for system in _turn(systems, repetition):
-                recording.samples += system.answer(scene, repetition)
-                on_progress(f"{system.name} scene {scene.seed}")
-    backends = {
-        system.name: system.pipeline.backend for system in systems if isinstance(system, PipelineSystem)
-    }
-    recording.steps += step_samples(backends, options.context, 10 * options.repetitions)
+    _answer_in_turns(systems, chosen, recording, on_progress)
+    recording.steps += step_samples(_backends(systems), options.context, 10 * options.repetitions)
     on_progress("passes")
-    if options.memory:
-        for name in options.systems:
-            recording.peaks[name] = peak_memory(
-                name, options.model, options.threads, options.max_tokens, chosen[0]
-            )
-            on_progress(f"{name} memory")
-    recording.load_after = machine_facts()["load_average"]
+    for name in options.systems if options.memory else ():
+        recording.peaks[name] = peak_memory(name, options, chosen[0])
+        on_progress(f"{name} memory")
+    recording.load_after = load_average()
     return recording
 
 
@@ -131,47 +138,68 @@ def num_pieces(options: BenchOptions) -> int:
     return answered + num_systems - 1 + 1 + (num_systems if options.memory else 0)
 
 
+def _answer_in_turns(
+    systems: Sequence[System], scenes: Sequence[BenchScene], recording: Recording, on_progress: OnProgress
+) -> None:
+    """Everyone begins once in a while: who comes first finds other caches than who comes last."""
+    options = recording.options
+    for repetition in range(options.repetitions):
+        recording.copy_gb_s.append(_copy_speeds(recording))
+        first = repetition % len(systems)
+        for scene in scenes:
+            for system in [*systems[first:], *systems[:first]]:
+                recording.samples += system.answer(scene, repetition, options.queries)
+                on_progress(f"{system.name} scene {scene.seed}")
+
+
 def _usable(
-    system: System, scenes: Iterator[BenchScene], wanted: int, skipped: list[int], on_progress: OnProgress
+    system: System, scenes: Iterator[BenchScene], recording: Recording, on_progress: OnProgress
 ) -> Iterator[BenchScene]:
-    """Scenes with three boxes found and a second stage; the first answers also warm the system up."""
+    """Scenes with three boxes found and a second stage, where that is asked for; the first answers also warm
+    the system up.
+    """
+    wanted, queries = recording.options.num_scenes, recording.options.queries
     for scene in scenes:
-        ask = next(sample for sample in system.answer(scene, -1) if sample.query == ASK)
-        if ask.num_boxes >= NUM_BOXES_ASKED and ask.reasoning is not None:
+        samples = {sample.query: sample for sample in system.answer(scene, -1, queries)}
+        if ASK not in samples or _is_full(samples[ASK]):
             on_progress(f"{system.name} scene {scene.seed} warm")
             yield scene
             wanted -= 1
             if wanted == 0:
                 return
         else:
-            skipped.append(scene.seed)
+            recording.skipped.append(scene.seed)
     raise BadInputError(f"scenes: expected {wanted} more in which the model finds three objects, found none")
 
 
-def _turn(systems: Sequence[System], repetition: int) -> list[System]:
-    """Everyone begins once in a while: who comes first finds other caches than who comes last."""
-    first = repetition % len(systems)
-    return [*systems[first:], *systems[:first]]
+def _is_full(ask: Sample) -> bool:
+    return ask.num_boxes >= NUM_BOXES_ASKED and ask.reasoning is not None
 
 
-def _copy_speeds(recording: Recording, options: BenchOptions) -> tuple[float, float]:
+def _backends(systems: Sequence[System]) -> dict[str, AnyBackend]:
+    """One backend of every kind, by name."""
+    ours = [system for system in systems if isinstance(system, PipelineSystem)]
+    return {system.name.removesuffix(PLAIN): system.pipeline.backend for system in reversed(ours)}
+
+
+def _copy_speeds(recording: Recording) -> tuple[float, float]:
     if has_cuda():
         speed = cuda_copy_gb_s()
         return speed, speed
-    from n3d_ros.engines.bench_machine import LARGE_BYTES
-
+    options = recording.options
     small = recording.decode_bytes[options.systems[0]]
     return copy_gb_s(LARGE_BYTES, options.threads), copy_gb_s(small, options.threads)
 
 
 def _decode_bytes(options: BenchOptions, config: ModelConfig) -> dict[str, int]:
-    cuda = has_cuda()
+    """By system. On a CPU all compute in float32; on a GPU all but ONNX Runtime, which stays on the CPU, in
+    two bytes.
+    """
+    small = {name: has_cuda() and not name.startswith("ort") for name in options.systems}
     return {
-        name: decode_bytes(
-            options.model, config, 2 if cuda and name != "ort" else FLOAT_BYTES[name], options.context
-        )
+        name: decode_bytes(options.model, config, 2 if small[name] else 4, options.context)
         for name in options.systems
     }
 
 
-__all__ = ["PASS_LENGTHS", "SYSTEMS", "BenchOptions", "Recording", "num_pieces", "open_system", "record"]
+__all__ = ["PLAIN", "SYSTEMS", "BenchOptions", "Recording", "num_pieces", "open_system", "record"]

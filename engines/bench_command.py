@@ -6,26 +6,42 @@ In: arguments. Out: a table on the terminal, and where asked JSON with every raw
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from n3d_ros.engines.bench import DEFAULT_SYSTEMS, SYSTEMS, BenchOptions, Recording, num_pieces, record
 from n3d_ros.engines.bench_report import Report, make_report
+from n3d_ros.engines.bench_samples import BenchScene
 from n3d_ros.engines.bench_table import table
+from n3d_ros.engines.synthetic_config import PRESETS
+
+SYNTHETIC_SYSTEMS = ("torch", "huggingface")
 
 
 def add_model_bench(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d bench`."""
-    parser.add_argument("--model", type=Path, help="exported model folder (default: the shipped n3d-nano)")
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument(
+        "--model", type=Path, metavar="DIR", help="model folder (default: the shipped n3d-nano)"
+    )
+    model.add_argument(
+        "--synthetic", choices=tuple(PRESETS), help="random weights of real shapes instead: speed alone"
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where --synthetic lies or is written (default: temporary)"
+    )
     parser.add_argument(
         "--systems",
         nargs="+",
-        default=list(DEFAULT_SYSTEMS),
         choices=SYSTEMS,
-        help="what to compare; the goals are about the first (default: %(default)s)",
+        metavar="NAME",
+        help=f"of {', '.join(SYSTEMS)}; the goals are about the first (default: {' '.join(DEFAULT_SYSTEMS)}; "
+        f"synthetic: {' '.join(SYNTHETIC_SYSTEMS)})",
     )
     parser.add_argument("--scenes", type=int, default=10, help="simulated scenes (default: %(default)s)")
     parser.add_argument("--repetitions", type=int, default=5, help="of every question (default: %(default)s)")
@@ -36,30 +52,66 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def run_model_bench(args: argparse.Namespace) -> int:
-    """Measure, print, write; exit code 0."""
+    """Measure, print, write; exit code 0. BadInputError for options that cannot be run."""
     from tqdm import tqdm
 
-    from n3d_ros.engines.bench_scenes import bench_scenes
-    from n3d_ros.runtime.factory import default_model_dir
-
-    options = BenchOptions(
-        model=args.model or default_model_dir(),
-        systems=tuple(args.systems),
-        num_scenes=args.scenes,
-        repetitions=args.repetitions,
-        threads=args.threads,
-    )
-    with tqdm(total=num_pieces(options), unit="scene", desc="bench", file=sys.stderr) as bar:
+    with (
+        _prepared(args) as (options, scenes),
+        tqdm(total=num_pieces(options), unit="piece", desc="bench", file=sys.stderr) as bar,
+    ):
 
         def progress(what: str) -> None:
             bar.set_postfix_str(what, refresh=False)
             bar.update()
 
-        recording = record(options, bench_scenes(), progress)
+        recording = record(options, scenes, progress)
     report = make_report(recording)
     print(table(recording, report))
     write_results(args.json, args.plot, recording, report)
     return 0
+
+
+@contextlib.contextmanager
+def _prepared(args: argparse.Namespace) -> Iterator[tuple[BenchOptions, Iterator[BenchScene]]]:
+    """What to run and what to ask."""
+    numbers = {"num_scenes": args.scenes, "repetitions": args.repetitions, "threads": args.threads}
+    if args.synthetic is None:
+        from n3d_ros.engines.bench_scenes import bench_scenes
+        from n3d_ros.runtime.factory import default_model_dir
+
+        systems = tuple(args.systems or DEFAULT_SYSTEMS)
+        yield BenchOptions(args.model or default_model_dir(), systems, **numbers), bench_scenes()
+        return
+    with _synthetic(args, tuple(args.systems or SYNTHETIC_SYSTEMS), numbers) as prepared:
+        yield prepared
+
+
+@contextlib.contextmanager
+def _synthetic(
+    args: argparse.Namespace, systems: tuple[str, ...], numbers: dict[str, int]
+) -> Iterator[tuple[BenchOptions, Iterator[BenchScene]]]:
+    """Random weights, written with a bar of their own where they are not there yet."""
+    from tqdm import tqdm
+
+    from n3d_ros.engines import bench_synthetic
+    from n3d_ros.engines.synthetic import num_bytes
+
+    BenchOptions(Path(), systems, **numbers)  # refuses before gigabytes are written
+    total = num_bytes(args.synthetic)
+    with contextlib.ExitStack() as stack:
+        with tqdm(total=total, unit="B", unit_scale=True, desc="weights", file=sys.stderr) as bar:
+            folder = stack.enter_context(
+                bench_synthetic.synthetic_folder(args.synthetic, args.folder, bar.update)
+            )
+        options = BenchOptions(
+            folder,
+            systems,
+            queries=bench_synthetic.QUERIES,
+            max_tokens=bench_synthetic.NUM_TOKENS,
+            context=bench_synthetic.CONTEXT,
+            **numbers,
+        )
+        yield options, bench_synthetic.noise_scenes()
 
 
 def write_results(json_file: Path | None, picture: Path | None, recording: Recording, report: Report) -> None:
@@ -79,7 +131,7 @@ def to_dict(recording: Recording, report: Report) -> dict[str, object]:
     """Everything of a run, for JSON."""
     return {
         "command": shlex.join(["n3d", *sys.argv[1:]]),
-        "options": {**asdict(recording.options), "model": str(recording.options.model)},
+        "options": {**asdict(recording.options), "model": recording.options.model.name},
         "machine": {**recording.machine, "load_average_after": recording.load_after},
         "report": report.to_dict(),
         "decode_bytes": recording.decode_bytes,

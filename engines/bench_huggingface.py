@@ -16,37 +16,43 @@ import torch
 from transformers.generation.streamers import BaseStreamer
 
 from n3d_ros import prompts
-from n3d_ros.engines.bench_samples import AGAIN, ASK, GROUND, BenchScene, Sample, TextCost
+from n3d_ros.engines.bench_samples import AGAIN, ASK, GROUND, QUERIES, BenchScene, Sample, TextCost
+from n3d_ros.model.checkpoint import load_model
 from n3d_ros.preprocess import ModelInputs, Observation, prepare
 from n3d_ros.runtime.model_config import load_config
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.text import TextCodec, TextStream
-from n3d_ros.runtime.torch_backend import load_model
 from n3d_ros.runtime.types import GroundedObject
 
 NAME = "huggingface"
 
 
 class HuggingFaceSystem:
-    """`generate` on the CPU in float32, on a GPU in bfloat16; at most `max_tokens` tokens a reply."""
+    """`generate` on the CPU in float32, on a GPU in bfloat16; at most `max_tokens` tokens a reply.
+
+    `model`: an already loaded module of the same folder, to hold the weights once.
+    """
 
     name = NAME
 
-    def __init__(self, folder: Path, max_tokens: int) -> None:
+    def __init__(self, folder: Path, max_tokens: int, model: Any = None) -> None:
         self.config = load_config(folder)
         self._codec = TextCodec(folder / "tokenizer.json")
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
-        self._model: Any = load_model(folder, dtype).train(False).to(self._device)
+        self._model: Any = model if model is not None else load_model(folder, dtype).to(self._device)
         self._max_tokens = max_tokens
 
-    def answer(self, scene: BenchScene, repetition: int) -> Iterator[Sample]:
+    def answer(
+        self, scene: BenchScene, repetition: int, queries: tuple[str, ...] = QUERIES
+    ) -> Iterator[Sample]:
         """See `System.answer`; nothing is kept between questions."""
         for query, words in ((GROUND, scene.first), (AGAIN, scene.second)):
-            text = prompts.ground_prompt(prompts.ground_question(words))
-            reply = self.reply(scene.observation, text, words)
-            yield reply.sample(query, scene.seed, repetition)
-        yield self._ask(scene, repetition)
+            if query in queries:
+                text = prompts.ground_prompt(prompts.ground_question(words))
+                yield self.reply(scene.observation, text, words).sample(query, scene.seed, repetition)
+        if ASK in queries:
+            yield self._ask(scene, repetition)
 
     def _ask(self, scene: BenchScene, repetition: int) -> Sample:
         began = time.perf_counter()

@@ -14,13 +14,16 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from n3d_ros.engines.bench_samples import BenchScene
-from n3d_ros.engines.bench_systems import System
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess import Observation
+
+if TYPE_CHECKING:
+    from n3d_ros.engines.bench import BenchOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,12 +36,13 @@ class Peak:
     cuda_mb: float | None
 
 
-def peak_memory(system: str, folder: Path, threads: int, max_tokens: int, scene: BenchScene) -> Peak:
+def peak_memory(system: str, options: BenchOptions, scene: BenchScene) -> Peak:
     """Run `system` on `scene` in a new process. RuntimeError with its last words where that fails."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "scene.npz"
         save_scene(scene, file)
-        arguments = [system, str(folder), str(threads), str(max_tokens), str(file)]
+        numbers = [str(options.threads), str(options.max_tokens)]
+        arguments = [system, str(options.model), str(file), *numbers, *options.queries]
         command = [sys.executable, "-m", "n3d_ros.engines.bench_memory", *arguments]
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         found = subprocess.run(
@@ -83,12 +87,12 @@ def peak_cuda_mb() -> float | None:
     return float(torch.cuda.max_memory_allocated()) / 1e6
 
 
-def main(system: str, folder: str, threads: str, max_tokens: str, file: str) -> None:
+def main(system: str, folder: str, file: str, threads: str, max_tokens: str, *queries: str) -> None:
     """Answer the scene's questions and print the peak as one line of JSON."""
-    from n3d_ros.engines.bench import open_system
+    from n3d_ros.engines.bench import BenchOptions, open_system
 
-    runner: System = open_system(system, Path(folder), int(threads), int(max_tokens))
-    for _ in runner.answer(load_scene(Path(file)), 0):
+    options = BenchOptions(Path(folder), (system,), queries, threads=int(threads), max_tokens=int(max_tokens))
+    for _ in open_system(system, options).answer(load_scene(Path(file)), 0, queries):
         pass
     print(json.dumps(asdict(Peak(peak_rss_mb(), peak_cuda_mb()))))
 

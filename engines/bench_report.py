@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from n3d_ros.engines.bench import HUGGING_FACE, PASS_LENGTHS, Recording
-from n3d_ros.engines.bench_samples import AGAIN, ASK, GROUND, STAGES, Sample, TextCost
-
-QUERIES = (GROUND, AGAIN, ASK)
+from n3d_ros.engines.bench import HUGGING_FACE, PLAIN, Recording
+from n3d_ros.engines.bench_samples import AGAIN, ASK, EARLY, GROUND, QUERIES, STAGES, Sample, TextCost
+from n3d_ros.engines.bench_steps import PASS_LENGTHS
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,13 @@ class Report:
 FIGURES = {
     "ground_ms": "one name, new frame",
     "again_ms": "one name, same frame",
+    "early_ms": "one name, new frame, picture came early",
     "boxes_ms": "three boxes, new frame",
     "ask_ms": "three boxes and reasoning",
     "first_token_ms": "first token, new frame",
     "again_first_token_ms": "first token, same frame",
     "second_question": "second / first question, to first token",
+    "early_first_token_ms": "first token, new frame, picture came early",
     "first_box_ms": "first of three boxes",
     "first_box_share": "first of three boxes / all three",
     "box_tokens_per_s": "tokens/s, box text",
@@ -80,7 +81,7 @@ def make_report(recording: Recording) -> Report:
     names = recording.options.systems
     samples = {name: [sample for sample in recording.samples if sample.system == name] for name in names}
     copy = max(median(pair[1] for pair in recording.copy_gb_s), median(p[0] for p in recording.copy_gb_s))
-    passes = {name: _passes_ms(recording, name) for name in names if name != HUGGING_FACE}
+    passes = {name: _passes_ms(recording, name.removesuffix(PLAIN)) for name in names if name != HUGGING_FACE}
     figures = {name: _figures(samples[name]) for name in names}
     for name, values in figures.items():
         step = passes[name][1] if name in passes else _step_ms(samples[name])
@@ -129,10 +130,12 @@ def _figures(samples: list[Sample]) -> dict[str, float | None]:
     return {
         "ground_ms": _median(by_query[GROUND], lambda s: s.stages["total"]),
         "again_ms": _median(by_query[AGAIN], lambda s: s.stages["total"]),
+        "early_ms": _median(by_query[EARLY], lambda s: s.stages["total"]),
         "boxes_ms": _median(asks, lambda s: s.boxes_ms),
         "ask_ms": _median(asks, lambda s: s.stages["total"]),
         "first_token_ms": _median(by_query[GROUND], lambda s: s.first_token_ms),
         "again_first_token_ms": _median(by_query[AGAIN], lambda s: s.first_token_ms),
+        "early_first_token_ms": _median(by_query[EARLY], lambda s: s.first_token_ms),
         "second_question": second_question(samples),
         "first_box_ms": _median(asks, lambda s: s.first_box_ms),
         "first_box_share": _median(

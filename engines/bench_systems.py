@@ -13,7 +13,9 @@ from typing import Protocol
 from n3d_ros.engines.bench_samples import (
     AGAIN,
     ASK,
+    EARLY,
     GROUND,
+    QUERIES,
     BenchScene,
     Sample,
     cost_between,
@@ -30,8 +32,10 @@ class System(Protocol):
 
     name: str
 
-    def answer(self, scene: BenchScene, repetition: int) -> Iterator[Sample]:
-        """`ground` on a new frame, `again` on the same one, `ask` on a new frame."""
+    def answer(
+        self, scene: BenchScene, repetition: int, queries: tuple[str, ...] = QUERIES
+    ) -> Iterator[Sample]:
+        """Those of the `queries` that the system knows."""
         ...
 
 
@@ -41,12 +45,18 @@ class PipelineSystem:
     def __init__(self, name: str, pipeline: Pipeline, max_tokens: int) -> None:
         self.name, self.pipeline, self._max_tokens = name, pipeline, max_tokens
 
-    def answer(self, scene: BenchScene, repetition: int) -> Iterator[Sample]:
+    def answer(
+        self, scene: BenchScene, repetition: int, queries: tuple[str, ...] = QUERIES
+    ) -> Iterator[Sample]:
         """See `System.answer`."""
         same = scene.fresh()
-        yield self._ground(GROUND, scene, same, scene.first, repetition)
-        yield self._ground(AGAIN, scene, same, scene.second, repetition)
-        yield self._ask(scene, repetition)
+        for query, words in ((GROUND, scene.first), (AGAIN, scene.second)):
+            if query in queries:
+                yield self._ground(query, scene, same, words, repetition)
+        if EARLY in queries and self.pipeline.start(scene.observation.rgb):
+            yield self._ground(EARLY, scene, scene.fresh(), scene.first, repetition)
+        if ASK in queries:
+            yield self._ask(scene, repetition)
 
     def _ground(
         self, query: str, scene: BenchScene, observation: Observation, words: str, repetition: int
