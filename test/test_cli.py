@@ -36,6 +36,7 @@ KEYS = [
     "token_ids",
     "timing_ms",
     "forward_passes",
+    "depth_is_estimated",
 ]
 MAX_HELP_LINES = 30
 ZERO_FOCAL_LENGTH = '{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 64, "height": 48}'
@@ -75,7 +76,7 @@ class FakePipeline:
 @pytest.fixture
 def pipeline(monkeypatch):
     fake = FakePipeline(found())
-    monkeypatch.setattr(infer, "load_pipeline", lambda folder, backend: fake)
+    monkeypatch.setattr(infer, "load_pipeline", lambda *_: fake)
     return fake
 
 
@@ -174,6 +175,22 @@ def test_bad_files_end_with_code_2_and_one_line(
     assert re.search(message, captured.err), captured.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected --ground, --ask or --conversation, got none"),
+        (["--image", "p.png"], "expected --ground, --ask or --conversation, got none"),
+        (["--ask", "How far?"], "expected --image, or --conversation; got neither"),
+        (["--ground", "mug", "--output", "d"], "--output, --detect: expected --conversation"),
+        (["--conversation", "c.json", "--ask", "x"], "--conversation: expected none of --ask"),
+        (["--image", "p.png", "--ask", "x", "--estimate-depth", "moge-2"], "expected --depth-model"),
+    ],
+)
+def test_arguments_that_do_not_go_together_end_with_code_2(capsys, arguments, message):
+    assert cli.main(["infer", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("option", "words"), [("--ground", ""), ("--ask", "  ")])
 def test_empty_words_end_with_code_2(pipeline, files, capsys, option, words):
     assert run(files, option, words) == 2
@@ -232,7 +249,7 @@ def test_help_fits_one_screen(capsys, command):
     assert command is None or f"n3d {command}" in text
 
 
-@pytest.mark.parametrize("arguments", [[], ["unknown"], ["infer"], ["infer", "--image", "p.png"]])
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["infer", "--depth"]])
 def test_wrong_arguments_end_with_code_2(arguments):
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
