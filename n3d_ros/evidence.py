@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import CORNER_SIGNS, Intrinsics, optical_to_checkpoint
+from n3d_ros.geometry import CORNER_SIGNS, Array, Intrinsics, optical_to_checkpoint
 
 MENTION_RULES = ("exact_names", "upstream")
 MAX_PLAIN_NAMES = 3
@@ -92,11 +92,20 @@ def box_2d(box: Box3D, intrinsics: Intrinsics) -> tuple[float, float, float, flo
     """Rounded [u, v, width, height], shares of the picture; from the corners in front of the camera (spec
     7.4).
     """
-    corners = np.array(box.center) + CORNER_SIGNS * (np.array(box.size) / 2)
-    rays = np.vstack([box.center, corners[corners[:, 2] > 0]]) @ intrinsics.normalised().astype(np.float64).T
+    corners, (u, v) = projected_corners(box, intrinsics)
+    width, height = np.nanmax(corners, axis=0) - np.nanmin(corners, axis=0)
+    return _round_numpy(u), _round_numpy(v), _round_numpy(width), _round_numpy(height)
+
+
+def projected_corners(
+    box: Box3D, intrinsics: Intrinsics, signs: Array = CORNER_SIGNS
+) -> tuple[Array, Array]:
+    """(8, 2) corners and (2,) centre as shares of the picture, yaw ignored; NaN for corners not in front."""
+    corners = np.array(box.center) + signs * (np.array(box.size) / 2)
+    corners[corners[:, 2] <= 0] = np.nan
+    rays = np.vstack([box.center, corners]) @ intrinsics.normalised().astype(np.float64).T
     uv = rays[:, :2] / rays[:, 2:]
-    width, height = uv[1:].max(axis=0) - uv[1:].min(axis=0)
-    return _round_numpy(uv[0, 0]), _round_numpy(uv[0, 1]), _round_numpy(width), _round_numpy(height)
+    return uv[1:], uv[0]
 
 
 def _round_numpy(value: float) -> float:
