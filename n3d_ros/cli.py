@@ -37,6 +37,12 @@ COMMANDS = {
         "n3d_ros.commands.demo", "simulated robot camera, node and questions, on one machine", ROS
     ),
     "play": Command("n3d_ros.commands.play", "publish folders of RGB-D frames as a camera would", ROS),
+    "parity": Command(
+        "n3d_ros.engines.parity_command", "compare with recorded numbers of the released model", TRAIN
+    ),
+    "bench": Command(
+        "n3d_ros.commands.bench", "measure a model, or what happens before it, on this machine", TRAIN
+    ),
     "train": Command("n3d_ros.training.commands", "train a model on simulated scenes", TRAIN),
     "eval": Command("n3d_ros.training.commands", "measure a model on simulated scenes it never saw", TRAIN),
     "export": Command(
