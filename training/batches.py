@@ -63,6 +63,8 @@ class Batch:
     computes
     """
     is_sum: Tensor
+    is_verdict: Tensor
+    """(B, T) bool: the label says whether there is anything to be found"""
     looked_at: Tensor
     """(B, T) int64: object whose numbers are being written, -1 elsewhere"""
     copied: Tensor
@@ -197,6 +199,7 @@ class Packer:
             "labels": np.full(size, IGNORE),
             "is_number": np.zeros(size, bool),
             "is_sum": np.zeros(size, bool),
+            "is_verdict": np.zeros(size, bool),
             "looked_at": np.full(size, -1),
             "copied": np.full(size, -1),
             "segment": np.full(size, -1),
@@ -216,6 +219,7 @@ class Packer:
                 )
                 out["is_number"][b, span], out["looked_at"][b, span] = segment.is_number, segment.looked_at
                 out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
+                out["is_verdict"][b, span] = segment.is_verdict
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
         out["shown"] = self.labeller.shown[out["ids"]]

@@ -134,14 +134,20 @@ def run_eval(args: argparse.Namespace) -> int:
     from n3d_ros.runtime.factory import default_model_dir
     from n3d_ros.runtime.pipeline import Pipeline
     from n3d_ros.training.evaluate import summarise, trials
+    from n3d_ros.training.evaluate_questions import summarise_questions
 
     pipeline = Pipeline.load(args.model or default_model_dir(), backend=args.backend)
     results = list(tqdm(trials(pipeline, args.scenes, args.seed), total=args.scenes, unit="scene"))
-    summary = summarise(results)
-    print(summary_table(summary.to_dict()))
+    summary = (
+        summarise(results).to_dict()
+        | summarise_questions(
+            [t.refusal for t in results if t.refusal], [t.answered for t in results if t.answered]
+        ).to_dict()
+    )
+    print(summary_table(summary))
     if args.json:
         args.json.write_text(
-            json.dumps({"summary": summary.to_dict(), "trials": [asdict(t) for t in results]}, indent=1)
+            json.dumps({"summary": summary, "trials": [asdict(t) for t in results]}, indent=1)
         )
     return 0
 
@@ -158,6 +164,11 @@ def summary_table(summary: dict[str, float]) -> str:
             f"prompts that found a box    {100 * summary['share_found']:.1f} %",
             f"malformed boxes             {summary['malformed']}",
             f"median time per prompt      {summary['median_ms']:.0f} ms",
+            f"absent things refused       {100 * summary['share_refused']:.1f} %",
+            f"spatial questions           {summary['num_questions']}",
+            f"  answered                  {100 * summary['share_answered']:.1f} %",
+            f"  answered rightly          {100 * summary['share_right']:.1f} %",
+            f"  own sentence confirmed    {100 * summary['share_confirmed']:.1f} %",
         ]
     )
 

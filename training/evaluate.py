@@ -1,5 +1,5 @@
 """How well a model folder grounds: simulated scenes that it never saw, one named object each, measured in
-metres.
+metres; then something absent and a spatial question on the same picture.
 
 In: a loaded `Pipeline`, seeds. Out: one `Trial` per scene and a `Summary`. Everything goes through the
 robot's own path (camera at
@@ -9,7 +9,7 @@ robot's own path (camera at
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.sim import RgbdCamera, generate, random_look, sample_camera
+from n3d_ros.training.evaluate_questions import Answered, Refusal, try_absent, try_question
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX
 
 WIDTH, HEIGHT = 640, 480
@@ -34,6 +35,8 @@ class Trial:
     num_found: int
     malformed: int
     total_ms: float
+    refusal: Refusal | None = None
+    answered: Answered | None = None
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,25 @@ def run_trial(pipeline: Pipeline, seed: int) -> Trial | None:
     truth = view.boxes[target]
     observation = Observation(rgb=view.rgb, intrinsics=view.camera.intrinsics, depth=view.depth)
     result = pipeline.ground(observation, f"the {truth.label}")
-    return score(seed, truth, [o.box for o in result.objects], len(result.malformed), result.timing.total_ms)
+    trial = score(seed, truth, [o.box for o in result.objects], len(result.malformed), result.timing.total_ms)
+    present = [(thing.color, thing.kind) for thing in scene.objects]
+    return replace(
+        trial,
+        refusal=try_absent(pipeline, observation, present, rng),
+        answered=try_question(pipeline, observation, view.boxes, askable(view), rng),
+    )
 
 
 def choose_target(view, rng: np.random.Generator) -> int | None:
-    """Index of a random object that is the only one of its name, well visible, its centre inside the
-    picture.
-    """
+    """Index of a random object that can be asked for by name."""
+    fit = askable(view)
+    return int(rng.choice(fit)) if fit else None
+
+
+def askable(view) -> list[int]:
+    """Objects that are the only one of their name, well visible, their centre inside the picture."""
     count = Counter(box.label for box in view.boxes)
-    fit = [
+    return [
         i
         for i, box in enumerate(view.boxes)
         if count[box.label] == 1
@@ -93,7 +106,6 @@ def choose_target(view, rng: np.random.Generator) -> int | None:
         and view.visible[i] >= MIN_VISIBLE
         and in_picture(box, view)
     ]
-    return int(rng.choice(fit)) if fit else None
 
 
 def in_picture(box: Box3D, view) -> bool:

@@ -15,6 +15,7 @@ from n3d_ros.training.tokenizer import DECIMALS, SHORT_DECIMALS
 
 IGNORE = -100
 ANGLE_FIELD = 3
+VERDICTS = ("bbox_", "\n")
 COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
 
 
@@ -28,8 +29,10 @@ class Segment:
     """the label is a box number with a soft target"""
     is_sum: list[bool]
     """the label is a decimal that the answer computes"""
+    is_verdict: list[bool]
+    """the label is the answer's first token where boxes are asked for: is there anything to be found?"""
     looked_at: list[int]
-    """object whose numbers are being written, -1 elsewhere"""
+    """object whose box is begun or whose numbers are being written, -1 elsewhere"""
     copied: list[int]
     """hundredths of the decimal that the label quotes from the question, -1 elsewhere"""
 
@@ -41,7 +44,7 @@ class Labeller:
         self.tokenizer = tokenizer
         self.first_number = tokenizer.token_to_id("0")
         self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
-        self.open = tokenizer.token_to_id("Bbox(")
+        self.begin, self.open = tokenizer.token_to_id("bbox_"), tokenizer.token_to_id("Bbox(")
         self.shown = shown_hundredths(tokenizer)
 
     def segment(self, sample: Sample) -> Segment:
@@ -52,16 +55,20 @@ class Labeller:
         labels = [IGNORE] * (start - 1) + answer.ids + [IGNORE]
         is_number, looked = self._box_numbers(ids, labels, start, sample.targets)
         is_sum, copied = self._decimals(ids, tokens, labels, start)
-        return Segment(ids, labels, is_number, is_sum, looked, copied)
+        verdict = answer.tokens[0] in VERDICTS
+        is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
+        return Segment(ids, labels, is_number, is_sum, is_verdict, looked, copied)
 
     def _box_numbers(
         self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]
     ) -> tuple[list[bool], list[int]]:
-        """Which labels are soft box numbers (all fields but the angle), and whose numbers they are."""
+        """Which labels are soft box numbers (all fields but the angle), and whose box is written there."""
         is_number, looked = [False] * len(ids), [-1] * len(ids)
         box = field = 0
-        for i in range(start, len(ids)):
+        for i in range(start - 1, len(ids)):
             field = 0 if ids[i] == self.open else field + (ids[i] == self.comma)
+            if labels[i] == self.begin:
+                looked[i] = targets[box] if box < len(targets) else -1
             if ids[i] == self.comma and 0 <= labels[i] - self.first_number < 1000:
                 is_number[i] = field - 1 != ANGLE_FIELD
                 looked[i] = targets[box] if box < len(targets) else -1

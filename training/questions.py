@@ -8,6 +8,7 @@ the questions from
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,12 +85,12 @@ def sample_questions(
     samples = []
     for n in range(count):
         draw = rng.random()
-        if draw < 0.62 and order:
+        if draw < 0.45 and order:
             target = int(order[n % len(order)])
             samples.append(ground_sample(objects.names[target], objects, [target]))
-        elif draw < 0.80 and len(unique) >= 2:
+        elif draw < 0.60 and len(unique) >= 2:
             samples.append(locate_sample(objects, unique, rng))
-        elif draw < 0.90:
+        elif draw < 0.70:
             samples.append(group_sample(objects, rng))
         else:
             samples.append(absent_sample(objects, rng, vocabulary))
@@ -97,14 +98,14 @@ def sample_questions(
 
 
 def spatial_question(
-    objects: ViewObjects, unique: list[int], rng: np.random.Generator
+    names: Sequence[str], unique: list[int], rng: np.random.Generator
 ) -> tuple[str, list[int]]:
-    """A random spatial question about objects of the view, and those objects in the order of mention."""
+    """A random spatial question about `unique` objects of a view, and those in the order of mention."""
     templates = [t for relation in QUESTIONS.values() for t in relation if _num_slots(t) <= len(unique)]
     template = str(rng.choice(templates))
     chosen = [int(i) for i in rng.permutation(unique)[: _num_slots(template)]]
-    question = template.format(**{slot: objects.names[i] for slot, i in zip("abc", chosen, strict=False)})
-    return question, sorted(chosen, key=lambda i: question.index(objects.names[i]))
+    question = template.format(**{slot: names[i] for slot, i in zip("abc", chosen, strict=False)})
+    return question, sorted(chosen, key=lambda i: question.index(names[i]))
 
 
 def _num_slots(template: str) -> int:
@@ -113,13 +114,13 @@ def _num_slots(template: str) -> int:
 
 def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's first stage: its objects must be located, in the order of mention."""
-    question, order = spatial_question(objects, unique, rng)
+    question, order = spatial_question(objects.names, unique, rng)
     return _sample(prompts.locate_prompt(question), objects, order)
 
 
 def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's second stage, with evidence as inexact as a model's own boxes would be."""
-    question, order = spatial_question(objects, unique, rng)
+    question, order = spatial_question(objects.names, unique, rng)
     boxes = [jittered(objects.boxes[i], rng) for i in order]
     query = parse_question(question)
     assert query is not None, question
@@ -154,11 +155,21 @@ def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:
 def absent_sample(
     objects: ViewObjects, rng: np.random.Generator, vocabulary: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> Sample:
-    """Something that is not there, often one word away from something that is."""
+    """Something that is not there; the answer lists no box."""
+    pairs = list(zip(objects.colors, objects.kinds, strict=True))
+    return ground_sample(absent_name(pairs, rng, vocabulary), objects, [])
+
+
+def absent_name(
+    present: Sequence[tuple[str, str]],
+    rng: np.random.Generator,
+    vocabulary: tuple[tuple[str, ...], tuple[str, ...]],
+) -> str:
+    """A name like none of the `present` (colour, kind) pairs, often one word away from one of them."""
     colors, kinds = vocabulary
     while True:
-        base = int(rng.integers(len(objects.names)))
-        color = objects.colors[base] if rng.random() < 0.5 else str(rng.choice(colors))
-        kind = objects.kinds[base] if rng.random() < 0.5 else str(rng.choice(kinds))
-        if f"{color} {kind}" not in objects.names:
-            return ground_sample(f"{color} {kind}", objects, [])
+        color, kind = present[int(rng.integers(len(present)))]
+        color = color if rng.random() < 0.5 else str(rng.choice(colors))
+        kind = kind if rng.random() < 0.5 else str(rng.choice(kinds))
+        if (color, kind) not in present:
+            return f"{color} {kind}"

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
 from n3d_ros.training.batches import Batch, Packer, ViewShards, batches
@@ -160,7 +161,11 @@ class Trainer:
             "numbers": Bells(batch.is_number[learned], self.first_number, self.table),
             "sums": Bells(batch.is_sum[learned], self.first_decimal, self.decimals),
         }
-        return text_loss(logits, batch.labels[learned], bells) | self.watch.losses
+        verdict = batch.is_verdict[learned]
+        losses = text_loss(logits, batch.labels[learned], bells) | self.watch.losses
+        if verdict.any():
+            losses["verdict"] = cross_entropy(logits[verdict].float(), batch.labels[learned][verdict])
+        return losses
 
     def rate(self) -> float:
         """Share of the peak learning rate: linear warm-up, flat, linear decay to zero at the end of the
@@ -226,6 +231,7 @@ def weight(name: str) -> float:
         "numbers": 1.5,
         "legal": 1.0,
         "sums": 0.5,
+        "verdict": 0.5,
         "look": 1.0,
         "copy": 0.5,
     }.get(name, 0.0)

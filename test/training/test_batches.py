@@ -90,9 +90,23 @@ def test_labels_are_the_next_token_and_numbers_point_at_their_object(packer):
     segment = packer.labeller.segment(ground_sample(objects.names[1], objects, [1]))
     learned = [(i, label) for i, label in enumerate(segment.labels) if label != IGNORE]
     assert all(segment.ids[i + 1] == label for i, label in learned)
-    assert [o for o in segment.looked_at if o >= 0] == [1] * 7
-    numbers = [segment.is_number[i] for i, o in enumerate(segment.looked_at) if o >= 0]
-    assert numbers == [True, True, True, False, True, True, True], "all but the angle are soft"
+    assert [o for o in segment.looked_at if o >= 0] == [1] * 8
+    soft = [segment.is_number[i] for i, o in enumerate(segment.looked_at) if o >= 0]
+    assert soft == [False, True, True, True, False, True, True, True], "the start and the angle are exact"
+
+
+def test_the_first_token_of_an_answer_that_may_hold_boxes_is_its_verdict(packer):
+    objects, _ = view_objects(made_up_view())
+    for sample in (
+        ground_sample(objects.names[1], objects, [1]),
+        absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES)),
+    ):
+        segment = packer.labeller.segment(sample)
+        (at,) = [i for i, verdict in enumerate(segment.is_verdict) if verdict]
+        first = packer.labeller.tokenizer.id_to_token(segment.labels[at])
+        assert first == ("bbox_" if sample.targets else "\n")
+    reasons = reason_sample(objects, objects.unique(), np.random.default_rng(3))
+    assert not any(packer.labeller.segment(reasons).is_verdict)
 
 
 def test_positions_go_on_after_the_picture_for_every_question(packer):
