@@ -80,7 +80,7 @@ def write_points(path: Path, observation: Observation, with_depth: bool = True) 
         assert observation.depth is not None
         height, width = observation.depth.shape
         points = depth_to_point_map(observation.depth, observation.intrinsics.scaled_to(width, height))
-    mask: npt.NDArray[np.bool_] = np.isfinite(points).all(axis=2)
+    mask = np.logical_and.reduce(np.isfinite(points), axis=2)
     with np.errstate(over="ignore", invalid="ignore"):
         pcd = np.concatenate([optical_to_checkpoint(points), mask[..., None]], axis=2).astype(np.float16)
     mask &= np.isfinite(pcd).all(axis=2)

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ("engines", "training")
 FOLDERS = ("model", "sim", "runtime", "node", "commands", *TOOLS)
 TORCH = ("model", "runtime.torch_backend", "runtime.torch_cache", "runtime.torch_step", *TOOLS)
+TORCH += ("runtime.depth_models",)
 
 THIRD_PARTY = {
     "torch": TORCH,
@@ -27,6 +28,7 @@ THIRD_PARTY = {
     "tensorrt_rtx": ("runtime.trt_backend", "engines"),
     "huggingface_hub": ("runtime.hub", "model"),
     "tokenizers": ("runtime", "model", *TOOLS),
+    "moge": ("runtime.depth_models",),
     "mujoco": ("sim",),
 }
 """Package -> the parts that may import it."""
@@ -62,6 +64,7 @@ PARTS = {
     "runtime.torch_backend": ("library", "runtime", "model"),
     "node": ("library", "runtime", "node"),
     "commands": ("library", "runtime", "node", "sim", "commands"),
+    "commands.bench": ("library", "runtime", "commands", "engines"),
     "cli": ("library", "commands"),
     "engines": ("library", "model", "runtime", "engines"),
     "engines.bench_scenes": ("library", "sim", "engines"),
