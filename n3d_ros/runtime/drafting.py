@@ -18,6 +18,9 @@ LONGEST_MATCH, SHORTEST_MATCH = 4, 2
 OTHER_KIND_COST = 1.5
 """For a token in another's place where one is a number and the other is not: more likely one came between."""
 
+JUMP_COST = 3.0
+"""For going on anywhere else in the expected text: a sentence left out must not cost its length."""
+
 WINDOW, MAX_RECENT_ERRORS = 12, 6
 """An expected text counts while it explains half of the last tokens."""
 
@@ -56,11 +59,12 @@ class Alignment:
         return int(len(self._cost) - 1 - self._cost[::-1].argmin())
 
     def push(self, token: int) -> None:
-        """Take the next written token: one row of Levenshtein's table."""
+        """Take the next written token: one row of Levenshtein's table, with jumps of any length."""
         replaced = np.where(self._kinds == self._kind(token), 1.0, OTHER_KIND_COST)
         step = self._cost + 1.0
         np.minimum(step[1:], self._cost[:-1] + np.where(self.expected == token, 0.0, replaced), out=step[1:])
-        self._cost = np.minimum.accumulate(step - self._places) + self._places
+        cost = np.minimum.accumulate(step - self._places) + self._places
+        self._cost = np.minimum(cost, cost.min() + JUMP_COST)
 
 
 def lookup(history: Sequence[int], num: int) -> list[int]:
@@ -72,7 +76,7 @@ def lookup(history: Sequence[int], num: int) -> list[int]:
         starts = _occurrences(ids[:-1], ids[-size:])
         if len(starts):
             after = int(starts[-1]) + size
-            return ids[after : after + num].tolist()
+            return [int(token) for token in ids[after : after + num]]
     return []
 
 
@@ -131,4 +135,4 @@ class TextDrafter:
         if recent > MAX_RECENT_ERRORS:
             return []
         place = self._alignment.place
-        return self._alignment.expected[place : place + num].tolist()
+        return [int(token) for token in self._alignment.expected[place : place + num]]

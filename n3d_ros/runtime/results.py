@@ -179,6 +179,8 @@ def stage_timing(
         num_tokens=len(generation.token_ids),
         num_forward_passes=generation.num_forward_passes,
         num_reused_tokens=num_reused,
+        num_drafted_tokens=generation.num_drafted,
+        num_accepted_tokens=generation.num_accepted,
     )
 
 
@@ -192,4 +194,8 @@ def total_timing(first: Timing, generation: Generation, num_reused: int, began: 
         num_tokens=first.num_tokens + len(generation.token_ids),
         num_forward_passes=first.num_forward_passes + generation.num_forward_passes,
         num_reused_tokens=first.num_reused_tokens + num_reused,
+        num_drafted_tokens=first.num_drafted_tokens + generation.num_drafted,
+        num_accepted_tokens=first.num_accepted_tokens + generation.num_accepted,
+        num_answer_tokens=len(generation.token_ids),
+        num_answer_forward_passes=generation.num_forward_passes,
     )

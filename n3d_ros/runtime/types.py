@@ -75,7 +75,7 @@ class EngineError(N3DError):
 
 
 class OutOfMemoryError(N3DError):
-    """Too little memory on the device or the machine; nothing is half-done and smaller requests still work."""
+    """Too little memory on device or machine; nothing is half-done and smaller requests still work."""
 
     def __init__(self, message: str) -> None:
         super().__init__(ResultCode.OOM, message)
@@ -106,7 +106,8 @@ class Timing:
 
     `num_tokens` counts generated tokens, `num_forward_passes` calls of the decoder (prefills included),
     `num_reused_tokens` prompt tokens whose keys and values were still there from an earlier question on the
-    same observation.
+    same observation. Of `num_drafted_tokens` guesses that rode along with passes the model wrote
+    `num_accepted_tokens`. The `num_answer_` counts are the second stage's part; the rest is box text.
     """
 
     preprocess_ms: float = 0.0
@@ -118,6 +119,10 @@ class Timing:
     num_tokens: int = 0
     num_forward_passes: int = 0
     num_reused_tokens: int = 0
+    num_drafted_tokens: int = 0
+    num_accepted_tokens: int = 0
+    num_answer_tokens: int = 0
+    num_answer_forward_passes: int = 0
 
     def to_dict(self) -> dict[str, float]:
         """Milliseconds by stage name, without the counts."""

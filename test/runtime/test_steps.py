@@ -1,0 +1,206 @@
+"""What saves forward passes changes no token: every reply with a switch off is the reply with it on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from n3d_ros.box_codec import encode
+from n3d_ros.boxes import Box3D
+from n3d_ros.preprocess import prepare
+from n3d_ros.runtime.generate import FULL, PromptRows, generate
+from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.sampling import GREEDY, Sampler, Sampling
+from n3d_ros.runtime.steps import LOSSLESS, Steps, expected_labels
+from n3d_ros.runtime.text import TextCodec, TextStream
+from n3d_ros.runtime.types import ResultCode
+
+MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
+BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
+QUESTION = "What is the distance between the red mug and the blue bowl?"
+TRACE = "<think> The center of red mug is. The center of blue bowl is. </think> The distance is."
+NO_DRAFTS = replace(LOSSLESS, jump_forward=False, trace_drafts=False)
+
+
+class Chain:
+    """A backend whose next token depends on the last two: what it writes nobody can foresee, but it repeats
+    itself.
+    """
+
+    def __init__(self, vocabulary, seed=0):
+        self.vocabulary, self.seed, self.num_passes = vocabulary, seed, 0
+
+    def embed(self, ids):
+        return np.asarray(ids, dtype=np.int64)[:, None]
+
+    def forward(self, cache, embeds, positions, logit_rows):
+        self.num_passes += 1
+        assert positions[0].tolist() == list(range(cache.length, cache.length + len(embeds)))
+        start = cache.length
+        cache.ids += embeds[:, 0].tolist()
+        rows = [
+            np.random.default_rng((self.seed, *cache.ids[start + row - 1 : start + row + 1]))
+            for row in logit_rows
+        ]
+        return np.stack([rng.standard_normal(self.vocabulary) for rng in rows]).astype(np.float32)
+
+
+class Guesser:
+    """Guesses right, wrong and half right in turn, from the reply that a run without it wrote."""
+
+    def __init__(self, ids, vocabulary, seed):
+        self.ids, self.vocabulary, self.rng = ids, vocabulary, np.random.default_rng(seed)
+
+    def draft(self, ids, text, room):
+        num = int(self.rng.integers(0, 6))
+        guess = list(self.ids[len(ids) : len(ids) + num])
+        if guess and self.rng.random() < 0.5:
+            guess[int(self.rng.integers(len(guess)))] = int(self.rng.integers(self.vocabulary))
+        return guess
+
+
+@pytest.fixture
+def write(fake_backend, tokenizer):
+    """`write(drafter, seed, sampling, **options)`: (generation, streamed chunks, backend, cache)."""
+    scripted = fake_backend({})
+    codec = TextCodec(scripted.tokenizer_path)
+
+    def run(drafter=None, seed=0, sampling=GREEDY, **options):
+        backend, chunks = Chain(40, seed), []
+        cache = scripted.new_cache(200)
+        prompt = PromptRows(backend.embed([1, 2, 3]), np.tile(np.arange(3), (3, 1)), 3)
+        generation = generate(
+            backend, cache, prompt, TextStream(codec), {0}, options.pop("max_tokens", 60), Sampler(sampling),
+            lambda text, probability: chunks.append((text, probability)), drafter=drafter, **options,
+        )  # fmt: skip
+        return generation, chunks, backend, cache
+
+    return run
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(1.0, seed=3), Sampling(repetition_penalty=1.3)])
+@pytest.mark.parametrize("seed", range(6))
+def test_guesses_right_and_wrong_change_no_token_no_probability_and_no_piece_of_text(write, seed, sampling):
+    plain, chunks, plain_backend, _ = write(seed=seed, sampling=sampling)
+    drafted, drafted_chunks, backend, cache = write(Guesser(plain.token_ids, 40, seed), seed, sampling)
+    assert drafted.token_ids == plain.token_ids and drafted.text == plain.text
+    assert drafted.finish == plain.finish
+    assert drafted_chunks == chunks
+    assert drafted.num_accepted <= drafted.num_drafted
+    assert backend.num_passes == drafted.num_forward_passes
+    assert drafted.num_forward_passes == plain.num_forward_passes - drafted.num_accepted
+    assert cache.ids[3:] == list(plain.token_ids[: len(cache.ids) - 3])
+
+
+class Knows:
+    """Guesses the reply itself, `longest` tokens at a time."""
+
+    def __init__(self, ids, longest=99):
+        self.ids, self.longest, self.rooms = ids, longest, []
+
+    def draft(self, ids, text, room):
+        self.rooms.append(room)
+        return self.ids[len(ids) : len(ids) + min(room, self.longest)]
+
+
+def test_a_limit_inside_a_guess_that_holds_ends_the_reply_there(write):
+    plain, _, _, _ = write()
+    assert plain.finish == FULL
+    for limit in range(1, 12):
+        drafter = Knows(plain.token_ids)
+        drafted, _, _, cache = write(drafter, max_tokens=limit)
+        assert (drafted.token_ids, drafted.finish) == (plain.token_ids[:limit], FULL)
+        assert drafted.num_forward_passes == 1 and cache.length < 3 + limit
+        assert drafter.rooms == ([limit - 1] if limit > 1 else [])
+
+
+def test_cancel_is_asked_after_every_token_of_a_pass(write):
+    plain, _, _, _ = write()
+    seen = []
+
+    drafted, _, backend, cache = write(
+        Knows(plain.token_ids, 8), should_cancel=lambda: seen.append(1) or len(seen) == 4
+    )
+    assert (drafted.token_ids, drafted.finish, backend.num_passes) == (plain.token_ids[:3], "canceled", 1)
+    assert cache.ids[3:] == list(plain.token_ids[:3])
+
+
+@pytest.fixture
+def scripted(fake_backend, observation):
+    inputs = prepare(observation, fake_backend({}).config.preprocess())
+    boxes = encode([MUG, BOWL], inputs.scene, inputs.intrinsics)
+    replies = {
+        "The 3D bbox of": TRACE,
+        "First locate": boxes,
+        "'red mug'": encode([MUG], inputs.scene, inputs.intrinsics),
+    }
+    return lambda steps=LOSSLESS: Pipeline(fake_backend(replies), steps=steps)
+
+
+SWITCHED_OFF = [
+    {"jump_forward": False},
+    {"trace_drafts": False},
+    {"frame_reuse": False},
+    {"longest_draft": 1},
+    {"early_start": False},
+]
+
+
+@pytest.mark.parametrize("off", SWITCHED_OFF, ids=lambda off: next(iter(off)))
+def test_the_pipeline_writes_the_same_with_each_way_switched_off(scripted, observation, off):
+    on, other = (
+        scripted().ask(observation, QUESTION),
+        scripted(replace(LOSSLESS, **off)).ask(observation, QUESTION),
+    )
+    assert on.token_ids == other.token_ids and on.ground.token_ids == other.ground.token_ids
+    assert [thing.box for thing in on.objects] == [thing.box for thing in other.objects]
+    assert other.timing.num_forward_passes >= on.timing.num_forward_passes
+
+
+def test_both_stages_need_fewer_passes_and_their_counts_add_up(scripted, observation):
+    drafted, plain = (scripted(steps).ask(observation, QUESTION) for steps in (LOSSLESS, NO_DRAFTS))
+    box, whole = drafted.ground.timing, drafted.timing
+    assert plain.timing.num_drafted_tokens == 0
+    assert plain.timing.num_forward_passes == plain.timing.num_tokens + 2
+    assert box.num_forward_passes / box.num_tokens < 0.45
+    assert whole.num_answer_forward_passes / whole.num_answer_tokens < 0.6
+    assert whole.num_tokens == box.num_tokens + whole.num_answer_tokens
+    assert whole.num_forward_passes == box.num_forward_passes + whole.num_answer_forward_passes
+    assert whole.num_accepted_tokens == plain.timing.num_forward_passes - whole.num_forward_passes
+
+
+def test_the_second_stage_keeps_what_its_prompt_shares_with_the_first(scripted, observation):
+    result = scripted().ask(observation, QUESTION)
+    assert result.ground.timing.num_reused_tokens == 0
+    pipeline = scripted(replace(LOSSLESS, frame_reuse=False))
+    assert pipeline.ask(observation, QUESTION).timing.num_reused_tokens == 0
+    prompt = pipeline.backend.tokenizer.encode(pipeline.backend.prompts[1], add_special_tokens=False)
+    shared = prompt.tokens.index(" The") if " The" in prompt.tokens else prompt.tokens.index("The")
+    assert result.timing.num_reused_tokens == shared
+
+
+def test_a_strict_grammar_leaves_good_boxes_and_makes_others_impossible(scripted, observation, fake_backend):
+    strict = replace(LOSSLESS, grammar="strict")
+    free = scripted().ground(observation, "red mug")
+    assert scripted(strict).ground(observation, "red mug").token_ids == free.token_ids
+    broken = Pipeline(fake_backend({"mug": "bbox_0=Bbox(red mug,1,2)\n"}), steps=strict)
+    result = broken.ground(observation, "red mug", max_tokens=60)
+    assert result.malformed == () or "cut off" in result.malformed[0].reason
+
+
+def test_the_words_fix_the_class_and_a_question_its_objects():
+    assert expected_labels("the  red mug") == ("red mug",)
+    assert expected_labels(QUESTION) == ("red mug", "blue bowl")
+    assert expected_labels("the ") == ("the",)
+
+
+@pytest.mark.parametrize(("name", "value"), [("grammar", "loose"), ("longest_draft", 0)])
+def test_impossible_steps_are_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=name):
+        Steps(**{name: value})
+
+
+def test_a_backend_that_cannot_begin_early_says_so_and_answers_all_the_same(scripted, observation):
+    pipeline = scripted()
+    assert not pipeline.start(observation.rgb)
+    assert pipeline.ground(observation, "red mug").code == ResultCode.OK
