@@ -16,7 +16,7 @@ import torch
 from transformers.generation.streamers import BaseStreamer
 
 from n3d_ros import prompts
-from n3d_ros.engines.bench_samples import AGAIN, ASK, GROUND, QUERIES, BenchScene, Sample, TextCost
+from n3d_ros.engines.bench_samples import AGAIN, ASK, GROUND, QUERIES, BenchScene, CpuTimes, Sample, TextCost
 from n3d_ros.model.checkpoint import load_model
 from n3d_ros.preprocess import ModelInputs, Observation, prepare
 from n3d_ros.runtime.model_config import load_config
@@ -55,7 +55,7 @@ class HuggingFaceSystem:
             yield self._ask(scene, repetition)
 
     def _ask(self, scene: BenchScene, repetition: int) -> Sample:
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         boxes = self.reply(scene.observation, prompts.locate_prompt(scene.question), scene.question)
         found = [thing.box for thing in boxes.objects]
         numbers = [thing.number for thing in boxes.objects]
@@ -63,8 +63,8 @@ class HuggingFaceSystem:
         reasoning = self.reply(
             scene.observation, prompts.answer_prompt(scene.question, evidence), scene.question
         )
-        total_ms = (time.perf_counter() - began) * 1e3
-        return boxes.sample(ASK, scene.seed, repetition, reasoning, total_ms)
+        total_ms, cpu_ms = (time.perf_counter() - began) * 1e3, (time.process_time() - cpu_began) * 1e3
+        return boxes.sample(ASK, scene.seed, repetition, reasoning, total_ms, cpu_ms)
 
     def reply(self, observation: Observation, text: str, words: str) -> HuggingFaceReply:
         """One prompt, from pixels to boxes."""
@@ -76,7 +76,7 @@ class HuggingFaceSystem:
         self._generate(ids, inputs, stop, reply)
         reply.ids = tuple(token for token in reply.ids if token not in stop)
         reply.read_objects(self._codec, words)
-        reply.ended = time.perf_counter()
+        reply.ended, reply.cpu_ended = time.perf_counter(), time.process_time()
         return reply
 
     def _prompt_ids(self, text: str, inputs: ModelInputs) -> list[int]:
@@ -116,6 +116,9 @@ class HuggingFaceReply(BaseStreamer):
 
     def __init__(self) -> None:
         self.began = self.prepared = self.ended = time.perf_counter()
+        self.cpu_began = self.cpu_ended = time.process_time()
+        self.cpu_came: list[float] = []
+        self.last_box_cpu_ms: float | None = None
         self.ids: tuple[int, ...] = ()
         self.came: list[float] = []
         self.objects: list[GroundedObject] = []
@@ -127,18 +130,21 @@ class HuggingFaceReply(BaseStreamer):
         if self._has_prompt:
             self.ids += tuple(value.flatten().tolist())
             self.came.append(time.perf_counter())
+            self.cpu_came.append(time.process_time())
         self._has_prompt = True
 
     def end(self) -> None:
         """Nothing is held back."""
 
     def read_objects(self, codec: TextCodec, words: str) -> None:
-        """The objects of the reply, and when the first one's last token came."""
+        """The objects of the reply, and when the last token of the first and of the last one came."""
         reader, stream = ObjectReader(words, self.inputs), TextStream(codec)
-        for token, came in zip(self.ids, self.came, strict=False):
+        for token, came, cpu in zip(self.ids, self.came, self.cpu_came, strict=False):
+            num_before = len(reader.objects)
             reader.push(stream.push(token), 1.0)
-            if reader.objects and self.first_box_at is None:
-                self.first_box_at = came
+            if len(reader.objects) > num_before:
+                self.first_box_at = came if self.first_box_at is None else self.first_box_at
+                self.last_box_cpu_ms = (cpu - self.cpu_began) * 1e3
         self.objects = reader.objects
 
     def cost(self) -> TextCost:
@@ -160,6 +166,7 @@ class HuggingFaceReply(BaseStreamer):
         repetition: int,
         reasoning: HuggingFaceReply | None = None,
         total_ms: float | None = None,
+        cpu_ms: float | None = None,
     ) -> Sample:
         """This reply, and the second stage's where there was one."""
         replies = [self] if reasoning is None else [self, reasoning]
@@ -184,4 +191,9 @@ class HuggingFaceReply(BaseStreamer):
             boxes_ms=self.ms(self.ended),
             num_boxes=len(self.objects),
             ids=tuple(one.ids for one in replies),
+            cpu=CpuTimes(
+                (self.cpu_ended - self.cpu_began) * 1e3 if cpu_ms is None else cpu_ms,
+                (self.cpu_came[0] - self.cpu_began) * 1e3,
+                self.last_box_cpu_ms,
+            ),
         )

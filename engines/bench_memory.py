@@ -49,7 +49,8 @@ def peak_memory(system: str, options: BenchOptions, scene: BenchScene) -> Peak:
             command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path}
         )
     if found.returncode != 0:
-        raise RuntimeError(f"memory of {system}: its process ended with {found.stderr.strip()[-400:]}")
+        last_words = (found.stderr.strip() or f"code {found.returncode}").splitlines()[-1]
+        raise RuntimeError(f"memory of {system}: its process ended with {last_words}")
     return Peak(**json.loads(found.stdout.splitlines()[-1]))
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from n3d_ros.engines.bench import Recording
 from n3d_ros.engines.bench_report import FIGURES, Goal, Report
-from n3d_ros.engines.bench_samples import ASK, STAGES
+from n3d_ros.engines.bench_samples import ASK, GROUND, STAGES
 
 Colour = tuple[int, int, int]
 
@@ -52,7 +52,7 @@ class _Pen:
 
 def draw_report(recording: Recording, report: Report) -> Image.Image:
     """RGB, 1200 pixels wide, as high as it needs."""
-    goals = [goal for goal in report.goals if goal.value is not None]
+    goals = report.goals
     height = 250 + len(report.figures) * (BAR + GAP) + 90 + len(goals) * GOAL_ROW + MARGIN
     picture = Image.new("RGB", (WIDTH, height), WHITE)
     pen = _Pen(ImageDraw.Draw(picture))
@@ -74,19 +74,20 @@ def _heading(pen: _Pen, recording: Recording) -> int:
 
 def _stages(pen: _Pen, report: Report, y: int) -> int:
     """One stacked bar per system. What a system cannot tell apart is in its next stage."""
-    pen.text(MARGIN, y, f"{FIGURES['ask_ms'].capitalize()}: milliseconds by stage", 22)
+    query = ASK if any(stages[ASK]["total"] for stages in report.stages_ms.values()) else GROUND
+    pen.text(MARGIN, y, f"{FIGURES[f'{query}_ms'].capitalize()}: milliseconds by stage", 22)
     _legend(pen, y + 40)
     y += 84
-    totals = {name: stages[ASK]["total"] or 0.0 for name, stages in report.stages_ms.items()}
+    totals = {name: stages[query]["total"] or 0.0 for name, stages in report.stages_ms.items()}
     scale = (BAR_END - NAME_END) / max(totals.values())
     for name, stages in report.stages_ms.items():
         pen.text(MARGIN, y + BAR / 2, name, anchor="lm")
         x = float(NAME_END)
         for part in PARTS:
-            width = (stages[ASK][part] or 0.0) * scale
+            width = (stages[query][part] or 0.0) * scale
             pen.box(x, y, x + width, y + BAR, STAGE_COLOURS[part])
             x += width
-        ratio = report.figures[name].get("ask_speedup")
+        ratio = report.figures[name][f"{query}_speedup"]
         times = "" if ratio is None or abs(ratio - 1) < 1e-9 else f"   {ratio:.1f}x faster"
         pen.text(x + 12, y + BAR / 2, f"{totals[name]:.0f} ms{times}", anchor="lm")
         y += BAR + GAP

@@ -53,6 +53,18 @@ class TextCost:
 
 
 @dataclass(frozen=True)
+class CpuTimes:
+    """Processor time of the whole process, milliseconds: what the clock would show on an idle machine with
+    one thread, and so the better figure where others work on the same cores. Until the first text and the
+    last box, None where there was none.
+    """
+
+    total_ms: float
+    first_token_ms: float | None = None
+    boxes_ms: float | None = None
+
+
+@dataclass(frozen=True)
 class Sample:
     """One question answered once.
 
@@ -73,6 +85,7 @@ class Sample:
     boxes_ms: float
     num_boxes: int
     ids: tuple[tuple[int, ...], ...]
+    cpu: CpuTimes
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: ids as one checksum."""

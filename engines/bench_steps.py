@@ -21,12 +21,13 @@ PASS_LENGTHS = (1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class StepSample:
-    """One pass: `num_tokens` new ones after `context` cached ones."""
+    """One pass: `num_tokens` new ones after `context` cached ones; `cpu_ms` of processor time."""
 
     system: str
     num_tokens: int
     context: int
     ms: float
+    cpu_ms: float
 
 
 def step_samples(
@@ -39,9 +40,9 @@ def step_samples(
     for repetition in range(repetitions + 1):
         for num_tokens in PASS_LENGTHS:
             for name, stepper in steppers.items():
-                ms = stepper.run(num_tokens)
+                ms, cpu_ms = stepper.run(num_tokens)
                 if repetition:
-                    yield StepSample(name, num_tokens, context, ms)
+                    yield StepSample(name, num_tokens, context, ms, cpu_ms)
 
 
 class _Stepper:
@@ -57,12 +58,14 @@ class _Stepper:
         self._cache = backend.new_cache(context + max(PASS_LENGTHS))
         self._forward(0, context)
 
-    def run(self, num_tokens: int) -> float:
-        """Milliseconds of one pass, from token ids to the most likely next token of each."""
+    def run(self, num_tokens: int) -> tuple[float, float]:
+        """Milliseconds of one pass, from token ids to the most likely next token of each: on the clock, and
+        of processor time.
+        """
         self._cache.truncate(self._context)
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         self._forward(self._context, num_tokens)
-        return (time.perf_counter() - began) * 1e3
+        return (time.perf_counter() - began) * 1e3, (time.process_time() - cpu_began) * 1e3
 
     def _forward(self, start: int, count: int) -> None:
         positions = np.tile(np.arange(start, start + count, dtype=np.int64), (3, 1))

@@ -17,6 +17,7 @@ from n3d_ros.engines.bench_samples import (
     GROUND,
     QUERIES,
     BenchScene,
+    CpuTimes,
     Sample,
     cost_between,
     cost_of,
@@ -61,7 +62,7 @@ class PipelineSystem:
     def _ground(
         self, query: str, scene: BenchScene, observation: Observation, words: str, repetition: int
     ) -> Sample:
-        clock = _Clock()
+        clock = Clock()
         result = self.pipeline.ground(
             observation, words, on_box=clock.on_box, on_text=clock.on_text, max_tokens=self._max_tokens
         )
@@ -78,10 +79,11 @@ class PipelineSystem:
             boxes_ms=result.timing.total_ms,
             num_boxes=len(result.objects),
             ids=(result.token_ids,),
+            cpu=clock.cpu(),
         )
 
     def _ask(self, scene: BenchScene, repetition: int) -> Sample:
-        clock = _Clock()
+        clock = Clock()
         result = self.pipeline.ask(
             scene.fresh(), scene.question, on_box=clock.on_box, max_tokens=self._max_tokens
         )
@@ -99,21 +101,37 @@ class PipelineSystem:
             boxes_ms=result.ground.timing.total_ms,
             num_boxes=len(result.objects),
             ids=(result.ground.token_ids, result.token_ids),
+            cpu=clock.cpu(),
         )
 
 
-class _Clock:
-    """When the first text and the first box came, milliseconds after this was made."""
+class Clock:
+    """When the first text, the first and the last box came: milliseconds after this was made, also of
+    processor time.
+    """
 
     def __init__(self) -> None:
-        self._began = time.perf_counter()
+        self._began, self._cpu_began = time.perf_counter(), time.process_time()
         self.first_text_ms: float | None = None
         self.first_box_ms: float | None = None
+        self._first_text_cpu_ms: float | None = None
+        self._boxes_cpu_ms: float | None = None
 
     def on_text(self, _text: str) -> None:
         if self.first_text_ms is None:
-            self.first_text_ms = (time.perf_counter() - self._began) * 1e3
+            self.first_text_ms, self._first_text_cpu_ms = self._ms(), self._cpu_ms()
 
     def on_box(self, _box: GroundedObject) -> None:
+        self._boxes_cpu_ms = self._cpu_ms()
         if self.first_box_ms is None:
-            self.first_box_ms = (time.perf_counter() - self._began) * 1e3
+            self.first_box_ms = self._ms()
+
+    def cpu(self) -> CpuTimes:
+        """Processor times so far."""
+        return CpuTimes(self._cpu_ms(), self._first_text_cpu_ms, self._boxes_cpu_ms)
+
+    def _ms(self) -> float:
+        return (time.perf_counter() - self._began) * 1e3
+
+    def _cpu_ms(self) -> float:
+        return (time.process_time() - self._cpu_began) * 1e3

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from n3d_ros.engines.bench import Recording
 from n3d_ros.engines.bench_report import FIGURES, Goal, Report
-from n3d_ros.engines.bench_samples import ASK, STAGES
+from n3d_ros.engines.bench_samples import ASK, GROUND, STAGES
 
-NAME_WIDTH, CELL_WIDTH = 44, 13
-SHARES = ("second_question", "first_box_share", "bandwidth_share")
+NAME_WIDTH, CELL_WIDTH = 46, 15
+SHARES = ("second_question", "second_question_cpu", "early_vision", "first_box_share", "bandwidth_share")
 
 
 def table(recording: Recording, report: Report) -> str:
     """Everything that `n3d bench` prints."""
-    parts = [_heading(recording, report), _figures(report), _stages(report), _passes(report)]
+    parts = [_heading(recording, report), _figures(report), _stages(recording, report), _passes(report)]
     return "\n".join(line for part in [*parts, _same_ids(report), _goals(report.goals)] for line in part)
 
 
@@ -38,28 +38,28 @@ def _figures(report: Report) -> Iterator[str]:
         if any(value is not None for value in values):
             unit = ", ms" if name.endswith("_ms") else ""
             yield _row(meaning + unit, [_cell(name, value) for value in values])
-    for name in ("boxes", "ask", "ground"):
-        values = [figures.get(f"{name}_speedup") for figures in report.figures.values()]
-        if any(value is not None for value in values):
-            meaning = FIGURES[f"{name}_ms"]
-            yield _row(f"x Hugging Face: {meaning}", [_cell("speedup", value) for value in values])
     yield ""
 
 
-def _stages(report: Report) -> Iterator[str]:
-    yield _row(FIGURES["ask_ms"] + ", ms by stage", [""] * len(report.figures))
-    for stage in STAGES:
-        values = [stages[ASK][stage] for stages in report.stages_ms.values()]
-        yield _row(f"  {stage}", [_cell("stage_ms", value) for value in values])
+def _stages(recording: Recording, report: Report) -> Iterator[str]:
+    for query in (GROUND, ASK):
+        if query in recording.options.queries:
+            yield _row(FIGURES[f"{query}_ms"] + ": ms by stage", [""] * len(report.figures))
+            for stage in STAGES:
+                values = [stages[query][stage] for stages in report.stages_ms.values()]
+                yield _row(f"  {stage}", [_cell("stage_ms", value) for value in values])
     yield ""
 
 
 def _passes(report: Report) -> Iterator[str]:
-    yield _row("tokens a pass, ms", [""] * len(report.figures))
-    lengths = sorted({length for passes in report.passes_ms.values() for length in passes})
-    for length in lengths:
-        values = [report.passes_ms.get(name, {}).get(length) for name in report.figures]
-        yield _row(f"  {length}", [_cell("pass_ms", value) for value in values])
+    """One column a backend; the first figure on the clock, the second of processor time."""
+    yield _row("a pass of the decoder, ms (processor time)", list(report.passes_ms))
+    for length in sorted({length for passes in report.passes_ms.values() for length in passes}):
+        cells = [
+            f"{_cell('pass_ms', passes[length])} ({_cell('pass_ms', report.passes_cpu_ms[name][length])})"
+            for name, passes in report.passes_ms.items()
+        ]
+        yield _row(f"  {length} token{'s' if length > 1 else ''}", cells)
     yield ""
 
 
@@ -70,11 +70,11 @@ def _same_ids(report: Report) -> Iterator[str]:
 
 
 def _goals(goals: list[Goal]) -> Iterator[str]:
-    width = max(len(goal.name) for goal in goals)
+    width = max((len(goal.name) for goal in goals), default=0)
     for goal in goals:
-        if goal.value is not None:
-            sign, word = (">=" if goal.at_least else "<="), ("reached" if goal.met else "missed")
-            yield f"{goal.name:<{width}}  {goal.value:6.2f}  goal {sign} {goal.limit:.2f}  {word}"
+        sign, word = (">=" if goal.at_least else "<="), ("reached" if goal.met else "missed")
+        cpu = "" if goal.cpu is None else f", by processor time {goal.cpu:.2f}"
+        yield f"{goal.name:<{width}}  {goal.value:6.2f}  goal {sign} {goal.limit:.2f}  {word}{cpu}"
 
 
 def _row(name: str, cells: list[str]) -> str:
@@ -86,6 +86,4 @@ def _cell(name: str, value: float | None) -> str:
         return "-"
     if name in SHARES:
         return f"{value:.0%}"
-    if name == "speedup":
-        return f"{value:.2f}"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
