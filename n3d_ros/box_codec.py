@@ -132,12 +132,13 @@ def decode_box(
     Runs of blanks in the class are collapsed: streaming leaves them there (spec 6.3).
     """
     u, v, z, angle, *sizes = dequantize(parsed.values, config)
-    z_m = z / scene.scale + scene.shift[2]
+    unit_m = 1 / scene.scale  # times it, as the release does: dividing differs in the last digit
+    z_m = z * unit_m + scene.shift[2]
     if not 0 < z_m < math.inf:
         raise ValueError(f"expected a centre in front of the camera, got z = {z_m:.3f} m")
     inverse = np.linalg.inv(intrinsics.normalised())
     x, y, _ = z_m * (inverse.astype(np.float64) @ (u, v, 1.0))
-    size = (sizes[0] / scene.scale, sizes[1] / scene.scale, sizes[2] / scene.scale)
+    size = (sizes[0] * unit_m, sizes[1] * unit_m, sizes[2] * unit_m)
     box = Box3D(" ".join(parsed.label.split()), (float(x), float(y), z_m), size, yaw=0.0 - angle)
     return DecodedBox(parsed.index, box, parsed.values, (u, v))
 

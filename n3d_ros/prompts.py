@@ -16,6 +16,7 @@ from n3d_ros.evidence import MENTION_RULES, Evidence, evidence_for_mentions, evi
 __all__ = [
     "CODE",
     "IMAGE_PAD",
+    "MARKERS",
     "SYSTEM",
     "VISION",
     "Evidence",
@@ -48,6 +49,8 @@ class Bbox:
     scale_z: int"""
 IMAGE_MARKER = "<image>"
 CODE_MARKER = "<code_template>"
+MARKERS = re.compile(f"({IMAGE_MARKER}|{CODE_MARKER})")
+"""Splits a question into words and markers in turn."""
 REFERENCE = f"The reference code is as followed: {CODE_MARKER}"
 LOCATE = f" First locate the bbox of the aforementioned object(s). {REFERENCE}"
 OVERFLOWS = ("error", "cut_end")

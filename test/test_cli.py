@@ -32,6 +32,7 @@ KEYS = [
     "reasoning",
     "value",
     "unit",
+    "message",
     "raw_text",
     "token_ids",
     "timing_ms",
@@ -104,8 +105,8 @@ def test_ground_prints_a_table_and_writes_json_and_picture(pipeline, files, tmp_
     result = json.loads(out.read_text())
     assert list(result) == KEYS
     assert result["objects"][0] == {
-        "label": "red mug", "center_m": [0.1, -0.05, 0.8], "size_m": [0.08, 0.1, 0.08], "yaw_rad": 0.25,
-        "score": 0.9, "box_2d_px": [1.0, 2.0, 3.0, 4.0],
+        "id": "0_red mug", "label": "red mug", "center_m": [0.1, -0.05, 0.8], "size_m": [0.08, 0.1, 0.08],
+        "yaw_rad": 0.25, "score": 0.9, "box_2d_px": [1.0, 2.0, 3.0, 4.0],
     }  # fmt: skip
     assert result["objects"][1]["box_2d_px"] is None
     assert (result["token_ids"], result["raw_text"], result["forward_passes"]) == ([7, 8], "bbox_0=...", 6)

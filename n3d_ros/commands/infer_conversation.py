@@ -29,6 +29,8 @@ from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.types import AskResult, GroundResult, N3DError, ResultCode
 
 DEFAULT_FOLDER = Path("outputs")
+MAX_TOKENS = 4096
+"""The release's limit of new tokens (spec 6.3); pictures with many boxes need more than a robot's question."""
 
 
 def run_conversations(
@@ -62,11 +64,11 @@ def _converse(
 ) -> tuple[GroundResult, AskResult | None]:
     """Both stages of one entry, or with `detect` the first."""
     if detect or one.follow_up is not None:
-        ground = pipeline.detect(observation, one.question)
+        ground = pipeline.detect(observation, one.question, max_tokens=MAX_TOKENS)
         if detect:
             return ground, None
-        return ground, pipeline.ask_about(observation, one.follow_up, ground)
-    answer = pipeline.ask(observation, one.question)
+        return ground, pipeline.ask_about(observation, one.follow_up, ground, max_tokens=MAX_TOKENS)
+    answer = pipeline.ask(observation, one.question, max_tokens=MAX_TOKENS)
     return answer.ground, answer
 
 

@@ -17,11 +17,12 @@ def result_json(result: GroundResult | AskResult) -> dict[str, Any]:
     """What --json writes. Optical frame, metres, radians, pixels, milliseconds."""
     answered = isinstance(result, AskResult)
     return {
-        "objects": [box_json(item.box, item.box_2d_px) for item in result.objects],
+        "objects": [{"id": item.id, **box_json(item.box, item.box_2d_px)} for item in result.objects],
         "answer": result.answer if answered else "",
         "reasoning": result.reasoning if answered else "",
         "value": result.value if answered else None,
         "unit": result.unit if answered else "",
+        "message": result.message,
         "raw_text": result.raw_text,
         "token_ids": [int(token) for token in result.token_ids],
         "timing_ms": result.timing.to_dict(),
@@ -50,7 +51,7 @@ def table(result: GroundResult | AskResult) -> str:
     for item in result.objects:
         center = " ".join(f"{value:7.3f}" for value in item.box.center)
         size = " ".join(f"{value:6.3f}" for value in item.box.size)
-        lines.append(f"{item.box.label:<24} {center}   {size}   {item.box.score:5.2f}")
+        lines.append(f"{item.id:<24} {center}   {size}   {item.box.score:5.2f}")
     if not result.objects:
         lines.append("nothing found")
     if result.depth_is_estimated:

@@ -272,11 +272,12 @@ class Pipeline:
         """
         if self._codec.unknown_id is None:
             return text
-        known = self._codec.known_spelling(" ".join(text.split()))
-        unknown = self._codec.unknown_words(known)
+        pieces = prompts.MARKERS.split(" ".join(text.split()))
+        pieces[::2] = [self._codec.known_spelling(piece) for piece in pieces[::2]]
+        unknown = [word for piece in pieces[::2] for word in self._codec.unknown_words(piece)]
         if unknown:
             raise BadInputError(f"expected words that this model knows, got {', '.join(map(repr, unknown))}")
-        return known
+        return "".join(pieces)
 
 
 def _checked(make: Callable[[], str]) -> str:
