@@ -4,6 +4,7 @@ In: a colour picture with its intrinsics and either depth in metres or a point m
 frame. Out: patch rows, patch grid, rounded point coordinates and the scale and shift that a box decode
 needs. It does not know words or models.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -100,14 +101,20 @@ class ModelInputs:
     valid_ratio: float
 
 
-def prepare(observation: Observation, config: PreprocessConfig = PreprocessConfig()) -> ModelInputs:
+def prepare(
+    observation: Observation,
+    config: PreprocessConfig = PreprocessConfig(),
+    picture: tuple[FloatArray, tuple[int, int]] | None = None,
+) -> ModelInputs:
     """Everything the model needs from one observation; the observation's arrays are not changed.
+
+    picture: what `picture_rows` gave for its colours, where that ran before.
 
     Sensor depth is pooled at its native size: the release first brings its map to a long side of 640, but
     the pooling bins cover the same part of the picture whatever the map's size. Raises ValueError on a
     picture too narrow for one merge group, on no valid depth and on the other cases of `normalise`.
     """
-    pixel_values, grid_hw = picture_rows(observation.rgb, config.long_side_px, config.layout)
+    pixel_values, grid_hw = picture or picture_rows(observation.rgb, config.long_side_px, config.layout)
     pooled = _pool(observation, grid_hw, config.point_map_reshape)
     coords = round_coordinates(pooled.points, config.point_encoding)
     return ModelInputs(

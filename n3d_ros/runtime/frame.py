@@ -29,16 +29,18 @@ MAX_CONTEXT = 4096
 
 
 class EarlyPicture:
-    """A picture that went through the vision blocks before its depth came. `early_ms` says what that took."""
+    """A picture that went through the vision blocks before its depth came. `picture`: its patch rows and
+    grid. `early_ms` says what both took.
+    """
 
     def __init__(self, vision: EarlyVision, rgb: npt.NDArray[np.uint8], config: PreprocessConfig) -> None:
         began = time.perf_counter()
         self._vision, self._rgb = vision, rgb.copy()
         try:
-            pixel_values, grid_hw = picture_rows(self._rgb, config.long_side_px, config.layout)
+            self.picture = picture_rows(self._rgb, config.long_side_px, config.layout)
         except ValueError as error:
             raise BadInputError(str(error)) from error
-        self._blocks = vision.encode_blocks(pixel_values, grid_hw)
+        self._blocks = vision.encode_blocks(*self.picture)
         self.early_ms = (time.perf_counter() - began) * 1e3
 
     def shows(self, rgb: npt.NDArray[np.uint8]) -> bool:
@@ -68,7 +70,7 @@ class Frame:
         began = time.perf_counter()
         try:
             config = replace(backend.config.preprocess(), point_map_reshape=options.point_map_reshape)
-            self.inputs = prepare(observation, config)
+            self.inputs = prepare(observation, config, early.picture if early else None)
         except ValueError as error:
             raise (BadInputError if has_depth(observation) else NoDepthError)(str(error)) from error
         prepared = time.perf_counter()

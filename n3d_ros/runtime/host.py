@@ -160,10 +160,27 @@ def mrope_tables(
     return np.cos(angle), np.sin(angle)
 
 
+class RopeTables:
+    """`mrope_tables` of positions below `length`, looked up: between two tokens every numpy call counts."""
+
+    def __init__(self, length: int, head_dim: int, theta: float, section: tuple[int, ...]) -> None:
+        along = np.tile(np.arange(length, dtype=np.int64), (3, 1))
+        self._cos, self._sin = mrope_tables(along, head_dim, theta, section)
+        self.length = length
+        self._axis = np.tile(np.repeat(np.arange(len(section)) % 3, section), 2)
+        self._column = np.arange(head_dim)
+
+    def at(self, positions: IntArray) -> tuple[FloatArray, FloatArray]:
+        """(T, head_dim) cosine and sine of positions (3, T)."""
+        rows = positions[self._axis].T
+        return self._cos[rows, self._column], self._sin[rows, self._column]
+
+
 def causal_bias(num_new: int, num_past: int) -> FloatArray:
     """(T, S+T) float32: 0 for the past and what came before, -1e4 for what comes later."""
     bias = np.zeros((num_new, num_past + num_new), dtype=np.float32)
-    bias[:, num_past:][np.triu_indices(num_new, k=1)] = MASKED
+    if num_new > 1:
+        bias[:, num_past:] = np.triu(np.full((num_new, num_new), MASKED, dtype=np.float32), k=1)
     return bias
 
 

@@ -16,9 +16,9 @@ import onnxruntime
 from n3d_ros.preprocess import ModelInputs
 from n3d_ros.runtime.backend import Rows
 from n3d_ros.runtime.host import (
+    RopeTables,
     causal_bias,
     depth_inputs,
-    mrope_tables,
     picture_inputs,
     vision_inputs,
 )
@@ -70,6 +70,7 @@ class OrtBackend:
         parts = VISION_PARTS if set(VISION_PARTS) <= set(manifest.files) else (manifest.vision,)
         self._vision = [_session(folder / name, threads) for name in parts]
         self._decoder = _session(folder / manifest.decoder, threads)
+        self._rope = self._rope_tables(0)
         entry = read_entries(folder)[EMBEDDING]
         self._embedding, self._embedding_dtype = entry.array(), entry.dtype
 
@@ -99,7 +100,14 @@ class OrtBackend:
     def new_cache(self, capacity: int) -> OrtCache:
         """An empty cache; the operating system gives its memory page by page as it fills."""
         text = self.config.text
+        if capacity > self._rope.length:
+            self._rope = self._rope_tables(capacity)
         return OrtCache(capacity, (2 * text.layers, text.kv_heads, text.head_dim))
+
+    def _rope_tables(self, length: int) -> RopeTables:
+        """For positions below `length`: those of a prompt never exceed its number of tokens."""
+        text = self.config.text
+        return RopeTables(length, text.head_dim, text.rope_theta, text.mrope_section)
 
     def forward(
         self,
@@ -109,10 +117,10 @@ class OrtBackend:
         logit_rows: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:
         """Run T new tokens: see `Backend.forward`."""
-        past, text = cache.length, self.config.text
+        past = cache.length
         if past + len(embeds) > cache.capacity:
             raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {len(embeds)}")
-        cos, sin = mrope_tables(positions, text.head_dim, text.rope_theta, text.mrope_section)
+        cos, sin = self._rope.at(positions)
         feeds = {
             "inputs_embeds": embeds,
             "rope_cos": cos,

@@ -101,6 +101,13 @@ def test_mrope_tables_equal_transformers(width, section, theta):
         np.testing.assert_allclose(ours, theirs[0].numpy(), atol=3e-5)
 
 
+def test_looked_up_tables_equal_computed_ones():
+    positions = host.prompt_positions(9, (9, 12), 20)
+    tables = host.RopeTables(64, 16, 1e4, (2, 3, 3)).at(positions)
+    for looked_up, computed in zip(tables, host.mrope_tables(positions, 16, 1e4, (2, 3, 3)), strict=True):
+        np.testing.assert_array_equal(looked_up, computed)
+
+
 def test_raster_order_puts_row_p_of_the_code_at_the_p_th_patch_in_window_order():
     layout = host.window_layout((5, 7), 4)
     code = sinusoid(np.arange(5 * 7 * 4 * 3, dtype=np.float32).reshape(-1, 3), 12)

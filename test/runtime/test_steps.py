@@ -13,7 +13,7 @@ from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.sampling import GREEDY, Sampler, Sampling
 from n3d_ros.runtime.steps import LOSSLESS, Steps, expected_labels
 from n3d_ros.runtime.text import TextCodec, TextStream
-from n3d_ros.runtime.types import ResultCode
+from n3d_ros.runtime.types import BadInputError, ResultCode
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
@@ -204,3 +204,67 @@ def test_a_backend_that_cannot_begin_early_says_so_and_answers_all_the_same(scri
     pipeline = scripted()
     assert not pipeline.start(observation.rgb)
     assert pipeline.ground(observation, "red mug").code == ResultCode.OK
+
+
+class EarlyBackend:
+    """Adds early vision to the scripted backend; its blocks are the number of merged tokens."""
+
+    has_early_vision = True
+
+    def __init__(self, backend):
+        self._backend, self.calls = backend, []
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def encode_image(self, inputs):
+        self.calls.append("whole")
+        return self._backend.encode_image(inputs)
+
+    def encode_blocks(self, pixel_values, grid_hw):
+        self.calls.append("blocks")
+        return np.full((len(pixel_values) // 4, 1), self.config.image_token_id)
+
+    def finish(self, blocks, inputs):
+        self.calls.append("finish")
+        return blocks
+
+
+@pytest.fixture
+def early(scripted):
+    pipeline = scripted()
+    pipeline.backend = EarlyBackend(pipeline.backend)
+    return pipeline
+
+
+def test_a_picture_that_was_started_only_waits_for_its_depth(early, scripted, observation):
+    buffer = observation.rgb.copy()
+    assert early.start(buffer)
+    buffer[:] = 0  # a camera that reuses its buffer changes nothing
+    result = early.ground(observation, "red mug")
+    assert early.backend.calls == ["blocks", "finish"]
+    assert result.token_ids == scripted().ground(observation, "red mug").token_ids
+
+
+def test_another_picture_than_the_one_started_is_encoded_whole(early, observation):
+    assert early.start(255 - observation.rgb)
+    early.ground(observation, "red mug")
+    assert early.backend.calls == ["blocks", "whole"]
+
+
+def test_a_started_picture_serves_one_observation(early, observation):
+    early.start(observation.rgb)
+    early.ground(observation, "red mug")
+    early.ground(replace(observation), "red mug")
+    assert early.backend.calls == ["blocks", "finish", "whole"]
+
+
+def test_early_start_can_be_switched_off(fake_backend, observation):
+    backend = EarlyBackend(fake_backend({"mug": "\n"}))
+    pipeline = Pipeline(backend, steps=replace(LOSSLESS, early_start=False))
+    assert not pipeline.start(observation.rgb) and backend.calls == []
+
+
+def test_a_picture_too_narrow_to_start_with_is_bad_input(early):
+    with pytest.raises(BadInputError):
+        early.start(np.zeros((1, 400, 3), np.uint8))
