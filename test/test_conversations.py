@@ -133,7 +133,7 @@ def test_boxes_are_written_in_metres_with_the_picture_s_shares_and_read_back():
     scene = SceneScale(0.5, (0.0, 0.0, 1.0))
     text = metric("bbox_3=Bbox(red mug,250,600,300,500,120,200,80)\n", scene)
     assert text == "bbox_3=Bbox(red mug,0.25,0.6,2.2,0.0,0.15,0.25,0.1)\n"
-    assert read_boxes_text(text) == [(3, "red mug", (0.25, 0.6, 2.2, 0.0, 0.15, 0.25, 0.1125))]
+    assert read_boxes_text(text) == [(3, "red mug", (0.25, 0.6, 2.2, 0.0, 0.15, 0.25, 0.1))]
     assert metric("", scene) == "\n"
 
 

@@ -30,7 +30,7 @@ from n3d_ros.runtime.types import AskResult, GroundResult, N3DError, ResultCode
 
 DEFAULT_FOLDER = Path("outputs")
 MAX_TOKENS = 4096
-"""The release's limit of new tokens (spec 6.3); pictures with many boxes need more than a robot's question."""
+"""The release's limit of new tokens (spec 6.3): many boxes need more than a robot's question."""
 
 
 def run_conversations(
