@@ -190,8 +190,10 @@ def _sum_first_axis(points: npt.NDArray[Any], count: int) -> npt.NDArray[np.floa
 def _reshape_upstream(points: FloatArray, grid_hw: tuple[int, int], reshape: str) -> FloatArray:
     if reshape not in RESHAPES:
         raise ValueError(f"point_map_reshape: expected one of {RESHAPES}, got {reshape!r}")
-    num_points = points.shape[0] * points.shape[1]
-    if num_points % UPSTREAM_LONG_SIDE:
-        raise ValueError(f"point_map_reshape 'upstream': {num_points} points do not divide into lines of 640")
+    height, width = points.shape[:2]
+    if max(height, width) != UPSTREAM_LONG_SIDE:
+        raise ValueError(
+            f"point_map_reshape 'upstream': expected a map with a long side of 640, got {width}x{height}"
+        )
     shape = (-1, UPSTREAM_LONG_SIDE, 3) if grid_hw[0] < grid_hw[1] else (UPSTREAM_LONG_SIDE, -1, 3)
     return points.reshape(shape)

@@ -175,9 +175,9 @@ def test_upstream_reads_a_landscape_map_with_a_square_grid_as_640_rows() -> None
     np.testing.assert_array_equal(pool_to_grid(result, (1, 2), "upstream"), pool_to_grid(result, (1, 2)))
 
 
-def test_upstream_needs_lines_of_640() -> None:
+def test_upstream_needs_a_long_side_of_640() -> None:
     result = normalise(point_map((0, 0, 1), (0, 0, 3)))
-    with pytest.raises(ValueError, match="2 points do not divide"):
+    with pytest.raises(ValueError, match="expected a map with a long side of 640, got 2x1"):
         pool_to_grid(result, (1, 1), "upstream")
     with pytest.raises(ValueError, match="point_map_reshape: expected one of"):
         pool_to_grid(result, (1, 1), "sideways")

@@ -1,5 +1,8 @@
 """A backend of a few lines that answers from a script, and a small observation to ask it about."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,8 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime.model_config import parse_config
 from n3d_ros.training.tokenizer import build_tokenizer
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 WORDS = [
     "red", "mug", "blue", "bowl", "green", "can", "What", "is", "the", "distance", "between", "and", "center",
