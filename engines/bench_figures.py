@@ -45,6 +45,8 @@ def figures(samples: list[Sample]) -> dict[str, float | None]:
         "box_passes_per_token": passes_per_token(boxes),
         "reasoning_passes_per_token": passes_per_token(reasoning),
         "reasoning_tokens_per_pass": tokens_per_pass(reasoning),
+        "box_guesses_held": guesses_held(boxes),
+        "reasoning_guesses_held": guesses_held(reasoning),
         "boxes_per_s": ratio(sum(s.num_boxes for s in asks), sum(s.boxes_ms for s in asks) / 1e3),
     }
 
@@ -84,6 +86,14 @@ def tokens_per_s(costs: list[TextCost]) -> float | None:
 def tokens_per_pass(costs: list[TextCost]) -> float | None:
     """Tokens, with the stop token, that each pass after the prompt's wrote: 1 without drafting."""
     return ratio(sum(c.num_tokens for c in costs), sum(c.num_forward_passes - 1 for c in costs))
+
+
+def guesses_held(costs: list[TextCost]) -> float | None:
+    """Share of the guessed tokens that the model wrote."""
+    accepted, drafted = (
+        sum(c.counts.get(f"num_{kind}_tokens", 0) for c in costs) for kind in ("accepted", "drafted")
+    )
+    return ratio(accepted, drafted)
 
 
 def step_ms(samples: list[Sample]) -> float | None:

@@ -53,7 +53,7 @@ class _Pen:
 def draw_report(recording: Recording, report: Report) -> Image.Image:
     """RGB, 1200 pixels wide, as high as it needs."""
     goals = report.goals
-    height = 250 + len(report.figures) * (BAR + GAP) + 90 + len(goals) * GOAL_ROW + MARGIN
+    height = 240 + len(report.figures) * (BAR + GAP) + (60 + len(goals) * GOAL_ROW if goals else 0) + MARGIN
     picture = Image.new("RGB", (WIDTH, height), WHITE)
     pen = _Pen(ImageDraw.Draw(picture))
     y = _heading(pen, recording)
@@ -100,25 +100,26 @@ def _legend(pen: _Pen, y: int) -> None:
         pen.box(x, y + 3, x + 15, y + 17, STAGE_COLOURS[part])
         pen.text(x + 22, y + 10, part, 17, PALE, "lm")
         x += 44 + _font(17).getlength(part)
+    pen.text(x, y + 10, "huggingface: vision is part of prefill", 17, PALE, "lm")
 
 
 def _goals(pen: _Pen, goals: list[Goal], y: int) -> None:
-    """A bar per goal, all drawn so that the goals stand in one line."""
+    """A bar per goal, all drawn so that the goals stand in one line; longer ones end with the field."""
     if not goals:
         return
     pen.text(MARGIN, y, "Goals", 22)
     y += 44
     middle = GOAL_NAME_END + (BAR_END - GOAL_NAME_END) / MAX_OF_GOAL
     for goal in goals:
-        assert goal.value is not None
-        share = min(goal.value / goal.limit, MAX_OF_GOAL)
+        share = min(goal.judged / goal.limit, MAX_OF_GOAL)
         pen.text(MARGIN, y + 10, goal.name, 17, anchor="lm")
         pen.box(GOAL_NAME_END, y, BAR_END, y + 20, (244, 246, 248))
         end = GOAL_NAME_END + share * (middle - GOAL_NAME_END)
         pen.box(GOAL_NAME_END, y, end, y + 20, REACHED if goal.met else MISSED)
         pen.box(middle - 1, y - 4, middle + 2, y + 24, INK)
-        sign = "\u2265" if goal.at_least else "\u2264"
-        pen.text(BAR_END + 14, y + 10, f"{goal.value:.2f}  ({sign} {goal.limit:.2f})", 17, anchor="lm")
+        rest = f"{goal.limit:.2f} or {'more' if goal.at_least else 'less'}"
+        pen.text(BAR_END + 14, y + 10, f"{goal.judged:.2f}", 17, anchor="lm")
+        pen.text(BAR_END + 62, y + 10, rest, 17, PALE, "lm")
         y += GOAL_ROW
 
 

@@ -19,21 +19,25 @@ Figures = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Goal:
-    """`value` must be at least (`at_least`) or at most `limit`; None where it was not measured. `cpu`: the
-    same by processor time, where that differs in kind.
+    """`value` must be at least (`at_least`) or at most `limit`. `cpu`: the same by processor time, None where
+    that means nothing.
     """
 
     name: str
-    value: float | None
+    value: float
     limit: float
     at_least: bool
     cpu: float | None = None
 
     @property
-    def met(self) -> bool | None:
-        if self.value is None:
-            return None
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
+    def judged(self) -> float:
+        """The worse of both: on a shared machine the clock can flatter."""
+        values = [self.value] if self.cpu is None else [self.value, self.cpu]
+        return min(values) if self.at_least else max(values)
+
+    @property
+    def met(self) -> bool:
+        return self.judged >= self.limit if self.at_least else self.judged <= self.limit
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ FIGURES = {
     "box_passes_per_token": "passes per token, box text",
     "reasoning_passes_per_token": "passes per token, reasoning text",
     "reasoning_tokens_per_pass": "tokens per pass after the prompt, reasoning",
+    "box_guesses_held": "guesses that held, box text",
+    "reasoning_guesses_held": "guesses that held, reasoning text",
     "boxes_per_s": "boxes/s, three boxes",
     "step_ms": "one decode step",
     "decode_mb": "MB that a decode step reads",
@@ -87,6 +93,12 @@ FIGURES = {
     "boxes_speedup_cpu": "  by processor time",
     "ask_speedup": "x Hugging Face: boxes and reasoning",
     "ask_speedup_cpu": "  by processor time",
+}
+
+_FASTER = {
+    "boxes_speedup": "three boxes: times faster than Hugging Face",
+    "ask_speedup": "with reasoning: times faster than Hugging Face",
+    "ground_speedup": "one name: times faster than Hugging Face",
 }
 
 
@@ -159,37 +171,22 @@ def _goals(
     passes: dict[str, dict[int, float]],
     cpu_passes: dict[str, dict[int, float]],
 ) -> list[Goal]:
-    """The project's goals for the first system; some are higher on a GPU."""
+    """The project's goals for the first system, as far as they were measured; some are higher on a GPU."""
     backend = recording.options.systems[0].removesuffix(PLAIN)
     on_gpu = bool(recording.machine["gpu"]) and backend != "ort"
-    times = 8.0 if on_gpu else 4.0
-    name = "three boxes" if ours["boxes_speedup"] is not None else "one name"
-    kind = "boxes" if ours["boxes_speedup"] is not None else "ground"
-    goals = [
-        Goal(
-            f"{name}: times faster than Hugging Face",
-            ours[f"{kind}_speedup"],
-            times,
-            True,
-            ours[f"{kind}_speedup_cpu"],
-        ),
-        Goal(
-            "with reasoning: times faster than Hugging Face",
-            ours["ask_speedup"],
-            times,
-            True,
-            ours["ask_speedup_cpu"],
-        ),
-        Goal("passes per token, box text", ours["box_passes_per_token"], 0.60, False),
-        Goal("passes per token, reasoning text", ours["reasoning_passes_per_token"], 0.34, False),
-        Goal(
-            "first token, same / new frame", ours["second_question"], 0.30, False, ours["second_question_cpu"]
-        ),
-        Goal("first of three boxes / all three", ours["first_box_share"], 0.40, False),
+    rows: list[tuple[str, float | None, float, bool, float | None]] = [
+        (meaning, ours[name], 8.0 if on_gpu else 4.0, True, None if on_gpu else ours[f"{name}_cpu"])
+        for name, meaning in _FASTER.items()
+        if name != "ground_speedup" or ours["boxes_speedup"] is None  # the goal is about three boxes
+    ]
+    rows += [
+        ("passes per token, box text", ours["box_passes_per_token"], 0.60, False, None),
+        ("passes per token, reasoning text", ours["reasoning_passes_per_token"], 0.34, False, None),
+        (FIGURES["second_question"], ours["second_question"], 0.30, False, ours["second_question_cpu"]),
     ]
     if on_gpu:
-        goals.append(Goal("decode: share of the copy bandwidth", ours["bandwidth_share"], 0.85, True))
+        rows.append(("decode: share of the copy bandwidth", ours["bandwidth_share"], 0.85, True, None))
     if backend == "ort" and {"torch", "ort"} <= passes.keys():
-        ratios = [by_backend["torch"][1] / by_backend["ort"][1] for by_backend in (passes, cpu_passes)]
-        goals.append(Goal("decode step: times faster than torch eager", ratios[0], 2.0, True, ratios[1]))
-    return [goal for goal in goals if goal.value is not None]
+        clock, cpu = (times["torch"][1] / times["ort"][1] for times in (passes, cpu_passes))
+        rows.append(("decode step: times faster than torch eager", clock, 2.0, True, cpu))
+    return [Goal(name, value, *rest) for name, value, *rest in rows if value is not None]

@@ -9,7 +9,15 @@ from n3d_ros.engines.bench_report import FIGURES, Goal, Report
 from n3d_ros.engines.bench_samples import ASK, GROUND, STAGES
 
 NAME_WIDTH, CELL_WIDTH = 46, 15
-SHARES = ("second_question", "second_question_cpu", "early_vision", "first_box_share", "bandwidth_share")
+SHARES = (
+    "second_question",
+    "second_question_cpu",
+    "early_vision",
+    "first_box_share",
+    "box_guesses_held",
+    "reasoning_guesses_held",
+    "bandwidth_share",
+)
 
 
 def table(recording: Recording, report: Report) -> str:

@@ -8,11 +8,18 @@ import pytest
 from n3d_ros.engines import bench_memory
 from n3d_ros.engines.bench import BenchOptions, Recording, num_pieces, record
 from n3d_ros.engines.bench_command import write_results
-from n3d_ros.engines.bench_figures import TOTALS, passes_per_token, speedup, tokens_per_s, within
+from n3d_ros.engines.bench_figures import (
+    TOTALS,
+    guesses_held,
+    passes_per_token,
+    speedup,
+    tokens_per_s,
+    within,
+)
 from n3d_ros.engines.bench_machine import copy_gb_s, decode_bytes
 from n3d_ros.engines.bench_memory import Peak
 from n3d_ros.engines.bench_plot import draw_report
-from n3d_ros.engines.bench_report import make_report
+from n3d_ros.engines.bench_report import Goal, make_report
 from n3d_ros.engines.bench_samples import (
     AGAIN,
     ASK,
@@ -106,6 +113,15 @@ def test_passes_per_token_counts_the_prompts_pass_and_weighs_long_replies_more()
     assert passes_per_token([]) is None
 
 
+def test_guesses_that_held_are_counted_over_all_replies():
+    costs = [
+        TextCost(9, 4, 0.0, 0.0, {"num_drafted_tokens": drafted, "num_accepted_tokens": accepted})
+        for drafted, accepted in ((10, 1), (10, 8))
+    ]
+    assert guesses_held(costs) == 0.45
+    assert guesses_held([TextCost(9, 10, 0.0, 0.0)]) is None
+
+
 def test_tokens_per_second_leave_out_the_token_that_the_prompt_gives():
     assert tokens_per_s([TextCost(11, 11, 500.0, 100.0)]) == 100.0
 
@@ -149,9 +165,15 @@ def test_the_report_compares_and_judges():
         "passes per token, box text",
         "passes per token, reasoning text",
         "first token, same / new frame",
-        "first of three boxes / all three",
         "decode step",
     ]
+
+
+def test_a_goal_is_reached_only_when_clock_and_processor_time_agree():
+    assert Goal("faster", 5.0, 4.0, at_least=True, cpu=4.5).met
+    assert not Goal("faster", 5.0, 4.0, at_least=True, cpu=3.5).met
+    assert not Goal("share", 0.2, 0.3, at_least=False, cpu=0.4).met
+    assert Goal("share", 0.2, 0.3, at_least=False).met
 
 
 def test_a_gpu_has_higher_goals():
