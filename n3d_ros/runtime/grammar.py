@@ -181,14 +181,15 @@ def token_bytes(codec: TextCodec) -> list[tuple[int, bytes]]:
     written = [(token, entry.content.encode()) for token, entry in added.items() if not entry.special]
     if "ByteLevel" not in type(codec.tokenizer.decoder).__name__:
         return [(token, text.encode()) for token, text in plain] + written
-    table = _byte_of_character()
-    known = [(token, text) for token, text in plain if all(character in table for character in text)]
-    return [(token, bytes(table[character] for character in text)) for token, text in known] + written
+    table = _bytes_of_characters()
+    return [(token, text.translate(table).encode("latin-1", "ignore")) for token, text in plain] + written
 
 
 @lru_cache(maxsize=1)
-def _byte_of_character() -> dict[str, int]:
-    """GPT-2's printable stand-ins for bytes, which byte-level vocabularies are written in."""
+def _bytes_of_characters() -> dict[int, int]:
+    """For `str.translate`: GPT-2's printable stand-ins for bytes, which byte-level vocabularies are written
+    in. Those of printable bytes are the characters themselves.
+    """
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [code for code in range(256) if code not in shown]
-    return {chr(code): code for code in shown} | {chr(256 + n): code for n, code in enumerate(hidden)}
+    return {256 + n: code for n, code in enumerate(hidden)}
