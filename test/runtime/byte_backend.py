@@ -56,9 +56,7 @@ class ByteCache:
 
 
 class ByteBackend:
-    """The n-th prompt gets the n-th reply; embedding rows are the ids. A prompt without the assistant header
-    gets none.
-    """
+    """The n-th prompt gets the n-th reply, whatever it is; embedding rows are the ids."""
 
     name = "byte"
 
@@ -94,7 +92,7 @@ class ByteBackend:
         """A new prompt, which ends before the guesses that came with it."""
         cache.turn = len(cache.ids) + num_guessed
         text = self.tokenizer.decode(cache.ids[: cache.turn], skip_special_tokens=False)
-        reply = self.replies[len(self.prompts)] if text.endswith(HEADER) else ""
+        reply = self.replies[len(self.prompts)]
         self.prompts.append(text)
         self.lengths.append(cache.turn)
         self._ids = [*self.tokenizer.encode(reply, add_special_tokens=False).ids]
