@@ -6,6 +6,7 @@ nothing to check, 2 bad input.
 
 from __future__ import annotations
 
+import logging
 from argparse import ArgumentParser, Namespace
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,16 +39,18 @@ def add_parity(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write a set when asked to, check the folder, print the lines."""
     from n3d_ros.engines.parity import check
+    from n3d_ros.engines.parity_report import merged
 
+    logging.getLogger("n3d_ros").setLevel(logging.ERROR)  # strict mode warns of every quirk it reproduces
     backends = args.backend or [name for name in BACKENDS if name == "torch" or find_spec("onnxruntime")]
     if args.write:
         from n3d_ros.engines.parity_write import write_set
 
         write_set(args.folder, args.seed)
-    with tqdm(desc="checking", bar_format="{desc}", leave=False) as bar:
+    with tqdm(desc="checking", bar_format="{desc}", leave=False, disable=None) as bar:
         report = check(args.folder, backends, lambda text: bar.set_description_str(f"checking {text}"))
     misses = [line for line in report.lines if not line.passed]
-    for line in misses if args.misses else report.lines:
+    for line in misses if args.misses else merged(report.lines):
         print(line)
     print(f"{len(report.lines) - len(misses)} of {len(report.lines)} quantities within tolerance")
     if not report.lines:

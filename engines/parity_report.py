@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 SMALLEST = np.finfo(np.float64).tiny
+MOST_SHOWN = 4
+"""A quantity that passes in more cases than this is printed as one line."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,22 @@ class Report:
             yield
         except (ValueError, KeyError, IndexError, TypeError) as error:
             self.fault(quantity, case, f"{type(error).__name__}: {error}")
+
+
+def merged(lines: list[Line]) -> list[Line]:
+    """Lines to read: a quantity that passes in many cases becomes one with its worst error."""
+    groups: dict[tuple[str, str, float, str], list[Line]] = {}
+    for line in lines:
+        groups.setdefault((line.quantity, line.unit, line.tolerance, line.note), []).append(line)
+    shown = []
+    for group in groups.values():
+        passed = [line for line in group if line.passed]
+        if len(passed) > MOST_SHOWN:
+            worst = max(passed, key=lambda line: line.error)
+            shown.append(replace(worst, case=f"{len(passed)} cases"))
+            passed = []
+        shown += [line for line in group if line in passed or not line.passed]
+    return shown
 
 
 class Record:

@@ -23,6 +23,8 @@ class N3DModel(qwen.Qwen2_5_VLModel):
 
     def forward(self, pixel_values=None, image_grid_thw=None, point_coords=None, **kwargs):
         """As Qwen2.5-VL's; the picture is encoded here because its points must go to the tower alone."""
+        if kwargs.get("pixel_values_videos") is not None:
+            raise ValueError("pixel_values_videos: expected pictures with points, got a video")
         if pixel_values is not None:
             features = self.get_image_features(
                 pixel_values, image_grid_thw, point_coords=point_coords, return_dict=True
@@ -50,6 +52,26 @@ class N3DForConditionalGeneration(qwen.Qwen2_5_VLForConditionalGeneration):
         """As Qwen2.5-VL's. `generate` accepts only arguments that this or `forward` names."""
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         return inputs if point_coords is None else {**inputs, "point_coords": point_coords}
+
+    def generate(self, inputs=None, **kwargs):
+        """As Qwen2.5-VL's. ValueError for as many image tokens as the pictures do not give."""
+        ids = inputs if inputs is not None else kwargs.get("input_ids")
+        grid = kwargs.get("image_grid_thw")
+        if ids is not None and grid is not None:
+            self._check_image_tokens(ids, grid)
+        return super().generate(inputs, **kwargs)
+
+    def _check_image_tokens(self, ids: Tensor, grid_thw: Tensor) -> None:
+        expected = int(grid_thw.prod(dim=1).sum()) // self.config.vision_config.spatial_merge_size**2
+        found = int((ids == self.config.image_token_id).sum())
+        if found != expected:
+            raise ValueError(f"input_ids: expected {expected} image tokens for the pictures, got {found}")
+
+    def _expand_inputs_for_generation(self, expand_size=1, **kwargs):
+        """Copies of a prompt would need copies of its points: one reply per call, as in the release."""
+        if expand_size > 1 and kwargs.get("point_coords") is not None:
+            raise ValueError(f"generate: expected one beam and one returned sequence, got {expand_size}")
+        return super()._expand_inputs_for_generation(expand_size=expand_size, **kwargs)
 
     def image_tokens(self, pixel_values: Tensor, grid_thw: Tensor, point_coords: Tensor) -> Tensor:
         """Merged image tokens of all pictures, (sum of h*w/4, text hidden)."""
