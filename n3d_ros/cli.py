@@ -48,6 +48,10 @@ COMMANDS = {
     "export": Command(
         "n3d_ros.training.commands", "write a trained model as a folder that the robot loads", TRAIN
     ),
+    "quantize": Command(
+        "n3d_ros.training.quantize_command", "store a model in 4 or 8 bits and measure what it lost", TRAIN
+    ),
+    "build": Command("n3d_ros.engines.build_command", "build TensorRT engines of a model for a GPU", TRAIN),
 }
 
 

@@ -24,14 +24,17 @@ THIRD_PARTY = {
     "safetensors": TORCH,
     "onnx": ("engines",),
     "onnxruntime": ("runtime.ort_backend", "engines"),
-    "tensorrt": ("runtime.trt_backend", "engines"),
-    "tensorrt_rtx": ("runtime.trt_backend", "engines"),
+    "tensorrt": (),
+    "tensorrt_rtx": (),
+    "modelopt": ("engines.quantize_awq",),
     "huggingface_hub": ("runtime.hub", "model"),
     "tokenizers": ("runtime", "model", *TOOLS),
     "moge": ("runtime.depth_models",),
     "mujoco": ("sim",),
 }
-"""Package -> the parts that may import it."""
+"""Package -> the parts that may import it. TensorRT and CUDA: nobody; `runtime.trt_api` and `trt_cuda` load
+them by name, in whichever package they come.
+"""
 
 ROS = ("node", "commands")
 """The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play)."""
@@ -70,12 +73,14 @@ PARTS = {
     "engines.bench_scenes": ("library", "sim", "engines"),
     "training": ("library", "model", "sim", "runtime", "training"),
     "training.commands": ("library", "model", "sim", "runtime", "training", "engines"),
+    "training.quantize_command": ("library", "model", "sim", "runtime", "training", "engines"),
     "library": ("library",),
 }
 """Part -> the parts it may import. "library" is every other module directly in n3d_ros.
 
 `engines.bench_scenes` renders what `n3d bench` asks about; no other engine code knows the simulator.
-`training.commands` is the one place where both tools meet: `n3d train` ends by exporting what it trained.
+`training.commands` and `training.quantize_command` are where both tools meet: `n3d train` ends by exporting
+what it trained, `n3d quantize` by measuring what it wrote.
 """
 
 NO_ROS = ("node.worker", "node.sync", "node.requests", "node.ids")

@@ -6,16 +6,24 @@ missing.
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 
 from n3d_ros.runtime.backend import AnyBackend
 from n3d_ros.runtime.manifest import FILE_NAME, check_files, read_manifest
-from n3d_ros.runtime.types import BadInputError, MissingLibraryError, ModelFolderError
+from n3d_ros.runtime.trt_folder import cache_folder
+from n3d_ros.runtime.types import BadInputError, EngineError, MissingLibraryError, ModelFolderError
 
-BACKENDS = ("auto", "ort", "torch")
-PLANNED = ("trt",)
-LIBRARIES = {"ort": ("onnxruntime",), "torch": ("torch", "transformers")}
+logger = logging.getLogger(__name__)
+
+BACKENDS = ("auto", "trt", "ort", "torch")
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "trt": (),
+    "ort": ("onnxruntime",),
+    "torch": ("torch", "transformers"),
+}
+"""What must import; TensorRT comes under several names, `trt_api` looks for them."""
 REMEDIES = {"ort": "pip install onnxruntime", "torch": "pip install -r requirements/train.txt"}
 
 
@@ -30,23 +38,25 @@ def default_model_dir() -> Path:
 
 
 def create_backend(model_dir: Path, name: str = "auto", threads: int | None = None) -> AnyBackend:
-    """Load `model_dir`. 'auto' takes the first of ort and torch whose libraries import and that the folder
-    serves.
+    """Load `model_dir`. 'auto' takes an engine that was built of it for this GPU (an engine that does not fit
+    is named in the log), else the first of ort and torch whose libraries import and that the folder serves.
 
     A folder as training saves it, without graphs and manifest, can only be run by torch.
     """
-    if name not in BACKENDS + PLANNED:
+    if name not in BACKENDS:
         raise BadInputError(f"backend: expected one of {', '.join(BACKENDS)}, got {name!r}")
-    if name in PLANNED:
-        raise BadInputError(f"backend {name}: not in this version; expected one of {', '.join(BACKENDS)}")
     if threads is not None and threads < 1:
         raise BadInputError(f"threads: expected a positive number, got {threads}")
+    if name == "auto" and (engine := _load_trt_if_built(model_dir)) is not None:
+        return engine
     chosen = _choose(model_dir) if name == "auto" else name
     missing = [library for library in LIBRARIES[chosen] if find_spec(library) is None]
     if missing:
         raise MissingLibraryError(
             f"backend {chosen}: expected {', '.join(missing)} to import; {REMEDIES[chosen]}"
         )
+    if chosen == "trt":
+        return _load_trt(model_dir)
     return _load_ort(model_dir, threads) if chosen == "ort" else _load_torch(model_dir, threads)
 
 
@@ -56,6 +66,32 @@ def _choose(model_dir: Path) -> str:
     if not usable:
         raise MissingLibraryError(f"expected onnxruntime or torch to import; {REMEDIES['ort']}")
     return usable[0] if has_graphs else "torch"
+
+
+def _load_trt_if_built(model_dir: Path) -> AnyBackend | None:
+    """The engine of the model, None where none was built or none fits; the log says why."""
+    if not (model_dir / FILE_NAME).is_file() or not cache_folder().is_dir():
+        return None
+    from n3d_ros.runtime.trt_find import engines_of
+
+    try:
+        if not engines_of(read_manifest(model_dir), cache_folder()):
+            return None
+        return _load_trt(model_dir)
+    except (EngineError, MissingLibraryError) as error:
+        logger.warning("not on TensorRT: %s", error)
+        return None
+
+
+def _load_trt(model_dir: Path) -> AnyBackend:
+    manifest = read_manifest(model_dir)
+    check_files(model_dir, manifest)
+    from n3d_ros.runtime.trt_find import find_engine
+
+    folder, record = find_engine(model_dir, manifest, cache_folder())
+    from n3d_ros.runtime.trt_backend import TrtBackend
+
+    return TrtBackend(model_dir, manifest, folder, record)
 
 
 def _load_ort(model_dir: Path, threads: int | None) -> AnyBackend:

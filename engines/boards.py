@@ -1,0 +1,123 @@
+"""What can be built for which board, and what fits into it.
+
+In: a target's name and the size of a model. Out: precision and context, or a named error that says what would
+fit. Memory figures are estimates from builds on a CPU (engines.md sections 7, 11 and 12), not measurements of
+boards.
+"""
+
+from dataclasses import dataclass
+
+from n3d_ros.runtime.trt_api import RTX, TENSORRT
+from n3d_ros.runtime.types import BadInputError, OutOfMemoryError
+
+GB = 1e9
+BITS = {"fp32": 32, "bf16": 16, "fp16": 16, "int8": 8, "fp8": 8, "int4": 4}
+QUANTIZED = ("int8", "fp8", "int4")
+BUILD_FACTOR = {"fp32": 1.45, "bf16": 1.45, "fp16": 1.45, "int8": 2.0, "fp8": 2.0, "int4": 3.0}
+"""Host memory of a build by bytes of weights: 16 bits 4.25 of 2.95 GB, 4 bits 10.8 of 3.65 GB [measured with
+TensorRT-RTX]; 8 bits estimated between them."""
+BUILD_FLOOR_GB, RUN_OVERHEAD_GB = 0.5, 1.0
+"""The runtime's own libraries; activations and context of a run."""
+NO_BF16, NO_FP8 = ("sm75",), ("sm75", "sm80", "sm86", "sm87")
+
+
+@dataclass(frozen=True)
+class Board:
+    """One kind of machine. `sms`: its compute capabilities; `memory_gb`: what the GPU may use, None: unknown;
+    `unified`: CPU and GPU share it, so a build must fit beside its own engine. precisions: best first.
+    """
+
+    name: str
+    sms: tuple[str, ...]
+    runtime: str
+    memory_gb: float | None = None
+    context: int = 4096
+    unified: bool = False
+    precisions: tuple[str, ...] = ("bf16", "int8", "int4")
+
+
+_RTX_SMS = ("sm86", "sm89", "sm120")
+BOARDS = {
+    board.name: board
+    for board in (
+        Board("orin-16", ("sm87",), TENSORRT, 14.0, 2048, True, ("fp16", "int8", "int4")),
+        Board("orin-32", ("sm87",), TENSORRT, 29.0, 4096, True, ("fp16", "int8", "int4")),
+        Board("orin-64", ("sm87",), TENSORRT, 59.0, 4096, True, ("fp16", "int8", "int4")),
+        Board("thor", ("sm110",), TENSORRT, 120.0, 4096, True, ("bf16", "fp8", "int4")),
+        Board("rtx-8", _RTX_SMS, RTX, 7.0, 2048),
+        Board("rtx-12", _RTX_SMS, RTX, 11.0, 2048),
+        Board("rtx-16", _RTX_SMS, RTX, 15.0, 4096),
+        Board("rtx-24", _RTX_SMS, RTX, 22.5, 4096),
+        Board("data-centre", ("sm80", "sm90", "sm100"), TENSORRT, 38.0, 8192),
+        *(Board(sm, (sm,), RTX) for sm in ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")),
+    )
+}
+ALIASES = {"orin": "orin-64"}
+"""Memory is what is left for programs of the size in the name [estimated]."""
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """Bytes at 16 bits: of the decoder's products, of the vision tower, of one cached token."""
+
+    products: float
+    rest: float
+    kv_per_token: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Estimated GB: of host memory while building, of GPU memory while running."""
+
+    build_gb: float
+    run_gb: float
+
+
+def board(name: str) -> Board:
+    """A board by its name. BadInputError with the choices."""
+    name = ALIASES.get(name, name)
+    if name not in BOARDS:
+        raise BadInputError(f"target: expected current, {', '.join((*ALIASES, *BOARDS))}, got {name!r}")
+    return BOARDS[name]
+
+
+def estimate(size: ModelSize, precision: str, context: int, unified: bool) -> Memory:
+    """Memory of building the larger graph and of running both."""
+    products = size.products * BITS[precision] / 16
+    rest = size.rest * (2 if precision == "fp32" else 1)
+    run = (products + rest + size.kv_per_token * context) / GB + RUN_OVERHEAD_GB
+    build = products * BUILD_FACTOR[precision] / GB + BUILD_FLOOR_GB
+    return Memory(build + (products / GB if unified else 0.0), run)
+
+
+def choose_precision(board: Board, size: ModelSize) -> str:
+    """The best precision that the board can build and run. OutOfMemoryError when none fits."""
+    needs = {}
+    for precision in board.precisions:
+        if not possible(precision, board.sms):
+            continue
+        needs[precision] = memory = estimate(size, precision, board.context, board.unified)
+        limit = board.memory_gb
+        if limit is None or (memory.run_gb <= limit and (not board.unified or memory.build_gb <= limit)):
+            return precision
+    smallest = min(needs.values(), key=lambda memory: memory.run_gb)
+    raise OutOfMemoryError(
+        f"target {board.name}: expected a model that fits into {board.memory_gb:g} GB, this one needs about "
+        f"{smallest.build_gb:.1f} GB to build and {smallest.run_gb:.1f} GB to run; splitting its layers over "
+        "several engines is not built, take a larger board or a smaller model"
+    )
+
+
+def possible(precision: str, sms: tuple[str, ...]) -> bool:
+    """Whether every GPU of a target has the number format."""
+    lacking = {"bf16": NO_BF16, "fp8": NO_FP8}.get(precision, ())
+    return not any(sm in lacking for sm in sms)
+
+
+def check_precision(precision: str, sms: tuple[str, ...]) -> None:
+    """BadInputError where a GPU of the target lacks the number format."""
+    if not possible(precision, sms):
+        raise BadInputError(
+            f"precision {precision}: {', '.join(sms)} cannot compute with it; "
+            f"expected one of {', '.join(p for p in BITS if possible(p, sms))}"
+        )

@@ -1,0 +1,149 @@
+"""An engine folder: two engines and `engine.json`, which says of what and for what they were built.
+
+In: a folder. Out: a checked `EngineRecord`, or the sentence why it cannot be used here. It reads JSON and
+checksums only; engines are opened by `trt_backend`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from n3d_ros.runtime.manifest import FileRecord, Manifest, sampled_sha256, sha256_of
+from n3d_ros.runtime.trt_shapes import EngineShapes
+from n3d_ros.runtime.types import EngineError
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "engine.json"
+FORMAT = 1
+VISION, DECODER = "vision.engine", "decoder.engine"
+CACHE_VARIABLE = "N3D_ENGINES"
+
+
+@dataclass(frozen=True)
+class EngineRecord:
+    """What an engine folder was built of and for.
+
+    runtime: 'tensorrt' or 'tensorrt_rtx', with `runtime_version`. targets: compute capabilities, 'sm89'.
+    precision: of the decoder's weights; compute: type of the graphs. `graphs`: SHA-256 of the two ONNX files.
+    """
+
+    model_name: str
+    model_sha256: str
+    runtime: str
+    runtime_version: str
+    targets: tuple[str, ...]
+    precision: str
+    compute: str
+    shapes: EngineShapes
+    graphs: dict[str, str]
+    files: dict[str, FileRecord]
+    n3d_version: str
+    format: int = FORMAT
+
+    @property
+    def key(self) -> str:
+        """One hash over everything that makes this engine another one; not over the files it became."""
+        parts = {name: value for name, value in asdict(self).items() if name not in ("files", "n3d_version")}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def folder_name(self) -> str:
+        """Readable, and different for every key."""
+        return f"{self.model_name}-{self.precision}-{'-'.join(self.targets)}-{self.key[:12]}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+
+def cache_folder() -> Path:
+    """Where engines lie: $N3D_ENGINES, else n3d_ros/engines in the user's cache folder."""
+    if os.environ.get(CACHE_VARIABLE):
+        return Path(os.environ[CACHE_VARIABLE])
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "n3d_ros" / "engines"
+
+
+def read_record(folder: Path) -> EngineRecord:
+    """Parse engine.json. EngineError when it is missing, damaged or of another format."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise EngineError(f"{folder}: expected an {FILE_NAME}, found none; build one with `n3d build`")
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            raise EngineError(f"{path}: expected format {FORMAT}, got {data['format']}; build it again")
+        data["files"] = {name: FileRecord(**record) for name, record in data["files"].items()}
+        data["shapes"] = EngineShapes(**data["shapes"])
+        data["targets"] = tuple(data["targets"])
+        record = EngineRecord(**data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, EngineError):
+            raise
+        raise EngineError(
+            f"{path}: expected the record of an engine, got {error!r}; build it again"
+        ) from error
+    odd = [name for name in record.files if Path(name).name != name]
+    if odd or not {VISION, DECODER} <= set(record.files):
+        raise EngineError(f"{path}: expected checksums of {VISION} and {DECODER}, got {sorted(record.files)}")
+    return record
+
+
+def check_files(folder: Path, record: EngineRecord) -> None:
+    """Compare the engines with their checksums. EngineError naming the first that is missing or differs."""
+    for name, expected in sorted(record.files.items()):
+        path = folder / name
+        size = path.stat().st_size if path.is_file() else None
+        if size != expected.num_bytes:
+            found = "none" if size is None else f"{size} bytes"
+            raise EngineError(
+                f"{path}: expected {expected.num_bytes} bytes, found {found}; build it again with "
+                "`n3d build --rebuild`"
+            )
+        digest = sampled_sha256(path) if expected.sampled else sha256_of(path)
+        if digest != expected.sha256:
+            raise EngineError(
+                f"{path}: expected SHA-256 {expected.sha256[:12]}..., got {digest[:12]}...; "
+                "build it again with `n3d build --rebuild`"
+            )
+
+
+def mismatch(
+    record: EngineRecord, manifest: Manifest, runtime: str, version: str, sm: str | None
+) -> str | None:
+    """Why an engine does not serve this model, runtime and GPU ('sm89', None: unknown); None when it does."""
+    if record.model_sha256 != manifest.model_sha256:
+        return f"built of model {record.model_sha256[:12]}, this is {manifest.model_sha256[:12]}"
+    if record.runtime != runtime:
+        return f"built by {record.runtime}, here is {runtime}"
+    if record.runtime_version != version:
+        return f"built by {record.runtime} {record.runtime_version}, here is {version}"
+    if sm is not None and sm not in record.targets:
+        return f"built for {', '.join(record.targets)}, this GPU is {sm}"
+    return None
+
+
+def engine_folders(root: Path) -> Iterator[Path]:
+    """Engine folders in `root`, by name; also `root` itself."""
+    if (root / FILE_NAME).is_file():
+        yield root
+    if root.is_dir():
+        yield from sorted(path for path in root.iterdir() if (path / FILE_NAME).is_file())
+
+
+def warn_if_writable_by_others(folder: Path) -> None:
+    """An engine is code: say when somebody else could have put it there."""
+    for path in (folder, *sorted(folder.glob("*.engine"))):
+        if path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            logger.warning(
+                "%s: others can write here, and an engine runs as code; `chmod -R go-w %s`", path, folder
+            )
+            return

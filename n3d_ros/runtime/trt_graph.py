@@ -1,0 +1,143 @@
+"""One loaded engine: its inputs' device memory, its profiles, and running it.
+
+In: an engine file. Out: results at device addresses. Names, types and shapes are the engine's own; it does
+not know models, caches or tokens. Not thread-safe.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.runtime.trt_api import ErrorLog, TensorRt
+from n3d_ros.runtime.trt_cuda import Cuda, DeviceBuffer, to_bfloat16
+from n3d_ros.runtime.types import EngineError, OutOfMemoryError
+
+logger = logging.getLogger(__name__)
+
+MEMORY_WORDS = ("out of memory", "outofmemory", "memory allocation", "requested amount of memory")
+NUMPY_TYPES = {
+    "FLOAT": np.float32,
+    "HALF": np.float16,
+    "BF16": np.uint16,
+    "INT64": np.int64,
+    "INT32": np.int32,
+}
+
+
+class EngineGraph:
+    """An engine with one context per profile. Contexts are made when first used: each has its own memory."""
+
+    def __init__(self, api: TensorRt, cuda: Cuda, path: Path) -> None:
+        self.api, self.cuda, self.name = api, cuda, path.name
+        self.log = ErrorLog(api)
+        trt = api.module
+        runtime = self._checked(trt.Runtime(self.log.logger), "create a runtime")
+        engine = read_engine(api, runtime, path)
+        self._runtime, self._engine = runtime, self._checked(engine, "read the engine")
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        self.types = {name: str(self._engine.get_tensor_dtype(name)).rpartition(".")[2] for name in names}
+        is_input = trt.TensorIOMode.INPUT
+        self.inputs = [name for name in names if self._engine.get_tensor_mode(name) == is_input]
+        self.outputs = [name for name in names if name not in self.inputs]
+        self._buffers = {name: DeviceBuffer(cuda) for name in self.inputs}
+        self._contexts: dict[int, Any] = {}
+
+    def as_stored(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """`values` contiguous in the type of tensor `name`; bfloat16 as uint16."""
+        kind = self.types[name]
+        if kind == "BF16":
+            return np.ascontiguousarray(values) if values.dtype == np.uint16 else to_bfloat16(values)
+        return np.ascontiguousarray(values, dtype=NUMPY_TYPES[kind])
+
+    def item_bytes(self, name: str) -> int:
+        return int(np.dtype(NUMPY_TYPES[self.types[name]]).itemsize)
+
+    def upload(self, feeds: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """Copy inputs to the device: name -> (address, shape)."""
+        bindings = {}
+        for name, values in feeds.items():
+            array = self.as_stored(name, values)
+            address = self._buffers[name].reserve(array.nbytes)
+            self.cuda.to_device(address, array)
+            bindings[name] = (address, tuple(array.shape))
+        self.cuda.synchronize()
+        return bindings
+
+    def bind(
+        self, profile: int, inputs: Mapping[str, tuple[int, tuple[int, ...]]], outputs: Mapping[str, int]
+    ) -> None:
+        """Set shapes and addresses. EngineError where the profile does not hold them."""
+        context = self._context(profile)
+        for name, (address, shape) in inputs.items():
+            if not context.set_input_shape(name, shape):
+                raise self.log.failed(f"{self.name}: {name} of shape {shape} does not fit profile {profile}")
+            context.set_tensor_address(name, address)
+        for name, address in outputs.items():
+            context.set_tensor_address(name, address)
+
+    def enqueue(self, profile: int) -> None:
+        """Put one run on the stream. OutOfMemoryError or EngineError with the runtime's words."""
+        if not self._contexts[profile].execute_async_v3(int(self.cuda.stream)):
+            raise self._failure("run the engine")
+
+    def capturable(self, profile: int) -> bool:
+        """Whether the runtime lets its work be recorded; True where it cannot be asked."""
+        ask = getattr(self._contexts[profile], "is_stream_capturable", None)
+        return bool(ask(int(self.cuda.stream))) if ask else True
+
+    def _context(self, profile: int) -> Any:
+        if profile not in self._contexts:
+            context = self._checked(self._engine.create_execution_context(), "create a context")
+            if self._engine.num_optimization_profiles > 1 and not context.set_optimization_profile_async(
+                profile, int(self.cuda.stream)
+            ):
+                raise self._failure(f"use profile {profile}")
+            self._contexts[profile] = context
+        return self._contexts[profile]
+
+    def _checked(self, result: Any, what: str) -> Any:
+        if result is None:
+            raise self._failure(what)
+        return result
+
+    def _failure(self, what: str) -> EngineError | OutOfMemoryError:
+        """The named error for a step that failed: too little memory is told from the rest by its words."""
+        error = self.log.failed(f"{self.name}: could not {what}")
+        if any(word in error.message.lower() for word in MEMORY_WORDS):
+            return OutOfMemoryError(
+                f"{error.message}; build with less --context or a smaller --precision, or free GPU memory"
+            )
+        return error
+
+
+def read_engine(api: TensorRt, runtime: Any, path: Path) -> Any:
+    """Deserialise through the stream reader that this version has, else from bytes; None when it refuses."""
+    trt = api.module
+    reader = next((name for name in ("IStreamReaderV2", "IStreamReader") if hasattr(trt, name)), None)
+    if reader is None:
+        return runtime.deserialize_cuda_engine(path.read_bytes())
+    with path.open("rb") as stream:
+        return runtime.deserialize_cuda_engine(_reader(getattr(trt, reader), stream))
+
+
+def _reader(base: Any, stream: Any) -> Any:
+    """A stream reader of this version's own class; the second version also seeks."""
+
+    def __init__(self: Any) -> None:
+        base.__init__(self)
+
+    def read(self: Any, num_bytes: int, _stream: int = 0) -> bytes:
+        data: bytes = stream.read(num_bytes)
+        return data
+
+    def seek(self: Any, offset: int, where: Any) -> bool:
+        stream.seek(offset, int(where))
+        return True
+
+    return type("Reader", (base,), {"__init__": __init__, "read": read, "seek": seek})()
