@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from n3d_ros.engines.bench import DEFAULT_SYSTEMS, SYSTEMS, BenchOptions, Recording, num_pieces, record
+from n3d_ros.engines.bench_memory import ProcessFailed
 from n3d_ros.engines.bench_report import Report, make_report
 from n3d_ros.engines.bench_samples import BenchScene
 from n3d_ros.engines.bench_table import table
@@ -45,6 +46,9 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--scenes", type=int, default=10, help="simulated scenes (default: %(default)s)")
     parser.add_argument("--repetitions", type=int, default=5, help="of every question (default: %(default)s)")
+    parser.add_argument(
+        "--max-tokens", type=int, metavar="N", help="of a reply (default: 512; synthetic: 120)"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of every system (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write machine, figures and raw samples")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw stages and goals")
@@ -52,9 +56,14 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
 
 
 def run_model_bench(args: argparse.Namespace) -> int:
-    """Measure, print, write; exit code 0. BadInputError for options that cannot be run."""
+    """Measure, print, write; exit code 0, 1 when a process of the measurement fails. BadInputError for
+    options that cannot be run.
+    """
     from tqdm import tqdm
 
+    for file in (args.json, args.plot):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
     with (
         _prepared(args) as (options, scenes),
         tqdm(total=num_pieces(options), unit="piece", desc="bench", file=sys.stderr) as bar,
@@ -64,7 +73,11 @@ def run_model_bench(args: argparse.Namespace) -> int:
             bar.set_postfix_str(what, refresh=False)
             bar.update()
 
-        recording = record(options, scenes, progress)
+        try:
+            recording = record(options, scenes, progress)
+        except ProcessFailed as error:
+            print(f"n3d bench: {error}", file=sys.stderr)
+            return 1
     report = make_report(recording)
     print(table(recording, report))
     write_results(args.json, args.plot, recording, report)
@@ -78,9 +91,12 @@ def _prepared(args: argparse.Namespace) -> Iterator[tuple[BenchOptions, Iterator
     if args.synthetic is None:
         from n3d_ros.engines.bench_scenes import bench_scenes
         from n3d_ros.runtime.factory import default_model_dir
+        from n3d_ros.runtime.pipeline import MAX_TOKENS
 
         systems = tuple(args.systems or DEFAULT_SYSTEMS)
-        yield BenchOptions(args.model or default_model_dir(), systems, **numbers), bench_scenes()
+        max_tokens = MAX_TOKENS if args.max_tokens is None else args.max_tokens
+        options = BenchOptions(args.model or default_model_dir(), systems, max_tokens=max_tokens, **numbers)
+        yield options, bench_scenes()
         return
     with _synthetic(args, tuple(args.systems or SYNTHETIC_SYSTEMS), numbers) as prepared:
         yield prepared
@@ -96,7 +112,8 @@ def _synthetic(
     from n3d_ros.engines import bench_synthetic
     from n3d_ros.engines.synthetic import num_bytes
 
-    BenchOptions(Path(), systems, **numbers)  # refuses before gigabytes are written
+    max_tokens = bench_synthetic.NUM_TOKENS if args.max_tokens is None else args.max_tokens
+    BenchOptions(Path(), systems, max_tokens=max_tokens, **numbers)  # refuses before gigabytes are written
     total = num_bytes(args.synthetic)
     with contextlib.ExitStack() as stack:
         with tqdm(total=total, unit="B", unit_scale=True, desc="weights", file=sys.stderr) as bar:
@@ -107,7 +124,7 @@ def _synthetic(
             folder,
             systems,
             queries=bench_synthetic.QUERIES,
-            max_tokens=bench_synthetic.NUM_TOKENS,
+            max_tokens=max_tokens,
             context=bench_synthetic.CONTEXT,
             **numbers,
         )
@@ -116,9 +133,6 @@ def _synthetic(
 
 def write_results(json_file: Path | None, picture: Path | None, recording: Recording, report: Report) -> None:
     """The files that were asked for."""
-    for file in (json_file, picture):
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
     if json_file is not None:
         json_file.write_text(json.dumps(to_dict(recording, report), indent=1) + "\n", encoding="utf-8")
     if picture is not None:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 
+class ProcessFailed(Exception):
+    """A process that was to measure something ended without a result."""
+
+
 @dataclass(frozen=True)
 class Peak:
     """Megabytes (1e6 bytes): resident memory at its highest, and allocated GPU memory; None where unknown."""
@@ -37,7 +41,7 @@ class Peak:
 
 
 def peak_memory(system: str, options: BenchOptions, scene: BenchScene) -> Peak:
-    """Run `system` on `scene` in a new process. RuntimeError with its last words where that fails."""
+    """Run `system` on `scene` in a new process. ProcessFailed with its last words where that fails."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "scene.npz"
         save_scene(scene, file)
@@ -50,7 +54,7 @@ def peak_memory(system: str, options: BenchOptions, scene: BenchScene) -> Peak:
         )
     if found.returncode != 0:
         last_words = (found.stderr.strip() or f"code {found.returncode}").splitlines()[-1]
-        raise RuntimeError(f"memory of {system}: its process ended with {last_words}")
+        raise ProcessFailed(f"memory of {system}: its process ended with {last_words}")
     return Peak(**json.loads(found.stdout.splitlines()[-1]))
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from n3d_ros.cli import main
 from n3d_ros.engines import bench_memory
 from n3d_ros.engines.bench import BenchOptions, Recording, num_pieces, record
 from n3d_ros.engines.bench_command import write_results
@@ -17,7 +18,7 @@ from n3d_ros.engines.bench_figures import (
     within,
 )
 from n3d_ros.engines.bench_machine import copy_gb_s, decode_bytes
-from n3d_ros.engines.bench_memory import Peak
+from n3d_ros.engines.bench_memory import Peak, ProcessFailed
 from n3d_ros.engines.bench_plot import draw_report
 from n3d_ros.engines.bench_report import Goal, make_report
 from n3d_ros.engines.bench_samples import (
@@ -249,6 +250,21 @@ def test_options_that_cannot_be_run_are_named(options, message):
         BenchOptions(model=default_model_dir(), **options)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--repetitions", "0"], "repetitions: expected a positive number, got 0"),
+        (["--max-tokens", "0"], "max_tokens: expected a positive number, got 0"),
+        (["--synthetic", "7b", "--threads", "0"], "threads: expected a positive number, got 0"),
+        (["--model", "/nowhere"], "/nowhere: expected a config.json"),
+    ],
+)
+def test_bad_options_end_at_once_with_code_2(arguments, message, capsys):
+    pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
+    assert main(["bench", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
 def plain_scene():
     """A picture without anything to find: what the model says does not matter here."""
     rng = np.random.default_rng(0)
@@ -306,7 +322,7 @@ def test_peak_memory_is_measured_in_a_process_of_its_own():
 def test_a_process_that_fails_says_why(tmp_path):
     options = BenchOptions(tmp_path, ("ort",), (GROUND,))
     with pytest.raises(
-        RuntimeError, match="memory of ort: its process ended with .*expected a manifest.json"
+        ProcessFailed, match="memory of ort: its process ended with .*expected a manifest.json"
     ):
         bench_memory.peak_memory("ort", options, plain_scene())
 
@@ -355,8 +371,8 @@ def test_saved_passes_are_counted_and_only_where_they_are_saved(run):
 
 def test_a_run_is_written_as_json_and_picture(run, tmp_path):
     recording, _ = run
-    write_results(tmp_path / "a" / "bench.json", tmp_path / "bench.png", recording, make_report(recording))
-    written = json.loads((tmp_path / "a" / "bench.json").read_text())
+    write_results(tmp_path / "bench.json", tmp_path / "bench.png", recording, make_report(recording))
+    written = json.loads((tmp_path / "bench.json").read_text())
     assert len(written["samples"]) == len(recording.samples)
     assert written["report"]["figures"]["ort"]["boxes_speedup"] > 0
     assert {goal["name"] for goal in written["report"]["goals"]} >= {"passes per token, box text"}
