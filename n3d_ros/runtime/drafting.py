@@ -13,6 +13,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+LONGEST_GUESS = 15
+"""Engines are built for passes of 16 tokens: a guess and the token before it."""
+
 FIRST_DRAFT, SHORTEST_DRAFT = 8, 4
 LONGEST_MATCH, SHORTEST_MATCH = 4, 2
 OTHER_KIND_COST = 1.5

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.runtime.backend import Backend, CacheT, Rows
-from n3d_ros.runtime.drafting import Drafter
+from n3d_ros.runtime.drafting import LONGEST_GUESS, Drafter
 from n3d_ros.runtime.sampling import Sampler
 from n3d_ros.runtime.text import TextStream
 
@@ -145,6 +145,7 @@ class _Passes:
         """What the drafter expects."""
         if self._drafter is None or room <= 0:
             return []
+        room = min(room, LONGEST_GUESS)
         return list(self._drafter.draft(reply.ids, reply.text, room))[:room]
 
     def run(self, guess: Sequence[int]) -> Logits:

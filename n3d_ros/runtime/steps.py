@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from n3d_ros.runtime.box_drafts import BoxDrafter
-from n3d_ros.runtime.drafting import Drafter, TextDrafter
+from n3d_ros.runtime.drafting import LONGEST_GUESS, Drafter, TextDrafter
 from n3d_ros.runtime.generate import Constraint
 from n3d_ros.runtime.grammar import BoxGrammar, StrictGrammar
 from n3d_ros.runtime.text import TextCodec
@@ -20,7 +20,6 @@ from n3d_ros.runtime.topic import spatial_query
 from n3d_ros.spatial import SpatialAnswer
 
 GRAMMARS = ("off", "strict")
-LONGEST_DRAFT = 16
 ARTICLE = re.compile(r"^(?:the|an|a)\s+", re.IGNORECASE)
 
 
@@ -45,13 +44,13 @@ class Steps:
     frame_reuse: bool = True
     early_start: bool = True
     grammar: str = "off"
-    longest_draft: int = LONGEST_DRAFT
+    longest_draft: int = LONGEST_GUESS
 
     def __post_init__(self) -> None:
         if self.grammar not in GRAMMARS:
             raise ValueError(f"grammar: expected one of {', '.join(GRAMMARS)}, got {self.grammar!r}")
-        if self.longest_draft < 1:
-            raise ValueError(f"longest_draft: expected a positive number, got {self.longest_draft}")
+        if not 1 <= self.longest_draft <= LONGEST_GUESS:
+            raise ValueError(f"longest_draft: expected 1 to {LONGEST_GUESS}, got {self.longest_draft}")
 
     def for_boxes(self, codec: TextCodec, words: str, stop_ids: Collection[int]) -> Guide:
         """For a first stage about `words`."""

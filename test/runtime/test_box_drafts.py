@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from n3d_ros.box_codec import format_box
-from n3d_ros.runtime.box_drafts import BoxDrafter, has_number_tokens, header_tokens
+from n3d_ros.runtime.box_drafts import BoxDrafter, has_number_tokens, header_tokens, tokens_behind
 from n3d_ros.runtime.text import TextCodec
 
 QWEN_PIECES = Regex(
@@ -137,6 +137,11 @@ def test_decimals_of_the_centre_are_expected_once_there_was_one(like_qwen):
 )
 def test_text_that_is_no_box_gets_no_guess(nano, text):
     assert guess(nano, text) == []
+
+
+def test_a_token_that_reaches_across_an_end_of_what_is_forced_is_no_guess(like_qwen):
+    assert pieces(like_qwen, tokens_behind(like_qwen, "", "bbox_0=Bbox(", "chair,"))[-1] == "box"
+    assert tokens_behind(like_qwen, "bbox_0=Bbox(ch", "air,", "5") == []
 
 
 def test_no_more_than_there_is_room_for(nano):

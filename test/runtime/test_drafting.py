@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.runtime.drafting import Alignment, DraftLength, TextDrafter, lookup
-from n3d_ros.runtime.steps import LONGEST_DRAFT
+from n3d_ros.runtime.drafting import LONGEST_GUESS, Alignment, DraftLength, TextDrafter, lookup
 from n3d_ros.runtime.text import TextCodec
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
 from n3d_ros.training.tokenizer import build_tokenizer
@@ -104,7 +103,7 @@ QUESTION_LIST = [question for questions in QUESTIONS.values() for question in qu
 
 
 def drafted_passes(codec, expected, written):
-    return replay(TextDrafter(expected, [], codec.kind, LONGEST_DRAFT), written)
+    return replay(TextDrafter(expected, [], codec.kind, LONGEST_GUESS), written)
 
 
 def test_an_exact_trace_takes_more_than_six_tokens_a_pass(codec):
@@ -137,6 +136,6 @@ def test_a_trace_that_leaves_out_a_sentence_is_caught_up_with(codec):
 
 def test_a_text_that_has_nothing_to_do_with_the_expected_one_copies_from_the_prompt(codec):
     read = codec.encode("The center of red mug is [0.12, 0.40, 0.30]. " * 2)
-    drafter = TextDrafter(codec.encode("bowl " * 20), read, codec.kind, LONGEST_DRAFT)
+    drafter = TextDrafter(codec.encode("bowl " * 20), read, codec.kind, LONGEST_GUESS)
     assert len(read) / 2 / replay(drafter, read[: len(read) // 2]) > 1.5
     assert lookup([*read, *read[:4]], 3) == read[4:7]

@@ -114,6 +114,13 @@ def test_a_limit_inside_a_guess_that_holds_ends_the_reply_there(write):
         assert drafter.rooms == ([limit - 1] if limit > 1 else [])
 
 
+def test_a_pass_never_takes_more_tokens_than_engines_are_built_for(write):
+    plain, _, _, _ = write()
+    drafter = Knows(plain.token_ids)
+    write(drafter)
+    assert drafter.rooms[:3] == [15, 15, 15]
+
+
 def test_cancel_is_asked_after_every_token_of_a_pass(write):
     plain, _, _, _ = write()
     seen = []
@@ -194,7 +201,9 @@ def test_the_words_fix_the_class_and_a_question_its_objects():
     assert expected_labels("the ") == ("the",)
 
 
-@pytest.mark.parametrize(("name", "value"), [("grammar", "loose"), ("longest_draft", 0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("grammar", "loose"), ("longest_draft", 0), ("longest_draft", 16)]
+)
 def test_impossible_steps_are_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):
         Steps(**{name: value})
