@@ -140,7 +140,7 @@ def test_text_that_is_no_box_gets_no_guess(nano, text):
 
 
 def test_a_token_that_reaches_across_an_end_of_what_is_forced_is_no_guess(like_qwen):
-    assert pieces(like_qwen, tokens_behind(like_qwen, "", "bbox_0=Bbox(", "chair,"))[-1] == "box"
+    assert pieces(like_qwen, tokens_behind(like_qwen, "", "bbox_0=Bbox(", "chair,"))[-1].endswith("box")
     assert tokens_behind(like_qwen, "bbox_0=Bbox(ch", "air,", "5") == []
 
 
