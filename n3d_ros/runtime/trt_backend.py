@@ -87,9 +87,22 @@ class TrtBackend:
         self._vision = EngineGraph(api, self._cuda, engines / VISION)
         self._decoder = EngineGraph(api, self._cuda, engines / DECODER)
         self._embedding = read_entries(folder)[EMBEDDING]
-        self._outputs = {name: DeviceBuffer(self._cuda) for name in ("image_embeds", "logits", "new_kv")}
+        self._vision.reserve_inputs(self._vision.inputs)
+        self._decoder.reserve_inputs(name for name in self._decoder.inputs if name != "past_kv")
+        self._outputs = self._output_buffers()
         self._graphs: dict[tuple[object, ...], Any] = {}
         self.cuda_graphs = cuda_graphs
+
+    def _output_buffers(self) -> dict[str, DeviceBuffer]:
+        """For the largest picture and decode pass."""
+        text, shapes = self.config.text, self.shapes
+        row = 2 * text.layers * text.kv_heads * text.head_dim * self._decoder.item_bytes("new_kv")
+        sizes = {
+            "image_embeds": shapes.image_tokens * text.hidden * self._vision.item_bytes("image_embeds"),
+            "logits": shapes.draft * text.vocab * self._decoder.item_bytes("logits"),
+            "new_kv": shapes.draft * row,
+        }
+        return {name: DeviceBuffer(self._cuda, size) for name, size in sizes.items()}
 
     def encode_image(self, inputs: ModelInputs) -> Rows:
         """Merged image tokens (M, hidden) as the engine stores them."""
@@ -97,7 +110,7 @@ class TrtBackend:
         num_tokens = len(feeds["out_index"])
         check_picture(len(feeds["pixel_values"]), num_tokens, self.shapes)
         rows = np.empty((num_tokens, self.config.text.hidden), self._decoder_type)
-        address = self._outputs["image_embeds"].reserve(rows.nbytes)
+        address = self._outputs["image_embeds"].address
         self._vision.bind(0, self._vision.upload(feeds), {"image_embeds": address})
         self._vision.enqueue(0)
         self._cuda.to_host(rows, address)
@@ -173,8 +186,8 @@ class TrtBackend:
         self, cache: TrtCache, plan: PassPlan, inputs: dict[str, Any], logits: npt.NDArray[np.float32]
     ) -> None:
         slot = cache.buffer.address + plan.first_row * cache.row_bytes
-        new_kv = self._outputs["new_kv"].reserve(plan.num_new * cache.row_bytes) if plan.staged else slot
-        address = self._outputs["logits"].reserve(logits.nbytes)
+        new_kv = self._outputs["new_kv"].address if plan.staged else slot
+        address = self._outputs["logits"].address
         outputs = {"logits": address, "new_kv": new_kv}
         if plan.staged:
             self._replay(plan, inputs, outputs)
@@ -191,7 +204,8 @@ class TrtBackend:
             self._cuda.launch(self._graphs[key])
             return
         self._decoder.bind(plan.profile, inputs, outputs)
-        if key not in self._graphs or not self._decoder.capturable(plan.profile):
+        again = key in self._graphs and not self._decoder.captures_itself
+        if not again or not self._decoder.capturable(plan.profile):
             self._graphs.setdefault(key, None)
             self._decoder.enqueue(plan.profile)
             return

@@ -143,28 +143,16 @@ def current_gpu() -> Gpu:
 
 
 class DeviceBuffer:
-    """Device memory that grows when more is wanted, and is freed with the object."""
+    """Zeroed device memory, freed with the object."""
 
-    def __init__(self, cuda: Cuda, num_bytes: int = 0) -> None:
+    def __init__(self, cuda: Cuda, num_bytes: int) -> None:
         self.cuda, self.num_bytes, self.address = cuda, 0, 0
-        self.reserve(num_bytes)
-
-    def reserve(self, num_bytes: int) -> int:
-        """Address of at least so many bytes; what was in there is lost when it moves."""
-        if num_bytes > self.num_bytes:
-            self.close()
-            self.address = self.cuda.allocate(num_bytes)
-            self.num_bytes = num_bytes
-        return self.address
-
-    def close(self) -> None:
-        """Free it now; it may be reserved again."""
-        if self.num_bytes:
-            address, self.num_bytes, self.address = self.address, 0, 0
-            self.cuda.free(address)
+        self.address = cuda.allocate(num_bytes)
+        self.num_bytes = num_bytes
 
     def __del__(self) -> None:
-        self.close()
+        if self.num_bytes:
+            self.cuda.free(self.address)
 
 
 def to_bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:

@@ -7,7 +7,7 @@ not know models, caches or tokens. Not thread-safe.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,11 @@ NUMPY_TYPES = {
 
 
 class EngineGraph:
-    """An engine with one context per profile. Contexts are made when first used: each has its own memory."""
+    """An engine with one context per profile.
+
+    Contexts and input memory, at the profiles' largest shapes, are made here: what does not fit fails on
+    loading, and no later request can run out of them. Addresses never change, so graphs stay valid.
+    """
 
     def __init__(self, api: TensorRt, cuda: Cuda, path: Path) -> None:
         self.api, self.cuda, self.name = api, cuda, path.name
@@ -45,8 +49,17 @@ class EngineGraph:
         is_input = trt.TensorIOMode.INPUT
         self.inputs = [name for name in names if self._engine.get_tensor_mode(name) == is_input]
         self.outputs = [name for name in names if name not in self.inputs]
-        self._buffers = {name: DeviceBuffer(cuda) for name in self.inputs}
-        self._contexts: dict[int, Any] = {}
+        self._contexts = [self._context(i) for i in range(self._engine.num_optimization_profiles)]
+        self._buffers: dict[str, DeviceBuffer] = {}
+
+    def reserve_inputs(self, names: Iterable[str]) -> None:
+        """Get memory for these inputs; others are bound where their data already lies."""
+        for name in names:
+            largest = max(
+                int(np.prod(self._engine.get_tensor_profile_shape(name, profile)[2]))
+                for profile in range(len(self._contexts))
+            )
+            self._buffers[name] = DeviceBuffer(self.cuda, largest * self.item_bytes(name))
 
     def as_stored(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """`values` contiguous in the type of tensor `name`; bfloat16 as uint16."""
@@ -63,9 +76,11 @@ class EngineGraph:
         bindings = {}
         for name, values in feeds.items():
             array = self.as_stored(name, values)
-            address = self._buffers[name].reserve(array.nbytes)
-            self.cuda.to_device(address, array)
-            bindings[name] = (address, tuple(array.shape))
+            buffer = self._buffers[name]
+            if array.nbytes > buffer.num_bytes:
+                raise EngineError(f"{self.name}: {name} of shape {array.shape} is larger than every profile")
+            self.cuda.to_device(buffer.address, array)
+            bindings[name] = (buffer.address, tuple(array.shape))
         self.cuda.synchronize()
         return bindings
 
@@ -73,7 +88,7 @@ class EngineGraph:
         self, profile: int, inputs: Mapping[str, tuple[int, tuple[int, ...]]], outputs: Mapping[str, int]
     ) -> None:
         """Set shapes and addresses. EngineError where the profile does not hold them."""
-        context = self._context(profile)
+        context = self._contexts[profile]
         for name, (address, shape) in inputs.items():
             if not context.set_input_shape(name, shape):
                 raise self.log.failed(f"{self.name}: {name} of shape {shape} does not fit profile {profile}")
@@ -92,14 +107,24 @@ class EngineGraph:
         return bool(ask(int(self.cuda.stream))) if ask else True
 
     def _context(self, profile: int) -> Any:
-        if profile not in self._contexts:
-            context = self._checked(self._engine.create_execution_context(), "create a context")
-            if self._engine.num_optimization_profiles > 1 and not context.set_optimization_profile_async(
-                profile, int(self.cuda.stream)
-            ):
-                raise self._failure(f"use profile {profile}")
-            self._contexts[profile] = context
-        return self._contexts[profile]
+        context = self._checked(self._new_context(), f"create the context of profile {profile}")
+        if profile and not context.set_optimization_profile_async(profile, int(self.cuda.stream)):
+            raise self._failure(f"use profile {profile}")
+        return context
+
+    def _new_context(self) -> Any:
+        """With the runtime's own CUDA graphs where it has them (TensorRT-RTX)."""
+        strategies = getattr(self.api.module, "CudaGraphStrategy", None)
+        if strategies is None:
+            return self._engine.create_execution_context()
+        config = self._checked(self._engine.create_runtime_config(), "create a runtime configuration")
+        config.cuda_graph_strategy = strategies.WHOLE_GRAPH_CAPTURE
+        return self._engine.create_execution_context(config)
+
+    @property
+    def captures_itself(self) -> bool:
+        """Whether the runtime records and replays its own CUDA graphs."""
+        return hasattr(self.api.module, "CudaGraphStrategy")
 
     def _checked(self, result: Any, what: str) -> Any:
         if result is None:
