@@ -2,7 +2,8 @@
 checkpoint as it is, on a CPU or an NVIDIA GPU.
 
 In: a model folder (config, tokenizer, safetensors). Out: a `Backend`. Keys and values are written in place;
-on a GPU single tokens are replayed as CUDA graphs. It does not know prompts, boxes or how tokens are chosen.
+on a GPU passes of few tokens are replayed as CUDA graphs. It does not know prompts, boxes or how tokens are
+chosen.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class TorchOptions:
     """Where and in which precision the model runs.
 
     device: 'auto' (a GPU where torch sees one), 'cpu', 'cuda' or 'cuda:1'. dtype: 'auto' (bf16 on a GPU,
-    fp32 on a CPU), 'fp32', 'fp16' or 'bf16'. cuda_graphs: replay single tokens instead of launching every
-    kernel; without a GPU there are none.
+    fp32 on a CPU), 'fp32', 'fp16' or 'bf16'. cuda_graphs: replay passes of few tokens instead of launching
+    every kernel; without a GPU there are none.
     """
 
     device: str = "auto"
@@ -129,7 +130,7 @@ class TorchBackend:
             raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {num_new}")
         rows, places = torch.from_numpy(embeds)[None], torch.from_numpy(positions)[:, None]
         with _named_memory_error():
-            if self._steps is not None and num_new == 1:
+            if self._steps is not None and self._steps.takes(past, num_new, cache.capacity):
                 logits = _to_numpy(self._steps.run(cache.store, past, rows, places))[logit_rows]
             else:
                 wanted = torch.from_numpy(logit_rows).to(self._device)

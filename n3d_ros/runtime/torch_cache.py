@@ -19,7 +19,7 @@ from n3d_ros.runtime.model_config import TextConfig
 class KeyValueStore:
     """Memory for `capacity` tokens: `keys` and `values` (layers, 1, kv heads, capacity, head width).
 
-    `steps` keeps what was recorded for these addresses, by span: it lives and goes with them.
+    `steps` keeps what was recorded for these addresses, by span and width: it lives and goes with them.
     """
 
     def __init__(self, text: TextConfig, capacity: int, device: torch.device, dtype: torch.dtype) -> None:
@@ -27,7 +27,7 @@ class KeyValueStore:
         # Zeros: what a mask hides is still multiplied by 0, and 0 * NaN of fresh memory is NaN.
         self.keys, self.values = (torch.zeros(shape, device=device, dtype=dtype) for _ in range(2))
         self.capacity = capacity
-        self.steps: dict[int, Any] = {}
+        self.steps: dict[tuple[int, int], Any] = {}
 
 
 class AppendWriter:
@@ -46,13 +46,13 @@ class AppendWriter:
 
 
 class StepWriter:
-    """Writes one token at the place that the tensor `index` (1,) names and shows attention `span` places."""
+    """Writes T tokens at the places that the tensor `index` (T,) names; attention sees `span` places."""
 
     def __init__(self, store: KeyValueStore, index: Tensor, span: int) -> None:
         self._store, self._index, self._span = store, index, span
 
     def update(self, keys: Tensor, values: Tensor, layer: int, *_: object) -> tuple[Tensor, Tensor]:
-        """As `AppendWriter.update`, for T = 1; the caller masks what lies behind `index`."""
+        """As `AppendWriter.update`; the caller masks what lies behind `index`."""
         seen = self._store.keys[layer, :, :, : self._span], self._store.values[layer, :, :, : self._span]
         for view, new in zip(seen, (keys, values), strict=True):
             view.index_copy_(2, self._index, new)
