@@ -38,7 +38,7 @@ def check(folder: Path, backends: Sequence[str] = ("torch",), progress: Progress
     for case, record in _cases(records):
         progress(f"pictures and points of {case}")
         with report.guarded("inputs", case):
-            _check_inputs(case, record, facts, report)
+            check_inputs(case, record, facts, report)
     _check_tables(records, report)
     _check_models(folder, records, backends, report, progress)
     for name, record in records.items():
@@ -73,7 +73,7 @@ def _check_text(records: dict[str, Record], folder: Path, report: Report) -> Non
             text.check_sizes(json.loads(path.read_text(encoding="utf-8")), report)
 
 
-def _check_inputs(case: str, record: Record, facts: Record, report: Report) -> None:
+def check_inputs(case: str, record: Record, facts: Record, report: Report) -> None:
     known = facts.get(case, {})
     inputs.check_pictures(record, case, report)
     inputs.check_point_map(record, case, report)
@@ -88,7 +88,7 @@ def _check_inputs(case: str, record: Record, facts: Record, report: Report) -> N
 def _check_tables(records: dict[str, Record], report: Report) -> None:
     """Files of one quantity each: sinusoid, sampler, fast processor, picture for the depth model."""
     cases = dict(_cases(records))
-    for name, checker in (("pe_sinusoid.npz", _check_sinusoid), ("sampler.npz", _check_sampler)):
+    for name, checker in (("pe_sinusoid.npz", check_sinusoid), ("sampler.npz", check_sampler)):
         if name in records:
             with report.guarded(name, name):
                 checker(records[name], report)
@@ -104,7 +104,7 @@ def _check_tables(records: dict[str, Record], report: Report) -> None:
                 text.check_depth_picture(record, cases[case]["image_raw"], case, report)
 
 
-def _check_sinusoid(record: Record, report: Report) -> None:
+def check_sinusoid(record: Record, report: Report) -> None:
     """Near steps to 5e-4; far ones to the 3e-3 that a float32 angle costs at 65,000."""
     coords = record["coords"]
     near = np.abs(coords).max(axis=1) <= FAR_STEPS
@@ -115,7 +115,7 @@ def _check_sinusoid(record: Record, report: Report) -> None:
             report.absolute("sinusoid, steps beyond", name, code[~near], wanted[~near], 3e-3)
 
 
-def _check_sampler(record: Record, report: Report) -> None:
+def check_sampler(record: Record, report: Report) -> None:
     sampling = Sampling(**RELEASED)  # type: ignore[arg-type]
     for name in record.names():
         if not name.startswith("probs_rp"):

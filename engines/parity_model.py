@@ -43,7 +43,7 @@ class ModelChecks:
     def __init__(
         self, folder: Path, backends: Sequence[str], report: Report, progress: Callable[[str], None]
     ) -> None:
-        self._folder, self._report, self._progress = folder / "model", report, progress
+        self._folder, self.report, self._progress = folder / "model", report, progress
         self._names = tuple(backends)
         self._backends: dict[str, AnyBackend] = {}
         self._temporary = tempfile.TemporaryDirectory(prefix="n3d-parity-")
@@ -58,22 +58,22 @@ class ModelChecks:
         """Every layout of names and configuration loads whole, into the same weights."""
         first: dict[str, torch.Tensor] | None = None
         for folder in self._layouts():
-            with self._report.guarded("checkpoint loads", folder.name):
+            with self.report.guarded("checkpoint loads", folder.name):
                 weights = load_model(folder).state_dict()
                 first = first or weights
                 same = all(torch.equal(weights[name], tensor) for name, tensor in first.items())
-                self._report.exact(
+                self.report.exact(
                     "checkpoint loads", folder.name, same and weights.keys() == first.keys(), True
                 )
                 order = load_config(folder).point_encoding.order
-                self._report.exact("checkpoint's point order", folder.name, order, "raster")
+                self.report.exact("checkpoint's point order", folder.name, order, "raster")
                 self._open(folder)
         path = self._folder / "key_layouts.json"
         if path.is_file() and first is not None:
             shapes = {short_name(name): list(tensor.shape) for name, tensor in first.items()}
             for name, keys in json.loads(path.read_text(encoding="utf-8")).items():
                 renamed = {short_name(key): shape for key, shape in keys.items()}
-                self._report.exact("key_layouts.json", name, renamed, shapes)
+                self.report.exact("key_layouts.json", name, renamed, shapes)
 
     def _layouts(self) -> Iterator[Path]:
         folders = sorted(path.parent for path in self._folder.glob(f"*/{WEIGHTS}"))
@@ -112,7 +112,7 @@ class ModelChecks:
         for name in self._names:
             backend = self._backends[name]
             tokens = backend.encode_image(inputs)
-            self._report.absolute("visual_out", case, tokens, record["visual_out"], TOWER, name)
+            self.report.absolute("visual_out", case, tokens, record["visual_out"], TOWER, name)
             self._check_language(record, case, backend, record["visual_out"], name)
             self._check_language(record, case, backend, tokens, f"{name}, from its own tower")
         self._check_bf16(record, case, inputs)
@@ -122,7 +122,7 @@ class ModelChecks:
         for name, rows in stages.items():
             if name in record:
                 wanted = record[name]
-                self._report.absolute(name, case, sampled(rows, len(wanted), 7), wanted, TOWER)
+                self.report.absolute(name, case, sampled(rows, len(wanted), 7), wanted, TOWER)
         if "aligned_visual_out" not in record:
             return
         config = self._torch.model.model.visual.config
@@ -132,15 +132,15 @@ class ModelChecks:
         finally:
             config.point_encoding_order = order
         wanted = record["aligned_visual_out"]
-        self._report.absolute("aligned_visual_out", case, sampled(tokens, len(wanted), 7), wanted, TOWER)
+        self.report.absolute("aligned_visual_out", case, sampled(tokens, len(wanted), 7), wanted, TOWER)
         last = run_prompt(self._torch, record, tokens)[1][-1]
-        self._report.absolute("aligned_logits_last", case, last, record["aligned_logits_last"], LOGITS)
+        self.report.absolute("aligned_logits_last", case, last, record["aligned_logits_last"], LOGITS)
 
     def _check_positions(self, record: Record, case: str) -> None:
         positions = positions_of(record, self._torch.config.image_token_id)
-        self._report.exact("position_ids", case, positions[:, None], record["position_ids"])
+        self.report.exact("position_ids", case, positions[:, None], record["position_ids"])
         delta = np.array([[positions.max() + 1 - positions.shape[1]]])
-        self._report.exact("rope_deltas", case, delta, record["rope_deltas"])
+        self.report.exact("rope_deltas", case, delta, record["rope_deltas"])
 
     def _check_language(
         self, record: Record, case: str, backend: AnyBackend, tokens: np.ndarray, note: str
@@ -151,18 +151,16 @@ class ModelChecks:
             cache, logits = run_prompt(backend, record, tokens)
             if not suffix:
                 name = "logits" if "logits" in record else "logits_last16"
-                self._report.absolute(name, case, logits[-len(record[name]) :], record[name], LOGITS, note)
+                self.report.absolute(name, case, logits[-len(record[name]) :], record[name], LOGITS, note)
             count = len(record[f"greedy_ids{suffix}"])
             ids, steps, margins = greedy(backend, cache, record, logits[-1], penalty, count)
-            self._report.exact(
-                f"greedy_ids{suffix}", case, np.array(ids), record[f"greedy_ids{suffix}"], note
-            )
+            self.report.exact(f"greedy_ids{suffix}", case, np.array(ids), record[f"greedy_ids{suffix}"], note)
             wanted = record[f"greedy_top1_minus_top2{suffix}"]
-            self._report.absolute(f"greedy_top1_minus_top2{suffix}", case, margins, wanted, MARGIN, note)
+            self.report.absolute(f"greedy_top1_minus_top2{suffix}", case, margins, wanted, MARGIN, note)
             if not suffix:
                 shown = record["greedy_step_logits"]
                 some = steps if len(shown) == len(steps) else steps[list(STEPS_SHOWN)]
-                self._report.absolute("greedy_step_logits", case, some, shown, LOGITS, note)
+                self.report.absolute("greedy_step_logits", case, some, shown, LOGITS, note)
 
     def _check_bf16(self, record: Record, case: str, inputs: ModelInputs) -> None:
         """All weights in bfloat16: a loose reference, since the release also pools in bfloat16."""
@@ -175,16 +173,16 @@ class ModelChecks:
         backend = self._backends["bf16"]
         tokens = backend.encode_image(inputs)
         if "bf16_visual_out" in record:
-            self._report.rms("bf16_visual_out", case, tokens, record["bf16_visual_out"], BF16_TOWER)
+            self.report.rms("bf16_visual_out", case, tokens, record["bf16_visual_out"], BF16_TOWER)
         last = run_prompt(backend, record, tokens)[1][-1]
-        self._report.rms("bf16_logits_last", case, last, record["bf16_logits_last"], BF16_LOGITS)
+        self.report.rms("bf16_logits_last", case, last, record["bf16_logits_last"], BF16_LOGITS)
 
     def check_wide(self, recipe: Record, record: Record, records: dict[str, Record]) -> None:
         """A tower of the real width with weights drawn by the recorded recipe."""
         tower = N3DVisionTower(N3DVisionConfig(**recipe["config"]))
         weights = draw_weights(recipe)
         sums = [float(weights[name].sum(dtype=np.float64)) for name in sorted(weights)]
-        self._report.relative("check_weight_sum", "W", sums, record["check_weight_sum"], 1e-12)
+        self.report.relative("check_weight_sum", "W", sums, record["check_weight_sum"], 1e-12)
         tower.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         source = re.search(r"case_\w+\.npz", recipe["inputs"])
         if source is None:
@@ -193,18 +191,16 @@ class ModelChecks:
         stages = tower_stages(tower, inputs)
         for name in ("blocks_out_permuted", "merger_in_permuted"):
             wanted = record[f"{name}_first40"]
-            self._report.absolute(f"{name}_first40", "W", stages[name][: len(wanted)], wanted, TOWER)
-        self._report.absolute("visual_out", "W", stages["visual_out"], record["visual_out"], TOWER)
+            self.report.absolute(f"{name}_first40", "W", stages[name][: len(wanted)], wanted, TOWER)
+        self.report.absolute("visual_out", "W", stages["visual_out"], record["visual_out"], TOWER)
 
     def check_failures(self, failures: Record, cases: dict[str, Record]) -> None:
         """What the release does on bad input, against a named error or the same numbers here."""
         if not cases:
-            self._report.fault(
-                "failure_cases", "failure_cases.json", "expected a recorded case to start from"
-            )
+            self.report.fault("failure_cases", "failure_cases.json", "expected a recorded case to start from")
             return
         case = next(iter(cases))
-        FailureChecks(self._torch, cases[case], self._report).check(failures)
+        FailureChecks(self._torch, cases[case], self.report).check(failures)
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -104,6 +104,8 @@ def load_config(folder: Path) -> ModelConfig:
 def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None = None) -> ModelConfig:
     """From the parsed JSON. KeyError for a missing field, ModelFolderError for an unsupported value."""
     text = config.get("text_config") or config
+    if not isinstance(config["vision_config"], Mapping):
+        raise ModelFolderError(f"config.json: expected a vision_config, got {config['vision_config']!r}")
     if config.get("model_type", MODEL_TYPE) != MODEL_TYPE:
         raise ModelFolderError(f"config.json: model_type must be {MODEL_TYPE}, got {config['model_type']!r}")
     patch_position = config.get("patch_position", "none")
