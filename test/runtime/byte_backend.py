@@ -60,7 +60,7 @@ class ByteBackend:
 
     name = "byte"
 
-    def __init__(self, folder, replies, long_side_px=112, max_positions=8192):
+    def __init__(self, folder, replies, long_side_px=336, max_positions=8192):
         self.tokenizer, self.replies = byte_tokenizer(), list(replies)
         self.config = byte_config(self.tokenizer, long_side_px, max_positions)
         self.tokenizer_path = folder / "tokenizer.json"

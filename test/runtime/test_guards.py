@@ -121,7 +121,7 @@ def test_g4_a_second_picture_in_the_question_is_refused(detect):
 
 
 def test_g4_a_picture_that_is_too_narrow_is_refused(detect):
-    with pytest.raises(BadInputError, match="picture too narrow: expected 28 px a side, resized to 112x4"):
+    with pytest.raises(BadInputError, match="picture too narrow: expected 28 px a side, resized to 336x14"):
         detect(seen=observation(width=720, height=30))
 
 
