@@ -37,7 +37,12 @@ class OracleInputs:
 def oracle_inputs(
     rgb: npt.NDArray[np.uint8], depth: FloatArray, fx: float, fy: float, cx: float, cy: float
 ) -> OracleInputs:
-    """rgb: (H, W, 3) uint8. depth: (H, W) float32 metres, NaN = none; fx to cy in its pixels."""
+    """rgb: (H, W, 3) uint8. depth: (H, W) float32 metres, NaN = none; fx to cy in its pixels.
+
+    Depth of twice 640 and more is thinned by whole steps: the release makes its point maps at 640.
+    """
+    step = max(1, max(depth.shape) // LONG_SIDE)
+    depth, (fx, fy, cx, cy) = depth[::step, ::step], (value / step for value in (fx, fy, cx, cy))
     pixel_values, grid_hw = oracle_picture(rgb)
     points, scale, shift = oracle_points(oracle_point_map(depth, fx, fy, cx, cy))
     return OracleInputs(pixel_values, grid_hw, oracle_coordinates(points, depth.shape, grid_hw), scale, shift)
@@ -68,7 +73,9 @@ def _columns_then_rows(picture: Image.Image, size: tuple[int, int], resample: in
     return picture.resize((size[0], picture.height), resample).resize(size, resample)
 
 
-def oracle_point_map(depth: FloatArray, fx: float, fy: float, cx: float, cy: float) -> npt.NDArray[np.float16]:
+def oracle_point_map(
+    depth: FloatArray, fx: float, fy: float, cx: float, cy: float
+) -> npt.NDArray[np.float16]:
     """Section 2.3: (H, W, 4) float16 x, y, z, validity; checkpoint frame (x left, y up, z forward)."""
     height, width = depth.shape
     u = (np.arange(width) + 0.5) / width
@@ -98,7 +105,8 @@ def oracle_coordinates(points: FloatArray, map_hw: tuple[int, ...], grid_hw: tup
     xyz[~valid] = xyz[valid].mean(axis=0, dtype=np.float64)
     pooled = oracle_pool(xyz.reshape(*map_hw, 3), grid_hw)
     center = np.float32(pooled.reshape(-1, 3).mean(axis=0, dtype=np.float64).mean())
-    return np.rint((pooled - center) / np.float32(UNIT)).reshape(-1, 3)
+    steps: FloatArray = np.rint((pooled - center) / np.float32(UNIT))
+    return steps.reshape(-1, 3)
 
 
 def oracle_pool(xyz: FloatArray, grid_hw: tuple[int, int]) -> FloatArray:

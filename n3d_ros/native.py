@@ -60,7 +60,7 @@ class Kernels:
         status = self._library.n3d_resize_columns(
             _pointer(picture),
             _int(picture.strides[0]),
-            *map(_int, (picture.shape[0], plan.size_in, plan.size_out)),
+            *map(_int, (picture.shape[0], plan.size_out)),
             *_plan(plan),
             _pointer(out),
         )
@@ -81,26 +81,32 @@ class Kernels:
         return out
 
     def patch_rows(
-        self, picture: ByteArray, plan: ResizePass | None, tables: FloatArray, patch: int, merge: int
+        self,
+        picture: ByteArray,
+        plan: ResizePass | None,
+        scale_offset: npt.NDArray[np.float64],
+        patch: int,
+        merge: int,
     ) -> FloatArray | None:
         """(size_in, W, 3) -> (N, 6*patch*patch) float32, after a last pass over rows unless plan is None.
 
-        tables: (3, 256) float32, the value of each grey level. Height after the pass and W must be multiples
-        of patch * merge.
+        scale_offset: (2, 3) float64, level * scale + offset is the value. Height after the pass and W must be
+        multiples of patch * merge.
         """
         picture = _pixel_rows(picture)
         height = picture.shape[0] if plan is None else plan.size_out
         width = picture.shape[1]
         _require(plan is None or picture.shape[0] == plan.size_in, "the height of its last pass", picture)
         _require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
-        _require(tables.shape == (3, 256) and tables.dtype == np.float32, "(3, 256) float32 tables", tables)
-        tables = np.ascontiguousarray(tables)
+        _require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
+        scale_offset = np.ascontiguousarray(scale_offset, dtype=np.float64)
         out = np.empty((height * width // patch**2, 6 * patch**2), dtype=np.float32)
         status = self._library.n3d_patch_rows(
             _pointer(picture),
             *map(_int, (picture.strides[0], width, height)),
             *((None, None, _int(0)) if plan is None else _plan(plan)),
-            _pointer(tables),
+            _pointer(scale_offset[0]),
+            _pointer(scale_offset[1]),
             _int(patch),
             _int(merge),
             _pointer(out),

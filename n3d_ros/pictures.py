@@ -122,14 +122,19 @@ def _rows_by_kernels(
     if pixels is None:
         return None
     last: ResizePass | None = None if height == size[1] else resize_pass(size[1], height, BICUBIC)
-    rows = native.patch_rows(pixels, last, _clip_tables(), layout.patch_size, layout.merge_size)
+    rows = native.patch_rows(pixels, last, _clip_scale_offset(), layout.patch_size, layout.merge_size)
     return None if rows is None else (rows, (height // layout.patch_size, width // layout.patch_size))
+
+
+def _clip_scale_offset() -> npt.NDArray[np.float64]:
+    """(2, 3): (level / 255 - mean) / std as level * scale + offset; in float32 the same numbers."""
+    mean, std = np.array(CLIP_MEAN), np.array(CLIP_STD)
+    return np.stack([1.0 / (255.0 * std), -mean / std])
 
 
 @lru_cache(maxsize=1)
 def _clip_tables() -> FloatArray:
     """(3, 256) float32: the normalised value of every grey level, per channel."""
-    levels = np.arange(256) / 255.0
-    mean, std = np.array(CLIP_MEAN), np.array(CLIP_STD)
-    tables: FloatArray = ((levels[None, :] - mean[:, None]) / std[:, None]).astype(np.float32)
+    scale, offset = _clip_scale_offset()
+    tables: FloatArray = (np.arange(256) * scale[:, None] + offset[:, None]).astype(np.float32)
     return tables

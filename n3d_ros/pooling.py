@@ -16,6 +16,9 @@ from n3d_ros.depth import TRUE_SHAPE, depth_to_point_map, normalise, pool_to_gri
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.native import PooledRows, kernels
 
+SPARSE_RATIO = 0.1
+"""Depth with fewer measured pixels than this (projected lidar) keeps every one of them."""
+
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -26,6 +29,33 @@ class PooledScene:
     points: FloatArray
     scene: SceneScale
     valid_ratio: float
+
+
+def thin_depth(
+    depth: FloatArray, intrinsics: Intrinsics, long_side_px: int
+) -> tuple[FloatArray, Intrinsics]:
+    """Every n-th pixel of every n-th row, so that the long side stays at or above long_side_px.
+
+    The release's point maps never have a longer side than its pictures (640), so the means of patches need no
+    more points. What remains is measured, not interpolated, and has exact rays.
+    """
+    step = max(1, max(depth.shape) // long_side_px)
+    if step == 1:
+        return depth, intrinsics
+    thinned = np.ascontiguousarray(depth[::step, ::step])
+    if np.count_nonzero(thinned > 0) < SPARSE_RATIO * thinned.size:
+        return depth, intrinsics
+    fx, fy, cx, cy = (value / step for value in (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy))
+    return thinned, Intrinsics(fx, fy, cx, cy, thinned.shape[1], thinned.shape[0])
+
+
+def thin_points(point_map: FloatArray, long_side_px: int) -> FloatArray:
+    """The same for a point map (H, W, 3), where NaN = none."""
+    step = max(1, max(point_map.shape[:2]) // long_side_px)
+    thinned = point_map[::step, ::step]
+    if step > 1 and np.count_nonzero(np.isfinite(thinned[..., 2])) < SPARSE_RATIO * thinned[..., 2].size:
+        return point_map
+    return thinned
 
 
 def pool_depth(

@@ -16,7 +16,7 @@ from n3d_ros.depth import RESHAPES, TRUE_SHAPE
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.pictures import PatchLayout, picture_rows
 from n3d_ros.point_code import PointEncodingConfig, patch_position_code, round_coordinates
-from n3d_ros.pooling import PooledScene, pool_depth, pool_points
+from n3d_ros.pooling import PooledScene, pool_depth, pool_points, thin_depth, thin_points
 
 __all__ = ["ModelInputs", "Observation", "PreprocessConfig", "patch_position_code", "prepare"]
 
@@ -89,8 +89,8 @@ class ModelInputs:
     """pixel_values: (N, 6*patch*patch) float32, merge-group order. grid_hw: patches (h, w), h*w = N.
 
     coords: (N, 3) float32 integers, raster order, checkpoint frame. scene: metres <-> normalised units, for
-    the box decode. intrinsics: of the original picture, pixels. valid_ratio: share of depth pixels that
-    hold a measurement, 0..1.
+    the box decode. intrinsics: of the original picture, pixels. valid_ratio: share of the depth pixels used
+    that hold a measurement, 0..1.
     """
 
     pixel_values: FloatArray
@@ -108,26 +108,28 @@ def prepare(
 ) -> ModelInputs:
     """Everything the model needs from one observation; the observation's arrays are not changed.
 
-    picture: what `picture_rows` gave for its colours, where that ran before.
-
-    Sensor depth is pooled at its native size: the release first brings its map to a long side of 640, but
-    the pooling bins cover the same part of the picture whatever the map's size. Raises ValueError on a
-    picture too narrow for one merge group, on no valid depth and on the other cases of `normalise`.
+    picture: what `picture_rows` gave for its colours, where that ran before. Depth of twice the long side or
+    more is thinned by whole steps first, as the release's maps have a long side of 640; the pooling bins
+    cover the same part of the picture whatever the map's size. Raises ValueError on a picture too narrow for
+    one merge group, on no valid depth and on the other cases of `normalise`.
     """
     pixel_values, grid_hw = picture or picture_rows(observation.rgb, config.long_side_px, config.layout)
-    pooled = _pool(observation, grid_hw, config.point_map_reshape)
+    pooled = _pool(observation, grid_hw, config)
     coords = round_coordinates(pooled.points, config.point_encoding)
     return ModelInputs(
         pixel_values, grid_hw, coords, pooled.scene, observation.intrinsics, pooled.valid_ratio
     )
 
 
-def _pool(observation: Observation, grid_hw: tuple[int, int], reshape: str) -> PooledScene:
+def _pool(observation: Observation, grid_hw: tuple[int, int], config: PreprocessConfig) -> PooledScene:
     if observation.point_map is not None:
-        return pool_points(observation.point_map, grid_hw, reshape)
+        points = thin_points(observation.point_map, config.long_side_px)
+        return pool_points(points, grid_hw, config.point_map_reshape)
     assert observation.depth is not None
     height, width = observation.depth.shape
-    return pool_depth(observation.depth, observation.intrinsics.scaled_to(width, height), grid_hw, reshape)
+    camera = observation.intrinsics.scaled_to(width, height)
+    depth, camera = thin_depth(observation.depth, camera, config.long_side_px)
+    return pool_depth(depth, camera, grid_hw, config.point_map_reshape)
 
 
 def _check_map(name: str, array: FloatArray, rgb_hw: tuple[int, int], num_dims: int) -> None:

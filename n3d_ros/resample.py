@@ -26,7 +26,7 @@ IntArray = npt.NDArray[np.int32]
 class ResizePass:
     """first: (size_out,) int32 first source pixel. weights: (size_out, taps) int32, 1.0 = 2**22.
 
-    0 <= first and first + taps <= size_in: the kernels rely on it, so it is checked here.
+    first never falls, 0 <= first and first + taps <= size_in: the kernels rely on it, so it is checked here.
     """
 
     size_in: int
@@ -38,8 +38,8 @@ class ResizePass:
         shapes = self.first.shape, self.weights.shape[:1]
         if shapes != ((self.size_out,), (self.size_out,)):
             raise ValueError(f"resize pass: expected {self.size_out} rows, got {shapes}")
-        if self.first.min() < 0 or self.first.max() + self.taps > self.size_in:
-            raise ValueError(f"resize pass: a window leaves the {self.size_in} source pixels")
+        if self.first[0] < 0 or self.first[-1] + self.taps > self.size_in or (np.diff(self.first) < 0).any():
+            raise ValueError(f"resize pass: a window leaves the {self.size_in} source pixels or goes back")
         self.first.setflags(write=False)
         self.weights.setflags(write=False)
 

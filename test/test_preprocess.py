@@ -262,4 +262,5 @@ def test_every_real_frame_prepares_for_both_sizes(rgbd_dir: Path) -> None:
         for config in (PreprocessConfig(), NANO):
             inputs = prepare(Observation(rgb, camera, depth), config)
             assert np.isfinite(inputs.coords).all(), folder.name
-            assert inputs.valid_ratio == np.isfinite(depth).mean(), folder.name
+            step = max(1, depth.shape[1] // config.long_side_px)
+            assert inputs.valid_ratio == np.isfinite(depth[::step, ::step]).mean(), folder.name
