@@ -77,9 +77,9 @@ class BoxDrafter:
         return fields[1 + ANGLE] if len(fields) == 1 + NUM_FIELDS else USUAL_ANGLE
 
     def _expected(self, text: str, number: int) -> list[str]:
-        """Class names, most likely first: the request's for this box, its others, those already written."""
-        ordered = [*self._labels[number:], *reversed(self._labels[:number])]
-        return list(dict.fromkeys([*ordered, *reversed(_LABEL.findall(text))]))
+        """Class names, most likely first: the request's for this box, those already written, its others."""
+        written = reversed(_LABEL.findall(text))
+        return list(dict.fromkeys([*self._labels[number : number + 1], *written, *self._labels]))
 
     def _header(self, number: int, text: str) -> list[int]:
         expected = self._expected(text, number)

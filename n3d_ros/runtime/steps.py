@@ -20,6 +20,7 @@ from n3d_ros.runtime.topic import spatial_query
 from n3d_ros.spatial import SpatialAnswer
 
 GRAMMARS = ("off", "strict")
+SENTENCE = re.compile(r"[.?!]|<image>")
 ARTICLE = re.compile(r"^(?:the|an|a)\s+", re.IGNORECASE)
 
 
@@ -76,9 +77,9 @@ def _grammar(codec: TextCodec, stop_ids: frozenset[int]) -> BoxGrammar:
 
 
 def expected_labels(words: str) -> tuple[str, ...]:
-    """The class names that a request fixes: a question's objects, or the words themselves."""
+    """The class names that a request fixes: a question's objects, or the words, where they are a name."""
     query = spatial_query(words)
     if query is not None:
         return query.objects
     name = ARTICLE.sub("", " ".join(words.split()))
-    return (name,) if name else ()
+    return (name,) if name and not SENTENCE.search(name) else ()

@@ -121,6 +121,12 @@ def test_behind_the_last_number_comes_the_next_box(nano, like_qwen):
     assert "".join(guess(like_qwen, text, ["chair"])) == ")\nbbox_1=Bbox(chair,"
 
 
+def test_further_boxes_are_expected_to_be_called_as_the_last_one(nano):
+    text = "bbox_0=Bbox(red mug,1,2,3,500,5,6,7)\n"
+    assert guess(nano, text)[-3:] == guess(nano, text, ["mug"])[-3:] == ["red", " mug", ","]
+    assert guess(nano, text, ["red mug", "blue bowl"])[-3:] == ["blue", " bowl", ","]
+
+
 def test_a_class_name_is_completed_where_it_begins_like_an_expected_one(nano):
     assert guess(nano, "bbox_0=Bbox(blue", ["red mug", "blue bowl"]) == [" bowl", ","]
     assert guess(nano, "bbox_0=Bbox(red", ["mug"]) == [" mug", ","]
