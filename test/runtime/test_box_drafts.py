@@ -118,7 +118,7 @@ def test_behind_the_last_number_comes_the_next_box(nano, like_qwen):
     assert guess(nano, text, ["red mug", "blue bowl"]) == [
         ")\n", "bbox_", "1", "=", "Bbox(", "blue", " bowl", ",",
     ]  # fmt: skip
-    assert "".join(guess(like_qwen, text, ["chair"])) == ")\nbbox_1=Bbox(chair,"
+    assert "".join(guess(like_qwen, text)) == ")\nbbox_1=Bbox(red mug,"
 
 
 def test_further_boxes_are_expected_to_be_called_as_the_last_one(nano):
