@@ -14,8 +14,9 @@ GB = 1e9
 BITS = {"fp32": 32, "bf16": 16, "fp16": 16, "int8": 8, "fp8": 8, "int4": 4}
 QUANTIZED = ("int8", "fp8", "int4")
 BUILD_FACTOR = {"fp32": 1.45, "bf16": 1.45, "fp16": 1.45, "int8": 2.0, "fp8": 2.0, "int4": 3.0}
-"""Host memory of a build by bytes of weights: 16 bits 4.25 of 2.95 GB, 4 bits 10.8 of 3.65 GB [measured with
-TensorRT-RTX]; 8 bits estimated between them."""
+UNIFIED_FACTOR = {"fp32": 2.45, "bf16": 2.45, "fp16": 2.45, "int8": 2.5, "fp8": 2.5, "int4": 3.0}
+"""Memory of a build by bytes of weights: 16 bits 4.25 of 2.95 GB, 4 bits 10.8 of 3.65 GB [measured with
+TensorRT-RTX], 8 bits estimated between them. Unified: the GPU's copy of the weights lies there too."""
 BUILD_FLOOR_GB, RUN_OVERHEAD_GB = 0.5, 1.0
 """The runtime's own libraries; activations and context of a run."""
 NO_BF16, NO_FP8 = ("sm75",), ("sm75", "sm80", "sm86", "sm87")
@@ -86,8 +87,8 @@ def estimate(size: ModelSize, precision: str, context: int, unified: bool) -> Me
     products = size.products * BITS[precision] / 16
     rest = size.rest * (2 if precision == "fp32" else 1)
     run = (products + rest + size.kv_per_token * context) / GB + RUN_OVERHEAD_GB
-    build = products * BUILD_FACTOR[precision] / GB + BUILD_FLOOR_GB
-    return Memory(build + (products / GB if unified else 0.0), run)
+    factor = (UNIFIED_FACTOR if unified else BUILD_FACTOR)[precision]
+    return Memory(products * factor / GB + BUILD_FLOOR_GB, run)
 
 
 def choose_precision(board: Board, size: ModelSize) -> str:

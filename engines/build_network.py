@@ -54,7 +54,8 @@ def build_engine(api: TensorRt, request: BuildRequest, progress: Progress | None
         raise log.failed(f"{request.onnx.name}: expected a graph that {api.name} {api.version} reads", errors)
     config = log.checked(builder.create_builder_config(), "cannot create a build configuration")
     for profile in request.profiles:
-        config.add_optimization_profile(_profile(builder, network, profile, log))
+        if config.add_optimization_profile(_profile(builder, network, profile, log)) < 0:
+            raise log.failed(f"{request.onnx.name}: {api.name} {api.version} refused a profile")
     _set_targets(api, config, request.targets)
     if request.workspace_bytes is not None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, request.workspace_bytes)

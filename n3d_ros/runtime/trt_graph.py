@@ -142,13 +142,19 @@ class EngineGraph:
 
 
 def read_engine(api: TensorRt, runtime: Any, path: Path) -> Any:
-    """Deserialise through the stream reader that this version has, else from bytes; None when it refuses."""
+    """Deserialise through the stream reader that this version has, else from bytes; None when it refuses.
+
+    EngineError where the reader itself needs a driver that is not there.
+    """
     trt = api.module
     reader = next((name for name in ("IStreamReaderV2", "IStreamReader") if hasattr(trt, name)), None)
     if reader is None:
         return runtime.deserialize_cuda_engine(path.read_bytes())
     with path.open("rb") as stream:
-        return runtime.deserialize_cuda_engine(_reader(getattr(trt, reader), stream))
+        try:
+            return runtime.deserialize_cuda_engine(_reader(getattr(trt, reader), stream))
+        except RuntimeError as error:  # the bindings' own type for everything
+            raise EngineError(f"{path.name}: {api.name} could not open it: {error}") from error
 
 
 def _reader(base: Any, stream: Any) -> Any:

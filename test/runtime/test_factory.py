@@ -18,15 +18,8 @@ def test_a_folder_without_manifest_names_the_command_that_writes_one(tmp_path):
 
 
 def test_an_unknown_backend_is_refused_with_the_choices(tmp_path):
-    with pytest.raises(BadInputError, match="expected one of auto, ort, torch, got 'cuda'"):
+    with pytest.raises(BadInputError, match="expected one of auto, trt, ort, torch, got 'cuda'"):
         Pipeline.load(tmp_path, backend="cuda")
-
-
-def test_a_backend_that_is_still_to_come_says_so(tmp_path):
-    with pytest.raises(
-        BadInputError, match="backend trt: not in this version; expected one of auto, ort, torch"
-    ):
-        Pipeline.load(tmp_path, backend="trt")
 
 
 def test_threads_must_be_positive(tmp_path):

@@ -1,4 +1,4 @@
-"""The TensorRT backend on a GPU made of numpy: what is bound where gives the numbers that ONNX Runtime gives."""
+"""The TensorRT backend on a GPU made of numpy: what is bound where gives the numbers of ONNX Runtime."""
 
 import importlib.util
 from pathlib import Path

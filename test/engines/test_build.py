@@ -1,0 +1,285 @@
+"""Engines: real ones by TensorRT-RTX where it is installed, and every way in which a build is refused."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from n3d_ros.engines import boards, build_command, build_network
+from n3d_ros.engines import build as build_module
+from n3d_ros.engines.boards import ModelSize, board, choose_precision, estimate
+from n3d_ros.engines.build import build, check_memory, plan_build
+from n3d_ros.engines.build_network import BuildRequest, build_engine
+from n3d_ros.engines.build_progress import PhaseTree
+from n3d_ros.engines.export import export
+from n3d_ros.engines.quantize import QuantizeConfig, quantize
+from n3d_ros.engines.synthetic import write_synthetic
+from n3d_ros.runtime import trt_api
+from n3d_ros.runtime.factory import default_model_dir
+from n3d_ros.runtime.trt_folder import check_files, read_record
+from n3d_ros.runtime.types import BadInputError, EngineError, MissingLibraryError, OutOfMemoryError
+
+SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344)
+"""bf16 bytes, engines.md section 11."""
+
+needs_rtx = pytest.mark.skipif(
+    not trt_api.installed([trt_api.RTX]), reason="TensorRT-RTX is not installed (x86-64 only)"
+)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A small exported model and its 4-bit form."""
+    root = tmp_path_factory.mktemp("build")
+    export(write_synthetic(root / "m", "tiny"), root / "plain")
+    quantize(root / "m", root / "int4", QuantizeConfig("int4", compute="bf16"))
+    return SimpleNamespace(plain=root / "plain", int4=root / "int4")
+
+
+@pytest.fixture
+def rtx():
+    return trt_api.load(trt_api.RTX)
+
+
+@needs_rtx
+def test_the_shipped_model_becomes_an_engine_for_three_generations_of_cards(rtx, tmp_path):
+    api, chosen = build_command.choose("sm86,sm89,sm120")
+    plan = plan_build(default_model_dir(), chosen)
+    path, record, is_new = build(default_model_dir(), plan, api, tmp_path)
+    assert is_new and path.parent == tmp_path
+    assert record == read_record(path)
+    assert (record.targets, record.precision, record.runtime) == (
+        ("sm86", "sm89", "sm120"),
+        "bf16",
+        "tensorrt_rtx",
+    )
+    check_files(path, record)
+    assert all(10e6 < file.num_bytes < 20e6 for file in record.files.values()), record.files
+    assert [p.name for p in tmp_path.iterdir()] == [path.name], "nothing half-made is left"
+
+
+@needs_rtx
+def test_a_built_engine_is_kept_and_a_stale_one_named_and_replaced_only_if_allowed(rtx, folders, tmp_path):
+    plan = plan_build(folders.int4, board("sm89"), context=256)
+    path, record, is_new = build(folders.int4, plan, rtx, tmp_path)
+    assert is_new and record.precision == "int4" and record.compute == "bf16"
+    assert build(folders.int4, plan, rtx, tmp_path)[2] is False
+    other = plan_build(folders.int4, board("sm89"), context=128)
+    with pytest.raises(
+        EngineError, match=f"stale engine: .*{path.name} .another shapes.*n3d build ... --rebuild"
+    ):
+        build(folders.int4, other, rtx, tmp_path)
+    assert path.is_dir()
+    new, _, is_new = build(folders.int4, other, rtx, tmp_path, rebuild=True)
+    assert is_new and [p.name for p in tmp_path.iterdir()] == [new.name] != [path.name]
+
+
+@needs_rtx
+def test_a_refused_profile_is_named_with_what_was_logged_and_nothing_is_left(
+    rtx, folders, tmp_path, monkeypatch
+):
+    def wrong(config, shapes):
+        profiles = decoder_profiles(config, shapes)
+        profiles[0]["past_kv"] = ((5, 1, 1, 1), (4, 1, 1, 1), (3, 1, 1, 1))
+        return profiles
+
+    decoder_profiles = build_module.decoder_profiles
+    monkeypatch.setattr(build_module, "decoder_profiles", wrong)
+    with pytest.raises(EngineError, match="decoder.onnx: tensorrt_rtx .* refused a profile: .*MIN<=OPT<=MAX"):
+        build(folders.plain, plan_build(folders.plain, board("sm89"), "fp32", 64), rtx, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_rtx
+def test_a_graph_that_cannot_be_read_is_named_with_the_parsers_words(rtx, tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"no graph")
+    with pytest.raises(EngineError, match="x.onnx: expected a graph that tensorrt_rtx .* reads: .+"):
+        build_engine(rtx, BuildRequest(tmp_path / "x.onnx", tmp_path / "x.engine", []))
+
+
+@needs_rtx
+def test_other_inputs_than_the_profiles_are_named(rtx, folders, tmp_path):
+    request = BuildRequest(
+        folders.plain / "decoder.onnx", tmp_path / "x.engine", [{"ids": ((1,), (1,), (1,))}]
+    )
+    with pytest.raises(EngineError, match=r"expected a graph with the inputs \['ids'\], got \['attn_bias'"):
+        build_engine(rtx, request)
+
+
+@needs_rtx
+def test_a_gpu_that_the_runtime_does_not_know_is_named(rtx, folders, tmp_path):
+    plan = plan_build(folders.plain, boards.Board("x", ("sm87",), trt_api.RTX), "fp16", 64)
+    with pytest.raises(EngineError, match="target sm87: tensorrt_rtx .* builds for sm75, sm80, sm86, sm89"):
+        build(folders.plain, plan, rtx, tmp_path)
+
+
+@needs_rtx
+def test_an_engine_that_cannot_be_opened_is_named(rtx, tmp_path):
+    """Without a GPU the bindings cannot even make a reader; with one, this is no engine."""
+    from n3d_ros.runtime.trt_graph import EngineGraph
+
+    (tmp_path / "decoder.engine").write_bytes(b"no engine" * 100)
+    with pytest.raises(EngineError, match="decoder.engine: .*could not (open it|read the engine): .+"):
+        EngineGraph(rtx, None, tmp_path / "decoder.engine")
+
+
+def test_precision_follows_what_the_board_can_build_and_run():
+    """The 7B: 16 bits need 15.5 GB plus work space to run and 20 GB to build; 4 bits 11 GB to build."""
+    chosen = {
+        name: choose_precision(board(name), SEVEN_B) for name in ("orin-32", "orin-64", "thor", "rtx-24")
+    }
+    assert chosen == {"orin-32": "int8", "orin-64": "fp16", "thor": "bf16", "rtx-24": "bf16"}
+    assert choose_precision(board("rtx-8"), SEVEN_B) == "int4"
+    assert choose_precision(board("orin-16"), SEVEN_B) == "int4"
+    small = ModelSize(7e6, 6e6, 5000)
+    assert choose_precision(board("orin-16"), small) == "fp16"
+
+
+def test_estimates_stay_near_what_was_measured():
+    """engines.md section 7: 4 bits 10.8 GB; 12: 16 bits about 20 GB with a stream writer."""
+    assert 10.5 < estimate(SEVEN_B, "int4", 4096, unified=False).build_gb < 11.5
+    assert 19 < estimate(SEVEN_B, "bf16", 4096, unified=False).build_gb < 22
+
+
+def test_a_model_that_fits_no_precision_is_refused_and_the_split_not_pretended():
+    huge = ModelSize(140e9, 1e9, 300_000)
+    with pytest.raises(OutOfMemoryError, match="target orin-16: .*splitting its layers .* is not built"):
+        choose_precision(board("orin-16"), huge)
+
+
+def test_a_number_format_that_a_gpu_lacks_is_refused(folders):
+    with pytest.raises(
+        BadInputError, match="precision fp8: sm86 cannot compute with it; expected one of fp32"
+    ):
+        plan_build(folders.plain, board("sm86"), "fp8")
+    with pytest.raises(BadInputError, match="precision bf16: sm75"):
+        plan_build(folders.plain, board("sm75"), "bf16")
+
+
+def test_quantised_precisions_need_a_quantised_folder_and_the_command_is_named(folders):
+    with pytest.raises(BadInputError, match="found unquantised weights; `n3d quantize .*--precision int4"):
+        plan_build(folders.plain, board("sm89"), "int4")
+    with pytest.raises(BadInputError, match="expected unquantised weights for bf16, found int4"):
+        plan_build(folders.int4, board("sm89"), "bf16")
+    assert plan_build(folders.int4, board("sm89")).precision == "int4"
+
+
+def test_too_little_memory_is_named_before_anything_is_built(folders):
+    plan = plan_build(folders.plain, board("sm89"))
+    with pytest.raises(OutOfMemoryError, match=r"needs about 0.5 GB of memory, 0.1 GB are free; stop other"):
+        check_memory(folders.plain, plan, 0.1)
+    check_memory(folders.plain, plan, 8.0)
+    check_memory(folders.plain, plan, None)
+
+
+def test_unknown_and_mixed_targets_are_refused_with_the_choices():
+    with pytest.raises(BadInputError, match="target: expected current, orin, orin-16.*got 'gtx'"):
+        build_command.choose("gtx")
+    with pytest.raises(BadInputError, match="target thor: cannot share an engine"):
+        build_command.choose("sm89,thor")
+
+
+def test_a_jetson_is_built_for_on_the_jetson(monkeypatch):
+    from n3d_ros.runtime import trt_cuda
+
+    api = trt_api.TensorRt(trt_api.TENSORRT, "10.3.0", None)
+    monkeypatch.setattr(build_command, "load", lambda name=None: api)
+    monkeypatch.setattr(trt_cuda, "current_gpu", lambda: trt_cuda.Gpu("RTX 4090", "sm89", 24 << 30, False))
+    with pytest.raises(
+        BadInputError, match=r"expected a GPU of sm87, this is RTX 4090 .sm89.; .*on the board"
+    ):
+        build_command.choose("orin-32")
+    monkeypatch.setattr(trt_cuda, "current_gpu", lambda: trt_cuda.Gpu("Orin", "sm87", 32 << 30, True))
+    assert build_command.choose("orin-32")[1].sms == ("sm87",)
+    found = build_command.choose("current")[1]
+    assert (found.sms, found.unified, round(found.memory_gb)) == (("sm87",), True, 32)
+
+
+def test_without_tensorrt_the_command_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(trt_api, "find_spec", lambda name: None)
+    with pytest.raises(
+        MissingLibraryError, match="expected tensorrt_rtx to import.*pip install tensorrt-rtx"
+    ):
+        build_command.choose("sm89")
+
+
+def test_a_bindings_version_that_returns_none_raises_with_its_log():
+    """`create_network` returns None instead of raising where a flag's number changed its meaning."""
+
+    class ILogger:
+        pass
+
+    class Builder:
+        def __init__(self, logger):
+            self.logger = logger
+
+        def create_network(self, flags):
+            assert flags == 2
+            self.logger.log("Severity.ERROR", "unknown flag")
+            self.logger.log("Severity.INTERNAL_ERROR", "and another reason")
+
+    flags = SimpleNamespace(__members__={"STRONGLY_TYPED": 1})
+    module = SimpleNamespace(ILogger=ILogger, Builder=Builder, NetworkDefinitionCreationFlag=flags)
+    api = trt_api.TensorRt("tensorrt", "10.3", module)
+    with pytest.raises(EngineError, match="cannot create a network: unknown flag; and another reason"):
+        build_engine(api, BuildRequest("x.onnx", "x.engine", []))
+
+
+def test_a_builder_without_streams_writes_the_bytes_that_it_returns(tmp_path):
+    class Builder:
+        def build_serialized_network(self, network, config):
+            return b"plan"
+
+    log = SimpleNamespace(checked=lambda result, what: result)
+    api = trt_api.TensorRt("tensorrt", "10.3", None)
+    size = build_network._serialize(api, Builder(), None, None, tmp_path / "e", log)
+    assert size == 4 and (tmp_path / "e").read_bytes() == b"plan"
+
+
+def test_a_build_that_fails_in_a_stream_tells_what_was_logged(tmp_path):
+    class Builder:
+        def build_serialized_network_to_stream(self, network, config, writer):
+            assert writer.write(b"half") == 4
+            return False
+
+    class Writer:
+        pass
+
+    api = trt_api.TensorRt("tensorrt_rtx", "1.7", SimpleNamespace(IStreamWriter=Writer, ILogger=Writer))
+    log = trt_api.ErrorLog(api)
+    log.logger.log("Severity.ERROR", "no tactic for node 7")
+    with pytest.raises(
+        EngineError, match="e.engine: tensorrt_rtx 1.7 could not build it: no tactic for node 7"
+    ):
+        build_network._serialize(api, Builder(), None, None, tmp_path / "e.engine", log)
+
+
+def test_progress_of_nested_phases_never_falls_and_ends_whole():
+    tree, seen = PhaseTree(), []
+    for call in (
+        lambda: tree.start("build", None, 2),
+        lambda: tree.start("tactics", "build", 4),
+        lambda: tree.step("tactics", 2),
+        lambda: tree.step("build", 1),
+        lambda: tree.start("tactics", "build", 10),
+        lambda: tree.step("tactics", 5),
+        lambda: tree.finish("tactics"),
+        lambda: tree.finish("build"),
+    ):
+        call()
+        seen.append(tree.share)
+    assert seen == [0, 0, 0.25, 0.5, 0.5, 0.75, 1.0, 1.0]
+
+
+def test_progress_may_be_told_from_several_threads(capsys):
+    from n3d_ros.engines.build_progress import progress_bar
+
+    with progress_bar("x") as bar:
+        bar.start("build", None, 400)
+        steps = [threading.Thread(target=lambda i=i: bar.step("build", i + 1)) for i in range(400)]
+        for thread in steps:
+            thread.start()
+        for thread in steps:
+            thread.join()
+        assert bar.bar.n <= 1000
+    assert bar.bar.n == 1000
