@@ -92,6 +92,34 @@ class N3DVisionTower(qwen.Qwen2_5_VisionTransformerPretrainedModel):
         finally:
             self.patch_embed.code = self.merger.code = None
 
+    def run_blocks(self, hidden_states: Tensor, grid_thw: Tensor) -> Tensor:
+        """Rows (N, hidden) behind the last block, in window order: all that needs no points. (The base class
+        runs its merger on them too, in vain.)
+        """
+        self.patch_embed.code = self._patch_position(grid_thw)
+        try:
+            return super().forward(hidden_states, grid_thw).last_hidden_state
+        finally:
+            self.patch_embed.code = None
+
+    def finish(self, rows: Tensor, grid_thw: Tensor, point_coords: Tensor) -> Tensor:
+        """Merged image tokens, as `forward` gives them, from the rows of `run_blocks`."""
+        self.merger.code = self._point_code(point_coords, grid_thw)
+        try:
+            merged = self.merger(rows)
+        finally:
+            self.merger.code = None
+        return merged[torch.argsort(self._window_index(grid_thw))]
+
+    def _window_index(self, grid_thw: Tensor) -> Tensor:
+        window_index, _ = get_vision_window_index(
+            grid_thw,
+            spatial_merge_size=self.spatial_merge_size,
+            window_size=self.window_size,
+            patch_size=self.patch_size,
+        )
+        return window_index
+
     def _point_code(self, point_coords: Tensor, grid_thw: Tensor) -> Tensor:
         """Code rows in the order in which they are added: raster as released, or each patch with its own
         code.
@@ -100,13 +128,7 @@ class N3DVisionTower(qwen.Qwen2_5_VisionTransformerPretrainedModel):
         if self.config.point_encoding_order == "raster":
             return code
         code = code[merge_group_index(grid_thw, self.spatial_merge_size)]
-        window_index, _ = get_vision_window_index(
-            grid_thw,
-            spatial_merge_size=self.spatial_merge_size,
-            window_size=self.window_size,
-            patch_size=self.patch_size,
-        )
-        return self.permute_input_for_window_attn(code, window_index, seq_len=code.shape[0])
+        return self.permute_input_for_window_attn(code, self._window_index(grid_thw), seq_len=code.shape[0])
 
     def _patch_position(self, grid_thw: Tensor) -> Tensor | None:
         if self.config.patch_position == "none":

@@ -80,10 +80,10 @@ class EarlyVision(Protocol):
         """Whether the loaded model can."""
         ...
 
-    def encode_blocks(self, pixel_values: npt.NDArray[np.float32], grid_hw: tuple[int, int]) -> Rows:
-        """Rows behind the vision blocks, in the backend's own order; see `ModelInputs` for the arguments."""
+    def encode_blocks(self, pixel_values: npt.NDArray[np.float32], grid_hw: tuple[int, int]) -> Any:
+        """What stands behind the vision blocks, as `finish` takes it; see `ModelInputs` for the arguments."""
         ...
 
-    def finish(self, blocks: Rows, inputs: ModelInputs) -> Rows:
+    def finish(self, blocks: Any, inputs: ModelInputs) -> Rows:
         """What `encode_image(inputs)` gives, where `blocks` were encoded from its picture."""
         ...

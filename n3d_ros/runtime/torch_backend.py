@@ -51,6 +51,13 @@ class TorchOptions:
         if self.dtype != "auto" and self.dtype not in DTYPES:
             raise BadInputError(f"dtype: expected auto or one of {', '.join(DTYPES)}, got {self.dtype!r}")
 
+    @classmethod
+    def parse(cls, text: str) -> TorchOptions:
+        """From 'cuda', 'bf16', 'cuda:bf16', 'cuda:1:fp16' or nothing."""
+        *device, last = text.split(":")
+        dtype = last if last in DTYPES else "auto"
+        return cls(":".join(device if dtype == last else [*device, last]) or "auto", dtype)
+
     def resolved_device(self) -> torch.device:
         """BadInputError for a GPU that torch does not see."""
         if self.device == "auto":
@@ -101,6 +108,23 @@ class TorchBackend:
         with _named_memory_error():
             tokens = self.model.image_tokens(*(torch.from_numpy(a).to(self._device) for a in arrays))
             return _to_numpy(tokens)
+
+    has_early_vision = True
+
+    @torch.inference_mode()
+    def encode_blocks(self, pixel_values: npt.NDArray[np.float32], grid_hw: tuple[int, int]) -> Any:
+        """See `EarlyVision.encode_blocks`; the rows stay on the device."""
+        grid = torch.tensor([[1, *grid_hw]], device=self._device)
+        with _named_memory_error():
+            return self.model.model.visual.run_blocks(torch.from_numpy(pixel_values).to(self._device), grid)
+
+    @torch.inference_mode()
+    def finish(self, blocks: Any, inputs: ModelInputs) -> Rows:
+        """See `EarlyVision.finish`."""
+        grid = torch.tensor([[1, *inputs.grid_hw]], device=self._device)
+        coords = torch.from_numpy(inputs.coords).to(self._device)
+        with _named_memory_error():
+            return _to_numpy(self.model.model.visual.finish(blocks, grid, coords))
 
     def embed(self, ids: Sequence[int]) -> Rows:
         """Embedding rows (T, hidden) float32, read from the checkpoint's file: no way to the GPU and back."""

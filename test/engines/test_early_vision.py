@@ -26,6 +26,24 @@ def folders(checkpoint, tmp_path):
     return tmp_path / "new", tmp_path / "old"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"order": "raster"}, {"order": "aligned", "patch_position": "sincos"}],
+    ids=["released", "nano"],
+)
+def test_the_torch_model_can_begin_without_depth_too(checkpoint, picture, options):
+    backend = create_backend(checkpoint(**options)[0], "torch", threads=1)
+    assert isinstance(backend, EarlyVision) and backend.has_early_vision
+    for grid in ((8, 8), (10, 14)):
+        inputs = picture(*grid)
+        blocks = backend.encode_blocks(inputs.pixel_values, inputs.grid_hw)
+        whole = backend.encode_image(inputs)
+        np.testing.assert_allclose(backend.finish(blocks, inputs), whole, atol=1e-5)
+        assert (
+            np.abs(backend.finish(blocks, replace(inputs, coords=inputs.coords + 100)) - whole).max() > 1e-3
+        )
+
+
 def test_both_parts_give_the_tokens_of_the_whole_graph(folders, picture):
     new, old = (create_backend(folder, "ort", threads=1) for folder in folders)
     assert isinstance(new, EarlyVision) and new.has_early_vision and not old.has_early_vision
