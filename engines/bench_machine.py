@@ -118,14 +118,22 @@ def load_average() -> float | None:
 
 
 def gpu_facts() -> list[dict[str, str]]:
-    """Name, driver and clocks of every NVIDIA GPU; empty without one."""
+    """Name, driver and clocks of every NVIDIA GPU, the name alone where there is no nvidia-smi (Jetson);
+    empty without one.
+    """
     if shutil.which("nvidia-smi") is None:
-        return []
+        return [{"name": _cuda_name()}] if has_cuda() else []
     fields = ("name", "driver_version", "memory.total", "clocks.sm", "clocks.mem", "clocks.max.sm")
     command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = found.stdout.splitlines() if found.returncode == 0 else []
     return [dict(zip(fields, (cell.strip() for cell in line.split(",")), strict=True)) for line in lines]
+
+
+def _cuda_name() -> str:
+    import torch
+
+    return str(torch.cuda.get_device_name())
 
 
 def _processor() -> str:

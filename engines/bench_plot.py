@@ -64,7 +64,7 @@ def draw_report(recording: Recording, report: Report) -> Image.Image:
 
 def _heading(pen: _Pen, recording: Recording) -> int:
     options, machine = recording.options, recording.machine
-    where = ", ".join(gpu["name"] for gpu in machine["gpu"]) or machine["processor"]
+    where = ", ".join(gpu["name"] for gpu in machine["gpu"]) or machine["board"] or machine["processor"]
     pen.text(MARGIN, 36, f"n3d bench: {options.model.name}", 30)
     threads = "1 thread" if options.threads == 1 else f"{options.threads} threads"
     what = f"{options.num_scenes} scenes, {options.repetitions} repetitions, medians"

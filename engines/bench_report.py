@@ -173,7 +173,7 @@ def _goals(
 ) -> list[Goal]:
     """The project's goals for the first system, as far as they were measured; some are higher on a GPU."""
     backend = recording.options.systems[0].removesuffix(PLAIN)
-    on_gpu = bool(recording.machine["gpu"]) and backend != "ort"
+    on_gpu = backend == "trt" or (bool(recording.machine["gpu"]) and backend != "ort")
     rows: list[tuple[str, float | None, float, bool, float | None]] = [
         (meaning, ours[name], 8.0 if on_gpu else 4.0, True, None if on_gpu else ours[f"{name}_cpu"])
         for name, meaning in _FASTER.items()

@@ -28,7 +28,7 @@ def table(recording: Recording, report: Report) -> str:
 
 def _heading(recording: Recording, report: Report) -> Iterator[str]:
     options, machine = recording.options, recording.machine
-    where = ", ".join(gpu["name"] for gpu in machine["gpu"]) or machine["processor"]
+    where = ", ".join(gpu["name"] for gpu in machine["gpu"]) or machine["board"] or machine["processor"]
     size = f"{options.num_scenes} scenes x {options.repetitions} repetitions, medians"
     yield f"{options.model.name} on {where}, {machine['cores']} cores, {options.threads} thread(s)"
     yield f"{size}; load {machine['load_average']} before, {recording.load_after} after"

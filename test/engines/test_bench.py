@@ -67,7 +67,7 @@ def sample(system="ort", query=ASK, total=100.0, boxes=50.0, ids=((1, 2), (3,)),
 
 def recording(samples, systems=("ort", "torch", "huggingface"), steps=(), peaks=None):
     options = BenchOptions(model=default_model_dir(), systems=systems, num_scenes=1, repetitions=1)
-    machine = {"gpu": [], "processor": "a processor", "cores": 2, "load_average": 0.5}
+    machine = {"gpu": [], "board": None, "processor": "a processor", "cores": 2, "load_average": 0.5}
     return Recording(
         options,
         machine,
