@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from n3d_ros.runtime.backend import AnyBackend
+from n3d_ros.runtime.hub import local_folder
 from n3d_ros.runtime.manifest import FILE_NAME, check_files, read_manifest
 from n3d_ros.runtime.trt_folder import cache_folder
 from n3d_ros.runtime.types import BadInputError, EngineError, MissingLibraryError, ModelFolderError
@@ -41,8 +42,13 @@ def create_backend(model_dir: Path, name: str = "auto", threads: int | None = No
     """Load `model_dir`. 'auto' takes an engine that was built of it for this GPU (an engine that does not fit
     is named in the log), else the first of ort and torch whose libraries import and that the folder serves.
 
-    A folder as training saves it, without graphs and manifest, can only be run by torch.
+    A folder as training saves it, without graphs and manifest, can only be run by torch, which takes a device
+    and a type: 'torch:cuda', 'torch:cpu:bf16'. A `model_dir` 'hub:owner/name' is downloaded first.
     """
+    model_dir = local_folder(model_dir)
+    name, _, place = name.partition(":")
+    if place and name != "torch":
+        raise BadInputError(f"backend: expected a device or type for torch alone, got '{name}:{place}'")
     if name not in BACKENDS:
         raise BadInputError(f"backend: expected one of {', '.join(BACKENDS)}, got {name!r}")
     if threads is not None and threads < 1:
@@ -57,7 +63,7 @@ def create_backend(model_dir: Path, name: str = "auto", threads: int | None = No
         )
     if chosen == "trt":
         return _load_trt(model_dir)
-    return _load_ort(model_dir, threads) if chosen == "ort" else _load_torch(model_dir, threads)
+    return _load_ort(model_dir, threads) if chosen == "ort" else _load_torch(model_dir, threads, place)
 
 
 def _choose(model_dir: Path) -> str:
@@ -102,9 +108,9 @@ def _load_ort(model_dir: Path, threads: int | None) -> AnyBackend:
     return OrtBackend(model_dir, manifest, threads)
 
 
-def _load_torch(model_dir: Path, threads: int | None) -> AnyBackend:
+def _load_torch(model_dir: Path, threads: int | None, place: str) -> AnyBackend:
     if (model_dir / FILE_NAME).is_file():
         check_files(model_dir, read_manifest(model_dir))
-    from n3d_ros.runtime.torch_backend import TorchBackend
+    from n3d_ros.runtime.torch_backend import TorchBackend, TorchOptions
 
-    return TorchBackend(model_dir, threads)
+    return TorchBackend(model_dir, threads, TorchOptions.parse(place))

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,11 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
+from n3d_ros.commands.model_folder import model_folder  # noqa: E402
 from n3d_ros.engines.parity_write_model import FLAT, NESTED, ModelWriter  # noqa: E402
 from n3d_ros.model.checkpoint import load_model, read_config  # noqa: E402
 from n3d_ros.runtime import hub  # noqa: E402
+from n3d_ros.runtime.factory import create_backend  # noqa: E402
 from n3d_ros.runtime.types import MissingLibraryError, ModelFolderError  # noqa: E402
 
 
@@ -171,6 +174,14 @@ def test_only_a_hub_name_downloads_and_pickled_weights_stay_there(downloads, tmp
     assert (repository, revision) == ("yuxinhk/N3D-VLM", "main")
     assert "*.safetensors" in patterns
     assert not [pattern for pattern in patterns if "bin" in pattern or "pt" in pattern]
+
+
+def test_a_backend_and_a_command_take_a_hub_name(downloads, layouts, tmp_path):
+    shutil.copytree(layouts / "saved_by_official_class", tmp_path, dirs_exist_ok=True)
+    backend = create_backend(Path("hub:yuxinhk/N3D-VLM"), "torch:cpu:bf16")
+    assert (backend.name, backend.model.dtype) == ("torch", torch.bfloat16)
+    assert model_folder(Path("hub:yuxinhk/N3D-VLM")) == tmp_path
+    assert len(downloads) == 2
 
 
 def test_what_the_hub_does_not_give_is_named(downloads):

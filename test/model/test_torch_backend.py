@@ -127,6 +127,21 @@ def test_an_unknown_option_is_named(options, message):
         TorchOptions(**options)
 
 
+@pytest.mark.parametrize(
+    ("text", "device", "dtype"),
+    [
+        ("", "auto", "auto"),
+        ("cuda", "cuda", "auto"),
+        ("bf16", "auto", "bf16"),
+        ("cpu:fp16", "cpu", "fp16"),
+        ("cuda:1", "cuda:1", "auto"),
+        ("cuda:1:bf16", "cuda:1", "bf16"),
+    ],
+)
+def test_device_and_type_are_read_from_a_backends_name(text, device, dtype):
+    assert TorchOptions.parse(text) == TorchOptions(device, dtype)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_named():
     assert TorchOptions().resolved_device().type == "cpu"
