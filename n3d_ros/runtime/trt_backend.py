@@ -34,6 +34,7 @@ from n3d_ros.runtime.trt_plan import (
     pass_bias,
     plan_pass,
 )
+from n3d_ros.runtime.trt_shapes import DECODE
 from n3d_ros.runtime.types import EngineError
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ class TrtBackend:
         self.tokenizer_path = folder / manifest.tokenizer
         api, self._cuda = api or load(record.runtime), cuda or open_cuda()
         self._vision = EngineGraph(api, self._cuda, engines / VISION)
-        self._decoder = EngineGraph(api, self._cuda, engines / DECODER)
+        captured = DECODE if cuda_graphs else None
+        self._decoder = EngineGraph(api, self._cuda, engines / DECODER, captured)
         self._embedding = read_entries(folder)[EMBEDDING]
         self._vision.reserve_inputs(self._vision.inputs)
         self._decoder.reserve_inputs(name for name in self._decoder.inputs if name != "past_kv")

@@ -37,8 +37,9 @@ class EngineGraph:
     loading, and no later request can run out of them. Addresses never change, so graphs stay valid.
     """
 
-    def __init__(self, api: TensorRt, cuda: Cuda, path: Path) -> None:
-        self.api, self.cuda, self.name = api, cuda, path.name
+    def __init__(self, api: TensorRt, cuda: Cuda, path: Path, captured: int | None = None) -> None:
+        """captured: the profile whose passes repeat with the same addresses, worth a CUDA graph."""
+        self.api, self.cuda, self.name, self._captured = api, cuda, path.name, captured
         self.log = ErrorLog(api)
         trt = api.module
         runtime = self._checked(trt.Runtime(self.log.logger), "create a runtime")
@@ -107,15 +108,15 @@ class EngineGraph:
         return bool(ask(int(self.cuda.stream))) if ask else True
 
     def _context(self, profile: int) -> Any:
-        context = self._checked(self._new_context(), f"create the context of profile {profile}")
+        context = self._checked(self._new_context(profile), f"create the context of profile {profile}")
         if profile and not context.set_optimization_profile_async(profile, int(self.cuda.stream)):
             raise self._failure(f"use profile {profile}")
         return context
 
-    def _new_context(self) -> Any:
-        """With the runtime's own CUDA graphs where it has them (TensorRT-RTX)."""
+    def _new_context(self, profile: int) -> Any:
+        """With the runtime's own CUDA graphs where it has them (TensorRT-RTX) and they pay."""
         strategies = getattr(self.api.module, "CudaGraphStrategy", None)
-        if strategies is None:
+        if strategies is None or profile != self._captured:
             return self._engine.create_execution_context()
         config = self._checked(self._engine.create_runtime_config(), "create a runtime configuration")
         config.cuda_graph_strategy = strategies.WHOLE_GRAPH_CAPTURE
