@@ -96,10 +96,11 @@ def open_system(name: str, options: BenchOptions, others: Sequence[System] = ())
     backend = name.removesuffix(PLAIN)
     if backend in ("torch", HUGGING_FACE):
         import torch
-        import transformers
+        from transformers.utils import logging as transformers_logging
 
         torch.set_num_threads(options.threads)
-        transformers.utils.logging.disable_progress_bar()  # the benchmark has its own
+        silence: Callable[[], None] = transformers_logging.disable_progress_bar
+        silence()  # the benchmark has a bar of its own
     if name == HUGGING_FACE:
         from n3d_ros.engines.bench_huggingface import HuggingFaceSystem
 

@@ -105,7 +105,11 @@ def step_ms(samples: list[Sample]) -> float | None:
 def stages_ms(samples: list[Sample], query: str) -> dict[str, float | None]:
     """Median of every stage of one query."""
     chosen = [sample for sample in samples if sample.query == query]
-    return {stage: of(chosen, lambda s, stage=stage: s.stages[stage]) for stage in STAGES}
+    return {stage: of(chosen, _stage(stage)) for stage in STAGES}
+
+
+def _stage(name: str) -> Get:
+    return lambda sample: sample.stages[name]
 
 
 def same_ids(samples: list[Sample], baseline: list[Sample]) -> tuple[int, int]:

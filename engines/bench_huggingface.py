@@ -40,7 +40,8 @@ class HuggingFaceSystem:
         self._codec = TextCodec(folder / "tokenizer.json")
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
-        self._model: Any = model if model is not None else load_model(folder, dtype).to(self._device)
+        loaded: Any = load_model(folder, dtype) if model is None else model
+        self._model = loaded.to(self._device)
         self._max_tokens = max_tokens
 
     def answer(

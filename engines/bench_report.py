@@ -189,4 +189,8 @@ def _goals(
     if backend == "ort" and {"torch", "ort"} <= passes.keys():
         clock, cpu = (times["torch"][1] / times["ort"][1] for times in (passes, cpu_passes))
         rows.append(("decode step: times faster than torch eager", clock, 2.0, True, cpu))
-    return [Goal(name, value, *rest) for name, value, *rest in rows if value is not None]
+    return [
+        Goal(name, value, limit, at_least, cpu)
+        for name, value, limit, at_least, cpu in rows
+        if value is not None
+    ]
