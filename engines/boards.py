@@ -41,16 +41,17 @@ _RTX_SMS = ("sm86", "sm89", "sm120")
 BOARDS = {
     board.name: board
     for board in (
-        Board("orin-16", ("sm87",), TENSORRT, 14.0, 2048, True, ("fp16", "int8", "int4")),
-        Board("orin-32", ("sm87",), TENSORRT, 29.0, 4096, True, ("fp16", "int8", "int4")),
-        Board("orin-64", ("sm87",), TENSORRT, 59.0, 4096, True, ("fp16", "int8", "int4")),
+        Board("orin-16", ("sm87",), TENSORRT, 14.0, 2048, True),
+        Board("orin-32", ("sm87",), TENSORRT, 29.0, 4096, True),
+        Board("orin-64", ("sm87",), TENSORRT, 59.0, 4096, True),
         Board("thor", ("sm110",), TENSORRT, 120.0, 4096, True, ("bf16", "fp8", "int4")),
         Board("rtx-8", _RTX_SMS, RTX, 7.0, 2048),
         Board("rtx-12", _RTX_SMS, RTX, 11.0, 2048),
         Board("rtx-16", _RTX_SMS, RTX, 15.0, 4096),
         Board("rtx-24", _RTX_SMS, RTX, 22.5, 4096),
         Board("data-centre", ("sm80", "sm90", "sm100"), TENSORRT, 38.0, 8192),
-        *(Board(sm, (sm,), RTX) for sm in ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")),
+        Board("sm75", ("sm75",), RTX, precisions=("fp16", "int8", "int4")),
+        *(Board(sm, (sm,), RTX) for sm in ("sm80", "sm86", "sm89", "sm120", "sm121")),
     )
 }
 ALIASES = {"orin": "orin-64"}

@@ -20,6 +20,7 @@ from n3d_ros.engines.boards import (
     check_precision,
     choose_precision,
     estimate,
+    possible,
 )
 from n3d_ros.engines.build_network import BuildRequest, Progress, build_engine
 from n3d_ros.engines.export import copy_small_files, new_folder, write_graphs
@@ -70,13 +71,16 @@ def plan_build(folder: Path, board: Board, precision: str = "auto", context: int
     check_precision(precision, board.sms)
     if (stored or precision) != precision or (precision in QUANTIZED and not stored):
         raise BadInputError(_quantise_first(folder, stored, precision))
-    compute = precision if precision not in QUANTIZED else _compute_type(board)
+    compute = precision if precision not in QUANTIZED else _compute_type(board, manifest.compute_dtype)
     return BuildPlan(board, board.sms, precision, compute, context or board.context)
 
 
-def _compute_type(board: Board) -> str:
-    """What the rest of a quantised model computes in: the 16 bits that the board likes best."""
-    return next((p for p in board.precisions if p in ("bf16", "fp16") and board.sms != ("sm75",)), "fp16")
+def _compute_type(board: Board, wanted: str) -> str:
+    """What the rest of a quantised model computes in: the 16 bits that it was quantised for, else bf16 (large
+    activations fit), fp16 only where a GPU has nothing else.
+    """
+    choices = [name for name in ("bf16", "fp16") if possible(name, board.sms)]
+    return wanted if wanted in choices else choices[0]
 
 
 def _quantise_first(folder: Path, stored: str | None, wanted: str) -> str:

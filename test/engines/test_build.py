@@ -128,11 +128,12 @@ def test_precision_follows_what_the_board_can_build_and_run():
     chosen = {
         name: choose_precision(board(name), SEVEN_B) for name in ("orin-32", "orin-64", "thor", "rtx-24")
     }
-    assert chosen == {"orin-32": "int8", "orin-64": "fp16", "thor": "bf16", "rtx-24": "bf16"}
+    assert chosen == {"orin-32": "int8", "orin-64": "bf16", "thor": "bf16", "rtx-24": "bf16"}
     assert choose_precision(board("rtx-8"), SEVEN_B) == "int4"
     assert choose_precision(board("orin-16"), SEVEN_B) == "int4"
     small = ModelSize(7e6, 6e6, 5000)
-    assert choose_precision(board("orin-16"), small) == "fp16"
+    assert choose_precision(board("orin-16"), small) == "bf16"
+    assert choose_precision(board("sm75"), small) == "fp16"
 
 
 def test_estimates_stay_near_what_was_measured():
