@@ -9,8 +9,7 @@ caller at a time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,33 +23,15 @@ from n3d_ros.runtime.frame import EarlyPicture, Frame
 from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
 from n3d_ros.runtime.objects import ObjectReader, OnBox
 from n3d_ros.runtime.options import RIGHT, Options
+from n3d_ros.runtime.request import OnText, Request, check_same_observation, checked, known_text
 from n3d_ros.runtime.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
 from n3d_ros.runtime.text import TextCodec, TextStream
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
-from n3d_ros.runtime.types import AskResult, BadInputError, GroundResult, ResultCode, Timing
+from n3d_ros.runtime.types import AskResult, GroundResult, ResultCode, Timing
 from n3d_ros.spatial import Query, check_answer
 
 MAX_TOKENS = 512
-
-OnText = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What a caller asked for and wants to hear of; `began` starts its clock."""
-
-    words: str
-    on_box: OnBox | None
-    on_text: OnText | None
-    should_cancel: ShouldCancel | None
-    max_tokens: int
-    began: float = field(default_factory=time.perf_counter)
-
-    def stream(self, chunk: str, _probability: float) -> None:
-        """Hand on a piece of text, if there is one."""
-        if self.on_text is not None and chunk:
-            self.on_text(chunk)
 
 
 class Pipeline:
@@ -117,9 +98,9 @@ class Pipeline:
 
         BadInputError for words that are empty or unknown to the model, NoDepthError without depth.
         """
-        request = _Request(words, on_box, on_text, should_cancel, _positive(max_tokens))
-        known = self._known(words)
-        text = _checked(lambda: prompts.ground_prompt(prompts.ground_question(known)))
+        request = Request(words, on_box, on_text, should_cancel, max_tokens)
+        known = known_text(self._codec, words)
+        text = checked(lambda: prompts.ground_prompt(prompts.ground_question(known)))
         return self._locate(observation, request, text)[1]
 
     def ask(
@@ -137,9 +118,9 @@ class Pipeline:
         `on_text` streams the second stage. Where a spatial question's objects are not all found there is no
         second stage and no answer: the message says what is missing. Errors as in `ground`.
         """
-        request = _Request(question, on_box, on_text, should_cancel, _positive(max_tokens))
-        known = self._known(question)
-        text = _checked(lambda: prompts.locate_prompt(known))
+        request = Request(question, on_box, on_text, should_cancel, max_tokens)
+        known = known_text(self._codec, question)
+        text = checked(lambda: prompts.locate_prompt(known))
         frame, ground = self._locate(observation, replace(request, on_text=None), text)
         missing = self._missing(ground, spatial_query(known))
         if missing:
@@ -163,13 +144,9 @@ class Pipeline:
         BadInputError for a `ground` of another observation and where the question mentions none of its
         objects; other errors as in `ground`.
         """
-        request = _Request(question, None, on_text, should_cancel, _positive(max_tokens))
-        known = self._known(question)
-        if (ground.stamp_ns, ground.frame_id) != (observation.stamp_ns, observation.frame_id):
-            raise BadInputError(
-                f"ground: expected a result about the observation of {observation.stamp_ns} ns in "
-                f"{observation.frame_id!r}, got one of {ground.stamp_ns} ns in {ground.frame_id!r}"
-            )
+        request = Request(question, None, on_text, should_cancel, max_tokens)
+        known = known_text(self._codec, question)
+        check_same_observation(ground, observation)
         rule = self._options.mention_rule
         topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule)
         missing = self._missing(replace(ground, objects=topic.objects, code=ResultCode.OK), topic.query)
@@ -190,9 +167,9 @@ class Pipeline:
         max_tokens: int = MAX_TOKENS,
     ) -> GroundResult:
         """The first stage alone, with a question asked as it is ("Detect boxes."). Errors as in `ground`."""
-        request = _Request(question, on_box, on_text, should_cancel, _positive(max_tokens))
-        known = self._known(question)
-        return self._locate(observation, request, _checked(lambda: prompts.ground_prompt(known)))[1]
+        request = Request(question, on_box, on_text, should_cancel, max_tokens)
+        known = known_text(self._codec, question)
+        return self._locate(observation, request, checked(lambda: prompts.ground_prompt(known)))[1]
 
     def _missing(self, ground: GroundResult, query: Query | None) -> str:
         """Why there is no second stage, empty where there is one. The release always reasons (W4)."""
@@ -200,7 +177,7 @@ class Pipeline:
             return ""
         return results.missing_evidence(ground, query)
 
-    def _locate(self, observation: Observation, request: _Request, text: str) -> tuple[Frame, GroundResult]:
+    def _locate(self, observation: Observation, request: Request, text: str) -> tuple[Frame, GroundResult]:
         """The first stage, and the encoded observation."""
         frame, is_new = self._frame_of(observation)
         reader = ObjectReader(request.words, frame.inputs, request.on_box, self._options.box_index_rule)
@@ -221,10 +198,10 @@ class Pipeline:
         )
 
     def _answer(
-        self, frame: Frame, request: _Request, topic: Topic, ground: GroundResult, before: Timing
+        self, frame: Frame, request: Request, topic: Topic, ground: GroundResult, before: Timing
     ) -> AskResult:
         """The second stage: the question again, with the numbers of what it is about."""
-        text = _checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
+        text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
         exact, problem = results.exact_answer(topic.query, topic.boxes)
         guide = self._steps.for_answer(self._codec, text, exact)
         generation, num_reused = self._generate(frame, request, text, request.stream, guide)
@@ -234,7 +211,7 @@ class Pipeline:
         return result if self._options.answer_rule == "upstream" else results.confirmed(result, exact)
 
     def _generate(
-        self, frame: Frame, request: _Request, text: str, on_token: OnToken, guide: Guide
+        self, frame: Frame, request: Request, text: str, on_token: OnToken, guide: Guide
     ) -> tuple[results.Generation, int]:
         """One reply, and how many tokens of its prompt were already in the cache."""
         if not self._steps.frame_reuse:
@@ -264,31 +241,3 @@ class Pipeline:
         self._frame = self._early = None
         self._frame = Frame(self.backend, self._codec, observation, self._options, early)
         return self._frame, True
-
-    def _known(self, text: str) -> str:
-        """`text` as the tokenizer knows it; BadInputError naming the words that it does not know.
-
-        A tokenizer that knows every byte gets the text as it is (rule R5).
-        """
-        if self._codec.unknown_id is None:
-            return text
-        pieces = prompts.MARKERS.split(" ".join(text.split()))
-        pieces[::2] = [self._codec.known_spelling(piece) for piece in pieces[::2]]
-        unknown = [word for piece in pieces[::2] for word in self._codec.unknown_words(piece)]
-        if unknown:
-            raise BadInputError(f"expected words that this model knows, got {', '.join(map(repr, unknown))}")
-        return "".join(pieces)
-
-
-def _checked(make: Callable[[], str]) -> str:
-    """A prompt; what the prompts refuse is bad input."""
-    try:
-        return make()
-    except ValueError as error:
-        raise BadInputError(str(error)) from error
-
-
-def _positive(max_tokens: int) -> int:
-    if max_tokens < 1:
-        raise BadInputError(f"max_tokens: expected a positive number, got {max_tokens}")
-    return max_tokens

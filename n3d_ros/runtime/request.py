@@ -1,0 +1,74 @@
+"""What a caller asks the pipeline for, checked: words that the model knows, limits, callbacks.
+
+In: text and callbacks. Out: a `Request`, known text, prompts; `BadInputError` for what cannot be asked. It
+does not know models or pictures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from n3d_ros.preprocess import Observation
+from n3d_ros.prompts import MARKERS
+from n3d_ros.runtime.generate import ShouldCancel
+from n3d_ros.runtime.objects import OnBox
+from n3d_ros.runtime.text import TextCodec
+from n3d_ros.runtime.types import BadInputError, GroundResult
+
+OnText = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a caller asked for and wants to hear of; `began` starts its clock."""
+
+    words: str
+    on_box: OnBox | None
+    on_text: OnText | None
+    should_cancel: ShouldCancel | None
+    max_tokens: int
+    began: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise BadInputError(f"max_tokens: expected a positive number, got {self.max_tokens}")
+
+    def stream(self, chunk: str, _probability: float) -> None:
+        """Hand on a piece of text, if there is one."""
+        if self.on_text is not None and chunk:
+            self.on_text(chunk)
+
+
+def known_text(codec: TextCodec, text: str) -> str:
+    """`text` as the tokenizer knows it; BadInputError naming the words that it does not know.
+
+    A tokenizer that knows every byte gets the text as it is (rule R5).
+    """
+    if codec.unknown_id is None:
+        return text
+    pieces = MARKERS.split(" ".join(text.split()))
+    pieces[::2] = [codec.known_spelling(piece) for piece in pieces[::2]]
+    unknown = [word for piece in pieces[::2] for word in codec.unknown_words(piece)]
+    if unknown:
+        raise BadInputError(f"expected words that this model knows, got {', '.join(map(repr, unknown))}")
+    return "".join(pieces)
+
+
+def checked(make: Callable[[], str]) -> str:
+    """A prompt; what the prompts refuse is bad input."""
+    try:
+        return make()
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
+
+
+def check_same_observation(ground: GroundResult, observation: Observation) -> None:
+    """BadInputError where an earlier result is about another instant or camera."""
+    expected, got = (observation.stamp_ns, observation.frame_id), (ground.stamp_ns, ground.frame_id)
+    if expected != got:
+        raise BadInputError(
+            f"ground: expected a result about the observation of {expected[0]} ns in {expected[1]!r}, "
+            f"got one of {got[0]} ns in {got[1]!r}"
+        )
