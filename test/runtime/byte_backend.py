@@ -24,21 +24,16 @@ def byte_tokenizer():
     return tokenizer
 
 
-def byte_config(tokenizer, long_side_px, max_positions):
+def byte_settings(tokenizer, long_side_px=336, max_positions=8192):
+    """What stands in its config.json."""
     ids = {name: tokenizer.token_to_id(f"<|{name}|>") for name in SPECIAL}
     vision = {"hidden_size": 8, "depth": 1, "num_heads": 1, "intermediate_size": 8, "patch_size": 14}
     text = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1}
     text |= {"intermediate_size": 8, "vocab_size": 261, "rms_norm_eps": 1e-6, "eos_token_id": ids["im_end"]}
     text |= {"max_position_embeddings": max_positions, "rope_scaling": {"mrope_section": [2, 1, 1]}}
     vision["fullatt_block_indexes"] = [0]
-    return parse_config(
-        {
-            "vision_config": vision,
-            "text_config": text,
-            "image_token_id": ids["image_pad"],
-            "long_side_px": long_side_px,
-        }
-    )
+    shared = {"image_token_id": ids["image_pad"], "long_side_px": long_side_px}
+    return {"vision_config": vision, "text_config": text, **shared}
 
 
 class ByteCache:
@@ -62,7 +57,7 @@ class ByteBackend:
 
     def __init__(self, folder, replies, long_side_px=336, max_positions=8192):
         self.tokenizer, self.replies = byte_tokenizer(), list(replies)
-        self.config = byte_config(self.tokenizer, long_side_px, max_positions)
+        self.config = parse_config(byte_settings(self.tokenizer, long_side_px, max_positions))
         self.tokenizer_path = folder / "tokenizer.json"
         self.tokenizer.save(str(self.tokenizer_path))
         self.prompts, self.lengths, self.seen = [], [], []

@@ -4,7 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from byte_backend import ByteBackend, byte_settings, byte_tokenizer
 
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.preprocess import Observation
+from n3d_ros.runtime.model_config import load_config
+from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.sampling import (
     GREEDY,
     RELEASED,
@@ -90,3 +95,34 @@ def test_probabilities_equal_transformers_with_and_without_the_penalty(golden_di
         for logits, seen, expected in rows:
             scores = penalised(logits, seen.tolist(), penalty)
             np.testing.assert_allclose(probabilities(scores, RELEASED), expected, atol=1e-6)
+
+
+def test_every_end_token_of_the_model_folder_ends_a_reply(tmp_path):
+    tokenizer = byte_tokenizer()
+    ends = [tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("!")]
+    (tmp_path / "config.json").write_text(json.dumps(byte_settings(tokenizer)))
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+    backend = ByteBackend(tmp_path, ["Wait! More."])
+    backend.config = load_config(tmp_path)
+    assert backend.config.stop_token_ids == tuple(ends)
+    depth = np.random.default_rng(0).uniform(0.8, 1.6, (48, 64)).astype(np.float32)
+    camera = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
+    seen = Observation(np.zeros((48, 64, 3), np.uint8), camera, depth)
+    assert Pipeline(backend).detect(seen, "Find all.").raw_text == "Wait"
+
+
+class SecondChoice(ByteBackend):
+    """Would write '~' where its reply's token is held back."""
+
+    def forward(self, *args):
+        logits = super().forward(*args)
+        logits[:, self.tokenizer.token_to_id("~")] += 1.0
+        return logits
+
+
+def test_through_the_pipeline_the_penalty_covers_the_letters_of_the_prompt(tmp_path):
+    (tmp_path / "generation_config.json").write_text('{"repetition_penalty": 10.0}')
+    depth = np.random.default_rng(0).uniform(0.8, 1.6, (48, 64)).astype(np.float32)
+    seen = Observation(np.zeros((48, 64, 3), np.uint8), Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48), depth)
+    asking = Pipeline(SecondChoice(tmp_path, ["#F#"]))  # 'F' is in "Find all.", '#' in no prompt
+    assert asking.detect(seen, "Find all.", max_tokens=2).raw_text == "#~"
