@@ -15,10 +15,11 @@ from n3d_ros.engines.export import export
 from n3d_ros.engines.synthetic import write_synthetic
 from n3d_ros.runtime import manifest as manifest_module
 from n3d_ros.runtime.factory import create_backend
-from n3d_ros.runtime.manifest import read_manifest, sha256_of
+from n3d_ros.runtime.manifest import VISION_PARTS, read_manifest, sha256_of
 from n3d_ros.runtime.types import ModelFolderError
 
 FILES = {
+    *VISION_PARTS,
     "manifest.json",
     "config.json",
     "generation_config.json",
