@@ -38,9 +38,19 @@ PRESETS = {
     "7b-slice": SyntheticPreset(
         **TEXT_7B, layers=1, vocab=4096, **TOWER, vision_depth=2, full_attention=(1,), max_positions=4096
     ),
+    "7b-thin": SyntheticPreset(
+        **{**TEXT_7B, "mlp": 512},
+        layers=1,
+        vocab=1024,
+        **{**TOWER, "vision_mlp": 256},
+        vision_depth=2,
+        full_attention=(1,),
+        max_positions=4096,
+    ),
     "tiny": SyntheticPreset(96, 3, 6, 2, 192, 2048, 64, 2, 4, 96, (1,), max_positions=2048),
 }
-"""'7b' and '3b' are whole models; '7b-slice' has the 7B's widths in one text layer and two vision blocks."""
+"""'7b' and '3b' are whole models; '7b-slice' has the 7B's widths in one text layer and two vision blocks,
+'7b-thin' its widths but for narrow MLPs."""
 
 
 def config_json(preset: SyntheticPreset, dtype: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from n3d_ros.cli import main
 from n3d_ros.engines import boards, build_command, build_network
 from n3d_ros.engines import build as build_module
 from n3d_ros.engines.boards import ModelSize, board, choose_precision, estimate
@@ -72,6 +73,20 @@ def test_a_built_engine_is_kept_and_a_stale_one_named_and_replaced_only_if_allow
     assert path.is_dir()
     new, _, is_new = build(folders.int4, other, rtx, tmp_path, rebuild=True)
     assert is_new and [p.name for p in tmp_path.iterdir()] == [new.name] != [path.name]
+
+
+@needs_rtx
+def test_the_command_says_what_it_wrote_and_the_second_time_that_it_is_there(folders, tmp_path, capsys):
+    arguments = ["build", "--model", str(folders.plain), "--target", "sm89", "--precision", "fp32"]
+    arguments += ["--context", "64", "--out", str(tmp_path / "engines"), "--build-only"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "tensorrt_rtx" in printed and "for sm89: fp32, context 64" in printed
+    assert f"wrote {tmp_path / 'engines'}/plain-fp32-sm89-" in printed
+    assert main(arguments) == 0
+    assert "up to date: " in capsys.readouterr().out
+    assert main([*arguments, "--context", "32"]) == 2
+    assert "stale engine" in capsys.readouterr().err
 
 
 @needs_rtx
