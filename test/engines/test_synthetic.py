@@ -89,7 +89,10 @@ def test_the_3b_ties_its_embeddings():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(("70b",), "expected one of 7b, 3b, 7b-slice, 7b-thin, tiny, got '70b'"), (("tiny", 0, "int3"), "got 'int3'")],
+    [
+        (("70b",), "expected one of 7b, 3b, 7b-slice, 7b-thin, tiny, got '70b'"),
+        (("tiny", 0, "int3"), "got 'int3'"),
+    ],
 )
 def test_what_does_not_exist_is_refused_with_the_choices(tmp_path, arguments, message):
     with pytest.raises(BadInputError, match=message):
