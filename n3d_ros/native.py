@@ -141,6 +141,19 @@ class Kernels:
             _Scene(None, _address(point_map), *steps, *point_map.shape[:2], None, None), grid_hw
         )
 
+    def gather_blocks(self, table: FloatArray, index: npt.NDArray[np.int64], width: int) -> FloatArray:
+        """(N, width): three rows of `table` (any, block) beside each other, then zeros. index: (N, 3)."""
+        block = table.shape[1]
+        _require(table.dtype == np.float32 and table.flags.c_contiguous, "a float32 table", table)
+        inside = index.size == 0 or (index.min() >= 0 and index.max() < len(table))
+        _require(index.shape[1:] == (3,) and inside and 3 * block <= width, "three rows of the table", index)
+        index = np.ascontiguousarray(index, dtype=np.int64)
+        out = np.empty((len(index), width), dtype=np.float32)
+        self._library.n3d_gather_blocks(
+            _pointer(table), _int(block), _pointer(index), *map(_int, out.shape), _pointer(out)
+        )
+        return out
+
     def _pool(self, scene: _Scene, grid_hw: tuple[int, int]) -> PooledRows | None:
         if min(*grid_hw, scene.height, scene.width) < 1:
             raise ValueError(f"expected pixels and bins, got {scene.height}x{scene.width} and {grid_hw}")

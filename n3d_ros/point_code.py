@@ -7,13 +7,18 @@ model adds these numbers as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from n3d_ros.native import kernels
+
 ORDERS = ("raster", "aligned")
 CENTERS = ("scene_mean", "origin")
+TABLE_REACH = 8192
+"""Steps from -8192 to 8192 are looked up; published scenes span -520 to 1740. 28 MB if all of them occur."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -87,10 +92,39 @@ def sinusoid(coords: npt.NDArray[Any], width: int) -> FloatArray:
     if coords.ndim != 2 or coords.shape[1] != 3:
         raise ValueError(f"coords: expected shape (N, 3), got {coords.shape}")
     block = width // 3
-    code = np.zeros((len(coords), width), dtype=np.float32)
-    for axis in range(3):
-        code[:, axis * block : (axis + 1) * block] = axis_sinusoid(coords[:, axis], block)
+    rows, native = _known_rows(coords, block), kernels()
+    if rows is not None and native is not None:
+        return native.gather_blocks(rows, coords.astype(np.int64) + TABLE_REACH, width)
+    code = np.empty((len(coords), width), dtype=np.float32)
+    for axis, steps in enumerate(np.asarray(coords).T):
+        known = axis_sinusoid(steps, block) if rows is None else rows[steps.astype(np.int64) + TABLE_REACH]
+        code[:, axis * block : (axis + 1) * block] = known
+    code[:, 3 * block :] = 0.0
     return code
+
+
+def _known_rows(coords: npt.NDArray[Any], block: int) -> FloatArray | None:
+    """(2 * TABLE_REACH + 1, block): the code of every integer step that occurs, kept from frame to frame.
+
+    Rounded steps repeat within a frame and from frame to frame, and looking them up takes a fifth of the
+    time of 2 million sines. None when a step is no integer or lies beyond the table.
+    """
+    steps = np.unique(coords)
+    if not len(steps) or abs(steps[[0, -1]]).max() > TABLE_REACH or (steps != np.rint(steps)).any():
+        return None
+    rows, known = _table(block)
+    numbers = steps.astype(np.int64) + TABLE_REACH
+    new = numbers[~known[numbers]]
+    rows[new] = axis_sinusoid(new - TABLE_REACH, block)
+    known[new] = True  # after its row is written: another thread may look
+    return rows
+
+
+@lru_cache(maxsize=4)
+def _table(block: int) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Rows to be filled and which of them are; untouched rows take no memory."""
+    size = 2 * TABLE_REACH + 1
+    return np.empty((size, block), dtype=np.float32), np.zeros(size, dtype=np.bool_)
 
 
 def patch_position_code(grid_hw: tuple[int, int], width: int) -> FloatArray:

@@ -210,3 +210,13 @@ int n3d_pool_points(const n3d_scene *scene, int64_t rows, int64_t columns, float
     free(line);
     return status;
 }
+
+/* out (n, width): beside each other rows index[i][0], [1], [2] of a table (any, block), then zeros. */
+int n3d_gather_blocks(const float *table, int64_t block, const int64_t *index, int64_t n, int64_t width, float *out) {
+    for (int64_t i = 0; i < n; i++, out += width) {
+        for (int axis = 0; axis < 3; axis++)
+            memcpy(out + axis * block, table + index[3 * i + axis] * block, (size_t)block * sizeof *out);
+        memset(out + 3 * block, 0, (size_t)(width - 3 * block) * sizeof *out);
+    }
+    return N3D_DONE;
+}

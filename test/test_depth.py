@@ -329,3 +329,14 @@ def test_the_sinusoid_equals_the_official_module(golden_dir: Path, width: int) -
     code = sinusoid(coords, width)
     np.testing.assert_allclose(code[near], expected[near], atol=5e-5)
     np.testing.assert_allclose(code[~near], expected[~near], atol=3e-3)
+
+
+@pytest.mark.parametrize("coords", [[[3, -2, 3]], [[9000, 1, 2]], [[0.5, 1, 2]], np.zeros((0, 3))])
+def test_looked_up_steps_and_others_have_the_same_code(monkeypatch, coords) -> None:
+    coords = np.asarray(coords, dtype=np.float32)
+    expected = np.zeros((len(coords), 20), np.float32)
+    for axis in range(3):
+        expected[:, 6 * axis : 6 * axis + 6] = axis_sinusoid(coords[:, axis], 6)
+    for _ in range(2):
+        np.testing.assert_array_equal(sinusoid(coords, 20), expected)
+        monkeypatch.setattr("n3d_ros.point_code.kernels", lambda: None)

@@ -116,10 +116,16 @@ def depth_inputs(inputs: ModelInputs, config: ModelConfig) -> dict[str, npt.NDAr
 def point_code(inputs: ModelInputs, config: ModelConfig) -> FloatArray:
     """(W, patches per window, C) float32, in the order of the weights' training ('raster' or 'aligned')."""
     layout = _layout(inputs.grid_hw, config.vision)
-    code = sinusoid(inputs.coords, config.vision.hidden) * np.float32(config.point_encoding.gain)
     if config.point_encoding.order == "raster":
-        return raster_to_windows(code, layout)
-    return to_windows(code[merge_group_index(inputs.grid_hw, config.vision.merge)], layout)
+        steps = raster_to_windows(inputs.coords, layout)
+    else:
+        steps = to_windows(inputs.coords[merge_group_index(inputs.grid_hw, config.vision.merge)], layout)
+    code = sinusoid(steps.reshape(-1, 3), config.vision.hidden).reshape(*steps.shape[:2], -1)
+    if config.point_encoding.gain != 1.0:
+        code *= np.float32(config.point_encoding.gain)
+    holes = to_windows(np.zeros((len(inputs.coords), 1), dtype=np.bool_), layout, fill=True)[..., 0]
+    code[holes] = 0.0
+    return code
 
 
 @lru_cache(maxsize=4)
