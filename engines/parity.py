@@ -80,9 +80,7 @@ def check_inputs(case: str, record: Record, facts: Record, report: Report) -> No
     normalised = inputs.check_normalisation(record, case, report, known.get("points_norm_sha256"))
     inputs.check_coordinates(record, case, report, normalised)
     inputs.check_windows(record, case, report)
-    for name, ours in (("grid", record["image_grid_thw"].tolist()), ("tokens", len(record["window_index"]))):
-        if name in known:
-            report.exact(f"forward_report: {name}", case, ours, known[name])
+    inputs.check_facts(record, known, case, report)
 
 
 def _check_tables(records: dict[str, Record], report: Report) -> None:
@@ -129,13 +127,13 @@ def check_sampler(record: Record, report: Report) -> None:
 def _check_models(
     folder: Path, records: dict[str, Record], backends: Sequence[str], report: Report, progress: Progress
 ) -> None:
-    checks = ModelChecks(folder, backends, report, progress)
+    checks, facts = ModelChecks(folder, backends, report), records.get("forward_report.json", Record({}))
     checks.check_layouts()
     cases: dict[str, Any] = dict(_cases(records))
     for case, record in cases.items():
         progress(f"model on {case}")
         with report.guarded("model", case):
-            checks.check_case(record, case)
+            checks.check_case(record, case, facts.get(case, {}))
     for name, record in records.items():
         if name.startswith("case_") and name.endswith(".json"):
             progress(f"tower of {name}")

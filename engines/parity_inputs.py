@@ -178,3 +178,20 @@ def check_windows(record: Record, case: str, report: Report) -> None:
     counts = np.bincount(layout.slots // layout.side**2, minlength=layout.num_windows) * merge**2
     ends = np.concatenate([[0], np.cumsum(counts)])
     report.exact("cu_window_seqlens_unique", case, ends, record["cu_window_seqlens_unique"])
+
+
+def check_facts(record: Record, facts: dict[str, Any], case: str, report: Report) -> None:
+    """What forward_report.json says of a case's inputs; its notes on noise and seeds are the recorder's."""
+    pcd = record["pcd"]
+    ours = {
+        "grid": record["image_grid_thw"].tolist(),
+        "tokens": len(record["window_index"]),
+        "pointmap_shape": list(pcd.shape),
+        "invalid_fraction": float((pcd[..., 3] <= 0).mean()),
+        "coords_absmax": float(np.abs(record["coords_rounded"]).max()),
+        "shift0": record["shift0"].tolist(),
+        "shift1_init": record["shift1_init"].tolist(),
+        "scaling_init": float(record["scaling_init"]),
+    }
+    for name in ours.keys() & facts.keys():
+        report.absolute(f"forward_report: {name}", case, ours[name], facts[name], 1e-12)

@@ -10,8 +10,9 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,8 @@ STEPS_SHOWN = (0, 1, -1)
 class ModelChecks:
     """The models of one folder; `check_layouts` first."""
 
-    def __init__(
-        self, folder: Path, backends: Sequence[str], report: Report, progress: Callable[[str], None]
-    ) -> None:
-        self._folder, self.report, self._progress = folder / "model", report, progress
+    def __init__(self, folder: Path, backends: Sequence[str], report: Report) -> None:
+        self._folder, self.report = folder / "model", report
         self._names = tuple(backends)
         self._backends: dict[str, AnyBackend] = {}
         self._temporary = tempfile.TemporaryDirectory(prefix="n3d-parity-")
@@ -104,10 +103,13 @@ class ModelChecks:
         export(copy, Path(self._temporary.name) / "engine")
         return create_backend(Path(self._temporary.name) / "engine", "ort", 1)
 
-    def check_case(self, record: Record, case: str) -> None:
-        """Tower stages, positions, logits and greedy tokens, each from the recorded stage before it."""
+    def check_case(self, record: Record, case: str, facts: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Tower stages, positions, logits and greedy tokens, each from the recorded stage before it; and what
+        forward_report.json says of them.
+        """
         inputs = model_inputs(record)
         self._check_tower(record, case, inputs)
+        self._check_facts(record, case, inputs, facts)
         self._check_positions(record, case)
         for name in self._names:
             backend = self._backends[name]
@@ -125,16 +127,42 @@ class ModelChecks:
                 self.report.absolute(name, case, sampled(rows, len(wanted), 7), wanted, TOWER)
         if "aligned_visual_out" not in record:
             return
-        config = self._torch.model.model.visual.config
-        order, config.point_encoding_order = config.point_encoding_order, "aligned"
-        try:
-            tokens = self._torch.encode_image(inputs)
-        finally:
-            config.point_encoding_order = order
+        tokens = self._tokens(inputs, "aligned")
         wanted = record["aligned_visual_out"]
         self.report.absolute("aligned_visual_out", case, sampled(tokens, len(wanted), 7), wanted, TOWER)
         last = run_prompt(self._torch, record, tokens)[1][-1]
         self.report.absolute("aligned_logits_last", case, last, record["aligned_logits_last"], LOGITS)
+
+    def _check_facts(self, record: Record, case: str, inputs: ModelInputs, facts: Mapping[str, Any]) -> None:
+        """Sizes of numbers, and how far the aligned order is from the released one."""
+        raster, aligned = (self._tokens(inputs, order) for order in ("raster", "aligned"))
+        blocks = tower_stages(self._torch.model.model.visual, inputs)["blocks_out_permuted"]
+        logits, others = (run_prompt(self._torch, record, tokens)[1] for tokens in (raster, aligned))
+        change = aligned - raster
+        ours = {
+            "visual_out_absmax": np.abs(raster).max(),
+            "visual_out_std": raster.std(),
+            "blocks_out_absmax": np.abs(blocks).max(),
+            "blocks_out_std": blocks.std(),
+            "logits_absmax": np.abs(logits).max(),
+            "logits_std": logits.std(),
+            "aligned_vs_official_visual_maxdiff": np.abs(change).max(),
+            "aligned_vs_official_visual_rms": np.sqrt((change**2).mean()),
+            "aligned_vs_official_logits_maxdiff": np.abs(others - logits).max(),
+            "argmax_agree_aligned": (logits.argmax(axis=1) == others.argmax(axis=1)).mean(),
+        }
+        for name in ours.keys() & facts.keys():
+            self.report.absolute(f"forward_report: {name}", case, ours[name], facts[name], LOGITS)
+
+    def _tokens(self, inputs: ModelInputs, order: str) -> np.ndarray:
+        """Tower output with the point code added in `order`."""
+        config = self._torch.model.model.visual.config
+        before, config.point_encoding_order = config.point_encoding_order, order
+        try:
+            tokens: np.ndarray = self._torch.encode_image(inputs)
+            return tokens
+        finally:
+            config.point_encoding_order = before
 
     def _check_positions(self, record: Record, case: str) -> None:
         positions = positions_of(record, self._torch.config.image_token_id)

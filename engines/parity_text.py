@@ -7,6 +7,7 @@ project does not (quirk W3, guards G2 and G3), the strict mode or the guard is c
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from n3d_ros import prompts
 from n3d_ros.box_codec import decode, dequantize, format_box, parse, quantize
 from n3d_ros.boxes import Box3D
 from n3d_ros.conversations import boxes_text
+from n3d_ros.depth import NormalisedPoints, pool_to_grid
 from n3d_ros.depth_picture import depth_picture, point_map_size
 from n3d_ros.engines.parity_report import Record, Report, largest, sha256
 from n3d_ros.evidence import UPSTREAM_MENTION, box_2d, box_3d, projected_corners
@@ -29,6 +31,7 @@ ENCODINGS: dict[str, dict[str, Any]] = {
     "round_uv": {},
     "round_uv_keep1": {"min_size_bins": 1},
 }
+LINE = 640
 PICTURE = (640, 480)
 """Recorded intrinsics are shares of the picture, so any size serves."""
 
@@ -204,13 +207,23 @@ def check_sizes(entries: list[dict[str, Any]], report: Report) -> None:
 
 
 def _check_reshape(entry: dict[str, Any], grid: tuple[int, int], case: str, report: Report) -> None:
+    """Pools a map that numbers its pixels as the release reads it, and as the entry says that it reads it."""
     height, width = entry["pointmap_hw"]
-    branch = "rows of 640" if grid[0] < grid[1] else "640 rows"
-    report.exact("sizes: pool_branch", case, branch, entry["pool_branch"])
-    shape = (height * width // 640, 640) if branch == "rows of 640" else (640, height * width // 640)
-    fits = height * width % 640 == 0
+    points = np.zeros((height, width, 3), dtype=np.float32)
+    points[..., 0] = np.arange(height * width).reshape(height, width)
+    numbered = NormalisedPoints(
+        points, np.ones((height, width), dtype=np.bool_), points[0, 0], SceneScale(1.0, (0.0, 0.0, 0.0))
+    )
+    fits = height * width % LINE == 0
     report.exact("sizes: divisible", case, fits, entry["divisible"])
-    report.exact("sizes: reshape is true", case, shape == (height, width), entry["reshape_ok_vs_true_shape"])
+    if not fits:
+        return
+    read = pool_to_grid(numbered, grid, "upstream")
+    shape = {"rows of 640": (-1, LINE), "640 rows": (LINE, -1)}[entry["pool_branch"]]
+    said = replace(numbered, points=points.reshape(*shape, 3), valid=numbered.valid.reshape(shape))
+    report.exact("sizes: pool_branch", case, read, pool_to_grid(said, grid, "true_shape"))
+    is_true = bool((read == pool_to_grid(numbered, grid, "true_shape")).all())
+    report.exact("sizes: reshape is true", case, is_true, entry["reshape_ok_vs_true_shape"])
 
 
 def check_depth_picture(record: Record, picture: np.ndarray, case: str, report: Report) -> None:

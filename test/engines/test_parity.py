@@ -32,7 +32,7 @@ def written(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(written):
     """The written model, loaded once."""
-    checks = ModelChecks(written, ("torch",), Report(), lambda _: None)
+    checks = ModelChecks(written, ("torch",), Report())
     checks.check_layouts()
     return checks
 

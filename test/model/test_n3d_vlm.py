@@ -162,3 +162,50 @@ def test_patch_embedding_as_a_matrix_product_equals_the_convolution():
         torch.testing.assert_close(
             embed(pixels), qwen.Qwen2_5_VisionPatchEmbed.forward(embed, pixels), atol=1e-5, rtol=1e-5
         )
+
+
+def call(ids, num_pictures=1):
+    pixels, grid, coords = picture(4, 4)
+    return {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "mm_token_type_ids": (ids == 5).int(),
+        "pixel_values": pixels.repeat(num_pictures, 1),
+        "image_grid_thw": grid.repeat(num_pictures, 1),
+        "point_coords": coords,
+    }
+
+
+PROMPT = torch.tensor([[7, 5, 5, 5, 5, 8, 1, 2]])
+
+
+def test_call_shapes_that_cannot_be_served_are_named():
+    """The release ends with a RuntimeError, TypeError or wrong numbers on these (spec 4.7)."""
+    model, inputs = tiny(), call(PROMPT)
+    with pytest.raises(ValueError, match="input_ids: expected 4 image tokens for the pictures, got 3"):
+        model.generate(**call(PROMPT[:, [0, 1, 2, 3, 5, 6, 7]]), max_new_tokens=1)
+    with pytest.raises(ValueError, match=r"expected one row per patch \(32, 3\), got \(16, 3\)"):
+        model(**call(torch.cat([PROMPT, PROMPT], dim=1), num_pictures=2))
+    with pytest.raises(ValueError, match=r"expected one row per patch \(16, 3\), got None"):
+        model(**{**inputs, "point_coords": None})
+    video = {
+        "pixel_values_videos": inputs.pop("pixel_values"),
+        "video_grid_thw": inputs.pop("image_grid_thw"),
+    }
+    with pytest.raises(ValueError, match="expected pictures with points, got a video"):
+        model(**inputs, **video)
+
+
+def test_text_without_a_picture_is_served():
+    with torch.no_grad():
+        assert torch.isfinite(tiny()(input_ids=torch.tensor([[1, 2, 3]])).logits).all()
+
+
+def test_two_replies_to_one_picture_are_those_of_one_reply_each():
+    """The release cannot draw several replies; transformers 5 shares the encoded picture among them."""
+    model = tiny()
+    options = {"max_new_tokens": 4, "do_sample": True, "top_k": 1, "eos_token_id": 63, "pad_token_id": 0}
+    with torch.no_grad():
+        alone = model.generate(**call(PROMPT), **options)
+        both = model.generate(**call(PROMPT), **options, num_return_sequences=2)
+    assert both.tolist() == alone.tolist() * 2
