@@ -57,6 +57,8 @@ PARTS = {
     "box_text": (),
     "box_codec": ("box_text", "boxes", "geometry"),
     "depth": ("geometry", "point_code"),
+    "native": ("resample",),
+    "resample": (),
     "evidence": ("boxes", "geometry"),
     "prompts": ("boxes", "evidence"),
     "spatial": ("boxes", "evidence", "spatial"),
