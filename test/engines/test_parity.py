@@ -37,6 +37,7 @@ def model(written):
     return checks
 
 
+@pytest.mark.slow
 def test_every_quantity_of_a_written_set_passes_on_both_backends(written, capsys):
     assert cli.main(["parity", str(written)]) == 0
     printed = capsys.readouterr().out
@@ -70,12 +71,14 @@ def test_every_quantity_of_a_written_set_passes_on_both_backends(written, capsys
     assert "FAIL" not in printed
 
 
+@pytest.mark.slow
 def test_every_recorded_quantity_of_the_release_passes(golden_dir):
     report = parity.check(golden_dir, ("torch", "ort"))
     assert [str(line) for line in report.lines if not line.passed] == []
     assert len(report.lines) > 2000
 
 
+@pytest.mark.slow
 def test_a_changed_value_of_any_array_of_a_case_is_missed(written, model):
     arrays = Record.load(written / f"case_{CASE}.npz")
     facts = Record.load(written / "forward_report.json")
