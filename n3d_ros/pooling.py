@@ -43,7 +43,7 @@ def thin_depth(
     if step == 1:
         return depth, intrinsics
     thinned = np.ascontiguousarray(depth[::step, ::step])
-    if np.count_nonzero(thinned > 0) < SPARSE_RATIO * thinned.size:
+    if _is_sparse(thinned[::4, ::4] > 0):
         return depth, intrinsics
     fx, fy, cx, cy = (value / step for value in (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy))
     return thinned, Intrinsics(fx, fy, cx, cy, thinned.shape[1], thinned.shape[0])
@@ -53,9 +53,13 @@ def thin_points(point_map: FloatArray, long_side_px: int) -> FloatArray:
     """The same for a point map (H, W, 3), where NaN = none."""
     step = max(1, max(point_map.shape[:2]) // long_side_px)
     thinned = point_map[::step, ::step]
-    if step > 1 and np.count_nonzero(np.isfinite(thinned[..., 2])) < SPARSE_RATIO * thinned[..., 2].size:
+    if step > 1 and _is_sparse(np.isfinite(thinned[::4, ::4, 2])):
         return point_map
     return thinned
+
+
+def _is_sparse(measured: npt.NDArray[np.bool_]) -> bool:
+    return int(np.count_nonzero(measured)) < SPARSE_RATIO * measured.size
 
 
 def pool_depth(

@@ -247,3 +247,24 @@ def test_a_build_without_a_working_compiler_says_so_and_goes_on(compiler, messag
     assert result.returncode == 0
     assert message in result.stderr
     assert before == sorted((path.name, path.stat().st_mtime) for path in (ROOT / "n3d_ros").glob("_native*"))
+
+
+# --- depth larger than the release's maps
+
+
+def test_depth_of_twice_the_long_side_is_thinned_with_exact_rays() -> None:
+    depth, full = scene(90, 60), camera(90, 60)
+    thinned, less = pooling.thin_depth(depth, full, 32)
+    np.testing.assert_array_equal(thinned, depth[::2, ::2])
+    points = depth_to_point_map(depth, full)
+    np.testing.assert_array_equal(depth_to_point_map(thinned, less), points[::2, ::2])
+    np.testing.assert_array_equal(pooling.thin_points(points, 30), points[::3, ::3])
+    assert pooling.thin_depth(depth, full, 46) == (depth, full)
+
+
+def test_sparse_depth_keeps_every_measured_pixel() -> None:
+    depth = np.full((60, 90), np.nan, np.float32)
+    depth[1::2, 1::2] = 2.0
+    assert pooling.thin_depth(depth, camera(90, 60), 32)[0] is depth
+    points = depth_to_point_map(depth, camera(90, 60))
+    assert pooling.thin_points(points, 32) is points
