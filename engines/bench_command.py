@@ -21,7 +21,8 @@ from n3d_ros.engines.bench_samples import BenchScene
 from n3d_ros.engines.bench_table import table
 from n3d_ros.engines.synthetic_config import PRESETS
 
-SYNTHETIC_SYSTEMS = ("torch", "huggingface")
+SYNTHETIC_SYSTEMS = ("torch-plain", "huggingface")
+"""Without guesses: what random weights write is never what was expected, so guesses would only cost."""
 
 
 def add_model_bench(parser: argparse.ArgumentParser) -> None:

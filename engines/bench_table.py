@@ -17,6 +17,7 @@ SHARES = (
     "box_guesses_held",
     "reasoning_guesses_held",
     "bandwidth_share",
+    "bandwidth_share_cpu",
 )
 
 

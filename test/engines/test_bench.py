@@ -156,6 +156,7 @@ def test_the_report_compares_and_judges():
     assert ours["boxes_per_s"] == pytest.approx(60.0)
     assert ours["first_box_share"] == 0.4
     assert ours["bandwidth_share"] == 0.5  # 8 MB in 1 ms is 8 GB/s, of 16
+    assert ours["bandwidth_share_cpu"] == 1.0
     assert report.figures["huggingface"]["step_ms"] == 20.0 / 4
     assert report.figures["torch"]["peak_rss_mb"] is None
     assert report.same_ids == {"ort": (3, 3), "torch": (3, 3), "huggingface": (3, 3)}
