@@ -20,6 +20,15 @@ from n3d_ros.runtime.factory import create_backend  # noqa: E402
 from n3d_ros.runtime.types import MissingLibraryError, ModelFolderError  # noqa: E402
 
 
+QWEN = {
+    **FLAT,
+    "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]},
+    "sliding_window": 32768,
+    "max_window_layers": 28,
+}
+"""As Qwen2.5-VL-7B-Instruct words these settings."""
+
+
 @pytest.fixture(scope="module")
 def layouts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("layouts") / "model"
@@ -44,7 +53,7 @@ def same_weights(a, b):
 
 
 @pytest.mark.parametrize("weights", ["saved_by_official_class", "module_names"])
-@pytest.mark.parametrize("config", [FLAT, NESTED], ids=["flat", "nested"])
+@pytest.mark.parametrize("config", [FLAT, NESTED, QWEN], ids=["flat", "nested", "qwen"])
 def test_both_key_layouts_and_both_kinds_of_config_give_the_same_model(layouts, tmp_path, weights, config):
     folder = shutil.copytree(layouts / weights, tmp_path / "checkpoint")
     (folder / "config.json").write_text(json.dumps(config))
