@@ -19,7 +19,6 @@ from n3d_ros.runtime import hub  # noqa: E402
 from n3d_ros.runtime.factory import create_backend  # noqa: E402
 from n3d_ros.runtime.types import MissingLibraryError, ModelFolderError  # noqa: E402
 
-
 QWEN = {
     **FLAT,
     "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]},
