@@ -68,9 +68,9 @@ class Batch:
     looked_at: Tensor
     """(B, T) int64: object whose numbers are being written, -1 elsewhere"""
     copied: Tensor
-    """(B, T) int64: hundredths of the decimal that the label quotes from its question, -1 elsewhere"""
+    """(B, T) int64: what the label quotes from its question (`labels.Segment`), -1 elsewhere"""
     shown: Tensor
-    """(B, T) int64: hundredths of the decimal that the token itself is, -1 elsewhere"""
+    """(B, T) int64: what the token itself is that may be quoted, -1 elsewhere"""
     segment: Tensor
     """(B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding"""
     positions: Tensor
@@ -202,6 +202,7 @@ class Packer:
             "is_verdict": np.zeros(size, bool),
             "looked_at": np.full(size, -1),
             "copied": np.full(size, -1),
+            "shown": np.full(size, -1),
             "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
@@ -219,10 +220,9 @@ class Packer:
                 )
                 out["is_number"][b, span], out["looked_at"][b, span] = segment.is_number, segment.looked_at
                 out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
-                out["is_verdict"][b, span] = segment.is_verdict
+                out["is_verdict"][b, span], out["shown"][b, span] = segment.is_verdict, segment.shown
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
-        out["shown"] = self.labeller.shown[out["ids"]]
         return {key: torch.from_numpy(value) for key, value in out.items()} | {
             "positions": torch.from_numpy(positions)
         }

@@ -46,6 +46,9 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start-from", type=Path, metavar="MODEL", help="begin with this model folder's weights"
     )
+    parser.add_argument(
+        "--frozen-tower", action="store_true", help="train the language model alone, reasoning in every step"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument(
         "--restart-clock",
@@ -71,11 +74,13 @@ def run_train(args: argparse.Namespace) -> int:
 
 def make_trainer(args: argparse.Namespace) -> "Trainer":
     """A trainer ready to run: untrained, from a model folder, or where its run folder stopped."""
-    from n3d_ros.training.configs import NanoModel, TrainConfig
+    from n3d_ros.training.configs import NanoModel, TrainConfig, language_alone
     from n3d_ros.training.train import Trainer
 
     source = args.out / "model" if args.resume else args.start_from
     config = TrainConfig(minutes=args.minutes, dense_minutes=args.dense_minutes)
+    if args.frozen_tower:
+        config = language_alone(args.minutes)
     trainer = Trainer(config, NanoModel(), _tokenizer(source), args.views, args.out)
     if args.resume:
         trainer.resume(keep_clock=not args.restart_clock)

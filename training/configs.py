@@ -33,6 +33,8 @@ class TrainConfig:
     every step, and in `reason_share` of them the second stage too: half as many questions, and
     `reasons_per_view` that reason.
 
+    With `frozen_tower` the language model learns alone, from a tower that sees well enough.
+
     `warm_share` and `decay_share` are shares of the whole budget; resuming continues the same budget.
     """
 
@@ -57,6 +59,7 @@ class TrainConfig:
     copy_layer: int = 3
     copy_heads: int = 2
     ema: float = 0.99
+    frozen_tower: bool = False
     save_every_s: float = 120.0
     seed: int = 0
 
@@ -75,3 +78,12 @@ class TrainConfig:
     def reason_share_at(self, minutes: float) -> float:
         """Share of the steps with text that also hold the second stage."""
         return self.reason_share if minutes > self.minutes - self.reason_minutes else 0.0
+
+
+def language_alone(minutes: float) -> TrainConfig:
+    """A further round for a model whose tower sees well: both stages in every step, the tower as it is."""
+    return TrainConfig(
+        minutes=minutes, dense_minutes=0, reason_minutes=minutes, reason_share=1.0, text_share=1.0,
+        pictures_per_step=8, reasons_per_view=3, muon_rate=0.0012, adam_rate=5e-4, decay_share=0.8, ema=0.98,
+        frozen_tower=True,
+    )  # fmt: skip

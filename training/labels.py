@@ -2,9 +2,10 @@
 
 In: a `Sample` of text. Out: a `Segment` of token ids and labels. Three kinds of numbers are told apart: box
 numbers, right to a few bins; decimals that the answer computes, right to about a hundredth; decimals that it
-quotes from the question, which must be exact, and whose source the model is shown where to find.
+quotes from the question, which must be exact. Where a quoted number or name comes from, the model is shown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from n3d_ros.training.tokenizer import DECIMALS, SHORT_DECIMALS
 
 IGNORE = -100
 ANGLE_FIELD = 3
+FIRST_NAME = 1000
 VERDICTS = ("bbox_", "\n")
 COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
 
@@ -34,7 +36,11 @@ class Segment:
     looked_at: list[int]
     """object whose box is begun or whose numbers are being written, -1 elsewhere"""
     copied: list[int]
-    """hundredths of the decimal that the label quotes from the question, -1 elsewhere"""
+    """what the label quotes from the question, -1 elsewhere: hundredths of a decimal, or FIRST_NAME + a place
+    in a name
+    """
+    shown: list[int]
+    """what the token itself is that may be quoted, by the same codes, -1 elsewhere"""
 
 
 class Labeller:
@@ -55,9 +61,14 @@ class Labeller:
         labels = [IGNORE] * (start - 1) + answer.ids + [IGNORE]
         is_number, looked = self._box_numbers(ids, labels, start, sample.targets)
         is_sum, copied = self._decimals(ids, tokens, labels, start)
+        shown, names = self.shown[ids].tolist(), name_places(tokens, sample.names)
+        for i, place in names.items():
+            shown[i] = place
+            if i >= start:
+                copied[i - 1] = place
         verdict = answer.tokens[0] in VERDICTS
         is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
-        return Segment(ids, labels, is_number, is_sum, is_verdict, looked, copied)
+        return Segment(ids, labels, is_number, is_sum, is_verdict, looked, copied, shown)
 
     def _box_numbers(
         self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]
@@ -95,6 +106,17 @@ def follows(tokens: list[str], word: str, blank: str) -> bool:
     """Whether `tokens` end in `word` and then `blank`, if there is one."""
     ending = [word, blank] if blank else [word]
     return tokens[-len(ending) :] == ending
+
+
+def name_places(tokens: Sequence[str], names: Sequence[str]) -> dict[int, int]:
+    """Index of each token that belongs to one of `names` -> FIRST_NAME + the name's and the word's place."""
+    words, places = [token.strip() for token in tokens], {}
+    for number, name in enumerate(names):
+        parts = name.split()
+        for i in range(len(words) - len(parts) + 1):
+            if words[i : i + len(parts)] == parts:
+                places |= {i + n: FIRST_NAME + 10 * number + n for n in range(len(parts))}
+    return places
 
 
 def shown_hundredths(tokenizer: Tokenizer) -> np.ndarray:

@@ -8,7 +8,7 @@ change that, and all of them fall away after training, so the shipped model is t
     that object's box, kind and colour;
   - while the model writes an object's numbers, some heads of one layer are rewarded for looking at that
     object's tokens;
-  - while it quotes a number of its question, some heads of another layer are rewarded for looking at it.
+  - while it quotes a number or name of its question, some heads of another layer look at it.
 """
 
 from dataclasses import dataclass
@@ -125,7 +125,7 @@ def look_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: B
 
 
 def copy_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
-    """-log of the attention that each number-quoting row gives to that number in its question."""
+    """-log of the attention that each quoting row gives to what it quotes, a number or a name's word."""
     rows, cols = torch.nonzero(batch.copied >= 0, as_tuple=True)
     wanted = batch.shown[rows] == batch.copied[rows, cols][:, None]
     return attention_loss(query, key, mask, scaling, rows, cols, wanted)

@@ -28,12 +28,13 @@ END = "<|im_end|>"
 @dataclass(frozen=True)
 class Sample:
     """`question`: everything after the image tokens, up to the assistant's turn. `answer`: with its end
-    token. `targets`: per box.
+    token. `targets`: per box. `names`: of the objects that a trace reasons about.
     """
 
     question: str
     answer: str
     targets: tuple[int, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,11 @@ def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Genera
 def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's second stage, with evidence as inexact as a model's own boxes would be."""
     question, order = spatial_question(objects.names, unique, rng)
-    boxes = [jittered(objects.boxes[i], rng) for i in order]
+    boxes, names = [jittered(objects.boxes[i], rng) for i in order], tuple(objects.names[i] for i in order)
     query = parse_question(question)
     assert query is not None, question
     prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
-    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], answer(query, boxes).text + END, ())
+    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], answer(query, boxes).text + END, (), names)
 
 
 def jittered(box: Box3D, rng: np.random.Generator) -> Box3D:

@@ -131,14 +131,19 @@ class Trainer:
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """All losses of one batch, forward passes in bfloat16."""
         with torch.autocast(self.device.type, torch.bfloat16):
-            tokens = self.model.image_tokens(batch.pixel_values, batch.grid_thw, batch.coords)
-            rows = self.model.get_input_embeddings().weight
-            numbers = rows[self.first_number : self.first_number + len(self.table)]
-            with torch.autocast(self.device.type, enabled=False):
-                losses = self.heads(tokens.float(), batch, numbers, self.table)
+            with torch.set_grad_enabled(not self.config.frozen_tower):
+                tokens = self.model.image_tokens(batch.pixel_values, batch.grid_thw, batch.coords)
+            losses = {} if self.config.frozen_tower else self.dense_losses(batch, tokens)
             if (batch.labels != IGNORE).any():
                 losses |= self.text_losses(batch, tokens)
         return losses
+
+    def dense_losses(self, batch: Batch, tokens: Tensor) -> dict[str, Tensor]:
+        """Losses of the image tokens themselves, in float32."""
+        rows = self.model.get_input_embeddings().weight
+        numbers = rows[self.first_number : self.first_number + len(self.table)]
+        with torch.autocast(self.device.type, enabled=False):
+            return self.heads(tokens.float(), batch, numbers, self.table)
 
     def text_losses(self, batch: Batch, tokens: Tensor) -> dict[str, Tensor]:
         """Losses of the language model on the packed rows."""

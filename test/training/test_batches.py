@@ -152,6 +152,21 @@ def test_a_trace_quotes_the_evidence_exactly_and_computes_the_rest_softly(packer
     assert [text[i] for i, soft in enumerate(segment.is_sum) if soft] == ["0.03", "0.10", "0.50"]
 
 
+def test_a_repeated_name_points_at_that_name_in_the_question_word_by_word(packer):
+    question = "Is the red mug wider than the red bowl? The 3D bbox of red mug is [0.1]. "
+    sample = Sample(question, "No, red bowl is wider.", (), ("red mug", "red bowl"))
+    segment, tokenizer = packer.labeller.segment(sample), packer.labeller.tokenizer
+    tokens = tokenizer.encode(question).tokens
+    sources = {
+        tokenizer.id_to_token(segment.labels[i]): [
+            tokens[j] for j, shown in enumerate(segment.shown[: len(tokens)]) if shown == place
+        ]
+        for i, place in enumerate(segment.copied)
+        if place >= 0
+    }
+    assert sources == {" red": [" red"], " bowl": [" bowl"]}, "the red of the bowl, not the mug's"
+
+
 def test_a_short_and_a_full_decimal_show_the_same_hundredths(packer):
     tokenizer, shown = packer.labeller.tokenizer, packer.labeller.shown
     assert shown[tokenizer.token_to_id("0.5")] == shown[tokenizer.token_to_id("0.50")] == 50
