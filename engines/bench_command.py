@@ -32,25 +32,34 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="DIR", help="model folder (default: the shipped n3d-nano)"
     )
     model.add_argument(
-        "--synthetic", choices=tuple(PRESETS), help="random weights of real shapes instead: speed alone"
+        "--synthetic",
+        choices=tuple(PRESETS),
+        metavar="SIZE",
+        help=f"random weights of real shapes instead: {', '.join(PRESETS)}",
     )
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="where --synthetic lies or is written (default: temporary)"
+        "--folder", type=Path, metavar="DIR", help="where --synthetic lies (default: temporary)"
     )
     parser.add_argument(
         "--systems",
         nargs="+",
         choices=SYSTEMS,
         metavar="NAME",
-        help=f"of {', '.join(SYSTEMS)}; the goals are about the first (default: {' '.join(DEFAULT_SYSTEMS)}; "
-        f"synthetic: {' '.join(SYNTHETIC_SYSTEMS)})",
+        help=f"of {', '.join(SYSTEMS)}; the goals are about the first "
+        f"(default: {' '.join(DEFAULT_SYSTEMS)}; synthetic: {' '.join(SYNTHETIC_SYSTEMS)})",
     )
-    parser.add_argument("--scenes", type=int, default=10, help="simulated scenes (default: %(default)s)")
-    parser.add_argument("--repetitions", type=int, default=5, help="of every question (default: %(default)s)")
+    parser.add_argument(
+        "--scenes", type=int, default=10, metavar="N", help="simulated scenes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--repetitions", type=int, default=5, metavar="N", help="of every question (default: %(default)s)"
+    )
     parser.add_argument(
         "--max-tokens", type=int, metavar="N", help="of a reply (default: 512; synthetic: 120)"
     )
-    parser.add_argument("--threads", type=int, default=1, help="of every system (default: %(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="of every system (default: %(default)s)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write machine, figures and raw samples")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw stages and goals")
     parser.set_defaults(run=run_model_bench)
