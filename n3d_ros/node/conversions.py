@@ -1,4 +1,4 @@
-"""ROS image messages <-> numpy, without cv_bridge (its NumPy ABI differs per distribution).
+"""ROS image messages <-> numpy; cv_bridge (its NumPy ABI differs per distribution) only for rare encodings.
 
 In: sensor_msgs Image, CompressedImage, CameraInfo. Out: arrays and `Intrinsics` of this library, and back.
 Rows may be padded and either endian. Everything unusable raises `N3DError` that says what was expected and
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from n3d_ros.depth import to_metres
 from n3d_ros.geometry import Intrinsics
+from n3d_ros.node.bridge import rgb_by_cv_bridge
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime.types import BadInputError, N3DError, NoDepthError
 
@@ -98,9 +99,7 @@ def rgb_array(image: Any) -> npt.NDArray[np.uint8]:
     if hasattr(image, "format"):
         return _decode_colour(image)
     if image.encoding not in COLOUR_CODES:
-        raise BadInputError(
-            f"colour encoding: expected one of {', '.join(COLOUR_CODES)}; got {image.encoding!r}"
-        )
+        return _other_colour(image)
     if image.encoding in ("uyvy", "yuv422", "yuyv", "yuv422_yuy2") and image.width % 2:
         raise BadInputError(f"image width: expected an even number for {image.encoding}, got {image.width}")
     pixels = raw_image(image)
@@ -108,6 +107,17 @@ def rgb_array(image: Any) -> npt.NDArray[np.uint8]:
     if conversion is None:
         return np.ascontiguousarray(pixels)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion))
+
+
+def _other_colour(image: Any) -> npt.NDArray[np.uint8]:
+    """What cv_bridge makes of an encoding that is not read here."""
+    converted = rgb_by_cv_bridge(image)
+    if converted is None:
+        raise BadInputError(
+            f"colour encoding: expected one of {', '.join(COLOUR_CODES)} (more with cv_bridge, which does "
+            f"not import); got {image.encoding!r}"
+        )
+    return converted
 
 
 def depth_array(
