@@ -40,6 +40,7 @@ CONFIG, TOKENIZER, VISION, DECODER, WEIGHTS = (
     "model.safetensors",
 )
 GENERATION = "generation_config.json"
+PICTURES = "preprocessor_config.json"
 DTYPE_NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 COMPUTE = {name: kind for kind, name in DTYPE_NAMES.items()}
 
@@ -109,8 +110,8 @@ def new_folder(out_dir: Path, proof: str = FILE_NAME) -> Iterator[Path]:
 
 
 def copy_small_files(model_dir: Path, folder: Path) -> None:
-    """Configuration and tokenizer; the stop tokens of a generation_config.json come along."""
-    for name in (CONFIG, TOKENIZER, GENERATION):
+    """Configuration and tokenizer; stop tokens and the picture processor's settings come along."""
+    for name in (CONFIG, TOKENIZER, GENERATION, PICTURES):
         if (model_dir / name).is_file():
             shutil.copyfile(model_dir / name, folder / name)
 

@@ -88,10 +88,9 @@ def patch_rows(picture: np.ndarray) -> np.ndarray:
 
 def fast_rows(raw: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Every fifth patch row of a picture resized by torch, as the fast processor does."""
-    channels = torch.from_numpy(raw.astype(np.float32)).permute(2, 0, 1)[None]
+    channels = torch.from_numpy(raw).permute(2, 0, 1)[None]
     resized = interpolate(channels, size=shape[:2], mode="bicubic", antialias=True, align_corners=False)
-    picture = resized[0].permute(1, 2, 0).round().clamp(0, 255).numpy()
-    return patch_rows(picture)[::5]
+    return patch_rows(resized[0].permute(1, 2, 0).numpy())[::5]
 
 
 def depth_model_input(raw: np.ndarray) -> Arrays:

@@ -1,4 +1,4 @@
-"""RGB picture -> patch rows of the vision tower, by Pillow's filters and the Qwen2-VL processor's arithmetic.
+"""RGB picture -> patch rows of the vision tower, by the filters and arithmetic of Qwen2-VL's two processors.
 
 In: a picture of any size. Out: (N, 1176) float32 patch rows in merge-group order and the patch grid. It
 does not know depth, prompts or files; EXIF orientation is the file reader's business. Source: spec
@@ -6,6 +6,7 @@ n3d_vlm.md section 2.1.
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,11 +15,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from n3d_ros.native import Kernels, kernels
-from n3d_ros.resample import BICUBIC, LANCZOS, ResizePass, resize_pass
+from n3d_ros.resample import BICUBIC, BICUBIC_INT16, LANCZOS, ResizePass, resize_axis, resize_pass
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 TEMPORAL_PATCH_SIZE = 2
+RESAMPLES = {"slow": BICUBIC, "fast": BICUBIC_INT16}
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
@@ -42,6 +44,40 @@ class PatchLayout:
         return self.patch_size * self.merge_size
 
 
+@dataclass(frozen=True)
+class PictureConfig:
+    """How one checkpoint's processor treats a picture; the defaults are the released code's.
+
+    processor: 'slow' resizes as Pillow does, 'fast' as torchvision does on uint8 tensors; levels differ by up
+    to 2. mean, std: of levels / 255, per channel. min_pixels, max_pixels: area that the processor keeps to.
+    """
+
+    processor: str = "slow"
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+    min_pixels: float = 0
+    max_pixels: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.processor not in RESAMPLES:
+            raise ValueError(f"processor: expected one of {tuple(RESAMPLES)}, got {self.processor!r}")
+        if len(self.mean) != 3 or not all(map(math.isfinite, self.mean)):
+            raise ValueError(f"image_mean: expected three finite numbers, got {self.mean!r}")
+        if len(self.std) != 3 or not all(0 < value < math.inf for value in self.std):
+            raise ValueError(f"image_std: expected three positive numbers, got {self.std!r}")
+        if not 0 <= self.min_pixels <= self.max_pixels:
+            limits = (self.min_pixels, self.max_pixels)
+            raise ValueError(f"min_pixels, max_pixels: expected 0 <= min <= max, got {limits}")
+
+    @property
+    def resample(self) -> int:
+        """The filter of the second resize, a name of `resample`."""
+        return RESAMPLES[self.processor]
+
+
+RELEASE = PictureConfig()
+
+
 def long_side_size(width: int, height: int, long_side_px: int = 640) -> tuple[int, int]:
     """(width, height) with the long side at long_side_px and the other truncated (not rounded: quirk R4)."""
     if width >= height:
@@ -49,33 +85,58 @@ def long_side_size(width: int, height: int, long_side_px: int = 640) -> tuple[in
     return int(width * long_side_px / height), long_side_px
 
 
-def processor_size(width: int, height: int, factor: int = 28) -> tuple[int, int]:
-    """(width, height) rounded to multiples of factor, half to even; ValueError below factor."""
+def processor_size(
+    width: int, height: int, factor: int = 28, config: PictureConfig = RELEASE
+) -> tuple[int, int]:
+    """(width, height) rounded to multiples of factor, half to even; ValueError below factor.
+
+    An area outside of the config's limits is scaled into them first (transformers' smart_resize).
+    """
     if min(width, height) < factor:
         raise ValueError(f"picture too narrow: expected {factor} px a side, resized to {width}x{height}")
-    return factor * round(width / factor), factor * round(height / factor)
+    columns, rows = round(width / factor), round(height / factor)
+    area = columns * rows * factor**2
+    if area > config.max_pixels:
+        shrink = math.sqrt(width * height / config.max_pixels)
+        columns, rows = (max(1, math.floor(side / shrink / factor)) for side in (width, height))
+    elif area < config.min_pixels:
+        grow = math.sqrt(config.min_pixels / (width * height))
+        columns, rows = (math.ceil(side * grow / factor) for side in (width, height))
+    return factor * columns, factor * rows
 
 
 def picture_rows(
-    rgb: ByteArray, long_side_px: int, layout: PatchLayout
+    rgb: ByteArray, long_side_px: int, layout: PatchLayout, config: PictureConfig = RELEASE
 ) -> tuple[FloatArray, tuple[int, int]]:
     """(H, W, 3) uint8 of any size -> patch rows and grid: `resize_picture`, then `patch_rows`.
 
     With the compiled kernels the same bits in a fifth of the time. ValueError when the picture is too narrow.
     """
     native = kernels()
-    rows = None if native is None else _rows_by_kernels(native, rgb, long_side_px, layout)
+    rows = None if native is None else _rows_by_kernels(native, rgb, long_side_px, layout, config)
     if rows is not None:
         return rows
-    return patch_rows(resize_picture(rgb, long_side_px, layout.factor), layout)
+    return patch_rows(resize_picture(rgb, long_side_px, layout.factor, config), layout, config)
 
 
-def resize_picture(rgb: ByteArray, long_side_px: int, factor: int) -> ByteArray:
-    """(H, W, 3) uint8 -> the processor's size: LANCZOS to the long side, BICUBIC to multiples of factor."""
+def resize_picture(
+    rgb: ByteArray, long_side_px: int, factor: int, config: PictureConfig = RELEASE
+) -> ByteArray:
+    """(H, W, 3) uint8 -> the processor's size: LANCZOS to the long side, then `resize_processor`."""
     picture = Image.fromarray(rgb)
     size = long_side_size(picture.width, picture.height, long_side_px)
-    final_size = processor_size(*size, factor)
-    return np.asarray(resize_exact(resize_exact(picture, size, LANCZOS), final_size, BICUBIC))
+    final_size = processor_size(*size, factor, config)
+    return resize_processor(np.asarray(resize_exact(picture, size, LANCZOS)), final_size, config)
+
+
+def resize_processor(pixels: ByteArray, size: tuple[int, int], config: PictureConfig = RELEASE) -> ByteArray:
+    """(H, W, 3) uint8 -> (width, height) `size` by the processor's bicubic filter, columns first."""
+    if config.processor == "slow":
+        return np.asarray(resize_exact(Image.fromarray(pixels), size, BICUBIC))
+    for axis, target in ((1, size[0]), (0, size[1])):
+        if pixels.shape[axis] != target:
+            pixels = resize_axis(pixels, resize_pass(pixels.shape[axis], target, config.resample), axis)
+    return pixels
 
 
 def resize_exact(picture: Image.Image, size: tuple[int, int], resample: int) -> Image.Image:
@@ -88,12 +149,14 @@ def resize_exact(picture: Image.Image, size: tuple[int, int], resample: int) -> 
     return picture.resize((size[0], picture.height), resample).resize(size, resample)
 
 
-def patch_rows(pixels: ByteArray, layout: PatchLayout) -> tuple[FloatArray, tuple[int, int]]:
+def patch_rows(
+    pixels: ByteArray, layout: PatchLayout, config: PictureConfig = RELEASE
+) -> tuple[FloatArray, tuple[int, int]]:
     """(H, W, 3) uint8 -> ((N, 6*patch*patch) float32 rows, patch grid (h, w)).
 
     Both sides of the picture must be multiples of layout.factor. Rows go by merge groups: group row, group
     column, then the patches of the group; columns of a row are channel, time (the same frame twice), y, x.
-    Values are (v / 255 - mean) / std of CLIP.
+    Values are (v / 255 - mean) / std; the fast processor's order of steps differs by float32 noise.
     """
     height, width, _ = pixels.shape
     patch, merge = layout.patch_size, layout.merge_size
@@ -101,40 +164,40 @@ def patch_rows(pixels: ByteArray, layout: PatchLayout) -> tuple[FloatArray, tupl
     blocks = pixels.reshape(grid[0] // merge, merge, patch, grid[1] // merge, merge, patch, 3)
     blocks = np.ascontiguousarray(blocks.transpose(6, 0, 3, 1, 4, 2, 5)).reshape(3, grid[0] * grid[1], -1)
     rows = np.empty((blocks.shape[1], 3, TEMPORAL_PATCH_SIZE, blocks.shape[2]), dtype=np.float32)
-    for channel, table in enumerate(_clip_tables()):
+    for channel, table in enumerate(_tables(config)):
         rows[:, channel, 0] = table[blocks[channel]]
         rows[:, channel, 1] = rows[:, channel, 0]
     return rows.reshape(len(rows), -1), grid
 
 
 def _rows_by_kernels(
-    native: Kernels, rgb: ByteArray, long_side_px: int, layout: PatchLayout
+    native: Kernels, rgb: ByteArray, long_side_px: int, layout: PatchLayout, config: PictureConfig
 ) -> tuple[FloatArray, tuple[int, int]] | None:
     size = long_side_size(rgb.shape[1], rgb.shape[0], long_side_px)
-    width, height = processor_size(*size, layout.factor)
+    width, height = processor_size(*size, layout.factor, config)
     pixels: ByteArray | None = rgb
     if size[0] != rgb.shape[1]:
         pixels = native.resize_columns(rgb, resize_pass(rgb.shape[1], size[0], LANCZOS))
     if pixels is not None and size[1] != rgb.shape[0]:
         pixels = native.resize_rows(pixels, resize_pass(rgb.shape[0], size[1], LANCZOS))
     if pixels is not None and width != size[0]:
-        pixels = native.resize_columns(pixels, resize_pass(size[0], width, BICUBIC))
+        pixels = native.resize_columns(pixels, resize_pass(size[0], width, config.resample))
     if pixels is None:
         return None
-    last: ResizePass | None = None if height == size[1] else resize_pass(size[1], height, BICUBIC)
-    rows = native.patch_rows(pixels, last, _clip_scale_offset(), layout.patch_size, layout.merge_size)
+    last: ResizePass | None = None if height == size[1] else resize_pass(size[1], height, config.resample)
+    rows = native.patch_rows(pixels, last, _scale_offset(config), layout.patch_size, layout.merge_size)
     return None if rows is None else (rows, (height // layout.patch_size, width // layout.patch_size))
 
 
-def _clip_scale_offset() -> npt.NDArray[np.float64]:
+def _scale_offset(config: PictureConfig) -> npt.NDArray[np.float64]:
     """(2, 3): (level / 255 - mean) / std as level * scale + offset; in float32 the same numbers."""
-    mean, std = np.array(CLIP_MEAN), np.array(CLIP_STD)
+    mean, std = np.array(config.mean), np.array(config.std)
     return np.stack([1.0 / (255.0 * std), -mean / std])
 
 
-@lru_cache(maxsize=1)
-def _clip_tables() -> FloatArray:
+@lru_cache(maxsize=4)
+def _tables(config: PictureConfig) -> FloatArray:
     """(3, 256) float32: the normalised value of every grey level, per channel."""
-    scale, offset = _clip_scale_offset()
+    scale, offset = _scale_offset(config)
     tables: FloatArray = (np.arange(256) * scale[:, None] + offset[:, None]).astype(np.float32)
     return tables

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from n3d_ros.depth import RESHAPES, TRUE_SHAPE
 from n3d_ros.geometry import Intrinsics, SceneScale
-from n3d_ros.pictures import PatchLayout, picture_rows
+from n3d_ros.pictures import PatchLayout, PictureConfig, picture_rows
 from n3d_ros.point_code import PointEncodingConfig, patch_position_code, round_coordinates
 from n3d_ros.pooling import PooledScene, pool_depth, pool_points, thin_depth, thin_points
 
@@ -72,6 +72,7 @@ class PreprocessConfig:
     merge_size: int = 2
     point_encoding: PointEncodingConfig = field(default_factory=PointEncodingConfig)
     point_map_reshape: str = TRUE_SHAPE
+    picture: PictureConfig = field(default_factory=PictureConfig)
 
     def __post_init__(self) -> None:
         if self.long_side_px < self.layout.factor:
@@ -113,7 +114,9 @@ def prepare(
     cover the same part of the picture whatever the map's size. Raises ValueError on a picture too narrow for
     one merge group, on no valid depth and on the other cases of `normalise`.
     """
-    pixel_values, grid_hw = picture or picture_rows(observation.rgb, config.long_side_px, config.layout)
+    pixel_values, grid_hw = picture or picture_rows(
+        observation.rgb, config.long_side_px, config.layout, config.picture
+    )
     pooled = _pool(observation, grid_hw, config)
     coords = round_coordinates(pooled.points, config.point_encoding)
     return ModelInputs(

@@ -1,8 +1,9 @@
-"""Coefficients of Pillow's 8-bit resize, one pass at a time.
+"""Coefficients of Pillow's and torch's 8-bit resizes, one pass at a time.
 
 In: a number of source pixels, of target pixels and a filter. Out: for every target pixel its first source
-pixel and integer weights. It does not know pictures. Source: Pillow src/libImaging/Resample.c
-(precompute_coeffs, normalize_coeffs_8bpc), equal in all versions the project allows.
+pixel and integer weights. Sources: Pillow src/libImaging/Resample.c (precompute_coeffs,
+normalize_coeffs_8bpc), equal in all versions the project allows; torch ATen/native/cpu/UpSampleKernel.cpp
+(_compute_index_ranges_int16_weights).
 """
 from __future__ import annotations
 
@@ -16,10 +17,13 @@ PRECISION_BITS = 32 - 8 - 2
 # Numbers of PIL.Image's filters: Pillow 9.0 (Ubuntu 22.04) has no Image.Resampling.
 LANCZOS = 1
 BICUBIC = 3
-SUPPORT = {LANCZOS: 3.0, BICUBIC: 2.0}
+BICUBIC_INT16 = -BICUBIC
+"""torch's antialiased 'bicubic' on uint8: the same curve, its weights in as many bits as 16 hold."""
+SUPPORT = {LANCZOS: 3.0, BICUBIC: 2.0, BICUBIC_INT16: 2.0}
 
 Array = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
+ByteArray = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,7 @@ class ResizePass:
 
 @lru_cache(maxsize=32)
 def resize_pass(size_in: int, size_out: int, resample: int) -> ResizePass:
-    """What Pillow computes before it resizes one axis from size_in to size_out pixels."""
+    """What Pillow or torch computes before it resizes one axis from size_in to size_out pixels."""
     scale = size_in / size_out
     stretch = max(scale, 1.0)
     support = SUPPORT[resample] * stretch
@@ -63,10 +67,31 @@ def resize_pass(size_in: int, size_out: int, resample: int) -> ResizePass:
     shape = _lanczos if resample == LANCZOS else _bicubic
     weights = shape((source - center[:, None] + 0.5) * (1.0 / stretch))
     weights[(source < start[:, None]) | (source >= end[:, None])] = 0.0
-    weights /= np.add.accumulate(weights, axis=1)[:, -1:]  # one after the other, as Pillow sums them
-    rounded = np.trunc(weights * (1 << PRECISION_BITS) + np.where(weights < 0, -0.5, 0.5))
-    fixed: IntArray = rounded.astype(np.int32)
+    weights /= np.add.accumulate(weights, axis=1)[:, -1:]  # one after the other, as both sum them
+    bits = _int16_bits(float(weights.max())) if resample == BICUBIC_INT16 else PRECISION_BITS
+    rounded = np.trunc(weights * (1 << bits) + np.where(weights < 0, -0.5, 0.5))
+    # Shifted to one precision, sums round to the same levels.
+    fixed: IntArray = rounded.astype(np.int32) << (PRECISION_BITS - bits)
     return ResizePass(size_in, size_out, first.astype(np.int32), fixed)
+
+
+def resize_axis(pixels: ByteArray, plan: ResizePass, axis: int) -> ByteArray:
+    """One pass over an axis of plan.size_in pixels, rounded and clipped to uint8 as the kernels do it."""
+    shape = [1] * pixels.ndim
+    shape[axis] = plan.size_out
+    total = np.full((), 1 << (PRECISION_BITS - 1), dtype=np.int32)
+    for tap in range(plan.taps):
+        total = total + pixels.take(plan.first + tap, axis) * plan.weights[:, tap].reshape(shape)
+    levels: ByteArray = np.clip(total >> PRECISION_BITS, 0, 255).astype(np.uint8)
+    return levels
+
+
+def _int16_bits(largest: float) -> int:
+    """Bits after the point with which the largest weight still fits 16 bits."""
+    bits = 0
+    while bits < PRECISION_BITS and int(0.5 + largest * (1 << (bits + 1))) < 1 << 15:
+        bits += 1
+    return bits
 
 
 def _bicubic(x: Array) -> Array:

@@ -181,7 +181,10 @@ def summary_table(summary: dict[str, float]) -> str:
 def add_export(parser: argparse.ArgumentParser) -> None:
     """`n3d export`: a checkpoint folder to ONNX graphs with a manifest."""
     parser.add_argument(
-        "--model", type=Path, required=True, help="checkpoint folder (config, tokenizer, safetensors)"
+        "--model",
+        type=Path,
+        required=True,
+        help="checkpoint folder (config, tokenizer, safetensors), or hub:OWNER/NAME to download it",
     )
     parser.add_argument("--out", type=Path, required=True, help="engine folder to write")
     parser.add_argument(
@@ -193,7 +196,8 @@ def add_export(parser: argparse.ArgumentParser) -> None:
 def run_export(args: argparse.Namespace) -> int:
     """Export and say where; exit code 0."""
     from n3d_ros.engines.export import export
+    from n3d_ros.runtime.hub import local_folder
 
-    export(args.model, args.out, weights_dtype=None if args.weights == "keep" else args.weights)
+    export(local_folder(args.model), args.out, weights_dtype=None if args.weights == "keep" else args.weights)
     print(f"wrote {args.out}")
     return 0

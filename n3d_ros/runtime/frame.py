@@ -37,7 +37,7 @@ class EarlyPicture:
         began = time.perf_counter()
         self._vision, self._rgb = vision, rgb.copy()
         try:
-            self.picture = picture_rows(self._rgb, config.long_side_px, config.layout)
+            self.picture = picture_rows(self._rgb, config.long_side_px, config.layout, config.picture)
         except ValueError as error:
             raise BadInputError(str(error)) from error
         self._blocks = vision.encode_blocks(*self.picture)

@@ -1,19 +1,21 @@
 """The numbers of a Qwen2.5-VL `config.json` that graphs and host code need, without transformers.
 
 In: the JSON (nested as saved today, or flat as older releases). Out: one frozen `ModelConfig`. It does not
-know weights.
+know weights; the file of the picture processor is `picture_config`'s.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.pictures import PictureConfig
 from n3d_ros.point_code import PointEncodingConfig
 from n3d_ros.preprocess import PreprocessConfig
+from n3d_ros.runtime.picture_config import read_picture
 from n3d_ros.runtime.types import ModelFolderError
 
 PATCH_POSITIONS = ("none", "sincos")
@@ -80,25 +82,36 @@ class ModelConfig:
     point_encoding: PointEncodingConfig
     patch_position: str
     long_side_px: int
+    picture: PictureConfig = PictureConfig()
 
     def preprocess(self) -> PreprocessConfig:
         """How observations are prepared for this model."""
-        return PreprocessConfig(self.long_side_px, self.vision.patch, self.vision.merge, self.point_encoding)
+        return PreprocessConfig(
+            self.long_side_px,
+            self.vision.patch,
+            self.vision.merge,
+            self.point_encoding,
+            picture=self.picture,
+        )
 
 
 def load_config(folder: Path) -> ModelConfig:
-    """Read `config.json` and, for the stop tokens, `generation_config.json` where there is one."""
+    """Read `config.json` and, where there are, `generation_config.json` for the stop tokens and
+    `preprocessor_config.json` for the pictures.
+    """
     path = folder / "config.json"
     if not path.is_file():
         raise ModelFolderError(f"{folder}: expected a config.json, found none")
     generation = folder / "generation_config.json"
     extra = json.loads(generation.read_text(encoding="utf-8")) if generation.is_file() else {}
     try:
-        return parse_config(json.loads(path.read_text(encoding="utf-8")), extra)
+        config = parse_config(json.loads(path.read_text(encoding="utf-8")), extra)
     except KeyError as error:
         raise ModelFolderError(f"{path}: expected the field {error}") from error
     except json.JSONDecodeError as error:
         raise ModelFolderError(f"{path}: expected JSON, got {error}") from error
+    vision = config.vision
+    return replace(config, picture=read_picture(folder, vision.patch, vision.merge, vision.temporal_patch))
 
 
 def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None = None) -> ModelConfig:

@@ -4,12 +4,15 @@ loaded.
 
 import errno
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from n3d_ros.cli import main
 from n3d_ros.engines import export as export_module
 from n3d_ros.engines.export import export
 from n3d_ros.engines.synthetic import write_synthetic
@@ -44,6 +47,31 @@ def test_a_model_folder_holds_real_files_and_a_manifest_of_all_others(checkpoint
         "fp32",
     )
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_picture_processors_file_comes_along_and_is_obeyed(checkpoint, tmp_path):
+    folder, _ = checkpoint()
+    text = json.dumps({"image_processor_type": "Qwen2VLImageProcessorFast", "patch_size": 14})
+    (folder / "preprocessor_config.json").write_text(text)
+    manifest = export(folder, tmp_path / "engine")
+    assert (tmp_path / "engine" / "preprocessor_config.json").read_text() == text
+    assert "preprocessor_config.json" in manifest.files
+    assert create_backend(tmp_path / "engine", "ort").config.picture.processor == "fast"
+
+
+def test_the_export_command_takes_a_hub_name(checkpoint, tmp_path, monkeypatch):
+    folder, _ = checkpoint()
+    asked = []
+
+    def snapshot_download(repository, **_):
+        asked.append(repository)
+        return str(folder)
+
+    fake = types.SimpleNamespace(snapshot_download=snapshot_download)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    out = tmp_path / "engine"
+    assert main(["export", "--model", "hub:owner/name", "--out", str(out)]) == 0
+    assert asked == ["owner/name"] and read_manifest(out).name == "engine"
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(checkpoint, tmp_path):
