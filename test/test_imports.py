@@ -85,7 +85,7 @@ PARTS = {
 what it trained, `n3d quantize` by measuring what it wrote.
 """
 
-NO_ROS = ("node.worker", "node.sync", "node.requests", "node.ids")
+NO_ROS = ("node.worker", "node.sync", "node.requests", "node.ids", "node.early")
 """Parts of the node that are plain Python, so that their logic is tested in milliseconds."""
 
 

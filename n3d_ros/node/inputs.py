@@ -1,8 +1,8 @@
 """The camera's topics -> complete frames.
 
 In: rgb/image, rgb/camera_info, depth/image (or their compressed forms). Out: `on_frame` with each newer
-complete frame, and what diagnostics need: rates, ages, counters, what never came. A callback stores and
-returns; nothing is converted here.
+complete frame, `on_colour` with each newer colour image whose depth is still to come, and what diagnostics
+need: rates, ages, counters, what never came. A callback stores and returns; nothing is converted here.
 """
 
 from __future__ import annotations
@@ -64,10 +64,14 @@ class Inputs:
     """Subscribes, pairs, counts."""
 
     def __init__(
-        self, node: Node, parameters: Parameters, on_frame: Callable[[Frame[Any, CameraInfo]], None]
+        self,
+        node: Node,
+        parameters: Parameters,
+        on_frame: Callable[[Frame[Any, CameraInfo]], None],
+        on_colour: Callable[[Any], None],
     ) -> None:
         self._node = node
-        self._on_frame = on_frame
+        self._on_frame, self._on_colour = on_frame, on_colour
         self.sync: Synchroniser[Any, CameraInfo] = Synchroniser(
             round(parameters.sync_max_slop_ms * 1e6), parameters.sync_queue_size
         )
@@ -122,7 +126,10 @@ class Inputs:
         self._node.get_logger().error(one.incompatible)
 
     def _on_rgb(self, message: Any) -> None:
-        self._deliver(self.sync.add_rgb(stamp_ns(message.header.stamp), message))
+        stamp = stamp_ns(message.header.stamp)
+        self._deliver(self.sync.add_rgb(stamp, message))
+        if self.sync.awaits_depth(stamp):
+            self._on_colour(message)
 
     def _on_depth(self, message: Any) -> None:
         self._deliver(self.sync.add_depth(stamp_ns(message.header.stamp), message))

@@ -29,6 +29,8 @@ from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
 from n3d_ros.node import diagnostics, parameters, transforms
+from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.early import EarlyStart
 from n3d_ros.node.inputs import Inputs
 from n3d_ros.node.outbox import Outbox
 from n3d_ros.node.publishing import Publishers
@@ -48,7 +50,8 @@ MATCH_PUBLISHERS_S = 0.5
 
 
 class N3DNode(Node):
-    """`load` builds the engine in the worker's thread: an object with `Pipeline`'s ground and ask."""
+    """`load` builds the engine in the worker's thread: an object with `Pipeline`'s start, ground
+    and ask."""
 
     def __init__(self, load: Callable[[parameters.Parameters], Any], **node_arguments: Any) -> None:
         super().__init__("n3d", **node_arguments)
@@ -65,7 +68,8 @@ class N3DNode(Node):
         self.worker: Worker[Any] = Worker(lambda: load(self.parameters), self.parameters.max_queued_goals)
         self.worker.loaded.add_done_callback(lambda _: self.outbox.post(self._log_engine))
         self.latest: LatestFrame[CameraFrame] = LatestFrame()
-        self.inputs = Inputs(self, self.parameters, self._on_frame)
+        self.early = EarlyStart(self.worker)
+        self.inputs = Inputs(self, self.parameters, self._on_frame, self._on_colour)
         self.tickets = Tickets(self)
         self.servers = Servers(self)
         self.create_subscription(String, "prompt", lambda message: self.set_prompt(message.data), 10)
@@ -156,16 +160,30 @@ class N3DNode(Node):
         return work, outcome
 
     def _on_frame(self, frame: Frame[Any, Any]) -> None:
+        self.early.frame_complete(frame.stamp_ns)
         camera_frame = CameraFrame(frame)
         self.latest.put(camera_frame)
+        if self._is_look_due():
+            self._last_continuous_s = time.monotonic()
+            self._look(camera_frame, self.parameters.continuous_prompt)
+
+    def _on_colour(self, rgb: Any) -> None:
+        """Its depth is still to come: begin with the picture if somebody will ask about it."""
+        coming = CameraFrame(Frame(rgb, None, None, stamp_ns(rgb.header.stamp), 0))
+        if not self.parameters.early_start or not (self._is_look_due() or self.latest.is_awaited(coming)):
+            return
+        job = self.early.try_start(rgb)
+        if job is not None:
+            job.future.add_done_callback(lambda _: self.outbox.post(lambda: self._log_defect(job)))
+
+    def _is_look_due(self) -> bool:
         wanted = self.parameters
         period_s = 1 / wanted.continuous_rate_hz if wanted.continuous_rate_hz else 0.0
-        if not (wanted.continuous_enabled and wanted.continuous_prompt.strip()):
-            return
-        if time.monotonic() - self._last_continuous_s < period_s:
-            return
-        self._last_continuous_s = time.monotonic()
-        self._look(camera_frame, wanted.continuous_prompt)
+        return (
+            wanted.continuous_enabled
+            and bool(wanted.continuous_prompt.strip())
+            and time.monotonic() - self._last_continuous_s >= period_s
+        )
 
     def _look(self, frame: CameraFrame, prompt: str) -> None:
         """Offer the continuous query; a newer frame takes its place until the worker is free."""

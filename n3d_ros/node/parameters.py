@@ -73,6 +73,12 @@ PARAMETERS = (
     Row("qos.depth", "auto", "auto: reliable when every publisher offers it, else sensor_data", choices=QOS),
     Row("qos.info", "auto", "auto: reliable when every publisher offers it, else sensor_data", choices=QOS),
     Row(
+        "early_start",
+        True,
+        "begin with a colour image before its depth comes, where the engine can and is idle",
+        dynamic=True,
+    ),
+    Row(
         "depth.scale_m",
         0.0,
         "metres per unit of the depth image; 0: by encoding (16UC1 0.001, 32FC1 1)",
@@ -131,6 +137,7 @@ class Parameters:
     qos_rgb: str
     qos_depth: str
     qos_info: str
+    early_start: bool
     depth_scale_m: float
     depth_min_m: float
     depth_max_m: float

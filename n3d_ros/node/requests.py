@@ -44,6 +44,10 @@ class LatestFrame(Generic[Frame]):
         else:
             self._waiting.append(request)
 
+    def is_awaited(self, frame: Frame) -> bool:
+        """Whether somebody waits for a frame such as this."""
+        return any(request.accepts(frame) for request in self._waiting)
+
     def expire(self, now_s: float) -> None:
         """Deliver None to everybody whose deadline has passed."""
         late = [request for request in self._waiting if request.deadline_s <= now_s]

@@ -119,6 +119,11 @@ class Synchroniser(Generic[Message, Info]):
         """A depth image came."""
         return self._add(self._depth, "depth", stamp_ns, message)
 
+    def awaits_depth(self, stamp_ns: int) -> bool:
+        """Whether the colour image of this stamp is the newest and may still get its depth."""
+        is_newer = self._last_ns is None or stamp_ns > self._last_ns
+        return is_newer and stamp_ns in self._rgb.waiting and stamp_ns == self._rgb.newest_ns
+
     def _add(
         self, stream: _Stream[Message], name: str, stamp_ns: int, message: Message
     ) -> Frame[Message, Info] | None:

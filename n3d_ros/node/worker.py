@@ -5,6 +5,7 @@ It knows no ROS and no model: the engine is whatever `load` returns.
 
 Requests run in the order they came; when too many wait, the one that waited longest is superseded. A
 continuous job waits in a slot of its own: a newer one takes its place, and it runs when no request waits.
+Early work prepares a job that is still to come: it runs only where nothing waits, and costs no job its turn.
 """
 
 from __future__ import annotations
@@ -75,6 +76,9 @@ class Worker(Generic[Engine]):
         self._lock = threading.Lock()
         self._requests: deque[Job] = deque()
         self._continuous: Job | None = None
+        # The job that would run now if early work did not.
+        self._next: Job | None = None
+        self._is_early = False
         self._busy = False
         self._stopped = False
         self._running: Job | None = None
@@ -100,29 +104,44 @@ class Worker(Generic[Engine]):
         """Queue a request. The queue never grows beyond `max_queued`: the oldest waiting request is
         SUPERSEDED.
         """
-        job = Job(run, timeout_s)
+        job, dropped = Job(run, timeout_s), None
         with self._lock:
-            self._requests.append(job)
-            dropped = self._requests.popleft() if len(self._requests) > self.max_queued else None
+            if not self._takes_turn(job):
+                self._requests.append(job)
+                dropped = self._requests.popleft() if len(self._requests) > self.max_queued else None
         self._supersede(dropped)
         self._start_next()
         return job
 
     def offer(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job:
         """Queue continuous work: it replaces continuous work that has not begun."""
-        job = Job(run, timeout_s)
+        job, dropped = Job(run, timeout_s), None
         with self._lock:
-            dropped, self._continuous = self._continuous, job
+            if not self._takes_turn(job):
+                dropped, self._continuous = self._continuous, job
         self._supersede(dropped)
         self._start_next()
+        return job
+
+    def try_early(self, run: Callable[[Engine, Job], Any]) -> Job | None:
+        """Run it now where the engine is ready and idle, else never: None."""
+        job = Job(run)
+        with self._lock:
+            if self.state != "ready" or self._busy or self._stopped or self._is_waited_for():
+                return None
+            self._is_early = True
+            done = self._begin(job)
+        done.add_done_callback(lambda future: self._finish(job, future))
         return job
 
     def cancel(self, job: Job) -> None:
         """CANCELED at once while the job waits; a running job stops at its next token."""
         job.cancel()
         with self._lock:
-            waiting = job in self._requests
-            if waiting:
+            waiting = job in self._requests or job is self._next
+            if job is self._next:
+                self._next = None
+            elif waiting:
                 self._requests.remove(job)
         if waiting:
             job.fail(ResultCode.CANCELED, "canceled before it began")
@@ -131,15 +150,25 @@ class Worker(Generic[Engine]):
         """Cancel everything and wait for the thread."""
         with self._lock:
             self._stopped = True
-            waiting = [*self._requests, *([self._continuous] if self._continuous else [])]
+            waiting = [*self._requests, *(job for job in (self._next, self._continuous) if job)]
             self._requests.clear()
-            self._continuous = None
+            self._next = self._continuous = None
             running = self._running
         for job in waiting:
             job.fail(ResultCode.CANCELED, "the node shuts down")
         if running is not None:
             running.cancel()
         self._threads.shutdown(wait=True)
+
+    def _is_waited_for(self) -> bool:
+        return bool(self._requests or self._next or self._continuous)
+
+    def _takes_turn(self, job: Job) -> bool:
+        """Whether the job comes during early work and would run now without it; then it is the next."""
+        if not self._is_early or self._is_waited_for():
+            return False
+        self._next = job
+        return True
 
     def _supersede(self, job: Job | None) -> None:
         if job is not None:
@@ -150,15 +179,23 @@ class Worker(Generic[Engine]):
         with self._lock:
             if self._busy or self._stopped or not self.loaded.done():
                 return
-            job = self._requests.popleft() if self._requests else self._continuous
+            job = self._pop()
             if job is None:
                 return
-            if job is self._continuous:
-                self._continuous = None
-            self._busy = True
-            self._running = job
-            done = self._threads.submit(self._execute, job)
+            done = self._begin(job)
         done.add_done_callback(lambda future: self._finish(job, future))
+
+    def _pop(self) -> Job | None:
+        job, self._next = self._next, None
+        if job is None and self._requests:
+            job = self._requests.popleft()
+        elif job is None:
+            job, self._continuous = self._continuous, None
+        return job
+
+    def _begin(self, job: Job) -> Future[Any]:
+        self._busy, self._running = True, job
+        return self._threads.submit(self._execute, job)
 
     def _execute(self, job: Job) -> Any:
         if self.state != "ready":
@@ -167,7 +204,7 @@ class Worker(Generic[Engine]):
 
     def _finish(self, job: Job, done: Future[Any]) -> None:
         with self._lock:
-            self._busy = False
+            self._busy = self._is_early = False
             self._running = None
         error = done.exception()
         with contextlib.suppress(InvalidStateError):

@@ -34,6 +34,15 @@ def test_a_request_waits_for_a_frame_it_accepts(delivered):
     assert delivered == [3]
 
 
+def test_a_frame_is_awaited_while_a_request_that_accepts_it_waits(delivered):
+    latest = LatestFrame()
+    assert not latest.is_awaited(3)
+    latest.request(request(delivered, at_least=3))
+    assert (latest.is_awaited(2), latest.is_awaited(3)) == (False, True)
+    latest.put(3)
+    assert not latest.is_awaited(4)
+
+
 def test_next_ignores_the_frame_that_is_there(delivered):
     latest = LatestFrame()
     latest.put(1)

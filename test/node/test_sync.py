@@ -86,6 +86,18 @@ def test_the_same_frame_is_given_once():
     assert sync.add_depth(last, "again") is None
 
 
+def test_only_the_newest_colour_image_awaits_depth_and_only_until_it_comes():
+    sync = synchroniser()
+    sync.add_rgb(PERIOD, "c1")
+    assert sync.awaits_depth(PERIOD)
+    sync.add_rgb(2 * PERIOD, "c2")
+    assert (sync.awaits_depth(PERIOD), sync.awaits_depth(2 * PERIOD)) == (False, True)
+    sync.add_depth(2 * PERIOD, "d2")
+    assert not sync.awaits_depth(2 * PERIOD)
+    sync.add_rgb(2 * PERIOD, "c2 again")
+    assert not sync.awaits_depth(2 * PERIOD)
+
+
 def test_without_camera_info_there_is_no_frame():
     sync = Synchroniser()
     steady(sync, 1)

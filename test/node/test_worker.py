@@ -125,3 +125,62 @@ def test_jobs_wait_while_the_engine_loads():
     assert job.future.result(DEADLINE_S) == "engine"
     assert worker.state == "ready"
     worker.stop()
+
+
+@pytest.fixture
+def early(gate):
+    """A worker in the midst of early work; it ends when the gate opens."""
+    made, begun = Worker(lambda: "engine", max_queued=1), threading.Event()
+    made.loaded.result(DEADLINE_S)
+    assert made.try_early(lambda engine, job: (begun.set(), gate.wait(DEADLINE_S)))
+    assert begun.wait(DEADLINE_S)
+    yield made
+    gate.set()
+    made.stop()
+
+
+def test_early_work_runs_only_where_the_worker_is_ready_and_idle(worker, gate):
+    assert worker.try_early(lambda engine, job: "never") is None, "busy"
+    gate.set()
+    worker.stop()
+    assert worker.try_early(lambda engine, job: "never") is None, "stopped"
+    loaded = threading.Event()
+    loading = Worker(lambda: loaded.wait(DEADLINE_S))
+    assert loading.try_early(lambda engine, job: "never") is None, "loading"
+    loaded.set()
+    loading.stop()
+
+
+def test_continuous_work_that_comes_during_early_work_has_its_turn_as_if_it_had_begun(early, gate):
+    jobs = [early.offer(lambda engine, job, n=n: n) for n in range(3)]
+    gate.set()
+    assert [jobs[n].future.result(DEADLINE_S) for n in (0, 2)] == [0, 2]
+    assert (code_of(jobs[1]), early.num_superseded) == (ResultCode.SUPERSEDED, 1)
+
+
+def test_early_work_takes_no_place_of_the_queue_and_changes_no_order(early, gate):
+    order = []
+    jobs = [early.submit(lambda engine, job, n=n: order.append(n)) for n in range(3)]
+    assert code_of(jobs[1]) == ResultCode.SUPERSEDED, "one runs next, one waits: the same as without"
+    gate.set()
+    jobs[2].future.result(DEADLINE_S)
+    assert order == [0, 2]
+
+
+def test_what_waits_for_early_work_is_canceled_at_once_and_nothing_jumps_the_queue(early, gate):
+    order = []
+    first, second = (early.submit(lambda engine, job, n=n: order.append(n)) for n in range(2))
+    early.cancel(first)
+    assert code_of(first) == ResultCode.CANCELED
+    continuous = early.offer(lambda engine, job: order.append("continuous"))
+    gate.set()
+    for job in (second, continuous):
+        job.future.result(DEADLINE_S)
+    assert order == [1, "continuous"]
+
+
+def test_stop_ends_what_waits_for_early_work(early, gate):
+    waiting = early.submit(lambda engine, job: "never")
+    waiting.future.add_done_callback(lambda _: gate.set())
+    early.stop()
+    assert code_of(waiting) == ResultCode.CANCELED

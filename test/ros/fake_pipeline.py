@@ -5,21 +5,30 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.runtime.types import AskResult, BadInputError, GroundedObject, GroundResult, ResultCode, Timing
 
 
 class FakePipeline:
-    """`boxes` are found for any words; with `gate` set it waits for a permit before each box and each end."""
+    """`boxes` are found for any words; with `gate` set it waits for a permit before each box and each end.
+    `calls`: each picture, with the name of the method that got it.
+    """
 
     def __init__(self, boxes: list[Box3D], gate: threading.Semaphore | None = None) -> None:
         self.boxes, self.gate = boxes, gate
         self.stamps: list[int] = []
+        self.calls: list[tuple[str, Any]] = []
         self.backend = SimpleNamespace(name="fake", tokenizer_path=Path("/models/fake/tokenizer.json"))
+
+    def start(self, rgb):
+        self.calls.append(("start", rgb.copy()))
+        return True
 
     def ground(self, observation, words, *, on_box=None, on_text=None, should_cancel=None, max_tokens=512):
         self.stamps.append(observation.stamp_ns)
+        self.calls.append(("ground", observation.rgb.copy()))
         if words == "florble":
             raise BadInputError("words: expected something the tokenizer knows, got 'florble'")
         found: list[GroundedObject] = []
