@@ -174,6 +174,7 @@ def summary_table(summary: dict[str, float]) -> str:
             f"  answered                  {100 * summary['share_answered']:.1f} %",
             f"  answered rightly          {100 * summary['share_right']:.1f} %",
             f"  own sentence confirmed    {100 * summary['share_confirmed']:.1f} %",
+            f"  forward passes per token  {summary['passes_per_token']:.2f}",
         ]
     )
 

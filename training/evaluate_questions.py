@@ -31,7 +31,8 @@ class Refusal:
 @dataclass(frozen=True)
 class Answered:
     """A spatial question. `found`: the objects it needs were found. `right`: the answer agrees with the
-    truth. `confirmed`: the model's own sentence agrees with its own boxes.
+    truth. `confirmed`: the model's own sentence agrees with its own boxes. `num_tokens` of reasoning and
+    answer were written in `num_passes` forward passes.
     """
 
     question: str
@@ -40,6 +41,8 @@ class Answered:
     right: bool
     confirmed: bool
     own_words: str
+    num_tokens: int = 0
+    num_passes: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class QuestionSummary:
     share_answered: float
     share_right: float
     share_confirmed: float
+    passes_per_token: float
 
     def to_dict(self) -> dict[str, float]:
         return asdict(self)
@@ -92,6 +96,8 @@ def try_question(
         right=bool(result.answer) and check_answer(result.answer, truth) is True,
         confirmed=result.consistent is True,
         own_words=result.raw_text,
+        num_tokens=result.timing.num_answer_tokens,
+        num_passes=result.timing.num_answer_forward_passes,
     )
 
 
@@ -106,4 +112,5 @@ def summarise_questions(refusals: Sequence[Refusal], answered: Sequence[Answered
         float(np.mean([one.found for one in answered])),
         float(np.mean([one.right for one in answered])),
         float(np.mean([one.confirmed for one in answered])),
+        sum(one.num_passes for one in answered) / max(sum(one.num_tokens for one in answered), 1),
     )

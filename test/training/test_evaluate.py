@@ -37,7 +37,8 @@ class ShiftedPipeline:
 
     def ask(self, observation, question):
         said = answer(parse_question(question), self.boxes)
-        return SimpleNamespace(answer=said.answer, consistent=True, raw_text=said.text)
+        timing = SimpleNamespace(num_answer_tokens=20, num_answer_forward_passes=5)
+        return SimpleNamespace(answer=said.answer, consistent=True, raw_text=said.text, timing=timing)
 
 
 def test_an_answer_from_true_boxes_is_right_and_one_from_far_ones_is_not():
@@ -63,11 +64,12 @@ def test_an_absent_thing_is_never_one_of_the_scene():
 
 
 def test_shares_are_over_all_prompts():
-    answered = [Answered("q", "a", True, True, False, ""), Answered("q", "", False, False, False, "")]
+    answered = [Answered("q", "a", True, True, False, "", 40, 9), Answered("q", "", False, False, False, "")]
     summary = summarise_questions([Refusal("x", 0), Refusal("y", 2)], answered)
     assert (summary.share_refused, summary.share_answered, summary.share_right, summary.share_confirmed) == (
         0.5, 0.5, 0.5, 0.0,
     )  # fmt: skip
+    assert summary.passes_per_token == 9 / 40
     with pytest.raises(ValueError, match="got 0 and 2"):
         summarise_questions([], answered)
 
