@@ -12,12 +12,15 @@
 
 enum { N3D_DONE = 0, N3D_LEFT_TO_NUMPY = 1 };
 
-/* x86-64 guarantees SSE2 only. GCC compiles these functions twice and picks by the machine at load time, so one file
- * runs everywhere; NEON needs no second version. Sanitizers cannot start with it: build for them with -DN3D_NO_CLONES. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__gnu_linux__) && !defined(N3D_NO_CLONES)
-#define CLONES __attribute__((target_clones("avx2", "default")))
-#else
+/* x86-64 guarantees SSE2 only. GCC compiles these functions once per word below and picks by the machine at load time,
+ * so one file runs everywhere; NEON needs no second version. x86-64-v4 is AVX-512, which GCC knows here from 12 on.
+ * Sanitizers cannot start with it: build for them with -DN3D_NO_CLONES. */
+#if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || !defined(__gnu_linux__) || defined(N3D_NO_CLONES)
 #define CLONES
+#elif __GNUC__ >= 12
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
+#define CLONES __attribute__((target_clones("avx2", "default")))
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
