@@ -35,6 +35,29 @@ class Cache(Protocol):
         ...
 
 
+class HeldTokens:
+    """The counting part of a `Cache`; what the tokens' keys and values are is its subclasses' affair."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._length = 0
+
+    @property
+    def length(self) -> int:
+        """Number of tokens held."""
+        return self._length
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` tokens. ValueError when there are fewer."""
+        if not 0 <= length <= self._length:
+            raise ValueError(f"cache: expected a length of 0 to {self._length}, got {length}")
+        self._length = length
+
+    def grew(self, num_rows: int) -> None:
+        """Count rows that a pass has written."""
+        self._length += num_rows
+
+
 CacheT = TypeVar("CacheT", bound=Cache)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from n3d_ros.preprocess import ModelInputs
-from n3d_ros.runtime.backend import Rows
+from n3d_ros.runtime.backend import HeldTokens, Rows
 from n3d_ros.runtime.host import (
     RopeTables,
     causal_bias,
@@ -30,29 +30,17 @@ from n3d_ros.runtime.types import ModelFolderError
 EMBEDDING = "model.embed_tokens.weight"
 
 
-class OrtCache:
+class OrtCache(HeldTokens):
     """One buffer for `capacity` tokens: the decoder reads its first rows in place, new ones are added."""
 
     def __init__(self, capacity: int, row_shape: tuple[int, int, int]) -> None:
-        self.capacity = capacity
+        super().__init__(capacity)
         self.buffer = np.empty((capacity, *row_shape), dtype=np.float32)
-        self._length = 0
-
-    @property
-    def length(self) -> int:
-        """Number of tokens held."""
-        return self._length
-
-    def truncate(self, length: int) -> None:
-        """Forget all but the first `length` tokens."""
-        if not 0 <= length <= self._length:
-            raise ValueError(f"cache: expected a length of 0 to {self._length}, got {length}")
-        self._length = length
 
     def append(self, rows: npt.NDArray[np.float32]) -> None:
         """Keep the new rows (T, 2 x layers, key-value heads, width)."""
         self.buffer[self._length : self._length + len(rows)] = rows
-        self._length += len(rows)
+        self.grew(len(rows))
 
 
 class OrtBackend:

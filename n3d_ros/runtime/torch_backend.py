@@ -159,7 +159,7 @@ class TorchBackend:
             else:
                 wanted = torch.from_numpy(logit_rows).to(self._device)
                 logits = _to_numpy(self._append(cache, rows, places, wanted))
-        cache.length = past + num_new
+        cache.grew(num_new)
         return logits
 
     def _append(self, cache: TorchCache, embeds: Tensor, positions: Tensor, wanted: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from n3d_ros.runtime.backend import HeldTokens
 from n3d_ros.runtime.model_config import TextConfig
 
 
@@ -59,16 +60,10 @@ class StepWriter:
         return seen
 
 
-class TorchCache:
+class TorchCache(HeldTokens):
     """What a reply has seen so far; its memory goes back to `free` when nobody holds the cache any more."""
 
     def __init__(self, store: KeyValueStore, capacity: int, free: list[KeyValueStore]) -> None:
-        self.store, self.capacity = store, capacity
-        self.length = 0
+        super().__init__(capacity)
+        self.store = store
         weakref.finalize(self, free.append, store)
-
-    def truncate(self, length: int) -> None:
-        """Forget all but the first `length` tokens."""
-        if not 0 <= length <= self.length:
-            raise ValueError(f"cache: expected a length of 0 to {self.length}, got {length}")
-        self.length = length

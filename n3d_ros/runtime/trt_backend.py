@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.preprocess import ModelInputs
-from n3d_ros.runtime.backend import Rows
+from n3d_ros.runtime.backend import HeldTokens, Rows
 from n3d_ros.runtime.host import mrope_tables, vision_inputs
 from n3d_ros.runtime.manifest import Manifest, read_manifest
 from n3d_ros.runtime.model_config import load_config
@@ -43,28 +43,13 @@ EMBEDDING = "model.embed_tokens.weight"
 MAX_GRAPHS = 32
 
 
-class TrtCache:
+class TrtCache(HeldTokens):
     """One device buffer: a dummy row, then `capacity` rows of keys and values."""
 
     def __init__(self, cuda: Cuda, capacity: int, num_rows: int, row_bytes: int) -> None:
-        self.capacity, self.row_bytes = capacity, row_bytes
+        super().__init__(capacity)
+        self.row_bytes = row_bytes
         self.buffer = DeviceBuffer(cuda, num_rows * row_bytes)
-        self._length = 0
-
-    @property
-    def length(self) -> int:
-        """Number of tokens held."""
-        return self._length
-
-    def truncate(self, length: int) -> None:
-        """Forget all but the first `length` tokens."""
-        if not 0 <= length <= self._length:
-            raise ValueError(f"cache: expected a length of 0 to {self._length}, got {length}")
-        self._length = length
-
-    def grew(self, num_rows: int) -> None:
-        """Count rows that a pass has written."""
-        self._length += num_rows
 
 
 class TrtBackend:
