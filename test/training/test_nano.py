@@ -10,7 +10,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from tokenizers import Tokenizer  # noqa: E402
 
-from n3d_ros.training.configs import NanoModel, TrainConfig  # noqa: E402
+from n3d_ros.training.configs import NanoModel, TrainConfig, language_alone  # noqa: E402
 from n3d_ros.training.nano import build_nano, still_blocks, whiten_patches  # noqa: E402
 from n3d_ros.training.tokenizer import build_tokenizer  # noqa: E402
 from n3d_ros.training.train import Trainer  # noqa: E402
@@ -96,6 +96,16 @@ def test_a_saved_model_is_the_averaged_one_head_included(tokenizer, views, tmp_p
     expected = trainer.average["model.language_model.embed_tokens.weight"]
     torch.testing.assert_close(saved.get_input_embeddings().weight, expected)
     torch.testing.assert_close(saved.lm_head.weight, expected)
+
+
+def test_a_frozen_tower_stays_as_it_is_while_the_language_model_learns(tokenizer, views, tmp_path):
+    config = replace(language_alone(100), pictures_per_step=2, watched_layer=0, copy_layer=0, warm_share=1e-6)
+    trainer = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
+    before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
+    losses = trainer.train_step(next(trainer.training_batches()))
+    changed = {name for name, p in trainer.model.named_parameters() if not torch.equal(p, before[name])}
+    assert changed and not any(".visual." in name for name in changed)
+    assert "copy" in losses and "kind" not in losses
 
 
 def test_an_empty_folder_of_views_is_named(tokenizer, tmp_path):
