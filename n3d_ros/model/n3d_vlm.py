@@ -4,11 +4,20 @@ In: token ids, patch rows, grid, rounded point coordinates. Out: logits. Boxes, 
 business.
 """
 
+from inspect import signature
+
+import transformers
 from torch import Tensor
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 
 from n3d_ros.model.config import N3DConfig
 from n3d_ros.model.vision import N3DVisionTower
+
+FEATURES = "mm_encoder_outputs"
+"""Takes a picture that was encoded elsewhere. Releases before 5.23 swallow it and leave out the points."""
+
+if FEATURES not in signature(qwen.Qwen2_5_VLModel.forward).parameters:
+    raise ImportError(f"expected transformers 5.23 or newer, got {transformers.__version__}")
 
 
 class N3DModel(qwen.Qwen2_5_VLModel):
@@ -29,7 +38,7 @@ class N3DModel(qwen.Qwen2_5_VLModel):
             features = self.get_image_features(
                 pixel_values, image_grid_thw, point_coords=point_coords, return_dict=True
             )
-            kwargs["mm_encoder_outputs"] = {"image": features}
+            kwargs[FEATURES] = {"image": features}
         return super().forward(image_grid_thw=image_grid_thw, **kwargs)
 
     def get_image_features(self, pixel_values, image_grid_thw=None, point_coords=None, **kwargs):

@@ -37,8 +37,13 @@ class AppendWriter:
     def __init__(self, store: KeyValueStore, past: int) -> None:
         self._store, self._past = store, past
 
-    def update(self, keys: Tensor, values: Tensor, layer: int, *_: object) -> tuple[Tensor, Tensor]:
-        """Called by each attention layer: keys and values (1, kv heads, T, head width)."""
+    def update(
+        self, keys: Tensor, values: Tensor, layer: int, *_: object, **__: object
+    ) -> tuple[Tensor, Tensor]:
+        """Called by each attention layer: keys and values (1, kv heads, T, head width).
+
+        What else comes, and by which name, differs between releases of transformers; nothing of it is used.
+        """
         end = self._past + keys.shape[2]
         seen = self._store.keys[layer, :, :, :end], self._store.values[layer, :, :, :end]
         for view, new in zip(seen, (keys, values), strict=True):
@@ -52,7 +57,9 @@ class StepWriter:
     def __init__(self, store: KeyValueStore, index: Tensor, span: int) -> None:
         self._store, self._index, self._span = store, index, span
 
-    def update(self, keys: Tensor, values: Tensor, layer: int, *_: object) -> tuple[Tensor, Tensor]:
+    def update(
+        self, keys: Tensor, values: Tensor, layer: int, *_: object, **__: object
+    ) -> tuple[Tensor, Tensor]:
         """As `AppendWriter.update`; the caller masks what lies behind `index`."""
         seen = self._store.keys[layer, :, :, : self._span], self._store.values[layer, :, :, : self._span]
         for view, new in zip(seen, (keys, values), strict=True):
