@@ -23,7 +23,7 @@ from n3d_ros.spatial_things import (
     bracketed,
     center_text,
     deltas_text,
-    listed,
+    of_each,
     root_text,
     size_text,
 )
@@ -85,10 +85,11 @@ def _comparison(axis: int, quantity: str, up: str, unit: str = "") -> Answerer:
         winner, margin = ranked[0], abs(ranked[0].exact[axis] - ranked[1].exact[axis])
         if query.form == YES_NO and margin == 0:
             winner = objects[1]
-        values = listed([f"{thing.shown[axis]:.2f}" for thing in objects])
-        extreme = "largest" if sign > 0 else "smallest"
+        values = of_each(objects, [thing.shown[axis] for thing in objects], unit)
+        extreme = f"The {'largest' if sign > 0 else 'smallest'} is"
         facts = " ".join(map(facts_of, objects))
-        trace = f"{facts} The {quantity} values are {values}{unit}. The {extreme} is {winner.name}."
+        best = of_each([winner], [winner.shown[axis]], unit)
+        trace = f"{facts} The {quantity} values are {values}. {extreme} {best}."
         if query.form == YES_NO:
             return _yes_no(query, objects, winner is objects[0], side.predicate, trace, margin)
         return _chosen(query, objects, winner, f"{winner.name} is {side.comparative}.", trace, margin)
@@ -100,10 +101,12 @@ def _closer(query: Query, objects: list[Thing]) -> SpatialAnswer:
     a, b, c = objects
     to_b, to_c = apart(a, b), apart(a, c)
     sign, comparative = (1, "closer to") if query.asks == "closer" else (-1, "farther from")
-    winner = b if sign * to_b < sign * to_c else c
+    winner, best = (b, to_b) if sign * to_b < sign * to_c else (c, to_c)
     facts = " ".join(map(center_text, objects))
     sums = " ".join(f"distance to {t.name} = {root_text(a, t)} = {d:.2f}." for t, d in ((b, to_b), (c, to_c)))
-    trace = f"{facts} {sums} The {'smallest' if sign > 0 else 'largest'} is {winner.name}."
+    values = f"The distance values are {of_each([b, c], [to_b, to_c])}."
+    extreme = f"The {'smallest' if sign > 0 else 'largest'} is {of_each([winner], [best])}."
+    trace = f"{facts} {sums} {values} {extreme}"
     margin = abs(to_b - to_c)
     if query.form == YES_NO:
         return _yes_no(query, [b, a, c], winner is b, comparative, trace, margin, f"{a.name} than {c.name}")
@@ -118,7 +121,7 @@ def _direction(query: Query, objects: list[Thing]) -> SpatialAnswer:
     trace = (
         f"{center_text(a)} {center_text(b)} dx = {dx:.2f}, dz = {dz:.2f}. "
         f"angle = atan2({dx:.2f}, {dz:.2f}) = "
-        f"{degrees:.2f} degrees. clock = 12 - floor({degrees:.2f} / 30) = {hour}."
+        f"{int(degrees)} degrees. clock = 12 - floor({int(degrees)} / 30) = {hour}."
     )
     sentence = f"{a.name} will find {b.name} around the {hour} o'clock direction."
     margin = min(degrees % 30, 30 - degrees % 30)
@@ -128,10 +131,10 @@ def _direction(query: Query, objects: list[Thing]) -> SpatialAnswer:
 def _depth_order(query: Query, objects: list[Thing]) -> SpatialAnswer:
     ranked = sorted(objects, key=lambda thing: thing.exact[Z], reverse=query.asks == "far")
     names = [thing.name for thing in ranked]
-    depths = listed([f"{thing.shown[Z]:.2f}" for thing in ranked])
+    given, sorted_ones = (of_each(order, [thing.shown[Z] for thing in order]) for order in (objects, ranked))
     facts = " ".join(map(center_text, objects))
     direction = "far to near" if query.asks == "far" else "near to far"
-    trace = f"{facts} The z values from {direction} are {depths}."
+    trace = f"{facts} The z values are {given}. From {direction} they are {sorted_ones}."
     margin = min(along_z(a, b) for a, b in pairwise(ranked))
     sentence = f"From {direction}: {', '.join(names)}."
     return SpatialAnswer(

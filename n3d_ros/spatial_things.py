@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.evidence import box_3d
+from n3d_ros.geometry import checkpoint_to_optical
 
 X, Y, Z, WIDTH, HEIGHT, DEPTH, LITRES = range(7)
 
@@ -33,6 +34,15 @@ class Thing:
     def shown(self) -> tuple[float, ...]:
         """The same rounded: the six numbers that the prompt's evidence gives, and the volume."""
         return (*box_3d(self.box), round(self.exact[LITRES], 2))
+
+
+def as_shown(box: Box3D) -> Box3D:
+    """The box that a prompt's evidence tells of: every number rounded. What is computed from it is what a
+    reader of the evidence can compute.
+    """
+    numbers = box_3d(box)
+    x, y, z = checkpoint_to_optical(numbers[:3])
+    return replace(box, center=(float(x), float(y), float(z)), size=numbers[3:])
 
 
 def center_text(thing: Thing) -> str:
@@ -76,8 +86,17 @@ def _list(values: Sequence[float]) -> str:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Two or more parts as "a, b and c"."""
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    """One or more parts as "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def of_each(things: Sequence[Thing], values: Sequence[float], unit: str = "") -> str:
+    """Every value with its owner, as "0.10 for red mug and 0.20 for blue bowl": a model that has written
+    which value is the largest finds the name behind it.
+    """
+    return listed(
+        [f"{value:.2f}{unit} for {thing.name}" for thing, value in zip(things, values, strict=True)]
+    )
 
 
 def bracketed(value: float) -> str:

@@ -9,7 +9,16 @@ import pytest
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.evidence import box_3d
-from n3d_ros.spatial import QUESTIONS, RELATIONS, Query, answer, check_answer, find_boxes, parse_question
+from n3d_ros.spatial import (
+    QUESTIONS,
+    RELATIONS,
+    Query,
+    answer,
+    as_shown,
+    check_answer,
+    find_boxes,
+    parse_question,
+)
 
 MUG = Box3D("red mug", (0.1, 0.2, 1.0), (0.1, 0.12, 0.1))
 BOWL = Box3D("blue bowl", (0.4, 0.1, 1.4), (0.2, 0.08, 0.2))
@@ -171,6 +180,45 @@ def test_a_trace_quotes_the_evidence_and_ends_with_the_answer():
         "dx = 0.30, dy = 0.10, dz = 0.40. distance = sqrt(0.09 + 0.01 + 0.16) = 0.51."
     )
     assert box_3d(BOWL)[:3] == (-0.4, -0.1, 1.4)
+
+
+TRACE_ENDS = {
+    "Is the red mug to the left of the blue bowl?": (
+        "The x values are -0.10 for red mug and -0.40 for blue bowl. The largest is -0.10 for red mug."
+    ),
+    "Which is smaller, the red mug or the blue bowl?": (
+        "The volume values are 1.20 liters for red mug and 3.20 liters for blue bowl. "
+        "The smallest is 1.20 liters for red mug."
+    ),
+    "Which is farther from the red mug, the blue bowl or the green can?": (
+        "distance to blue bowl = sqrt(0.09 + 0.01 + 0.16) = 0.51. "
+        "distance to green can = sqrt(0.36 + 0.00 + 0.04) = 0.63. "
+        "The distance values are 0.51 for blue bowl and 0.63 for green can. "
+        "The largest is 0.63 for green can."
+    ),
+    "Order the blue bowl, the green can and the red mug from near to far.": (
+        "The z values are 1.40 for blue bowl, 1.20 for green can and 1.00 for red mug. "
+        "From near to far they are 1.00 for red mug, 1.20 for green can and 1.40 for blue bowl."
+    ),
+    "If you are at the red mug, where will you find the blue bowl?": (
+        "angle = atan2(-0.30, 0.40) = 323 degrees. clock = 12 - floor(323 / 30) = 2."
+    ),
+}
+
+
+@pytest.mark.parametrize("question", TRACE_ENDS)
+def test_a_trace_names_the_owner_of_every_value_that_it_compares(question):
+    assert ask(question).reasoning.endswith(TRACE_ENDS[question])
+
+
+def test_from_boxes_as_shown_a_result_follows_from_what_the_trace_quotes():
+    a = Box3D("a", (0.0, 0.0, 1.0049), (0.104, 0.106, 1))
+    b = Box3D("b", (0.0, 0.0, 1.0151), (1, 1, 1))
+    shown = as_shown(a)
+    assert shown.center == (0.0, 0.0, 1.0) and shown.size == (0.1, 0.11, 1.0)
+    found = answer(Query("distance", ("a", "b")), [as_shown(a), as_shown(b)])
+    assert found.answer == "The distance between a and b is 0.02 meters."
+    assert box_3d(as_shown(b)) == box_3d(b)
 
 
 def test_results_come_from_unrounded_boxes():

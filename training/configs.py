@@ -84,6 +84,6 @@ def language_alone(minutes: float) -> TrainConfig:
     """A further round for a model whose tower sees well: both stages in every step, the tower as it is."""
     return TrainConfig(
         minutes=minutes, dense_minutes=0, reason_minutes=minutes, reason_share=1.0, text_share=1.0,
-        pictures_per_step=8, reasons_per_view=3, muon_rate=0.0012, adam_rate=5e-4, decay_share=0.8, ema=0.98,
-        frozen_tower=True,
+        pictures_per_step=8, reasons_per_view=4, muon_rate=0.0012, adam_rate=5e-4, decay_share=0.8, ema=0.98,
+        decimal_sigma=0.5, frozen_tower=True,
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 In: a `Sample` of text. Out: a `Segment` of token ids and labels. Three kinds of numbers are told apart: box
 numbers, right to a few bins; decimals that the answer computes, right to about a hundredth; decimals that it
-quotes from the question, which must be exact. Where a quoted number or name comes from, the model is shown.
+quotes from the question or from itself, which must be exact. Where a quoted number or name comes from, the
+model is shown.
 """
 
 from collections.abc import Sequence
@@ -99,6 +100,7 @@ class Labeller:
             computed = any(follows(tokens[: i + 1], *before) for before in COMPUTED_AFTER)
             is_sum[i] = computed or value not in given
             copied[i] = -1 if is_sum[i] else value
+            given.add(value)
         return is_sum, copied
 
 

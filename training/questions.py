@@ -17,18 +17,20 @@ from n3d_ros import prompts
 from n3d_ros.box_codec import format_box
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.spatial import QUESTIONS, answer, parse_question
+from n3d_ros.spatial import QUESTIONS, answer, as_shown, parse_question
 
 MIN_VISIBLE_PX = 60
 MIN_VISIBLE = 0.35
 JITTER_M, JITTER_SIZE = 0.015, 0.12
+THREE_SHARE = 0.4
+"""Of the questions that train, those about three objects: a tenth of all templates, and the hardest."""
 END = "<|im_end|>"
 
 
 @dataclass(frozen=True)
 class Sample:
     """`question`: everything after the image tokens, up to the assistant's turn. `answer`: with its end
-    token. `targets`: per box. `names`: of the objects that a trace reasons about.
+    token. `targets`: per box. `names`: what the answer quotes of the question.
     """
 
     question: str
@@ -69,7 +71,7 @@ def ground_sample(words: str, objects: ViewObjects, targets: list[int]) -> Sampl
 def _sample(prompt: str, objects: ViewObjects, targets: list[int]) -> Sample:
     lines = "".join(format_box(n, objects.names[i], objects.bins[i]) + "\n" for n, i in enumerate(targets))
     question = prompt.split(prompts.IMAGE_PAD, 1)[1]
-    return Sample(question, (lines or "\n") + END, tuple(targets))
+    return Sample(question, (lines or "\n") + END, tuple(targets), tuple(objects.names[i] for i in targets))
 
 
 def sample_questions(
@@ -86,12 +88,12 @@ def sample_questions(
     samples = []
     for n in range(count):
         draw = rng.random()
-        if draw < 0.45 and order:
+        if draw < 0.40 and order:
             target = int(order[n % len(order)])
             samples.append(ground_sample(objects.names[target], objects, [target]))
-        elif draw < 0.60 and len(unique) >= 2:
+        elif draw < 0.65 and len(unique) >= 2:
             samples.append(locate_sample(objects, unique, rng))
-        elif draw < 0.70:
+        elif draw < 0.73:
             samples.append(group_sample(objects, rng))
         else:
             samples.append(absent_sample(objects, rng, vocabulary))
@@ -99,10 +101,15 @@ def sample_questions(
 
 
 def spatial_question(
-    names: Sequence[str], unique: list[int], rng: np.random.Generator
+    names: Sequence[str], unique: list[int], rng: np.random.Generator, three_share: float = 0.0
 ) -> tuple[str, list[int]]:
-    """A random spatial question about `unique` objects of a view, and those in the order of mention."""
-    templates = [t for relation in QUESTIONS.values() for t in relation if _num_slots(t) <= len(unique)]
+    """A random spatial question about `unique` objects of a view, and those in the order of mention.
+
+    three_share: how often it must be about three objects, where there are so many.
+    """
+    fewest = 3 if three_share and len(unique) >= 3 and rng.random() < three_share else 1
+    possible = range(fewest, len(unique) + 1)
+    templates = [t for relation in QUESTIONS.values() for t in relation if _num_slots(t) in possible]
     template = str(rng.choice(templates))
     chosen = [int(i) for i in rng.permutation(unique)[: _num_slots(template)]]
     question = template.format(**{slot: names[i] for slot, i in zip("abc", chosen, strict=False)})
@@ -115,18 +122,19 @@ def _num_slots(template: str) -> int:
 
 def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's first stage: its objects must be located, in the order of mention."""
-    question, order = spatial_question(objects.names, unique, rng)
+    question, order = spatial_question(objects.names, unique, rng, THREE_SHARE)
     return _sample(prompts.locate_prompt(question), objects, order)
 
 
 def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's second stage, with evidence as inexact as a model's own boxes would be."""
-    question, order = spatial_question(objects.names, unique, rng)
+    question, order = spatial_question(objects.names, unique, rng, THREE_SHARE)
     boxes, names = [jittered(objects.boxes[i], rng) for i in order], tuple(objects.names[i] for i in order)
     query = parse_question(question)
     assert query is not None, question
     prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
-    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], answer(query, boxes).text + END, (), names)
+    text = answer(query, [as_shown(box) for box in boxes]).text
+    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], text + END, (), names)
 
 
 def jittered(box: Box3D, rng: np.random.Generator) -> Box3D:

@@ -18,7 +18,15 @@ from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.point_code import PointEncodingConfig
 from n3d_ros.training.batches import NUM_CELLS, Packer, view_objects
 from n3d_ros.training.labels import IGNORE
-from n3d_ros.training.questions import Sample, absent_sample, ground_sample, reason_sample, sample_questions
+from n3d_ros.training.questions import (
+    Sample,
+    absent_sample,
+    ground_sample,
+    locate_sample,
+    reason_sample,
+    sample_questions,
+    spatial_question,
+)
 from n3d_ros.training.tokenizer import DECIMALS, SHORT_DECIMALS, build_tokenizer, extended
 from n3d_ros.training.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 from n3d_ros.training.vocabulary import known_words
@@ -165,6 +173,35 @@ def test_a_repeated_name_points_at_that_name_in_the_question_word_by_word(packer
         if place >= 0
     }
     assert sources == {" red": [" red"], " bowl": [" bowl"]}, "the red of the bowl, not the mug's"
+
+
+def test_the_name_in_a_box_points_at_that_name_in_the_question(packer):
+    objects, _ = view_objects(made_up_view())
+    unique = objects.unique()
+    segment = packer.labeller.segment(locate_sample(objects, unique, np.random.default_rng(4)))
+    tokenizer = packer.labeller.tokenizer
+    quoted = [
+        (tokenizer.id_to_token(segment.labels[i]).strip(), tokenizer.id_to_token(segment.ids[j]).strip())
+        for i, place in enumerate(segment.copied)
+        for j, shown in enumerate(segment.shown[: i + 1])
+        if place >= 0 and shown == place
+    ]
+    assert quoted and all(label == source for label, source in quoted)
+
+
+def test_a_computed_decimal_that_is_said_again_is_quoted(packer):
+    question = "How far? The 3D bbox of red mug is [0.1]. "
+    segment = packer.labeller.segment(Sample(question, "distance = 0.44. The smallest is 0.44 for", ()))
+    (again,) = [i for i, value in enumerate(segment.copied) if value == 44]
+    assert segment.labels[again] == packer.labeller.tokenizer.token_to_id("0.44")
+    assert sum(segment.is_sum) == 1 and segment.is_sum.index(True) < again
+
+
+def test_questions_about_three_objects_come_as_often_as_asked_for():
+    names, rng = ("red mug", "blue bowl", "green can", "white box"), np.random.default_rng(5)
+    num_objects = [len(spatial_question(names, [0, 1, 2, 3], rng, 0.5)[1]) for _ in range(400)]
+    assert 180 <= num_objects.count(3) <= 260
+    assert all(len(spatial_question(names, [0, 1], rng, 1.0)[1]) <= 2 for _ in range(40))
 
 
 def test_a_short_and_a_full_decimal_show_the_same_hundredths(packer):
