@@ -55,7 +55,7 @@ def run_infer(args: argparse.Namespace) -> int:
         load = partial(_load, args)
         return run_conversations(args.conversation, args.output, args.detect, _options(args), load)
     _check_words(args)
-    observation = read_observation(args)
+    observation = read_observation(args, _options(args).orientation)
     pipeline = _load(args)
     result = _answer(pipeline, observation, args)
     if args.json != STDOUT:

@@ -48,7 +48,8 @@ def run_conversations(
         tqdm(list(zip(conversations, files, outputs, strict=True)), unit="entry", disable=None)
     ):
         try:
-            ground, answer = _converse(pipeline, read_points(*paths), one, detect)
+            seen = read_points(*paths, options.orientation)
+            ground, answer = _converse(pipeline, seen, one, detect)
         except N3DError as error:
             problems.append(f"entry {number}: {error.code.name}: {error.message}")
             continue

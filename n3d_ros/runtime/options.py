@@ -1,7 +1,8 @@
 """Where the release loses something silently: do the right thing, or reproduce it.
 
 One frozen dataclass with the option names of spec n3d_vlm.md section 0.4. The defaults are right; `UPSTREAM`
-is the strict mode that does all the release does. It knows no model, prompt or picture.
+is the strict mode that does all the release does. It knows no model, prompt or picture. `orientation` is for
+whoever reads the picture's file (`frames.oriented`): the pipeline gets pixels and cannot know.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, fields
 
 from n3d_ros.depth import RESHAPES
 from n3d_ros.evidence import MENTION_RULES
+from n3d_ros.frames import ORIENTATIONS
 from n3d_ros.prompts import OVERFLOWS
 from n3d_ros.runtime.sampling import SAMPLINGS
 
@@ -28,6 +30,7 @@ VALUES = {
     "prompt_overflow": OVERFLOWS,
     "answer_rule": ANSWER_RULES,
     "sampling": tuple(SAMPLINGS),
+    "orientation": ORIENTATIONS,
 }
 
 
@@ -43,6 +46,8 @@ class Options:
     answer_rule: 'evidence' gives no answer without the objects it is about and replaces a sentence that
     geometry does not confirm | 'upstream' reasons without numbers (W4) and lets the model's words stand.
     sampling: 'greedy' | 'upstream', which draws at temperature 0.6, top-k 10, top-p 0.95.
+    orientation: 'apply_once' to picture and depth | 'upstream', whose language model gets a picture with an
+    EXIF orientation as it is stored while its point map is of the upright one (2.2, G4).
     """
 
     point_map_reshape: str = "true_shape"
@@ -51,6 +56,7 @@ class Options:
     prompt_overflow: str = "error"
     answer_rule: str = "evidence"
     sampling: str = "greedy"
+    orientation: str = "apply_once"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -60,4 +66,4 @@ class Options:
 
 
 RIGHT = Options()
-UPSTREAM = Options("upstream", "upstream", "upstream", "cut_end", "upstream", "upstream")
+UPSTREAM = Options("upstream", "upstream", "upstream", "cut_end", "upstream", "upstream", "upstream")

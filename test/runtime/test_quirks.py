@@ -2,7 +2,7 @@
 the default does the right thing.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -225,10 +225,11 @@ def test_strict_mode_is_every_option_at_upstream():
         prompt_overflow="cut_end",
         answer_rule="upstream",
         sampling="upstream",
+        orientation="upstream",
     ) == UPSTREAM
 
 
-@pytest.mark.parametrize("name", ["point_map_reshape", "mention_rule", "box_index_rule", "sampling"])
+@pytest.mark.parametrize("name", [field.name for field in fields(Options)])
 def test_an_unknown_value_names_its_option(name):
     with pytest.raises(ValueError, match=f"{name}: expected one of .*, got 'maybe'"):
         Options(**{name: "maybe"})
