@@ -24,6 +24,7 @@ from n3d_ros.engines.decoder_graph import build_decoder
 from n3d_ros.engines.graph_builder import save
 from n3d_ros.engines.vision_graph import build_vision, build_vision_parts
 from n3d_ros.engines.weights import STORED, write_converted
+from n3d_ros.runtime import picture_config
 from n3d_ros.runtime.manifest import FILE_NAME, VISION_PARTS, Manifest, record_of
 from n3d_ros.runtime.model_config import ModelConfig, load_config
 from n3d_ros.runtime.safetensors_file import TensorEntry, read_entries
@@ -40,7 +41,6 @@ CONFIG, TOKENIZER, VISION, DECODER, WEIGHTS = (
     "model.safetensors",
 )
 GENERATION = "generation_config.json"
-PICTURES = "preprocessor_config.json"
 DTYPE_NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 COMPUTE = {name: kind for kind, name in DTYPE_NAMES.items()}
 
@@ -111,7 +111,7 @@ def new_folder(out_dir: Path, proof: str = FILE_NAME) -> Iterator[Path]:
 
 def copy_small_files(model_dir: Path, folder: Path) -> None:
     """Configuration and tokenizer; stop tokens and the picture processor's settings come along."""
-    for name in (CONFIG, TOKENIZER, GENERATION, PICTURES):
+    for name in (CONFIG, TOKENIZER, GENERATION, picture_config.FILE_NAME, picture_config.NESTED_NAME):
         if (model_dir / name).is_file():
             shutil.copyfile(model_dir / name, folder / name)
 

@@ -96,8 +96,8 @@ class ModelConfig:
 
 
 def load_config(folder: Path) -> ModelConfig:
-    """Read `config.json` and, where there are, `generation_config.json` for the stop tokens and
-    `preprocessor_config.json` for the pictures.
+    """Read `config.json` and, where there are, `generation_config.json` for the stop tokens and the picture
+    processor's file.
     """
     path = folder / "config.json"
     if not path.is_file():

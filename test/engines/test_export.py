@@ -49,13 +49,20 @@ def test_a_model_folder_holds_real_files_and_a_manifest_of_all_others(checkpoint
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_the_picture_processors_file_comes_along_and_is_obeyed(checkpoint, tmp_path):
+FAST = {"image_processor_type": "Qwen2VLImageProcessorFast", "patch_size": 14}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("preprocessor_config.json", FAST), ("processor_config.json", {"image_processor": FAST})],
+)
+def test_the_picture_processors_file_comes_along_and_is_obeyed(checkpoint, tmp_path, name, fields):
     folder, _ = checkpoint()
-    text = json.dumps({"image_processor_type": "Qwen2VLImageProcessorFast", "patch_size": 14})
-    (folder / "preprocessor_config.json").write_text(text)
+    text = json.dumps(fields)
+    (folder / name).write_text(text)
     manifest = export(folder, tmp_path / "engine")
-    assert (tmp_path / "engine" / "preprocessor_config.json").read_text() == text
-    assert "preprocessor_config.json" in manifest.files
+    assert (tmp_path / "engine" / name).read_text() == text
+    assert name in manifest.files
     assert create_backend(tmp_path / "engine", "ort").config.picture.processor == "fast"
 
 
