@@ -44,7 +44,7 @@ ONLY = {
 
 
 def read_picture(folder: Path, patch: int, merge: int, temporal_patch: int) -> PictureConfig:
-    """ModelFolderError for what is no JSON, contradicts config.json or the other file, or is not supported."""
+    """ModelFolderError for what is no JSON, contradicts config.json or the other file or is not supported."""
     expected = ONLY | {"patch_size": patch, "merge_size": merge, "temporal_patch_size": temporal_patch}
     old = _read(folder / FILE_NAME, expected, None, "slow")
     new = _read(folder / NESTED_NAME, expected, NESTED_KEY, old.processor if old else "fast")
