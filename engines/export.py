@@ -165,15 +165,11 @@ def write_manifest(
 def link_file(source: Path, target: Path) -> None:
     """The same file under a second name; a copy, and a word about it, only across file systems.
 
-    ModelFolderError for a symbolic link: ONNX Runtime refuses weights behind one.
+    Of a symbolic link, as the hub's cache has them, it is the file behind it: ONNX Runtime refuses weights
+    behind a link.
     """
-    if source.is_symlink():
-        raise ModelFolderError(
-            f"{source}: expected a file, got a link into a download cache, which ONNX Runtime refuses; "
-            "download into a folder of its own with `hf download MODEL --local-dir DIR`"
-        )
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
             raise
