@@ -199,8 +199,11 @@ def _reshape_upstream(points: FloatArray, grid_hw: tuple[int, int], reshape: str
             f"point_map_reshape 'upstream': expected a map with a long side of 640, got {width}x{height}"
         )
     shape = (-1, UPSTREAM_LONG_SIDE, 3) if grid_hw[0] < grid_hw[1] else (UPSTREAM_LONG_SIDE, -1, 3)
-    read = points.reshape(shape)
+    read: FloatArray = points.reshape(shape)
     if read.shape != points.shape:
-        rows = f"{read.shape[0]} rows of {read.shape[1]}"
-        _log.warning("the release reads the %dx%d point map as %s and shears it (W1)", width, height, rows)
+        rows, columns = read.shape[:2]
+        _log.warning(
+            "the release reads the %dx%d point map as %d rows of %d and shears it (W1)",
+            width, height, rows, columns,
+        )  # fmt: skip
     return read

@@ -6,8 +6,8 @@ ROS.
 A frame folder holds `color.png` (or .jpg), `depth.png` (16-bit, millimetres) or `depth.npy` (float32,
 metres), 0 = no data, and `intrinsics.json` with fx, fy, cx, cy, width, height in pixels. Depth is
 registered to the colour picture. A picture's EXIF orientation is applied once: depth and intrinsics are of
-the upright picture; `oriented` gives the release's pairing instead. Every error is an OSError or ValueError
-that names the file, what was expected and what came.
+the upright picture; `as_released` gives the release's pairing instead. Every error is an OSError or
+ValueError that names the file, what was expected and what came.
 """
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from PIL import Image
 
 from n3d_ros.depth import to_metres
 from n3d_ros.geometry import Array, Intrinsics
-from n3d_ros.picture_file import QUARTER_TURNS, UPRIGHT, read_picture_file
+from n3d_ros.picture_file import QUARTER_TURNS, UPRIGHT, read_orientation, read_picture
 from n3d_ros.preprocess import Observation
 
 COLOR_NAMES = ("color.png", "color.jpg", "color.jpeg")
@@ -72,31 +72,29 @@ def read_frame(folder: Path) -> RgbdFrame:
 
 def read_rgbd(image: Path, depth: Path, intrinsics: Path, name: str = "") -> RgbdFrame:
     """A frame from three files."""
-    picture = read_picture_file(image)
+    rgb, orientation = read_picture(image), read_orientation(image)
     raw, encoding = read_depth(depth)
-    if picture.orientation != UPRIGHT:
-        _check_turned(image, picture.orientation, picture.upright.shape[:2], raw.shape)
-    return RgbdFrame(picture.upright, raw, encoding, read_intrinsics(intrinsics), name or image.stem)
+    if orientation != UPRIGHT:
+        _check_turned(image, orientation, rgb.shape[:2], raw.shape)
+    return RgbdFrame(rgb, raw, encoding, read_intrinsics(intrinsics), name or image.stem)
 
 
-def oriented(seen: Observation, image: Path, orientation: str = APPLY_ONCE) -> Observation:
-    """What the model is to see of the upright picture in the file `image`.
+def as_released(
+    seen: Observation, image: Path, orientation: str = "upstream", resize_mode: str = "upstream"
+) -> Observation:
+    """What the release shows its model where `seen` is the upright picture of the file `image`.
 
-    orientation: 'apply_once' leaves picture and depth upright; 'upstream' pairs them as the release does
-    where the file has an EXIF orientation: its language model gets the picture as stored, its depth model the
-    upright one. Its intrinsics are those of the upright picture in shares of width and height, so they come
-    here as these shares of the stored picture. ValueError for another name.
+    orientation: 'apply_once' leaves picture and depth upright; 'upstream' shows the language model the
+    picture as stored, while depth stays that of the upright one. The release's intrinsics are of the upright
+    picture in shares of width and height, so they become these shares of the stored picture. resize_mode:
+    see `read_picture`; a picture that comes at 640 px gets its results in pixels of that size.
     """
     if orientation not in ORIENTATIONS:
         raise ValueError(f"orientation: expected one of {ORIENTATIONS}, got {orientation!r}")
-    if orientation == APPLY_ONCE:
-        return seen
-    stored = read_picture_file(image).stored
-    height, width = stored.shape[:2]
-    turned = stored.shape != seen.rgb.shape
-    return replace(
-        seen, rgb=stored, intrinsics=seen.intrinsics.scaled_to(width, height), depth_is_turned=turned
-    )
+    rgb = read_picture(image, upright=orientation == APPLY_ONCE, resize_mode=resize_mode)
+    turned = orientation != APPLY_ONCE and read_orientation(image) in QUARTER_TURNS
+    intrinsics = seen.intrinsics.scaled_to(rgb.shape[1], rgb.shape[0])
+    return replace(seen, rgb=rgb, intrinsics=intrinsics, depth_is_turned=turned)
 
 
 def write_frame(folder: Path, frame: RgbdFrame) -> None:

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.depth import depth_to_point_map
-from n3d_ros.frames import APPLY_ONCE, oriented
 from n3d_ros.geometry import Intrinsics, checkpoint_to_optical, optical_to_checkpoint
 from n3d_ros.picture_file import read_picture
 from n3d_ros.preprocess import Observation
@@ -46,17 +45,16 @@ class Points:
         return Intrinsics(fx * width, fy * height, u * width - 0.5, v * height - 0.5, width, height)
 
 
-def read_points(image: Path, points: Path, orientation: str = APPLY_ONCE) -> Observation:
-    """A picture with its point file, which is of the upright picture: the release's depth model applies the
-    EXIF orientation. orientation: whether the model sees the picture upright too (`frames.oriented`).
+def read_points(image: Path, points: Path) -> Observation:
+    """A picture, upright, with its point file, which is of the upright picture too: the release's depth model
+    applies the EXIF orientation.
     """
     rgb, read = read_picture(image), read_points_file(points)
     try:
         intrinsics = read.intrinsics(rgb.shape[1], rgb.shape[0])
-        seen = Observation(rgb, intrinsics, point_map=read.point_map)
+        return Observation(rgb, intrinsics, point_map=read.point_map)
     except ValueError as error:
         raise ValueError(f"points: '{points}' does not fit '{image}': {error}") from error
-    return oriented(seen, image, orientation)
 
 
 def read_points_file(path: Path) -> Points:

@@ -35,7 +35,7 @@ class Observation:
     stamp_ns: of the picture, nanoseconds since the epoch. frame_id: name of the optical frame.
     depth_is_estimated: a depth model guessed the depth from the picture; no sensor measured it.
     depth_is_turned: depth or point_map is of the picture turned by a quarter. Only the release does this, to
-    pictures with an EXIF orientation (`frames.oriented`).
+    pictures with an EXIF orientation (`frames.as_released`).
     """
 
     rgb: npt.NDArray[np.uint8]

@@ -18,12 +18,13 @@ from n3d_ros.box_codec import decode_box, parse
 from n3d_ros.commands import infer
 from n3d_ros.conversations import Conversation, write_conversations
 from n3d_ros.depth import normalise, pool_to_grid, round_coordinates
+from n3d_ros.frames import as_released
 from n3d_ros.geometry import Intrinsics, SceneScale
-from n3d_ros.picture_file import read_picture_file
+from n3d_ros.picture_file import read_orientation, read_picture
 from n3d_ros.points_file import read_points, write_points
 from n3d_ros.preprocess import Observation, PreprocessConfig, prepare
 from n3d_ros.runtime import depth_models
-from n3d_ros.runtime.options import RIGHT, UPSTREAM
+from n3d_ros.runtime.options import RIGHT, UPSTREAM, shown
 
 STORED = [[10, 20, 30], [40, 50, 60]]
 UPRIGHT = [[40, 10], [50, 20], [60, 30]]
@@ -71,14 +72,14 @@ def folder(tmp_path, monkeypatch):
 def test_upright_is_what_opencv_reads_and_stored_what_pillow_reads(tmp_path, orientation):
     """The release's depth model gets what OpenCV reads, its language model what Pillow opens (spec 2.2)."""
     save_picture(tmp_path / "p.jpg", orientation)
-    read = read_picture_file(tmp_path / "p.jpg")
-    np.testing.assert_array_equal(read.upright, cv2.imread(str(tmp_path / "p.jpg"))[..., ::-1])
-    assert blocks(read.stored) == STORED
-    assert read.orientation == (orientation if orientation in range(2, 9) else 1)
+    path = tmp_path / "p.jpg"
+    np.testing.assert_array_equal(read_picture(path), cv2.imread(str(path))[..., ::-1])
+    assert blocks(read_picture(path, upright=False)) == STORED
+    assert read_orientation(path) == (orientation if orientation in range(2, 9) else 1)
 
 
 def test_orientation_6_is_a_quarter_turn_clockwise(folder):
-    assert blocks(read_picture_file(Path("p.jpg")).upright) == UPRIGHT
+    assert blocks(read_picture(Path("p.jpg"))) == UPRIGHT
 
 
 # --- every entry point: a point file, a depth file, guessed depth, a conversation
@@ -181,7 +182,7 @@ def test_points_that_lie_as_the_stored_picture_are_refused_in_both_modes(look, c
 
 def test_an_unknown_orientation_is_named(folder):
     with pytest.raises(ValueError, match="orientation: expected one of .*, got 'twice'"):
-        read_points(Path("p.jpg"), Path("p.npz"), "twice")
+        as_released(read_points(Path("p.jpg"), Path("p.npz")), Path("p.jpg"), "twice")
 
 
 # --- the numbers of strict mode
@@ -195,7 +196,7 @@ def test_strict_mode_reads_the_upright_map_in_rows_of_the_stored_picture(tmp_pat
     camera = Intrinsics(500.0, 500.0, 239.5, 319.5, 480, 640)
     depth = np.random.default_rng(0).uniform(0.5, 3.0, (640, 480)).astype(np.float32)
     write_points(tmp_path / "p.npz", Observation(np.zeros((640, 480, 3), np.uint8), camera, depth))
-    seen = read_points(tmp_path / "p.jpg", tmp_path / "p.npz", UPSTREAM.orientation)
+    seen = shown(read_points(tmp_path / "p.jpg", tmp_path / "p.npz"), tmp_path / "p.jpg", UPSTREAM)
     inputs = prepare(seen, PreprocessConfig(point_map_reshape=UPSTREAM.point_map_reshape))
     assert inputs.grid_hw == (34, 46)
     upright = normalise(seen.point_map)
@@ -216,3 +217,4 @@ def test_strict_mode_decodes_boxes_with_the_upright_camera_in_shares_of_the_pict
 
 def test_the_option_is_right_by_default_and_the_release_s_in_strict_mode():
     assert (RIGHT.orientation, UPSTREAM.orientation) == ("apply_once", "upstream")
+    assert (RIGHT.resize_mode, UPSTREAM.resize_mode) == ("rgb", "upstream")

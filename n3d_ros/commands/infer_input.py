@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from n3d_ros.frames import APPLY_ONCE, oriented, read_intrinsics, read_rgbd
+from n3d_ros.frames import read_intrinsics, read_rgbd
 from n3d_ros.picture_file import read_picture
 from n3d_ros.points_file import read_points
 from n3d_ros.preprocess import Observation
@@ -25,18 +25,14 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     add("--depth-model", metavar="DIR", help="its folder, or hub:NAME to download it")
 
 
-def read_observation(args: argparse.Namespace, orientation: str = APPLY_ONCE) -> Observation:
-    """The frame that the arguments name. ValueError for none or two sources of depth.
+def read_observation(args: argparse.Namespace) -> Observation:
+    """The frame that the arguments name, upright. ValueError for none or two sources of depth.
 
-    Point files, depth files with their intrinsics, and guessed depth are of the upright picture. orientation:
-    whether the model sees the picture upright too (`frames.oriented`).
+    Point files, depth files with their intrinsics, and guessed depth are of the upright picture;
+    `frames.as_released` gives what the release makes of them.
     """
     if args.image is None:
         raise ValueError("expected --image, or --conversation; got neither")
-    return oriented(_upright(args), args.image, orientation)
-
-
-def _upright(args: argparse.Namespace) -> Observation:
     if args.points is not None:
         if args.depth is not None or args.intrinsics is not None or args.estimate_depth is not None:
             raise ValueError("expected --points alone or --depth with --intrinsics, got both")

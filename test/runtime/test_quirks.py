@@ -261,6 +261,7 @@ def test_strict_mode_is_every_option_at_upstream():
         answer_rule="upstream",
         sampling="upstream",
         orientation="upstream",
+        resize_mode="upstream",
     ) == UPSTREAM
 
 
