@@ -221,9 +221,18 @@ def intrinsics_of(info: Any, width: int, height: int) -> Intrinsics:
 
 
 def observation(
-    rgb: Any, depth: Any, info: Any, scale_m: float | None = None, min_m: float = 0.0, max_m: float = math.inf
+    rgb: Any,
+    depth: Any,
+    info: Any,
+    scale_m: float | None = None,
+    min_m: float = 0.0,
+    max_m: float = math.inf,
+    is_estimated: bool = False,
 ) -> Observation:
-    """Three messages of one instant -> what the pipeline takes; stamp and frame are the colour image's."""
+    """Three messages of one instant -> what the pipeline takes; stamp and frame are the colour image's.
+
+    is_estimated: a depth model made the depth image.
+    """
     picture = rgb_array(rgb)
     height, width = picture.shape[:2]
     intrinsics = intrinsics_of(info, width, height)
@@ -234,6 +243,7 @@ def observation(
             depth=depth_array(depth, scale_m, min_m, max_m),
             stamp_ns=stamp_ns(rgb.header.stamp),
             frame_id=rgb.header.frame_id,
+            depth_is_estimated=is_estimated,
         )
     except N3DError:
         raise
