@@ -24,6 +24,7 @@ from n3d_ros.engines.decoder_graph import build_decoder
 from n3d_ros.engines.graph_builder import save
 from n3d_ros.engines.vision_graph import build_vision, build_vision_parts
 from n3d_ros.engines.weights import STORED, write_converted
+from n3d_ros.runtime import picture_config
 from n3d_ros.runtime.manifest import FILE_NAME, VISION_PARTS, Manifest, record_of
 from n3d_ros.runtime.model_config import ModelConfig, load_config
 from n3d_ros.runtime.safetensors_file import TensorEntry, read_entries
@@ -40,7 +41,6 @@ CONFIG, TOKENIZER, VISION, DECODER, WEIGHTS = (
     "model.safetensors",
 )
 GENERATION = "generation_config.json"
-PICTURES = "preprocessor_config.json"
 DTYPE_NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 COMPUTE = {name: kind for kind, name in DTYPE_NAMES.items()}
 
@@ -111,7 +111,7 @@ def new_folder(out_dir: Path, proof: str = FILE_NAME) -> Iterator[Path]:
 
 def copy_small_files(model_dir: Path, folder: Path) -> None:
     """Configuration and tokenizer; stop tokens and the picture processor's settings come along."""
-    for name in (CONFIG, TOKENIZER, GENERATION, PICTURES):
+    for name in (CONFIG, TOKENIZER, GENERATION, picture_config.FILE_NAME, picture_config.NESTED_NAME):
         if (model_dir / name).is_file():
             shutil.copyfile(model_dir / name, folder / name)
 
@@ -165,15 +165,11 @@ def write_manifest(
 def link_file(source: Path, target: Path) -> None:
     """The same file under a second name; a copy, and a word about it, only across file systems.
 
-    ModelFolderError for a symbolic link: ONNX Runtime refuses weights behind one.
+    Of a symbolic link, as the hub's cache has them, it is the file behind it: ONNX Runtime refuses weights
+    behind a link.
     """
-    if source.is_symlink():
-        raise ModelFolderError(
-            f"{source}: expected a file, got a link into a download cache, which ONNX Runtime refuses; "
-            "download into a folder of its own with `hf download MODEL --local-dir DIR`"
-        )
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
             raise

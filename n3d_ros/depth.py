@@ -7,6 +7,7 @@ the released N3D-VLM, spec n3d_vlm.md sections 2.3, 3 and 4.3.
 """
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,8 @@ MILLIMETRE_M = 0.001
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -196,4 +199,11 @@ def _reshape_upstream(points: FloatArray, grid_hw: tuple[int, int], reshape: str
             f"point_map_reshape 'upstream': expected a map with a long side of 640, got {width}x{height}"
         )
     shape = (-1, UPSTREAM_LONG_SIDE, 3) if grid_hw[0] < grid_hw[1] else (UPSTREAM_LONG_SIDE, -1, 3)
-    return points.reshape(shape)
+    read: FloatArray = points.reshape(shape)
+    if read.shape != points.shape:
+        rows, columns = read.shape[:2]
+        _log.warning(
+            "the release reads the %dx%d point map as %d rows of %d and shears it (W1)",
+            width, height, rows, columns,
+        )  # fmt: skip
+    return read

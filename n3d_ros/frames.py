@@ -5,29 +5,29 @@ ROS.
 
 A frame folder holds `color.png` (or .jpg), `depth.png` (16-bit, millimetres) or `depth.npy` (float32,
 metres), 0 = no data, and `intrinsics.json` with fx, fy, cx, cy, width, height in pixels. Depth is
-registered to the colour picture. A picture's EXIF orientation is applied once, here. Every error is an
-OSError or ValueError that names the file, what was expected and what came.
+registered to the colour picture. A picture's EXIF orientation is applied once: depth and intrinsics are of
+the upright picture; `as_released` gives the release's pairing instead. Every error is an OSError or
+ValueError that names the file, what was expected and what came.
 """
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from n3d_ros.depth import to_metres
 from n3d_ros.geometry import Array, Intrinsics
+from n3d_ros.picture_file import QUARTER_TURNS, UPRIGHT, read_orientation, read_picture
 from n3d_ros.preprocess import Observation
 
 COLOR_NAMES = ("color.png", "color.jpg", "color.jpeg")
 DEPTH_NAMES = ("depth.png", "depth.npy")
-EIGHT_BIT_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "CMYK", "YCbCr", "1")
-EXIF_ORIENTATION_TAG = 0x0112
-UPRIGHT = 1
-QUARTER_TURNS = (5, 6, 7, 8)
+APPLY_ONCE = "apply_once"
+ORIENTATIONS = (APPLY_ONCE, "upstream")
 ENCODINGS = {"uint16": "16UC1", "float32": "32FC1"}
 
 
@@ -72,11 +72,29 @@ def read_frame(folder: Path) -> RgbdFrame:
 
 def read_rgbd(image: Path, depth: Path, intrinsics: Path, name: str = "") -> RgbdFrame:
     """A frame from three files."""
-    rgb, orientation = _read_oriented(image)
+    rgb, orientation = read_picture(image), read_orientation(image)
     raw, encoding = read_depth(depth)
     if orientation != UPRIGHT:
         _check_turned(image, orientation, rgb.shape[:2], raw.shape)
     return RgbdFrame(rgb, raw, encoding, read_intrinsics(intrinsics), name or image.stem)
+
+
+def as_released(
+    seen: Observation, image: Path, orientation: str = "upstream", resize_mode: str = "upstream"
+) -> Observation:
+    """What the release shows its model where `seen` is the upright picture of the file `image`.
+
+    orientation: 'apply_once' leaves picture and depth upright; 'upstream' shows the language model the
+    picture as stored, while depth stays that of the upright one. The release's intrinsics are of the upright
+    picture in shares of width and height, so they become these shares of the stored picture. resize_mode:
+    see `read_picture`; a picture that comes at 640 px gets its results in pixels of that size.
+    """
+    if orientation not in ORIENTATIONS:
+        raise ValueError(f"orientation: expected one of {ORIENTATIONS}, got {orientation!r}")
+    rgb = read_picture(image, upright=orientation == APPLY_ONCE, resize_mode=resize_mode)
+    turned = orientation != APPLY_ONCE and read_orientation(image) in QUARTER_TURNS
+    intrinsics = seen.intrinsics.scaled_to(rgb.shape[1], rgb.shape[0])
+    return replace(seen, rgb=rgb, intrinsics=intrinsics, depth_is_turned=turned)
 
 
 def write_frame(folder: Path, frame: RgbdFrame) -> None:
@@ -88,11 +106,6 @@ def write_frame(folder: Path, frame: RgbdFrame) -> None:
     else:
         np.save(folder / "depth.npy", frame.depth.astype(np.float32))
     (folder / "intrinsics.json").write_text(json.dumps(frame.intrinsics.to_dict(), indent=1) + "\n")
-
-
-def read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB, upright: the file's EXIF orientation is applied."""
-    return _read_oriented(path)[0]
 
 
 def read_depth(path: Path) -> tuple[Array, str]:
@@ -130,22 +143,6 @@ def read_intrinsics(path: Path) -> Intrinsics:
         return Intrinsics.from_dict(values)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{error} (in '{path}')") from error
-
-
-def _read_oriented(path: Path) -> tuple[npt.NDArray[np.uint8], int]:
-    """The upright picture and the EXIF orientation that the file had."""
-    _require_file(path, "picture")
-    try:
-        with Image.open(path) as picture:
-            if picture.mode not in EIGHT_BIT_MODES:
-                raise ValueError(f"picture: expected 8 bits per channel in '{path}', got mode {picture.mode}")
-            orientation = int(picture.getexif().get(EXIF_ORIENTATION_TAG, UPRIGHT))
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ValueError(f"picture: expected a PNG or JPEG, got '{path}': {error}") from error
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"picture: cannot read '{path}': {error}") from error
-    return np.asarray(upright), orientation
 
 
 def _check_turned(image: Path, orientation: int, rgb_hw: tuple[int, ...], depth_hw: tuple[int, ...]) -> None:

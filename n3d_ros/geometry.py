@@ -108,6 +108,8 @@ class Intrinsics:
 
     def scaled_to(self, width: int, height: int) -> Intrinsics:
         """The same camera for the picture resized to width x height (same field of view)."""
+        if (width, height) == (self.width, self.height):
+            return self
         sx, sy = width / self.width, height / self.height
         cx, cy = (self.cx + 0.5) * sx - 0.5, (self.cy + 0.5) * sy - 0.5
         return Intrinsics(self.fx * sx, self.fy * sy, cx, cy, width, height)

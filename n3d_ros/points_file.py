@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.depth import depth_to_point_map
-from n3d_ros.frames import read_picture
 from n3d_ros.geometry import Intrinsics, checkpoint_to_optical, optical_to_checkpoint
+from n3d_ros.picture_file import read_picture
 from n3d_ros.preprocess import Observation
 
 INVALID = (-np.inf, -np.inf, np.inf, 0.0)
@@ -46,7 +46,9 @@ class Points:
 
 
 def read_points(image: Path, points: Path) -> Observation:
-    """A picture (its EXIF orientation applied) with its point file."""
+    """A picture, upright, with its point file, which is of the upright picture too: the release's depth model
+    applies the EXIF orientation.
+    """
     rgb, read = read_picture(image), read_points_file(points)
     try:
         intrinsics = read.intrinsics(rgb.shape[1], rgb.shape[0])

@@ -34,6 +34,8 @@ class Observation:
     point_map: (h, w, 3) float32 metres, optical frame, NaN = none.
     stamp_ns: of the picture, nanoseconds since the epoch. frame_id: name of the optical frame.
     depth_is_estimated: a depth model guessed the depth from the picture; no sensor measured it.
+    depth_is_turned: depth or point_map is of the picture turned by a quarter. Only the release does this, to
+    pictures with an EXIF orientation (`frames.as_released`).
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -43,6 +45,7 @@ class Observation:
     stamp_ns: int = 0
     frame_id: str = ""
     depth_is_estimated: bool = False
+    depth_is_turned: bool = False
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
@@ -50,10 +53,11 @@ class Observation:
         expected = (self.intrinsics.height, self.intrinsics.width)
         if self.rgb.shape[:2] != expected:
             raise ValueError(f"rgb: intrinsics are for (height, width) {expected}, got {self.rgb.shape[:2]}")
+        map_hw = expected[::-1] if self.depth_is_turned else expected
         if self.depth is not None and self.point_map is None:
-            _check_map("depth", self.depth, expected, num_dims=2)
+            _check_map("depth", self.depth, map_hw, num_dims=2)
         elif self.point_map is not None and self.depth is None:
-            _check_map("point_map", self.point_map, expected, num_dims=3)
+            _check_map("point_map", self.point_map, map_hw, num_dims=3)
         else:
             found = "none" if self.depth is None else "both"
             raise ValueError(f"observation: expected exactly one of depth and point_map, got {found}")

@@ -109,9 +109,11 @@ def test_garbage_where_valid_is_false_has_no_influence() -> None:
     np.testing.assert_array_equal(pool_to_grid(given, (1, 3)), pool_to_grid(default, (1, 3)))
 
 
-def test_normalising_leaves_the_callers_points_alone() -> None:
-    points = point_map((1, 2, 3), (4, 5, 6))
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_normalising_leaves_the_callers_points_alone(dtype) -> None:
+    points = point_map((1, 2, 3), (4, 5, 6), (NAN, NAN, NAN)).astype(dtype)
     before = points.copy()
+    points.setflags(write=False)
     pool_to_grid(normalise(points), (1, 1))
     np.testing.assert_array_equal(points, before)
 

@@ -11,11 +11,11 @@ from n3d_ros.frames import (
     read_depth,
     read_frame,
     read_intrinsics,
-    read_picture,
     read_rgbd,
     write_frame,
 )
 from n3d_ros.geometry import Intrinsics
+from n3d_ros.picture_file import read_picture
 
 INTRINSICS = Intrinsics(100.0, 110.0, 3.5, 2.5, 8, 6)
 ROTATE_90 = 6

@@ -145,6 +145,32 @@ def test_depth_of_half_the_size_gives_the_same_scene() -> None:
     np.testing.assert_array_equal(half.pixel_values, full.pixel_values)
 
 
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+@pytest.mark.parametrize("depth_size", [(848, 477), (424, 239), (1000, 563), (2000, 1125)])
+def test_depth_of_any_size_and_type_gets_the_intrinsics_of_its_own_pixels(encoding, depth_size) -> None:
+    """A slanted plane seen by the colour camera (1280x720): by its rays, whatever pixels sample them.
+
+    z = 1 + x / 2 along the ray of column c: z = 1 / (1 - ray / 2), with ray = ((c + 0.5) * 1280 / width -
+    0.5 - cx) / fx.
+    """
+    camera = Intrinsics(fx=900.0, fy=905.0, cx=650.0, cy=350.0, width=1280, height=720)
+    width, height = depth_size
+    ray_x = ((np.arange(width) + 0.5) * 1280 / width - 0.5 - camera.cx) / camera.fx
+    ray_y = ((np.arange(height) + 0.5) * 720 / height - 0.5 - camera.cy) / camera.fy
+    z = np.broadcast_to(1 / (1 - ray_x / 2), (height, width))
+    z = np.round(z, 3) if encoding == "16UC1" else z
+    raw = np.rint(z * 1000).astype(np.uint16) if encoding == "16UC1" else z.astype(np.float32)
+    inputs = prepare(Observation(picture(1280, 720), camera, to_metres(raw, encoding)))
+    points = np.stack([ray_x * z, ray_y[:, None] * z, z], axis=-1)
+    step = max(width // 640, 1)
+    normalised = normalise(points[::step, ::step])
+    assert inputs.scene.scale == pytest.approx(normalised.scene.scale, rel=1e-6)
+    assert inputs.scene.shift == pytest.approx(normalised.scene.shift, abs=1e-6)
+    expected = round_coordinates(pool_to_grid(normalised, inputs.grid_hw), PointEncodingConfig())
+    assert np.abs(inputs.coords - expected).max() <= 1
+    assert (inputs.coords != expected).mean() < 0.01
+
+
 def test_a_point_map_and_the_depth_it_came_from_give_the_same_inputs() -> None:
     by_depth = prepare(Observation(picture(), CAMERA, room()))
     by_points = prepare(Observation(picture(), CAMERA, point_map=depth_to_point_map(room(), CAMERA)))
@@ -181,6 +207,7 @@ def test_no_valid_depth_is_a_named_error() -> None:
         ({"depth": np.ones((424, 512), np.float32)}, "field of view .* got 512x424; register depth"),
         ({"depth": np.ones((0, 0), np.float32)}, "depth: expected"),
         ({"depth": None, "point_map": np.ones((480, 640), np.float32)}, r"point_map: expected \(h, w, 3\)"),
+        ({"depth": None, "point_map": np.ones((480, 640, 3), np.float16)}, "float32 metres, got .* float16"),
     ],
 )
 def test_an_observation_that_does_not_fit_together_is_named(arguments, message) -> None:

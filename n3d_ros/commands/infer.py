@@ -18,7 +18,7 @@ from n3d_ros.commands.infer_input import add_input_options, read_observation
 from n3d_ros.commands.infer_output import STDOUT, result_json, table, write_json, write_overlay
 from n3d_ros.commands.model_folder import add_model_options, model_folder
 from n3d_ros.preprocess import Observation
-from n3d_ros.runtime.options import RIGHT, UPSTREAM, VALUES, Options
+from n3d_ros.runtime.options import RIGHT, UPSTREAM, VALUES, Options, shown
 from n3d_ros.runtime.types import AskResult, GroundResult, N3DError, ResultCode
 
 BAD_INPUT_CODES = (ResultCode.BAD_INPUT, ResultCode.NO_DEPTH, ResultCode.NO_CAMERA_INFO)
@@ -55,7 +55,7 @@ def run_infer(args: argparse.Namespace) -> int:
         load = partial(_load, args)
         return run_conversations(args.conversation, args.output, args.detect, _options(args), load)
     _check_words(args)
-    observation = read_observation(args)
+    observation = shown(read_observation(args), args.image, _options(args))
     pipeline = _load(args)
     result = _answer(pipeline, observation, args)
     if args.json != STDOUT:

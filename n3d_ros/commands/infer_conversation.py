@@ -25,7 +25,7 @@ from n3d_ros.conversations import (
 )
 from n3d_ros.points_file import read_points
 from n3d_ros.preprocess import Observation
-from n3d_ros.runtime.options import Options
+from n3d_ros.runtime.options import Options, shown
 from n3d_ros.runtime.types import AskResult, GroundResult, N3DError, ResultCode
 
 DEFAULT_FOLDER = Path("outputs")
@@ -48,7 +48,8 @@ def run_conversations(
         tqdm(list(zip(conversations, files, outputs, strict=True)), unit="entry", disable=None)
     ):
         try:
-            ground, answer = _converse(pipeline, read_points(*paths), one, detect)
+            seen = shown(read_points(*paths), paths[0], options)
+            ground, answer = _converse(pipeline, seen, one, detect)
         except N3DError as error:
             problems.append(f"entry {number}: {error.code.name}: {error.message}")
             continue

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from n3d_ros.frames import read_intrinsics, read_picture, read_rgbd
+from n3d_ros.frames import read_intrinsics, read_rgbd
+from n3d_ros.picture_file import read_picture
 from n3d_ros.points_file import read_points
 from n3d_ros.preprocess import Observation
 
@@ -25,7 +26,11 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
 
 
 def read_observation(args: argparse.Namespace) -> Observation:
-    """The frame that the arguments name. ValueError for none or two sources of depth."""
+    """The frame that the arguments name, upright. ValueError for none or two sources of depth.
+
+    Point files, depth files with their intrinsics, and guessed depth are of the upright picture;
+    `frames.as_released` gives what the release makes of them.
+    """
     if args.image is None:
         raise ValueError("expected --image, or --conversation; got neither")
     if args.points is not None:

@@ -55,6 +55,7 @@ COLOUR_CODES: dict[str, int | None] = {
     "yuyv": cv2.COLOR_YUV2RGB_YUY2,
 }
 DEPTH_ENCODINGS = ("16UC1", "mono16", "32FC1")
+AS_SENT = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 NANOSECONDS = 1_000_000_000
 # compressed_depth_image_transport: enum format, float quantisation a, float quantisation b, little endian
 COMPRESSED_DEPTH_HEADER = struct.Struct("<iff")
@@ -152,9 +153,11 @@ def _raw_depth(image: Any) -> Array:
 
 
 def _decode_colour(image: Any) -> npt.NDArray[np.uint8]:
-    """CompressedImage, JPEG or PNG -> (H, W, 3) uint8 RGB."""
+    """CompressedImage, JPEG or PNG -> (H, W, 3) uint8 RGB as sent, whatever EXIF orientation a driver wrote:
+    CameraInfo and depth are about those pixels.
+    """
     data = np.frombuffer(memoryview(image.data), np.uint8)
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    decoded = cv2.imdecode(data, AS_SENT) if data.size else None
     if decoded is None:
         raise BadInputError(
             f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {image.format!r}"
@@ -218,9 +221,18 @@ def intrinsics_of(info: Any, width: int, height: int) -> Intrinsics:
 
 
 def observation(
-    rgb: Any, depth: Any, info: Any, scale_m: float | None = None, min_m: float = 0.0, max_m: float = math.inf
+    rgb: Any,
+    depth: Any,
+    info: Any,
+    scale_m: float | None = None,
+    min_m: float = 0.0,
+    max_m: float = math.inf,
+    is_estimated: bool = False,
 ) -> Observation:
-    """Three messages of one instant -> what the pipeline takes; stamp and frame are the colour image's."""
+    """Three messages of one instant -> what the pipeline takes; stamp and frame are the colour image's.
+
+    is_estimated: a depth model made the depth image.
+    """
     picture = rgb_array(rgb)
     height, width = picture.shape[:2]
     intrinsics = intrinsics_of(info, width, height)
@@ -231,6 +243,7 @@ def observation(
             depth=depth_array(depth, scale_m, min_m, max_m),
             stamp_ns=stamp_ns(rgb.header.stamp),
             frame_id=rgb.header.frame_id,
+            depth_is_estimated=is_estimated,
         )
     except N3DError:
         raise

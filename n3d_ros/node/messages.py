@@ -97,6 +97,7 @@ def box_array(result: GroundResult, about: Header, ids: Sequence[str]) -> Box3DA
         code=int(result.code),
         message=result.message,
         valid_ratio=float(result.valid_ratio),
+        depth_is_estimated=result.depth_is_estimated,
         boxes=[grounded_object(found, identity) for found, identity in zip(result.objects, ids, strict=True)],
     )
 
@@ -122,6 +123,7 @@ def spatial_answer(
         consistent=consistent,
         code=int(result.code),
         message=result.message,
+        depth_is_estimated=result.depth_is_estimated,
         evidence=[
             grounded_object(found, identity) for found, identity in zip(result.objects, ids, strict=True)
         ],

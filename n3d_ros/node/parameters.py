@@ -86,6 +86,12 @@ PARAMETERS = (
         1.0,
         dynamic=True,
     ),
+    Row(
+        "depth.is_estimated",
+        False,
+        "the depth topic comes from a depth model and not from a sensor; results say so",
+        dynamic=True,
+    ),
     Row("depth.min_m", 0.0, "nearer depth is no depth, metres", 0.0, 100.0, dynamic=True),
     Row("depth.max_m", 20.0, "farther depth is no depth, metres", 0.01, 1000.0, dynamic=True),
     Row(
@@ -139,6 +145,7 @@ class Parameters:
     qos_info: str
     early_start: bool
     depth_scale_m: float
+    depth_is_estimated: bool
     depth_min_m: float
     depth_max_m: float
     max_frame_age_s: float

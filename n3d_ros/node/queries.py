@@ -35,6 +35,7 @@ class CameraFrame:
                 scale_m=parameters.depth_scale_m or None,
                 min_m=parameters.depth_min_m,
                 max_m=parameters.depth_max_m,
+                is_estimated=parameters.depth_is_estimated,
             )
         return self.observation
 

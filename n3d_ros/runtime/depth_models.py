@@ -2,8 +2,9 @@
 
 In: a picture and, where it is known, its camera. Out: an `Observation` marked `depth_is_estimated`. The
 models come from their own packages and are loaded here, when asked for and never before; from a folder, or
-from the hub only where the name says so (`hub:NAME`). How well the answers hold up with guessed depth is not
-known: the metres are the depth model's.
+from the hub only where the name says so (`hub:NAME`). Both see the picture as the release shows it to
+MoGe-2: upright, its long side at 640 (spec n3d_vlm.md 2.2). How well the answers hold up with guessed depth
+is not known: the metres are the depth model's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.depth import to_metres
+from n3d_ros.depth_picture import depth_picture
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess import Observation
 from n3d_ros.runtime.types import BadInputError, MissingLibraryError
@@ -32,7 +34,7 @@ Picture = npt.NDArray[np.uint8]
 
 
 def estimate(rgb: Picture, name: str, source: str, intrinsics: Intrinsics | None = None) -> Observation:
-    """(H, W, 3) uint8 -> the picture with guessed metric depth at its own size.
+    """(H, W, 3) uint8, upright -> the picture with guessed metric depth, whose long side is 640.
 
     name: 'depth-anything-v2', which needs the camera's intrinsics, or 'moge-2', which guesses them too where
     they are None. source: the model's folder, or `hub:NAME`. BadInputError, MissingLibraryError or
@@ -52,7 +54,7 @@ def estimate(rgb: Picture, name: str, source: str, intrinsics: Intrinsics | None
 
 
 def _depth_anything(rgb: Picture, source: str) -> npt.NDArray[np.float32]:
-    """(H, W) float32 metres along z (Depth-Anything-V2's metric models are trained on planar depth)."""
+    """(h, w) float32 metres along z (Depth-Anything-V2's metric models are trained on planar depth)."""
     import torch
     from PIL import Image
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
@@ -66,10 +68,11 @@ def _depth_anything(rgb: Picture, source: str) -> npt.NDArray[np.float32]:
         raise BadInputError(f"depth model: expected one that gives metres, '{source}' gives {kind} depth")
     processor = processors.from_pretrained(place, **only)
     device = _device()
-    pixels = processor(images=Image.fromarray(rgb), return_tensors="pt").to(device)
+    seen = depth_picture(rgb)
+    pixels = processor(images=Image.fromarray(seen), return_tensors="pt").to(device)
     with torch.inference_mode():
         outputs = model.to(device).train(False)(**pixels)
-    (found,) = processor.post_process_depth_estimation(outputs, target_sizes=[rgb.shape[:2]])
+    (found,) = processor.post_process_depth_estimation(outputs, target_sizes=[seen.shape[:2]])
     metres: npt.NDArray[np.float32] = found["predicted_depth"].float().cpu().numpy()
     return metres
 
@@ -77,7 +80,7 @@ def _depth_anything(rgb: Picture, source: str) -> npt.NDArray[np.float32]:
 def _moge(
     rgb: Picture, source: str, intrinsics: Intrinsics | None
 ) -> tuple[npt.NDArray[np.float32], Intrinsics]:
-    """(H, W) float32 metres along z, inf = none, and the camera: the given one, else the guessed one."""
+    """(h, w) float32 metres along z, inf = none, and rgb's camera: the given one, else the guessed one."""
     import torch
     from moge.model.v2 import MoGeModel
 
@@ -89,7 +92,7 @@ def _moge(
     model: Any = MoGeModel.from_pretrained(place).to(device).train(False)
     height, width = rgb.shape[:2]
     fov_deg = None if intrinsics is None else math.degrees(2 * math.atan(width / (2 * intrinsics.fx)))
-    pixels = torch.from_numpy(rgb.astype(np.float32) / 255).permute(2, 0, 1).to(device)
+    pixels = torch.from_numpy(depth_picture(rgb).astype(np.float32) / 255).permute(2, 0, 1).to(device)
     found = model.infer(pixels, fov_x=fov_deg, use_fp16=device == "cuda")
     depth: npt.NDArray[np.float32] = found["depth"].float().cpu().numpy()
     if intrinsics is not None:

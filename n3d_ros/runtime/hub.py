@@ -15,6 +15,8 @@ from n3d_ros.runtime.types import MissingLibraryError, ModelFolderError
 PREFIX = "hub:"
 PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 """What a model needs; pickled weights and pictures stay on the hub."""
+NOT_IN_FOLDERS = ("*/*",)
+"""Folders of a repository hold other checkpoints, as training saves them on its way."""
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +29,8 @@ def is_hub_name(model: str | os.PathLike[str]) -> bool:
 def local_folder(model: str | os.PathLike[str]) -> Path:
     """The folder of `model`: a path as it is, or the download of `hub:owner/name[@revision]`.
 
-    MissingLibraryError without huggingface_hub, ModelFolderError when the hub does not give the model.
+    What was downloaded before is not fetched again, and serves without a network. MissingLibraryError without
+    huggingface_hub, ModelFolderError when the hub does not give the model.
     """
     if not is_hub_name(model):
         return Path(model)
@@ -40,13 +43,19 @@ def local_folder(model: str | os.PathLike[str]) -> Path:
 
 def _download(repository: str, revision: str | None) -> Path:
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import errors, snapshot_download
     except ImportError as error:
         raise MissingLibraryError(
             f"hub:{repository}: expected huggingface_hub to import; pip install huggingface_hub"
         ) from error
     _log.info("downloading %s (revision %s) from the hub", repository, revision or "newest")
+    allow, ignore = list(PATTERNS), list(NOT_IN_FOLDERS)
+    broken_off: type[Exception] = errors.HfHubHTTPError.__bases__[0]  # of its HTTP library
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(PATTERNS)))
-    except (OSError, ValueError) as error:
-        raise ModelFolderError(f"hub:{repository}: expected a model on the hub, got {error}") from error
+        return Path(
+            snapshot_download(repository, revision=revision, allow_patterns=allow, ignore_patterns=ignore)
+        )
+    except (OSError, ValueError, broken_off) as error:
+        name = f"{PREFIX}{repository}" + (f"@{revision}" if revision else "")
+        got = " ".join(str(error).split())
+        raise ModelFolderError(f"{name}: expected a model on the hub, got {got}") from error

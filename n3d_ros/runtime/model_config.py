@@ -96,8 +96,8 @@ class ModelConfig:
 
 
 def load_config(folder: Path) -> ModelConfig:
-    """Read `config.json` and, where there are, `generation_config.json` for the stop tokens and
-    `preprocessor_config.json` for the pictures.
+    """Read `config.json` and, where there are, `generation_config.json` for the stop tokens and the picture
+    processor's file.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -128,7 +128,7 @@ def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None
         )
     return ModelConfig(
         vision=_vision(config["vision_config"], text["hidden_size"]),
-        text=_text(text, bool(config.get("tie_word_embeddings", text.get("tie_word_embeddings", False)))),
+        text=_text(text, any(level.get("tie_word_embeddings", False) for level in (config, text))),
         image_token_id=config["image_token_id"],
         stop_token_ids=_stop_tokens(generation or {}, config, text),
         point_encoding=PointEncodingConfig(

@@ -1,15 +1,20 @@
 """Where the release loses something silently: do the right thing, or reproduce it.
 
 One frozen dataclass with the option names of spec n3d_vlm.md section 0.4. The defaults are right; `UPSTREAM`
-is the strict mode that does all the release does. It knows no model, prompt or picture.
+is the strict mode that does all the release does. It knows no model or prompt. Two options are about a
+picture's file, which the pipeline never sees: whoever reads one calls `shown`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from n3d_ros.depth import RESHAPES
 from n3d_ros.evidence import MENTION_RULES
+from n3d_ros.frames import ORIENTATIONS, as_released
+from n3d_ros.picture_file import RESIZE_MODES
+from n3d_ros.preprocess import Observation
 from n3d_ros.prompts import OVERFLOWS
 from n3d_ros.runtime.sampling import SAMPLINGS
 
@@ -28,6 +33,8 @@ VALUES = {
     "prompt_overflow": OVERFLOWS,
     "answer_rule": ANSWER_RULES,
     "sampling": tuple(SAMPLINGS),
+    "orientation": ORIENTATIONS,
+    "resize_mode": RESIZE_MODES,
 }
 
 
@@ -43,6 +50,10 @@ class Options:
     answer_rule: 'evidence' gives no answer without the objects it is about and replaces a sentence that
     geometry does not confirm | 'upstream' reasons without numbers (W4) and lets the model's words stand.
     sampling: 'greedy' | 'upstream', which draws at temperature 0.6, top-k 10, top-p 0.95.
+    orientation: 'apply_once' to picture and depth | 'upstream', whose language model gets a picture with an
+    EXIF orientation as it is stored while its point map is of the upright one (2.2, G4).
+    resize_mode: 'rgb' | 'upstream', which resizes palette, black-and-white, CMYK and transparent pictures in
+    their own colours before it converts them (2.1).
     """
 
     point_map_reshape: str = "true_shape"
@@ -51,6 +62,8 @@ class Options:
     prompt_overflow: str = "error"
     answer_rule: str = "evidence"
     sampling: str = "greedy"
+    orientation: str = "apply_once"
+    resize_mode: str = "rgb"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -60,4 +73,11 @@ class Options:
 
 
 RIGHT = Options()
-UPSTREAM = Options("upstream", "upstream", "upstream", "cut_end", "upstream", "upstream")
+UPSTREAM = Options(**{name: values[1] for name, values in VALUES.items()})
+
+
+def shown(seen: Observation, image: Path, options: Options) -> Observation:
+    """What the model is shown of the file `image`, whose upright picture is in `seen`."""
+    if (options.orientation, options.resize_mode) == (RIGHT.orientation, RIGHT.resize_mode):
+        return seen
+    return as_released(seen, image, options.orientation, options.resize_mode)

@@ -8,6 +8,7 @@ caller at a time.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,8 @@ from n3d_ros.runtime.types import AskResult, GroundResult, ResultCode, Timing
 from n3d_ros.spatial import Query, check_answer
 
 MAX_TOKENS = 512
+
+_log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -201,6 +204,8 @@ class Pipeline:
         self, frame: Frame, request: Request, topic: Topic, ground: GroundResult, before: Timing
     ) -> AskResult:
         """The second stage: the question again, with the numbers of what it is about."""
+        if not topic.evidence:
+            _log.warning("no object found or mentioned: %r is answered without numbers (W4)", topic.question)
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
         exact, problem = results.exact_answer(topic.query, topic.boxes)
         guide = self._steps.for_answer(self._codec, text, exact)

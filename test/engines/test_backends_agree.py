@@ -5,9 +5,10 @@ observation.
 import numpy as np
 import pytest
 
+from n3d_ros.depth import depth_to_point_map
 from n3d_ros.engines.export import export
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess import Observation
+from n3d_ros.preprocess import Observation, prepare
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.sampling import Sampling
 from n3d_ros.runtime.types import ModelFolderError
@@ -38,6 +39,31 @@ def test_both_backends_write_the_same_tokens_also_from_a_reused_prefix(
         assert len(set(ort.token_ids)) > 10
         assert ort.token_ids == torch.token_ids == fresh.token_ids
         assert ort.timing.num_reused_tokens == torch.timing.num_reused_tokens
+
+
+@pytest.mark.parametrize("name", ["ort", "torch"])
+@pytest.mark.parametrize("kind", ["depth", "point_map"])
+def test_g5_no_backend_changes_what_it_is_given_nor_needs_to_write_to_it(
+    checkpoint, observation, tmp_path, name, kind
+):
+    """The release fills the caller's invalid points in place."""
+    folder, _ = checkpoint()
+    export(folder, tmp_path / "engine")
+    observation.depth[3, 4] = np.nan
+    points = np.ascontiguousarray(depth_to_point_map(observation.depth, observation.intrinsics))
+    given = {"depth": observation.depth} if kind == "depth" else {"point_map": points}
+    seen = Observation(observation.rgb, observation.intrinsics, **given)
+    pipeline = Pipeline.load(tmp_path / "engine", name, 1)
+    inputs = prepare(seen, pipeline.backend.config.preprocess())
+    arrays = [seen.rgb, given[kind], inputs.pixel_values, inputs.coords]
+    before = [array.copy() for array in arrays]
+    for array in arrays[:2]:
+        array.setflags(write=False)
+    first = pipeline.backend.encode_image(inputs).copy()
+    pipeline.ground(seen, "red mug", max_tokens=3)
+    for array, expected in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    np.testing.assert_array_equal(pipeline.backend.encode_image(inputs), first)
 
 
 def test_a_checkpoint_without_graphs_is_run_by_torch(checkpoint, observation):

@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -160,17 +159,16 @@ def test_a_config_that_is_no_json_is_named(checkpoint):
 
 @pytest.fixture
 def downloads(monkeypatch, tmp_path):
-    """What a fake huggingface_hub was asked for."""
+    """What the hub was asked for; the real client meets one in test_hub."""
     asked = []
 
-    def snapshot_download(repository, revision=None, allow_patterns=None):
+    def snapshot_download(repository, revision=None, allow_patterns=None, ignore_patterns=None):
         asked.append((repository, revision, tuple(allow_patterns)))
         if repository == "nobody/nothing":
             raise OSError("404")
         return str(tmp_path)
 
-    module = types.SimpleNamespace(snapshot_download=snapshot_download)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", module)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     return asked
 
 

@@ -1,5 +1,6 @@
 """Image messages become arrays whatever their stride, byte order and encoding, or a typed error."""
 
+import io
 import math
 import struct
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from n3d_ros.node.conversions import (
     depth_array,
@@ -122,6 +124,14 @@ def test_compressed_colour(suffix, name):
     picture = np.full((8, 8, 3), (200, 30, 30), np.uint8)
     data = cv2.imencode(suffix, picture[..., ::-1])[1].tobytes()
     assert np.abs(rgb_array(compressed(data, name)).astype(int) - picture).max() <= 5
+
+
+def test_an_exif_orientation_turns_no_compressed_picture_away_from_its_camera_info():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = io.BytesIO()
+    Image.new("L", (24, 16), 80).save(data, "JPEG", exif=exif)
+    assert rgb_array(compressed(data.getvalue(), "jpeg")).shape == (16, 24, 3)
 
 
 def test_compressed_depth_in_millimetres_and_as_inverse_depth():

@@ -54,7 +54,10 @@ class FakePipeline:
             num_tokens=7,
             num_forward_passes=8,
         )
-        return GroundResult(tuple(found), "raw", (1, 2), (), code, "", timing, words, 0.75)
+        return GroundResult(
+            tuple(found), "raw", (1, 2), (), code, "", timing, words, 0.75,
+            depth_is_estimated=observation.depth_is_estimated,
+        )  # fmt: skip
 
     def ask(self, observation, question, *, on_box=None, on_text=None, should_cancel=None, max_tokens=512):
         ground = self.ground(observation, "red mug", on_box=on_box, should_cancel=should_cancel)

@@ -109,6 +109,21 @@ def test_pictures_in_the_request_need_no_camera(make_graph):
     assert not boxes, "foreign pictures must not appear among the camera's results"
 
 
+@pytest.mark.parametrize("is_estimated", [False, True])
+def test_what_rests_on_guessed_depth_says_so_in_every_result(make_graph, is_estimated):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug", depth__is_estimated=is_estimated)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.one_frame()
+    graph.wait(lambda: boxes, "boxes")
+    rgb, depth, info = graph.messages(stamp_ns=1_500_000_000, encoding="32FC1")
+    request = GroundImage.Request(rgb=rgb, depth=depth, camera_info=info, prompt="red mug")
+    found = graph.call(GroundImage, "n3d/ground_image", request)
+    asked = AskImage.Request(rgb=rgb, depth=depth, camera_info=info, question="How far is it?")
+    answer = graph.call(AskImage, "n3d/ask_image", asked).answer
+    flags = [result.depth_is_estimated for result in (boxes[0], found.boxes, answer)]
+    assert flags == [is_estimated] * 3
+
+
 def test_set_prompt_starts_and_stops_the_continuous_query(make_graph):
     graph = make_graph(FakePipeline([MUG]))
     boxes = graph.collect(Box3DArray, "n3d/boxes")

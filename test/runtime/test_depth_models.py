@@ -4,9 +4,11 @@ import math
 import sys
 import types
 
+import cv2
 import numpy as np
 import pytest
 
+from n3d_ros.depth_picture import depth_picture
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.runtime import depth_models
 from n3d_ros.runtime.depth_models import estimate
@@ -55,10 +57,10 @@ def depth_anything(tmp_path_factory):
     return make
 
 
-def test_depth_anything_gives_metres_at_the_size_of_the_picture_and_says_they_are_guessed(depth_anything):
+def test_depth_anything_gives_metres_and_says_they_are_guessed(depth_anything):
     seen = estimate(RGB, "depth-anything-v2", str(depth_anything()), INTRINSICS)
     assert seen.depth_is_estimated and seen.intrinsics == INTRINSICS
-    assert (seen.depth.shape, seen.depth.dtype) == ((48, 64), np.float32)
+    assert (seen.depth.shape, seen.depth.dtype) == ((480, 640), np.float32)
     assert np.isfinite(seen.depth).mean() > 0.9
     assert np.nanmin(seen.depth) > 0 and np.nanstd(seen.depth) > 0.001
     assert np.nanmax(seen.depth) < MAX_DEPTH_M * 1.1  # resizing overshoots a bit
@@ -69,7 +71,8 @@ def test_it_is_what_transformers_itself_computes(depth_anything):
     from transformers import pipeline
 
     folder = str(depth_anything())
-    expected = pipeline("depth-estimation", model=folder)(Image.fromarray(RGB))["predicted_depth"].numpy()
+    guess = pipeline("depth-estimation", model=folder)
+    expected = guess(Image.fromarray(depth_picture(RGB)))["predicted_depth"].numpy()
     actual = estimate(RGB, "depth-anything-v2", folder, INTRINSICS).depth
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
@@ -126,9 +129,8 @@ class FakeMoge:
     def infer(self, image, fov_x=None, use_fp16=True):
         import torch
 
-        assert image.shape == (3, 48, 64) and float(image.min()) >= 0 and float(image.max()) <= 1
-        FakeMoge.asked = {"fov_x": fov_x, "use_fp16": use_fp16}
-        depth = torch.full((48, 64), 2.0)
+        FakeMoge.asked = {"image": image.permute(1, 2, 0).numpy(), "fov_x": fov_x, "use_fp16": use_fp16}
+        depth = torch.full(image.shape[1:], 2.0)
         depth[0, 0] = torch.inf
         return {"depth": depth, "intrinsics": torch.tensor([[0.9, 0, 0.5], [0, 1.2, 0.5], [0, 0, 1]])}
 
@@ -152,6 +154,18 @@ def test_moge_guesses_the_camera_too(moge):
     assert seen.depth_is_estimated and np.isnan(seen.depth[0, 0]) and seen.depth[1, 1] == 2.0
     assert seen.intrinsics.fx == pytest.approx(0.9 * 64) and seen.intrinsics.fy == pytest.approx(1.2 * 48)
     assert (seen.intrinsics.cx, seen.intrinsics.cy) == (31.5, 23.5)
+
+
+@pytest.mark.parametrize("size_hw", [(48, 64), (77, 129), (1023, 767)])
+def test_moge_sees_the_picture_as_the_release_shows_it(moge, size_hw):
+    """Long side 640, the short side rounded, OpenCV's bilinear filter, RGB over 255 (spec 2.2, rule R4)."""
+    rgb = np.random.default_rng(1).integers(0, 255, (*size_hw, 3), dtype=np.uint8)
+    seen = estimate(rgb, "moge-2", str(moge))
+    scale = 640 / max(size_hw)
+    width, height = round(size_hw[1] * scale), round(size_hw[0] * scale)
+    expected = cv2.resize(rgb, (width, height)).astype(np.float32) / 255
+    np.testing.assert_array_equal(FakeMoge.asked["image"], expected)
+    assert seen.depth.shape == (height, width) and seen.rgb is rgb
 
 
 def test_moge_is_told_the_field_of_view_of_a_known_camera(moge):

@@ -120,9 +120,19 @@ def test_g4_a_second_picture_in_the_question_is_refused(detect):
         detect(question="<image>Find <image> all.")
 
 
-def test_g4_a_picture_that_is_too_narrow_is_refused(detect):
-    with pytest.raises(BadInputError, match="picture too narrow: expected 28 px a side, resized to 336x14"):
-        detect(seen=observation(width=720, height=30))
+@pytest.mark.parametrize(
+    ("width", "height", "resized"), [(720, 30, "336x14"), (30, 720, "14x336"), (640, 27, "640x27")]
+)
+def test_g4_a_picture_that_is_too_narrow_is_refused(tmp_path, width, height, resized):
+    """At the release's 640 px the short side must have 28: an aspect of 22.8."""
+    pipeline = Pipeline(ByteBackend(tmp_path, [GOOD], long_side_px=640 if width == 640 else 336))
+    with pytest.raises(BadInputError, match=f"too narrow: expected 28 px a side, resized to {resized}"):
+        pipeline.detect(observation(width=width, height=height), "Find all.")
+
+
+def test_g4_the_narrowest_picture_that_the_release_takes_is_taken(tmp_path):
+    pipeline = Pipeline(ByteBackend(tmp_path, [GOOD], long_side_px=640))
+    assert pipeline.detect(observation(width=640, height=28), "Find all.").objects
 
 
 @pytest.mark.parametrize("kind", ["depth", "point_map"])

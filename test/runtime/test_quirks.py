@@ -2,7 +2,8 @@
 the default does the right thing.
 """
 
-from dataclasses import replace
+import contextlib
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -186,6 +187,40 @@ def test_w4_the_model_s_words_stand_against_the_geometry_in_strict_mode_only(pip
     assert answers[0].answer.startswith("mug is 0.") and "9 meters." in answers[0].message
 
 
+# --- strict mode says what it loses
+
+
+@pytest.mark.parametrize(
+    ("quirk", "said"),
+    [
+        ("W1", "reads the 640x632 point map as 640 rows of 632 and shears it (W1)"),
+        ("W2", "the release's mention pattern misses ['0_chair', '1_lamp'] in 'How far is 0_chair from"),
+        ("W3", "no box is numbered 0: the release reads their bins as metres (W3)"),
+        ("W4", "no object found or mentioned: 'How tall is it?' is answered without numbers (W4)"),
+        ("W4", "no object found or mentioned: 'Is there room?' is answered without numbers (W4)"),
+    ],
+)
+@pytest.mark.parametrize("options", [RIGHT, STRICT], ids=["right", "strict"])
+def test_what_strict_mode_loses_is_logged_and_by_default_nothing_is(
+    pipeline, observation, caplog, quirk, said, options
+):
+    if "room" in said:
+        asking, _ = pipeline(box(0, "chair"), "Yes.", options=options)
+        ground = asking.detect(observation, "Find all.")
+        with contextlib.suppress(BadInputError):  # what the default says instead
+            asking.ask_about(observation, "Is there room?", ground)
+    elif quirk == "W1":
+        pipeline("\n", options=options, long_side_px=640)[0].detect(near_square(), "Find all.")
+    elif quirk == "W2":
+        second_prompt(pipeline, observation, options, ["chair", "lamp"], "How far is 0_chair from 1_lamp?")
+    else:
+        reply = box(1, "lamp") if quirk == "W3" else "None."
+        pipeline(reply, "5 m.", options=options)[0].ask(observation, "How tall is it?")
+    messages = [record.getMessage() for record in caplog.records]
+    assert any(said in message for message in messages) == (options == STRICT), messages
+    assert options == STRICT or not messages
+
+
 # --- prompts cut at 2,048 tokens
 
 LONG = "Where is it" + " or that one" * 150 + "?"
@@ -225,10 +260,12 @@ def test_strict_mode_is_every_option_at_upstream():
         prompt_overflow="cut_end",
         answer_rule="upstream",
         sampling="upstream",
+        orientation="upstream",
+        resize_mode="upstream",
     ) == UPSTREAM
 
 
-@pytest.mark.parametrize("name", ["point_map_reshape", "mention_rule", "box_index_rule", "sampling"])
+@pytest.mark.parametrize("name", [field.name for field in fields(Options)])
 def test_an_unknown_value_names_its_option(name):
     with pytest.raises(ValueError, match=f"{name}: expected one of .*, got 'maybe'"):
         Options(**{name: "maybe"})
