@@ -26,8 +26,8 @@ def build_decoder(
     """The decoder graph, computing in `compute` ('F32', 'F16' or 'BF16').
 
     layers: first and one past the last (None: all). A graph that does not begin with layer 0 takes
-    `hidden_FIRST` instead of embeddings; one that does not end with the last layer returns `hidden_STOP`, both
-    (T, hidden), instead of logits. `past_kv` and `new_kv` hold the rows of these layers only.
+    `hidden_FIRST` instead of embeddings; one that does not end with the last layer returns `hidden_STOP`,
+    both (T, hidden), instead of logits. `past_kv` and `new_kv` hold the rows of these layers only.
     """
     g, t = GraphBuilder("decoder", weights, compute), config.text
     first, stop = layers or (0, t.layers)
@@ -42,7 +42,8 @@ def build_decoder(
     attention = _Attention(g, t, tables, bias, past)
     for layer in range(first, stop):
         name = f"model.layers.{layer}"
-        x = g.op("Add", x, attention.emit(g.rms_norm(x, name + ".input_layernorm", t.norm_eps), layer, first))
+        normed = g.rms_norm(x, name + ".input_layernorm", t.norm_eps)
+        x = g.op("Add", x, attention.emit(normed, layer, first))
         x = g.op(
             "Add",
             x,

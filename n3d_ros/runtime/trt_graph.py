@@ -20,7 +20,6 @@ from n3d_ros.runtime.types import EngineError, OutOfMemoryError
 
 logger = logging.getLogger(__name__)
 
-MEMORY_WORDS = ("out of memory", "outofmemory", "memory allocation", "requested amount of memory")
 NUMPY_TYPES = {
     "FLOAT": np.float32,
     "HALF": np.float16,
@@ -133,9 +132,9 @@ class EngineGraph:
         return result
 
     def _failure(self, what: str) -> EngineError | OutOfMemoryError:
-        """The named error for a step that failed: too little memory is told from the rest by its words."""
+        """The named error for a step that failed; too little memory with what helps."""
         error = self.log.failed(f"{self.name}: could not {what}")
-        if any(word in error.message.lower() for word in MEMORY_WORDS):
+        if isinstance(error, OutOfMemoryError):
             return OutOfMemoryError(
                 f"{error.message}; build with less --context or a smaller --precision, or free GPU memory"
             )

@@ -8,11 +8,13 @@ import pytest
 from n3d_ros.cli import main
 from n3d_ros.engines import boards, build_command, build_network
 from n3d_ros.engines import build as build_module
-from n3d_ros.engines.boards import ModelSize, board, choose_precision, estimate
-from n3d_ros.engines.build import build, check_memory, plan_build
+from n3d_ros.engines.boards import Preset, board, choose_preset, estimate
+from n3d_ros.engines.build import build
 from n3d_ros.engines.build_network import BuildRequest, build_engine
+from n3d_ros.engines.build_plan import check_memory, plan_build
 from n3d_ros.engines.build_progress import PhaseTree
 from n3d_ros.engines.export import export
+from n3d_ros.engines.layer_split import ModelSize, layer_ranges
 from n3d_ros.engines.quantize import QuantizeConfig, quantize
 from n3d_ros.engines.synthetic import write_synthetic
 from n3d_ros.runtime import trt_api
@@ -20,7 +22,7 @@ from n3d_ros.runtime.factory import default_model_dir
 from n3d_ros.runtime.trt_folder import check_files, read_record
 from n3d_ros.runtime.types import BadInputError, EngineError, MissingLibraryError, OutOfMemoryError
 
-SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344)
+SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344, head=1.09e9, layers=28)
 """bf16 bytes, engines.md section 11."""
 
 needs_rtx = pytest.mark.skipif(
@@ -93,8 +95,8 @@ def test_the_command_says_what_it_wrote_and_the_second_time_that_it_is_there(fol
 def test_a_refused_profile_is_named_with_what_was_logged_and_nothing_is_left(
     rtx, folders, tmp_path, monkeypatch
 ):
-    def wrong(config, shapes):
-        profiles = decoder_profiles(config, shapes)
+    def wrong(*arguments):
+        profiles = decoder_profiles(*arguments)
         profiles[0]["past_kv"] = ((5, 1, 1, 1), (4, 1, 1, 1), (3, 1, 1, 1))
         return profiles
 
@@ -138,17 +140,71 @@ def test_an_engine_that_cannot_be_opened_is_named(rtx, tmp_path):
         EngineGraph(rtx, None, tmp_path / "decoder.engine")
 
 
-def test_precision_follows_what_the_board_can_build_and_run():
-    """The 7B: 16 bits need 15.5 GB plus work space to run and 20 GB to build; 4 bits 11 GB to build."""
-    chosen = {
-        name: choose_precision(board(name), SEVEN_B) for name in ("orin-32", "orin-64", "thor", "rtx-24")
-    }
-    assert chosen == {"orin-32": "int8", "orin-64": "bf16", "thor": "bf16", "rtx-24": "bf16"}
-    assert choose_precision(board("rtx-8"), SEVEN_B) == "int4"
-    assert choose_precision(board("orin-16"), SEVEN_B) == "int4"
-    small = ModelSize(7e6, 6e6, 5000)
-    assert choose_precision(board("orin-16"), small) == "bf16"
-    assert choose_precision(board("sm75"), small) == "fp16"
+@pytest.mark.parametrize(
+    ("name", "precision", "context", "parts"),
+    [
+        ("orin-16", "int8", 2048, 2),
+        ("orin-32", "bf16", 4096, 2),
+        ("orin-64", "bf16", 4096, 1),
+        ("thor", "bf16", 4096, 1),
+        ("rtx-8", "int4", 2048, 1),
+        ("rtx-12", "int8", 2048, 1),
+        ("rtx-16", "int8", 4096, 1),
+        ("rtx-24", "bf16", 4096, 1),
+        ("data-centre", "bf16", 8192, 1),
+        ("sm75", "fp16", 4096, 1),
+        ("sm89", "bf16", 4096, 1),
+    ],
+)
+def test_the_preset_of_a_board_for_the_7b(name, precision, context, parts):
+    """16 bits need 16.7 GB to run, 35 to build where the GPU's copy lies beside (18 in two parts), 21 else;
+    8 bits 9.5 GB to run, 18 to build (9.4 in two parts).
+    """
+    assert choose_preset(board(name), SEVEN_B) == Preset(precision, context, parts)
+
+
+@pytest.mark.parametrize(("name", "precision"), [("orin-16", "int4"), ("orin-32", "int8")])
+def test_without_a_split_a_smaller_precision_is_taken(name, precision):
+    assert choose_preset(board(name), SEVEN_B, parts=1) == Preset(precision, board(name).context, 1)
+
+
+def test_a_small_model_is_never_cut_and_gets_the_best_that_the_gpu_computes_with():
+    small = ModelSize(7e6, 6e6, 5000, head=1e6, layers=5)
+    assert choose_preset(board("orin-16"), small) == Preset("bf16", 2048, 1)
+    assert choose_preset(board("sm75"), small) == Preset("fp16", 4096, 1)
+
+
+def test_a_model_that_runs_but_builds_only_in_many_parts_gets_as_few_as_do():
+    tight = boards.Board("tight", ("sm87",), trt_api.TENSORRT, 17.0, unified=True)
+    assert choose_preset(tight, SEVEN_B) == Preset("bf16", 4096, 3)
+    assert estimate(SEVEN_B, "bf16", 4096, True, 2).build_gb > 17 > estimate(SEVEN_B, "bf16", 4096, True, 3).build_gb
+
+
+@pytest.mark.parametrize(
+    ("parts", "ranges"),
+    [
+        (1, [(0, 28)]),
+        (2, [(0, 15), (15, 28)]),
+        (4, [(0, 8), (8, 15), (15, 23), (23, 28)]),
+        (8, [(0, 4), (4, 8), (8, 11), (11, 15), (15, 19), (19, 23), (23, 27), (27, 28)]),
+    ],
+)
+def test_the_head_counts_with_the_last_part(parts, ranges):
+    assert layer_ranges(SEVEN_B, parts) == ranges
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 5])
+def test_every_part_has_a_layer_and_every_layer_a_part_however_large_the_head_is(parts):
+    for head in (0.0, 1.0, 40.0):
+        ranges = layer_ranges(ModelSize(5.0 + head, 0, 0, head, 5), parts)
+        assert [layer for first, stop in ranges for layer in range(first, stop)] == [0, 1, 2, 3, 4]
+        assert len(ranges) == parts and all(first < stop for first, stop in ranges)
+
+
+def test_a_split_lowers_the_build_and_not_the_run_and_never_below_the_vision_tower():
+    whole, halves, eighths = (estimate(SEVEN_B, "int4", 2048, True, n) for n in (1, 2, 8))
+    assert whole.run_gb == halves.run_gb == eighths.run_gb
+    assert whole.build_gb > halves.build_gb > eighths.build_gb == 1.35 * 2.45 + 0.5
 
 
 def test_estimates_stay_near_what_was_measured():
@@ -157,10 +213,11 @@ def test_estimates_stay_near_what_was_measured():
     assert 19 < estimate(SEVEN_B, "bf16", 4096, unified=False).build_gb < 22
 
 
-def test_a_model_that_fits_no_precision_is_refused_and_the_split_not_pretended():
-    huge = ModelSize(140e9, 1e9, 300_000)
-    with pytest.raises(OutOfMemoryError, match="target orin-16: .*splitting its layers .* is not built"):
-        choose_precision(board("orin-16"), huge)
+def test_a_model_that_cannot_run_in_any_precision_is_refused_with_what_it_needs():
+    huge = ModelSize(140e9, 1e9, 300_000, head=2e9, layers=80)
+    words = r"orin-16: expected .* into 14 GB, .* 14.7 GB to build in 8 parts and 37.6 GB to run; take"
+    with pytest.raises(OutOfMemoryError, match=words):
+        choose_preset(board("orin-16"), huge)
 
 
 def test_a_number_format_that_a_gpu_lacks_is_refused(folders):

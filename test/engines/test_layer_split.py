@@ -1,4 +1,4 @@
-"""The decoder in parts: each range of layers is its own graph, and in sequence they give what one graph gives."""
+"""The decoder in parts: each range of layers is a graph, and in sequence they give what one graph gives."""
 
 import numpy as np
 import onnx
@@ -107,7 +107,8 @@ def names(values):
 
 
 def test_a_part_says_in_its_names_and_shapes_which_layers_it_holds(write, nano):
-    first, middle, last = (onnx.load(write(nano, r), load_external_data=False).graph for r in ((0, 2), (2, 4), (4, 5)))
+    ranges = ((0, 2), (2, 4), (4, 5))
+    first, middle, last = (onnx.load(write(nano, r), load_external_data=False).graph for r in ranges)
     tables = ["rope_cos", "rope_sin", "attn_bias", "past_kv"]
     assert names(first.input) == ["inputs_embeds", *tables]
     assert names(middle.input) == ["hidden_2", *tables]
