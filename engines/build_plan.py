@@ -53,7 +53,8 @@ def plan_build(
     """Settle precision, context and number of parts for a model folder.
 
     Named errors: OutOfMemoryError when nothing fits the board, BadInputError when the GPU lacks the
-    precision, the model has fewer layers than parts, or the folder has to be quantised (or must not be) first.
+    precision, the model has fewer layers than parts, or the folder has to be quantised (or must not be)
+    first.
     """
     manifest, config = read_manifest(folder), load_config(folder)
     stored = manifest.quantization.get("precision")

@@ -14,7 +14,7 @@ import onnx
 from n3d_ros.engines.graph_builder import FLOAT, GraphBuilder
 from n3d_ros.runtime.model_config import ModelConfig, TextConfig
 from n3d_ros.runtime.safetensors_file import TensorEntry
-from n3d_ros.runtime.trt_shapes import decoder_input
+from n3d_ros.runtime.trt_shapes import decoder_input, decoder_output
 
 
 def build_decoder(
@@ -52,7 +52,7 @@ def build_decoder(
     if last:
         g.output(_logits(g, t, x, logit_index), "logits", FLOAT, ["R", t.vocab])
     else:
-        g.output(x, decoder_input(stop), g.dt, ["T", t.hidden])
+        g.output(x, decoder_output(stop, t.layers), g.dt, ["T", t.hidden])
     g.output(g.op("Concat", *attention.new, axis=1), "new_kv", g.dt, ["T", *kv])
     return g.build()
 

@@ -70,6 +70,11 @@ def decoder_input(layer: int) -> str:
     return f"hidden_{layer}" if layer else "inputs_embeds"
 
 
+def decoder_output(stop: int, layers: int) -> str:
+    """Name of what the last layer before `stop` leaves, of `layers` in all."""
+    return "logits" if stop == layers else decoder_input(stop)
+
+
 def decoder_profiles(
     config: ModelConfig, shapes: EngineShapes, layers: tuple[int, int] | None = None
 ) -> list[Profile]:
