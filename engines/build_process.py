@@ -15,13 +15,15 @@ from n3d_ros.engines.build_network import BuildRequest, Progress, build_engine
 from n3d_ros.runtime.trt_api import TensorRt, load
 from n3d_ros.runtime.types import EngineError, N3DError, OutOfMemoryError
 
+START_METHOD = "spawn"
+"""CUDA does not survive a fork."""
 TICK_S = 1.0
 """Between two looks at a builder that reports nothing, as TensorRT-RTX does in its longest phase."""
 
 
 def build_apart(api: TensorRt, request: BuildRequest, progress: Progress | None = None) -> int:
-    """Like `build_network.build_engine`, in a process that starts fresh: CUDA does not survive a fork."""
-    context = multiprocessing.get_context("spawn")
+    """Like `build_network.build_engine`, in a process that starts fresh."""
+    context = multiprocessing.get_context(START_METHOD)
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_work, args=(sender, api.name, request), daemon=True)
     child.start()

@@ -1,5 +1,6 @@
 """Engines that do not fit are named with the reason and the mending command."""
 
+import hashlib
 import json
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from n3d_ros.runtime.trt_folder import (
     FILE_NAME,
     VISION,
     EngineRecord,
+    LayerPart,
     cache_folder,
     check_files,
     mismatch,
@@ -88,6 +90,7 @@ def test_a_record_comes_back_as_it_was_written(root, manifest):
         {"precision": "int4"},
         {"shapes": EngineShapes(65, 24, 4, 4, 30)},
         {"graphs": {"decoder.onnx": "1"}},
+        {"parts": (LayerPart("a.engine", 0, 2), LayerPart("b.engine", 2, 5))},
     ],
 )
 def test_everything_that_makes_an_engine_another_one_is_in_its_key(root, manifest, change):
@@ -151,6 +154,66 @@ def test_a_damaged_record_is_named(root, manifest, text, message):
     folder, _ = put(root, manifest)
     (folder / FILE_NAME).write_text(text)
     with pytest.raises(EngineError, match=message):
+        read_record(folder)
+
+
+PARTS = (LayerPart("a.engine", 0, 2), LayerPart("b.engine", 2, 5))
+
+
+def put_parts(root, manifest, parts=PARTS):
+    folder, _ = put(root, manifest)
+    files = {}
+    for name in (VISION, *(part.file for part in parts)):
+        (folder / name).write_bytes(name.encode())
+        files[name] = record_of(folder / name)
+    (folder / FILE_NAME).unlink()
+    (folder / DECODER).unlink()
+    record = replace(put(root, manifest, "other")[1], parts=parts, files=files)
+    (folder / FILE_NAME).write_text(record.to_json())
+    return folder, record
+
+
+def test_a_record_of_parts_comes_back_and_their_order_is_another_engine(root, manifest):
+    folder, record = put_parts(root, manifest)
+    assert read_record(folder) == record and record.decoder_parts(5) == PARTS
+    check_files(folder, record)
+    assert replace(record, parts=(LayerPart("a.engine", 0, 3), LayerPart("b.engine", 3, 5))).key != record.key
+
+
+def test_a_record_from_before_there_were_parts_still_fits(root, manifest):
+    folder, record = put(root, manifest)
+    data = json.loads(record.to_json())
+    del data["parts"]
+    (folder / FILE_NAME).write_text(json.dumps(data))
+    assert read_record(folder) == record and record.decoder_parts(5) == (LayerPart(DECODER, 0, 5),)
+    left_out = ("files", "n3d_version")
+    old = json.dumps({name: value for name, value in data.items() if name not in left_out}, sort_keys=True)
+    assert record.key == hashlib.sha256(old.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        (((0, 2), (3, 5)), "expected a part that begins with layer 2, got b.engine with 3 to 4; build it again"),
+        (((2, 5), (0, 2)), "expected a part that begins with layer 0, got a.engine with 2 to 4"),
+        (((0, 2), (2, 2)), "expected a part that begins with layer 2, got b.engine with 2 to 1"),
+    ],
+)
+def test_parts_that_do_not_follow_one_another_are_named(root, manifest, ranges, message):
+    parts = tuple(LayerPart(file, *layers) for file, layers in zip("ab", ranges, strict=True))
+    folder, _ = put_parts(root, manifest, tuple(replace(p, file=p.file + ".engine") for p in parts))
+    with pytest.raises(EngineError, match=message):
+        read_record(folder)
+
+
+def test_a_part_without_checksum_or_file_is_named(root, manifest):
+    folder, record = put_parts(root, manifest)
+    (folder / "b.engine").unlink()
+    with pytest.raises(EngineError, match="b.engine: expected 8 bytes, found none; build it again"):
+        check_files(folder, record)
+    lacking = replace(record, files={VISION: record.files[VISION], "a.engine": record.files["a.engine"]})
+    (folder / FILE_NAME).write_text(lacking.to_json())
+    with pytest.raises(EngineError, match="expected checksums of vision.engine and a.engine and b.engine, got"):
         read_record(folder)
 
 
