@@ -46,8 +46,8 @@ def run_build(args: argparse.Namespace) -> int:
     plan = plan_build(folder, chosen, args.precision, args.context, args.parts)
     check_memory(folder, plan, free_memory_gb())
     print(
-        f"{api.name} {api.version} for {', '.join(plan.targets)}: {plan.precision}, "
-        f"context {plan.context}{in_parts(plan.parts)}"
+        f"{api.name} {api.version} for {', '.join(plan.targets)}: {plan.precision}{in_parts(plan.parts)}, "
+        f"context {plan.context}"
     )
     path, record, is_new = build(folder, plan, api, args.out or cache_folder(), args.rebuild, progress_bar)
     size = sum(file.num_bytes for file in record.files.values()) / 1e6

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from contextlib import contextmanager
+from itertools import combinations
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,7 @@ from n3d_ros.engines.build_progress import PhaseTree
 from n3d_ros.engines.decoder_graph import build_decoder
 from n3d_ros.engines.export import export
 from n3d_ros.engines.graph_builder import save
-from n3d_ros.engines.layer_split import ModelSize, layer_ranges
+from n3d_ros.engines.layer_split import ModelSize, largest_part, layer_ranges
 from n3d_ros.engines.quantize import QuantizeConfig, quantize
 from n3d_ros.engines.synthetic import write_synthetic
 from n3d_ros.runtime import trt_api
@@ -274,12 +275,24 @@ def test_a_model_that_runs_but_builds_only_in_many_parts_gets_as_few_as_do():
     [
         (1, [(0, 28)]),
         (2, [(0, 15), (15, 28)]),
-        (4, [(0, 8), (8, 15), (15, 23), (23, 28)]),
-        (8, [(0, 4), (4, 8), (8, 11), (11, 15), (15, 19), (19, 23), (23, 27), (27, 28)]),
+        (4, [(0, 8), (8, 16), (16, 24), (24, 28)]),
+        (8, [(0, 3), (3, 7), (7, 11), (11, 15), (15, 19), (19, 23), (23, 27), (27, 28)]),
     ],
 )
 def test_the_head_counts_with_the_last_part(parts, ranges):
+    """It weighs 2.3 layers."""
     assert layer_ranges(SEVEN_B, parts) == ranges
+
+
+@pytest.mark.parametrize("head", [0.0, 0.4, 2.3, 9.0])
+def test_no_other_cut_makes_the_largest_part_smaller(head):
+    size = ModelSize(6.0 + head, 0, 0, head, 6)
+    for parts in range(2, 7):
+        others = []
+        for cuts in combinations(range(1, 6), parts - 1):
+            widths = [stop - first for first, stop in zip((0, *cuts), (*cuts, 6), strict=True)]
+            others.append(max(*widths[:-1], widths[-1] + head))
+        assert largest_part(size, parts) == pytest.approx(min(others))
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 4, 5])
