@@ -353,6 +353,8 @@ def test_too_little_memory_for_one_piece_names_the_parts_that_would_fit(folders,
     words = r"building bf16 needs about 21.0 GB of memory, 9.0 GB are free; .*`--parts 3`, quantise further"
     with pytest.raises(OutOfMemoryError, match=words):
         check_memory(folders.plain, plan, 9.0)
+    with pytest.raises(OutOfMemoryError, match="12.0 GB are free; .*`--parts 2`"):
+        check_memory(folders.plain, plan, 12.0)
     split = plan_build(folders.plain, board("sm89"), parts=3)
     check_memory(folders.plain, split, 9.0)
     with pytest.raises(OutOfMemoryError, match="building bf16 in 3 parts needs about 7.5 GB.*swap, quantise"):

@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -152,3 +154,32 @@ def test_a_runtimes_words_about_memory_make_the_error():
     assert isinstance(log.failed("x.engine: could not build it"), OutOfMemoryError)
     log.logger.log("Severity.ERROR", "no tactic")
     assert isinstance(log.failed("x.engine: could not build it"), EngineError)
+
+
+PARENT_DIES = """
+import os, signal, threading
+from pathlib import Path
+from n3d_ros.engines import build_process
+from n3d_ros.engines.build_network import BuildRequest
+from n3d_ros.runtime.trt_api import TensorRt
+
+def work(sender, *_):
+    threading.Thread(target=build_process._end_with_parent, daemon=True).start()
+    sender.send(("start", ("build", None, 1)))
+    signal.pause()
+
+class Progress:
+    def start(self, *_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+build_process.START_METHOD, build_process._work = "fork", work
+build_process.build_apart(TensorRt("tensorrt", "", None), BuildRequest(Path("x"), Path("x"), []), Progress())
+"""
+
+
+def test_a_builder_ends_when_its_parent_is_killed():
+    """Both hold standard output: its end comes when both are gone."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(build_process.__file__).parent.parent)}
+    command = [sys.executable, "-c", PARENT_DIES]
+    found = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=60, check=False)
+    assert found.returncode == -signal.SIGKILL

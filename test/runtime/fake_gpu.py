@@ -132,7 +132,7 @@ def fake_tensorrt(cuda, profiles, fail=None):
             self.addresses[name] = address
 
         def execute_async_v3(self, stream):
-            assert stream == 7
+            assert stream == 7 and self.work, "a context without work memory"
             words = fail(self.engine.name) if fail else None
             if words:
                 self.engine.logger.log(ILogger.ERROR, words)
@@ -181,7 +181,11 @@ def fake_tensorrt(cuda, profiles, fail=None):
         def run(self, shapes, addresses):
             feeds = {t.name: view(addresses[t.name], shapes[t.name], t.type) for t in self.ins}
             results = self.session.run(None, {name: array.copy() for name, array in feeds.items()})
+            read = [(addresses[name], array.nbytes) for name, array in feeds.items()]
             for tensor, result in zip(self.outs, results, strict=True):
+                begin, end = addresses[tensor.name], addresses[tensor.name] + result.nbytes
+                odd = [start for start, size in read if start < end and begin < start + size]
+                assert not odd, f"{self.name}: {tensor.name} lies where an input is being read"
                 ctypes.memmove(
                     addresses[tensor.name], np.ascontiguousarray(result).ctypes.data, result.nbytes
                 )
