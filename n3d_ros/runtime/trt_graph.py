@@ -80,7 +80,7 @@ class EngineGraph:
 
     def borrow(self, memory: DeviceBuffer) -> None:
         """Work in `memory`, which engines that never run at the same time may share."""
-        self._memory = memory
+        self._lent = memory  # kept as long as the contexts that point there
         for context in self._contexts:
             context.set_device_memory(memory.address, memory.num_bytes)
 
