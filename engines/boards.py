@@ -1,12 +1,13 @@
 """What can be built for which board, and what fits into it.
 
-In: a target's name and the size of a model. Out: precision and context, or a named error that says what would
-fit. Memory figures are estimates from builds on a CPU (engines.md sections 7, 11 and 12), not measurements of
-boards.
+In: a target's name and the size of a model. Out: a preset (precision, context, number of parts), or a named
+error that says what is lacking. Memory figures are estimates from builds on a CPU (engines.md sections 7, 11
+and 12), not measurements of boards.
 """
 
 from dataclasses import dataclass
 
+from n3d_ros.engines.layer_split import ModelSize, largest_part
 from n3d_ros.runtime.trt_api import RTX, TENSORRT
 from n3d_ros.runtime.types import BadInputError, OutOfMemoryError
 
@@ -19,6 +20,8 @@ UNIFIED_FACTOR = {"fp32": 2.45, "bf16": 2.45, "fp16": 2.45, "int8": 2.5, "fp8": 
 TensorRT-RTX], 8 bits estimated between them. Unified: the GPU's copy of the weights lies there too."""
 BUILD_FLOOR_GB, RUN_OVERHEAD_GB = 0.5, 1.0
 """The runtime's own libraries; activations and context of a run."""
+MAX_PARTS = 8
+"""Most engines that a preset cuts the decoder into; each costs a launch in every pass."""
 NO_BF16, NO_FP8 = ("sm75",), ("sm75", "sm80", "sm86", "sm87")
 
 
@@ -59,20 +62,20 @@ ALIASES = {"orin": "orin-64"}
 
 
 @dataclass(frozen=True)
-class ModelSize:
-    """Bytes at 16 bits: of the decoder's products, of the vision tower, of one cached token."""
-
-    products: float
-    rest: float
-    kv_per_token: float
-
-
-@dataclass(frozen=True)
 class Memory:
     """Estimated GB: of host memory while building, of GPU memory while running."""
 
     build_gb: float
     run_gb: float
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a board gets: the products' precision, tokens of context, engines that the decoder is cut into."""
+
+    precision: str
+    context: int
+    parts: int
 
 
 def board(name: str) -> Board:
@@ -83,31 +86,75 @@ def board(name: str) -> Board:
     return BOARDS[name]
 
 
-def estimate(size: ModelSize, precision: str, context: int, unified: bool) -> Memory:
-    """Memory of building the larger graph and of running both."""
-    products = size.products * BITS[precision] / 16
-    rest = size.rest * (2 if precision == "fp32" else 1)
+def estimate(size: ModelSize, precision: str, context: int, unified: bool, parts: int = 1) -> Memory:
+    """Memory of building the largest graph, one at a time, and of running all of them.
+
+    Running costs the same whole and in parts: each weight and each cached row lies in one of them.
+    """
+    factors = UNIFIED_FACTOR if unified else BUILD_FACTOR
+    wide = "fp32" if precision == "fp32" else "bf16"
+    products, rest = size.products * BITS[precision] / 16, size.rest * BITS[wide] / 16
+    part = largest_part(size, parts) * BITS[precision] / 16
     run = (products + rest + size.kv_per_token * context) / GB + RUN_OVERHEAD_GB
-    factor = (UNIFIED_FACTOR if unified else BUILD_FACTOR)[precision]
-    return Memory(products * factor / GB + BUILD_FLOOR_GB, run)
+    return Memory(max(part * factors[precision], rest * factors[wide]) / GB + BUILD_FLOOR_GB, run)
 
 
-def choose_precision(board: Board, size: ModelSize) -> str:
-    """The best precision that the board can build and run. OutOfMemoryError when none fits."""
-    needs = {}
-    for precision in board.precisions:
-        if not possible(precision, board.sms):
-            continue
-        needs[precision] = memory = estimate(size, precision, board.context, board.unified)
-        limit = board.memory_gb
-        if limit is None or (memory.run_gb <= limit and (not board.unified or memory.build_gb <= limit)):
-            return precision
-    smallest = min(needs.values(), key=lambda memory: memory.run_gb)
+def choose_preset(
+    board: Board, size: ModelSize, context: int | None = None, parts: int | None = None
+) -> Preset:
+    """The best precision that runs on the board, in as few parts as its build needs (or in `parts`).
+
+    A smaller precision only where the better one does not run, or cannot be built even in `MAX_PARTS`.
+    OutOfMemoryError when none fits.
+    """
+    context, needs = context or board.context, []
+    for precision in (name for name in board.precisions if possible(name, board.sms)):
+        cut = parts or choose_parts(board, size, precision, context)
+        memory = estimate(size, precision, context, board.unified, cut)
+        if _runs(board, memory) and _builds(board, memory):
+            return Preset(precision, context, cut)
+        needs.append((memory.run_gb, memory.build_gb, cut))
+    run_gb, build_gb, cut = min(needs)
     raise OutOfMemoryError(
         f"target {board.name}: expected a model that fits into {board.memory_gb:g} GB, this one needs about "
-        f"{smallest.build_gb:.1f} GB to build and {smallest.run_gb:.1f} GB to run; splitting its layers over "
-        "several engines is not built, take a larger board or a smaller model"
+        f"{build_gb:.1f} GB to build{in_parts(cut)} and {run_gb:.1f} GB to run; take a larger board or a "
+        "smaller model"
     )
+
+
+def choose_parts(board: Board, size: ModelSize, precision: str, context: int) -> int:
+    """The fewest parts whose build fits the board; the most possible where none does."""
+    most = min(MAX_PARTS, size.layers)
+    fitting = (
+        parts
+        for parts in range(1, most + 1)
+        if _builds(board, estimate(size, precision, context, board.unified, parts))
+    )
+    return next(fitting, most)
+
+
+def parts_that_fit(
+    size: ModelSize, precision: str, context: int, unified: bool, parts: int, free_gb: float
+) -> int | None:
+    """The fewest parts above `parts` whose build fits into `free_gb`; None where cutting does not help."""
+    for more in range(parts + 1, min(MAX_PARTS, size.layers) + 1):
+        if estimate(size, precision, context, unified, more).build_gb <= free_gb:
+            return more
+    return None
+
+
+def _runs(board: Board, memory: Memory) -> bool:
+    return board.memory_gb is None or memory.run_gb <= board.memory_gb
+
+
+def _builds(board: Board, memory: Memory) -> bool:
+    """Where CPU and GPU share the memory; another board's host memory is only known when it builds."""
+    return board.memory_gb is None or not board.unified or memory.build_gb <= board.memory_gb
+
+
+def in_parts(parts: int) -> str:
+    """Words for a message; none where the decoder is whole."""
+    return f" in {parts} parts" if parts > 1 else ""
 
 
 def possible(precision: str, sms: tuple[str, ...]) -> bool:

@@ -5,8 +5,9 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from n3d_ros.engines.boards import ALIASES, BITS, BOARDS, Board, board
-from n3d_ros.engines.build import build, check_memory, free_memory_gb, plan_build
+from n3d_ros.engines.boards import ALIASES, BITS, BOARDS, Board, board, in_parts
+from n3d_ros.engines.build import build
+from n3d_ros.engines.build_plan import check_memory, free_memory_gb, plan_build
 from n3d_ros.engines.build_progress import progress_bar
 from n3d_ros.runtime.factory import default_model_dir
 from n3d_ros.runtime.trt_api import RTX, TENSORRT, TensorRt, load
@@ -28,6 +29,9 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--context", type=int, metavar="TOKENS", help="room for prompt and reply (the board's)"
     )
+    parser.add_argument(
+        "--parts", type=int, metavar="N", help="engines that the decoder is cut into, 1: never (the board's)"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where engine folders lie (the user's cache)")
     parser.add_argument("--rebuild", action="store_true", help="build anew, and replace stale engines")
     parser.add_argument("--build-only", action="store_true", help="do not load the engine afterwards")
@@ -39,9 +43,12 @@ def run_build(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     folder = args.model or default_model_dir()
     api, chosen = choose(args.target)
-    plan = plan_build(folder, chosen, args.precision, args.context)
+    plan = plan_build(folder, chosen, args.precision, args.context, args.parts)
     check_memory(folder, plan, free_memory_gb())
-    print(f"{api.name} {api.version} for {', '.join(plan.targets)}: {plan.precision}, context {plan.context}")
+    print(
+        f"{api.name} {api.version} for {', '.join(plan.targets)}: {plan.precision}{in_parts(plan.parts)}, "
+        f"context {plan.context}"
+    )
     path, record, is_new = build(folder, plan, api, args.out or cache_folder(), args.rebuild, progress_bar)
     size = sum(file.num_bytes for file in record.files.values()) / 1e6
     print(f"{'wrote' if is_new else 'up to date:'} {path} ({size:.1f} MB)")

@@ -28,6 +28,10 @@ class Progress(Protocol):
 
     def finish(self, phase: str) -> None: ...
 
+    def waiting(self) -> None:
+        """Nothing was told for a while, and the build goes on."""
+        ...
+
 
 @dataclass(frozen=True)
 class BuildRequest:

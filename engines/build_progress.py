@@ -33,6 +33,7 @@ class PhaseTree:
         self._share = 0.0
 
     def start(self, phase: str, parent: str | None, steps: int) -> None:
+        self._phases.pop(phase, None)  # a name that comes again counts as the newest
         new = self._phases[phase] = _Phase(steps)
         siblings = self._phases[parent].children if parent in self._phases else self._roots
         siblings[phase] = new
@@ -45,6 +46,11 @@ class PhaseTree:
     def finish(self, phase: str) -> None:
         if phase in self._phases:
             self._phases[phase].done = self._phases[phase].steps
+
+    @property
+    def running(self) -> str:
+        """The innermost phase that has not finished; none before the first and after the last."""
+        return next((name for name, p in reversed(self._phases.items()) if p.done < p.steps), "")
 
     @property
     def share(self) -> float:
@@ -67,7 +73,7 @@ class BarProgress:
     def start(self, phase: str, parent: str | None, steps: int) -> None:
         with self._lock:
             self._tree.start(phase, parent, steps)
-            self.bar.set_postfix_str(phase, refresh=False)
+            self._show()
 
     def step(self, phase: str, done: int) -> bool:
         with self._lock:
@@ -80,7 +86,14 @@ class BarProgress:
             self._tree.finish(phase)
             self._show()
 
+    def waiting(self) -> None:
+        """The phase and the elapsed time go on being shown while the builder says nothing."""
+        with self._lock:
+            self._show()
+            self.bar.refresh()
+
     def _show(self) -> None:
+        self.bar.set_postfix_str(self._tree.running, refresh=False)
         self.bar.update(int(UNITS * self._tree.share) - self.bar.n)
 
 

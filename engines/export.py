@@ -12,9 +12,7 @@ import json
 import logging
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from n3d_ros.engines.decoder_graph import build_decoder
 from n3d_ros.engines.graph_builder import save
 from n3d_ros.engines.vision_graph import build_vision, build_vision_parts
 from n3d_ros.engines.weights import STORED, write_converted
+from n3d_ros.engines.work_folder import new_folder
 from n3d_ros.runtime import picture_config
 from n3d_ros.runtime.manifest import FILE_NAME, VISION_PARTS, Manifest, record_of
 from n3d_ros.runtime.model_config import ModelConfig, load_config
@@ -65,7 +64,7 @@ def export(
     check_compute(compute_dtype)
     check_source(model_dir)
     config = load_config(model_dir)
-    with new_folder(out_dir) as folder:
+    with new_folder(out_dir, FILE_NAME) as folder:
         copy_small_files(model_dir, folder)
         _write_weights(read_entries(model_dir), config, folder, weights_dtype)
         write_graphs(config, folder, compute_dtype)
@@ -86,27 +85,6 @@ def check_source(model_dir: Path) -> None:
         raise ModelFolderError(
             f"{model_dir}: expected {CONFIG} and {TOKENIZER}, missing {', '.join(missing)}"
         )
-
-
-@contextmanager
-def new_folder(out_dir: Path, proof: str = FILE_NAME) -> Iterator[Path]:
-    """A folder to fill beside `out_dir`; it takes that name when the block ends well, else vanishes.
-
-    Only a folder with the file `proof`, or an empty one, is replaced; ModelFolderError for others.
-    """
-    known = out_dir.is_dir() and (not any(out_dir.iterdir()) or (out_dir / proof).is_file())
-    if out_dir.exists() and not known:
-        raise ModelFolderError(
-            f"{out_dir}: expected a new name or an exported model folder, found something else"
-        )
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out_dir.name}.", dir=out_dir.parent) as parent:
-        folder = Path(parent) / "new"
-        folder.mkdir(mode=0o755)
-        yield folder
-        if out_dir.exists():
-            out_dir.rename(Path(parent) / "old")
-        folder.rename(out_dir)
 
 
 def copy_small_files(model_dir: Path, folder: Path) -> None:

@@ -20,14 +20,14 @@ from n3d_ros.engines.export import (
     check_compute,
     check_source,
     copy_small_files,
-    new_folder,
     write_graphs,
     write_manifest,
 )
 from n3d_ros.engines.graph_builder import INPUT_SCALE, QUANTIZED, SCALE
 from n3d_ros.engines.quantize_math import PRECISIONS
 from n3d_ros.engines.weights import NewTensor, copied, write_tensors
-from n3d_ros.runtime.manifest import Manifest
+from n3d_ros.engines.work_folder import new_folder
+from n3d_ros.runtime.manifest import FILE_NAME, Manifest
 from n3d_ros.runtime.model_config import ModelConfig, load_config
 from n3d_ros.runtime.safetensors_file import TensorEntry, read_entries
 from n3d_ros.runtime.types import BadInputError, ModelFolderError
@@ -88,7 +88,7 @@ def quantize(
     if any(name.endswith(QUANTIZED) for name in entries):
         raise ModelFolderError(f"{model_dir}: expected unquantised weights, found quantised ones")
     tensors = plan(entries, model, config, input_scales or {})
-    with new_folder(out_dir) as folder:
+    with new_folder(out_dir, FILE_NAME) as folder:
         copy_small_files(model_dir, folder)
         write_tensors(folder / WEIGHTS, tensors, on_bytes)
         write_graphs(model, folder, config.compute)

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, TypeVar
 
-from n3d_ros.runtime.types import EngineError, MissingLibraryError
+from n3d_ros.runtime.types import EngineError, MissingLibraryError, OutOfMemoryError
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ REMEDY = (
     "on RTX cards `pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs`"
 )
 MAX_ERRORS = 8
+MEMORY_WORDS = ("out of memory", "outofmemory", "memory allocation", "requested amount of memory")
 T = TypeVar("T")
 
 
@@ -86,14 +87,16 @@ class ErrorLog:
             self.errors.append(message)
         logger.log(_LEVELS.get(severity, logging.DEBUG), "%s", message)
 
-    def failed(self, what: str, details: Iterable[str] = ()) -> EngineError:
-        """The exception for a step that failed, with everything that was logged since the last."""
+    def failed(self, what: str, details: Iterable[str] = ()) -> EngineError | OutOfMemoryError:
+        """The exception for a step that failed, with everything that was logged since the last. Too little
+        memory is told from the rest by the runtime's words.
+        """
         texts = [*details, *self.errors[:MAX_ERRORS]]
         more = len(self.errors) - MAX_ERRORS
         self.errors.clear()
-        return EngineError(
-            f"{what}: " + ("; ".join(texts) or "no reason given") + (f"; {more} more" if more > 0 else "")
-        )
+        reason = ("; ".join(texts) or "no reason given") + (f"; {more} more" if more > 0 else "")
+        memory = any(word in reason.lower() for word in MEMORY_WORDS)
+        return (OutOfMemoryError if memory else EngineError)(f"{what}: {reason}")
 
     def checked(self, result: T | None, what: str, details: Iterable[str] = ()) -> T:
         """`result`. EngineError with all logged errors when it is None."""

@@ -1,55 +1,32 @@
-"""The model on TensorRT or TensorRT-RTX: two engines, keys and values that stay on the GPU.
+"""The model on TensorRT or TensorRT-RTX: a vision engine, and a decoder whose cache stays on the GPU.
 
-In: a checked model folder and an engine folder built of it. Out: a `Backend`. New keys and values are written
-by the engine straight behind the old ones; where decode passes are captured as CUDA graphs, which need fixed
-addresses, they take one copy on the GPU. What is laid where is decided by `trt_plan`.
+In: a checked model folder and an engine folder built of it. Out: a `Backend`. What is laid where is decided
+by `trt_plan`; how a pass runs, over one engine or several, is `trt_decoder`'s.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.preprocess import ModelInputs
-from n3d_ros.runtime.backend import HeldTokens, Rows
+from n3d_ros.runtime.backend import Rows
 from n3d_ros.runtime.host import mrope_tables, vision_inputs
 from n3d_ros.runtime.manifest import Manifest, read_manifest
 from n3d_ros.runtime.model_config import load_config
 from n3d_ros.runtime.safetensors_file import read_entries, to_float32
 from n3d_ros.runtime.trt_api import TensorRt, load
 from n3d_ros.runtime.trt_cuda import Cuda, DeviceBuffer, open_cuda
-from n3d_ros.runtime.trt_folder import DECODER, VISION, EngineRecord, read_record
+from n3d_ros.runtime.trt_decoder import TrtCache, TrtDecoder
+from n3d_ros.runtime.trt_folder import VISION, EngineRecord, read_record
 from n3d_ros.runtime.trt_graph import EngineGraph
-from n3d_ros.runtime.trt_plan import (
-    PassPlan,
-    buffer_rows,
-    capacity_within,
-    check_picture,
-    chunks,
-    pass_bias,
-    plan_pass,
-)
-from n3d_ros.runtime.trt_shapes import DECODE
+from n3d_ros.runtime.trt_plan import check_picture, chunks, pass_bias, plan_pass
 from n3d_ros.runtime.types import EngineError
 
-logger = logging.getLogger(__name__)
-
 EMBEDDING = "model.embed_tokens.weight"
-MAX_GRAPHS = 32
-
-
-class TrtCache(HeldTokens):
-    """One device buffer: a dummy row, then `capacity` rows of keys and values."""
-
-    def __init__(self, cuda: Cuda, capacity: int, num_rows: int, row_bytes: int) -> None:
-        super().__init__(capacity)
-        self.row_bytes = row_bytes
-        self.buffer = DeviceBuffer(cuda, num_rows * row_bytes)
 
 
 class TrtBackend:
@@ -71,55 +48,41 @@ class TrtBackend:
         self.tokenizer_path = folder / manifest.tokenizer
         api, self._cuda = api or load(record.runtime), cuda or open_cuda()
         self._vision = EngineGraph(api, self._cuda, engines / VISION)
-        captured = DECODE if cuda_graphs else None
-        self._decoder = EngineGraph(api, self._cuda, engines / DECODER, captured)
-        self._embedding = read_entries(folder)[EMBEDDING]
         self._vision.reserve_inputs(self._vision.inputs)
-        self._decoder.reserve_inputs(name for name in self._decoder.inputs if name != "past_kv")
-        self._outputs = self._output_buffers()
-        self._graphs: dict[tuple[object, ...], Any] = {}
-        self.cuda_graphs = cuda_graphs
+        text = self.config.text
+        largest = self.shapes.image_tokens * text.hidden * self._vision.item_bytes("image_embeds")
+        self._image_embeds = DeviceBuffer(self._cuda, largest)
+        parts = record.decoder_parts(text.layers)
+        self._decoder = TrtDecoder(api, self._cuda, engines, parts, text, self.shapes, cuda_graphs)
+        self._embedding = read_entries(folder)[EMBEDDING]
 
-    def _output_buffers(self) -> dict[str, DeviceBuffer]:
-        """For the largest picture and decode pass."""
-        text, shapes = self.config.text, self.shapes
-        row = 2 * text.layers * text.kv_heads * text.head_dim * self._decoder.item_bytes("new_kv")
-        sizes = {
-            "image_embeds": shapes.image_tokens * text.hidden * self._vision.item_bytes("image_embeds"),
-            "logits": shapes.draft * text.vocab * self._decoder.item_bytes("logits"),
-            "new_kv": shapes.draft * row,
-        }
-        return {name: DeviceBuffer(self._cuda, size) for name, size in sizes.items()}
+    @property
+    def cuda_graphs(self) -> bool:
+        """Whether decode passes are captured; off after a capture that failed."""
+        return self._decoder.cuda_graphs
 
     def encode_image(self, inputs: ModelInputs) -> Rows:
         """Merged image tokens (M, hidden) as the engine stores them."""
         feeds = vision_inputs(inputs, self.config)
         num_tokens = len(feeds["out_index"])
         check_picture(len(feeds["pixel_values"]), num_tokens, self.shapes)
-        rows = np.empty((num_tokens, self.config.text.hidden), self._decoder_type)
-        address = self._outputs["image_embeds"].address
+        rows = np.empty((num_tokens, self.config.text.hidden), self._decoder.row_type)
+        address = self._image_embeds.address
         self._vision.bind(0, self._vision.upload(feeds), {"image_embeds": address})
         self._vision.enqueue(0)
         self._cuda.to_host(rows, address)
         return rows
 
-    @property
-    def _decoder_type(self) -> np.dtype[Any]:
-        return self._decoder.as_stored("inputs_embeds", np.zeros(1, np.float32)).dtype
-
     def embed(self, ids: Sequence[int]) -> Rows:
         """Embedding rows (T, hidden) as the engine takes them."""
         stored = self._embedding.array()[np.asarray(ids, dtype=np.int64)]
-        if self._embedding.dtype == "BF16" and self._decoder.types["inputs_embeds"] == "BF16":
+        if self._embedding.dtype == "BF16" and self._decoder.takes_bfloat16:
             return stored
-        return self._decoder.as_stored("inputs_embeds", to_float32(stored, self._embedding.dtype))
+        return self._decoder.as_rows(to_float32(stored, self._embedding.dtype))
 
     def new_cache(self, capacity: int) -> TrtCache:
         """An empty cache, as large as the engine's profiles allow. OutOfMemoryError when the GPU is full."""
-        text = self.config.text
-        capacity = capacity_within(capacity, self.shapes)
-        row = 2 * text.layers * text.kv_heads * text.head_dim * self._decoder.item_bytes("past_kv")
-        return TrtCache(self._cuda, capacity, buffer_rows(capacity, self.shapes), row)
+        return self._decoder.new_cache(capacity)
 
     def forward(
         self,
@@ -151,73 +114,20 @@ class TrtBackend:
         text = self.config.text
         plan = plan_pass(cache.length, len(embeds), self.shapes, self.cuda_graphs)
         cos, sin = mrope_tables(positions, text.head_dim, text.rope_theta, text.mrope_section)
-        inputs = self._decoder.upload(
-            {
-                "inputs_embeds": embeds,
-                "rope_cos": cos,
-                "rope_sin": sin,
-                "attn_bias": pass_bias(plan),
-                "logit_index": rows,
-            }
-        )
-        inputs["past_kv"] = (
-            cache.buffer.address,
-            (plan.num_past, 2 * text.layers, text.kv_heads, text.head_dim),
-        )
-        logits = np.empty((len(rows), text.vocab), np.float32)
-        self._run(cache, plan, inputs, logits)
+        feeds = {
+            "inputs_embeds": embeds,
+            "rope_cos": cos,
+            "rope_sin": sin,
+            "attn_bias": pass_bias(plan),
+            "logit_index": rows,
+        }
+        logits = self._decoder.run(cache, plan, feeds)
         cache.grew(plan.num_new)
         return logits
 
-    def _run(
-        self, cache: TrtCache, plan: PassPlan, inputs: dict[str, Any], logits: npt.NDArray[np.float32]
-    ) -> None:
-        slot = cache.buffer.address + plan.first_row * cache.row_bytes
-        new_kv = self._outputs["new_kv"].address if plan.staged else slot
-        address = self._outputs["logits"].address
-        outputs = {"logits": address, "new_kv": new_kv}
-        if plan.staged:
-            self._replay(plan, inputs, outputs)
-            self._cuda.copy(slot, new_kv, plan.num_new * cache.row_bytes)
-        else:
-            self._decoder.bind(plan.profile, inputs, outputs)
-            self._decoder.enqueue(plan.profile)
-        self._cuda.to_host(logits, address)
-
-    def _replay(self, plan: PassPlan, inputs: dict[str, Any], outputs: dict[str, int]) -> None:
-        """Play the pass's captured graph; the first pass of a kind runs as it is, the second is captured."""
-        key = (plan.profile, *sorted(inputs.items()), *sorted(outputs.items()))
-        if self._graphs.get(key) is not None:
-            self._cuda.launch(self._graphs[key])
-            return
-        self._decoder.bind(plan.profile, inputs, outputs)
-        again = key in self._graphs and not self._decoder.captures_itself
-        if not again or not self._decoder.capturable(plan.profile):
-            self._graphs.setdefault(key, None)
-            self._decoder.enqueue(plan.profile)
-            return
-        self._make_room()
-        try:
-            self._graphs[key] = self._cuda.capture(lambda: self._decoder.enqueue(plan.profile))
-        except EngineError as error:
-            logger.warning("CUDA graphs are off: %s", error)
-            self.cuda_graphs = False
-            self._decoder.enqueue(plan.profile)
-            return
-        self._cuda.launch(self._graphs[key])
-
-    def _make_room(self) -> None:
-        """Drop all graphs when there are many: caches of earlier pictures leave theirs behind."""
-        captured = [graph for graph in self._graphs.values() if graph is not None]
-        if len(captured) >= MAX_GRAPHS:
-            self._cuda.synchronize()
-            for graph in captured:
-                self._cuda.release(graph)
-            self._graphs.clear()
-
 
 def self_test(folder: Path, engines: Path) -> str:
-    """Load both engines and run one token; a sentence about it."""
+    """Load all engines and run one token; a sentence about it."""
     backend = TrtBackend(folder, read_manifest(folder), engines, read_record(engines))
     logits = backend.forward(
         backend.new_cache(8), backend.embed([0]), np.zeros((3, 1), np.int64), np.zeros(1, np.int64)

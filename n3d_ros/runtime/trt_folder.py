@@ -1,4 +1,5 @@
-"""An engine folder: two engines and `engine.json`, which says of what and for what they were built.
+"""An engine folder: vision, the decoder whole or in parts, and `engine.json`, which says of what and for
+what they were built.
 
 In: a folder. Out: a checked `EngineRecord`, or the sentence why it cannot be used here. It reads JSON and
 checksums only; engines are opened by `trt_backend`.
@@ -29,11 +30,21 @@ CACHE_VARIABLE = "N3D_ENGINES"
 
 
 @dataclass(frozen=True)
+class LayerPart:
+    """One engine of the decoder: its file, and its layers from `first` up to but not `stop`."""
+
+    file: str
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True)
 class EngineRecord:
     """What an engine folder was built of and for.
 
     runtime: 'tensorrt' or 'tensorrt_rtx', with `runtime_version`. targets: compute capabilities, 'sm89'.
-    precision: of the decoder's weights; compute: type of the graphs. `graphs`: SHA-256 of the two ONNX files.
+    precision: of the decoder's weights; compute: type of the graphs. `graphs`: SHA-256 of the ONNX files.
+    parts: of the decoder in their order, empty where one engine holds all layers.
     """
 
     model_name: str
@@ -48,12 +59,21 @@ class EngineRecord:
     files: dict[str, FileRecord]
     n3d_version: str
     format: int = FORMAT
+    parts: tuple[LayerPart, ...] = ()
 
     @property
     def key(self) -> str:
-        """One hash over everything that makes this engine another one; not over the files it became."""
-        parts = {name: value for name, value in asdict(self).items() if name not in ("files", "n3d_version")}
+        """One hash over everything that makes this engine another one; not over the files it became.
+
+        Without parts they are left out, as in records from before there were any: those still fit.
+        """
+        left_out = {"files", "n3d_version"} | (set() if self.parts else {"parts"})
+        parts = {name: value for name, value in asdict(self).items() if name not in left_out}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def decoder_parts(self, layers: int) -> tuple[LayerPart, ...]:
+        """The decoder's engines in their order, for a model of so many layers."""
+        return self.parts or (LayerPart(DECODER, 0, layers),)
 
     @property
     def folder_name(self) -> str:
@@ -84,6 +104,7 @@ def read_record(folder: Path) -> EngineRecord:
         data["files"] = {name: FileRecord(**record) for name, record in data["files"].items()}
         data["shapes"] = EngineShapes(**data["shapes"])
         data["targets"] = tuple(data["targets"])
+        data["parts"] = tuple(LayerPart(**part) for part in data.get("parts", ()))
         record = EngineRecord(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, EngineError):
@@ -91,10 +112,25 @@ def read_record(folder: Path) -> EngineRecord:
         raise EngineError(
             f"{path}: expected the record of an engine, got {error!r}; build it again"
         ) from error
-    odd = [name for name in record.files if Path(name).name != name]
-    if odd or not {VISION, DECODER} <= set(record.files):
-        raise EngineError(f"{path}: expected checksums of {VISION} and {DECODER}, got {sorted(record.files)}")
+    _check_names(path, record)
     return record
+
+
+def _check_names(path: Path, record: EngineRecord) -> None:
+    """Plain names, a checksum of every engine, parts that follow one another from the first layer on."""
+    odd = [name for name in record.files if Path(name).name != name]
+    engines = [VISION, *(part.file for part in record.decoder_parts(0))]
+    if odd or not set(engines) <= set(record.files):
+        found = sorted(record.files)
+        raise EngineError(f"{path}: expected checksums of {' and '.join(engines)}, got {found}")
+    next_layer = 0
+    for part in record.parts:
+        if part.first != next_layer or part.stop <= part.first:
+            raise EngineError(
+                f"{path}: expected a part that begins with layer {next_layer}, got {part.file} with "
+                f"{part.first} to {part.stop - 1}; build it again"
+            )
+        next_layer = part.stop
 
 
 def check_files(folder: Path, record: EngineRecord) -> None:

@@ -20,7 +20,6 @@ from n3d_ros.runtime.types import EngineError, OutOfMemoryError
 
 logger = logging.getLogger(__name__)
 
-MEMORY_WORDS = ("out of memory", "outofmemory", "memory allocation", "requested amount of memory")
 NUMPY_TYPES = {
     "FLOAT": np.float32,
     "HALF": np.float16,
@@ -37,9 +36,14 @@ class EngineGraph:
     loading, and no later request can run out of them. Addresses never change, so graphs stay valid.
     """
 
-    def __init__(self, api: TensorRt, cuda: Cuda, path: Path, captured: int | None = None) -> None:
-        """captured: the profile whose passes repeat with the same addresses, worth a CUDA graph."""
+    def __init__(
+        self, api: TensorRt, cuda: Cuda, path: Path, captured: int | None = None, borrows: bool = False
+    ) -> None:
+        """captured: the profile whose passes repeat with the same addresses, worth a CUDA graph.
+        borrows: the contexts get no work memory of their own, see `borrow`.
+        """
         self.api, self.cuda, self.name, self._captured = api, cuda, path.name, captured
+        self._borrows = borrows
         self.log = ErrorLog(api)
         trt = api.module
         runtime = self._checked(trt.Runtime(self.log.logger), "create a runtime")
@@ -56,11 +60,29 @@ class EngineGraph:
     def reserve_inputs(self, names: Iterable[str]) -> None:
         """Get memory for these inputs; others are bound where their data already lies."""
         for name in names:
-            largest = max(
-                int(np.prod(self._engine.get_tensor_profile_shape(name, profile)[2]))
-                for profile in range(len(self._contexts))
-            )
+            largest = max(int(np.prod(shape)) for shape in self.largest_shapes(name))
             self._buffers[name] = DeviceBuffer(self.cuda, largest * self.item_bytes(name))
+
+    def largest_shapes(self, name: str) -> list[tuple[int, ...]]:
+        """Of an input, for each profile."""
+        profiles = range(len(self._contexts))
+        return [tuple(self._engine.get_tensor_profile_shape(name, profile)[2]) for profile in profiles]
+
+    @property
+    def reserved(self) -> list[str]:
+        """Inputs whose memory lies here."""
+        return list(self._buffers)
+
+    @property
+    def work_bytes(self) -> int:
+        """Work memory that a run needs, in any profile."""
+        return int(self._engine.device_memory_size_v2)
+
+    def borrow(self, memory: DeviceBuffer) -> None:
+        """Work in `memory`, which engines that never run at the same time may share."""
+        self._lent = memory  # kept as long as the contexts that point there
+        for context in self._contexts:
+            context.set_device_memory(memory.address, memory.num_bytes)
 
     def as_stored(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """`values` contiguous in the type of tensor `name`; bfloat16 as uint16."""
@@ -103,7 +125,11 @@ class EngineGraph:
             raise self._failure("run the engine")
 
     def capturable(self, profile: int) -> bool:
-        """Whether the runtime lets its work be recorded; True where it cannot be asked."""
+        """Whether its work can be recorded; not where the runtime does so itself. True where it cannot be
+        asked.
+        """
+        if self.captures_itself:
+            return False
         ask = getattr(self._contexts[profile], "is_stream_capturable", None)
         return bool(ask(int(self.cuda.stream))) if ask else True
 
@@ -115,11 +141,16 @@ class EngineGraph:
 
     def _new_context(self, profile: int) -> Any:
         """With the runtime's own CUDA graphs where it has them (TensorRT-RTX) and they pay."""
-        strategies = getattr(self.api.module, "CudaGraphStrategy", None)
+        trt = self.api.module
+        strategies = getattr(trt, "CudaGraphStrategy", None)
         if strategies is None or profile != self._captured:
-            return self._engine.create_execution_context()
+            lent = (trt.ExecutionContextAllocationStrategy.USER_MANAGED,) if self._borrows else ()
+            return self._engine.create_execution_context(*lent)
         config = self._checked(self._engine.create_runtime_config(), "create a runtime configuration")
         config.cuda_graph_strategy = strategies.WHOLE_GRAPH_CAPTURE
+        if self._borrows:
+            lent_only = trt.ExecutionContextAllocationStrategy.USER_MANAGED
+            config.set_execution_context_allocation_strategy(lent_only)
         return self._engine.create_execution_context(config)
 
     @property
@@ -133,9 +164,9 @@ class EngineGraph:
         return result
 
     def _failure(self, what: str) -> EngineError | OutOfMemoryError:
-        """The named error for a step that failed: too little memory is told from the rest by its words."""
+        """The named error for a step that failed; too little memory with what helps."""
         error = self.log.failed(f"{self.name}: could not {what}")
-        if any(word in error.message.lower() for word in MEMORY_WORDS):
+        if isinstance(error, OutOfMemoryError):
             return OutOfMemoryError(
                 f"{error.message}; build with less --context or a smaller --precision, or free GPU memory"
             )
@@ -147,6 +178,8 @@ def read_engine(api: TensorRt, runtime: Any, path: Path) -> Any:
 
     EngineError where the reader itself needs a driver that is not there.
     """
+    if not path.is_file():
+        raise EngineError(f"{path}: expected an engine, found no file; build it again with `n3d build`")
     trt = api.module
     reader = next((name for name in ("IStreamReaderV2", "IStreamReader") if hasattr(trt, name)), None)
     if reader is None:

@@ -63,29 +63,52 @@ def vision_profiles(config: ModelConfig, shapes: EngineShapes) -> list[Profile]:
     return [profile]
 
 
-def decoder_profiles(config: ModelConfig, shapes: EngineShapes) -> list[Profile]:
-    """Prefill (long or short prompts over any past) and decode (few tokens over any past)."""
+def decoder_input(layer: int) -> str:
+    """Name of what layer `layer` takes: embeddings, or the hidden state that the layers before it leave. The
+    number in it tells engines of layer ranges apart.
+    """
+    return f"hidden_{layer}" if layer else "inputs_embeds"
+
+
+def decoder_output(stop: int, layers: int) -> str:
+    """Name of what the last layer before `stop` leaves, of `layers` in all."""
+    return "logits" if stop == layers else decoder_input(stop)
+
+
+def decoder_profiles(
+    config: ModelConfig, shapes: EngineShapes, layers: tuple[int, int] | None = None
+) -> list[Profile]:
+    """Prefill (long or short prompts over any past) and decode (few tokens over any past), of all layers or
+    of a range (first, one past the last).
+    """
+    layers = layers or (0, config.text.layers)
     past = (1, min(TYPICAL_PAST, shapes.context), shapes.context)
     prompt = (1, min(TYPICAL_PROMPT, shapes.prompt), shapes.prompt)
     rows = (1, 1, shapes.draft)
     return [
-        _decoder_profile(config, prompt, (1, 1, shapes.context), rows),
-        _decoder_profile(config, rows, past, rows),
+        _decoder_profile(config, layers, prompt, (1, 1, shapes.context), rows),
+        _decoder_profile(config, layers, rows, past, rows),
     ]
 
 
 def _decoder_profile(
-    config: ModelConfig, new: tuple[int, ...], past: tuple[int, ...], rows: tuple[int, ...]
+    config: ModelConfig,
+    layers: tuple[int, int],
+    new: tuple[int, ...],
+    past: tuple[int, ...],
+    rows: tuple[int, ...],
 ) -> Profile:
-    t = config.text
-    return {
-        "inputs_embeds": _three([(n, t.hidden) for n in new]),
+    t, (first, stop) = config.text, layers
+    profile: Profile = {
+        decoder_input(first): _three([(n, t.hidden) for n in new]),
         "rope_cos": _three([(n, t.head_dim) for n in new]),
         "rope_sin": _three([(n, t.head_dim) for n in new]),
         "attn_bias": _three([(n, s + n) for n, s in zip(new, past, strict=True)]),
-        "past_kv": _three([(s, 2 * t.layers, t.kv_heads, t.head_dim) for s in past]),
-        "logit_index": _three([(r,) for r in rows]),
+        "past_kv": _three([(s, 2 * (stop - first), t.kv_heads, t.head_dim) for s in past]),
     }
+    if stop == t.layers:
+        profile["logit_index"] = _three([(r,) for r in rows])
+    return profile
 
 
 def _three(

@@ -1,26 +1,37 @@
 """Engines: real ones by TensorRT-RTX where it is installed, and every way in which a build is refused."""
 
+import shutil
 import threading
+from contextlib import contextmanager
+from itertools import combinations
 from types import SimpleNamespace
 
 import pytest
 
 from n3d_ros.cli import main
-from n3d_ros.engines import boards, build_command, build_network
+from n3d_ros.engines import boards, build_command, build_network, build_plan
 from n3d_ros.engines import build as build_module
-from n3d_ros.engines.boards import ModelSize, board, choose_precision, estimate
-from n3d_ros.engines.build import build, check_memory, plan_build
+from n3d_ros.engines.boards import Preset, board, choose_preset, estimate
+from n3d_ros.engines.build import build
 from n3d_ros.engines.build_network import BuildRequest, build_engine
+from n3d_ros.engines.build_plan import check_memory, plan_build
+from n3d_ros.engines.build_process import build_apart
 from n3d_ros.engines.build_progress import PhaseTree
+from n3d_ros.engines.decoder_graph import build_decoder
 from n3d_ros.engines.export import export
+from n3d_ros.engines.graph_builder import save
+from n3d_ros.engines.layer_split import ModelSize, largest_part, layer_ranges
 from n3d_ros.engines.quantize import QuantizeConfig, quantize
 from n3d_ros.engines.synthetic import write_synthetic
 from n3d_ros.runtime import trt_api
 from n3d_ros.runtime.factory import default_model_dir
-from n3d_ros.runtime.trt_folder import check_files, read_record
+from n3d_ros.runtime.model_config import load_config
+from n3d_ros.runtime.safetensors_file import read_entries
+from n3d_ros.runtime.trt_folder import LayerPart, check_files, read_record
+from n3d_ros.runtime.trt_shapes import decoder_profiles, shapes_for
 from n3d_ros.runtime.types import BadInputError, EngineError, MissingLibraryError, OutOfMemoryError
 
-SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344)
+SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344, head=1.09e9, layers=28)
 """bf16 bytes, engines.md section 11."""
 
 needs_rtx = pytest.mark.skipif(
@@ -75,6 +86,92 @@ def test_a_built_engine_is_kept_and_a_stale_one_named_and_replaced_only_if_allow
     assert is_new and [p.name for p in tmp_path.iterdir()] == [new.name] != [path.name]
 
 
+@pytest.fixture(scope="module")
+def split(tmp_path_factory):
+    """n3d-nano with its decoder in two engines for SM86: (root, engine folder, record, names shown)."""
+    if not trt_api.installed([trt_api.RTX]):
+        pytest.skip("TensorRT-RTX is not installed (x86-64 only)")
+    root, shown = tmp_path_factory.mktemp("parts"), []
+    plan = plan_build(default_model_dir(), board("sm86"), context=64, parts=2)
+
+    @contextmanager
+    def bar(name):
+        shown.append(name)
+        yield None
+
+    def run(api, request, progress):
+        """The vision engine is built in another test."""
+        vision = request.engine.name == "vision.engine"
+        return request.engine.write_bytes(b"-") if vision else build_apart(api, request, progress)
+
+    path, record, _ = build(default_model_dir(), plan, trt_api.load(trt_api.RTX), root, bar=bar, run=run)
+    return SimpleNamespace(root=root, path=path, record=record, shown=shown)
+
+
+PARTS = ("decoder-1-of-2.engine", "decoder-2-of-2.engine")
+
+
+def test_a_decoder_in_two_parts_becomes_two_engines_each_with_its_layers(split):
+    assert split.record == read_record(split.path)
+    assert split.record.parts == (LayerPart(PARTS[0], 0, 3), LayerPart(PARTS[1], 3, 5))
+    assert split.shown == ["vision.engine", *PARTS] == sorted(split.record.files, key="vdd".find)
+    assert [p.name for p in split.root.iterdir()] == [split.path.name], "nothing half-made is left"
+    check_files(split.path, split.record)
+    plans = [(split.path / name).read_bytes() for name in PARTS]
+    names = [b"inputs_embeds", b"hidden_3", b"logit_index"]
+    assert [[name in plan for name in names] for plan in plans] == [[True, True, False], [False, True, True]]
+
+
+def test_a_part_that_is_missing_or_in_anothers_place_is_named(split, tmp_path):
+    shutil.copytree(split.path, tmp_path / "e")
+    one, other = (tmp_path / "e" / name for name in PARTS)
+    one.rename(tmp_path / "kept")
+    with pytest.raises(EngineError, match="decoder-1-of-2.engine: expected .* bytes, found none; build it"):
+        check_files(tmp_path / "e", split.record)
+    other.rename(one)
+    (tmp_path / "kept").rename(other)
+    with pytest.raises(EngineError, match="decoder-1-of-2.engine: expected [0-9]+ bytes, found [0-9]+"):
+        check_files(tmp_path / "e", split.record)
+
+
+def test_whole_and_split_engines_do_not_pass_for_one_another(split, rtx):
+    plan = plan_build(default_model_dir(), board("sm86"), context=64, parts=2)
+    assert build(default_model_dir(), plan, rtx, split.root)[2] is False
+    whole = plan_build(default_model_dir(), board("sm86"), context=64)
+    assert whole.parts == 1
+    with pytest.raises(EngineError, match=f"stale engine: .*{split.path.name} .another parts, graphs."):
+        build(default_model_dir(), whole, rtx, split.root)
+
+
+@needs_rtx
+@pytest.mark.parametrize(
+    ("layers", "state", "rows", "ins", "outs"),
+    [
+        ((0, 3), "inputs_embeds", 6, [], ["hidden_3", "new_kv"]),
+        ((3, 5), "hidden_3", 4, ["logit_index"], ["logits", "new_kv"]),
+    ],
+)
+def test_tensorrt_reads_a_part_with_the_shapes_of_its_layers(rtx, tmp_path, layers, state, rows, ins, outs):
+    config, weights = load_config(default_model_dir()), read_entries(default_model_dir())
+    for file in {entry.file for entry in weights.values()}:
+        (tmp_path / file.name).symlink_to(file)
+    save(build_decoder(config, weights, "BF16", layers), tmp_path / "part.onnx")
+    log, trt = trt_api.ErrorLog(rtx), rtx.module
+    builder = trt.Builder(log.logger)
+    network = builder.create_network(trt_api.strongly_typed(rtx))
+    assert trt.OnnxParser(network, log.logger).parse_from_file(str(tmp_path / "part.onnx")), log.errors
+    found = {t.name: (tuple(t.shape), t.dtype) for t in map(network.get_input, range(network.num_inputs))}
+    assert list(found) == [state, "rope_cos", "rope_sin", "attn_bias", "past_kv", *ins]
+    assert found[state] == ((-1, 256), trt.bfloat16) and found["past_kv"] == ((-1, rows, 2, 64), trt.bfloat16)
+    given = {t.name: tuple(t.shape) for t in map(network.get_output, range(network.num_outputs))}
+    assert list(given) == outs and given["new_kv"] == (-1, rows, 2, 64)
+    prefill, decode = decoder_profiles(config, shapes_for(config, 64), layers)
+    profile = build_network._profile(builder, network, decode, log)
+    assert profile.get_shape("past_kv") == [(1, rows, 2, 64), (64, rows, 2, 64), (64, rows, 2, 64)]
+    assert profile.get_shape(state) == [(1, 256), (1, 256), (16, 256)]
+    assert prefill[state][2] == (32, 256)
+
+
 @needs_rtx
 def test_the_command_says_what_it_wrote_and_the_second_time_that_it_is_there(folders, tmp_path, capsys):
     arguments = ["build", "--model", str(folders.plain), "--target", "sm89", "--precision", "fp32"]
@@ -93,8 +190,8 @@ def test_the_command_says_what_it_wrote_and_the_second_time_that_it_is_there(fol
 def test_a_refused_profile_is_named_with_what_was_logged_and_nothing_is_left(
     rtx, folders, tmp_path, monkeypatch
 ):
-    def wrong(config, shapes):
-        profiles = decoder_profiles(config, shapes)
+    def wrong(*arguments):
+        profiles = decoder_profiles(*arguments)
         profiles[0]["past_kv"] = ((5, 1, 1, 1), (4, 1, 1, 1), (3, 1, 1, 1))
         return profiles
 
@@ -138,17 +235,84 @@ def test_an_engine_that_cannot_be_opened_is_named(rtx, tmp_path):
         EngineGraph(rtx, None, tmp_path / "decoder.engine")
 
 
-def test_precision_follows_what_the_board_can_build_and_run():
-    """The 7B: 16 bits need 15.5 GB plus work space to run and 20 GB to build; 4 bits 11 GB to build."""
-    chosen = {
-        name: choose_precision(board(name), SEVEN_B) for name in ("orin-32", "orin-64", "thor", "rtx-24")
-    }
-    assert chosen == {"orin-32": "int8", "orin-64": "bf16", "thor": "bf16", "rtx-24": "bf16"}
-    assert choose_precision(board("rtx-8"), SEVEN_B) == "int4"
-    assert choose_precision(board("orin-16"), SEVEN_B) == "int4"
-    small = ModelSize(7e6, 6e6, 5000)
-    assert choose_precision(board("orin-16"), small) == "bf16"
-    assert choose_precision(board("sm75"), small) == "fp16"
+@pytest.mark.parametrize(
+    ("name", "precision", "context", "parts"),
+    [
+        ("orin-16", "int8", 2048, 2),
+        ("orin-32", "bf16", 4096, 2),
+        ("orin-64", "bf16", 4096, 1),
+        ("thor", "bf16", 4096, 1),
+        ("rtx-8", "int4", 2048, 1),
+        ("rtx-12", "int8", 2048, 1),
+        ("rtx-16", "int8", 4096, 1),
+        ("rtx-24", "bf16", 4096, 1),
+        ("data-centre", "bf16", 8192, 1),
+        ("sm75", "fp16", 4096, 1),
+        ("sm89", "bf16", 4096, 1),
+    ],
+)
+def test_the_preset_of_a_board_for_the_7b(name, precision, context, parts):
+    """16 bits need 16.7 GB to run, 35 to build where the GPU's copy lies beside (18 in two parts), 21 else;
+    8 bits 9.5 GB to run, 18 to build (9.4 in two parts).
+    """
+    assert choose_preset(board(name), SEVEN_B) == Preset(precision, context, parts)
+
+
+@pytest.mark.parametrize(("name", "precision"), [("orin-16", "int4"), ("orin-32", "int8")])
+def test_without_a_split_a_smaller_precision_is_taken(name, precision):
+    assert choose_preset(board(name), SEVEN_B, parts=1) == Preset(precision, board(name).context, 1)
+
+
+def test_a_small_model_is_never_cut_and_gets_the_best_that_the_gpu_computes_with():
+    small = ModelSize(7e6, 6e6, 5000, head=1e6, layers=5)
+    assert choose_preset(board("orin-16"), small) == Preset("bf16", 2048, 1)
+    assert choose_preset(board("sm75"), small) == Preset("fp16", 4096, 1)
+
+
+def test_a_model_that_runs_but_builds_only_in_many_parts_gets_as_few_as_do():
+    tight = boards.Board("tight", ("sm87",), trt_api.TENSORRT, 17.0, unified=True)
+    assert choose_preset(tight, SEVEN_B) == Preset("bf16", 4096, 3)
+    two, three = (estimate(SEVEN_B, "bf16", 4096, True, parts).build_gb for parts in (2, 3))
+    assert two > 17 > three
+
+
+@pytest.mark.parametrize(
+    ("parts", "ranges"),
+    [
+        (1, [(0, 28)]),
+        (2, [(0, 15), (15, 28)]),
+        (4, [(0, 8), (8, 16), (16, 24), (24, 28)]),
+        (8, [(0, 3), (3, 7), (7, 11), (11, 15), (15, 19), (19, 23), (23, 27), (27, 28)]),
+    ],
+)
+def test_the_head_counts_with_the_last_part(parts, ranges):
+    """It weighs 2.3 layers."""
+    assert layer_ranges(SEVEN_B, parts) == ranges
+
+
+@pytest.mark.parametrize("head", [0.0, 0.4, 2.3, 9.0])
+def test_no_other_cut_makes_the_largest_part_smaller(head):
+    size = ModelSize(6.0 + head, 0, 0, head, 6)
+    for parts in range(2, 7):
+        others = []
+        for cuts in combinations(range(1, 6), parts - 1):
+            widths = [stop - first for first, stop in zip((0, *cuts), (*cuts, 6), strict=True)]
+            others.append(max(*widths[:-1], widths[-1] + head))
+        assert largest_part(size, parts) == pytest.approx(min(others))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 5])
+def test_every_part_has_a_layer_and_every_layer_a_part_however_large_the_head_is(parts):
+    for head in (0.0, 1.0, 40.0):
+        ranges = layer_ranges(ModelSize(5.0 + head, 0, 0, head, 5), parts)
+        assert [layer for first, stop in ranges for layer in range(first, stop)] == [0, 1, 2, 3, 4]
+        assert len(ranges) == parts and all(first < stop for first, stop in ranges)
+
+
+def test_a_split_lowers_the_build_and_not_the_run_and_never_below_the_vision_tower():
+    whole, halves, eighths = (estimate(SEVEN_B, "int4", 2048, True, n) for n in (1, 2, 8))
+    assert whole.run_gb == halves.run_gb == eighths.run_gb
+    assert whole.build_gb > halves.build_gb > eighths.build_gb == 1.35 * 2.45 + 0.5
 
 
 def test_estimates_stay_near_what_was_measured():
@@ -157,10 +321,11 @@ def test_estimates_stay_near_what_was_measured():
     assert 19 < estimate(SEVEN_B, "bf16", 4096, unified=False).build_gb < 22
 
 
-def test_a_model_that_fits_no_precision_is_refused_and_the_split_not_pretended():
-    huge = ModelSize(140e9, 1e9, 300_000)
-    with pytest.raises(OutOfMemoryError, match="target orin-16: .*splitting its layers .* is not built"):
-        choose_precision(board("orin-16"), huge)
+def test_a_model_that_cannot_run_in_any_precision_is_refused_with_what_it_needs():
+    huge = ModelSize(140e9, 1e9, 300_000, head=2e9, layers=80)
+    words = r"orin-16: expected .* into 14 GB, .* 14.7 GB to build in 8 parts and 37.6 GB to run; take"
+    with pytest.raises(OutOfMemoryError, match=words):
+        choose_preset(board("orin-16"), huge)
 
 
 def test_a_number_format_that_a_gpu_lacks_is_refused(folders):
@@ -186,6 +351,36 @@ def test_too_little_memory_is_named_before_anything_is_built(folders):
         check_memory(folders.plain, plan, 0.1)
     check_memory(folders.plain, plan, 8.0)
     check_memory(folders.plain, plan, None)
+
+
+def test_too_little_memory_for_one_piece_names_the_parts_that_would_fit(folders, monkeypatch):
+    monkeypatch.setattr(build_plan, "model_size", lambda folder, config: SEVEN_B)
+    plan = plan_build(folders.plain, board("sm89"))
+    words = r"building bf16 needs about 21.0 GB of memory, 9.0 GB are free; .*`--parts 3`, quantise further"
+    with pytest.raises(OutOfMemoryError, match=words):
+        check_memory(folders.plain, plan, 9.0)
+    with pytest.raises(OutOfMemoryError, match="12.0 GB are free; .*`--parts 2`"):
+        check_memory(folders.plain, plan, 12.0)
+    split = plan_build(folders.plain, board("sm89"), parts=3)
+    check_memory(folders.plain, split, 9.0)
+    with pytest.raises(OutOfMemoryError, match="building bf16 in 3 parts needs about 7.5 GB.*swap, quantise"):
+        check_memory(folders.plain, split, 1.0)
+
+
+def test_a_board_cuts_the_decoder_unless_told_otherwise(folders, monkeypatch):
+    monkeypatch.setattr(build_plan, "model_size", lambda folder, config: SEVEN_B)
+    chosen = plan_build(folders.plain, board("orin-32"))
+    assert (chosen.precision, chosen.parts) == ("bf16", 2)
+    assert plan_build(folders.plain, board("orin-32"), "bf16", parts=1).parts == 1
+    assert plan_build(folders.plain, board("orin-64")).parts == 1
+    with pytest.raises(BadInputError, match="n3d quantize .*--precision int8"):
+        plan_build(folders.plain, board("orin-32"), parts=1)
+
+
+@pytest.mark.parametrize("parts", [0, 4])
+def test_more_parts_than_layers_are_refused(folders, parts):
+    with pytest.raises(BadInputError, match=f"parts: expected 1 to 3 .the model's layers., got {parts}"):
+        plan_build(folders.plain, board("sm89"), parts=parts)
 
 
 def test_unknown_and_mixed_targets_are_refused_with_the_choices():
@@ -299,3 +494,30 @@ def test_progress_may_be_told_from_several_threads(capsys):
             thread.join()
         assert bar.bar.n <= 1000
     assert bar.bar.n == 1000
+
+
+def test_the_phase_that_is_shown_is_the_innermost_that_has_not_ended():
+    tree, seen = PhaseTree(), []
+    for call in (
+        lambda: tree.start("build", None, 2),
+        lambda: tree.start("tactics", "build", 1),
+        lambda: tree.start("costs", "tactics", 1),
+        lambda: tree.finish("costs"),
+        lambda: tree.finish("tactics"),
+        lambda: tree.start("tactics", "build", 1),
+        lambda: tree.finish("tactics"),
+        lambda: tree.finish("build"),
+    ):
+        call()
+        seen.append(tree.running)
+    assert seen == ["build", "tactics", "costs", "tactics", "build", "tactics", "build", ""]
+
+
+def test_a_silent_builder_still_shows_its_phase_and_the_time(capsys):
+    from n3d_ros.engines.build_progress import progress_bar
+
+    with progress_bar("x") as bar:
+        bar.start("slow", None, 1)
+        capsys.readouterr()
+        bar.waiting()
+        assert "slow" in capsys.readouterr().err

@@ -11,6 +11,8 @@ import numpy as np
 import onnxruntime
 
 OK, NO_MEMORY = 0, 2
+WORK_BYTES = 4096
+"""Scratch memory of every context."""
 
 
 class Error(int):
@@ -100,8 +102,19 @@ def fake_tensorrt(cuda, profiles, fail=None):
         pass
 
     class Context:
-        def __init__(self, engine):
+        """Its work memory is its own, or lent; a run leaves rubbish there."""
+
+        def __init__(self, engine, work):
             self.engine, self.shapes, self.addresses, self.profile = engine, {}, {}, 0
+            self.work, self.own = work, work
+
+        def __del__(self):
+            if self.own:
+                cuda.cudaFree(self.own)
+
+        def set_device_memory(self, address, num_bytes):
+            assert not self.own and num_bytes >= WORK_BYTES
+            self.work = address
 
         def set_optimization_profile_async(self, profile, stream):
             self.profile = profile
@@ -119,13 +132,17 @@ def fake_tensorrt(cuda, profiles, fail=None):
             self.addresses[name] = address
 
         def execute_async_v3(self, stream):
-            assert stream == 7
+            assert stream == 7 and self.work, "a context without work memory"
             words = fail(self.engine.name) if fail else None
             if words:
                 self.engine.logger.log(ILogger.ERROR, words)
                 return False
-            shapes, addresses = dict(self.shapes), dict(self.addresses)
-            run = lambda: self.engine.run(shapes, addresses)  # noqa: E731
+            shapes, addresses, work = dict(self.shapes), dict(self.addresses), self.work
+
+            def run():
+                self.engine.run(shapes, addresses)
+                ctypes.memset(work, 0xFF, WORK_BYTES)
+
             run() if cuda.recording is None else cuda.recording.append(run)
             return True
 
@@ -150,13 +167,25 @@ def fake_tensorrt(cuda, profiles, fail=None):
         def get_tensor_profile_shape(self, name, profile):
             return profiles[self.name][profile][name]
 
-        def create_execution_context(self):
-            return Context(self)
+        device_memory_size_v2 = WORK_BYTES
+
+        def create_execution_context(self, strategy="STATIC"):
+            if strategy == "USER_MANAGED":
+                return Context(self, None)
+            error, work = cuda.cudaMalloc(WORK_BYTES)
+            if error:
+                self.logger.log(ILogger.ERROR, "OutOfMemory: no room for a context")
+                return None
+            return Context(self, work)
 
         def run(self, shapes, addresses):
             feeds = {t.name: view(addresses[t.name], shapes[t.name], t.type) for t in self.ins}
             results = self.session.run(None, {name: array.copy() for name, array in feeds.items()})
+            read = [(addresses[name], array.nbytes) for name, array in feeds.items()]
             for tensor, result in zip(self.outs, results, strict=True):
+                begin, end = addresses[tensor.name], addresses[tensor.name] + result.nbytes
+                odd = [start for start, size in read if start < end and begin < start + size]
+                assert not odd, f"{self.name}: {tensor.name} lies where an input is being read"
                 ctypes.memmove(
                     addresses[tensor.name], np.ascontiguousarray(result).ctypes.data, result.nbytes
                 )
@@ -173,7 +202,11 @@ def fake_tensorrt(cuda, profiles, fail=None):
             return Engine(path, self.logger)
 
     return SimpleNamespace(
-        ILogger=ILogger, DataType=DataType, Runtime=Runtime, TensorIOMode=SimpleNamespace(INPUT="INPUT")
+        ILogger=ILogger,
+        DataType=DataType,
+        Runtime=Runtime,
+        TensorIOMode=SimpleNamespace(INPUT="INPUT"),
+        ExecutionContextAllocationStrategy=SimpleNamespace(USER_MANAGED="USER_MANAGED"),
     )
 
 

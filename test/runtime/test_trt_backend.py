@@ -1,12 +1,15 @@
 """The TensorRT backend on a GPU made of numpy: what is bound where gives the numbers of ONNX Runtime."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from n3d_ros.engines.decoder_graph import build_decoder
 from n3d_ros.engines.export import export
+from n3d_ros.engines.graph_builder import save
 from n3d_ros.engines.synthetic import write_synthetic
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess import ModelInputs
@@ -14,14 +17,16 @@ from n3d_ros.runtime import trt_plan
 from n3d_ros.runtime.factory import create_backend
 from n3d_ros.runtime.manifest import read_manifest
 from n3d_ros.runtime.model_config import load_config
+from n3d_ros.runtime.safetensors_file import read_entries
 from n3d_ros.runtime.trt_api import TensorRt
 from n3d_ros.runtime.trt_backend import TrtBackend
 from n3d_ros.runtime.trt_cuda import Cuda
-from n3d_ros.runtime.trt_folder import DECODER, VISION, EngineRecord
+from n3d_ros.runtime.trt_folder import DECODER, VISION, EngineRecord, LayerPart
 from n3d_ros.runtime.trt_shapes import EngineShapes, decoder_profiles, vision_profiles
 from n3d_ros.runtime.types import BadInputError, EngineError, OutOfMemoryError
 
 SHAPES = EngineShapes(context=64, prompt=24, draft=4, windows=4, image_tokens=30)
+RANGES = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)]
 
 
 def _fakes():
@@ -37,24 +42,34 @@ fake_gpu = _fakes()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    """A model of three layers; its decoder whole and in every range of layers."""
     root = tmp_path_factory.mktemp("trt")
     export(write_synthetic(root / "m", "tiny"), root / "e")
+    config, weights = load_config(root / "e"), read_entries(root / "e")
+    for first, stop in RANGES:
+        save(build_decoder(config, weights, "F32", (first, stop)), root / "e" / f"layers-{first}-{stop}.onnx")
     return root / "e"
 
 
 @pytest.fixture
 def make(folder, tmp_path, monkeypatch):
-    """`make(cuda_graphs, limit_bytes, fail)`: (backend, CUDA runtime). Buckets of 8 rows."""
+    """`make(cuda_graphs, limit_bytes, fail, cuts)`: (backend, CUDA runtime). Buckets of 8 rows. cuts: the
+    layers that the decoder's second, third... part begins with.
+    """
     monkeypatch.setattr(trt_plan, "BUCKET", 8)
     config = load_config(folder)
+    profiles = {VISION: vision_profiles(config, SHAPES), DECODER: decoder_profiles(config, SHAPES)}
+    profiles |= {f"layers-{a}-{b}.engine": decoder_profiles(config, SHAPES, (a, b)) for a, b in RANGES}
+    for name in profiles:
+        (tmp_path / name).write_text(str(folder / name.replace(".engine", ".onnx")))
 
-    def build(cuda_graphs=True, limit_bytes=1 << 30, fail=None):
-        for name in (VISION, DECODER):
-            (tmp_path / name).write_text(str(folder / name.replace(".engine", ".onnx")))
-        profiles = {VISION: vision_profiles(config, SHAPES), DECODER: decoder_profiles(config, SHAPES)}
-        runtime = fake_gpu.FakeCudaRuntime(limit_bytes)
+    def build(cuda_graphs=True, limit_bytes=1 << 30, fail=None, cuts=(), runtime=None, layers=3):
+        ranges = zip((0, *cuts), (*cuts, layers), strict=True)
+        parts = [LayerPart(f"layers-{a}-{b}.engine", a, b) for a, b in ranges]
+        runtime = runtime or fake_gpu.FakeCudaRuntime(limit_bytes)
         api = TensorRt("tensorrt", "10.3", fake_gpu.fake_tensorrt(runtime, profiles, fail))
         record = EngineRecord("m", "", "tensorrt", "10.3", ("sm89",), "fp32", "fp32", SHAPES, {}, {}, "0")
+        record = replace(record, parts=tuple(parts) if cuts else ())
         backend = TrtBackend(folder, read_manifest(folder), tmp_path, record, api, Cuda(runtime), cuda_graphs)
         return backend, runtime
 
@@ -74,11 +89,12 @@ def feed(backend, cache, start, ids, rows):
 IDS = [int(i) for i in np.random.default_rng(2).integers(0, 300, 60)]
 
 
+@pytest.mark.parametrize("cuts", [(), (1,), (2,), (1, 2)])
 @pytest.mark.parametrize("cuda_graphs", [False, True])
-def test_a_whole_conversation_gives_the_numbers_of_onnxruntime(make, reference, cuda_graphs):
+def test_a_whole_conversation_gives_the_numbers_of_onnxruntime(make, reference, cuda_graphs, cuts):
     """A prompt in three chunks, single steps over two bucket borders, drafts, a rejected draft, rows in any
-    order."""
-    backend, _ = make(cuda_graphs)
+    order; the decoder whole and in two and three parts."""
+    backend, _ = make(cuda_graphs, cuts=cuts)
     calls = [(30, [29])] + [(1, [0])] * 9 + [(4, [0, 1, 2, 3]), (3, [2, 0])] + [(1, [0])] * 4
     caches = backend.new_cache(60), reference.new_cache(60)
     position = 0
@@ -103,17 +119,20 @@ def test_all_rows_of_a_long_prompt_can_be_wanted(make, reference):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_without_graphs_new_rows_are_written_in_place_and_nothing_is_copied(make):
-    backend, runtime = make(cuda_graphs=False)
+@pytest.mark.parametrize("cuts", [(), (1, 2)])
+def test_without_graphs_new_rows_are_written_in_place_and_nothing_is_copied(make, cuts):
+    backend, runtime = make(cuda_graphs=False, cuts=cuts)
     cache = backend.new_cache(60)
     for position in range(6):
         feed(backend, cache, position, IDS[position : position + 1], [0])
     assert runtime.num_copies[3] == runtime.num_captures == 0
 
 
-def test_one_captured_graph_serves_the_steps_of_a_bucket(make):
-    """Rows 1..7 share 8 bound rows: the first step runs, the second is captured, the rest are replayed."""
-    backend, runtime = make()
+@pytest.mark.parametrize("cuts", [(), (1,), (1, 2)])
+def test_one_captured_graph_serves_the_steps_of_a_bucket(make, cuts):
+    """Rows 1..7 share 8 bound rows: the first step runs, the second is captured, the rest are replayed. One
+    graph spans all parts."""
+    backend, runtime = make(cuts=cuts)
     cache = backend.new_cache(60)
     for position in range(7):
         feed(backend, cache, position, IDS[position : position + 1], [0])
@@ -123,8 +142,9 @@ def test_one_captured_graph_serves_the_steps_of_a_bucket(make):
     assert runtime.num_captures == 2
 
 
-def test_a_runtime_that_cannot_capture_goes_on_without(make, reference, caplog, monkeypatch):
-    backend, runtime = make()
+@pytest.mark.parametrize("cuts", [(), (1,)])
+def test_a_runtime_that_cannot_capture_goes_on_without(make, reference, caplog, monkeypatch, cuts):
+    backend, runtime = make(cuts=cuts)
     monkeypatch.setattr(runtime, "cudaGraphInstantiate", lambda graph, flags: (fake_gpu.Error(9), None))
     caches = backend.new_cache(60), reference.new_cache(60)
     for position in range(4):
@@ -178,15 +198,16 @@ def test_too_little_memory_is_named_and_the_engine_stays_usable(make, reference)
     ("words", "error"),
     [("CUDA out of memory in scratch", OutOfMemoryError), ("illegal access", EngineError)],
 )
+@pytest.mark.parametrize(("cuts", "failed"), [((), DECODER), ((2,), "layers-2-3.engine")])
 def test_a_run_that_fails_names_the_runtimes_words_and_leaves_the_cache_as_it_was(
-    make, reference, words, error
+    make, reference, words, error, cuts, failed
 ):
     failing = []
-    backend, _ = make(fail=lambda name: words if failing else None)
+    backend, _ = make(fail=lambda name: words if failing and name == failed else None, cuts=cuts)
     cache = backend.new_cache(60)
     feed(backend, cache, 0, IDS[:5], [4])
     failing.append(True)
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=f"{failed}: .*{words}"):
         feed(backend, cache, 5, IDS[5:35], [29])
     assert cache.length == 5
     failing.clear()
@@ -226,3 +247,76 @@ def test_something_else_than_an_engine_is_refused(make, tmp_path):
     api = TensorRt("tensorrt", "10.3", fake_gpu.fake_tensorrt(runtime, {}))
     with pytest.raises(EngineError, match="decoder.engine: could not read the engine: not a plan"):
         EngineGraph(api, Cuda(runtime), backend_files)
+
+
+def used_bytes(runtime):
+    return sum(block.nbytes for block in runtime.memory.values())
+
+
+def test_hidden_states_stay_on_the_gpu(make):
+    """A step copies the five inputs up and the logits down, in however many parts."""
+    for cuts in ((), (1,), (1, 2)):
+        backend, runtime = make(cuts=cuts)
+        cache = backend.new_cache(60)
+        feed(backend, cache, 0, IDS[:1], [0])
+        up, down = runtime.num_copies[1], runtime.num_copies[2]
+        feed(backend, cache, 1, IDS[1:2], [0])
+        assert (runtime.num_copies[1] - up, runtime.num_copies[2] - down) == (5, 1), cuts
+
+
+def test_parts_need_the_memory_of_one_engine_and_one_hidden_state(make, folder):
+    """Rows are cut, work memory is shared; the whole engine has one for each of its two contexts."""
+    hidden = load_config(folder).text.hidden
+    (_whole, whole), one_hidden_state = make(), SHAPES.prompt * hidden * 4
+    for cuts in ((1,), (1, 2)):
+        _parts, parts = make(cuts=cuts)
+        assert used_bytes(parts) - used_bytes(whole) == one_hidden_state - fake_gpu.WORK_BYTES
+
+
+def test_a_cache_in_parts_has_the_rows_of_one_and_is_freed_whole_when_the_gpu_is_full(make, reference):
+    backend, runtime = make(cuts=(1, 2))
+    before = used_bytes(runtime)
+    cache = backend.new_cache(20)
+    one = used_bytes(runtime) - before
+    whole, _ = make()
+    rows = whole.new_cache(20)
+    assert one == sum(buffer.num_bytes for buffer in rows.buffers)
+    feed(backend, cache, 0, IDS[:5], [4])
+    runtime.limit_bytes = used_bytes(runtime) + one * 2 // 3
+    with pytest.raises(OutOfMemoryError, match="GPU memory: could not get .* MB; ask for less context"):
+        backend.new_cache(20)
+    assert used_bytes(runtime) == before + one
+    found = feed(backend, cache, 5, IDS[5:6], [0])
+    expected = feed(reference, reference.new_cache(20), 0, IDS[:6], [5])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_parts_that_do_not_fit_are_freed_whole(make):
+    backend, runtime = make(cuts=(1, 2))
+    largest = used_bytes(runtime)
+    for limit in (largest // 4, largest // 2, largest - 1):
+        runtime = fake_gpu.FakeCudaRuntime(limit)
+        with pytest.raises(OutOfMemoryError, match="GPU memory: could not get .* MB|no room for a context"):
+            make(cuts=(1, 2), runtime=runtime)
+        assert runtime.memory == {}, limit
+
+
+def test_a_part_that_holds_other_layers_than_its_record_says_is_named(make, tmp_path):
+    one, other = (tmp_path / f"layers-{layers}.engine" for layers in ("0-1", "1-2"))
+    first = one.read_text()
+    one.write_text(other.read_text())
+    other.write_text(first)
+    words = r"layers-0-1.engine: expected layers 0 to 0 .inputs_embeds to hidden_1., found hidden_1, rope_cos"
+    with pytest.raises(EngineError, match=words):
+        make(cuts=(1, 2))
+
+
+def test_a_missing_part_is_named(make, tmp_path):
+    (tmp_path / "layers-1-3.engine").unlink()
+    with pytest.raises(EngineError, match="layers-1-3.engine: expected an engine, found no file; build it"):
+        make(cuts=(1,))
+
+
+def test_parts_of_another_number_of_layers_are_named(make):
+    with pytest.raises(EngineError, match="expected engines of all 3 layers, got 2; build it again"):
+        make(cuts=(1,), layers=2)

@@ -37,4 +37,6 @@ def test_every_method_of_an_engine_and_its_context_is_there():
         assert [name for name in sorted(names) if not hasattr(kind, name)] == []
     assert hasattr(trt.CudaGraphStrategy, "WHOLE_GRAPH_CAPTURE")
     assert hasattr(trt.IRuntimeConfig, "cuda_graph_strategy")
+    assert hasattr(trt.IRuntimeConfig, "set_execution_context_allocation_strategy")
+    assert "USER_MANAGED" in trt.ExecutionContextAllocationStrategy.__members__
     assert set(trt.TensorIOMode.__members__) >= {"INPUT", "OUTPUT"}

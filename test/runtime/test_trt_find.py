@@ -1,5 +1,6 @@
 """Engines that do not fit are named with the reason and the mending command."""
 
+import hashlib
 import json
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from n3d_ros.runtime.trt_folder import (
     FILE_NAME,
     VISION,
     EngineRecord,
+    LayerPart,
     cache_folder,
     check_files,
     mismatch,
@@ -48,11 +50,11 @@ def here(monkeypatch):
     monkeypatch.setattr(trt_cuda, "current_gpu", lambda: trt_cuda.Gpu("RTX 4090", "sm89", 24 << 30, False))
 
 
-def put(root, manifest, name="e", **changes):
+def put(root, manifest, name="e", engines=(VISION, DECODER), **changes):
     """An engine folder of the model with two files."""
     folder = root / name
     folder.mkdir(mode=0o755)
-    for file in (VISION, DECODER):
+    for file in engines:
         (folder / file).write_bytes(b"plan" + file.encode())
         (folder / file).chmod(0o644)
     record = EngineRecord(
@@ -65,7 +67,7 @@ def put(root, manifest, name="e", **changes):
         compute="bf16",
         shapes=EngineShapes(64, 24, 4, 4, 30),
         graphs={},
-        files={file: record_of(folder / file) for file in (VISION, DECODER)},
+        files={file: record_of(folder / file) for file in engines},
         n3d_version="0",
     )
     record = replace(record, **changes)
@@ -88,6 +90,7 @@ def test_a_record_comes_back_as_it_was_written(root, manifest):
         {"precision": "int4"},
         {"shapes": EngineShapes(65, 24, 4, 4, 30)},
         {"graphs": {"decoder.onnx": "1"}},
+        {"parts": (LayerPart("a.engine", 0, 2), LayerPart("b.engine", 2, 5))},
     ],
 )
 def test_everything_that_makes_an_engine_another_one_is_in_its_key(root, manifest, change):
@@ -151,6 +154,58 @@ def test_a_damaged_record_is_named(root, manifest, text, message):
     folder, _ = put(root, manifest)
     (folder / FILE_NAME).write_text(text)
     with pytest.raises(EngineError, match=message):
+        read_record(folder)
+
+
+PARTS = (LayerPart("a.engine", 0, 2), LayerPart("b.engine", 2, 5))
+
+
+def put_parts(root, manifest, parts=PARTS):
+    return put(root, manifest, engines=(VISION, "a.engine", "b.engine"), parts=parts)
+
+
+def test_a_record_of_parts_comes_back_and_their_order_is_another_engine(root, manifest):
+    folder, record = put_parts(root, manifest)
+    assert read_record(folder) == record and record.decoder_parts(5) == PARTS
+    check_files(folder, record)
+    assert replace(record, parts=(LayerPart("a.engine", 0, 3), LayerPart("b.engine", 3, 5))).key != record.key
+
+
+def test_a_record_from_before_there_were_parts_still_fits(root, manifest):
+    folder, record = put(root, manifest)
+    data = json.loads(record.to_json())
+    del data["parts"]
+    (folder / FILE_NAME).write_text(json.dumps(data))
+    assert read_record(folder) == record and record.decoder_parts(5) == (LayerPart(DECODER, 0, 5),)
+    left_out = ("files", "n3d_version")
+    old = json.dumps({name: value for name, value in data.items() if name not in left_out}, sort_keys=True)
+    assert record.key == hashlib.sha256(old.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        (((0, 2), (3, 5)), "begins with layer 2, got b.engine with 3 to 4; build it again"),
+        (((2, 5), (0, 2)), "begins with layer 0, got a.engine with 2 to 4"),
+        (((0, 2), (2, 2)), "begins with layer 2, got b.engine with 2 to 1"),
+    ],
+)
+def test_parts_that_do_not_follow_one_another_are_named(root, manifest, ranges, message):
+    files = ("a.engine", "b.engine")
+    parts = tuple(LayerPart(file, *layers) for file, layers in zip(files, ranges, strict=True))
+    folder, _ = put_parts(root, manifest, parts)
+    with pytest.raises(EngineError, match=message):
+        read_record(folder)
+
+
+def test_a_part_without_checksum_or_file_is_named(root, manifest):
+    folder, record = put_parts(root, manifest)
+    (folder / "b.engine").unlink()
+    with pytest.raises(EngineError, match="b.engine: expected 12 bytes, found none; build it again"):
+        check_files(folder, record)
+    lacking = replace(record, files={VISION: record.files[VISION], "a.engine": record.files["a.engine"]})
+    (folder / FILE_NAME).write_text(lacking.to_json())
+    with pytest.raises(EngineError, match="expected checksums of vision.engine and a.engine and b.engine"):
         read_record(folder)
 
 
