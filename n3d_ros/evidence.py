@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import CORNER_SIGNS, Array, Intrinsics, optical_to_checkpoint
+from n3d_ros.geometry import CORNER_SIGNS, Array, Intrinsics, checkpoint_to_optical, optical_to_checkpoint
 
 MENTION_RULES = ("exact_names", "upstream")
 MAX_PLAIN_NAMES = 3
@@ -86,6 +86,15 @@ def box_3d(box: Box3D) -> tuple[float, float, float, float, float, float]:
         _round_numpy(x), _round_numpy(y), round(float(z), 2),
         round(box.size[0], 2), round(box.size[1], 2), round(box.size[2], 2),
     )  # fmt: skip
+
+
+def as_shown(box: Box3D) -> Box3D:
+    """The box that the evidence tells of, every number rounded: what is computed from it is what a reader of
+    the evidence can compute.
+    """
+    numbers = box_3d(box)
+    x, y, z = checkpoint_to_optical(numbers[:3])
+    return replace(box, center=(float(x), float(y), float(z)), size=numbers[3:])
 
 
 def box_2d(box: Box3D, intrinsics: Intrinsics) -> tuple[float, float, float, float]:

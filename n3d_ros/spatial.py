@@ -12,7 +12,7 @@ extents, bigger means volume. The clock at A has 12 straight away from the camer
 / 30), degrees from there towards the left.
 
 A trace quotes the numbers of the prompt's evidence (rounded, checkpoint frame); every result is computed from
-the boxes as they are given, so a last digit may differ from what the quoted numbers give. `as_shown` rounds a
+the boxes as they are given, so a last digit may differ from what the quoted numbers give. `evidence.as_shown` rounds a
 box as the evidence is: from such boxes a trace follows from what it quotes, and so it can be learned and
 predicted.
 """
@@ -25,7 +25,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.spatial_check import check_answer
 from n3d_ros.spatial_questions import parse_question
 from n3d_ros.spatial_rules import RULES
-from n3d_ros.spatial_things import Thing, as_shown
+from n3d_ros.spatial_things import Thing
 from n3d_ros.spatial_types import RELATIONS, Query, SpatialAnswer
 from n3d_ros.spatial_words import QUESTIONS
 
@@ -35,7 +35,6 @@ __all__ = [
     "Query",
     "SpatialAnswer",
     "answer",
-    "as_shown",
     "check_answer",
     "find_boxes",
     "parse_question",

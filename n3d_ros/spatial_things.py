@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.evidence import box_3d
-from n3d_ros.geometry import checkpoint_to_optical
 
 X, Y, Z, WIDTH, HEIGHT, DEPTH, LITRES = range(7)
 
@@ -34,15 +33,6 @@ class Thing:
     def shown(self) -> tuple[float, ...]:
         """The same rounded: the six numbers that the prompt's evidence gives, and the volume."""
         return (*box_3d(self.box), round(self.exact[LITRES], 2))
-
-
-def as_shown(box: Box3D) -> Box3D:
-    """The box that a prompt's evidence tells of: every number rounded. What is computed from it is what a
-    reader of the evidence can compute.
-    """
-    numbers = box_3d(box)
-    x, y, z = checkpoint_to_optical(numbers[:3])
-    return replace(box, center=(float(x), float(y), float(z)), size=numbers[3:])
 
 
 def center_text(thing: Thing) -> str:

@@ -8,13 +8,12 @@ import math
 import pytest
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.evidence import box_3d
+from n3d_ros.evidence import as_shown, box_3d
 from n3d_ros.spatial import (
     QUESTIONS,
     RELATIONS,
     Query,
     answer,
-    as_shown,
     check_answer,
     find_boxes,
     parse_question,

@@ -16,8 +16,9 @@ import numpy as np
 from n3d_ros import prompts
 from n3d_ros.box_codec import format_box
 from n3d_ros.boxes import Box3D
+from n3d_ros.evidence import as_shown
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.spatial import QUESTIONS, answer, as_shown, parse_question
+from n3d_ros.spatial import QUESTIONS, answer, parse_question
 
 MIN_VISIBLE_PX = 60
 MIN_VISIBLE = 0.35
