@@ -12,9 +12,9 @@ extents, bigger means volume. The clock at A has 12 straight away from the camer
 / 30), degrees from there towards the left.
 
 A trace quotes the numbers of the prompt's evidence (rounded, checkpoint frame); every result is computed from
-the boxes as they are given, so a last digit may differ from what the quoted numbers give. `evidence.as_shown` rounds a
-box as the evidence is: from such boxes a trace follows from what it quotes, and so it can be learned and
-predicted.
+the boxes as they are given, so a last digit may differ from what the quoted numbers give.
+`evidence.as_shown` rounds a box as the evidence is: from such boxes a trace follows from what it quotes, and
+so it can be learned and predicted.
 """
 
 from __future__ import annotations
