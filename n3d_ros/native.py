@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from n3d_ros.limbs import Stage
 from n3d_ros.resample import ResizePass
 
-ABI = 1
+ABI = 2
 """N3D_ABI of native/kernels.h: a library built from other sources is not used."""
 DONE = 0
 
@@ -42,6 +44,23 @@ class _Scene(ctypes.Structure):
     ]
 
 
+class _Stage(ctypes.Structure):
+    """`n3d_stage` of native/kernels.h."""
+
+    _fields_ = [
+        ("start", ctypes.c_void_p),
+        ("table", ctypes.c_void_p),
+        ("blocks", ctypes.c_int64),
+        ("groups", ctypes.c_int64),
+        ("quad", ctypes.c_void_p),
+        ("limbs", ctypes.c_void_p),
+        ("row_groups", ctypes.c_int64),
+        ("in_height", ctypes.c_int64),
+        ("out_width", ctypes.c_int64),
+        ("out_height", ctypes.c_int64),
+    ]
+
+
 class Kernels:
     """One loaded library. Every method copies what the C code could not read as it lies."""
 
@@ -51,6 +70,48 @@ class Kernels:
         abi = self._library.n3d_abi()
         if abi != ABI:
             raise OSError(f"'{path}' is of other sources: expected interface {ABI}, got {abi}")
+        self._whole_pictures = bool(self._library.n3d_vnni())
+
+    @property
+    def whole_pictures(self) -> bool:
+        """Whether this machine has the instructions of `picture_rows`."""
+        return self._whole_pictures
+
+    def picture_rows(
+        self,
+        picture: ByteArray,
+        stages: Sequence[Stage],
+        scale_offset: npt.NDArray[np.float64],
+        patch: int,
+        merge: int,
+    ) -> FloatArray | None:
+        """(H, W, 3) -> (N, 6*patch*patch) float32: one or two resizes and `patch_rows` in one go.
+
+        None where the other methods have to do it step by step: `whole_pictures` is False, or a large patch.
+        """
+        picture = _pixel_rows(picture)
+        sizes = [picture.shape[:2], *(stage.out_hw for stage in stages)]
+        fits = 1 <= len(stages) <= 2 and all(s.in_hw == size for s, size in zip(stages, sizes))
+        _require(fits, "the size of one or two stages", picture)
+        height, width = sizes[-1]
+        _require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
+        _require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
+        if not self._whole_pictures:
+            return None
+        scale_offset = np.ascontiguousarray(scale_offset, dtype=np.float64)
+        out = np.empty((height * width // patch**2, 6 * patch**2), dtype=np.float32)
+        status = self._library.n3d_picture_rows(
+            _pointer(picture),
+            _int(picture.strides[0]),
+            (_Stage * len(stages))(*map(_stage, stages)),
+            _int(len(stages)),
+            _pointer(scale_offset[0]),
+            _pointer(scale_offset[1]),
+            _int(patch),
+            _int(merge),
+            _pointer(out),
+        )
+        return out if status == DONE else None
 
     def resize_columns(self, picture: ByteArray, plan: ResizePass) -> ByteArray | None:
         """(H, size_in, 3) -> (H, size_out, 3)."""
@@ -200,6 +261,20 @@ def _whole_floats(array: FloatArray) -> bool:
 
 def _plan(plan: ResizePass) -> tuple[Any, ...]:
     return _pointer(plan.first), _pointer(plan.weights), _int(plan.taps)
+
+
+def _stage(stage: Stage) -> _Stage:
+    return _Stage(
+        _address(stage.start),
+        _address(stage.table),
+        *stage.start.shape,
+        _address(stage.quad),
+        _address(stage.limbs),
+        stage.limbs.shape[1],
+        stage.in_hw[0],
+        stage.out_hw[1],
+        stage.out_hw[0],
+    )
 
 
 def _pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:

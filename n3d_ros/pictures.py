@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from n3d_ros.limbs import Stage, stage, unchanged
 from n3d_ros.native import Kernels, kernels
 from n3d_ros.resample import BICUBIC, BICUBIC_INT16, LANCZOS, ResizePass, resize_axis, resize_pass
 
@@ -175,6 +176,13 @@ def _rows_by_kernels(
 ) -> tuple[FloatArray, tuple[int, int]] | None:
     size = long_side_size(rgb.shape[1], rgb.shape[0], long_side_px)
     width, height = processor_size(*size, layout.factor, config)
+    grid = (height // layout.patch_size, width // layout.patch_size)
+    if native.whole_pictures:
+        stages = _stages((rgb.shape[1], rgb.shape[0]), size, (width, height), config.resample)
+        if stages:
+            whole = native.picture_rows(rgb, stages, _scale_offset(config), layout.patch_size, layout.merge_size)
+            if whole is not None:
+                return whole, grid
     pixels: ByteArray | None = rgb
     if size[0] != rgb.shape[1]:
         pixels = native.resize_columns(rgb, resize_pass(rgb.shape[1], size[0], LANCZOS))
@@ -186,7 +194,23 @@ def _rows_by_kernels(
         return None
     last: ResizePass | None = None if height == size[1] else resize_pass(size[1], height, config.resample)
     rows = native.patch_rows(pixels, last, _scale_offset(config), layout.patch_size, layout.merge_size)
-    return None if rows is None else (rows, (height // layout.patch_size, width // layout.patch_size))
+    return None if rows is None else (rows, grid)
+
+
+@lru_cache(maxsize=16)
+def _stages(
+    source: tuple[int, int], size: tuple[int, int], final: tuple[int, int], resample: int
+) -> tuple[Stage, ...] | None:
+    """The resizes between sizes (width, height) that differ, or None if the kernel cannot do one of them."""
+    stages = []
+    for before, after, name in ((source, size, LANCZOS), (size, final, resample)):
+        if before != after:
+            passes = (
+                unchanged(old) if old == new else resize_pass(old, new, name)
+                for old, new in zip(before, after)
+            )
+            stages.append(stage(*passes))
+    return None if None in stages else tuple(stages)
 
 
 def _scale_offset(config: PictureConfig) -> npt.NDArray[np.float64]:

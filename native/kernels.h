@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Changes with every change of a signature here; n3d_ros/native.py refuses any other number. */
-#define N3D_ABI 1
+#define N3D_ABI 2
 
 enum { N3D_DONE = 0, N3D_LEFT_TO_NUMPY = 1 };
 
@@ -23,5 +23,18 @@ enum { N3D_DONE = 0, N3D_LEFT_TO_NUMPY = 1 };
 #define CLONES __attribute__((target_clones("avx2", "default")))
 #endif
 #define INLINE static inline __attribute__((always_inline))
+
+#define N3D_MAX_ROW_GROUPS 8
+
+/* Both passes of one resize for native/picture_vnni.c, made and explained by n3d_ros/limbs.py. */
+typedef struct {
+    const int32_t *start; /* (blocks, groups): first of the 64 source bytes of 16 outputs */
+    const uint8_t *table; /* (blocks, groups, 4, 64): indices into them, then three bytes of every weight */
+    int64_t blocks, groups;
+    const int32_t *quad;  /* (out_height): first quad of source rows */
+    const int32_t *limbs; /* (out_height, row_groups, 3): three bytes of the weights of a quad's four rows */
+    int64_t row_groups;
+    int64_t in_height, out_width, out_height;
+} n3d_stage;
 
 #endif
