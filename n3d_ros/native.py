@@ -178,16 +178,16 @@ class Kernels:
         self, depth: FloatArray, rays_x: FloatArray, rays_y: FloatArray, grid_hw: tuple[int, int]
     ) -> PooledRows | None:
         """(H, W) float32 metres -> means over the grid. rays: x of each column and y of each row at 1 m."""
-        if depth.strides[1:] != (4,) or not _whole_floats(depth):
+        if not _whole_floats(depth):
             depth = np.ascontiguousarray(depth)
         _require(depth.dtype == np.float32 and depth.ndim == 2, "(H, W) float32", depth)
         height, width = depth.shape
         _require(rays_x.shape == (width,) and rays_y.shape == (height,), "depth of the rays' size", depth)
         rays_x = np.ascontiguousarray(rays_x, dtype=np.float32)
         rays_y = np.ascontiguousarray(rays_y, dtype=np.float32)
-        row_step = depth.strides[0] // 4
+        steps = [step // 4 for step in depth.strides]
         scene = _Scene(
-            _address(depth), None, row_step, 0, 0, height, width, _address(rays_x), _address(rays_y)
+            _address(depth), None, *steps, 0, height, width, _address(rays_x), _address(rays_y)
         )
         return self._pool(scene, grid_hw)
 
