@@ -19,6 +19,7 @@
 #define QUAD 4 /* rows side by side */
 #define BATCH 4 /* quads made at a time, so that a block's weights are read once for 16 rows */
 #define LIMBS 3
+#define INTO_SECOND_CACHE 2 /* of __builtin_prefetch */
 #define PRECISION_BITS 22
 #define MAX_PATCH 16
 
@@ -65,22 +66,26 @@ VNNI_INLINE __m512i quad_of_block(const uint8_t *const *rows, const int32_t *sta
     return _mm512_shuffle_epi8(packed(levels), by_output);
 }
 
-/* BATCH * QUAD rows -> BATCH quads. A constant number of groups keeps their weights in registers. */
-VNNI_INLINE void columns_of(const n3d_stage *stage, const uint8_t *const *rows, uint8_t *const *quads, int64_t groups) {
+/* BATCH * QUAD rows -> BATCH quads. A constant number of groups keeps their weights in registers. ahead: bytes from a row
+ * to that of the next batch, which is asked for early: 16 rows side by side are more than the processor foresees. */
+VNNI_INLINE void columns_of(const n3d_stage *stage, const uint8_t *const *rows, int64_t ahead, uint8_t *const *quads,
+                            int64_t groups) {
     for (int64_t block = 0; block < stage->blocks; block++) {
         const int32_t *start = stage->start + block * groups;
         const uint8_t *table = stage->table + block * groups * (1 + LIMBS) * VECTOR;
+        for (int row = 0; ahead && row < BATCH * QUAD; row++)
+            __builtin_prefetch(rows[row] + ahead + start[0], 0, INTO_SECOND_CACHE);
         for (int quad = 0; quad < BATCH; quad++)
             _mm512_store_si512(quads[quad] + block * VECTOR, quad_of_block(rows + quad * QUAD, start, table, groups));
     }
 }
 
-VNNI static void resize_columns(const n3d_stage *stage, const uint8_t *const *rows, uint8_t *const *quads) {
+VNNI static void resize_columns(const n3d_stage *stage, const uint8_t *const *rows, int64_t ahead, uint8_t *const *quads) {
     switch (stage->groups) {
-    case 1: columns_of(stage, rows, quads, 1); break;
-    case 2: columns_of(stage, rows, quads, 2); break;
-    case 3: columns_of(stage, rows, quads, 3); break;
-    default: columns_of(stage, rows, quads, stage->groups);
+    case 1: columns_of(stage, rows, ahead, quads, 1); break;
+    case 2: columns_of(stage, rows, ahead, quads, 2); break;
+    case 3: columns_of(stage, rows, ahead, quads, 3); break;
+    default: columns_of(stage, rows, ahead, quads, stage->groups);
     }
 }
 
@@ -134,7 +139,7 @@ static void make_quads(flow *flow) {
     }
     for (int i = 0; i < BATCH; i++)
         quads[i] = flow->ring + (flow->num_made + i) % flow->capacity * flow->stride * QUAD;
-    resize_columns(flow->stage, rows, quads);
+    resize_columns(flow->stage, rows, flow->before ? 0 : BATCH * QUAD * flow->step, quads);
     flow->num_made += BATCH;
 }
 
@@ -158,6 +163,9 @@ VNNI_INLINE __m512 normalised(__m128i levels, __m512d scale, __m512d offset) {
     return _mm512_castpd_ps(_mm512_insertf64x4(_mm512_castps_pd(_mm512_castps256_ps512(low)), _mm256_castps_pd(high), 1));
 }
 
+/* Of a patch in its row of patches, among the rows of its merge groups. */
+INLINE int64_t place_of(int64_t column, int64_t merge) { return column / merge * merge * merge + column % merge; }
+
 /* `patch` lines of pixels -> the patch rows of one row of patches; see n3d_patch_rows. */
 VNNI_INLINE void write_patches(const uint8_t *lines, int64_t stride, int64_t width, const double *scale,
                                const double *offset, int64_t patch, int64_t merge, float *rows) {
@@ -169,8 +177,10 @@ VNNI_INLINE void write_patches(const uint8_t *lines, int64_t stride, int64_t wid
     const __m512d scales[3] = {_mm512_set1_pd(scale[0]), _mm512_set1_pd(scale[1]), _mm512_set1_pd(scale[2])};
     const __m512d offsets[3] = {_mm512_set1_pd(offset[0]), _mm512_set1_pd(offset[1]), _mm512_set1_pd(offset[2])};
     for (int64_t column = 0; column * patch < width; column++) {
-        float *row = rows + (column / merge * merge * merge + column % merge) * 6 * area;
-        for (int64_t y = 0; y < patch; y++, row += patch) {
+        float *row = rows + place_of(column, merge) * 6 * area;
+        const float *next = rows + place_of(column + 1, merge) * 6 * area;
+        for (int64_t y = 0; y < patch; y++, row += patch, next += patch) {
+            for (int plane = 0; plane < 6; plane++) __builtin_prefetch(next + plane * area, 1);
             __m512i pixels = _mm512_loadu_si512(lines + y * stride + column * 3 * patch);
             __m512i planes = _mm512_permutexvar_epi8(index, pixels);
             __m512 red = normalised(_mm512_castsi512_si128(planes), scales[0], offsets[0]);

@@ -85,14 +85,17 @@ INLINE void take_metres(const float *restrict depth, int64_t step, const float *
 }
 
 /* Rounding and multiplying keep order, so the extremes of what was measured give the minimum corner. */
-INLINE void take_row(const float *depth, int64_t step, int64_t width, const float *rays_x, float ray_y, float *out,
+INLINE void take_row(const float *depth, int64_t row_step, int64_t step, int64_t width, const float *rays_x, float ray_y, float *out,
                      extremes *all) {
     float nearest[LANES], farthest[LANES], least_x[LANES], rest[LANES];
     int64_t start = 0;
     for (int lane = 0; lane < LANES; lane++)
         nearest[lane] = INFINITY, farthest[lane] = -INFINITY, least_x[lane] = all->least_x[lane], rest[lane] = NAN;
-    for (; start + LANES <= width; start += LANES)
+    for (; start + LANES <= width; start += LANES) {
+        for (int64_t ahead = 0; ahead < step && ahead < 2; ahead++)
+            __builtin_prefetch(depth + row_step + start * step + ahead * LANES);
         take_metres(depth + start * step, step, rays_x + start, out + start, nearest, farthest, least_x);
+    }
     for (int64_t i = start; i < width; i++) rest[i - start] = depth[i * step];
     if (start < width) take_metres(rest, 1, rays_x + start, out + start, nearest, farthest, least_x);
     for (int lane = 0; lane < LANES; lane++) {
@@ -110,9 +113,9 @@ CLONES static void take_depth(const n3d_scene *scene, const point_planes *planes
         const float ray_y = planes->rays_y[y];
         float *out = planes->z + y * planes->padded;
         switch (scene->column_step) { /* a constant step makes whole loads of it */
-        case 1: take_row(depth, 1, scene->width, planes->rays_x, ray_y, out, all); break;
-        case 2: take_row(depth, 2, scene->width, planes->rays_x, ray_y, out, all); break;
-        default: take_row(depth, scene->column_step, scene->width, planes->rays_x, ray_y, out, all);
+        case 1: take_row(depth, scene->row_step, 1, scene->width, planes->rays_x, ray_y, out, all); break;
+        case 2: take_row(depth, scene->row_step, 2, scene->width, planes->rays_x, ray_y, out, all); break;
+        default: take_row(depth, scene->row_step, scene->column_step, scene->width, planes->rays_x, ray_y, out, all);
         }
     }
 }
