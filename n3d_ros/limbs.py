@@ -1,8 +1,8 @@
-"""Two resize passes as native/picture_vnni.c reads them: weights as three signed bytes, four taps beside each other.
+"""Resizes of RGB pictures as native/picture_vnni.c reads them: weights as three signed bytes, taps by fours.
 
-In: a pass over columns and one over rows of RGB pictures (`resample.ResizePass`, None = leave as it is). Out:
-arrays whose layout kernels.h names, or None where the passes do not fit it: a picture of few pixels, one that
-shrinks to less than a third, weights beyond three bytes. It does not know pictures or machines.
+In: sizes and filters, or a pass over columns and one over rows. Out: arrays whose layout kernels.h names, or
+None where the passes do not fit it: less than 22 columns, a picture that shrinks to much less than a third,
+weights beyond three bytes. It does not know grey levels or machines.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.resample import PRECISION_BITS, ResizePass
+from n3d_ros.resample import PRECISION_BITS, ResizePass, resize_pass
 
 CHANNELS = 3
 TAPS = 4
@@ -45,6 +45,22 @@ class Stage:
 
 
 @lru_cache(maxsize=16)
+def resize_stages(
+    size: tuple[int, int], *resizes: tuple[tuple[int, int], int]
+) -> tuple[Stage, ...] | None:
+    """From size (width, height) to that of each resize, by its filter; without those that change nothing."""
+    stages = []
+    for after, resample in resizes:
+        if after != size:
+            columns, rows = (_pass(*sides, resample) for sides in zip(size, after, strict=True))
+            found = stage(columns, rows)
+            if found is None:
+                return None
+            stages.append(found)
+        size = after
+    return tuple(stages)
+
+
 def stage(columns: ResizePass, rows: ResizePass) -> Stage | None:
     """Both passes of a resize, columns first."""
     by_columns, by_rows = _columns(columns), _rows(rows)
@@ -53,11 +69,12 @@ def stage(columns: ResizePass, rows: ResizePass) -> Stage | None:
     return Stage(*by_columns, *by_rows, (rows.size_in, columns.size_in), (rows.size_out, columns.size_out))
 
 
-@lru_cache(maxsize=16)
-def unchanged(size: int) -> ResizePass:
-    """A pass that gives its source."""
-    weights = np.full((size, 1), 1 << PRECISION_BITS, dtype=np.int32)
-    return ResizePass(size, size, np.arange(size, dtype=np.int32), weights)
+def _pass(before: int, after: int, resample: int) -> ResizePass:
+    """A resize pass, or one that gives its source."""
+    if before != after:
+        return resize_pass(before, after, resample)
+    weights = np.full((before, 1), 1 << PRECISION_BITS, dtype=np.int32)
+    return ResizePass(before, before, np.arange(before, dtype=np.int32), weights)
 
 
 def _columns(plan: ResizePass) -> tuple[IntArray, ByteArray] | None:
@@ -95,7 +112,7 @@ def _rows(plan: ResizePass) -> tuple[IntArray, IntArray] | None:
 
 
 def _limbs(weights: IntArray) -> npt.NDArray[np.int8] | None:
-    """(size, taps) -> (3, size, groups, 4): weights = limbs[0] + 256 limbs[1] + 65536 limbs[2]; zero taps fill up."""
+    """(size, taps) -> (3, size, groups, 4), zeros behind; weights = limbs[0] + 256 limbs[1] + ..."""
     groups = -(-weights.shape[1] // TAPS)
     rest = np.zeros((len(weights), groups * TAPS), dtype=np.int32)
     rest[:, : weights.shape[1]] = weights

@@ -70,12 +70,8 @@ class Kernels:
         abi = self._library.n3d_abi()
         if abi != ABI:
             raise OSError(f"'{path}' is of other sources: expected interface {ABI}, got {abi}")
-        self._whole_pictures = bool(self._library.n3d_vnni())
-
-    @property
-    def whole_pictures(self) -> bool:
+        self.whole_pictures = bool(self._library.n3d_vnni())
         """Whether this machine has the instructions of `picture_rows`."""
-        return self._whole_pictures
 
     def picture_rows(
         self,
@@ -91,12 +87,12 @@ class Kernels:
         """
         picture = _pixel_rows(picture)
         sizes = [picture.shape[:2], *(stage.out_hw for stage in stages)]
-        fits = 1 <= len(stages) <= 2 and all(s.in_hw == size for s, size in zip(stages, sizes))
+        fits = 1 <= len(stages) <= 2 and sizes[:-1] == [stage.in_hw for stage in stages]
         _require(fits, "the size of one or two stages", picture)
         height, width = sizes[-1]
         _require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
         _require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
-        if not self._whole_pictures:
+        if not self.whole_pictures:
             return None
         scale_offset = np.ascontiguousarray(scale_offset, dtype=np.float64)
         out = np.empty((height * width // patch**2, 6 * patch**2), dtype=np.float32)
