@@ -1,5 +1,6 @@
-/* What the kernels share. Plain C11 for GCC and Clang on x86-64 and aarch64; no floating-point shortcut is allowed
- * that changes a result (see tools/build_native.sh), because numpy has to give the same numbers. */
+/* What the kernels share. C11 for GCC (9 and later) and Clang on x86-64 and aarch64; plain but for picture_vnni.c, which
+ * is empty elsewhere. No floating-point shortcut is allowed that changes a result (see native/flags), because numpy has to
+ * give the same numbers. */
 #ifndef N3D_KERNELS_H
 #define N3D_KERNELS_H
 
@@ -14,7 +15,7 @@ enum { N3D_DONE = 0, N3D_LEFT_TO_NUMPY = 1 };
 
 /* x86-64 guarantees SSE2 only. GCC compiles these functions once per word below and picks by the machine at load time,
  * so one file runs everywhere; NEON needs no second version. x86-64-v4 is AVX-512, which GCC knows here from 12 on.
- * Sanitizers cannot start with it: build for them with -DN3D_NO_CLONES. */
+ * Sanitizers cannot start with it: build for them with -DN3D_NO_CLONES. -DN3D_NO_VNNI leaves picture_vnni.c out, too. */
 #if !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || !defined(__gnu_linux__) || defined(N3D_NO_CLONES)
 #define CLONES
 #elif __GNUC__ >= 12

@@ -9,7 +9,7 @@
  * Other machines use picture.c; n3d_vnni() says which. */
 #include "kernels.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(N3D_NO_VNNI)
+#if defined(__x86_64__) && (defined(__clang__) || __GNUC__ >= 9) && !defined(N3D_NO_VNNI)
 #include <immintrin.h>
 
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi,avx512vnni")))
@@ -23,8 +23,10 @@
 #define PRECISION_BITS 22
 #define MAX_PATCH 16
 
-int n3d_vnni(void) { return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni") &&
-                            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"); }
+int n3d_vnni(void) {
+    return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
 
 /* Where the rows of a stage come from, and the quads of its column pass that are still needed. */
 typedef struct flow {
