@@ -8,38 +8,35 @@ from __future__ import annotations
 
 import ctypes
 import logging
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from n3d_ros.limbs import Stage
+from n3d_ros.native_arguments import (
+    SceneStruct,
+    StageStruct,
+    address,
+    integer,
+    pixel_rows,
+    plan_arguments,
+    pointer,
+    require,
+    stage_struct,
+    whole_floats,
+)
 from n3d_ros.resample import ResizePass
 
-ABI = 1
+ABI = 2
 """N3D_ABI of native/kernels.h: a library built from other sources is not used."""
 DONE = 0
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
 logger = logging.getLogger(__name__)
-
-
-class _Scene(ctypes.Structure):
-    """`n3d_scene` of native/points.c."""
-
-    _fields_ = [
-        ("depth", ctypes.c_void_p),
-        ("points", ctypes.c_void_p),
-        ("row_step", ctypes.c_int64),
-        ("column_step", ctypes.c_int64),
-        ("axis_step", ctypes.c_int64),
-        ("height", ctypes.c_int64),
-        ("width", ctypes.c_int64),
-        ("rays_x", ctypes.c_void_p),
-        ("rays_y", ctypes.c_void_p),
-    ]
 
 
 class Kernels:
@@ -51,32 +48,70 @@ class Kernels:
         abi = self._library.n3d_abi()
         if abi != ABI:
             raise OSError(f"'{path}' is of other sources: expected interface {ABI}, got {abi}")
+        self.whole_pictures = bool(self._library.n3d_vnni())
+        """Whether this machine has the instructions of `picture_rows`."""
+
+    def picture_rows(
+        self,
+        picture: ByteArray,
+        stages: Sequence[Stage],
+        scale_offset: npt.NDArray[np.float64],
+        patch: int,
+        merge: int,
+    ) -> FloatArray | None:
+        """(H, W, 3) -> (N, 6*patch*patch) float32: one or two resizes and `patch_rows` in one go.
+
+        None where the other methods have to do it step by step: `whole_pictures` is False, or a large patch.
+        """
+        picture = pixel_rows(picture)
+        sizes = [picture.shape[:2], *(stage.out_hw for stage in stages)]
+        fits = 1 <= len(stages) <= 2 and sizes[:-1] == [stage.in_hw for stage in stages]
+        require(fits, "the size of one or two stages", picture)
+        height, width = sizes[-1]
+        require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
+        require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
+        if not self.whole_pictures:
+            return None
+        scale_offset = np.ascontiguousarray(scale_offset, dtype=np.float64)
+        out = np.empty((height * width // patch**2, 6 * patch**2), dtype=np.float32)
+        status = self._library.n3d_picture_rows(
+            pointer(picture),
+            integer(picture.strides[0]),
+            (StageStruct * len(stages))(*map(stage_struct, stages)),
+            integer(len(stages)),
+            pointer(scale_offset[0]),
+            pointer(scale_offset[1]),
+            integer(patch),
+            integer(merge),
+            pointer(out),
+        )
+        return out if status == DONE else None
 
     def resize_columns(self, picture: ByteArray, plan: ResizePass) -> ByteArray | None:
         """(H, size_in, 3) -> (H, size_out, 3)."""
-        picture = _pixel_rows(picture)
-        _require(picture.shape[1] == plan.size_in, f"width {plan.size_in}", picture)
+        picture = pixel_rows(picture)
+        require(picture.shape[1] == plan.size_in, f"width {plan.size_in}", picture)
         out = np.empty((picture.shape[0], plan.size_out, 3), dtype=np.uint8)
         status = self._library.n3d_resize_columns(
-            _pointer(picture),
-            _int(picture.strides[0]),
-            *map(_int, (picture.shape[0], plan.size_out)),
-            *_plan(plan),
-            _pointer(out),
+            pointer(picture),
+            integer(picture.strides[0]),
+            *map(integer, (picture.shape[0], plan.size_out)),
+            *plan_arguments(plan),
+            pointer(out),
         )
         return out if status == DONE else None
 
     def resize_rows(self, picture: ByteArray, plan: ResizePass) -> ByteArray:
         """(size_in, W, 3) -> (size_out, W, 3)."""
-        picture = _pixel_rows(picture)
-        _require(picture.shape[0] == plan.size_in, f"height {plan.size_in}", picture)
+        picture = pixel_rows(picture)
+        require(picture.shape[0] == plan.size_in, f"height {plan.size_in}", picture)
         out = np.empty((plan.size_out, picture.shape[1], 3), dtype=np.uint8)
         self._library.n3d_resize_rows(
-            _pointer(picture),
-            _int(picture.strides[0]),
-            *map(_int, (picture.shape[1], plan.size_out)),
-            *_plan(plan),
-            _pointer(out),
+            pointer(picture),
+            integer(picture.strides[0]),
+            *map(integer, (picture.shape[1], plan.size_out)),
+            *plan_arguments(plan),
+            pointer(out),
         )
         return out
 
@@ -93,23 +128,23 @@ class Kernels:
         scale_offset: (2, 3) float64, level * scale + offset is the value. Height after the pass and W must be
         multiples of patch * merge.
         """
-        picture = _pixel_rows(picture)
+        picture = pixel_rows(picture)
         height = picture.shape[0] if plan is None else plan.size_out
         width = picture.shape[1]
-        _require(plan is None or picture.shape[0] == plan.size_in, "the height of its last pass", picture)
-        _require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
-        _require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
+        require(plan is None or picture.shape[0] == plan.size_in, "the height of its last pass", picture)
+        require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
+        require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
         scale_offset = np.ascontiguousarray(scale_offset, dtype=np.float64)
         out = np.empty((height * width // patch**2, 6 * patch**2), dtype=np.float32)
         status = self._library.n3d_patch_rows(
-            _pointer(picture),
-            *map(_int, (picture.strides[0], width, height)),
-            *((None, None, _int(0)) if plan is None else _plan(plan)),
-            _pointer(scale_offset[0]),
-            _pointer(scale_offset[1]),
-            _int(patch),
-            _int(merge),
-            _pointer(out),
+            pointer(picture),
+            *map(integer, (picture.strides[0], width, height)),
+            *((None, None, integer(0)) if plan is None else plan_arguments(plan)),
+            pointer(scale_offset[0]),
+            pointer(scale_offset[1]),
+            integer(patch),
+            integer(merge),
+            pointer(out),
         )
         return out if status == DONE else None
 
@@ -117,50 +152,50 @@ class Kernels:
         self, depth: FloatArray, rays_x: FloatArray, rays_y: FloatArray, grid_hw: tuple[int, int]
     ) -> PooledRows | None:
         """(H, W) float32 metres -> means over the grid. rays: x of each column and y of each row at 1 m."""
-        if depth.strides[1:] != (4,) or not _whole_floats(depth):
+        if not whole_floats(depth):
             depth = np.ascontiguousarray(depth)
-        _require(depth.dtype == np.float32 and depth.ndim == 2, "(H, W) float32", depth)
+        require(depth.dtype == np.float32 and depth.ndim == 2, "(H, W) float32", depth)
         height, width = depth.shape
-        _require(rays_x.shape == (width,) and rays_y.shape == (height,), "depth of the rays' size", depth)
+        require(rays_x.shape == (width,) and rays_y.shape == (height,), "depth of the rays' size", depth)
         rays_x = np.ascontiguousarray(rays_x, dtype=np.float32)
         rays_y = np.ascontiguousarray(rays_y, dtype=np.float32)
-        row_step = depth.strides[0] // 4
-        scene = _Scene(
-            _address(depth), None, row_step, 0, 0, height, width, _address(rays_x), _address(rays_y)
+        steps = [step // 4 for step in depth.strides]
+        scene = SceneStruct(
+            address(depth), None, *steps, 0, height, width, address(rays_x), address(rays_y)
         )
         return self._pool(scene, grid_hw)
 
     def pool_points(self, point_map: FloatArray, grid_hw: tuple[int, int]) -> PooledRows | None:
         """(H, W, 3) float32 metres, optical frame, NaN = none -> means over the grid."""
         good = point_map.dtype == np.float32 and point_map.ndim == 3 and point_map.shape[2] == 3
-        _require(good, "(H, W, 3) float32", point_map)
-        if not _whole_floats(point_map):
+        require(good, "(H, W, 3) float32", point_map)
+        if not whole_floats(point_map):
             point_map = np.ascontiguousarray(point_map)
         steps = [step // 4 for step in point_map.strides]
         return self._pool(
-            _Scene(None, _address(point_map), *steps, *point_map.shape[:2], None, None), grid_hw
+            SceneStruct(None, address(point_map), *steps, *point_map.shape[:2], None, None), grid_hw
         )
 
     def gather_blocks(self, table: FloatArray, index: npt.NDArray[np.int64], width: int) -> FloatArray:
         """(N, width): three rows of `table` (any, block) beside each other, then zeros. index: (N, 3)."""
         block = table.shape[1]
-        _require(table.dtype == np.float32 and table.flags.c_contiguous, "a float32 table", table)
+        require(table.dtype == np.float32 and table.flags.c_contiguous, "a float32 table", table)
         inside = index.size == 0 or (index.min() >= 0 and index.max() < len(table))
-        _require(index.shape[1:] == (3,) and inside and 3 * block <= width, "three rows of the table", index)
+        require(index.shape[1:] == (3,) and inside and 3 * block <= width, "three rows of the table", index)
         index = np.ascontiguousarray(index, dtype=np.int64)
         out = np.empty((len(index), width), dtype=np.float32)
         self._library.n3d_gather_blocks(
-            _pointer(table), _int(block), _pointer(index), *map(_int, out.shape), _pointer(out)
+            pointer(table), integer(block), pointer(index), *map(integer, out.shape), pointer(out)
         )
         return out
 
-    def _pool(self, scene: _Scene, grid_hw: tuple[int, int]) -> PooledRows | None:
+    def _pool(self, scene: SceneStruct, grid_hw: tuple[int, int]) -> PooledRows | None:
         if min(*grid_hw, scene.height, scene.width) < 1:
             raise ValueError(f"expected pixels and bins, got {scene.height}x{scene.width} and {grid_hw}")
         pooled = np.empty((grid_hw[0] * grid_hw[1], 3), dtype=np.float32)
         facts = np.empty(5, dtype=np.float64)
         status = self._library.n3d_pool_points(
-            ctypes.byref(scene), *map(_int, grid_hw), _pointer(pooled), _pointer(facts)
+            ctypes.byref(scene), *map(integer, grid_hw), pointer(pooled), pointer(facts)
         )
         return (pooled, facts) if status == DONE else None
 
@@ -179,36 +214,3 @@ def kernels() -> Kernels | None:
             logger.warning("compiled kernels not used: %s; rebuild with tools/build_native.sh", error)
     logger.info("no compiled kernels: numpy prepares the model's inputs, several times slower")
     return None
-
-
-def _require(good: bool, expected: str, array: npt.NDArray[Any]) -> None:
-    """An exception and no assert: behind it C reads memory."""
-    if not good:
-        raise ValueError(f"kernel: expected {expected}, got {array.shape} {array.dtype}")
-
-
-def _pixel_rows(picture: ByteArray) -> ByteArray:
-    """The picture itself if its rows are whole runs of RGB bytes, else a copy that is."""
-    good = picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3 and picture.size > 0
-    _require(good, "(H, W, 3) uint8", picture)
-    return picture if picture.strides[1:] == (3, 1) else np.ascontiguousarray(picture)
-
-
-def _whole_floats(array: FloatArray) -> bool:
-    return array.flags.aligned and all(step % 4 == 0 for step in array.strides)
-
-
-def _plan(plan: ResizePass) -> tuple[Any, ...]:
-    return _pointer(plan.first), _pointer(plan.weights), _int(plan.taps)
-
-
-def _pointer(array: npt.NDArray[Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
-
-
-def _address(array: npt.NDArray[Any]) -> int:
-    return int(array.ctypes.data)
-
-
-def _int(value: int) -> ctypes.c_int64:
-    return ctypes.c_int64(value)

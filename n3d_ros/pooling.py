@@ -42,7 +42,7 @@ def thin_depth(
     step = max(1, max(depth.shape) // long_side_px)
     if step == 1:
         return depth, intrinsics
-    thinned = np.ascontiguousarray(depth[::step, ::step])
+    thinned = depth[::step, ::step]
     if _is_sparse(thinned[::4, ::4] > 0):
         return depth, intrinsics
     fx, fy, cx, cy = (value / step for value in (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy))

@@ -3,13 +3,15 @@
  * The same arithmetic as n3d_ros/depth.py: coordinates are rounded to float16, negated into the checkpoint frame (x left,
  * y up, z forward), shifted by their minimum corner and scaled in float32. What is summed is summed in float64: the
  * summands have so few bits that almost every sum is exact, so the order of additions does not matter.
- * Three sweeps, because the minimum is needed for the distances and their mean for the points. */
+ * Three sweeps, because the minimum is needed for the distances and their mean for the points. The first one copies what
+ * it reads, so that the others find whole lanes beside each other whatever the caller's layout; they keep their sums in
+ * registers. */
 #include <float.h>
 #include <math.h>
 
 #include "kernels.h"
 
-#define BLOCK 16 /* rows are padded to multiples of it, with pixels that hold nothing */
+#define LANES 16 /* columns handled together, sums of each in registers; rows are padded to multiples of it */
 #define FLOAT16_MAX 65504.0f
 
 /* One picture of points. depth: (height, width), or NULL; then x, y, z lie at points + row + column + axis steps.
@@ -22,10 +24,17 @@ typedef struct {
     const float *rays_x, *rays_y;
 } n3d_scene;
 
-/* One row of points in the checkpoint frame; NaN in all three where there is no measurement. */
+/* The scene in one piece, in the checkpoint frame: planes (height, padded), NaN where there is no measurement. With rays_x
+ * (padded) and rays_y (height), z is depth as measured; without them x, y, z are points, rounded to float16. */
 typedef struct {
+    int64_t height, padded;
+    const float *rays_x, *rays_y;
     float *x, *y, *z;
-} row_of_points;
+} point_planes;
+
+typedef struct {
+    float x, y, z;
+} point;
 
 /* Nearest float16, ties to even, as a float32; for values up to 65504. Adding 1.5 * 2^13 times the value's power of two
  * (at least 2^-14, where float16 becomes subnormal) makes float32 round where float16 does; subtracting takes it back. */
@@ -40,58 +49,186 @@ INLINE float round_to_float16(float value) {
     return (value + power) - power;
 }
 
-CLONES static void depth_row(const float *restrict depth, int64_t width, const float *restrict rays_x, float ray_y,
-                             float *restrict x, float *restrict y, float *restrict z) {
-    for (int64_t i = 0; i < width; i++) {
-        float metres = depth[i] > 0.0f && depth[i] <= FLT_MAX ? depth[i] : NAN;
-        x[i] = -round_to_float16(metres * rays_x[i]);
-        y[i] = -round_to_float16(metres * ray_y);
-        z[i] = round_to_float16(metres);
+/* All bits where a number is measured, none where it is NaN. */
+INLINE int32_t measured(float value) { return -(int32_t)(value == value); }
+
+/* One of two by bits: of a choice GCC makes branches, or two additions where a sum follows. */
+INLINE float pick(int32_t first, float value, float other) {
+    int32_t bits, other_bits;
+    memcpy(&bits, &value, sizeof bits);
+    memcpy(&other_bits, &other, sizeof bits);
+    bits = (bits & first) | (other_bits & ~first);
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* b where a is NaN. */
+INLINE float lower(float a, float b) { return a < b ? a : b; }
+INLINE float higher(float a, float b) { return a > b ? a : b; }
+
+/* Extremes of what was measured, lane by lane; farthest: of z, or of any coordinate's absolute value where points came. */
+typedef struct {
+    float least_x[LANES], least_y[LANES], nearest[LANES], farthest[LANES];
+} extremes;
+
+/* 16 pixels, `step` floats apart, into a row of metres and its extremes. */
+INLINE void take_metres(const float *restrict depth, int64_t step, const float *restrict rays_x, float *restrict out,
+                        float *restrict nearest, float *restrict farthest, float *restrict least_x) {
+    for (int lane = 0; lane < LANES; lane++) {
+        float metres = depth[lane * step];
+        metres = metres > 0.0f && metres <= FLT_MAX ? metres : NAN;
+        out[lane] = metres;
+        nearest[lane] = lower(metres, nearest[lane]);
+        farthest[lane] = higher(metres, farthest[lane]);
+        least_x[lane] = lower(metres * rays_x[lane], least_x[lane]);
     }
 }
 
-static void points_row(const n3d_scene *scene, int64_t row, row_of_points out) {
-    const float *source = scene->points + row * scene->row_step;
-    for (int64_t i = 0; i < scene->width; i++, source += scene->column_step) {
-        float x = source[0], y = source[scene->axis_step], z = source[2 * scene->axis_step];
-        int finite = fabsf(x) <= FLT_MAX && fabsf(y) <= FLT_MAX && fabsf(z) <= FLT_MAX;
-        out.x[i] = finite ? -round_to_float16(x) : NAN;
-        out.y[i] = finite ? -round_to_float16(y) : NAN;
-        out.z[i] = finite ? round_to_float16(z) : NAN;
+/* Rounding and multiplying keep order, so the extremes of what was measured give the minimum corner. */
+INLINE void take_row(const float *depth, int64_t row_step, int64_t step, int64_t width, const float *rays_x, float ray_y, float *out,
+                     extremes *all) {
+    float nearest[LANES], farthest[LANES], least_x[LANES], rest[LANES];
+    int64_t start = 0;
+    for (int lane = 0; lane < LANES; lane++)
+        nearest[lane] = INFINITY, farthest[lane] = -INFINITY, least_x[lane] = all->least_x[lane], rest[lane] = NAN;
+    for (; start + LANES <= width; start += LANES) {
+        for (int64_t ahead = 0; ahead < step && ahead < 2; ahead++)
+            __builtin_prefetch(depth + row_step + start * step + ahead * LANES);
+        take_metres(depth + start * step, step, rays_x + start, out + start, nearest, farthest, least_x);
+    }
+    for (int64_t i = start; i < width; i++) rest[i - start] = depth[i * step];
+    if (start < width) take_metres(rest, 1, rays_x + start, out + start, nearest, farthest, least_x);
+    for (int lane = 0; lane < LANES; lane++) {
+        all->least_x[lane] = least_x[lane];
+        if (farthest[lane] < nearest[lane]) continue; /* nothing measured in these columns */
+        all->least_y[lane] = lower((ray_y < 0.0f ? farthest[lane] : nearest[lane]) * ray_y, all->least_y[lane]);
+        all->nearest[lane] = lower(nearest[lane], all->nearest[lane]);
+        all->farthest[lane] = higher(farthest[lane], all->farthest[lane]);
     }
 }
 
-static void load_row(const n3d_scene *scene, int64_t row, row_of_points out) {
-    if (scene->depth)
-        depth_row(scene->depth + row * scene->row_step, scene->width, scene->rays_x, scene->rays_y[row], out.x, out.y,
-                  out.z);
+CLONES static void take_depth(const n3d_scene *scene, const point_planes *planes, extremes *all) {
+    for (int64_t y = 0; y < scene->height; y++) {
+        const float *depth = scene->depth + y * scene->row_step;
+        const float ray_y = planes->rays_y[y];
+        float *out = planes->z + y * planes->padded;
+        switch (scene->column_step) { /* a constant step makes whole loads of it */
+        case 1: take_row(depth, scene->row_step, 1, scene->width, planes->rays_x, ray_y, out, all); break;
+        case 2: take_row(depth, scene->row_step, 2, scene->width, planes->rays_x, ray_y, out, all); break;
+        default: take_row(depth, scene->row_step, scene->column_step, scene->width, planes->rays_x, ray_y, out, all);
+        }
+    }
+}
+
+static void take_points(const n3d_scene *scene, const point_planes *planes, extremes *all) {
+    for (int64_t row = 0; row < scene->height; row++) {
+        const float *source = scene->points + row * scene->row_step;
+        for (int64_t i = 0; i < scene->width; i++, source += scene->column_step) {
+            const int64_t at = row * planes->padded + i, lane = i % LANES;
+            float x = -source[0], y = -source[scene->axis_step], z = source[2 * scene->axis_step];
+            if (!(fabsf(x) <= FLT_MAX && fabsf(y) <= FLT_MAX && fabsf(z) <= FLT_MAX)) x = y = z = NAN;
+            planes->x[at] = round_to_float16(x);
+            planes->y[at] = round_to_float16(y);
+            planes->z[at] = round_to_float16(z);
+            all->least_x[lane] = lower(x, all->least_x[lane]);
+            all->least_y[lane] = lower(y, all->least_y[lane]);
+            all->nearest[lane] = lower(z, all->nearest[lane]);
+            all->farthest[lane] = higher(fmaxf(fabsf(x), fmaxf(fabsf(y), fabsf(z))), all->farthest[lane]);
+        }
+        for (int64_t i = row * planes->padded + scene->width; i < (row + 1) * planes->padded; i++)
+            planes->x[i] = planes->y[i] = planes->z[i] = NAN;
+    }
+}
+
+/* The scene's planes and its minimum corner. N3D_LEFT_TO_NUMPY when there is no point, or perhaps one beyond float16. */
+static int take_scene(const n3d_scene *scene, const point_planes *planes, float *corner) {
+    extremes all;
+    float least[3] = {INFINITY, INFINITY, INFINITY}, farthest = -INFINITY, steepest = 1.0f;
+    for (int lane = 0; lane < LANES; lane++)
+        all.least_x[lane] = all.least_y[lane] = all.nearest[lane] = INFINITY, all.farthest[lane] = -INFINITY;
+    if (planes->rays_x) {
+        take_depth(scene, planes, &all);
+        for (int64_t i = 0; i < scene->width; i++) steepest = fmaxf(steepest, fabsf(planes->rays_x[i]));
+        for (int64_t i = 0; i < scene->height; i++) steepest = fmaxf(steepest, fabsf(planes->rays_y[i]));
+    } else {
+        take_points(scene, planes, &all);
+    }
+    for (int lane = 0; lane < LANES; lane++) {
+        least[0] = fminf(least[0], all.least_x[lane]), least[1] = fminf(least[1], all.least_y[lane]);
+        least[2] = fminf(least[2], all.nearest[lane]), farthest = fmaxf(farthest, all.farthest[lane]);
+    }
+    if (!(farthest >= 0.0f && farthest * steepest <= FLOAT16_MAX)) return N3D_LEFT_TO_NUMPY;
+    for (int axis = 0; axis < 3; axis++) corner[axis] = round_to_float16(least[axis]);
+    return N3D_DONE;
+}
+
+/* The point of pixel i from the corner; all NaN where there is no measurement. */
+INLINE point from_corner(const point_planes *planes, int64_t i, float ray_x, float ray_y, const float *corner, int by_rays) {
+    if (!by_rays) return (point){planes->x[i] - corner[0], planes->y[i] - corner[1], planes->z[i] - corner[2]};
+    const float metres = planes->z[i];
+    return (point){round_to_float16(metres * ray_x) - corner[0], round_to_float16(metres * ray_y) - corner[1],
+                   round_to_float16(metres) - corner[2]};
+}
+
+/* Sums over all points of x, y, z from the corner and of the distance from it, and their number. */
+INLINE void sum_planes(const point_planes *planes, const float *corner, int by_rays, double *totals, int64_t *count) {
+    double x[LANES] = {0}, y[LANES] = {0}, z[LANES] = {0}, distance[LANES] = {0};
+    int32_t num[LANES] = {0};
+    for (int64_t row = 0; row < planes->height; row++) {
+        const float ray_y = by_rays ? planes->rays_y[row] : 0.0f;
+        for (int64_t start = 0; start < planes->padded; start += LANES)
+            for (int lane = 0; lane < LANES; lane++) {
+                const float ray_x = by_rays ? planes->rays_x[start + lane] : 0.0f;
+                const point from = from_corner(planes, row * planes->padded + start + lane, ray_x, ray_y, corner, by_rays);
+                const float far = sqrtf((from.x * from.x + from.y * from.y) + from.z * from.z);
+                const int32_t here = measured(from.z);
+                x[lane] += pick(here, from.x, 0.0f), y[lane] += pick(here, from.y, 0.0f);
+                z[lane] += pick(here, from.z, 0.0f), distance[lane] += pick(here, far, 0.0f);
+                num[lane] -= here;
+            }
+    }
+    for (int lane = 0; lane < LANES; lane++) {
+        totals[0] += x[lane], totals[1] += y[lane], totals[2] += z[lane], totals[3] += distance[lane];
+        *count += num[lane];
+    }
+}
+
+CLONES static void sum_scene(const point_planes *planes, const float *corner, double *totals, int64_t *count) {
+    if (planes->rays_x)
+        sum_planes(planes, corner, 1, totals, count);
     else
-        points_row(scene, row, out);
+        sum_planes(planes, corner, 0, totals, count);
 }
 
-/* sums[i], one per column: += coordinate from the corner where there is a measurement. */
-CLONES static void add_shifted(const float *restrict values, int64_t n, float shift, double *restrict sums) {
-    for (int64_t i = 0; i < n; i++) sums[i] += values[i] == values[i] ? values[i] - shift : 0.0f;
-}
-
-/* sums[i] += distance from the corner, counts[i] += 1 where there is a measurement. */
-CLONES static void add_distances(const float *restrict x, const float *restrict y, const float *restrict z, int64_t n,
-                                 const float *restrict shift, double *restrict sums, int32_t *restrict counts) {
-    for (int64_t i = 0; i < n; i++) {
-        float dx = x[i] - shift[0], dy = y[i] - shift[1], dz = z[i] - shift[2];
-        float distance = sqrtf((dx * dx + dy * dy) + dz * dz);
-        sums[i] += distance == distance ? distance : 0.0f;
-        counts[i] += z[i] == z[i];
+/* sums (3, padded): over rows [start, end), of the normalised coordinate or of its mean where there is none. */
+INLINE void sum_columns(const point_planes *planes, int64_t start, int64_t end, const float *corner, float scale,
+                        const float *mean, int by_rays, double *sums) {
+    const point none = {mean[0], mean[1], mean[2]};
+    for (int64_t column = 0; column < planes->padded; column += LANES) {
+        double x[LANES] = {0}, y[LANES] = {0}, z[LANES] = {0};
+        for (int64_t row = start; row < end; row++) {
+            const float ray_y = by_rays ? planes->rays_y[row] : 0.0f;
+            for (int lane = 0; lane < LANES; lane++) {
+                const float ray_x = by_rays ? planes->rays_x[column + lane] : 0.0f;
+                const point from = from_corner(planes, row * planes->padded + column + lane, ray_x, ray_y, corner, by_rays);
+                const int32_t here = measured(from.z);
+                x[lane] += pick(here, from.x * scale, none.x);
+                y[lane] += pick(here, from.y * scale, none.y);
+                z[lane] += pick(here, from.z * scale, none.z);
+            }
+        }
+        memcpy(sums + column, x, sizeof x);
+        memcpy(sums + planes->padded + column, y, sizeof y);
+        memcpy(sums + 2 * planes->padded + column, z, sizeof z);
     }
 }
 
-/* sums[i] += the normalised coordinate, or its mean where there is none. */
-CLONES static void add_normalised(const float *restrict values, int64_t n, float shift, float scale, float mean,
-                                  double *restrict sums) {
-    for (int64_t i = 0; i < n; i++) {
-        float normalised = (values[i] - shift) * scale;
-        sums[i] += values[i] == values[i] ? normalised : mean;
-    }
+CLONES static void sum_bin_rows(const point_planes *planes, int64_t start, int64_t end, const float *corner, float scale,
+                                const float *mean, double *sums) {
+    if (planes->rays_x)
+        sum_columns(planes, start, end, corner, scale, mean, 1, sums);
+    else
+        sum_columns(planes, start, end, corner, scale, mean, 0, sums);
 }
 
 static int64_t bin_start(int64_t i, int64_t size, int64_t count) { return i * size / count; }
@@ -109,105 +246,45 @@ static void write_means(const double *sums, int64_t padded, int64_t width, int64
     }
 }
 
-/* Rounding and multiplying keep order, so the extremes of what was measured give the minimum corner. Row by row for y,
- * column by column for x. NaN compares false and changes nothing. */
-CLONES static void update_extremes(const float *restrict depth, int64_t n, float ray_y, float *restrict nearest,
-                                   float *restrict farthest, float *restrict highest_y) {
-    for (int64_t i = 0; i < n; i++) {
-        float metres = depth[i] > 0.0f && depth[i] <= FLT_MAX ? depth[i] : NAN, y = metres * ray_y;
-        nearest[i] = metres < nearest[i] ? metres : nearest[i];
-        farthest[i] = metres > farthest[i] ? metres : farthest[i];
-        highest_y[i] = y > highest_y[i] ? y : highest_y[i];
+/* pooled: (rows * columns, 3) float32. facts: shift x, y, z, mean distance, number of valid points. sums: (3, padded). */
+static int pool_planes(const n3d_scene *scene, const point_planes *planes, int64_t rows, int64_t columns, double *sums,
+                       float *pooled, double *facts) {
+    double totals[4] = {0};
+    float corner[3], mean[3];
+    int64_t count = 0;
+    if (take_scene(scene, planes, corner) != N3D_DONE) return N3D_LEFT_TO_NUMPY;
+    sum_scene(planes, corner, totals, &count);
+    if (!(totals[3] > 0.0)) return N3D_LEFT_TO_NUMPY;
+    const double distance = totals[3] / (double)count, scale = 1.0 / distance;
+    for (int axis = 0; axis < 3; axis++) mean[axis] = (float)(totals[axis] / (double)count * scale);
+    for (int64_t i = 0; i < rows; i++) {
+        const int64_t start = bin_start(i, scene->height, rows), end = bin_end(i, scene->height, rows);
+        sum_bin_rows(planes, start, end, corner, (float)scale, mean, sums);
+        write_means(sums, planes->padded, scene->width, columns, end - start, pooled + 3 * i * columns);
     }
-}
-
-static void depth_corner(const n3d_scene *scene, float *nearest, float *farthest, float *highest_y,
-                         float *corner, float *reach) {
-    for (int64_t y = 0; y < scene->height; y++)
-        update_extremes(scene->depth + y * scene->row_step, scene->width, scene->rays_y[y], nearest, farthest, highest_y);
-    float steepest = fmaxf(fabsf(scene->rays_y[0]), fabsf(scene->rays_y[scene->height - 1]));
-    for (int64_t i = 0; i < scene->width; i++) {
-        if (farthest[i] < nearest[i]) continue; /* nothing measured in this column */
-        float ray = scene->rays_x[i], x = ray > 0.0f ? farthest[i] * ray : nearest[i] * ray;
-        corner[0] = fminf(corner[0], -x);
-        corner[1] = fminf(corner[1], -highest_y[i]);
-        corner[2] = fminf(corner[2], nearest[i]);
-        *reach = fmaxf(*reach, farthest[i] * fmaxf(1.0f, fmaxf(fabsf(ray), steepest)));
-    }
-}
-
-static void points_corner(const n3d_scene *scene, float *corner, float *reach) {
-    for (int64_t row = 0; row < scene->height; row++) {
-        const float *source = scene->points + row * scene->row_step;
-        for (int64_t i = 0; i < scene->width; i++, source += scene->column_step) {
-            float x = source[0], y = source[scene->axis_step], z = source[2 * scene->axis_step];
-            float farthest = fmaxf(fabsf(x), fmaxf(fabsf(y), fabsf(z)));
-            if (!(x - x == 0.0f && y - y == 0.0f && z - z == 0.0f)) continue;
-            corner[0] = fminf(corner[0], -x), corner[1] = fminf(corner[1], -y), corner[2] = fminf(corner[2], z);
-            *reach = fmaxf(*reach, farthest);
-        }
-    }
-}
-
-/* Minimum corner; N3D_LEFT_TO_NUMPY when there is no point, or one beyond float16. scratch: (3, width). */
-static int find_corner(const n3d_scene *scene, float *scratch, float *corner) {
-    const int64_t width = scene->width;
-    float reach = -INFINITY;
-    for (int axis = 0; axis < 3; axis++) corner[axis] = INFINITY;
-    for (int64_t i = 0; i < width; i++) scratch[i] = INFINITY, scratch[width + i] = scratch[2 * width + i] = -INFINITY;
-    if (scene->depth)
-        depth_corner(scene, scratch, scratch + width, scratch + 2 * width, corner, &reach);
-    else
-        points_corner(scene, corner, &reach);
-    if (!(reach >= 0.0f && reach <= FLOAT16_MAX)) return N3D_LEFT_TO_NUMPY;
-    for (int axis = 0; axis < 3; axis++) corner[axis] = round_to_float16(corner[axis]);
+    for (int axis = 0; axis < 3; axis++) facts[axis] = corner[axis];
+    facts[3] = distance, facts[4] = (double)count;
     return N3D_DONE;
 }
 
-/* pooled: (rows * columns, 3) float32. facts: shift x, y, z, mean distance, number of valid points.
- * N3D_LEFT_TO_NUMPY: no point, a point beyond float16, no extent, no memory; numpy has the error for each. */
+/* As pool_planes(). N3D_LEFT_TO_NUMPY: no point, perhaps one beyond float16, no extent, no memory; numpy has the error for
+ * each. */
 int n3d_pool_points(const n3d_scene *scene, int64_t rows, int64_t columns, float *pooled, double *facts) {
-    const int64_t padded = (scene->width + BLOCK - 1) / BLOCK * BLOCK;
-    float *line = malloc((size_t)padded * (8 * sizeof(float) + 4 * sizeof(double)));
-    if (!line) return N3D_LEFT_TO_NUMPY;
-    row_of_points row = {line, line + padded, line + 2 * padded};
-    for (int64_t i = 0; i < 3 * padded; i++) line[i] = NAN;
-    float *scratch = line + 3 * padded, shift[3];
-    int32_t *counts = (int32_t *)(line + 6 * padded);
-    double *sums = (double *)(line + 8 * padded), totals[4] = {0};
-    int64_t count = 0;
-    memset(counts, 0, (size_t)padded * (2 * sizeof *counts + 4 * sizeof *sums));
-    const float *values[3] = {row.x, row.y, row.z};
-    int status = find_corner(scene, scratch, shift);
-    if (status == N3D_DONE) {
-        for (int64_t y = 0; y < scene->height; y++) {
-            load_row(scene, y, row);
-            for (int axis = 0; axis < 3; axis++) add_shifted(values[axis], padded, shift[axis], sums + axis * padded);
-            add_distances(row.x, row.y, row.z, padded, shift, sums + 3 * padded, counts);
-        }
-        for (int64_t i = 0; i < padded; i++) {
-            for (int sum = 0; sum < 4; sum++) totals[sum] += sums[sum * padded + i];
-            count += counts[i];
-        }
-        if (!(totals[3] > 0.0)) status = N3D_LEFT_TO_NUMPY;
+    const int64_t padded = (scene->width + LANES - 1) / LANES * LANES, plane = scene->height * padded;
+    const int64_t num_floats = scene->depth ? plane + padded + scene->height : 3 * plane;
+    double *sums = malloc((size_t)(3 * padded) * sizeof *sums + (size_t)num_floats * sizeof(float));
+    if (!sums) return N3D_LEFT_TO_NUMPY;
+    float *z = (float *)(sums + 3 * padded), *rest = z + plane;
+    point_planes planes = {.height = scene->height, .padded = padded, .z = z};
+    if (scene->depth) { /* x and y point the other way than in the optical frame */
+        for (int64_t i = 0; i < padded; i++) rest[i] = i < scene->width ? -scene->rays_x[i] : 0.0f;
+        for (int64_t i = 0; i < scene->height; i++) rest[padded + i] = -scene->rays_y[i];
+        planes.rays_x = rest, planes.rays_y = rest + padded;
+    } else {
+        planes.x = rest, planes.y = rest + plane;
     }
-    if (status == N3D_DONE) {
-        const double distance = totals[3] / (double)count, scale = 1.0 / distance;
-        for (int64_t i = 0; i < rows; i++) {
-            const int64_t start = bin_start(i, scene->height, rows), end = bin_end(i, scene->height, rows);
-            memset(sums, 0, (size_t)padded * 3 * sizeof *sums);
-            for (int64_t y = start; y < end; y++) {
-                load_row(scene, y, row);
-                for (int axis = 0; axis < 3; axis++)
-                    add_normalised(values[axis], padded, shift[axis], (float)scale,
-                                   (float)(totals[axis] / (double)count * scale), sums + axis * padded);
-            }
-            write_means(sums, padded, scene->width, columns, end - start, pooled + 3 * i * columns);
-        }
-        for (int axis = 0; axis < 3; axis++) facts[axis] = shift[axis];
-        facts[3] = distance, facts[4] = (double)count;
-    }
-    free(line);
+    const int status = pool_planes(scene, &planes, rows, columns, sums, pooled, facts);
+    free(sums);
     return status;
 }
 

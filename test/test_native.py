@@ -1,6 +1,8 @@
 """Compiled kernels: the same bits as Pillow and numpy, for any size and layout; and life without them."""
 import os
 import subprocess
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +12,53 @@ from PIL import Image
 from n3d_ros import native, pictures, pooling
 from n3d_ros.depth import depth_to_point_map, normalise, pool_to_grid
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.pictures import PatchLayout, picture_rows
+from n3d_ros.limbs import resize_stages
+from n3d_ros.pictures import PatchLayout, PictureConfig, picture_rows
 from n3d_ros.pooling import pool_depth, pool_points
 from n3d_ros.resample import BICUBIC, LANCZOS, ResizePass, resize_pass
 
 ROOT = Path(__file__).resolve().parents[1]
+CPU_INFO = Path("/proc/cpuinfo")
+CPU_FLAGS = CPU_INFO.read_text().split() if CPU_INFO.exists() else []
+PATHS = {
+    "as shipped": (),  # by hand for AVX-512 VNNI where the machine has it, else the next
+    "the compiler's best for this machine": ("-DN3D_NO_VNNI",),
+    "AVX2": ("-DN3D_NO_VNNI", "-DN3D_NO_CLONES", "-mavx2"),
+    "any machine": ("-DN3D_NO_VNNI", "-DN3D_NO_CLONES"),
+}
 RANDOM = np.random.default_rng(5)
 
 
-@pytest.fixture
-def kernels() -> native.Kernels:
-    loaded = native.kernels()
+@pytest.fixture(scope="session")
+def build(tmp_path_factory) -> Callable[..., Path]:
+    """native/*.c, compiled once with more flags than usual."""
+
+    @lru_cache
+    def compiled(*flags: str) -> Path:
+        target = tmp_path_factory.mktemp("kernels") / "_native.so"
+        usual = (ROOT / "native" / "flags").read_text().split()
+        sources = sorted((ROOT / "native").glob("*.c"))
+        compiler = os.environ.get("CC", "cc")
+        subprocess.run(
+            [compiler, *usual, *flags, "-fPIC", "-shared", "-o", target, *sources, "-lm"], check=True
+        )
+        return target
+
+    return compiled
+
+
+@pytest.fixture(params=PATHS)
+def kernels(request, build, monkeypatch) -> native.Kernels:
+    """Every path through the kernels that this machine can run; the library uses it, too."""
+    loaded, flags = native.kernels(), PATHS[request.param]
     if loaded is None:
         pytest.skip("tools/build_native.sh found no C compiler")
+    if "-mavx2" in flags and "avx2" not in CPU_FLAGS:
+        pytest.skip("no AVX2 here")
+    if flags:
+        loaded = native.Kernels(build(*flags))
+    monkeypatch.setattr(pictures, "kernels", lambda: loaded)
+    monkeypatch.setattr(pooling, "kernels", lambda: loaded)
     return loaded
 
 
@@ -92,6 +128,77 @@ def test_patch_rows_are_the_same_bits_as_without_kernels(kernels, monkeypatch, s
     np.testing.assert_array_equal(rows, expected)
 
 
+def extreme_pictures(width: int, height: int) -> dict[str, np.ndarray]:
+    y, x = np.indices((height, width))
+    masks = {
+        "black": np.zeros((height, width), bool),
+        "white": np.ones((height, width), bool),
+        "checkerboard": (x + y) % 2 == 0,
+        "checkerboard of the other colour": (x + y) % 2 == 1,
+        "columns in pairs": x // 2 % 2 == 0,  # LANCZOS overshoots most beside an edge
+        "rows in threes": y // 3 % 2 == 0,
+        "one pixel": (x == width // 2) & (y == height // 2),
+        "corners": ((x == 0) | (x == width - 1)) & ((y == 0) | (y == height - 1)),
+    }
+    white, dark = np.uint8(255), np.uint8([0, 0, 1])
+    return {name: np.where(mask[..., None], white, dark) for name, mask in masks.items()}
+
+
+@pytest.mark.parametrize(("long_side_px", "processor"), [(336, "fast"), (640, "slow")])
+@pytest.mark.parametrize(
+    "size",
+    [(640, 480), (1280, 720), (641, 479), (720, 1280), (1920, 1080), (3000, 300), (640, 200), (644, 476)],
+)
+def test_extreme_pictures_are_the_same_bits_as_without_kernels(
+    kernels, monkeypatch, size, long_side_px, processor
+) -> None:
+    config, sources = PictureConfig(processor), extreme_pictures(*size)
+    found = {name: picture_rows(sources[name], long_side_px, PatchLayout(), config) for name in sources}
+    monkeypatch.setattr(pictures, "kernels", lambda: None)
+    for name, source in sources.items():
+        rows, grid = picture_rows(source, long_side_px, PatchLayout(), config)
+        assert found[name][1] == grid
+        np.testing.assert_array_equal(found[name][0], rows, err_msg=name)
+
+
+@pytest.mark.parametrize("width", [16, 21, 22, 23, 28, 29, 63, 64, 65])
+def test_small_pictures_are_the_same_bits_as_without_kernels(kernels, monkeypatch, width) -> None:
+    sources = [picture(width, height) for height in (width - 2, width, 2 * width + 1)]
+    found = [picture_rows(source, 96, PatchLayout(8, 2)) for source in sources]
+    monkeypatch.setattr(pictures, "kernels", lambda: None)
+    for (rows, grid), source in zip(found, sources, strict=True):
+        expected, expected_grid = picture_rows(source, 96, PatchLayout(8, 2))
+        assert grid == expected_grid
+        np.testing.assert_array_equal(rows, expected)
+
+
+def test_patch_rows_of_pictures_that_do_not_lie_in_one_piece(kernels, monkeypatch) -> None:
+    whole = picture(150, 240)
+    parts = [whole[5:200:3], whole[::-1], whole[:, 3:140], whole[:, ::2], whole[..., ::-1], whole[:70, :90]]
+    found = [picture_rows(part, 112, PatchLayout()) for part in parts]
+    monkeypatch.setattr(pictures, "kernels", lambda: None)
+    for (rows, _grid), part in zip(found, parts, strict=True):
+        np.testing.assert_array_equal(rows, picture_rows(part, 112, PatchLayout())[0])
+
+
+def test_a_picture_goes_the_whole_way_at_once_where_the_machine_can(kernels, request, monkeypatch) -> None:
+    able = {"avx512_vnni", "avx512vbmi", "avx512bw", "avx512vl"} <= set(CPU_FLAGS)
+    shipped = request.node.callspec.params["kernels"] == "as shipped"
+    assert kernels.whole_pictures == (shipped and able)
+    monkeypatch.setattr(pictures, "_rows_by_passes", lambda *arguments: pytest.fail("pass by pass"))
+    if kernels.whole_pictures:
+        for size in ((640, 480), (1280, 720), (641, 479), (1920, 1080)):
+            picture_rows(picture(*size), 640, PatchLayout())
+
+
+def test_rows_returned_before_are_not_written_again(kernels) -> None:
+    first, _grid = picture_rows(picture(64, 48), 56, PatchLayout())
+    copy = first.copy()
+    second, _grid = picture_rows(picture(64, 48), 56, PatchLayout())
+    np.testing.assert_array_equal(first, copy)
+    assert not np.shares_memory(first, second)
+
+
 def test_a_resize_pass_that_leaves_its_source_is_refused() -> None:
     weights = np.ones((2, 3), np.int32)
     for first in ([-1, 0], [0, 3], [1, 0]):
@@ -134,7 +241,8 @@ def test_ties_of_float16_go_to_the_even_neighbour(kernels) -> None:
 
 def test_maps_need_not_lie_in_one_piece(kernels) -> None:
     whole = scene(90, 60)
-    for part in (whole[::2], whole[:, ::2], whole[10:, 7:], whole[::-1, ::-1], whole.T):
+    halves = (whole[::2, ::2], whole[:, 1::2], whole[:, 2:67:2], whole[::3, 1::3])
+    for part in (*halves, whole[::2], whole[:, ::2], whole[10:, 7:], whole[::-1, ::-1], whole.T):
         expected = by_numpy(np.ascontiguousarray(part), (4, 6))
         pooled = pool_depth(part, camera(part.shape[1], part.shape[0]), (4, 6))
         np.testing.assert_array_equal(pooled.points, expected[0])
@@ -158,6 +266,15 @@ def test_bad_depth_is_named_as_without_kernels(kernels, value, message) -> None:
         pool_depth(np.full((3, 4), value, np.float32), camera(4, 3), (1, 1))
 
 
+def test_far_points_that_float16_just_holds_are_kept(kernels) -> None:
+    depth = np.full((3, 40), np.nan, np.float32)
+    depth[:, 15:25] = 60000.0  # the outer columns, where x would be beyond float16, are empty
+    wide = Intrinsics(8, 8, 20, 1, 40, 3)
+    normalised = normalise(depth_to_point_map(depth, wide))
+    pooled = pool_depth(depth, wide, (1, 4))
+    np.testing.assert_array_equal(pooled.points, pool_to_grid(normalised, (1, 4)))
+
+
 def test_one_point_has_no_extent_with_kernels_either(kernels) -> None:
     depth = np.full((3, 4), np.nan, np.float32)
     depth[1, 1] = 2.0
@@ -172,7 +289,16 @@ def test_arrays_that_do_not_fit_are_refused_before_they_are_read(kernels) -> Non
     plan = resize_pass(20, 10, BICUBIC)
     rays = np.ones(4, np.float32)
     scale = np.ones((2, 3))
+    stages = resize_stages((30, 40), ((56, 28), BICUBIC), ((28, 28), BICUBIC))
     calls = [
+        lambda: kernels.picture_rows(picture(30, 39), stages, scale, 14, 2),
+        lambda: kernels.picture_rows(picture(30, 40), stages[1:], scale, 14, 2),
+        lambda: kernels.picture_rows(picture(30, 40), stages[::-1], scale, 14, 2),
+        lambda: kernels.picture_rows(picture(30, 40), (), scale, 14, 2),
+        lambda: kernels.picture_rows(picture(30, 40), (*stages, stages[1]), scale, 14, 2),
+        lambda: kernels.picture_rows(picture(30, 40), stages, scale, 14, 3),
+        lambda: kernels.picture_rows(picture(30, 40), stages, scale[:1], 14, 2),
+        lambda: kernels.picture_rows(picture(30, 40).astype(np.float32), stages, scale, 14, 2),
         lambda: kernels.resize_columns(picture(19, 20), plan),
         lambda: kernels.resize_rows(picture(20, 19), plan),
         lambda: kernels.resize_rows(picture(20, 20)[..., :2], plan),
