@@ -65,6 +65,8 @@ class Batch:
     is_sum: Tensor
     is_verdict: Tensor
     """(B, T) bool: the label says whether there is anything to be found"""
+    is_choice: Tensor
+    """(B, T) bool: the label follows from comparing what was written before"""
     looked_at: Tensor
     """(B, T) int64: object whose numbers are being written, -1 elsewhere"""
     copied: Tensor
@@ -200,6 +202,7 @@ class Packer:
             "is_number": np.zeros(size, bool),
             "is_sum": np.zeros(size, bool),
             "is_verdict": np.zeros(size, bool),
+            "is_choice": np.zeros(size, bool),
             "looked_at": np.full(size, -1),
             "copied": np.full(size, -1),
             "shown": np.full(size, -1),
@@ -220,7 +223,8 @@ class Packer:
                 )
                 out["is_number"][b, span], out["looked_at"][b, span] = segment.is_number, segment.looked_at
                 out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
-                out["is_verdict"][b, span], out["shown"][b, span] = segment.is_verdict, segment.shown
+                out["is_verdict"][b, span], out["is_choice"][b, span] = segment.is_verdict, segment.is_choice
+                out["shown"][b, span] = segment.shown
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
         return {key: torch.from_numpy(value) for key, value in out.items()} | {

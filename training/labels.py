@@ -6,6 +6,7 @@ quotes from the question or from itself, which must be exact. Where a quoted num
 model is shown.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ IGNORE = -100
 ANGLE_FIELD = 3
 FIRST_NAME = 1000
 VERDICTS = ("bbox_", "\n")
+CHOSEN = re.compile(r"(?<=est is) -?\d+\.\d+|(?<=</think>) (?:Yes|No)")
+SORTED, NUMBER = re.compile(r"(?<=they are) .*(?=</think>)"), re.compile(r" -?\d+\.\d+")
+"""What a trace decides by comparing: the largest value, values in order, the verdict."""
 COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
 
 
@@ -34,6 +38,8 @@ class Segment:
     """the label is a decimal that the answer computes"""
     is_verdict: list[bool]
     """the label is the answer's first token where boxes are asked for: is there anything to be found?"""
+    is_choice: list[bool]
+    """the label follows from comparing what was written before"""
     looked_at: list[int]
     """object whose box is begun or whose numbers are being written, -1 elsewhere"""
     copied: list[int]
@@ -69,7 +75,8 @@ class Labeller:
                 copied[i - 1] = place
         verdict = answer.tokens[0] in VERDICTS
         is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
-        return Segment(ids, labels, is_number, is_sum, is_verdict, looked, copied, shown)
+        is_choice = [False] * (start - 1) + overlapping(answer.offsets, choices(sample.answer)) + [False]
+        return Segment(ids, labels, is_number, is_sum, is_verdict, is_choice, looked, copied, shown)
 
     def _box_numbers(
         self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]
@@ -102,6 +109,20 @@ class Labeller:
             copied[i] = -1 if is_sum[i] else value
             given.add(value)
         return is_sum, copied
+
+
+def choices(answer: str) -> list[tuple[int, int]]:
+    """Where in an answer's text something stands that follows from a comparison."""
+    return [match.span() for match in CHOSEN.finditer(answer)] + [
+        (match.start() + number.start(), match.start() + number.end())
+        for match in SORTED.finditer(answer)
+        for number in NUMBER.finditer(match[0])
+    ]
+
+
+def overlapping(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[bool]:
+    """Which tokens, by their places in a text, share a character with one of `spans`."""
+    return [any(start < last and first < end for first, last in spans) for start, end in offsets]
 
 
 def follows(tokens: list[str], word: str, blank: str) -> bool:

@@ -166,10 +166,10 @@ class Trainer:
             "numbers": Bells(batch.is_number[learned], self.first_number, self.table),
             "sums": Bells(batch.is_sum[learned], self.first_decimal, self.decimals),
         }
-        verdict = batch.is_verdict[learned]
         losses = text_loss(logits, batch.labels[learned], bells) | self.watch.losses
-        if verdict.any():
-            losses["verdict"] = cross_entropy(logits[verdict].float(), batch.labels[learned][verdict])
+        for name, chosen in (("verdict", batch.is_verdict[learned]), ("choice", batch.is_choice[learned])):
+            if chosen.any():
+                losses[name] = cross_entropy(logits[chosen].float(), batch.labels[learned][chosen])
         return losses
 
     def rate(self) -> float:
@@ -237,6 +237,7 @@ def weight(name: str) -> float:
         "legal": 1.0,
         "sums": 0.5,
         "verdict": 0.5,
+        "choice": 1.0,
         "look": 1.0,
         "copy": 0.5,
     }.get(name, 0.0)

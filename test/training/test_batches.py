@@ -189,6 +189,22 @@ def test_the_name_in_a_box_points_at_that_name_in_the_question(packer):
     assert quoted and all(label == source for label, source in quoted)
 
 
+CHOICES = {
+    "<think> The x values are -0.10 for red mug and -0.40 for blue bowl. The largest is -0.10 for red mug. "
+    "</think> Yes, red mug is further left.": [" -", "0.10", " Yes"],
+    "<think> The z values are 0.60 for red mug and 0.50 for blue bowl. From near to far they are 0.50 for "
+    "blue bowl and 0.60 for red mug. </think> blue bowl, red mug.": [" ", "0.50", " ", "0.60"],
+    "<think> The size of red mug is [0.10, 0.20, 0.10]. </think> red mug is 0.20 meters in height.": [],
+}
+
+
+@pytest.mark.parametrize("answer", CHOICES)
+def test_what_a_trace_decides_by_comparing_is_told_apart(packer, answer):
+    segment = packer.labeller.segment(Sample("Is it? The 3D bbox of red mug is [0.1]. ", answer, ()))
+    chosen = [label for label, choice in zip(segment.labels, segment.is_choice, strict=True) if choice]
+    assert [packer.labeller.tokenizer.id_to_token(label) for label in chosen] == CHOICES[answer]
+
+
 def test_a_computed_decimal_that_is_said_again_is_quoted(packer):
     question = "How far? The 3D bbox of red mug is [0.1]. "
     segment = packer.labeller.segment(Sample(question, "distance = 0.44. The smallest is 0.44 for", ()))
