@@ -21,6 +21,7 @@ from n3d_ros.runtime import results
 from n3d_ros.runtime.backend import AnyBackend, EarlyVision
 from n3d_ros.runtime.frame import EarlyPicture, Frame
 from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
+from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.objects import ObjectReader, OnBox
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.request import OnText, Request, check_same_observation, checked, known_text
@@ -203,7 +204,7 @@ class Pipeline:
         """The second stage: the question again, with the numbers of what it is about."""
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
         exact, problem = results.exact_answer(topic.query, topic.boxes)
-        guide = self._steps.for_answer(self._codec, text, exact)
+        guide = self._steps.for_answer(self._codec, text, likely_text(topic, exact))
         generation, num_reused = self._generate(frame, request, text, request.stream, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)
         timing = results.total_timing(before, generation, num_reused, request.began)

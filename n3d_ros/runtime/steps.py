@@ -17,7 +17,6 @@ from n3d_ros.runtime.generate import Constraint
 from n3d_ros.runtime.grammar import BoxGrammar, StrictGrammar
 from n3d_ros.runtime.text import TextCodec
 from n3d_ros.runtime.topic import spatial_query
-from n3d_ros.spatial import SpatialAnswer
 
 GRAMMARS = ("off", "strict")
 SENTENCE = re.compile(r"[.?!]|<image>")
@@ -59,12 +58,13 @@ class Steps:
         strict = self.grammar == "strict"
         return Guide(drafter, StrictGrammar(_grammar(codec, frozenset(stop_ids))) if strict else None)
 
-    def for_answer(self, codec: TextCodec, prompt: str, exact: SpatialAnswer | None) -> Guide:
-        """For a second stage that answers `prompt`, where `exact` is what the calculator says."""
+    def for_answer(self, codec: TextCodec, prompt: str, likely: str) -> Guide:
+        """For a second stage that answers `prompt`; `likely` is its expected text, '' if none."""
         if not self.trace_drafts:
             return Guide()
-        expected = codec.encode(exact.text) if exact is not None else []
-        return Guide(TextDrafter(expected, codec.encode(prompt), codec.kind, self.longest_draft))
+        return Guide(
+            TextDrafter(codec.encode(likely), codec.encode(prompt), codec.kind, self.longest_draft)
+        )
 
 
 LOSSLESS = Steps()

@@ -164,6 +164,23 @@ def test_the_pipeline_writes_the_same_with_each_way_switched_off(scripted, obser
     assert other.timing.num_forward_passes >= on.timing.num_forward_passes
 
 
+def test_an_object_under_another_name_is_guessed_about_and_still_has_no_exact_answer(
+    fake_backend, observation
+):
+    inputs = prepare(observation, fake_backend({}).config.preprocess())
+    boxes = encode([MUG, replace(BOWL, label="green can")], inputs.scene, inputs.intrinsics)
+    trace = TRACE.replace("blue bowl", "green can")
+    backends = [fake_backend({"The 3D bbox of": trace, "First locate": boxes}) for _ in range(2)]
+    drafted, plain = (
+        Pipeline(backend, steps=steps).ask(observation, QUESTION)
+        for backend, steps in zip(backends, (LOSSLESS, NO_DRAFTS), strict=True)
+    )
+    assert drafted.token_ids == plain.token_ids and drafted.answer == plain.answer
+    assert "expected a box for 'blue bowl'" in drafted.message and drafted.message == plain.message
+    assert drafted.value is drafted.consistent is None and drafted.computed == ""
+    assert drafted.timing.num_answer_forward_passes < 0.6 * plain.timing.num_answer_forward_passes
+
+
 def test_both_stages_need_fewer_passes_and_their_counts_add_up(scripted, observation):
     drafted, plain = (scripted(steps).ask(observation, QUESTION) for steps in (LOSSLESS, NO_DRAFTS))
     box, whole = drafted.ground.timing, drafted.timing
