@@ -17,6 +17,7 @@ from n3d_ros.runtime.generate import Constraint
 from n3d_ros.runtime.grammar import BoxGrammar, StrictGrammar
 from n3d_ros.runtime.text import TextCodec
 from n3d_ros.runtime.topic import spatial_query
+from n3d_ros.runtime.trust import COPIED, EXPECTED, TrustedDrafter
 
 GRAMMARS = ("off", "strict")
 SENTENCE = re.compile(r"[.?!]|<image>")
@@ -54,7 +55,8 @@ class Steps:
 
     def for_boxes(self, codec: TextCodec, words: str, stop_ids: Collection[int]) -> Guide:
         """For a first stage about `words`."""
-        drafter = BoxDrafter(codec, expected_labels(words)) if self.jump_forward else None
+        boxes = BoxDrafter(codec, expected_labels(words))
+        drafter = TrustedDrafter(boxes, EXPECTED) if self.jump_forward else None
         strict = self.grammar == "strict"
         return Guide(drafter, StrictGrammar(_grammar(codec, frozenset(stop_ids))) if strict else None)
 
@@ -62,9 +64,8 @@ class Steps:
         """For a second stage that answers `prompt`; `likely` is its expected text, '' if none."""
         if not self.trace_drafts:
             return Guide()
-        return Guide(
-            TextDrafter(codec.encode(likely), codec.encode(prompt), codec.kind, self.longest_draft)
-        )
+        drafter = TextDrafter(codec.encode(likely), codec.encode(prompt), codec.kind)
+        return Guide(TrustedDrafter(drafter, EXPECTED if likely else COPIED, self.longest_draft))
 
 
 LOSSLESS = Steps()
