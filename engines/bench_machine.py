@@ -1,4 +1,4 @@
-"""The machine a benchmark ran on: what it is, and how fast it copies memory, measured in the same run.
+"""The machine a command runs on: what it is, and how fast it copies memory, measured in the same run.
 
 In: block sizes, threads. Out: GB/s and plain facts for the report. A copy counts as read plus written bytes,
 as GPU vendors count theirs.
@@ -92,6 +92,20 @@ def decode_bytes(folder: Path, config: ModelConfig, float_bytes: int, context: i
     )
     text = config.text
     return weights + 2 * text.layers * text.kv_heads * text.head_dim * context * float_bytes
+
+
+def num_weights(folder: Path) -> int:
+    """Numbers in a checkpoint, packed ones as the bytes they take."""
+    return sum(int(np.prod(entry.shape)) for entry in read_entries(folder).values())
+
+
+def free_memory_gb() -> float | None:
+    """Memory that programs can still get, swap included; None where /proc/meminfo is not there."""
+    path = Path("/proc/meminfo")
+    if not path.is_file():
+        return None
+    lines = dict(line.split(":", 1) for line in path.read_text().splitlines())
+    return sum(int(lines[name].split()[0]) for name in ("MemAvailable", "SwapFree")) * 1024 / 1e9
 
 
 def machine_facts() -> dict[str, Any]:

@@ -5,8 +5,9 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from n3d_ros.engines.bench_machine import free_memory_gb
 from n3d_ros.engines.boards import ALIASES, BITS, BOARDS, Board, board
-from n3d_ros.engines.build import build, check_memory, free_memory_gb, plan_build
+from n3d_ros.engines.build import build, check_memory, plan_build
 from n3d_ros.engines.build_progress import progress_bar
 from n3d_ros.runtime.factory import default_model_dir
 from n3d_ros.runtime.trt_api import RTX, TENSORRT, TensorRt, load
