@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from n3d_ros.engines.bench_machine import (
     has_cuda,
     load_average,
     machine_facts,
-    num_weights,
+    weight_bytes,
 )
 from n3d_ros.engines.bench_memory import Peak, peak_memory
 from n3d_ros.engines.bench_samples import ASK, NUM_BOXES_ASKED, QUERIES, BenchScene, Sample
@@ -129,7 +130,7 @@ def record(options: BenchOptions, scenes: Iterator[BenchScene], on_progress: OnP
     OutOfMemoryError where the weights cannot fit.
     """
     config = load_config(options.model)
-    check_memory(options, num_weights(options.model), free_memory_gb())
+    check_memory(options, partial(weight_bytes, options.model), free_memory_gb())
     recording = Recording(options, machine_facts(), _decode_bytes(options, config))
     first = _take_turns(recording, scenes, on_progress)
     gc.collect()  # a system in a process of its own must not share the memory with those of this one
@@ -155,16 +156,20 @@ def _take_turns(recording: Recording, scenes: Iterator[BenchScene], on_progress:
     return chosen[0]
 
 
-def check_memory(options: BenchOptions, num_weights: int, free_gb: float | None) -> None:
-    """OutOfMemoryError where torch's weights alone, held once for all systems, take more than is free (None:
-    unknown) on a machine without a GPU.
+def check_memory(options: BenchOptions, bytes_of: Callable[[int], int], free_gb: float | None) -> None:
+    """OutOfMemoryError where the weights alone, held once a backend, take more than is free (None: unknown)
+    on a machine without a GPU. bytes_of: of all weights, from the bytes of a floating-point number.
     """
-    is_in_torch = any(name.removesuffix(PLAIN) in IN_TORCH for name in options.systems)
-    needed_gb = _float_bytes("torch", options) * num_weights / 1e9
-    if free_gb is None or has_cuda() or not is_in_torch or needed_gb <= free_gb:
+    backends = {name.removesuffix(PLAIN) for name in options.systems}
+    sizes = [_float_bytes("torch", options)] if backends & {*IN_TORCH} else []
+    sizes += [_float_bytes("ort", options)] if "ort" in backends else []
+    needed_gb = sum(map(bytes_of, sizes)) / 1e9
+    if free_gb is None or has_cuda() or needed_gb <= free_gb:
         return
-    mend = "; --dtype bf16 takes half of it" if options.dtype in ("auto", "fp32") else ""
-    raise OutOfMemoryError(f"the weights need {needed_gb:.1f} GB of memory, {free_gb:.1f} GB are free{mend}")
+    raise OutOfMemoryError(
+        f"the weights need {needed_gb:.1f} GB of memory, {free_gb:.1f} GB are free; `--dtype bf16` halves "
+        "what torch and huggingface need, `n3d quantize` what ort needs"
+    )
 
 
 def num_pieces(options: BenchOptions) -> int:

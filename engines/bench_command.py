@@ -149,7 +149,8 @@ def _synthetic(
     max_tokens = bench_synthetic.NUM_TOKENS if args.max_tokens is None else args.max_tokens
     total = num_bytes(args.synthetic)
     options = BenchOptions(Path(), systems, max_tokens=max_tokens, **numbers)
-    check_memory(options, total // ITEM_BYTES["bf16"], free_memory_gb())  # before gigabytes are written
+    if args.folder is None or not (args.folder / "config.json").is_file():  # before gigabytes are written
+        check_memory(options, lambda size: size * total // ITEM_BYTES["bf16"], free_memory_gb())
     with contextlib.ExitStack() as stack:
         with tqdm(total=total, unit="B", unit_scale=True, desc="weights", file=sys.stderr) as bar:
             folder = stack.enter_context(

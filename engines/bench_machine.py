@@ -85,18 +85,20 @@ def decode_bytes(folder: Path, config: ModelConfig, float_bytes: int, context: i
     """
     head = "model.embed_tokens.weight" if config.text.tied else "lm_head"
     wanted = ("model.layers.", "model.norm.", head)
-    weights = sum(
-        float_bytes * int(np.prod(entry.shape)) if entry.dtype in FLOATS else entry.num_bytes
-        for name, entry in read_entries(folder).items()
-        if name.startswith(wanted)
-    )
+    weights = weight_bytes(folder, float_bytes, wanted)
     text = config.text
     return weights + 2 * text.layers * text.kv_heads * text.head_dim * context * float_bytes
 
 
-def num_weights(folder: Path) -> int:
-    """Numbers in a checkpoint, packed ones as the bytes they take."""
-    return sum(int(np.prod(entry.shape)) for entry in read_entries(folder).values())
+def weight_bytes(folder: Path, float_bytes: int, beginnings: tuple[str, ...] = ("",)) -> int:
+    """Bytes of the weights whose names begin so: floating-point ones as they are computed, packed ones as
+    stored.
+    """
+    return sum(
+        float_bytes * int(np.prod(entry.shape)) if entry.dtype in FLOATS else entry.num_bytes
+        for name, entry in read_entries(folder).items()
+        if name.startswith(beginnings)
+    )
 
 
 def free_memory_gb() -> float | None:

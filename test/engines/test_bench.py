@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from n3d_ros.cli import main
-from n3d_ros.engines import bench, bench_memory
+from n3d_ros.engines import bench, bench_machine, bench_memory
 from n3d_ros.engines.bench import BenchOptions, Recording, check_memory, num_pieces, open_system, record
 from n3d_ros.engines.bench_command import write_results
 from n3d_ros.engines.bench_figures import (
@@ -369,21 +369,32 @@ def test_a_process_of_its_own_gets_all_options(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "free_gb", "message"),
+    ("systems", "dtype", "needed"),
     [
-        ("auto", 23.0, "the weights need 33.2 GB of memory, 23.0 GB are free; --dtype bf16 takes half of it"),
-        ("bf16", 16.0, "the weights need 16.6 GB of memory, 16.0 GB are free$"),
+        (("torch", "torch-plain", "huggingface"), "auto", 33.2),
+        (("huggingface",), "bf16", 16.6),
+        (("ort", "torch"), "bf16", 49.8),
     ],
 )
-def test_weights_that_cannot_fit_are_refused_before_they_are_loaded(dtype, free_gb, message, monkeypatch):
+def test_weights_that_cannot_fit_are_refused_before_they_are_loaded(systems, dtype, needed, monkeypatch):
     monkeypatch.setattr(bench, "has_cuda", lambda: False)
-    options = BenchOptions(default_model_dir(), ("torch-plain",), dtype=dtype)
-    seven = num_bytes("7b") // 2
-    with pytest.raises(OutOfMemoryError, match=message):
-        check_memory(options, seven, free_gb)
-    check_memory(options, seven, 40.0)
-    check_memory(options, seven, None)
-    check_memory(BenchOptions(default_model_dir(), ("ort",), dtype=dtype), seven, free_gb)
+    options = BenchOptions(default_model_dir(), systems, dtype=dtype)
+
+    def bytes_of(size):
+        return size * num_bytes("7b") // 2
+
+    with pytest.raises(OutOfMemoryError, match=f"the weights need {needed} GB of memory, 16.0 GB are free"):
+        check_memory(options, bytes_of, 16.0)
+    check_memory(options, bytes_of, needed + 0.1)
+    check_memory(options, bytes_of, None)
+
+
+def test_weights_are_not_written_where_they_would_not_fit(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "has_cuda", lambda: False)
+    monkeypatch.setattr(bench_machine, "free_memory_gb", lambda: 0.001)
+    folder = tmp_path / "tiny"
+    assert main(["bench", "--synthetic", "tiny", "--folder", str(folder)]) == 2
+    assert "the weights need 0.0 GB of memory" in capsys.readouterr().err and not folder.exists()
 
 
 def test_a_decode_step_reads_half_as_much_in_sixteen_bits(monkeypatch):
