@@ -57,8 +57,7 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=SYSTEMS,
         metavar="NAME",
-        help=f"of {', '.join(SYSTEMS)}; the goals are about the first "
-        f"(default: {' '.join(DEFAULT_SYSTEMS)}; synthetic: {' '.join(SYNTHETIC_SYSTEMS)})",
+        help=f"of {', '.join(SYSTEMS)}; the goals are about the first",
     )
     parser.add_argument(
         "--scenes", type=int, default=10, metavar="N", help="simulated scenes (default: %(default)s)"
@@ -76,7 +75,8 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
         "--dtype",
         default="auto",
         choices=DTYPES,
-        help="of torch and huggingface (default: bf16 on a GPU, fp32 on a CPU)",
+        metavar="TYPE",
+        help="bf16, fp16 or fp32, of torch and huggingface",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write machine, figures and raw samples")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw stages and goals")
