@@ -7,8 +7,10 @@ between samples of one run mean something there.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from n3d_ros.engines.bench_machine import (
     copy_gb_s,
     cuda_copy_gb_s,
     decode_bytes,
+    free_memory_gb,
     has_cuda,
     load_average,
     machine_facts,
+    weight_bytes,
 )
 from n3d_ros.engines.bench_memory import Peak, peak_memory
 from n3d_ros.engines.bench_samples import ASK, NUM_BOXES_ASKED, QUERIES, BenchScene, Sample
@@ -30,7 +34,7 @@ from n3d_ros.runtime.factory import create_backend
 from n3d_ros.runtime.model_config import ModelConfig, load_config
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import LOSSLESS, Steps
-from n3d_ros.runtime.types import BadInputError
+from n3d_ros.runtime.types import BadInputError, OutOfMemoryError
 
 PLAIN = "-plain"
 """Ends the name of a backend that runs without the ways to save forward passes."""
@@ -38,6 +42,8 @@ BACKENDS = ("ort", "torch", "trt")
 HUGGING_FACE = "huggingface"
 SYSTEMS = (*BACKENDS, *(name + PLAIN for name in BACKENDS), HUGGING_FACE)
 DEFAULT_SYSTEMS = ("ort", "ort-plain", "torch", HUGGING_FACE)
+IN_TORCH = ("torch", HUGGING_FACE)
+DTYPES = ("auto", "fp32", "fp16", "bf16")
 PLAIN_STEPS = Steps(jump_forward=False, trace_drafts=False, frame_reuse=False, early_start=False)
 
 OnProgress = Callable[[str], object]
@@ -46,7 +52,8 @@ OnProgress = Callable[[str], object]
 @dataclass(frozen=True)
 class BenchOptions:
     """What runs: `systems` by name, the first is the one that the goals are about. `context`: tokens in the
-    cache while single passes are timed. Without ASK among the `queries` no scene needs to hold boxes.
+    cache while single passes are timed. `dtype`: what torch and Hugging Face compute in; 'auto' is bf16 on a
+    GPU and fp32 on a CPU. Without ASK among the `queries` no scene needs to hold boxes.
     """
 
     model: Path
@@ -58,8 +65,11 @@ class BenchOptions:
     max_tokens: int = 512
     context: int = 160
     memory: bool = True
+    dtype: str = "auto"
 
     def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise BadInputError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
         unknown = [name for name in self.systems if name not in SYSTEMS]
         if unknown or len(set(self.systems)) != len(self.systems) or not self.systems:
             raise BadInputError(
@@ -90,32 +100,50 @@ class Recording:
 
 
 def open_system(name: str, options: BenchOptions, others: Sequence[System] = ()) -> System:
-    """A loaded system. Its libraries are imported only now. Hugging Face takes the weights of a torch system
-    among the `others`.
+    """A loaded system. Its libraries are imported only now. It takes the weights of one among the `others`
+    that runs on the same backend, Hugging Face those of torch.
     """
     backend = name.removesuffix(PLAIN)
-    if backend in ("torch", HUGGING_FACE):
+    if backend in IN_TORCH:
         import torch
         from transformers.utils import logging as transformers_logging
 
         torch.set_num_threads(options.threads)
         silence: Callable[[], None] = transformers_logging.disable_progress_bar
         silence()  # the benchmark has a bar of its own
+    shared = _backends(others)
     if name == HUGGING_FACE:
         from n3d_ros.engines.bench_huggingface import HuggingFaceSystem
 
-        models = (getattr(backend, "model", None) for backend in _backends(others).values())
-        shared = next((model for model in models if model is not None), None)
-        return HuggingFaceSystem(options.model, options.max_tokens, shared)
+        model = getattr(shared.get("torch"), "model", None)
+        return HuggingFaceSystem(options.model, options.max_tokens, model, options.dtype)
+    if backend not in shared:
+        place = "" if options.dtype == "auto" or backend != "torch" else f":{options.dtype}"
+        shared[backend] = create_backend(options.model, backend + place, options.threads)
     steps = PLAIN_STEPS if name.endswith(PLAIN) else LOSSLESS
-    pipeline = Pipeline(create_backend(options.model, backend, options.threads), steps=steps)
-    return PipelineSystem(name, pipeline, options.max_tokens)
+    return PipelineSystem(name, Pipeline(shared[backend], steps=steps), options.max_tokens)
 
 
 def record(options: BenchOptions, scenes: Iterator[BenchScene], on_progress: OnProgress) -> Recording:
-    """Run everything. on_progress(what) is called after every answered scene and every other piece."""
-    recording = Recording(options, machine_facts(), _decode_bytes(options, load_config(options.model)))
-    systems: list[System] = []
+    """Run everything. on_progress(what) is called after every answered scene and every other piece.
+
+    OutOfMemoryError where the weights cannot fit.
+    """
+    config = load_config(options.model)
+    check_memory(options, partial(weight_bytes, options.model), free_memory_gb())
+    recording = Recording(options, machine_facts(), _decode_bytes(options, config))
+    first = _take_turns(recording, scenes, on_progress)
+    gc.collect()  # a system in a process of its own must not share the memory with those of this one
+    for name in options.systems if options.memory else ():
+        recording.peaks[name] = peak_memory(name, options, first)
+        on_progress(f"{name} memory")
+    recording.load_after = load_average()
+    return recording
+
+
+def _take_turns(recording: Recording, scenes: Iterator[BenchScene], on_progress: OnProgress) -> BenchScene:
+    """All systems in this process, which forgets them afterwards; the first scene that was asked about."""
+    options, systems = recording.options, list[System]()
     for name in options.systems:
         systems.append(open_system(name, options, systems))
     chosen = list(_usable(systems[0], scenes, recording, on_progress))
@@ -125,11 +153,23 @@ def record(options: BenchOptions, scenes: Iterator[BenchScene], on_progress: OnP
     _answer_in_turns(systems, chosen, recording, on_progress)
     recording.steps += step_samples(_backends(systems), options.context, 10 * options.repetitions)
     on_progress("passes")
-    for name in options.systems if options.memory else ():
-        recording.peaks[name] = peak_memory(name, options, chosen[0])
-        on_progress(f"{name} memory")
-    recording.load_after = load_average()
-    return recording
+    return chosen[0]
+
+
+def check_memory(options: BenchOptions, bytes_of: Callable[[int], int], free_gb: float | None) -> None:
+    """OutOfMemoryError where the weights alone, held once a backend, take more than is free (None: unknown)
+    on a machine without a GPU. bytes_of: of all weights, from the bytes of a floating-point number.
+    """
+    backends = {name.removesuffix(PLAIN) for name in options.systems}
+    sizes = [_float_bytes("torch", options)] if backends & {*IN_TORCH} else []
+    sizes += [_float_bytes("ort", options)] if "ort" in backends else []
+    needed_gb = sum(map(bytes_of, sizes)) / 1e9
+    if free_gb is None or has_cuda() or needed_gb <= free_gb:
+        return
+    raise OutOfMemoryError(
+        f"the weights need {needed_gb:.1f} GB of memory, {free_gb:.1f} GB are free; `--dtype bf16` halves "
+        "what torch and huggingface need, `n3d quantize` what ort needs"
+    )
 
 
 def num_pieces(options: BenchOptions) -> int:
@@ -193,14 +233,20 @@ def _copy_speeds(recording: Recording) -> tuple[float, float]:
 
 
 def _decode_bytes(options: BenchOptions, config: ModelConfig) -> dict[str, int]:
-    """By system. On a CPU all compute in float32; on a GPU all but ONNX Runtime, which stays on the CPU, in
-    two bytes.
-    """
-    small = {name: has_cuda() and not name.startswith("ort") for name in options.systems}
+    """By system."""
     return {
-        name: decode_bytes(options.model, config, 2 if small[name] else 4, options.context)
+        name: decode_bytes(options.model, config, _float_bytes(name, options), options.context)
         for name in options.systems
     }
+
+
+def _float_bytes(name: str, options: BenchOptions) -> int:
+    """What a number takes where a system computes: on a CPU all but torch do so in float32; on a GPU all but
+    ONNX Runtime, which stays on the CPU, in two bytes.
+    """
+    if name.removesuffix(PLAIN) in IN_TORCH and options.dtype != "auto":
+        return 4 if options.dtype == "fp32" else 2
+    return 2 if has_cuda() and not name.startswith("ort") else 4
 
 
 __all__ = ["PLAIN", "SYSTEMS", "BenchOptions", "Recording", "num_pieces", "open_system", "record"]

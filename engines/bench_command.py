@@ -13,16 +13,28 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from n3d_ros.engines.bench import DEFAULT_SYSTEMS, SYSTEMS, BenchOptions, Recording, num_pieces, record
+from n3d_ros.engines.bench import (
+    DEFAULT_SYSTEMS,
+    DTYPES,
+    SYSTEMS,
+    BenchOptions,
+    Recording,
+    check_memory,
+    num_pieces,
+    record,
+)
 from n3d_ros.engines.bench_memory import ProcessFailed
 from n3d_ros.engines.bench_report import Report, make_report
 from n3d_ros.engines.bench_samples import BenchScene
 from n3d_ros.engines.bench_table import table
 from n3d_ros.engines.synthetic_config import PRESETS
 
-SYNTHETIC_SYSTEMS = ("torch-plain", "huggingface")
-"""Without guesses: what random weights write is never what was expected, so guesses would only cost."""
+SYNTHETIC_SYSTEMS = ("torch", "torch-plain", "huggingface")
+"""What random weights write is never what was expected: the first beside the second shows what a drafter
+costs until it gives up.
+"""
 
 
 def add_model_bench(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +57,7 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=SYSTEMS,
         metavar="NAME",
-        help=f"of {', '.join(SYSTEMS)}; the goals are about the first "
-        f"(default: {' '.join(DEFAULT_SYSTEMS)}; synthetic: {' '.join(SYNTHETIC_SYSTEMS)})",
+        help=f"of {', '.join(SYSTEMS)}; the goals are about the first",
     )
     parser.add_argument(
         "--scenes", type=int, default=10, metavar="N", help="simulated scenes (default: %(default)s)"
@@ -59,6 +70,13 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads", type=int, default=1, metavar="N", help="of every system (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--dtype",
+        default="auto",
+        choices=DTYPES,
+        metavar="TYPE",
+        help="bf16, fp16 or fp32, of torch and huggingface",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write machine, figures and raw samples")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw stages and goals")
@@ -97,7 +115,12 @@ def run_model_bench(args: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _prepared(args: argparse.Namespace) -> Iterator[tuple[BenchOptions, Iterator[BenchScene]]]:
     """What to run and what to ask."""
-    numbers = {"num_scenes": args.scenes, "repetitions": args.repetitions, "threads": args.threads}
+    numbers = {
+        "num_scenes": args.scenes,
+        "repetitions": args.repetitions,
+        "threads": args.threads,
+        "dtype": args.dtype,
+    }
     if args.synthetic is None:
         from n3d_ros.engines.bench_scenes import bench_scenes
         from n3d_ros.runtime.factory import default_model_dir
@@ -114,17 +137,20 @@ def _prepared(args: argparse.Namespace) -> Iterator[tuple[BenchOptions, Iterator
 
 @contextlib.contextmanager
 def _synthetic(
-    args: argparse.Namespace, systems: tuple[str, ...], numbers: dict[str, int]
+    args: argparse.Namespace, systems: tuple[str, ...], numbers: dict[str, Any]
 ) -> Iterator[tuple[BenchOptions, Iterator[BenchScene]]]:
     """Random weights, written with a bar of their own where they are not there yet."""
     from tqdm import tqdm
 
     from n3d_ros.engines import bench_synthetic
-    from n3d_ros.engines.synthetic import num_bytes
+    from n3d_ros.engines.bench_machine import free_memory_gb
+    from n3d_ros.engines.synthetic import ITEM_BYTES, num_bytes
 
     max_tokens = bench_synthetic.NUM_TOKENS if args.max_tokens is None else args.max_tokens
-    BenchOptions(Path(), systems, max_tokens=max_tokens, **numbers)  # refuses before gigabytes are written
     total = num_bytes(args.synthetic)
+    options = BenchOptions(Path(), systems, max_tokens=max_tokens, **numbers)
+    if args.folder is None or not (args.folder / "config.json").is_file():  # before gigabytes are written
+        check_memory(options, lambda size: size * total // ITEM_BYTES["bf16"], free_memory_gb())
     with contextlib.ExitStack() as stack:
         with tqdm(total=total, unit="B", unit_scale=True, desc="weights", file=sys.stderr) as bar:
             folder = stack.enter_context(

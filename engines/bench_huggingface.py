@@ -22,25 +22,25 @@ from n3d_ros.preprocess import ModelInputs, Observation, prepare
 from n3d_ros.runtime.model_config import load_config
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.text import TextCodec, TextStream
+from n3d_ros.runtime.torch_backend import TorchOptions
 from n3d_ros.runtime.types import GroundedObject
 
 NAME = "huggingface"
 
 
 class HuggingFaceSystem:
-    """`generate` on the CPU in float32, on a GPU in bfloat16; at most `max_tokens` tokens a reply.
-
-    `model`: an already loaded module of the same folder, to hold the weights once.
+    """`generate`, at most `max_tokens` tokens a reply. `model`: an already loaded module of the same folder,
+    to hold the weights once. `dtype`: of the weights, as in `TorchOptions`.
     """
 
     name = NAME
 
-    def __init__(self, folder: Path, max_tokens: int, model: Any = None) -> None:
+    def __init__(self, folder: Path, max_tokens: int, model: Any = None, dtype: str = "auto") -> None:
         self.config = load_config(folder)
         self._codec = TextCodec(folder / "tokenizer.json")
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = torch.bfloat16 if self._device.type == "cuda" else torch.float32
-        loaded: Any = load_model(folder, dtype) if model is None else model
+        options = TorchOptions(dtype=dtype)
+        self._device = options.resolved_device()
+        loaded: Any = load_model(folder, options.resolved_dtype(self._device)) if model is None else model
         self._model = loaded.to(self._device)
         self._max_tokens = max_tokens
 

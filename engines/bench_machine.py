@@ -1,4 +1,4 @@
-"""The machine a benchmark ran on: what it is, and how fast it copies memory, measured in the same run.
+"""The machine a command runs on: what it is, and how fast it copies memory, measured in the same run.
 
 In: block sizes, threads. Out: GB/s and plain facts for the report. A copy counts as read plus written bytes,
 as GPU vendors count theirs.
@@ -85,13 +85,29 @@ def decode_bytes(folder: Path, config: ModelConfig, float_bytes: int, context: i
     """
     head = "model.embed_tokens.weight" if config.text.tied else "lm_head"
     wanted = ("model.layers.", "model.norm.", head)
-    weights = sum(
-        float_bytes * int(np.prod(entry.shape)) if entry.dtype in FLOATS else entry.num_bytes
-        for name, entry in read_entries(folder).items()
-        if name.startswith(wanted)
-    )
+    weights = weight_bytes(folder, float_bytes, wanted)
     text = config.text
     return weights + 2 * text.layers * text.kv_heads * text.head_dim * context * float_bytes
+
+
+def weight_bytes(folder: Path, float_bytes: int, beginnings: tuple[str, ...] = ("",)) -> int:
+    """Bytes of the weights whose names begin so: floating-point ones as they are computed, packed ones as
+    stored.
+    """
+    return sum(
+        float_bytes * int(np.prod(entry.shape)) if entry.dtype in FLOATS else entry.num_bytes
+        for name, entry in read_entries(folder).items()
+        if name.startswith(beginnings)
+    )
+
+
+def free_memory_gb() -> float | None:
+    """Memory that programs can still get, swap included; None where /proc/meminfo is not there."""
+    path = Path("/proc/meminfo")
+    if not path.is_file():
+        return None
+    lines = dict(line.split(":", 1) for line in path.read_text().splitlines())
+    return sum(int(lines[name].split()[0]) for name in ("MemAvailable", "SwapFree")) * 1024 / 1e9
 
 
 def machine_facts() -> dict[str, Any]:

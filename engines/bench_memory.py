@@ -45,7 +45,7 @@ def peak_memory(system: str, options: BenchOptions, scene: BenchScene) -> Peak:
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "scene.npz"
         save_scene(scene, file)
-        numbers = [str(options.threads), str(options.max_tokens)]
+        numbers = [str(options.threads), str(options.max_tokens), options.dtype]
         arguments = [system, str(options.model), str(file), *numbers, *options.queries]
         command = [sys.executable, "-m", "n3d_ros.engines.bench_memory", *arguments]
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -92,11 +92,14 @@ def peak_cuda_mb() -> float | None:
     return float(torch.cuda.max_memory_allocated()) / 1e6
 
 
-def main(system: str, folder: str, file: str, threads: str, max_tokens: str, *queries: str) -> None:
+def main(
+    system: str, folder: str, file: str, threads: str, max_tokens: str, dtype: str, *queries: str
+) -> None:
     """Answer the scene's questions and print the peak as one line of JSON."""
     from n3d_ros.engines.bench import BenchOptions, open_system
 
-    options = BenchOptions(Path(folder), (system,), queries, threads=int(threads), max_tokens=int(max_tokens))
+    numbers = {"threads": int(threads), "max_tokens": int(max_tokens)}
+    options = BenchOptions(Path(folder), (system,), queries, **numbers, dtype=dtype)
     for _ in open_system(system, options).answer(load_scene(Path(file)), 0, queries):
         pass
     print(json.dumps(asdict(Peak(peak_rss_mb(), peak_cuda_mb()))))

@@ -5,9 +5,10 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from n3d_ros.engines.bench_machine import free_memory_gb
 from n3d_ros.engines.boards import ALIASES, BITS, BOARDS, Board, board, in_parts
 from n3d_ros.engines.build import build
-from n3d_ros.engines.build_plan import check_memory, free_memory_gb, plan_build
+from n3d_ros.engines.build_plan import check_memory, plan_build
 from n3d_ros.engines.build_progress import progress_bar
 from n3d_ros.runtime.factory import default_model_dir
 from n3d_ros.runtime.trt_api import RTX, TENSORRT, TensorRt, load

@@ -122,12 +122,3 @@ def check_memory(folder: Path, plan: BuildPlan, free_gb: float | None) -> None:
             "`n3d quantize`, or build elsewhere"
         )
     logger.info("memory: about %.1f GB of %s free", needed, f"{free_gb:.1f} GB" if free_gb else "unknown")
-
-
-def free_memory_gb() -> float | None:
-    """Memory that programs can still get, swap included; None where /proc/meminfo is not there."""
-    path = Path("/proc/meminfo")
-    if not path.is_file():
-        return None
-    lines = dict(line.split(":", 1) for line in path.read_text().splitlines())
-    return sum(int(lines[name].split()[0]) for name in ("MemAvailable", "SwapFree")) * 1024 / GB

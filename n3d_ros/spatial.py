@@ -35,6 +35,7 @@ __all__ = [
     "Query",
     "SpatialAnswer",
     "answer",
+    "answer_in_order",
     "check_answer",
     "find_boxes",
     "parse_question",
@@ -50,6 +51,16 @@ def answer(query: Query, boxes: Sequence[Box3D]) -> SpatialAnswer:
         for name, box in zip(query.objects, chosen, strict=True)
     ]
     return RULES[query.relation](query, things)
+
+
+def answer_in_order(query: Query, boxes: Sequence[Box3D]) -> SpatialAnswer:
+    """The answer if boxes[i] were query.objects[i], whatever its label; the text calls each by its label.
+
+    ValueError unless there is one box per object.
+    """
+    if len(boxes) != len(query.objects):
+        raise ValueError(f"expected {len(query.objects)} boxes, one per object, got {len(boxes)}")
+    return RULES[query.relation](query, [Thing(box.label, box) for box in boxes])
 
 
 def find_boxes(names: Sequence[str], boxes: Sequence[Box3D]) -> list[Box3D]:

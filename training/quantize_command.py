@@ -65,18 +65,24 @@ def run_quantize(args: argparse.Namespace) -> int:
 
 def awq_factors(args: argparse.Namespace, config: Any) -> dict[str, np.ndarray]:
     """Calibrate on prompts about simulated scenes of other seeds than the report's."""
+    from tqdm import tqdm
+
     from n3d_ros.engines.quantize_awq import input_scales
     from n3d_ros.runtime.pipeline import Pipeline
-    from n3d_ros.training.agreement import comparisons
+    from n3d_ros.training.evaluate import trials
 
     def calibrate(pipeline: Pipeline) -> None:
-        for _ in comparisons(pipeline, pipeline, NUM_CALIBRATION, args.seed + OTHER_SEEDS):
+        scenes = trials(pipeline, NUM_CALIBRATION, FIRST_CALIBRATION)
+        for _ in tqdm(scenes, desc="awq: replies", total=NUM_CALIBRATION, unit="scene"):
             pass
 
-    return input_scales(args.model, config, calibrate)
+    return input_scales(
+        args.model, config, calibrate, lambda replies: tqdm(replies, desc="awq: search", unit="reply")
+    )
 
 
-NUM_CALIBRATION, OTHER_SEEDS = 4, 10_000
+NUM_CALIBRATION, FIRST_CALIBRATION = 4, 2_000
+"""Scenes. `n3d bench` measures from seed 80000 on, `n3d eval` from 90000, training renders from 1000000."""
 
 
 def accuracy(model: Path, quantized: Path, num_scenes: int, first_seed: int) -> dict[str, Any]:

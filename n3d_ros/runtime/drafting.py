@@ -16,7 +16,6 @@ import numpy.typing as npt
 LONGEST_GUESS = 15
 """Engines are built for passes of 16 tokens: a guess and the token before it."""
 
-FIRST_DRAFT, SHORTEST_DRAFT = 8, 4
 LONGEST_MATCH, SHORTEST_MATCH = 4, 2
 OTHER_KIND_COST = 1.5
 """For a token in another's place where one is a number and the other is not: more likely one came between."""
@@ -92,46 +91,23 @@ def _occurrences(ids: npt.NDArray[np.int64], pattern: npt.NDArray[np.int64]) -> 
     return np.flatnonzero(equal)
 
 
-class DraftLength:
-    """How many tokens to guess: twice as many after a guess that held, fewer after one that broke."""
-
-    def __init__(self, longest: int) -> None:
-        self._longest, self._now, self._drafted, self._at = longest, min(FIRST_DRAFT, longest), 0, 0
-
-    def next(self, num_written: int) -> int:
-        """The length for the next guess, when `num_written` tokens stand."""
-        if self._drafted:
-            accepted = num_written - self._at - 1
-            held = accepted >= self._drafted
-            self._now = min(2 * self._drafted if held else max(SHORTEST_DRAFT, accepted + 2), self._longest)
-        return self._now
-
-    def note(self, drafted: int, num_written: int) -> None:
-        """That a guess of `drafted` tokens goes out when `num_written` stand."""
-        self._drafted, self._at = drafted, num_written
-
-
 class TextDrafter:
     """Follows an expected text as long as it explains what is written; else copies from what was read.
 
     expected: ids of the text, empty where none is known. read: ids of the prompt.
     """
 
-    def __init__(self, expected: Sequence[int], read: Sequence[int], kind: Kind, longest: int) -> None:
+    def __init__(self, expected: Sequence[int], read: Sequence[int], kind: Kind) -> None:
         self._alignment = Alignment(expected, kind)
         self._read = list(read)
         self._errors = [0.0]
-        self._length = DraftLength(longest)
 
     def draft(self, ids: Sequence[int], text: str, room: int) -> list[int]:
         """See `Drafter.draft`."""
         for token in ids[len(self._errors) - 1 :]:
             self._alignment.push(token)
             self._errors.append(self._alignment.errors)
-        num = min(self._length.next(len(ids)), room)
-        guess = self._expected(num) or lookup([*self._read, *ids], num)
-        self._length.note(len(guess), len(ids))
-        return guess
+        return self._expected(room) or lookup([*self._read, *ids], room)
 
     def _expected(self, num: int) -> list[int]:
         recent = self._errors[-1] - self._errors[-1 - WINDOW if len(self._errors) > WINDOW else 0]

@@ -1,9 +1,9 @@
 """The decode loop: run the prompt's new tokens, then what a drafter guesses, until the model stops.
 
 In: a backend, a cache that may already hold the beginning of the prompt, the rows still to run. Out: tokens
-with their probabilities and the text, streamed on the way. Guessed tokens ride along with a pass; those that
-the model would have written are kept, so the reply is the same with and without a drafter. It does not know
-boxes, prompts or pictures.
+and the text, streamed on the way, with their probabilities for whoever listens to those. Guessed tokens ride
+along with a pass; those that the model would have written are kept, so the reply is the same with and without
+a drafter. It does not know boxes, prompts or pictures.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import numpy.typing as npt
 
 from n3d_ros.runtime.backend import Backend, CacheT, Rows
 from n3d_ros.runtime.drafting import LONGEST_GUESS, Drafter
-from n3d_ros.runtime.sampling import Sampler
+from n3d_ros.runtime.sampling import Sampler, softmax_of
 from n3d_ros.runtime.text import TextStream
 
 STOPPED, FULL, CANCELED = "stopped", "full", "canceled"
 
+OnText = Callable[[str], None]
 OnToken = Callable[[str, float], None]
 ShouldCancel = Callable[[], bool]
 Logits = npt.NDArray[np.float32]
@@ -43,13 +44,11 @@ class PromptRows:
 class Generation:
     """One reply. `finish`: 'stopped' by the model, 'full' at the token limit, or 'canceled'.
 
-    `token_ids` and `probabilities` are of equal length and without the stop token. `prefill_ms` is the
-    prompt's pass, `decode_ms` everything after it. Of `num_drafted` guessed tokens `num_accepted` were
-    written.
+    `token_ids` are without the stop token. `prefill_ms` is the prompt's pass, `decode_ms` everything after
+    it. Of `num_drafted` guessed tokens `num_accepted` were written.
     """
 
     token_ids: tuple[int, ...]
-    probabilities: tuple[float, ...]
     text: str
     finish: str
     prefill_ms: float
@@ -83,14 +82,16 @@ def generate(
     should_cancel: ShouldCancel | None = None,
     drafter: Drafter | None = None,
     constraint: Constraint | None = None,
+    on_text: OnText | None = None,
 ) -> Generation:
     """Write up to `max_tokens` tokens. `should_cancel` is asked before the prompt and after every token.
 
     on_token(text, probability): the text that each token adds, empty while a character is incomplete; once
-    more at the end if text was held back. Greedy without a sampler.
+    more at the end if text was held back. on_text(text): the same text alone, which spares a softmax a token
+    where on_token is None. Greedy without a sampler.
     """
     cancel = should_cancel or _never
-    reply = _Reply(stream, on_token or _ignore, sampler or Sampler(), constraint)
+    reply = _Reply(stream, on_token, on_text, sampler or Sampler(), constraint)
     passes = _Passes(backend, cache, prompt, drafter)
     if cancel():
         return reply.end(CANCELED, passes)
@@ -114,10 +115,10 @@ def _verify(
     guessed tokens that held.)
     """
     for num_held, row in enumerate(logits):
-        token, probability = reply.pick(row)
+        token = reply.pick(row)
         if token in stop_ids:
             return STOPPED, num_held
-        reply.add(token, probability)
+        reply.add(token, row)
         held = num_held < len(guess) and token == guess[num_held]
         if len(reply.ids) >= max_tokens:
             return FULL, num_held + held
@@ -177,38 +178,39 @@ class _Reply:
     """The reply so far."""
 
     def __init__(
-        self, stream: TextStream, on_token: OnToken, sampler: Sampler, constraint: Constraint | None
+        self,
+        stream: TextStream,
+        on_token: OnToken | None,
+        on_text: OnText | None,
+        sampler: Sampler,
+        constraint: Constraint | None,
     ) -> None:
         self.ids: list[int] = []
         self.text = ""
-        self._probabilities: list[float] = []
-        self._stream, self._on_token, self._sampler = stream, on_token, sampler
-        self._constraint = constraint
+        self._probability = 0.0
+        self._stream, self._on_token, self._on_text = stream, on_token, on_text
+        self._sampler, self._constraint = sampler, constraint
 
-    def pick(self, logits: Logits) -> tuple[int, float]:
-        """The next token and its probability by the model's own softmax."""
-        if self._constraint is None:
-            return self._sampler.pick(logits)
-        masked = self._constraint.masked(logits)
-        token, probability = self._sampler.pick(masked)
-        top = masked.max()
-        return token, probability * float(np.exp(masked - top).sum() / np.exp(logits - top).sum())
+    def pick(self, logits: Logits) -> int:
+        """The next token."""
+        return self._sampler.pick(logits if self._constraint is None else self._constraint.masked(logits))
 
-    def add(self, token: int, probability: float) -> None:
+    def add(self, token: int, logits: Logits) -> None:
+        """Write a token that was picked from `logits`; its probability is that of the model's own softmax."""
         self.ids.append(token)
-        self._probabilities.append(probability)
         if self._constraint is not None:
             self._constraint.advance(token)
-        self._say(self._stream.push(token), probability)
+        if self._on_token is not None:
+            self._probability = softmax_of(logits, token)
+        self._say(self._stream.push(token))
 
     def end(self, finish: str, passes: _Passes) -> Generation:
         rest = self._stream.finish()
         if rest:
-            self._say(rest, self._probabilities[-1])
+            self._say(rest)
         now = time.perf_counter()
         return Generation(
             tuple(self.ids),
-            tuple(self._probabilities),
             self.text,
             finish,
             (passes.prefilled - passes.began) * 1e3,
@@ -218,14 +220,13 @@ class _Reply:
             passes.num_accepted,
         )
 
-    def _say(self, chunk: str, probability: float) -> None:
+    def _say(self, chunk: str) -> None:
         self.text += chunk
-        self._on_token(chunk, probability)
+        if self._on_token is not None:
+            self._on_token(chunk, self._probability)
+        if self._on_text is not None:
+            self._on_text(chunk)
 
 
 def _never() -> bool:
     return False
-
-
-def _ignore(_text: str, _probability: float) -> None:
-    return None

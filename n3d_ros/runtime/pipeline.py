@@ -21,10 +21,11 @@ from n3d_ros.preprocess import Observation
 from n3d_ros.runtime import results
 from n3d_ros.runtime.backend import AnyBackend, EarlyVision
 from n3d_ros.runtime.frame import EarlyPicture, Frame
-from n3d_ros.runtime.generate import OnToken, ShouldCancel, generate
+from n3d_ros.runtime.generate import OnText, OnToken, ShouldCancel, generate
+from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.objects import ObjectReader, OnBox
 from n3d_ros.runtime.options import RIGHT, Options
-from n3d_ros.runtime.request import OnText, Request, check_same_observation, checked, known_text
+from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
 from n3d_ros.runtime.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
 from n3d_ros.runtime.text import TextCodec, TextStream
@@ -184,13 +185,8 @@ class Pipeline:
         """The first stage, and the encoded observation."""
         frame, is_new = self._frame_of(observation)
         reader = ObjectReader(request.words, frame.inputs, request.on_box, self._options.box_index_rule)
-
-        def on_token(chunk: str, probability: float) -> None:
-            reader.push(chunk, probability)
-            request.stream(chunk, probability)
-
         guide = self._steps.for_boxes(self._codec, request.words, self.backend.config.stop_token_ids)
-        generation, num_reused = self._generate(frame, request, text, on_token, guide)
+        generation, num_reused = self._generate(frame, request, text, guide, reader.push)
         decoded = time.perf_counter()
         reader.finish()
         malformed = reader.malformed()
@@ -208,15 +204,15 @@ class Pipeline:
             _log.warning("no object found or mentioned: %r is answered without numbers (W4)", topic.question)
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
         exact, problem = results.exact_answer(topic.query, topic.boxes)
-        guide = self._steps.for_answer(self._codec, text, exact)
-        generation, num_reused = self._generate(frame, request, text, request.stream, guide)
+        guide = self._steps.for_answer(self._codec, text, likely_text(topic, exact))
+        generation, num_reused = self._generate(frame, request, text, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)
         timing = results.total_timing(before, generation, num_reused, request.began)
         result = results.answered(ground, topic.objects, generation, exact, consistent, problem, timing)
         return result if self._options.answer_rule == "upstream" else results.confirmed(result, exact)
 
     def _generate(
-        self, frame: Frame, request: Request, text: str, on_token: OnToken, guide: Guide
+        self, frame: Frame, request: Request, text: str, guide: Guide, on_token: OnToken | None = None
     ) -> tuple[results.Generation, int]:
         """One reply, and how many tokens of its prompt were already in the cache."""
         if not self._steps.frame_reuse:
@@ -234,6 +230,7 @@ class Pipeline:
             request.should_cancel,
             guide.drafter,
             guide.constraint,
+            request.stream,
         )
         frame.remember()
         return generation, num_reused

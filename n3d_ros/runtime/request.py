@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 
 from n3d_ros.preprocess import Observation
 from n3d_ros.prompts import MARKERS
-from n3d_ros.runtime.generate import ShouldCancel
+from n3d_ros.runtime.generate import OnText, ShouldCancel
 from n3d_ros.runtime.objects import OnBox
 from n3d_ros.runtime.text import TextCodec
 from n3d_ros.runtime.types import BadInputError, GroundResult
-
-OnText = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Request:
         if self.max_tokens < 1:
             raise BadInputError(f"max_tokens: expected a positive number, got {self.max_tokens}")
 
-    def stream(self, chunk: str, _probability: float) -> None:
+    def stream(self, chunk: str) -> None:
         """Hand on a piece of text, if there is one."""
         if self.on_text is not None and chunk:
             self.on_text(chunk)

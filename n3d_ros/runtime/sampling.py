@@ -1,7 +1,8 @@
 """One token from one row of logits: the most likely, or drawn by temperature, top-k and top-p.
 
-In: (vocab,) float32 logits, the ids seen so far. Out: a token id and its probability under the unchanged
-model. Order of the filters as in the release: repetition penalty, temperature, top-k, top-p (spec 6.3).
+In: (vocab,) float32 logits, the ids seen so far. Out: a token id; asked for apart, since it costs a pass over
+the vocabulary, the token's probability under the unchanged model. Order of the filters as in the release:
+repetition penalty, temperature, top-k, top-p (spec 6.3).
 """
 
 from __future__ import annotations
@@ -71,32 +72,42 @@ class Sampler:
     def __init__(self, sampling: Sampling = GREEDY, prompt: Iterable[int] = ()) -> None:
         self._sampling = sampling
         self._random = np.random.default_rng(sampling.seed)
-        self._seen = set(prompt) if sampling.repetition_penalty != 1 else set()
+        self._penalises = sampling.repetition_penalty != 1
+        self._seen = np.unique(np.array(list(prompt) if self._penalises else [], dtype=np.int64))
 
-    def pick(self, logits: npt.NDArray[np.float32]) -> tuple[int, float]:
-        """(token id, its probability 0..1 by the model's own softmax). The token counts as seen from here."""
+    def pick(self, logits: npt.NDArray[np.float32]) -> int:
+        """A token id; it counts as seen from here."""
         scores = penalised(logits, self._seen, self._sampling.repetition_penalty)
         token = int(scores.argmax()) if self._sampling.temperature == 0 else self._draw(scores)
-        if self._sampling.repetition_penalty != 1:
-            self._seen.add(token)
-        top = float(logits.max())
-        return token, math.exp(float(logits[token]) - top) / float(np.exp(logits - top).sum())
+        if self._penalises and token not in self._seen:
+            self._seen = np.append(self._seen, token)
+        return token
 
     def _draw(self, scores: npt.NDArray[np.float32]) -> int:
         probability = probabilities(scores, self._sampling)
-        return int(self._random.choice(len(probability), p=probability))
+        possible = np.flatnonzero(probability)  # among few ids a draw is the same, and sooner
+        return int(self._random.choice(possible, p=probability[possible]))
+
+
+def softmax_of(logits: npt.NDArray[np.float32], token: int) -> float:
+    """The probability of one token, 0..1, by the model's own softmax over (vocab,) logits."""
+    weights = logits - logits.max()
+    np.exp(weights, out=weights)
+    return float(weights[token]) / float(weights.sum())
 
 
 def penalised(
-    logits: npt.NDArray[np.float32], seen: Iterable[int], penalty: float
+    logits: npt.NDArray[np.float32], seen: npt.ArrayLike, penalty: float
 ) -> npt.NDArray[np.float32]:
-    """(vocab,) logits with those of `seen` made less likely; the same array when there is nothing to do."""
-    ids = np.array(sorted(set(seen)), dtype=np.int64)
+    """(vocab,) logits with those of the ids `seen` made less likely, once each; the same array when there is
+    nothing to do.
+    """
+    ids = np.asarray(seen, dtype=np.int64)
     if penalty == 1 or not len(ids):
         return logits
     scores: npt.NDArray[np.float32] = logits.copy()
-    factor = np.float32(penalty)
-    scores[ids] = np.where(scores[ids] < 0, scores[ids] * factor, scores[ids] / factor)
+    old, factor = logits[ids], np.float32(penalty)
+    scores[ids] = np.where(old < 0, old * factor, old / factor)
     return scores
 
 
@@ -104,9 +115,11 @@ def probabilities(scores: npt.NDArray[np.float32], sampling: Sampling) -> npt.ND
     """(vocab,) what a token is drawn from, summing to 1. Temperature must be above 0. Scores that tie with
     the last of the top k stay.
     """
-    order = np.argsort(-scores, kind="stable")
-    if 0 < sampling.top_k < len(order):
-        order = order[: int(np.count_nonzero(scores >= scores[order[sampling.top_k - 1]]))]
+    kept_ids = np.arange(len(scores))
+    if 0 < sampling.top_k < len(scores):
+        least = np.partition(scores, -sampling.top_k)[-sampling.top_k]
+        kept_ids = np.flatnonzero(scores >= least)
+    order = kept_ids[np.argsort(-scores[kept_ids], kind="stable")]
     scaled = scores[order].astype(np.float64) / sampling.temperature
     kept = np.exp(scaled - scaled[0])
     kept /= kept.sum()

@@ -17,7 +17,7 @@ from n3d_ros.runtime.generate import Constraint
 from n3d_ros.runtime.grammar import BoxGrammar, StrictGrammar
 from n3d_ros.runtime.text import TextCodec
 from n3d_ros.runtime.topic import spatial_query
-from n3d_ros.spatial import SpatialAnswer
+from n3d_ros.runtime.trust import COPIED, EXPECTED, TrustedDrafter
 
 GRAMMARS = ("off", "strict")
 SENTENCE = re.compile(r"[.?!]|<image>")
@@ -55,16 +55,17 @@ class Steps:
 
     def for_boxes(self, codec: TextCodec, words: str, stop_ids: Collection[int]) -> Guide:
         """For a first stage about `words`."""
-        drafter = BoxDrafter(codec, expected_labels(words)) if self.jump_forward else None
+        boxes = BoxDrafter(codec, expected_labels(words))
+        drafter = TrustedDrafter(boxes, EXPECTED) if self.jump_forward else None
         strict = self.grammar == "strict"
         return Guide(drafter, StrictGrammar(_grammar(codec, frozenset(stop_ids))) if strict else None)
 
-    def for_answer(self, codec: TextCodec, prompt: str, exact: SpatialAnswer | None) -> Guide:
-        """For a second stage that answers `prompt`, where `exact` is what the calculator says."""
+    def for_answer(self, codec: TextCodec, prompt: str, likely: str) -> Guide:
+        """For a second stage that answers `prompt`; `likely` is its expected text, '' if none."""
         if not self.trace_drafts:
             return Guide()
-        expected = codec.encode(exact.text) if exact is not None else []
-        return Guide(TextDrafter(expected, codec.encode(prompt), codec.kind, self.longest_draft))
+        drafter = TextDrafter(codec.encode(likely), codec.encode(prompt), codec.kind)
+        return Guide(TrustedDrafter(drafter, EXPECTED if likely else COPIED, self.longest_draft))
 
 
 LOSSLESS = Steps()

@@ -1,13 +1,14 @@
 """`n3d bench`: the arithmetic of its figures, and that a minimal run records what the report needs."""
 
 import json
+import weakref
 
 import numpy as np
 import pytest
 
 from n3d_ros.cli import main
-from n3d_ros.engines import bench_memory
-from n3d_ros.engines.bench import BenchOptions, Recording, num_pieces, record
+from n3d_ros.engines import bench, bench_machine, bench_memory
+from n3d_ros.engines.bench import BenchOptions, Recording, check_memory, num_pieces, open_system, record
 from n3d_ros.engines.bench_command import write_results
 from n3d_ros.engines.bench_figures import (
     TOTALS,
@@ -38,11 +39,12 @@ from n3d_ros.engines.bench_steps import PASS_LENGTHS, StepSample
 from n3d_ros.engines.bench_synthetic import QUERIES as SYNTHETIC_QUERIES
 from n3d_ros.engines.bench_synthetic import noise_scenes, synthetic_folder
 from n3d_ros.engines.bench_table import table
+from n3d_ros.engines.synthetic import num_bytes, write_synthetic
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess import Observation
-from n3d_ros.runtime.factory import default_model_dir
+from n3d_ros.runtime.factory import create_backend, default_model_dir
 from n3d_ros.runtime.model_config import load_config
-from n3d_ros.runtime.types import BadInputError, Timing
+from n3d_ros.runtime.types import BadInputError, OutOfMemoryError, Timing
 
 
 def sample(system="ort", query=ASK, total=100.0, boxes=50.0, ids=((1, 2), (3,)), first_token=None, **changes):
@@ -311,6 +313,101 @@ def test_random_weights_are_asked_without_boxes_to_find(tmp_path):
         assert again == folder  # what is there is not written again
     assert make_report(recording).same_ids["torch"] == (2, 2)
     assert all(sample.box.num_tokens == 6 for sample in recording.samples)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    pytest.importorskip("torch")
+    return write_synthetic(tmp_path / "tiny", "tiny")
+
+
+def test_systems_of_one_backend_hold_its_weights_once(tiny):
+    options = BenchOptions(tiny, ("torch", "torch-plain", "huggingface"), dtype="bf16")
+    systems = []
+    for name in options.systems:
+        systems.append(open_system(name, options, systems))
+    guessing, plain, huggingface = systems
+    assert plain.pipeline.backend is guessing.pipeline.backend
+    assert huggingface._model is guessing.pipeline.backend.model
+    assert {str(weight.dtype) for weight in huggingface._model.parameters()} == {"torch.bfloat16"}
+    alone = open_system("huggingface", options)
+    assert str(next(alone._model.parameters()).dtype) == "torch.bfloat16"
+
+
+def test_the_processes_that_measure_memory_find_this_one_without_weights(tiny, monkeypatch):
+    held, found = [], []
+
+    def create(*arguments):
+        backend = create_backend(*arguments)
+        held.append(weakref.ref(backend.model))
+        return backend
+
+    def peak(name, options, scene):
+        found.append((name, [model() for model in held]))
+        return Peak(1.0, None)
+
+    monkeypatch.setattr(bench, "create_backend", create)
+    monkeypatch.setattr(bench, "peak_memory", peak)
+    systems = ("torch", "huggingface")
+    options = BenchOptions(tiny, systems, SYNTHETIC_QUERIES, 1, 1, max_tokens=2)
+    record(options, noise_scenes(), lambda _what: None)
+    assert found == [("torch", [None]), ("huggingface", [None])]
+
+
+def test_a_process_of_its_own_gets_all_options(tmp_path, monkeypatch):
+    options = BenchOptions(tmp_path, ("torch",), (GROUND, AGAIN), threads=2, max_tokens=3, dtype="bf16")
+    commands, opened = [], []
+    monkeypatch.setattr(
+        bench_memory.subprocess, "run", lambda command, **_: commands.append(command) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        bench_memory.peak_memory("torch", options, plain_scene())
+    monkeypatch.setattr(bench, "open_system", lambda name, options: opened.append(options) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bench_memory.main(*commands[0][3:])
+    assert opened == [options]
+
+
+@pytest.mark.parametrize(
+    ("systems", "dtype", "needed"),
+    [
+        (("torch", "torch-plain", "huggingface"), "auto", 33.2),
+        (("huggingface",), "bf16", 16.6),
+        (("ort", "torch"), "bf16", 49.8),
+    ],
+)
+def test_weights_that_cannot_fit_are_refused_before_they_are_loaded(systems, dtype, needed, monkeypatch):
+    monkeypatch.setattr(bench, "has_cuda", lambda: False)
+    options = BenchOptions(default_model_dir(), systems, dtype=dtype)
+
+    def bytes_of(size):
+        return size * num_bytes("7b") // 2
+
+    with pytest.raises(OutOfMemoryError, match=f"the weights need {needed} GB of memory, 16.0 GB are free"):
+        check_memory(options, bytes_of, 16.0)
+    check_memory(options, bytes_of, needed + 0.1)
+    check_memory(options, bytes_of, None)
+
+
+def test_weights_are_not_written_where_they_would_not_fit(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "has_cuda", lambda: False)
+    monkeypatch.setattr(bench_machine, "free_memory_gb", lambda: 0.001)
+    folder = tmp_path / "tiny"
+    assert main(["bench", "--synthetic", "tiny", "--folder", str(folder)]) == 2
+    assert "the weights need 0.0 GB of memory" in capsys.readouterr().err and not folder.exists()
+
+
+def test_a_decode_step_reads_half_as_much_in_sixteen_bits(monkeypatch):
+    monkeypatch.setattr(bench, "has_cuda", lambda: False)
+    folder = default_model_dir()
+    options = BenchOptions(folder, ("torch", "ort"), dtype="bf16")
+    read = bench._decode_bytes(options, load_config(folder))
+    assert read["ort"] == 2 * read["torch"]
+
+
+def test_an_unknown_type_is_named():
+    with pytest.raises(BadInputError, match="dtype: expected one of auto, fp32, fp16, bf16, got 'int4'"):
+        BenchOptions(default_model_dir(), dtype="int4")
 
 
 def test_peak_memory_is_measured_in_a_process_of_its_own():

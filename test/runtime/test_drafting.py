@@ -4,10 +4,12 @@ hold.
 
 import numpy as np
 import pytest
+from replay import replay
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.runtime.drafting import LONGEST_GUESS, Alignment, DraftLength, TextDrafter, lookup
+from n3d_ros.runtime.drafting import Alignment, TextDrafter, lookup
 from n3d_ros.runtime.text import TextCodec
+from n3d_ros.runtime.trust import EXPECTED, TrustedDrafter
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
 from n3d_ros.training.tokenizer import build_tokenizer
 
@@ -57,17 +59,6 @@ def test_a_copy_continues_the_latest_place_that_reads_the_same():
     assert lookup([5, 2, 3, 4, 3], 3) == [] and lookup([], 3) == [] and lookup([1], 3) == []
 
 
-def test_the_length_doubles_while_guesses_hold_and_shrinks_when_one_breaks():
-    length = DraftLength(longest=16)
-    assert length.next(0) == 8
-    length.note(8, 0)
-    assert length.next(9) == 16
-    length.note(16, 9)
-    assert length.next(26) == 16
-    length.note(16, 26)
-    assert length.next(28) == 4
-
-
 @pytest.fixture(scope="module")
 def codec(tmp_path_factory):
     """A small tokenizer that knows all words of the traces."""
@@ -87,31 +78,19 @@ def answered(question):
     return answer(query, BOXES)
 
 
-def replay(drafter, ids):
-    """Forward passes that a model needs which writes exactly `ids` and then stops: the prompt's first."""
-    written, passes = 0, 0
-    while written <= len(ids):
-        guess = drafter.draft(ids[:written], "", len(ids))
-        held = 0
-        while held < len(guess) and written + held < len(ids) and guess[held] == ids[written + held]:
-            held += 1
-        written, passes = written + held + 1, passes + 1
-    return passes
-
-
 QUESTION_LIST = [question for questions in QUESTIONS.values() for question in questions]
 
 
 def drafted_passes(codec, expected, written):
-    return replay(TextDrafter(expected, [], codec.kind, LONGEST_GUESS), written)
+    return replay(TrustedDrafter(TextDrafter(expected, [], codec.kind), EXPECTED), written).num_passes
 
 
-def test_an_exact_trace_takes_more_than_six_tokens_a_pass(codec):
+def test_an_exact_trace_takes_more_than_eight_tokens_a_pass(codec):
     traces = [codec.encode(answered(question).text) for question in QUESTION_LIST]
     assert all(codec.unknown_id not in trace for trace in traces)
     passes = [drafted_passes(codec, trace, trace) for trace in traces]
-    assert sum(map(len, traces)) / sum(passes) >= 6
-    assert min(len(trace) / count for trace, count in zip(traces, passes, strict=True)) >= 4
+    assert sum(map(len, traces)) / sum(passes) >= 8
+    assert min(len(trace) / count for trace, count in zip(traces, passes, strict=True)) >= 6
 
 
 def test_a_trace_with_every_number_wrong_still_takes_more_than_two_tokens_a_pass(codec):
@@ -136,6 +115,6 @@ def test_a_trace_that_leaves_out_a_sentence_is_caught_up_with(codec):
 
 def test_a_text_that_has_nothing_to_do_with_the_expected_one_copies_from_the_prompt(codec):
     read = codec.encode("The center of red mug is [0.12, 0.40, 0.30]. " * 2)
-    drafter = TextDrafter(codec.encode("bowl " * 20), read, codec.kind, LONGEST_GUESS)
-    assert len(read) / 2 / replay(drafter, read[: len(read) // 2]) > 1.5
+    drafter = TextDrafter(codec.encode("bowl " * 20), read, codec.kind)
+    assert len(read) / 2 / replay(drafter, read[: len(read) // 2]).num_passes > 1.5
     assert lookup([*read, *read[:4]], 3) == read[4:7]

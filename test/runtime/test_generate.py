@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, decoders, models
 
+from n3d_ros.runtime import generate as generate_module
 from n3d_ros.runtime.generate import CANCELED, FULL, STOPPED, PromptRows, generate
 from n3d_ros.runtime.sampling import Sampler, Sampling
 from n3d_ros.runtime.text import TextCodec, TextStream
@@ -32,7 +33,6 @@ def test_greedy_writes_until_the_stop_token_which_is_no_part_of_the_reply(reply,
     generation, backend = reply("blue bowl, green can")
     assert (generation.text, generation.finish) == ("blue bowl, green can", STOPPED)
     assert list(generation.token_ids) == tokenizer.encode("blue bowl, green can").ids
-    assert len(generation.probabilities) == len(generation.token_ids)
     assert generation.num_forward_passes == len(generation.token_ids) + 1 == len(backend.fed)
 
 
@@ -65,6 +65,35 @@ def test_streamed_chunks_are_the_text(reply):
     assert chunks[5:7] == [" mug", ","]
 
 
+class NotTheFirst:
+    """Makes the most likely token impossible once."""
+
+    def __init__(self):
+        self.is_first = True
+
+    def masked(self, logits):
+        forbidden = np.where(logits == logits.max(), -np.inf, logits).astype(np.float32)
+        return forbidden if self.is_first else logits
+
+    def advance(self, token):
+        self.is_first = False
+
+
+def test_a_token_that_the_grammar_forced_has_its_probability_among_all(reply, tokenizer):
+    heard = []
+    reply("blue bowl", on_token=lambda text, p: heard.append(p), constraint=NotTheFirst())
+    whole = tokenizer.get_vocab_size() - 1 + np.exp(6.0)
+    assert heard[0] == pytest.approx(1 / whole, rel=1e-6)
+    assert heard[1] == pytest.approx(np.exp(6.0) / whole, rel=1e-6)
+
+
+def test_text_alone_costs_no_softmax(reply, monkeypatch):
+    expected, chunks = reply("blue bowl, green can")[0], []
+    monkeypatch.setattr(generate_module, "softmax_of", None)
+    generation, _ = reply("blue bowl, green can", on_text=chunks.append)
+    assert (generation.token_ids, "".join(chunks)) == (expected.token_ids, expected.text)
+
+
 def byte_level_codec(tmp_path):
     tokenizer = Tokenizer(models.WordLevel({"Ã": 0, "©": 1, "a": 2, "Ġb": 3}))
     tokenizer.decoder = decoders.ByteLevel()
@@ -94,11 +123,11 @@ LOGITS = np.log(np.array([0.1, 0.5, 0.15, 0.25], dtype=np.float32))
 
 def draws(count=2000, **options):
     sampler = Sampler(Sampling(seed=1, **options))
-    return [sampler.pick(LOGITS)[0] for _ in range(count)]
+    return [sampler.pick(LOGITS) for _ in range(count)]
 
 
-def test_greedy_takes_the_most_likely_token_with_its_probability():
-    assert Sampler().pick(LOGITS) == (1, pytest.approx(0.5))
+def test_greedy_takes_the_most_likely_token():
+    assert Sampler().pick(LOGITS) == 1
 
 
 def test_sampling_follows_the_probabilities_and_repeats_with_its_seed():

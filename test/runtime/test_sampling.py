@@ -18,6 +18,7 @@ from n3d_ros.runtime.sampling import (
     penalised,
     probabilities,
     sampling_for,
+    softmax_of,
 )
 from n3d_ros.runtime.types import ModelFolderError
 
@@ -36,13 +37,15 @@ def test_without_a_penalty_or_seen_tokens_the_scores_are_untouched():
 
 def test_the_penalty_covers_the_prompt_and_every_token_taken_before():
     sampler = Sampler(Sampling(repetition_penalty=4.0), prompt=[0])
-    assert [sampler.pick(LOGITS)[0] for _ in range(2)] == [1, 0]
+    assert [sampler.pick(LOGITS) for _ in range(2)] == [1, 0]
 
 
-def test_the_probability_is_the_models_own_whatever_filters_it_passed():
-    token, probability = Sampler(Sampling(repetition_penalty=4.0), prompt=[0]).pick(LOGITS)
-    expected = np.exp(LOGITS.astype(np.float64)) / np.exp(LOGITS.astype(np.float64)).sum()
-    assert probability == pytest.approx(expected[token], rel=1e-6)
+def test_the_probability_is_that_of_a_softmax_in_double_precision():
+    """Over a vocabulary as large as Qwen's, with logits that float32 cannot take the exponential of."""
+    logits = np.random.default_rng(0).normal(200.0, 3.0, 152_064).astype(np.float32)
+    expected = np.exp(logits.astype(np.float64)) / np.exp(logits.astype(np.float64)).sum()
+    for token in (int(logits.argmax()), int(logits.argmin()), 7):
+        assert softmax_of(logits, token) == pytest.approx(expected[token], rel=1e-6)
 
 
 def test_the_penalty_comes_before_the_temperature_and_top_k_before_top_p():
@@ -57,6 +60,19 @@ def test_the_penalty_comes_before_the_temperature_and_top_k_before_top_p():
 def test_scores_that_tie_with_the_last_of_the_top_k_stay():
     tied = np.array([1.0, 0.5, 0.5, 0.0], dtype=np.float32)
     assert np.flatnonzero(probabilities(tied, Sampling(temperature=1.0, top_k=2))).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [RELEASED, Sampling(temperature=1.0), Sampling(temperature=0.7, top_p=0.8), Sampling(1.0, top_k=500)],
+)
+def test_a_draw_is_that_of_all_tokens_by_their_probabilities(sampling):
+    """Whatever is left out on the way: the same seed takes the same tokens as numpy's own draw among all."""
+    rng, plain = np.random.default_rng(3), np.random.default_rng(sampling.seed)
+    sampler = Sampler(sampling)
+    for _ in range(30):
+        scores = np.round(rng.normal(0.0, 2.0, 400), 1).astype(np.float32)
+        assert sampler.pick(scores) == plain.choice(400, p=probabilities(scores, sampling))
 
 
 @pytest.mark.parametrize("penalty", [0.0, -1.0, float("nan")])

@@ -13,12 +13,15 @@ from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.sampling import GREEDY, Sampler, Sampling
 from n3d_ros.runtime.steps import LOSSLESS, Steps, expected_labels
 from n3d_ros.runtime.text import TextCodec, TextStream
+from n3d_ros.runtime.trust import EXPECTED, TrustedDrafter
 from n3d_ros.runtime.types import BadInputError, ResultCode
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
 QUESTION = "What is the distance between the red mug and the blue bowl?"
 TRACE = "<think> The center of red mug is. The center of blue bowl is. </think> The distance is."
+NO_TOKEN = 99
+"""Beyond the vocabulary of `Chain`'s replies."""
 NO_DRAFTS = replace(LOSSLESS, jump_forward=False, trace_drafts=False)
 
 
@@ -90,6 +93,16 @@ def test_guesses_right_and_wrong_change_no_token_no_probability_and_no_piece_of_
     assert backend.num_passes == drafted.num_forward_passes
     assert drafted.num_forward_passes == plain.num_forward_passes - drafted.num_accepted
     assert cache.ids[3:] == list(plain.token_ids[: len(cache.ids) - 3])
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_drafter_that_gives_up_changes_no_token_and_costs_few_drafted_ones(write, seed):
+    plain, chunks, _, _ = write(seed=seed, max_tokens=150)
+    drafter = TrustedDrafter(Knows([NO_TOKEN] * 200), EXPECTED)
+    drafted, drafted_chunks, backend, _ = write(drafter, seed, max_tokens=150)
+    assert (drafted.token_ids, drafted_chunks) == (plain.token_ids, chunks)
+    assert 15 < drafted.num_drafted <= 40 and len(plain.token_ids) > 50
+    assert backend.num_passes == plain.num_forward_passes
 
 
 class Knows:
@@ -164,6 +177,23 @@ def test_the_pipeline_writes_the_same_with_each_way_switched_off(scripted, obser
     assert other.timing.num_forward_passes >= on.timing.num_forward_passes
 
 
+def test_an_object_under_another_name_is_guessed_about_and_still_has_no_exact_answer(
+    fake_backend, observation
+):
+    inputs = prepare(observation, fake_backend({}).config.preprocess())
+    boxes = encode([MUG, replace(BOWL, label="green can")], inputs.scene, inputs.intrinsics)
+    trace = TRACE.replace("blue bowl", "green can")
+    backends = [fake_backend({"The 3D bbox of": trace, "First locate": boxes}) for _ in range(2)]
+    drafted, plain = (
+        Pipeline(backend, steps=steps).ask(observation, QUESTION)
+        for backend, steps in zip(backends, (LOSSLESS, NO_DRAFTS), strict=True)
+    )
+    assert drafted.token_ids == plain.token_ids and drafted.answer == plain.answer
+    assert "expected a box for 'blue bowl'" in drafted.message and drafted.message == plain.message
+    assert drafted.value is drafted.consistent is None and drafted.computed == ""
+    assert drafted.timing.num_answer_forward_passes < 0.6 * plain.timing.num_answer_forward_passes
+
+
 def test_both_stages_need_fewer_passes_and_their_counts_add_up(scripted, observation):
     drafted, plain = (scripted(steps).ask(observation, QUESTION) for steps in (LOSSLESS, NO_DRAFTS))
     box, whole = drafted.ground.timing, drafted.timing
@@ -193,6 +223,26 @@ def test_a_strict_grammar_leaves_good_boxes_and_makes_others_impossible(scripted
     broken = Pipeline(fake_backend({"mug": "bbox_0=Bbox(red mug,1,2)\n"}), steps=strict)
     result = broken.ground(observation, "red mug", max_tokens=60)
     assert result.malformed == () or "cut off" in result.malformed[0].reason
+
+
+@pytest.fixture
+def codec(fake_backend):
+    return TextCodec(fake_backend({}).tokenizer_path)
+
+
+def test_an_expected_text_is_trusted_at_once_and_a_copy_only_a_little(codec):
+    words = "red mug and blue bowl " * 4
+    ids, read = codec.encode(words), codec.encode(QUESTION)
+    assert LOSSLESS.for_answer(codec, "", words).drafter.draft([], "", 15) == ids[:15]
+    short = replace(LOSSLESS, longest_draft=4)
+    assert short.for_answer(codec, "", words).drafter.draft([], "", 15) == ids[:4]
+    assert LOSSLESS.for_answer(codec, QUESTION, "").drafter.draft(read[:5], "", 15) == read[5:8]
+
+
+def test_boxes_that_are_never_written_are_no_longer_guessed(codec):
+    drafter = LOSSLESS.for_boxes(codec, "red mug", ()).drafter
+    guesses = [drafter.draft([NO_TOKEN] * num, "", 15) for num in range(40)]
+    assert len(guesses[0]) > 3 and guesses[-1] == []
 
 
 def test_the_words_fix_the_class_and_a_question_its_objects():
