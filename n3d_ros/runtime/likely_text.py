@@ -1,8 +1,9 @@
 """What a second stage probably writes, so that its tokens can be guessed.
 
-In: the question with the boxes that were found for it, and the exact answer where there is one. Out: text, a
-guess for the drafter alone. It answers nothing: where the boxes carry other names than the question, the
-result has no exact answer, and still the model reasons about these boxes in the words that it wrote itself.
+In: the question with the boxes that were found for it. Out: text, a guess for the drafter alone. It answers
+nothing: it computes with the rounded numbers that the prompt shows, as the model must, and where the boxes
+carry other names than the question, so that there is no exact answer, the model reasons about them all the
+same, in the words that it wrote itself.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ import re
 from collections.abc import Sequence
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.evidence import as_shown
+from n3d_ros.runtime.results import exact_answer
 from n3d_ros.runtime.topic import Topic
-from n3d_ros.spatial import SpatialAnswer, answer_in_order
+from n3d_ros.spatial import answer_in_order
 
 
-def likely_text(topic: Topic, exact: SpatialAnswer | None) -> str:
-    """The exact answer's text, else that of the boxes in the order in which the question mentions its
-    objects; '' for a question about no known relation, or with more or fewer boxes than objects.
+def likely_text(topic: Topic) -> str:
+    """The answer's text from the boxes as shown, found by name, else in the order in which the question
+    mentions its objects; '' for a question about no known relation, or with more or fewer boxes than objects.
     """
-    if exact is not None:
-        return exact.text
-    query = topic.query
-    if query is None or len(topic.boxes) != len(query.objects):
+    query, boxes = topic.query, [as_shown(box) for box in topic.boxes]
+    answered, _ = exact_answer(query, boxes)
+    if answered is not None:
+        return answered.text
+    if query is None or len(boxes) != len(query.objects):
         return ""
-    return answer_in_order(query, by_mention(topic.question, query.objects, topic.boxes)).text
+    return answer_in_order(query, by_mention(topic.question, query.objects, boxes)).text
 
 
 def by_mention(question: str, names: Sequence[str], boxes: Sequence[Box3D]) -> list[Box3D]:

@@ -204,7 +204,7 @@ class Pipeline:
             _log.warning("no object found or mentioned: %r is answered without numbers (W4)", topic.question)
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
         exact, problem = results.exact_answer(topic.query, topic.boxes)
-        guide = self._steps.for_answer(self._codec, text, likely_text(topic, exact))
+        guide = self._steps.for_answer(self._codec, text, likely_text(topic))
         generation, num_reused = self._generate(frame, request, text, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)
         timing = results.total_timing(before, generation, num_reused, request.began)

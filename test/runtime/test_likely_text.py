@@ -24,10 +24,11 @@ def topic_of(question, *boxes):
     return located(question, things, CAMERA)
 
 
-def test_an_exact_answer_is_what_is_expected():
-    topic = topic_of("How wide is the red mug?", MUG)
-    exact = answer(Query("height", ("red mug",)), [MUG])
-    assert likely_text(topic, exact) == exact.text
+def test_it_is_computed_from_the_numbers_that_the_prompt_shows():
+    far, near = replace(MUG, center=(0.1, 0.1, 1.0151)), replace(BOWL, center=(0.1, 0.1, 1.0049))
+    text = likely_text(topic_of("How far apart are the red mug and the blue bowl?", far, near))
+    assert "[-0.10, -0.10, 1.02]" in text and "[-0.10, -0.10, 1.00]" in text
+    assert text.endswith("The distance between red mug and blue bowl is 0.02 meters."), "0.01 unrounded"
 
 
 def test_boxes_under_other_names_are_reasoned_about_in_the_order_of_mention():
@@ -36,12 +37,12 @@ def test_boxes_under_other_names_are_reasoned_about_in_the_order_of_mention():
     exact, problem = exact_answer(topic.query, topic.boxes)
     assert exact is None and "blue bowl" in problem
     asked = Query("closer", ("green can", "red mug", "black plate"), "closer", "which")
-    assert likely_text(topic, exact) == answer(asked, [MUG, plate, CAN]).text
+    assert likely_text(topic) == answer(asked, [MUG, plate, CAN]).text
 
 
 def test_boxes_under_one_name_keep_it():
     topic = topic_of("How far apart are the red mug and the blue bowl?", MUG, replace(BOWL, label="red mug"))
-    text = likely_text(topic, None)
+    text = likely_text(topic)
     assert text.startswith("<think> The center of red mug is [0.15, -0.05, 1.10].")
     assert "The center of red mug is [-0.20, -0.11, 1.30]." in text
 
@@ -55,18 +56,18 @@ def test_boxes_under_one_name_keep_it():
     ],
 )
 def test_nothing_is_expected_without_one_box_per_object_of_a_known_question(question, boxes):
-    assert likely_text(topic_of(question, *boxes), None) == ""
+    assert likely_text(topic_of(question, *boxes)) == ""
 
 
 @pytest.mark.parametrize("question", [form for forms in QUESTIONS.values() for form in forms])
 def test_every_known_question_has_a_likely_text(question):
-    """And where the names fit it is the exact answer's."""
+    """And where names fit and numbers have two decimals, it is the exact answer's."""
     question = question.format(a="red mug", b="blue bowl", c="green can")
     names = {box.label: box for box in (MUG, BOWL, CAN)}
     boxes = [names[name] for name in sorted(names, key=question.find) if name in question]
     topic = topic_of(question, *boxes)
     exact, _ = exact_answer(topic.query, topic.boxes)
-    assert likely_text(topic, None) == exact.text
+    assert likely_text(topic) == exact.text
 
 
 @pytest.mark.parametrize(
