@@ -154,11 +154,12 @@ class TorchBackend:
             raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {num_new}")
         rows, places = torch.from_numpy(embeds)[None], torch.from_numpy(positions)[:, None]
         with _named_memory_error():
+            wanted = torch.from_numpy(logit_rows).to(self._device)
             if self._steps is not None and self._steps.takes(past, num_new, cache.capacity):
-                logits = _to_numpy(self._steps.run(cache.store, past, rows, places))[logit_rows]
+                found = self._steps.run(cache.store, past, rows, places)[wanted]
             else:
-                wanted = torch.from_numpy(logit_rows).to(self._device)
-                logits = _to_numpy(self._append(cache, rows, places, wanted))
+                found = self._append(cache, rows, places, wanted)
+            logits = _to_numpy(found)
         cache.grew(num_new)
         return logits
 
