@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,9 +54,16 @@ def run_build(args: argparse.Namespace) -> int:
     path, record, is_new = build(folder, plan, api, args.out or cache_folder(), args.rebuild, progress_bar)
     size = sum(file.num_bytes for file in record.files.values()) / 1e6
     print(f"{'wrote' if is_new else 'up to date:'} {path} ({size:.1f} MB)")
+    if is_new:
+        print(f"memory: at most {peak_gb():.1f} GB in one process, files that it read included")
     if not args.build_only:
         print(check_here(folder, path, record.targets))
     return 0
+
+
+def peak_gb() -> float:
+    """Most memory that one of the processes which have built had resident, pages of mapped files included."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
 
 
 def choose(target: str) -> tuple[TensorRt, Board]:

@@ -179,8 +179,10 @@ def test_the_command_says_what_it_wrote_and_the_second_time_that_it_is_there(fol
     printed = capsys.readouterr().out
     assert "tensorrt_rtx" in printed and "for sm89: fp32, context 64" in printed
     assert f"wrote {tmp_path / 'engines'}/plain-fp32-sm89-" in printed
+    assert 0.05 < float(printed.split("memory: at most ")[1].split()[0]) < 50
     assert main(arguments) == 0
-    assert "up to date: " in capsys.readouterr().out
+    again = capsys.readouterr().out
+    assert "up to date: " in again and "memory:" not in again
     assert main([*arguments, "--context", "32"]) == 2
     assert "stale engine" in capsys.readouterr().err
 
