@@ -20,9 +20,8 @@ IGNORE = -100
 ANGLE_FIELD = 3
 FIRST_NAME = 1000
 VERDICTS = ("bbox_", "\n")
-CHOSEN = re.compile(r"(?<=est is) -?\d+\.\d+|(?<=</think>) (?:Yes|No)")
-SORTED, NUMBER = re.compile(r"(?<=they are) .*(?=</think>)"), re.compile(r" -?\d+\.\d+")
-"""What a trace decides by comparing: the largest value, values in order, the verdict."""
+CHOICES = re.compile(r"(?<=est is) .+?(?=\. )|(?<=they are) .+?(?=\. </think>)|(?<=</think>) (?:Yes|No)")
+"""What a trace decides by comparing: the largest value and whose it is, values in order, the verdict."""
 COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
 
 
@@ -75,7 +74,8 @@ class Labeller:
                 copied[i - 1] = place
         verdict = answer.tokens[0] in VERDICTS
         is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
-        is_choice = [False] * (start - 1) + overlapping(answer.offsets, choices(sample.answer)) + [False]
+        decided = [match.span() for match in CHOICES.finditer(sample.answer)]
+        is_choice = [False] * (start - 1) + overlapping(answer.offsets, decided) + [False]
         return Segment(ids, labels, is_number, is_sum, is_verdict, is_choice, looked, copied, shown)
 
     def _box_numbers(
@@ -109,15 +109,6 @@ class Labeller:
             copied[i] = -1 if is_sum[i] else value
             given.add(value)
         return is_sum, copied
-
-
-def choices(answer: str) -> list[tuple[int, int]]:
-    """Where in an answer's text something stands that follows from a comparison."""
-    return [match.span() for match in CHOSEN.finditer(answer)] + [
-        (match.start() + number.start(), match.start() + number.end())
-        for match in SORTED.finditer(answer)
-        for number in NUMBER.finditer(match[0])
-    ]
 
 
 def overlapping(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[bool]:

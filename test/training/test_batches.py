@@ -191,9 +191,11 @@ def test_the_name_in_a_box_points_at_that_name_in_the_question(packer):
 
 CHOICES = {
     "<think> The x values are -0.10 for red mug and -0.40 for blue bowl. The largest is -0.10 for red mug. "
-    "</think> Yes, red mug is further left.": [" -", "0.10", " Yes"],
+    "</think> Yes, red mug is further left.": [" -", "0.10", " for", " red", " mug", " Yes"],
     "<think> The z values are 0.60 for red mug and 0.50 for blue bowl. From near to far they are 0.50 for "
-    "blue bowl and 0.60 for red mug. </think> blue bowl, red mug.": [" ", "0.50", " ", "0.60"],
+    "blue bowl and 0.60 for red mug. </think> blue bowl, red mug.": (
+        [" ", "0.50", " for", " blue", " bowl", " and", " ", "0.60", " for", " red", " mug"]
+    ),
     "<think> The size of red mug is [0.10, 0.20, 0.10]. </think> red mug is 0.20 meters in height.": [],
 }
 
