@@ -21,10 +21,12 @@ THINGS = (
     Box3D("blue bowl", (0.2, 0.1, 0.83), (0.2, 0.12, 0.2)),
 )
 QUESTIONS = (
-    "What is the distance between 0_red mug and 1_blue bowl?",
-    "Which is taller, 0_red mug or 1_blue bowl?",
-    "How wide is 1_blue bowl?",
+    "What is the distance between the red mug and the blue bowl?",
+    "Which is taller, the red mug or the blue bowl?",
+    "How wide is the blue bowl?",
 )
+BY_ID = ("Which is taller, 0_red mug or 1_blue bowl?", "How wide is 1_blue bowl?")
+"""Nano has not learned such names: whatever it writes about them must stay the same, too."""
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +56,11 @@ def found(observation):
 
 @pytest.fixture(scope="module")
 def replies(backend, observation, found):
-    """`replies(steps)`: results of three answers and two searches."""
+    """`replies(steps)`: results of the answers and two searches."""
 
     def run(steps):
         pipeline = Pipeline(backend, steps=steps)
-        answers = [pipeline.ask_about(observation, question, found) for question in QUESTIONS]
+        answers = [pipeline.ask_about(observation, question, found) for question in (*QUESTIONS, *BY_ID)]
         return answers + [pipeline.ground(observation, thing.label) for thing in THINGS]
 
     return run
@@ -79,7 +81,7 @@ def test_each_way_of_saving_passes_leaves_every_token_as_it_is(replies, usual, o
 def test_an_answer_takes_fewer_forward_passes_than_tokens(usual):
     """`n3d bench` measures how many; here the numbers are made up, and the model need not reason well."""
     timings = [result.timing for result in usual[: len(QUESTIONS)]]
-    assert sum(t.num_answer_forward_passes for t in timings) < 0.7 * sum(t.num_answer_tokens for t in timings)
+    assert sum(t.num_answer_forward_passes for t in timings) < 0.3 * sum(t.num_answer_tokens for t in timings)
 
 
 def test_a_second_question_keeps_the_picture_and_most_of_its_prompt(backend, observation, monkeypatch):
