@@ -26,7 +26,6 @@ from n3d_ros.runtime.safetensors_file import read_entries
 from n3d_ros.runtime.types import BadInputError, OutOfMemoryError
 
 logger = logging.getLogger(__name__)
-GB = 1e9
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from n3d_ros.native_arguments import (
     StageStruct,
     address,
     integer,
+    per_channel,
     pixel_rows,
     plan_arguments,
     pointer,
@@ -69,10 +70,9 @@ class Kernels:
         require(fits, "the size of one or two stages", picture)
         height, width = sizes[-1]
         require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
-        require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
+        scale_offset = per_channel(scale_offset)
         if not self.whole_pictures:
             return None
-        scale_offset = np.ascontiguousarray(scale_offset, dtype=np.float64)
         out = np.empty((height * width // patch**2, 6 * patch**2), dtype=np.float32)
         status = self._library.n3d_picture_rows(
             pointer(picture),
@@ -133,8 +133,7 @@ class Kernels:
         width = picture.shape[1]
         require(plan is None or picture.shape[0] == plan.size_in, "the height of its last pass", picture)
         require(height % (patch * merge) == 0 == width % (patch * merge), "whole merge groups", picture)
-        require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
-        scale_offset = np.ascontiguousarray(scale_offset, dtype=np.float64)
+        scale_offset = per_channel(scale_offset)
         out = np.empty((height * width // patch**2, 6 * patch**2), dtype=np.float32)
         status = self._library.n3d_patch_rows(
             pointer(picture),

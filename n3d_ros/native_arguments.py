@@ -64,6 +64,12 @@ def pixel_rows(picture: ByteArray) -> ByteArray:
     return picture if picture.strides[1:] == (3, 1) else np.ascontiguousarray(picture)
 
 
+def per_channel(scale_offset: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(2, 3) float64, a scale and an offset for each channel, as C reads it."""
+    require(scale_offset.shape == (2, 3), "a scale and an offset per channel", scale_offset)
+    return np.ascontiguousarray(scale_offset, dtype=np.float64)
+
+
 def whole_floats(array: FloatArray) -> bool:
     return array.flags.aligned and all(step % 4 == 0 for step in array.strides)
 
