@@ -5,6 +5,7 @@ in the checkpoint frame (x left, y up, z forward), shifted to their minimum corn
 distance 1, and their means over the patch grid. It does not know pictures, prompts or the model. Source:
 the released N3D-VLM, spec n3d_vlm.md sections 2.3, 3 and 4.3.
 """
+
 from __future__ import annotations
 
 import logging

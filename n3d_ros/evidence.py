@@ -4,6 +4,7 @@ In: `Box3D` in the optical frame and the picture's intrinsics. Out: `Evidence`, 
 checkpoint frame (x left, y up, z forward) and four in picture units, rounded as the release rounds. It does
 not know sentences; those are in `prompts`. Source: spec n3d_vlm.md sections 6.2, 7.4 and 7.5.
 """
+
 from __future__ import annotations
 
 import logging
@@ -106,9 +107,7 @@ def box_2d(box: Box3D, intrinsics: Intrinsics) -> tuple[float, float, float, flo
     return _round_numpy(u), _round_numpy(v), _round_numpy(width), _round_numpy(height)
 
 
-def projected_corners(
-    box: Box3D, intrinsics: Intrinsics, signs: Array = CORNER_SIGNS
-) -> tuple[Array, Array]:
+def projected_corners(box: Box3D, intrinsics: Intrinsics, signs: Array = CORNER_SIGNS) -> tuple[Array, Array]:
     """(8, 2) corners and (2,) centre as shares of the picture, yaw ignored; NaN for corners not in front."""
     corners = np.array(box.center) + signs * (np.array(box.size) / 2)
     corners[corners[:, 2] <= 0] = np.nan

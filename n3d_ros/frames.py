@@ -9,6 +9,7 @@ registered to the colour picture. A picture's EXIF orientation is applied once: 
 the upright picture; `as_released` gives the release's pairing instead. Every error is an OSError or
 ValueError that names the file, what was expected and what came.
 """
+
 from __future__ import annotations
 
 import json

@@ -4,6 +4,7 @@ In: sizes and filters, or a pass over columns and one over rows. Out: arrays who
 None where the passes do not fit it: less than 22 columns, a picture that shrinks to much less than a third,
 weights beyond three bytes. It does not know grey levels or machines.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -45,9 +46,7 @@ class Stage:
 
 
 @lru_cache(maxsize=16)
-def resize_stages(
-    size: tuple[int, int], *resizes: tuple[tuple[int, int], int]
-) -> tuple[Stage, ...] | None:
+def resize_stages(size: tuple[int, int], *resizes: tuple[tuple[int, int], int]) -> tuple[Stage, ...] | None:
     """From size (width, height) to that of each resize, by its filter; without those that change nothing."""
     stages = []
     for after, resample in resizes:

@@ -4,6 +4,7 @@ In: arrays. Out: arrays equal to those of the numpy path, or None where that pat
 no memory). Shapes, types and strides are checked here, so that C never reads outside of an array. Built by
 `tools/build_native.sh`, setup.py or CMake.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -159,9 +160,7 @@ class Kernels:
         rays_x = np.ascontiguousarray(rays_x, dtype=np.float32)
         rays_y = np.ascontiguousarray(rays_y, dtype=np.float32)
         steps = [step // 4 for step in depth.strides]
-        scene = SceneStruct(
-            address(depth), None, *steps, 0, height, width, address(rays_x), address(rays_y)
-        )
+        scene = SceneStruct(address(depth), None, *steps, 0, height, width, address(rays_x), address(rays_y))
         return self._pool(scene, grid_hw)
 
     def pool_points(self, point_map: FloatArray, grid_hw: tuple[int, int]) -> PooledRows | None:

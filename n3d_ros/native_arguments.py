@@ -3,6 +3,7 @@
 In: arrays and plans. Out: ctypes arguments that point into them, so the caller keeps them alive; a copy where
 C could not read an array as it lies; ValueError where it must not. It does not know the library.
 """
+
 from __future__ import annotations
 
 import ctypes

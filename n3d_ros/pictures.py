@@ -4,6 +4,7 @@ In: a picture of any size. Out: (N, 1176) float32 patch rows in merge-group orde
 does not know depth, prompts or files; EXIF orientation is the file reader's business. Source: spec
 n3d_vlm.md section 2.1.
 """
+
 from __future__ import annotations
 
 import math

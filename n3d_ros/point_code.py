@@ -4,6 +4,7 @@ In: arrays in raster order of the patch grid, points normalised and in the check
 arrays in the same order. Nothing here is learned, and nothing here knows pictures, depth or torch: the
 model adds these numbers as they are.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

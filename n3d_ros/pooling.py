@@ -4,6 +4,7 @@ In: what the camera measured, in the optical frame. Out: normalised means in the
 of the scene and the share of pixels that held a measurement. It does not know pictures or codes. The
 arithmetic is that of `n3d_ros.depth`; both ways give the same bits.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -31,9 +32,7 @@ class PooledScene:
     valid_ratio: float
 
 
-def thin_depth(
-    depth: FloatArray, intrinsics: Intrinsics, long_side_px: int
-) -> tuple[FloatArray, Intrinsics]:
+def thin_depth(depth: FloatArray, intrinsics: Intrinsics, long_side_px: int) -> tuple[FloatArray, Intrinsics]:
     """Every n-th pixel of every n-th row, so that the long side stays at or above long_side_px.
 
     The release's point maps never have a longer side than its pictures (640), so the means of patches need no

@@ -5,6 +5,7 @@ In: what the robot is asked, in words, and the evidence of the first stage. Out:
 image marker, `<|vision_start|><|image_pad|><|vision_end|>`; the pipeline repeats the pad once per image
 token. It does not know token numbers or the model. Source: spec n3d_vlm.md section 6.
 """
+
 from __future__ import annotations
 
 import re
@@ -99,8 +100,7 @@ def ground_prompt(question: str) -> str:
 
 
 def locate_prompt(question: str) -> str:
-    """Chat text of the first stage for one question that is answered in the second: find its objects first.
-    """
+    """Chat text of the first stage for one question that is answered in the second: find its objects first."""
     _check_question(question)
     return ground_prompt(question + LOCATE)
 

@@ -5,6 +5,7 @@ pixel and integer weights. Sources: Pillow src/libImaging/Resample.c (precompute
 normalize_coeffs_8bpc), equal in all versions the project allows; torch ATen/native/cpu/UpSampleKernel.cpp
 (_compute_index_ranges_int16_weights).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

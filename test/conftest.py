@@ -1,4 +1,5 @@
 """Where recorded reference data lies; tests that need it are skipped in a checkout without it."""
+
 import os
 from pathlib import Path
 

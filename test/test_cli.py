@@ -1,5 +1,4 @@
-"""The command line: exit codes, one-line errors, what infer writes. A fake pipeline stands in for the model.
-"""
+"""The command line: exit codes, one-line errors, what infer writes. A fake pipeline stands in for the model."""
 
 import json
 import re

@@ -1,4 +1,5 @@
 """Depth to normalised points to rounded steps: small scenes, guards, recorded numbers of the release."""
+
 import hashlib
 import json
 from pathlib import Path

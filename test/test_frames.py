@@ -1,4 +1,5 @@
 """Files to frames and back; every unusable file is an error that names it."""
+
 import json
 
 import numpy as np

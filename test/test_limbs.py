@@ -1,4 +1,5 @@
 """Weights as bytes: they add up, their sources are those of the pass, and what does not fit is None."""
+
 import numpy as np
 import pytest
 

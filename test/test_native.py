@@ -1,4 +1,5 @@
 """Compiled kernels: the same bits as Pillow and numpy, for any size and layout; and life without them."""
+
 import os
 import subprocess
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """Where the ink goes."""
+
 import numpy as np
 import pytest
 

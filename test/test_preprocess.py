@@ -1,4 +1,5 @@
 """One observation to model inputs: sizes, grey levels, patch order, guards, the release's pictures."""
+
 import json
 from pathlib import Path
 

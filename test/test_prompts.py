@@ -1,4 +1,5 @@
 """Prompt texts: exact strings, what cannot be asked, how evidence is chosen and rounded, recorded prompts."""
+
 import json
 import logging
 import re

@@ -169,9 +169,7 @@ class TrtDecoder:
             inputs |= part.engine.upload({name: feeds[name] for name in part.engine.reserved})
         return inputs
 
-    def _bindings(
-        self, cache: TrtCache, plan: PassPlan, inputs: Mapping[str, Binding]
-    ) -> Bindings:
+    def _bindings(self, cache: TrtCache, plan: PassPlan, inputs: Mapping[str, Binding]) -> Bindings:
         """What one part gives is what the next takes.
 
         The buffer of the embeddings is free once the first part has read it: it takes turns with `_hidden`.

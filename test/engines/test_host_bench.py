@@ -1,4 +1,5 @@
 """The plain transcription against the recorded numbers and against `prepare`; the command that times both."""
+
 import json
 from pathlib import Path
 

@@ -111,9 +111,7 @@ def test_two_files_that_agree_in_other_words_are_one(tmp_path):
 )
 def test_two_files_that_contradict_each_other_are_named_with_both_values(tmp_path, nested, old, message):
     write(tmp_path, {"image_processor": nested}, old)
-    with pytest.raises(
-        ModelFolderError, match=f"expected {NESTED_NAME} and {FILE_NAME} to agree; {message}"
-    ):
+    with pytest.raises(ModelFolderError, match=f"expected {NESTED_NAME} and {FILE_NAME} to agree; {message}"):
         read_picture(tmp_path, *PATCHES)
 
 

@@ -253,16 +253,19 @@ def test_a_cut_inside_the_picture_is_an_error_in_strict_mode_too(pipeline, obser
 
 
 def test_strict_mode_is_every_option_at_upstream():
-    assert Options(
-        point_map_reshape="upstream",
-        mention_rule="upstream",
-        box_index_rule="upstream",
-        prompt_overflow="cut_end",
-        answer_rule="upstream",
-        sampling="upstream",
-        orientation="upstream",
-        resize_mode="upstream",
-    ) == UPSTREAM
+    assert (
+        Options(
+            point_map_reshape="upstream",
+            mention_rule="upstream",
+            box_index_rule="upstream",
+            prompt_overflow="cut_end",
+            answer_rule="upstream",
+            sampling="upstream",
+            orientation="upstream",
+            resize_mode="upstream",
+        )
+        == UPSTREAM
+    )
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Options)])

@@ -1,5 +1,4 @@
-"""A drafter is believed as far as its guesses hold: it stops to cost, and is noticed when it is right again.
-"""
+"""A drafter is believed as far as its guesses hold: it stops to cost, and is noticed when it is right again."""
 
 import pytest
 from replay import replay
