@@ -39,7 +39,7 @@ types: $(STAMP)/test
 	$(BIN)/python -m mypy
 
 clean:  ## remove .venv and everything built
-	rm -rf $(VENV) build install log n3d_ros/_native*.so
+	rm -rf $(VENV) build install log n3d_ros/preprocess/_native*.so
 
 $(STAMP)/created: tools/create_venv.sh
 	tools/create_venv.sh $(if $(DISTRIBUTION),--system-site-packages)

@@ -23,18 +23,14 @@ def version() -> str:
 
 
 def kernels() -> Extension:
-    """The kernels that n3d_ros/native.py loads; optional: without a compiler numpy does the work."""
+    """The kernels that n3d_ros/preprocess/kernels.py loads; optional: numpy can do the work."""
     flags = (HERE / "native" / "flags").read_text(encoding="utf-8").split()
     sources = sorted(path.relative_to(HERE).as_posix() for path in (HERE / "native").glob("*.c"))
     headers = ["native/kernels.h", "native/flags"]
-    return Extension("n3d_ros._native", sources, depends=headers, extra_compile_args=flags, optional=True)
+    return Extension(
+        "n3d_ros.preprocess._native", sources, depends=headers, extra_compile_args=flags, optional=True
+    )
 
-
-packages = find_packages(include=["n3d_ros", "n3d_ros.*"])
-package_dir = {"n3d_ros": "n3d_ros"}
-for folder in ("engines", "training"):
-    package_dir[f"n3d_ros.{folder}"] = folder
-    packages += [f"n3d_ros.{folder}"] + [f"n3d_ros.{folder}.{sub}" for sub in find_packages(folder)]
 
 setup(
     name="n3d_ros",
@@ -42,12 +38,10 @@ setup(
     description="Language-grounded 3D perception for robots: words and an RGB-D frame in, metric boxes out",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=packages,
-    package_dir=package_dir,
+    packages=find_packages(include=["n3d_ros", "n3d_ros.*"]),
     package_data={
         "n3d_ros.node": ["fastdds.xml"],
         "n3d_ros.engines": ["n3d-nano/*"],
-        "n3d_ros.training": ["configs/*"],
     },
     ext_modules=[kernels()],
     install_requires=requirements("robot"),

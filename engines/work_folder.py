@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from n3d_ros.runtime.types import ModelFolderError
+from n3d_ros.errors import ModelFolderError
 
 logger = logging.getLogger(__name__)
 

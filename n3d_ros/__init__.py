@@ -1,7 +1,11 @@
 """n3d_ros: language-grounded 3D perception for robots.
 
-In a checkout it also serves `n3d_ros.engines` and `n3d_ros.training` (the folders beside it) and
-the generated `msg`, `srv`, `action` of an installed `n3d_ros`. All lie inside the package when installed.
+`engines/` and `training/` stand beside this folder and are its subpackages `n3d_ros.engines` and
+`n3d_ros.training`: the links of these names in this folder lead to them. setup.py follows the links, CMake
+installs the two folders in their place, so every module has one place under the package everywhere.
+
+`msg`, `srv` and `action` are generated into a package that is called n3d_ros too. A checkout finds them in
+the one that `make ros` or a workspace has installed; where this package is installed whole, they lie in it.
 """
 
 import sys
@@ -9,11 +13,7 @@ from pathlib import Path
 
 from n3d_ros.version import __version__ as __version__
 
-_checkout = Path(__file__).resolve().parent.parent
-if (_checkout / "package.xml").is_file():
-    __path__.insert(0, str(_checkout))
-    for _entry in sys.path:
-        _installed = Path(_entry) / "n3d_ros"
-        _is_new = _installed.parent != _checkout and str(_installed) not in __path__
-        if _is_new and (_installed / "msg").is_dir():
-            __path__.append(str(_installed))
+for _entry in sys.path:
+    _other = Path(_entry, "n3d_ros")
+    if (_other / "msg").is_dir() and str(_other) not in __path__:
+        __path__.append(str(_other))

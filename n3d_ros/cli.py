@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from n3d_ros.commands import CommandFailed
+from n3d_ros.errors import CommandFailed
 from n3d_ros.version import __version__
 
 ROBOT = "run `make venv`"
@@ -22,36 +22,26 @@ TRAIN = "run `make train`"
 
 @dataclass(frozen=True)
 class Command:
-    """Where a subcommand lives, its line in `n3d --help`, and what to do when a package is missing."""
+    """A subcommand's line in `n3d --help`, and what to do when a package that it needs is missing.
 
-    module: str
+    The command NAME is `add_NAME` of the module or package `n3d_ros.commands.NAME`.
+    """
+
     summary: str
     setup: str
 
 
 COMMANDS = {
-    "infer": Command(
-        "n3d_ros.commands.infer", "ground words or answer a question on files, without ROS", ROBOT
-    ),
-    "demo": Command(
-        "n3d_ros.commands.demo", "simulated robot camera, node and questions, on one machine", ROS
-    ),
-    "play": Command("n3d_ros.commands.play", "publish folders of RGB-D frames as a camera would", ROS),
-    "parity": Command(
-        "n3d_ros.engines.parity_command", "compare with recorded numbers of the released model", TRAIN
-    ),
-    "bench": Command(
-        "n3d_ros.commands.bench", "measure a model, or what happens before it, on this machine", TRAIN
-    ),
-    "train": Command("n3d_ros.training.commands", "train a model on simulated scenes", TRAIN),
-    "eval": Command("n3d_ros.training.commands", "measure a model on simulated scenes it never saw", TRAIN),
-    "export": Command(
-        "n3d_ros.training.commands", "write a trained model as a folder that the robot loads", TRAIN
-    ),
-    "quantize": Command(
-        "n3d_ros.training.quantize_command", "store a model in 4 or 8 bits and measure what it lost", TRAIN
-    ),
-    "build": Command("n3d_ros.engines.build_command", "build TensorRT engines of a model for a GPU", TRAIN),
+    "infer": Command("ground words or answer a question on files, without ROS", ROBOT),
+    "demo": Command("simulated robot camera, node and questions, on one machine", ROS),
+    "play": Command("publish folders of RGB-D frames as a camera would", ROS),
+    "parity": Command("compare with recorded numbers of the released model", TRAIN),
+    "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
+    "train": Command("train a model on simulated scenes", TRAIN),
+    "eval": Command("measure a model on simulated scenes it never saw", TRAIN),
+    "export": Command("write a trained model as a folder that the robot loads", TRAIN),
+    "quantize": Command("store a model in 4 or 8 bits and measure what it lost", TRAIN),
+    "build": Command("build TensorRT engines of a model for a GPU", TRAIN),
 }
 
 
@@ -65,7 +55,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(name, help=command.summary, description=command.summary)
         if name == chosen:
-            getattr(importlib.import_module(command.module), f"add_{name}")(subparser)
+            getattr(importlib.import_module(f"n3d_ros.commands.{name}"), f"add_{name}")(subparser)
     return parser
 
 

@@ -172,7 +172,7 @@ def _place(
     picture_hw: tuple[int, ...],
     taken: Sequence[Rectangle],
 ) -> tuple[int, int]:
-    """Left top of a label: above the box, else the nearest place above or below that covers no other label."""
+    """Left top of a label: above the box, else the nearest place, above or below, that covers no other."""
     width, height = size
     rightmost, lowest = max(picture_hw[1] - width - 1, 0), max(picture_hw[0] - height - 1, 0)
     left = int(min(max(rectangle[0], 0), rightmost))

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Changes with every change of a signature here; n3d_ros/native.py refuses any other number. */
+/* Changes with every change of a signature here; n3d_ros/preprocess/kernels.py refuses any other number. */
 #define N3D_ABI 2
 
 enum { N3D_DONE = 0, N3D_LEFT_TO_NUMPY = 1 };
@@ -27,7 +27,7 @@ enum { N3D_DONE = 0, N3D_LEFT_TO_NUMPY = 1 };
 
 #define N3D_MAX_ROW_GROUPS 8
 
-/* Both passes of one resize for native/picture_vnni.c, made and explained by n3d_ros/limbs.py. */
+/* Both passes of one resize for native/picture_vnni.c, made and explained by n3d_ros/preprocess/vnni_layout.py. */
 typedef struct {
     const int32_t *start; /* (blocks, groups): first of the 64 source bytes of 16 outputs */
     const uint8_t *table; /* (blocks, groups, 4, 64): indices into them, then three bytes of every weight */

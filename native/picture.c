@@ -2,7 +2,7 @@
  *
  * Pillow (src/libImaging/Resample.c) multiplies grey levels with weights of 22 fractional bits, adds one half,
  * shifts and clips to 8 bits after each pass. Integers only, so the same bits come out in any order of additions.
- * Coefficients and first source pixels come from n3d_ros/resample.py, which also bounds them: a window
+ * Coefficients and first source pixels come from n3d_ros/preprocess/resample.py, which also bounds them: a window
  * [first, first + taps) never leaves the source. */
 #include "kernels.h"
 

@@ -5,7 +5,7 @@
  * levels with one such byte each and adds the four products to 32 bits. So four taps cost three instructions, and the
  * three sums make the sum of picture.c.
  * Columns: one shuffle brings the four levels of 16 outputs beside each other; where from is worked out once per size in
- * n3d_ros/limbs.py. Rows: the column pass leaves four rows side by side, a "quad", as the row pass wants to read them.
+ * n3d_ros/preprocess/vnni_layout.py. Rows: the column pass leaves four rows side by side, a "quad", as the row pass wants to read them.
  * Other machines use picture.c; n3d_vnni() says which. */
 #include "kernels.h"
 

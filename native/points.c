@@ -1,6 +1,6 @@
 /* Depth or a point map -> the mean normalised point of every patch.
  *
- * The same arithmetic as n3d_ros/depth.py: coordinates are rounded to float16, negated into the checkpoint frame (x left,
+ * The same arithmetic as n3d_ros/preprocess/depth.py: coordinates are rounded to float16, negated into the checkpoint frame (x left,
  * y up, z forward), shifted by their minimum corner and scaled in float32. What is summed is summed in float64: the
  * summands have so few bits that almost every sum is exact, so the order of additions does not matter.
  * Three sweeps, because the minimum is needed for the distances and their mean for the points. The first one copies what

@@ -1,4 +1,4 @@
-"""The command line: exit codes, one-line errors, what infer writes. A fake pipeline stands in for the model."""
+"""The command line: exit codes, one-line errors, what infer writes. A fake pipeline is the model."""
 
 import json
 import re
@@ -11,16 +11,9 @@ from PIL import Image
 
 from n3d_ros import cli
 from n3d_ros.boxes import Box3D
-from n3d_ros.commands import CommandFailed, infer
-from n3d_ros.runtime.types import (
-    AskResult,
-    BadInputError,
-    GroundedObject,
-    GroundResult,
-    N3DError,
-    ResultCode,
-    Timing,
-)
+from n3d_ros.commands.infer import command as infer
+from n3d_ros.errors import BadInputError, CommandFailed, N3DError, ResultCode
+from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 
 MUG = Box3D("red mug", (0.1, -0.05, 0.8), (0.08, 0.1, 0.08), yaw=0.25, score=0.9)
 HIDDEN = Box3D("blue box", (0.0, 0.0, -1.0), (0.1, 0.1, 0.1))

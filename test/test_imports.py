@@ -5,39 +5,76 @@ library, and training and export cannot leak into either.
 """
 
 import ast
-import os
+import importlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import CHECKOUT
 
-ROOT = Path(__file__).resolve().parents[1]
-TOOLS = ("engines", "training")
-FOLDERS = ("model", "sim", "runtime", "node", "commands", *TOOLS)
-TORCH = ("model", "runtime.torch_backend", "runtime.torch_cache", "runtime.torch_step", *TOOLS)
-TORCH += ("runtime.depth_models",)
+from n3d_ros.child_process import package_environment
+
+LIBRARY = "errors geometry boxes preprocess protocol spatial files model_folder"
+RUNTIME = f"{LIBRARY} runtime"
+
+ROWS = {
+    "": "version",
+    "version": "",
+    "errors": "",
+    "child_process": "",
+    "geometry": "errors",
+    "boxes": "errors geometry",
+    "overlay": "boxes geometry",
+    "preprocess": "errors geometry",
+    "protocol": "errors geometry boxes",
+    "spatial": "errors geometry boxes protocol",
+    "files": "errors geometry boxes preprocess protocol",
+    "model_folder": "errors preprocess",
+    "depth_models": "errors geometry preprocess",
+    "model": "errors preprocess model_folder",
+    "runtime": LIBRARY,
+    "runtime.decoding": "errors runtime.backends.base",
+    "runtime.backends": "errors preprocess model_folder",
+    "runtime.backends.pytorch": "errors preprocess model_folder model runtime.backends",
+    "sim": "errors geometry boxes",
+    "node": f"{RUNTIME} overlay version",
+    "node.plain": "errors geometry boxes node.conversions",
+    "engines": f"{RUNTIME} version child_process model depth_models",
+    "engines.bench": f"{RUNTIME} version child_process model engines sim",
+    "training": f"{RUNTIME} version model sim",
+    "commands": f"{RUNTIME} version child_process overlay depth_models node sim engines training",
+    "cli": "errors version commands",
+}
+"""Folder, or module directly in n3d_ros -> what it may import of this package, beside itself.
+
+The longest row that fits a module holds for it. A row without a dot stands for its folders too.
+"""
+
+TORCH = ("model", "runtime.backends.pytorch", "depth_models", "engines", "training")
 
 THIRD_PARTY = {
     "torch": TORCH,
     "transformers": TORCH,
     "safetensors": TORCH,
     "onnx": ("engines",),
-    "onnxruntime": ("runtime.ort_backend", "engines"),
+    "onnxruntime": ("runtime.backends.ort", "engines"),
     "tensorrt": (),
     "tensorrt_rtx": (),
-    "modelopt": ("engines.quantize_awq",),
-    "huggingface_hub": ("runtime.hub", "model"),
-    "tokenizers": ("runtime", "model", *TOOLS),
-    "moge": ("runtime.depth_models",),
+    "modelopt": ("engines.quantize.awq",),
+    "huggingface_hub": ("model_folder.hub", "model"),
+    "tokenizers": ("runtime", "model", "engines", "training", "commands.train"),
+    "moge": ("depth_models",),
     "mujoco": ("sim",),
 }
-"""Package -> the parts that may import it. TensorRT and CUDA: nobody; `runtime.trt_api` and `trt_cuda` load
-them by name, in whichever package they come.
+"""Package -> the parts that may import it. TensorRT and CUDA: nobody; `runtime.backends.trt` loads them by
+name, in whichever package they come.
 """
 
 ROS = ("node", "commands")
 """The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play)."""
+
+PLAIN = "node.plain"
+"""What the node decides, in plain Python, so that its logic is tested in milliseconds."""
 
 ROS_PACKAGES = {
     "rclpy",
@@ -50,57 +87,21 @@ ROS_PACKAGES = {
 }
 ROS_PACKAGES |= {"builtin_interfaces", "rcl_interfaces", "rosidl_runtime_py", "ament_index_python"}
 GENERATED = ("msg", "srv", "action")
-
-PARTS = {
-    "geometry": (),
-    "boxes": ("geometry",),
-    "box_text": (),
-    "box_codec": ("box_text", "boxes", "geometry"),
-    "depth": ("geometry", "point_code"),
-    "native": ("limbs", "native_arguments", "resample"),
-    "native_arguments": ("limbs", "resample"),
-    "limbs": ("resample",),
-    "resample": (),
-    "evidence": ("boxes", "geometry"),
-    "prompts": ("boxes", "evidence"),
-    "spatial": ("boxes", "evidence", "spatial"),
-    "model": ("library", "model"),
-    "model.checkpoint": ("library", "model", "runtime"),
-    "sim": ("library", "sim"),
-    "runtime": ("library", "runtime"),
-    "runtime.torch_backend": ("library", "runtime", "model"),
-    "node": ("library", "runtime", "node"),
-    "commands": ("library", "runtime", "node", "sim", "commands"),
-    "commands.bench": ("library", "runtime", "commands", "engines"),
-    "cli": ("library", "commands"),
-    "engines": ("library", "model", "runtime", "engines"),
-    "engines.bench_scenes": ("library", "sim", "engines"),
-    "training": ("library", "model", "sim", "runtime", "training"),
-    "training.commands": ("library", "model", "sim", "runtime", "training", "engines"),
-    "training.quantize_command": ("library", "model", "sim", "runtime", "training", "engines"),
-    "library": ("library",),
-}
-"""Part -> the parts it may import. "library" is every other module directly in n3d_ros.
-
-`engines.bench_scenes` renders what `n3d bench` asks about; no other engine code knows the simulator.
-`training.commands` and `training.quantize_command` are where both tools meet: `n3d train` ends by exporting
-what it trained, `n3d quantize` by measuring what it wrote.
-"""
-
-NO_ROS = ("node.worker", "node.sync", "node.requests", "node.ids", "node.early")
-"""Parts of the node that are plain Python, so that their logic is tested in milliseconds."""
+BACKENDS = tuple(f"n3d_ros.runtime.backends.{name}" for name in ("ort", "pytorch.backend", "trt.backend"))
+TOOLS = ("engines", "training")
 
 
 def module_files():
     """Every module of the package by its name without `n3d_ros.`."""
     found = {}
-    for folder, prefix in ((ROOT / "n3d_ros", ()), *((ROOT / tool, (tool,)) for tool in TOOLS)):
+    for folder, prefix in ((PACKAGE, ()), *((PACKAGE / tool, (tool,)) for tool in TOOLS)):
         for path in folder.rglob("*.py"):
             parts = (*prefix, *path.relative_to(folder).with_suffix("").parts)
             found[".".join(part for part in parts if part != "__init__")] = path
     return found
 
 
+PACKAGE = CHECKOUT / "n3d_ros"
 FILES = module_files()
 
 
@@ -127,24 +128,25 @@ def imported(source, known):
 
 
 def belongs(module, part):
-    """Whether a module is a part or lies in it; "library" is what lies directly in n3d_ros."""
-    if part == "library":
-        return module.partition(".")[0] not in (*FOLDERS, "cli")
-    return f"{module}.".startswith(f"{part}.") or (part == "spatial" and module.startswith("spatial_"))
+    """Whether a module is a part or lies in it."""
+    return f"{module}.".startswith(f"{part}.")
+
+
+def row_of(module):
+    """The longest row that fits a module."""
+    rows = [row for row in ROWS if module == row or (row and belongs(module, row))]
+    assert rows, f"n3d_ros.{module} lies in no row of the table"
+    return max(rows, key=len)
 
 
 def may_import(module, name):
     """Whether `module` of ours may import `name`."""
     package, _, inner = name.partition(".")
     if package == "n3d_ros" and inner and inner.partition(".")[0] not in GENERATED:
-        part = max(
-            (part for part in PARTS if part != "library" and belongs(module, part)),
-            key=len,
-            default="library",
-        )
-        return any(belongs(inner, target) for target in PARTS[part])
+        row = row_of(module)
+        return any(belongs(inner, part) for part in (row, *ROWS[row].split()))
     if package in ROS_PACKAGES or package.endswith("_msgs") or inner.partition(".")[0] in GENERATED:
-        return module not in NO_ROS and any(belongs(module, part) for part in ROS)
+        return any(belongs(module, part) for part in ROS) and not belongs(module, PLAIN)
     return any(belongs(module, part) for part in THIRD_PARTY.get(package, [module]))
 
 
@@ -154,11 +156,14 @@ def test_a_module_imports_only_what_its_part_may(module):
     assert wrong == [], f"n3d_ros.{module} must not import these; see the tables above"
 
 
-@pytest.mark.parametrize("module", [module for module in FILES if module.partition(".")[0] not in TOOLS])
+@pytest.mark.parametrize(
+    "module",
+    [module for module in FILES if not any(belongs(module, tool) for tool in (*TOOLS, "commands.build"))],
+)
 def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_chosen(module):
     for name, lazy in imported(FILES[module].read_text(), FILES):
-        if name.startswith("n3d_ros.runtime.") and name.endswith("_backend"):
-            assert module == "runtime.factory", f"n3d_ros.{module} imports {name}"
+        if name in BACKENDS and not belongs(name, f"n3d_ros.{row_of(module)}"):
+            assert module == "runtime.backends.factory", f"n3d_ros.{module} imports {name}"
             assert lazy, f"{name} must be imported inside a function"
 
 
@@ -169,33 +174,37 @@ def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_cho
         ("geometry", "n3d_ros.boxes", False),
         ("geometry", "numpy", True),
         ("geometry", "torch.nn", False),
-        ("depth", "n3d_ros.box_codec", False),
-        ("spatial_rules", "n3d_ros.spatial_types", True),
+        ("preprocess.depth", "n3d_ros.protocol.box_codec", False),
+        ("preprocess.prepare", "n3d_ros.preprocess.depth", True),
+        ("preprocess.prepare", "n3d_ros.runtime.types", False),
+        ("preprocess.prepare", "n3d_ros.cli", False),
+        ("spatial.rules", "n3d_ros.spatial.types", True),
         ("spatial", "n3d_ros.runtime.types", False),
-        ("preprocess", "n3d_ros.depth", True),
-        ("preprocess", "n3d_ros.runtime.types", False),
-        ("preprocess", "n3d_ros.cli", False),
-        ("runtime.pipeline", "n3d_ros.prompts", True),
+        ("runtime.pipeline", "n3d_ros.protocol.prompts", True),
         ("runtime.pipeline", "n3d_ros.model.config", False),
         ("runtime.pipeline", "torch", False),
-        ("runtime.torch_backend", "n3d_ros.model.n3d_vlm", True),
-        ("runtime.ort_backend", "onnxruntime", True),
+        ("runtime.backends.pytorch.backend", "n3d_ros.model.n3d_vlm", True),
+        ("runtime.backends.ort", "onnxruntime", True),
+        ("runtime.backends.base", "n3d_ros.runtime.pipeline", False),
+        ("runtime.decoding.generate", "n3d_ros.runtime.backends.base", True),
+        ("runtime.decoding.generate", "n3d_ros.runtime.pipeline", False),
         ("runtime.types", "onnxruntime", False),
         ("runtime.types", "sensor_msgs.msg", False),
         ("node.n3d_node", "n3d_ros.msg", True),
         ("node.n3d_node", "n3d_ros.sim", False),
-        ("node.worker", "rclpy.node", False),
+        ("node.plain.worker", "rclpy.node", False),
+        ("node.plain.worker", "n3d_ros.node.parameters", False),
         ("sim.scene", "mujoco", True),
         ("cli", "mujoco", False),
-        ("cli", "n3d_ros.training.commands", False),
+        ("cli", "n3d_ros.training.nano", False),
         ("model.config", "n3d_ros.runtime.types", False),
-        ("model.checkpoint", "n3d_ros.runtime.safetensors_file", True),
+        ("model.checkpoint", "n3d_ros.model_folder.tensors", True),
         ("runtime.pipeline", "huggingface_hub", False),
-        ("engines.export", "n3d_ros.training.nano", False),
-        ("engines.bench_scenes", "n3d_ros.sim", True),
-        ("engines.bench", "n3d_ros.sim", False),
-        ("training.train", "n3d_ros.engines.export", False),
-        ("training.train", "n3d_ros.model.n3d_vlm", True),
+        ("engines.export.folder", "n3d_ros.training.nano.model", False),
+        ("engines.bench.scenes", "n3d_ros.sim", True),
+        ("engines.export.folder", "n3d_ros.sim", False),
+        ("training.nano.train", "n3d_ros.engines.export.folder", False),
+        ("training.nano.train", "n3d_ros.model.n3d_vlm", True),
     ],
 )
 def test_the_tables_say_what_the_design_says(module, name, allowed):
@@ -215,19 +224,37 @@ def test_imports_are_found_wherever_they_hide():
 
 
 @pytest.mark.parametrize(
-    "module", ["runtime.pipeline", "runtime.types", "node.worker", "node.sync", "spatial", "cli"]
+    "module", ["runtime.pipeline", "runtime.types", "node.plain.worker", "node.plain.sync", "spatial", "cli"]
 )
 def test_importing_loads_no_heavy_package(module):
     """What the robot loads first must not wait for torch, and must work where it is not installed."""
     heavy = ("torch", "transformers", "tensorrt", "rclpy", "mujoco", "onnxruntime")
     code = f"import sys, n3d_ros.{module}; print([name for name in {heavy} if name in sys.modules])"
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     result = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
+        cwd=CHECKOUT,
+        env=package_environment(),
         capture_output=True,
         text=True,
     )
     assert result.stderr == ""
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("folder", ["test", "tools", "launch", "config", "native"])
+def test_the_checkout_is_no_package(folder):
+    with pytest.raises(ModuleNotFoundError, match=f"n3d_ros.{folder}"):
+        importlib.import_module(f"n3d_ros.{folder}")
+
+
+@pytest.mark.parametrize("folder", TOOLS)
+def test_tools_are_subpackages_at_one_place(folder):
+    module = importlib.import_module(f"n3d_ros.{folder}")
+    assert list(module.__path__) == [str(PACKAGE / folder)]
+    assert (PACKAGE / folder).resolve() == CHECKOUT / folder
+
+
+def test_every_folder_with_modules_is_a_package():
+    """setup.py installs packages only: a folder without `__init__.py` would be missing there."""
+    folders = {path.parent for path in FILES.values()}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []

@@ -1,10 +1,8 @@
 """What is asked about a view, and the text a perfect model would answer.
 
 In: the objects of a view (names, visibility, box bins). Out: `Sample`s of chat text, split into the words
-after the picture and
-the answer, with the object that each box of the answer describes. The prompts come from `n3d_ros.prompts`,
-the questions from
-`n3d_ros.spatial`: training and robot cannot drift apart.
+after the picture and the answer, with the object that each box of the answer describes. The prompts come
+from `n3d_ros.protocol.prompts`, the questions from `n3d_ros.spatial`: training and robot cannot drift apart.
 """
 
 from collections import Counter
@@ -13,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from n3d_ros import prompts
-from n3d_ros.box_codec import format_box
 from n3d_ros.boxes import Box3D
-from n3d_ros.evidence import as_shown
 from n3d_ros.geometry import Intrinsics
+from n3d_ros.protocol import prompts
+from n3d_ros.protocol.box_codec import format_box
+from n3d_ros.protocol.evidence import as_shown
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
 
 MIN_VISIBLE_PX = 60

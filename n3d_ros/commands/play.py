@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.frames import RgbdFrame, find_frames, read_frame
+from n3d_ros.files.frames import RgbdFrame, find_frames, read_frame
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import fill_image
 from n3d_ros.node.transport import make_room_for_images

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from n3d_ros.errors import ModelFolderError
 from n3d_ros.model.config import N3DConfig
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
-from n3d_ros.runtime.model_config import load_config
-from n3d_ros.runtime.safetensors_file import TensorEntry, read_entries, short_name
-from n3d_ros.runtime.types import ModelFolderError
+from n3d_ros.model_folder.config import load_config
+from n3d_ros.model_folder.tensors import TensorEntry, read_entries, short_name
 
 HEAD = "lm_head.weight"
 SPECIAL_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")

@@ -1,8 +1,7 @@
 """The 3D point code as torch tensors: rounded coordinates in, one feature row per patch out.
 
-The same arithmetic as `n3d_ros.depth.sinusoid` (a test holds them together), on whatever device the model
-runs.
-Coordinates arrive rounded and in raster order; this file knows nothing of depth or metres.
+The same arithmetic as `n3d_ros.preprocess.point_code.sinusoid` (a test holds them together), on any
+device. Coordinates arrive rounded and in raster order; this file knows nothing of depth or metres.
 """
 
 import torch

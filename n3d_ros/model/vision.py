@@ -142,7 +142,7 @@ class N3DVisionTower(qwen.Qwen2_5_VisionTransformerPretrainedModel):
 
 def patch_position_code(h: int, w: int, width: int, device: torch.device) -> Tensor:
     """Place of every patch of an (h, w) grid as a 2D code, raster order; twin of
-    `n3d_ros.preprocess.patch_position_code`.
+    `n3d_ros.preprocess.prepare.patch_position_code`.
     """
     v, u = torch.meshgrid(torch.arange(h, device=device), torch.arange(w, device=device), indexing="ij")
     coords = torch.stack([(u.flatten() + 0.5) / w, (v.flatten() + 0.5) / h], dim=1) * 100

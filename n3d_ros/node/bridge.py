@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.runtime.types import BadInputError
+from n3d_ros.errors import BadInputError
 
 
 def rgb_by_cv_bridge(image: Any) -> npt.NDArray[np.uint8] | None:

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.depth import to_metres
+from n3d_ros.errors import BadInputError, N3DError, NoDepthError
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.bridge import rgb_by_cv_bridge
-from n3d_ros.preprocess import Observation
-from n3d_ros.runtime.types import BadInputError, N3DError, NoDepthError
+from n3d_ros.preprocess.depth import to_metres
+from n3d_ros.preprocess.prepare import Observation
 
 Array = npt.NDArray[Any]
 

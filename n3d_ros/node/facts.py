@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from n3d_ros.runtime.manifest import FILE_NAME, read_manifest
+from n3d_ros.model_folder.manifest import FILE_NAME, read_manifest
 
 
 def describe(engine: Any) -> dict[str, str]:

@@ -21,7 +21,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.parameters import Parameters
-from n3d_ros.node.sync import Frame, Synchroniser
+from n3d_ros.node.plain.sync import Frame, Synchroniser
 
 QUEUE_DEPTH = 2
 

@@ -28,21 +28,21 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
 
+from n3d_ros.errors import ResultCode
 from n3d_ros.node import diagnostics, parameters, transforms
 from n3d_ros.node.conversions import stamp_ns
-from n3d_ros.node.early import EarlyStart
 from n3d_ros.node.inputs import Inputs
 from n3d_ros.node.outbox import Outbox
+from n3d_ros.node.plain.early import EarlyStart
+from n3d_ros.node.plain.latest_frame import LatestFrame
+from n3d_ros.node.plain.sync import Frame
+from n3d_ros.node.plain.worker import Job, Worker
 from n3d_ros.node.publishing import Publishers
 from n3d_ros.node.queries import CameraFrame, GroundQuery, Query, failure
-from n3d_ros.node.requests import LatestFrame
 from n3d_ros.node.results import Outcome, Results
 from n3d_ros.node.servers import Servers
-from n3d_ros.node.sync import Frame
 from n3d_ros.node.tickets import Tickets
 from n3d_ros.node.transport import make_room_for_images
-from n3d_ros.node.worker import Job, Worker
-from n3d_ros.runtime.types import ResultCode
 
 CONTINUOUS = "continuous"
 HOUSEKEEPING_S = 0.1
@@ -279,7 +279,7 @@ def _no_tf(frame: str) -> str:
 
 def load_pipeline(wanted: parameters.Parameters) -> Any:
     """The engine of the model folder."""
-    from n3d_ros.runtime.factory import default_model_dir
+    from n3d_ros.runtime.backends.factory import default_model_dir
     from n3d_ros.runtime.pipeline import Pipeline
 
     return Pipeline.load(

@@ -22,7 +22,7 @@ from n3d_ros.node.conversions import fill_image
 from n3d_ros.node.markers import MarkerStyle, MarkerTracker
 from n3d_ros.node.parameters import Parameters
 from n3d_ros.overlay import draw_boxes
-from n3d_ros.preprocess import Observation
+from n3d_ros.preprocess.prepare import Observation
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.node.conversions import observation
 from n3d_ros.node.parameters import Parameters
-from n3d_ros.node.sync import Frame
-from n3d_ros.node.worker import Job
-from n3d_ros.preprocess import Observation
-from n3d_ros.runtime.types import AskResult, BadInputError, GroundedObject, GroundResult, N3DError, ResultCode
+from n3d_ros.node.plain.sync import Frame
+from n3d_ros.node.plain.worker import Job
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
 
 
 @dataclass

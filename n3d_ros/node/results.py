@@ -15,16 +15,16 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
 from n3d_ros.node import messages
-from n3d_ros.node.ids import StableIds
 from n3d_ros.node.messages import Ages
 from n3d_ros.node.parameters import Parameters
+from n3d_ros.node.plain.ids import StableIds
+from n3d_ros.node.plain.worker import Job
 from n3d_ros.node.publishing import Publishers
 from n3d_ros.node.queries import AskQuery, CameraFrame, GroundQuery, Query, failure, stopped
 from n3d_ros.node.transforms import Transforms, transform_object
-from n3d_ros.node.worker import Job
-from n3d_ros.runtime.types import N3DError, ResultCode
 
 
 @dataclass

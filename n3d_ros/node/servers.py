@@ -17,15 +17,15 @@ from std_srvs.srv import SetBool, Trigger
 
 from n3d_ros.action import Ask as AskAction
 from n3d_ros.action import Ground as GroundAction
+from n3d_ros.errors import ResultCode
 from n3d_ros.node import publishing, transforms
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.facts import describe
 from n3d_ros.node.feedback import Progress
+from n3d_ros.node.plain.sync import Frame
 from n3d_ros.node.queries import AskQuery, CameraFrame, GroundQuery, Listener, Query
 from n3d_ros.node.results import Outcome
-from n3d_ros.node.sync import Frame
 from n3d_ros.node.tickets import Ticket
-from n3d_ros.runtime.types import ResultCode
 from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
 from n3d_ros.version import __version__
 

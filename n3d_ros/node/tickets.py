@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from rclpy.task import Future
 
+from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.node.plain.latest_frame import FrameRequest
+from n3d_ros.node.plain.worker import Job
 from n3d_ros.node.queries import CameraFrame, Query, failure
-from n3d_ros.node.requests import FrameRequest
 from n3d_ros.node.results import Outcome, failed
-from n3d_ros.node.worker import Job
-from n3d_ros.runtime.types import N3DError, ResultCode
 
 if TYPE_CHECKING:
     from n3d_ros.node.n3d_node import N3DNode

@@ -15,8 +15,8 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
 
+from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.msg import GroundedObject
-from n3d_ros.runtime.types import N3DError, ResultCode
 
 BUFFER_S = 60.0
 

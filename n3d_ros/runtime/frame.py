@@ -14,15 +14,15 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros import prompts
-from n3d_ros.pictures import picture_rows
-from n3d_ros.preprocess import ModelInputs, Observation, PreprocessConfig, prepare
-from n3d_ros.runtime.backend import AnyBackend, EarlyVision, Rows
-from n3d_ros.runtime.generate import PromptRows
-from n3d_ros.runtime.host import prompt_positions
+from n3d_ros.errors import BadInputError, NoDepthError
+from n3d_ros.preprocess.pictures import picture_rows
+from n3d_ros.preprocess.prepare import ModelInputs, Observation, PreprocessConfig, prepare
+from n3d_ros.protocol import prompts
+from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision, Rows
+from n3d_ros.runtime.backends.positions import prompt_positions
+from n3d_ros.runtime.decoding.generate import PromptRows
+from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF, RIGHT, Options
-from n3d_ros.runtime.text import TextCodec
-from n3d_ros.runtime.types import BadInputError, NoDepthError
 
 MAX_CONTEXT = 4096
 """Tokens kept per observation, prompt and reply; the release's limit for new tokens alone."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.evidence import as_shown
+from n3d_ros.protocol.evidence import as_shown
 from n3d_ros.runtime.results import exact_answer
 from n3d_ros.runtime.topic import Topic
 from n3d_ros.spatial import answer_in_order

@@ -10,7 +10,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from n3d_ros.box_codec import (
+from n3d_ros.boxes import box_2d_px
+from n3d_ros.preprocess.prepare import ModelInputs
+from n3d_ros.protocol.box_codec import (
     CodecConfig,
     Malformed,
     ParsedBox,
@@ -19,8 +21,6 @@ from n3d_ros.box_codec import (
     decode,
     decode_box,
 )
-from n3d_ros.boxes import box_2d_px
-from n3d_ros.preprocess import ModelInputs
 from n3d_ros.runtime.types import GroundedObject
 
 OnBox = Callable[[GroundedObject], None]

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from n3d_ros.depth import RESHAPES
-from n3d_ros.evidence import MENTION_RULES
-from n3d_ros.frames import ORIENTATIONS, as_released
-from n3d_ros.picture_file import RESIZE_MODES
-from n3d_ros.preprocess import Observation
-from n3d_ros.prompts import OVERFLOWS
-from n3d_ros.runtime.sampling import SAMPLINGS
+from n3d_ros.files.frames import ORIENTATIONS, as_released
+from n3d_ros.files.picture_file import RESIZE_MODES
+from n3d_ros.preprocess.depth import RESHAPES
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.protocol.evidence import MENTION_RULES
+from n3d_ros.protocol.prompts import OVERFLOWS
+from n3d_ros.runtime.decoding.sampling import SAMPLINGS
 
 BOX_INDEX_RULES = ("any_index", "upstream")
 ANSWER_RULES = ("evidence", "upstream")

@@ -16,21 +16,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros import prompts
-from n3d_ros.preprocess import Observation
+from n3d_ros.errors import ResultCode
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.protocol import prompts
 from n3d_ros.runtime import results
-from n3d_ros.runtime.backend import AnyBackend, EarlyVision
+from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision
+from n3d_ros.runtime.decoding.generate import OnText, OnToken, ShouldCancel, generate
+from n3d_ros.runtime.decoding.sampling import Sampler, Sampling, sampling_for
+from n3d_ros.runtime.decoding.text import TextCodec, TextStream
 from n3d_ros.runtime.frame import EarlyPicture, Frame
-from n3d_ros.runtime.generate import OnText, OnToken, ShouldCancel, generate
 from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.objects import ObjectReader, OnBox
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
-from n3d_ros.runtime.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
-from n3d_ros.runtime.text import TextCodec, TextStream
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
-from n3d_ros.runtime.types import AskResult, GroundResult, ResultCode, Timing
+from n3d_ros.runtime.types import AskResult, GroundResult, Timing
 from n3d_ros.spatial import Query, check_answer
 
 MAX_TOKENS = 512
@@ -72,7 +73,7 @@ class Pipeline:
 
         N3DError naming what is missing or differs: folder, file, checksum, library.
         """
-        from n3d_ros.runtime.factory import create_backend
+        from n3d_ros.runtime.backends.factory import create_backend
 
         return cls(create_backend(Path(model_dir), backend, threads), sampling, steps, options)
 

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from n3d_ros.preprocess import Observation
-from n3d_ros.prompts import MARKERS
-from n3d_ros.runtime.generate import OnText, ShouldCancel
+from n3d_ros.errors import BadInputError
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.protocol.prompts import MARKERS
+from n3d_ros.runtime.decoding.generate import OnText, ShouldCancel
+from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.objects import OnBox
-from n3d_ros.runtime.text import TextCodec
-from n3d_ros.runtime.types import BadInputError, GroundResult
+from n3d_ros.runtime.types import GroundResult
 
 
 @dataclass(frozen=True)

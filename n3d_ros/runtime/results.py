@@ -10,13 +10,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from n3d_ros.box_codec import Malformed
 from n3d_ros.boxes import Box3D
-from n3d_ros.preprocess import Observation
-from n3d_ros.prompts import split_answer
+from n3d_ros.errors import ResultCode
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.protocol.box_codec import Malformed
+from n3d_ros.protocol.prompts import split_answer
+from n3d_ros.runtime.decoding.generate import CANCELED, FULL, Generation
 from n3d_ros.runtime.frame import Frame
-from n3d_ros.runtime.generate import CANCELED, FULL, Generation
-from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, ResultCode, Timing
+from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
 
 __all__ = [

@@ -11,13 +11,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from n3d_ros.runtime.box_drafts import BoxDrafter
-from n3d_ros.runtime.drafting import LONGEST_GUESS, Drafter, TextDrafter
-from n3d_ros.runtime.generate import Constraint
-from n3d_ros.runtime.grammar import BoxGrammar, StrictGrammar
-from n3d_ros.runtime.text import TextCodec
+from n3d_ros.runtime.decoding.box_drafts import BoxDrafter
+from n3d_ros.runtime.decoding.drafting import LONGEST_GUESS, Drafter, TextDrafter
+from n3d_ros.runtime.decoding.generate import Constraint
+from n3d_ros.runtime.decoding.grammar import BoxGrammar, StrictGrammar
+from n3d_ros.runtime.decoding.text import TextCodec
+from n3d_ros.runtime.decoding.trust import COPIED, EXPECTED, TrustedDrafter
 from n3d_ros.runtime.topic import spatial_query
-from n3d_ros.runtime.trust import COPIED, EXPECTED, TrustedDrafter
 
 GRAMMARS = ("off", "strict")
 SENTENCE = re.compile(r"[.?!]|<image>")

@@ -11,9 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.evidence import Evidence, box_2d, box_3d, evidence_for_mentions, evidence_from_boxes, mentioned
+from n3d_ros.errors import BadInputError
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.runtime.types import BadInputError, GroundedObject
+from n3d_ros.protocol.evidence import (
+    Evidence,
+    box_2d,
+    box_3d,
+    evidence_for_mentions,
+    evidence_from_boxes,
+    mentioned,
+)
+from n3d_ros.runtime.types import GroundedObject
 from n3d_ros.spatial import Query, parse_question
 
 IMAGE_MARKER = "<image>"

@@ -5,13 +5,13 @@ observation.
 import numpy as np
 import pytest
 
-from n3d_ros.depth import depth_to_point_map
-from n3d_ros.engines.export import export
+from n3d_ros.engines.export.folder import export
+from n3d_ros.errors import ModelFolderError
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess import Observation, prepare
+from n3d_ros.preprocess.depth import depth_to_point_map
+from n3d_ros.preprocess.prepare import Observation, prepare
+from n3d_ros.runtime.decoding.sampling import Sampling
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.sampling import Sampling
-from n3d_ros.runtime.types import ModelFolderError
 
 pytest.importorskip("torch")
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from n3d_ros.engines.export import export
-from n3d_ros.runtime.backend import EarlyVision
-from n3d_ros.runtime.factory import create_backend
-from n3d_ros.runtime.manifest import FILE_NAME, VISION_PARTS
+from n3d_ros.engines.export.folder import export
+from n3d_ros.model_folder.manifest import FILE_NAME, VISION_PARTS
+from n3d_ros.runtime.backends.base import EarlyVision
+from n3d_ros.runtime.backends.factory import create_backend
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from n3d_ros.runtime.factory import default_model_dir
-from n3d_ros.runtime.manifest import check_files, read_manifest
+from n3d_ros.model_folder.manifest import check_files, read_manifest
+from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.runtime.pipeline import Pipeline
 
 NUM_SCENES, FIRST_SEED = 16, 70000
@@ -16,7 +16,7 @@ LIMIT_BYTES = 25 * 2**20
 @pytest.fixture(scope="module")
 def results():
     pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
-    from n3d_ros.training.evaluate import trials
+    from n3d_ros.training.evaluation.grounding import trials
 
     return list(trials(Pipeline.load(default_model_dir(), backend="ort"), NUM_SCENES, FIRST_SEED))
 
@@ -41,7 +41,7 @@ def test_it_writes_well_formed_boxes(results):
 def test_it_loads_without_torch():
     code = (
         "import sys; from n3d_ros.runtime.pipeline import Pipeline; "
-        "from n3d_ros.runtime.factory import default_model_dir; Pipeline.load(default_model_dir()); "
+        "from n3d_ros.runtime.backends.factory import default_model_dir; Pipeline.load(default_model_dir()); "
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'rclpy', 'mujoco')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

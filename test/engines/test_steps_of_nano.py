@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.engines.export import export
+from n3d_ros.engines.export.folder import export
+from n3d_ros.errors import ResultCode
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess import Observation
-from n3d_ros.runtime.factory import create_backend, default_model_dir
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.backends.factory import create_backend, default_model_dir
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import LOSSLESS
-from n3d_ros.runtime.types import GroundedObject, GroundResult, ResultCode, Timing
+from n3d_ros.runtime.types import GroundedObject, GroundResult, Timing
 
 THINGS = (
     Box3D("red mug", (-0.15, 0.05, 0.71), (0.09, 0.1, 0.08)),

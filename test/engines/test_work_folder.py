@@ -6,16 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import CHECKOUT
 
 from n3d_ros.engines import work_folder as module
-from n3d_ros.engines.boards import board
-from n3d_ros.engines.build import build
-from n3d_ros.engines.build_plan import plan_build
+from n3d_ros.engines.tensorrt.boards import board
+from n3d_ros.engines.tensorrt.build import build
+from n3d_ros.engines.tensorrt.plan import plan_build
 from n3d_ros.engines.work_folder import LOCK, new_folder, remove_abandoned, work_folder
-from n3d_ros.runtime import trt_api
-from n3d_ros.runtime.factory import default_model_dir
+from n3d_ros.runtime.backends.factory import default_model_dir
+from n3d_ros.runtime.backends.trt import api as trt_api
 
-CHECKOUT = Path(module.__file__).parent.parent
 IN_A_FOLDER = """
 import os, signal, sys
 from pathlib import Path

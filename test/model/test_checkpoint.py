@@ -11,12 +11,12 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from n3d_ros.commands.model_folder import model_folder  # noqa: E402
-from n3d_ros.engines.parity_write_model import FLAT, NESTED, ModelWriter  # noqa: E402
+from n3d_ros.commands.model_options import model_folder  # noqa: E402
+from n3d_ros.engines.parity.write.model import FLAT, NESTED, ModelWriter  # noqa: E402
+from n3d_ros.errors import MissingLibraryError, ModelFolderError  # noqa: E402
 from n3d_ros.model.checkpoint import load_model, read_config  # noqa: E402
-from n3d_ros.runtime import hub  # noqa: E402
-from n3d_ros.runtime.factory import create_backend  # noqa: E402
-from n3d_ros.runtime.types import MissingLibraryError, ModelFolderError  # noqa: E402
+from n3d_ros.model_folder import hub  # noqa: E402
+from n3d_ros.runtime.backends.factory import create_backend  # noqa: E402
 
 QWEN = {
     **FLAT,

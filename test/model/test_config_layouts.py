@@ -12,11 +12,11 @@ torch = pytest.importorskip("torch")
 
 from transformers import GenerationConfig, Qwen2_5_VLConfig  # noqa: E402
 
-from n3d_ros.engines.parity_write_model import FLAT, IDS, NESTED, TEXT, VISION, ModelWriter  # noqa: E402
+from n3d_ros.engines.parity.write.model import FLAT, IDS, NESTED, TEXT, VISION, ModelWriter  # noqa: E402
 from n3d_ros.model.checkpoint import HEAD, load_model, read_config  # noqa: E402
 from n3d_ros.model.config import N3DConfig  # noqa: E402
-from n3d_ros.runtime.model_config import load_config  # noqa: E402
-from n3d_ros.runtime.safetensors_file import read_entries  # noqa: E402
+from n3d_ros.model_folder.config import load_config  # noqa: E402
+from n3d_ros.model_folder.tensors import read_entries  # noqa: E402
 
 THETA, SECTION = 3e5, [1, 3, 4]
 OLD_ROPE = {"rope_theta": THETA, "rope_scaling": {"type": "mrope", "mrope_section": SECTION}}

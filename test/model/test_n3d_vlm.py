@@ -11,8 +11,8 @@ from n3d_ros.model.config import N3DConfig  # noqa: E402
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration  # noqa: E402
 from n3d_ros.model.point_encoding import merge_group_index  # noqa: E402
 from n3d_ros.model.vision import N3DVisionTower, patch_position_code, rows_by_window_length  # noqa: E402
-from n3d_ros.point_code import patch_position_code as patch_position_code_numpy  # noqa: E402
-from n3d_ros.point_code import sinusoid as sinusoid_numpy  # noqa: E402
+from n3d_ros.preprocess.point_code import patch_position_code as patch_position_code_numpy  # noqa: E402
+from n3d_ros.preprocess.point_code import sinusoid as sinusoid_numpy  # noqa: E402
 
 
 def tiny(order: str = "aligned", patch_position: str = "none") -> N3DForConditionalGeneration:

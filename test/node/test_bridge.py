@@ -6,8 +6,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from n3d_ros.errors import BadInputError
 from n3d_ros.node.conversions import rgb_array
-from n3d_ros.runtime.types import BadInputError
 
 BAYER = SimpleNamespace(
     encoding="bayer_rggb8", height=2, width=2, step=2, is_bigendian=0, data=b"\x01\x02\x03\x04"

@@ -1,11 +1,10 @@
 """The files an operator edits name topics and parameters that exist."""
 
-from pathlib import Path
-
 import pytest
 import yaml
+from places import CHECKOUT
 
-CONFIG = Path(__file__).resolve().parents[2] / "config"
+CONFIG = CHECKOUT / "config"
 PRESETS = sorted((CONFIG / "cameras").glob("*.yaml"))
 
 

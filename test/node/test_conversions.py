@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.node.conversions import (
     depth_array,
     fill_image,
@@ -19,7 +20,6 @@ from n3d_ros.node.conversions import (
     rgb_array,
     stamp_ns,
 )
-from n3d_ros.runtime.types import N3DError, ResultCode
 
 PICTURE = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [10, 20, 30]]], np.uint8)
 

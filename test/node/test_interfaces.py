@@ -1,15 +1,14 @@
 """The interface files agree with the library and document every field. Reads text: needs no ROS."""
 
 import re
-from pathlib import Path
 
 import pytest
+from places import CHECKOUT
 
-from n3d_ros.runtime.types import ResultCode
+from n3d_ros.errors import ResultCode
 from n3d_ros.version import __version__
 
-ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted([*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"), *ROOT.glob("action/*.action")])
+FILES = sorted([*CHECKOUT.glob("msg/*.msg"), *CHECKOUT.glob("srv/*.srv"), *CHECKOUT.glob("action/*.action")])
 CODES = {code.name: int(code) for code in ResultCode}
 
 
@@ -19,7 +18,7 @@ def constants(path):
 
 @pytest.mark.parametrize("name", ["msg/ResultCode.msg", "action/Ground.action", "action/Ask.action"])
 def test_result_codes_are_those_of_the_library(name):
-    found = {name: value for name, value in constants(ROOT / name).items() if name in CODES}
+    found = {name: value for name, value in constants(CHECKOUT / name).items() if name in CODES}
     assert found == CODES
 
 
@@ -30,4 +29,4 @@ def test_every_field_has_a_comment(path):
 
 
 def test_one_version_everywhere():
-    assert f"<version>{__version__}</version>" in (ROOT / "package.xml").read_text()
+    assert f"<version>{__version__}</version>" in (CHECKOUT / "package.xml").read_text()

@@ -7,7 +7,7 @@ from fake_pipeline import FakePipeline
 from graph import BOX, MUG
 
 from n3d_ros.action import Ask, Ground
-from n3d_ros.runtime.types import ResultCode
+from n3d_ros.errors import ResultCode
 
 
 def ready(graph):

@@ -5,8 +5,8 @@ from fake_pipeline import FakePipeline
 from graph import MUG
 from std_msgs.msg import String
 
+from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
-from n3d_ros.runtime.types import ResultCode
 from n3d_ros.srv import Ask, GetInfo, Ground, GroundImage
 
 

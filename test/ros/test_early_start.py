@@ -9,8 +9,8 @@ from graph import FRAME, MUG
 from rclpy.parameter import Parameter
 
 from n3d_ros.action import Ground
+from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
-from n3d_ros.runtime.types import ResultCode
 
 
 @pytest.fixture

@@ -1,16 +1,15 @@
 """Parameters: the shipped file, bounds, descriptions, what may change while the node runs."""
 
-from pathlib import Path
-
 import pytest
 import rclpy
 import yaml
 from fake_pipeline import FakePipeline
+from places import CHECKOUT
 from rclpy.parameter import Parameter
 
 from n3d_ros.node.parameters import PARAMETERS, defaults, field_name
 
-SHIPPED = Path(__file__).resolve().parents[2] / "config" / "n3d.yaml"
+SHIPPED = CHECKOUT / "config" / "n3d.yaml"
 
 
 def flat(values, prefix=""):

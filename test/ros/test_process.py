@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import CHECKOUT
 
-ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 120.0
 COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node", "--ros-args"]
 
@@ -22,7 +21,7 @@ def start():
     def begin(*arguments):
         processes.append(
             subprocess.Popen(
-                [*COMMAND, *arguments], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+                [*COMMAND, *arguments], cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True
             )
         )
         return processes[-1]

@@ -5,11 +5,11 @@ from graph import MUG
 from sensor_msgs.msg import CameraInfo, Image
 
 from n3d_ros.commands.play import fill_camera_info
-from n3d_ros.frames import find_frames, read_frame
+from n3d_ros.errors import ResultCode
+from n3d_ros.files.frames import find_frames, read_frame
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node.conversions import fill_image
-from n3d_ros.preprocess import prepare
-from n3d_ros.runtime.types import ResultCode
+from n3d_ros.preprocess.prepare import prepare
 
 
 class PreparingPipeline(FakePipeline):

@@ -9,8 +9,8 @@ from graph import BOX, FRAME, MUG
 from rclpy.qos import qos_profile_sensor_data as SENSOR_DATA
 from sensor_msgs.msg import Image
 
+from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
-from n3d_ros.runtime.types import ResultCode
 from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
 
 

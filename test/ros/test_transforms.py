@@ -9,10 +9,10 @@ from graph import MUG
 
 from n3d_ros.action import Ask, Ground
 from n3d_ros.boxes import Box3D
+from n3d_ros.errors import ResultCode
 from n3d_ros.msg import GroundedObject
 from n3d_ros.node.messages import pose
 from n3d_ros.node.transforms import transform_object
-from n3d_ros.runtime.types import ResultCode
 
 # REP 103: optical z is the body's x, optical x its -y, optical y its -z.
 OPTICAL_TO_BODY = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)

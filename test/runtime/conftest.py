@@ -1,17 +1,12 @@
 """A backend of a few lines that answers from a script, and a small observation to ask it about."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess import Observation
-from n3d_ros.runtime.model_config import parse_config
-from n3d_ros.training.tokenizer import build_tokenizer
-
-sys.path.insert(0, str(Path(__file__).parent))
+from n3d_ros.model_folder.config import parse_config
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.training.nano.tokenizer import build_tokenizer
 
 WORDS = [
     "red", "mug", "blue", "bowl", "green", "can", "What", "is", "the", "distance", "between", "and", "center",

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from byte_backend import ByteBackend
 
+from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess import Observation
+from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.types import BadInputError, ResultCode
 
 CAMERA = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
 FOUND = "".join(

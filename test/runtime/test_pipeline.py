@@ -6,16 +6,16 @@ import sys
 import numpy as np
 import pytest
 
-from n3d_ros.box_codec import encode
 from n3d_ros.boxes import Box3D, iou_3d
+from n3d_ros.errors import BadInputError, NoDepthError, ResultCode
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess import Observation, prepare
-from n3d_ros.prompts import ground_prompt, ground_question
+from n3d_ros.preprocess.prepare import Observation, prepare
+from n3d_ros.protocol.box_codec import encode
+from n3d_ros.protocol.prompts import ground_prompt, ground_question
+from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.frame import Frame
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import Steps
-from n3d_ros.runtime.text import TextCodec
-from n3d_ros.runtime.types import BadInputError, NoDepthError, ResultCode
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
@@ -291,7 +291,7 @@ def test_positions_go_on_after_the_picture_as_the_model_was_trained(fake_backend
 
 def test_importing_the_pipeline_loads_no_engine_and_no_framework():
     code = (
-        "import sys, n3d_ros.runtime.pipeline, n3d_ros.runtime.factory\n"
+        "import sys, n3d_ros.runtime.pipeline, n3d_ros.runtime.backends.factory\n"
         "heavy = {'torch', 'transformers', 'onnxruntime', 'onnx', 'tensorrt', 'rclpy'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )

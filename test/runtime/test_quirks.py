@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from byte_backend import HEADER, ByteBackend, short
 
+from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess import Observation
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.decoding.sampling import sampling_for
 from n3d_ros.runtime.options import RIGHT, UPSTREAM, Options
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.sampling import sampling_for
-from n3d_ros.runtime.types import BadInputError, ResultCode
 
 STRICT = replace(UPSTREAM, sampling="greedy")
 CAMERA = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)

@@ -10,8 +10,8 @@ import pytest
 from byte_backend import ByteBackend, short
 from PIL import Image
 
-from n3d_ros.commands.infer_conversation import run_conversations
-from n3d_ros.conversations import read_boxes_text
+from n3d_ros.commands.infer.conversation import run_conversations
+from n3d_ros.files.conversations import read_boxes_text
 from n3d_ros.runtime import frame
 from n3d_ros.runtime.options import RIGHT, UPSTREAM
 from n3d_ros.runtime.pipeline import Pipeline

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from n3d_ros.box_codec import encode
 from n3d_ros.boxes import Box3D
-from n3d_ros.preprocess import prepare
-from n3d_ros.runtime.generate import FULL, PromptRows, generate
+from n3d_ros.errors import BadInputError, ResultCode
+from n3d_ros.preprocess.prepare import prepare
+from n3d_ros.protocol.box_codec import encode
+from n3d_ros.runtime.decoding.generate import FULL, PromptRows, generate
+from n3d_ros.runtime.decoding.sampling import GREEDY, Sampler, Sampling
+from n3d_ros.runtime.decoding.text import TextCodec, TextStream
+from n3d_ros.runtime.decoding.trust import EXPECTED, TrustedDrafter
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.sampling import GREEDY, Sampler, Sampling
 from n3d_ros.runtime.steps import LOSSLESS, Steps, expected_labels
-from n3d_ros.runtime.text import TextCodec, TextStream
-from n3d_ros.runtime.trust import EXPECTED, TrustedDrafter
-from n3d_ros.runtime.types import BadInputError, ResultCode
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))

@@ -1,0 +1,1 @@
+"""How fast a model is on this machine, beside other ways to run it."""

@@ -1,0 +1,1 @@
+"""How fast pictures and depth become model inputs."""

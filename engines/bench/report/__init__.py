@@ -1,0 +1,1 @@
+"""Samples of a benchmark as figures, text and picture."""

@@ -1,0 +1,1 @@
+"""A checkpoint folder as graphs and weights that a robot loads."""

@@ -1,0 +1,1 @@
+"""Does this project compute what the released N3D-VLM computes?"""

@@ -1,0 +1,1 @@
+"""A model folder with its decoder in 4 or 8 bits."""

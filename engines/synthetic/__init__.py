@@ -1,0 +1,1 @@
+"""Checkpoints with real shapes and random weights."""

@@ -1,0 +1,1 @@
+"""TensorRT engines of a model folder, for one kind of GPU."""

@@ -1,0 +1,63 @@
+"""`n3d bench`: a model's speed on this machine; `n3d bench host`: the preparation before the model.
+
+In: arguments. Out: a table on the terminal and JSON where asked. The measuring lives in `n3d_ros.engines`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from n3d_ros.errors import CommandFailed
+
+SIZES = ("640x480", "1280x720")
+
+
+def add_bench(parser: argparse.ArgumentParser) -> None:
+    """Options of `n3d bench`, which measures a model, and its subcommand `host`."""
+    from n3d_ros.commands.bench.model import add_model_bench
+
+    add_model_bench(parser)
+    parts = parser.add_subparsers(metavar="host", title="one part alone")
+    summary = "picture, depth and intrinsics to model inputs, beside plain numpy"
+    add_host(parts.add_parser("host", help=summary, description=summary))
+
+
+def add_host(parser: argparse.ArgumentParser) -> None:
+    """Options of `n3d bench host`."""
+    parser.add_argument(
+        "--sizes", nargs="+", default=list(SIZES), metavar="WxH", help=f"default: {' '.join(SIZES)}"
+    )
+    parser.add_argument("--repetitions", type=int, default=100, metavar="N", help="default: %(default)s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and raw samples")
+    parser.set_defaults(run=run_host)
+
+
+def run_host(args: argparse.Namespace) -> int:
+    """Measure, print, write; CommandFailed when a result differs from the plain transcription."""
+    from tqdm import tqdm
+
+    from n3d_ros.engines.bench.host.timing import WARM_UP, as_json, measure, table
+
+    if args.repetitions < 1:
+        raise ValueError(f"--repetitions: expected 1 or more, got {args.repetitions}")
+    sizes = [_size(text) for text in args.sizes]
+    total = len(sizes) * (args.repetitions + WARM_UP)
+    with tqdm(total=total, unit="frame", desc="bench host", file=sys.stderr) as bar:
+        results = [measure(*size, args.repetitions, bar.update) for size in sizes]
+    print(table(results))
+    if args.json is not None:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps([as_json(result) for result in results], indent=1) + "\n")
+    if not all(result.equal for result in results):
+        raise CommandFailed("the prepared inputs differ from the plain transcription, see the table")
+    return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) > 0 and int(height) > 0):
+        raise ValueError(f"--sizes: expected WIDTHxHEIGHT, got {text!r}")
+    return int(width), int(height)

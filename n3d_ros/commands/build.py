@@ -1,0 +1,116 @@
+"""The command `n3d build`: arguments in, an engine folder out, its place and size printed."""
+
+import argparse
+import logging
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+from n3d_ros.engines.bench.machine import free_memory_gb
+from n3d_ros.engines.tensorrt.boards import ALIASES, BITS, BOARDS, Board, board, in_parts
+from n3d_ros.engines.tensorrt.build import build
+from n3d_ros.engines.tensorrt.plan import check_memory, plan_build
+from n3d_ros.engines.tensorrt.progress import progress_bar
+from n3d_ros.errors import BadInputError, N3DError
+from n3d_ros.runtime.backends.factory import default_model_dir
+from n3d_ros.runtime.backends.trt.api import RTX, TENSORRT, TensorRt, load
+from n3d_ros.runtime.backends.trt.folder import cache_folder
+
+USABLE = 0.93
+"""Share of a GPU's memory that programs get [estimated]."""
+
+
+def add_build(parser: argparse.ArgumentParser) -> None:
+    """`n3d build`: engines for an NVIDIA GPU."""
+    targets = ", ".join(("current", *ALIASES, *BOARDS))
+    parser.add_argument("--model", type=Path, metavar="DIR", help="exported or quantised folder (n3d-nano)")
+    parser.add_argument("--target", default="current", metavar="GPU", help=f"{targets}; several by comma")
+    parser.add_argument(
+        "--precision", default="auto", choices=("auto", *BITS), help="of the weights (default: what fits)"
+    )
+    parser.add_argument(
+        "--context", type=int, metavar="TOKENS", help="room for prompt and reply (the board's)"
+    )
+    parser.add_argument(
+        "--parts", type=int, metavar="N", help="engines that the decoder is cut into, 1: never (the board's)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where engine folders lie (the user's cache)")
+    parser.add_argument("--rebuild", action="store_true", help="build anew, and replace stale engines")
+    parser.add_argument("--build-only", action="store_true", help="do not load the engine afterwards")
+    parser.set_defaults(run=run_build)
+
+
+def run_build(args: argparse.Namespace) -> int:
+    """Build, or say that it is built; exit code 0."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    folder = args.model or default_model_dir()
+    api, chosen = choose(args.target)
+    plan = plan_build(folder, chosen, args.precision, args.context, args.parts)
+    check_memory(folder, plan, free_memory_gb())
+    print(
+        f"{api.name} {api.version} for {', '.join(plan.targets)}: {plan.precision}{in_parts(plan.parts)}, "
+        f"context {plan.context}"
+    )
+    path, record, is_new = build(folder, plan, api, args.out or cache_folder(), args.rebuild, progress_bar)
+    size = sum(file.num_bytes for file in record.files.values()) / 1e6
+    print(f"{'wrote' if is_new else 'up to date:'} {path} ({size:.1f} MB)")
+    if is_new:
+        print(f"memory: at most {peak_gb():.1f} GB in one process, files that it read included")
+    if not args.build_only:
+        print(check_here(folder, path, record.targets))
+    return 0
+
+
+def peak_gb() -> float:
+    """Most memory that one of the processes which have built had resident, pages of mapped files included."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+
+
+def choose(target: str) -> tuple[TensorRt, Board]:
+    """The runtime and board of --target. BadInputError for a GPU that the runtime here cannot build for."""
+    if target == "current":
+        return _current()
+    boards = [board(name) for name in target.split(",")]
+    if len(boards) == 1 and boards[0].runtime != RTX:
+        return _on_this_gpu(boards[0])
+    odd = [b.name for b in boards if b.runtime != RTX]
+    if odd:
+        raise BadInputError(f"target {odd[0]}: cannot share an engine with others, build it alone")
+    sms = tuple(dict.fromkeys(sm for b in boards for sm in b.sms))
+    return load(RTX), replace(boards[0], name=target, sms=sms)
+
+
+def _on_this_gpu(chosen: Board) -> tuple[TensorRt, Board]:
+    """TensorRT builds only for the GPU it runs on, so that GPU has to be the board's."""
+    from n3d_ros.runtime.backends.trt.cuda import current_gpu
+
+    api, gpu = load(TENSORRT), current_gpu()
+    if gpu.sm not in chosen.sms:
+        raise BadInputError(
+            f"target {chosen.name}: expected a GPU of {', '.join(chosen.sms)}, this is {gpu.name} "
+            f"({gpu.sm}); TensorRT builds for the GPU it runs on, so run `n3d build` on the board"
+        )
+    return api, replace(chosen, sms=(gpu.sm,))
+
+
+def _current() -> tuple[TensorRt, Board]:
+    """This machine's GPU with the first runtime that imports."""
+    from n3d_ros.runtime.backends.trt.cuda import current_gpu
+
+    api, gpu = load(), current_gpu()
+    return api, Board("current", (gpu.sm,), api.name, gpu.memory_bytes / 1e9 * USABLE, unified=gpu.unified)
+
+
+def check_here(folder: Path, engine: Path, targets: tuple[str, ...]) -> str:
+    """Load the engine where its GPU is at hand and run one token; say which of the two it was."""
+    from n3d_ros.runtime.backends.trt.cuda import current_gpu
+
+    try:
+        gpu = current_gpu()
+    except N3DError as error:
+        return f"not run: {error}"
+    if gpu.sm not in targets:
+        return f"not run: built for {', '.join(targets)}, this GPU is {gpu.sm}"
+    from n3d_ros.runtime.backends.trt.backend import self_test
+
+    return self_test(folder, engine)

@@ -1,0 +1,160 @@
+"""`n3d demo`: a ROS 2 graph of real processes on this machine: simulated robot camera, node, and this client.
+
+The client asks the node for objects and a question through its actions, compares every answer with the
+simulator's truth for the same stamp, prints both and writes a picture and JSON. It exits 0 when every answer
+arrived for a frame that the camera published; accuracy is shown, not judged, but finding nothing at all is a
+failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from n3d_ros.child_process import package_environment
+from n3d_ros.commands.demo.children import Children
+from n3d_ros.commands.demo.report import Answer, picture, question_text, report_json, table
+from n3d_ros.commands.model_options import add_model_options, model_folder
+from n3d_ros.errors import CommandFailed
+from n3d_ros.node.transport import make_room_for_images
+from n3d_ros.spatial import QUESTIONS
+
+if TYPE_CHECKING:
+    from n3d_ros.commands.demo.client import DemoClient
+
+NODE_COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
+CAMERA_COMMAND = [sys.executable, "-m", "n3d_ros.commands.demo.camera"]
+SCENE_SEED = 90_210
+NUM_WORDS = 3
+QUESTION = QUESTIONS["distance"][1]
+CLEARLY_VISIBLE = 0.7
+CAMERA_RATE_HZ = 2.0
+MAX_DOMAIN_ID = (
+    101  # above it the ports reach into those that Linux hands out: docs.ros.org, "The ROS_DOMAIN_ID"
+)
+
+
+def add_demo(parser: argparse.ArgumentParser) -> None:
+    """Options of `n3d demo`."""
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo_output"), metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=SCENE_SEED, help="which simulated scene (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--timeout-s", type=float, default=60.0, help="give up after it (default: %(default)s)"
+    )
+    add_model_options(parser)
+    parser.set_defaults(run=run_demo)
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Start everything, ask, compare, write; 0 when the whole chain worked."""
+    folder = model_folder(args.model)
+    from n3d_ros.commands.demo.client import DemoClient
+
+    deadline = time.monotonic() + args.timeout_s
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    os.environ.update(isolation())
+    make_room_for_images()
+    environment = package_environment() | {"PYTHONUNBUFFERED": "1"}
+    with Children(environment, args.out) as children:
+        start_graph(children, args, folder)
+        with DemoClient(namespace(), deadline, children.check) as client:
+            answers = interview(client)
+    write_report(args.out, answers)
+    if not any(answer.boxes for answer in answers):
+        raise CommandFailed("the chain worked, but the model found nothing at all")
+    return 0
+
+
+def start_graph(children: Children, args: argparse.Namespace, folder: Path) -> None:
+    """The robot's camera and the node, each in a process of its own."""
+    remaps = ["-r", f"__ns:={namespace()}"]
+    view = ["--seed", str(args.seed), "--rate-hz", str(CAMERA_RATE_HZ)]
+    children.start("camera", [*CAMERA_COMMAND, *view, "--ros-args", *remaps])
+    parameters = {"model.path": folder.resolve(), "backend": args.backend}
+    given = [part for name, value in parameters.items() for part in ("-p", f"{name}:={value}")]
+    children.start("node", [*NODE_COMMAND, "--ros-args", *remaps, *given])
+    print(f"started a simulated robot camera (scene {args.seed}, {CAMERA_RATE_HZ:g} Hz)")
+    print(f"started the node with {folder.name}")
+
+
+def interview(client: DemoClient) -> list[Answer]:
+    """Ground some objects of the scene one after the other, then ask about two of them."""
+    info = client.wait_until_ready()
+    print(f"node ready: {info}")
+    names = choose_names(client.first_truth())
+    answers = []
+    for name in names:
+        print(f'\nfind "the {name}"')
+        answers.append(client.ground(f"the {name}", name))
+        if not answers[-1].boxes:
+            print(f"  nothing: {answers[-1].message}")
+    question = QUESTION.format(a=names[0], b=names[1])
+    print(f"\nask: {question}")
+    answers.append(client.ask(question))
+    stamps = {answer.stamp_ns for answer in answers if answer.boxes}
+    num_markers = client.wait_for_markers(stamps) if stamps else 0
+    print(f"\n{table(answers[:-1])}\n\n{question_text(answers[-1])}")
+    print(f"\nevery answer carries the stamp and optical frame of its picture; {num_markers} markers arrived")
+    return answers
+
+
+def choose_names(objects: list[dict[str, Any]]) -> list[str]:
+    """Names that stand for one clearly visible object each, largest in the picture first.
+
+    CommandFailed when the scene shows fewer than two.
+    """
+    labels = [item["label"] for item in objects]
+    ranked = sorted(objects, key=lambda item: -int(item["visible_px"]))
+    visible = [item["label"] for item in ranked if item["visible"] >= CLEARLY_VISIBLE]
+    names = [label for label in visible if labels.count(label) == 1]
+    if len(names) < 2:
+        raise CommandFailed(
+            f"expected two clearly visible objects of different names, the scene shows {labels}"
+        )
+    return names[:NUM_WORDS]
+
+
+def write_report(folder: Path, answers: list[Answer]) -> None:
+    """demo.png and demo.json."""
+    from PIL import Image
+
+    Image.fromarray(picture(answers)).save(folder / "demo.png")
+    (folder / "demo.json").write_text(json.dumps(report_json(answers), indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {folder / 'demo.png'} and {folder / 'demo.json'}")
+
+
+def namespace() -> str:
+    """ROS namespace of camera and node: another demo that found the same domain stays apart."""
+    return f"/demo_{os.getpid()}"
+
+
+def isolation() -> dict[str, str]:
+    """ROS settings that keep the demo to this machine and to itself."""
+    settings = {"ROS_DOMAIN_ID": str(free_domain_id()), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    if os.environ.get("ROS_DISTRO") == "humble":  # it knows only this older variable
+        settings["ROS_LOCALHOST_ONLY"] = "1"
+    return settings
+
+
+def free_domain_id() -> int:
+    """A domain whose first participant's port nobody uses on this machine."""
+    for step in range(MAX_DOMAIN_ID):
+        domain_id = 1 + (os.getpid() + step) % MAX_DOMAIN_ID
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("", 7400 + 250 * domain_id + 10))  # DDSI-RTPS 9.6.1.1: unicast, participant 0
+            except OSError:
+                continue
+            return domain_id
+    raise CommandFailed(f"expected a free ROS domain id in 1..{MAX_DOMAIN_ID}, all are in use")

@@ -1,0 +1,57 @@
+"""The frame that `n3d infer` is given: picture with depth, with a point file, or with estimated depth."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from n3d_ros.files.frames import read_intrinsics, read_rgbd
+from n3d_ros.files.picture_file import read_picture
+from n3d_ros.files.points_file import read_points
+from n3d_ros.preprocess.prepare import Observation
+
+ESTIMATORS = ("depth-anything-v2", "moge-2")
+
+
+def add_input_options(parser: argparse.ArgumentParser) -> None:
+    """--image and where its depth comes from."""
+    add = parser.add_argument
+    add("--image", type=Path, metavar="F", help="colour picture, PNG or JPEG")
+    add("--depth", type=Path, metavar="F", help="registered depth: 16-bit PNG in mm, or .npy in m")
+    add("--intrinsics", type=Path, metavar="JSON", help="fx fy cx cy width height of the picture")
+    add("--points", type=Path, metavar="NPZ", help="point map (pcd, intr) instead of depth")
+    guess = f"guess it: {' or '.join(ESTIMATORS)}"
+    add("--estimate-depth", choices=ESTIMATORS, metavar="M", help=guess)
+    add("--depth-model", metavar="DIR", help="its folder, or hub:NAME to download it")
+
+
+def read_observation(args: argparse.Namespace) -> Observation:
+    """The frame that the arguments name, upright. ValueError for none or two sources of depth.
+
+    Point files, depth files with their intrinsics, and guessed depth are of the upright picture;
+    `frames.as_released` gives what the release makes of them.
+    """
+    if args.image is None:
+        raise ValueError("expected --image, or --conversation; got neither")
+    if args.points is not None:
+        if args.depth is not None or args.intrinsics is not None or args.estimate_depth is not None:
+            raise ValueError("expected --points alone or --depth with --intrinsics, got both")
+        return read_points(args.image, args.points)
+    if args.estimate_depth is not None:
+        return _estimated(args)
+    if args.depth is None or args.intrinsics is None:
+        missing = " and ".join(name for name in ("depth", "intrinsics") if getattr(args, name) is None)
+        raise ValueError(f"expected --depth with --intrinsics, or --points; {missing} missing")
+    return read_rgbd(args.image, args.depth, args.intrinsics).observation()
+
+
+def _estimated(args: argparse.Namespace) -> Observation:
+    if args.depth is not None:
+        raise ValueError("expected --depth or --estimate-depth, got both")
+    if args.depth_model is None:
+        raise ValueError("--estimate-depth: expected --depth-model, a folder or hub:NAME to download it")
+    rgb = read_picture(args.image)
+    intrinsics = None if args.intrinsics is None else read_intrinsics(args.intrinsics)
+    from n3d_ros.depth_models import estimate
+
+    return estimate(rgb, args.estimate_depth, args.depth_model, intrinsics)

@@ -1,0 +1,1 @@
+"""Frames, pictures, point files and conversations on disk."""

@@ -1,0 +1,195 @@
+"""RGB-D frames in files.
+
+In: paths. Out: arrays with their intrinsics, ready for `Observation`. Knows nothing of models, words or
+ROS.
+
+A frame folder holds `color.png` (or .jpg), `depth.png` (16-bit, millimetres) or `depth.npy` (float32,
+metres), 0 = no data, and `intrinsics.json` with fx, fy, cx, cy, width, height in pixels. Depth is
+registered to the colour picture. A picture's EXIF orientation is applied once: depth and intrinsics are of
+the upright picture; `as_released` gives the release's pairing instead. Every error is an OSError or
+ValueError that names the file, what was expected and what came.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from n3d_ros.files.picture_file import QUARTER_TURNS, UPRIGHT, read_orientation, read_picture
+from n3d_ros.geometry import Array, Intrinsics
+from n3d_ros.preprocess.depth import to_metres
+from n3d_ros.preprocess.prepare import Observation
+
+COLOR_NAMES = ("color.png", "color.jpg", "color.jpeg")
+DEPTH_NAMES = ("depth.png", "depth.npy")
+APPLY_ONCE = "apply_once"
+ORIENTATIONS = (APPLY_ONCE, "upstream")
+ENCODINGS = {"uint16": "16UC1", "float32": "32FC1"}
+
+
+@dataclass(frozen=True)
+class RgbdFrame:
+    """One frame as stored.
+
+    rgb: (H, W, 3) uint8. depth: (h, w) uint16 millimetres ('16UC1') or float32 metres ('32FC1'), 0 = no
+    data. intrinsics: of rgb, pixels. name: for people, e.g. the folder's name.
+    """
+
+    rgb: npt.NDArray[np.uint8]
+    depth: Array
+    encoding: str
+    intrinsics: Intrinsics
+    name: str = ""
+
+    def observation(self) -> Observation:
+        """Depth in metres, NaN = none; ValueError when picture, depth and intrinsics do not fit together."""
+        return Observation(self.rgb, self.intrinsics, depth=to_metres(self.depth, self.encoding))
+
+
+def find_frames(paths: list[Path]) -> list[Path]:
+    """Frame folders among `paths`: each is a frame folder itself or holds some, which come sorted by name."""
+    folders = []
+    for path in paths:
+        if not path.is_dir():
+            raise FileNotFoundError(f"frames: expected a folder, got '{path}' ({_what_is(path)})")
+        children = [path] if _holds_color(path) else sorted(path.iterdir())
+        found = [child for child in children if _holds_color(child)]
+        if not found:
+            raise FileNotFoundError(f"frames: expected color.png or .jpg in '{path}' or below, got none")
+        folders += found
+    return folders
+
+
+def read_frame(folder: Path) -> RgbdFrame:
+    """The frame in one folder."""
+    color, depth = _one_of(folder, COLOR_NAMES, "colour picture"), _one_of(folder, DEPTH_NAMES, "depth")
+    return read_rgbd(color, depth, folder / "intrinsics.json", name=folder.name)
+
+
+def read_rgbd(image: Path, depth: Path, intrinsics: Path, name: str = "") -> RgbdFrame:
+    """A frame from three files."""
+    rgb, orientation = read_picture(image), read_orientation(image)
+    raw, encoding = read_depth(depth)
+    if orientation != UPRIGHT:
+        _check_turned(image, orientation, rgb.shape[:2], raw.shape)
+    return RgbdFrame(rgb, raw, encoding, read_intrinsics(intrinsics), name or image.stem)
+
+
+def as_released(
+    seen: Observation, image: Path, orientation: str = "upstream", resize_mode: str = "upstream"
+) -> Observation:
+    """What the release shows its model where `seen` is the upright picture of the file `image`.
+
+    orientation: 'apply_once' leaves picture and depth upright; 'upstream' shows the language model the
+    picture as stored, while depth stays that of the upright one. The release's intrinsics are of the upright
+    picture in shares of width and height, so they become these shares of the stored picture. resize_mode:
+    see `read_picture`; a picture that comes at 640 px gets its results in pixels of that size.
+    """
+    if orientation not in ORIENTATIONS:
+        raise ValueError(f"orientation: expected one of {ORIENTATIONS}, got {orientation!r}")
+    rgb = read_picture(image, upright=orientation == APPLY_ONCE, resize_mode=resize_mode)
+    turned = orientation != APPLY_ONCE and read_orientation(image) in QUARTER_TURNS
+    intrinsics = seen.intrinsics.scaled_to(rgb.shape[1], rgb.shape[0])
+    return replace(seen, rgb=rgb, intrinsics=intrinsics, depth_is_turned=turned)
+
+
+def write_frame(folder: Path, frame: RgbdFrame) -> None:
+    """Write a frame folder that `read_frame` reads back; the folder is made when absent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(frame.rgb).save(folder / "color.png")
+    if frame.encoding == "16UC1":
+        Image.fromarray(frame.depth.astype(np.uint16)).save(folder / "depth.png")
+    else:
+        np.save(folder / "depth.npy", frame.depth.astype(np.float32))
+    (folder / "intrinsics.json").write_text(json.dumps(frame.intrinsics.to_dict(), indent=1) + "\n")
+
+
+def read_depth(path: Path) -> tuple[Array, str]:
+    """(h, w) depth as stored and its encoding: uint16 millimetres -> '16UC1', float32 metres -> '32FC1'.
+
+    .png holds 16-bit millimetres; .npy holds uint16 millimetres or float32 or float64 metres.
+    """
+    _require_file(path, "depth")
+    if path.suffix.lower() == ".npy":
+        raw = _load_npy(path)
+    elif path.suffix.lower() == ".png":
+        raw = _load_depth_png(path)
+    else:
+        raise ValueError(f"depth: expected .png (16-bit millimetres) or .npy (float32 metres), got '{path}'")
+    if raw.dtype == np.float64:
+        raw = raw.astype(np.float32)
+    if raw.ndim != 2 or raw.dtype.name not in ENCODINGS:
+        expected = "(H, W) uint16 millimetres or float32 metres"
+        raise ValueError(f"depth: expected {expected} in '{path}', got {raw.shape} {raw.dtype}")
+    return raw, ENCODINGS[raw.dtype.name]
+
+
+def read_intrinsics(path: Path) -> Intrinsics:
+    """From JSON: fx, fy, cx, cy, width, height; or k (nine numbers, as in CameraInfo), width, height."""
+    _require_file(path, "intrinsics")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"intrinsics: expected JSON in '{path}', got {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"intrinsics: expected a JSON object in '{path}', got {type(values).__name__}")
+    try:
+        if "k" in values and "width" in values and "height" in values:
+            return Intrinsics.from_matrix(values["k"], values["width"], values["height"])
+        return Intrinsics.from_dict(values)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{error} (in '{path}')") from error
+
+
+def _check_turned(image: Path, orientation: int, rgb_hw: tuple[int, ...], depth_hw: tuple[int, ...]) -> None:
+    """Depth has no orientation: accept it only when its size shows that it is of the upright picture."""
+    size_decides = orientation in QUARTER_TURNS and rgb_hw[0] != rgb_hw[1]
+    if not size_decides or (depth_hw[0] < depth_hw[1]) != (rgb_hw[0] < rgb_hw[1]):
+        raise ValueError(
+            f"picture: '{image}' has EXIF orientation {orientation} and depth has none: pixels would "
+            f"not match; save picture, depth and intrinsics upright"
+        )
+
+
+def _load_npy(path: Path) -> Array:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"depth: expected a NumPy array in '{path}', got {error}") from error
+
+
+def _load_depth_png(path: Path) -> Array:
+    try:
+        with Image.open(path) as picture:
+            if not picture.mode.startswith("I"):
+                raise ValueError(f"depth: expected a 16-bit grey PNG in '{path}', got mode {picture.mode}")
+            return np.asarray(picture).astype(np.uint16)
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"depth: cannot read '{path}': {error}") from error
+
+
+def _one_of(folder: Path, names: tuple[str, ...], what: str) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"{what}: expected {' or '.join(names)} in '{folder}', got {_what_is(folder)}")
+
+
+def _holds_color(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in COLOR_NAMES)
+
+
+def _require_file(path: Path, what: str) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{what}: expected a file, got '{path}' ({_what_is(path)})")
+
+
+def _what_is(path: Path) -> str:
+    if path.is_dir():
+        return f"a folder with {', '.join(sorted(child.name for child in path.iterdir())[:6]) or 'nothing'}"
+    return "a file" if path.is_file() else "does not exist"

@@ -1,0 +1,122 @@
+"""The release's point file: an NPZ beside a picture.
+
+`pcd` (H, W, 4): x left, y up, z forward in metres and validity (a point counts where it is above 0), float16.
+`intr` (3, 3) float32 in picture widths and heights. Newer files also hold `depth` (H, W) float32 metres along
+z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Spec n3d_vlm.md section 2.3. Pickled arrays
+are refused. Errors are OSError or ValueError that name the file, what was expected and what came.
+"""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.files.picture_file import read_picture
+from n3d_ros.geometry import Intrinsics, checkpoint_to_optical, optical_to_checkpoint
+from n3d_ros.preprocess.depth import depth_to_point_map
+from n3d_ros.preprocess.prepare import Observation
+
+INVALID = (-np.inf, -np.inf, np.inf, 0.0)
+"""What the release writes where there is no point."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Points:
+    """point_map: (H, W, 3) float32 metres, optical frame, NaN = none. matrix: (3, 3) float64 intrinsics in
+    picture widths and heights, for pixel centres at half steps.
+    """
+
+    point_map: npt.NDArray[np.float32]
+    matrix: npt.NDArray[np.float64]
+
+    def intrinsics(self, width: int, height: int) -> Intrinsics:
+        """The camera in pixels of a picture of that size."""
+        (fx, skew, u), (_, fy, v), _ = self.matrix.tolist()
+        if skew:
+            raise ValueError(f"intrinsics: expected zero skew, got {skew}")
+        return Intrinsics(fx * width, fy * height, u * width - 0.5, v * height - 0.5, width, height)
+
+
+def read_points(image: Path, points: Path) -> Observation:
+    """A picture, upright, with its point file, which is of the upright picture too: the release's depth model
+    applies the EXIF orientation.
+    """
+    rgb, read = read_picture(image), read_points_file(points)
+    try:
+        intrinsics = read.intrinsics(rgb.shape[1], rgb.shape[0])
+        return Observation(rgb, intrinsics, point_map=read.point_map)
+    except ValueError as error:
+        raise ValueError(f"points: '{points}' does not fit '{image}': {error}") from error
+
+
+def read_points_file(path: Path) -> Points:
+    """The point map and camera of one file."""
+    arrays = _load(path)
+    pcd, matrix = arrays["pcd"], arrays["intr"]
+    if pcd.ndim != 3 or pcd.shape[2] != 4 or pcd.dtype.kind != "f":
+        raise _wrong(path, "pcd (H, W, 4) of floats", pcd)
+    if matrix.shape != (3, 3) or matrix.dtype.kind != "f":
+        raise _wrong(path, "intr (3, 3) of floats", matrix)
+    valid = pcd[..., 3] > 0
+    num_bad = int(np.count_nonzero(valid & ~np.isfinite(pcd[..., :3]).all(axis=2)))
+    if num_bad:
+        raise ValueError(f"points: {num_bad} valid points in '{path}' are not finite")
+    _check_extras(path, arrays, valid)
+    point_map = checkpoint_to_optical(pcd[..., :3].astype(np.float32))
+    point_map[~valid] = np.nan
+    return Points(point_map, matrix.astype(np.float64))
+
+
+def write_points(path: Path, observation: Observation, with_depth: bool = True) -> None:
+    """Write what `read_points_file` reads back: `pcd`, `intr` and, with `with_depth`, `depth` and `mask`."""
+    points = observation.point_map
+    if points is None:
+        assert observation.depth is not None
+        height, width = observation.depth.shape
+        points = depth_to_point_map(observation.depth, observation.intrinsics.scaled_to(width, height))
+    mask = np.logical_and.reduce(np.isfinite(points), axis=2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pcd = np.concatenate([optical_to_checkpoint(points), mask[..., None]], axis=2).astype(np.float16)
+    mask &= np.isfinite(pcd).all(axis=2)
+    pcd[~mask] = INVALID
+    arrays: dict[str, Any] = {"pcd": pcd, "intr": observation.intrinsics.normalised()}
+    if with_depth:
+        arrays |= {"depth": np.where(mask, points[..., 2], np.inf).astype(np.float32), "mask": mask}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"points: expected a file, got '{path}'")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if isinstance(file, np.ndarray) or not {"pcd", "intr"} <= set(file.files):
+                raise ValueError("no arrays named pcd and intr")
+            return {name: file[name] for name in ("pcd", "intr", "depth", "mask") if name in file.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"points: expected an NPZ with pcd and intr, got '{path}': {error}") from error
+
+
+def _check_extras(path: Path, arrays: dict[str, npt.NDArray[Any]], valid: npt.NDArray[np.bool_]) -> None:
+    """The optional arrays repeat what `pcd` says; where they do not, the file was put together wrongly."""
+    for name in ("depth", "mask"):
+        if name in arrays and arrays[name].shape != valid.shape:
+            raise _wrong(path, f"{name} {valid.shape}", arrays[name])
+    if "mask" in arrays:
+        num_different = int(np.count_nonzero((arrays["mask"] > 0) != valid))
+        if num_different:
+            _log.warning("%s: mask and pcd disagree in %d pixels; pcd counts", path, num_different)
+
+
+def _wrong(path: Path, expected: str, got: npt.NDArray[Any]) -> ValueError:
+    return ValueError(f"points: expected {expected} in '{path}', got {got.shape} {got.dtype}")

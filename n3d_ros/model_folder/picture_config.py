@@ -1,0 +1,128 @@
+"""Which picture processor the weights of a model folder were trained behind.
+
+In: the folder and the patch sizes of its config.json. Out: a `PictureConfig`; a folder that does not say gets
+the release's. The settings stand in `preprocessor_config.json`, or under "image_processor" in the
+`processor_config.json` that transformers 5 writes and prefers; where there are both they must agree. What
+they ask for and this package does not do is an error, never ignored. Sources: transformers 4.52
+Qwen2VLImageProcessor and Qwen2VLImageProcessorFast; 5.24 image_processing_base.py; spec n3d_vlm.md 2.1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields as fields_of
+from pathlib import Path
+from typing import Any
+
+from n3d_ros.errors import ModelFolderError
+from n3d_ros.preprocess.pictures import CLIP_MEAN, CLIP_STD, RELEASE, PictureConfig
+from n3d_ros.preprocess.resample import BICUBIC
+
+FILE_NAME = "preprocessor_config.json"
+NESTED_NAME, NESTED_KEY = "processor_config.json", "image_processor"
+CLASS_NAMES = re.compile(r"Qwen2(_5_)?VL(Image)?Processor(Fast|Pil)?")
+"""Of `image_processor_type`, else `processor_class`; its end says which path it takes."""
+BACKENDS = {"Fast": "fast", "Pil": "slow"}
+"""torchvision's path and Pillow's. A name without such an end means Pillow's in the older file. In the nested
+one it says nothing, since transformers 5 drops the end; the other file then decides, else torchvision's path,
+which transformers 5 takes.
+"""
+MIN_PIXELS, MAX_PIXELS = 56 * 56, 28 * 28 * 1280
+"""The processor's own limits, for a file that names none."""
+RESCALE_FACTOR = 1 / 255
+ONLY = {
+    "do_resize": True,
+    "do_rescale": True,
+    "do_normalize": True,
+    "do_center_crop": False,
+    "do_pad": False,
+    "resample": BICUBIC,
+}
+"""Switches of which one value is built; null and absent mean that value."""
+
+
+def read_picture(folder: Path, patch: int, merge: int, temporal_patch: int) -> PictureConfig:
+    """ModelFolderError for what is no JSON, contradicts config.json or the other file or is not supported."""
+    expected = ONLY | {"patch_size": patch, "merge_size": merge, "temporal_patch_size": temporal_patch}
+    old = _read(folder / FILE_NAME, expected, None, "slow")
+    new = _read(folder / NESTED_NAME, expected, NESTED_KEY, old.processor if old else "fast")
+    if old and new and old != new:
+        raise ModelFolderError(
+            f"{folder}: expected {NESTED_NAME} and {FILE_NAME} to agree; {_differing(new, old)}"
+        )
+    return new or old or RELEASE
+
+
+def _read(path: Path, expected: Mapping[str, Any], key: str | None, unsaid: str) -> PictureConfig | None:
+    """The settings in one file, under `key` where one is given; None where there are none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if key is not None and isinstance(found, Mapping):
+            found = found.get(key)
+        if found is None:
+            return None
+        if not isinstance(found, Mapping):
+            raise ValueError(f"expected a JSON object, got {found!r}")
+        given = {name: value for name, value in found.items() if value is not None}
+        _require(given, expected)
+        return parse_picture(given, unsaid)
+    except (ValueError, TypeError) as error:
+        raise ModelFolderError(f"{path}: {error}") from error
+
+
+def parse_picture(fields: Mapping[str, Any], unsaid: str = "slow") -> PictureConfig:
+    """From the JSON without its nulls. unsaid: 'slow' or 'fast', for a class name that does not tell.
+    ValueError or TypeError for an unsupported value.
+    """
+    factor = fields.get("rescale_factor", RESCALE_FACTOR)
+    if abs(factor - RESCALE_FACTOR) > 1e-9:
+        raise ValueError(f"rescale_factor: expected 1/255, got {factor!r}")
+    size = fields.get("size", {})
+    if not isinstance(size, Mapping):
+        raise ValueError(f"size: expected limits of the area by name, got {size!r}")
+    return PictureConfig(
+        _processor(fields, unsaid),
+        _numbers(fields, "image_mean", CLIP_MEAN),
+        _numbers(fields, "image_std", CLIP_STD),
+        _limit(fields, size, "min_pixels", "shortest_edge", MIN_PIXELS),
+        _limit(fields, size, "max_pixels", "longest_edge", MAX_PIXELS),
+    )
+
+
+def _differing(new: PictureConfig, old: PictureConfig) -> str:
+    """Every setting in which two files differ."""
+    pairs = {one.name: (getattr(new, one.name), getattr(old, one.name)) for one in fields_of(PictureConfig)}
+    return "; ".join(f"{name}: got {a!r} and {b!r}" for name, (a, b) in pairs.items() if a != b)
+
+
+def _processor(fields: Mapping[str, Any], unsaid: str) -> str:
+    name = fields.get("image_processor_type", fields.get("processor_class", "Qwen2VLImageProcessor"))
+    match = CLASS_NAMES.fullmatch(name)
+    if match is None:
+        raise ValueError(
+            f"image_processor_type: expected Qwen2VLImageProcessor or Qwen2VLImageProcessorFast, got {name!r}"
+        )
+    return BACKENDS.get(match.group(3), unsaid)
+
+
+def _limit(fields: Mapping[str, Any], size: Mapping[str, Any], name: str, edge: str, default: int) -> int:
+    """The outer name wins over `size`, whose 'edges' are areas too."""
+    value = fields.get(name, size.get(edge, size.get(name, default)))
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name}: expected a positive number of pixels, got {value!r}")
+    return value
+
+
+def _numbers(fields: Mapping[str, Any], name: str, default: tuple[float, ...]) -> tuple[float, ...]:
+    values = fields.get(name, default)
+    if not isinstance(values, (list, tuple)):
+        raise ValueError(f"{name}: expected a list of three numbers, got {values!r}")
+    return tuple(float(value) for value in values)
+
+
+def _require(fields: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    for name, value in expected.items():
+        if fields.get(name, value) != value:
+            raise ValueError(f"{name}: expected {value!r}, got {fields[name]!r}")

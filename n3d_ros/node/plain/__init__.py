@@ -1,0 +1,1 @@
+"""What the node decides, without ROS: pairing, queue, frames, ids. Tested in milliseconds."""

@@ -1,0 +1,215 @@
+"""One thread for the model, a short queue before it.
+
+In: jobs, functions of the loaded engine. Out: `concurrent.futures.Future`s, completed in the worker's thread.
+It knows no ROS and no model: the engine is whatever `load` returns.
+
+Requests run in the order they came; when too many wait, the one that waited longest is superseded. A
+continuous job waits in a slot of its own: a newer one takes its place, and it runs when no request waits.
+Early work prepares a job that is still to come: it runs only where nothing waits, and costs no job its turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+from n3d_ros.errors import N3DError, ResultCode
+
+Engine = TypeVar("Engine")
+
+
+class Job:
+    """One piece of work. `future` is completed exactly once: with run's result, its exception or an
+    `N3DError`.
+    """
+
+    def __init__(self, run: Callable[[Any, Job], Any], timeout_s: float | None = None) -> None:
+        self.future: Future[Any] = Future()
+        self._run = run
+        self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._canceled = threading.Event()
+
+    def cancel(self) -> None:
+        """Stop at the next token."""
+        self._canceled.set()
+
+    @property
+    def timed_out(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
+
+    def should_stop(self) -> bool:
+        """What a running job asks between tokens."""
+        return self._canceled.is_set() or self.timed_out
+
+    @property
+    def stop_code(self) -> ResultCode:
+        """Why the job should stop: CANCELED or TIMEOUT; OK when it should not."""
+        if self._canceled.is_set():
+            return ResultCode.CANCELED
+        return ResultCode.TIMEOUT if self.timed_out else ResultCode.OK
+
+    def fail(self, code: ResultCode, message: str) -> None:
+        """Complete with a typed error, unless the job is complete."""
+        with contextlib.suppress(InvalidStateError):
+            self.future.set_exception(N3DError(code, message))
+
+    def execute(self, engine: Any) -> Any:
+        """Run in the worker's thread; raises instead when the job was stopped while it waited."""
+        if self.should_stop():
+            raise N3DError(self.stop_code, "stopped before it began")
+        return self._run(engine, self)
+
+
+class Worker(Generic[Engine]):
+    """Loads the engine in its thread and runs jobs there, one at a time."""
+
+    def __init__(self, load: Callable[[], Engine], max_queued: int = 4) -> None:
+        if max_queued < 1:
+            raise ValueError(f"max_queued: expected at least 1, got {max_queued}")
+        self.max_queued = max_queued
+        self.num_superseded = 0
+        self._lock = threading.Lock()
+        self._requests: deque[Job] = deque()
+        self._continuous: Job | None = None
+        # The job that would run now if early work did not.
+        self._next: Job | None = None
+        self._is_early = False
+        self._busy = False
+        self._stopped = False
+        self._running: Job | None = None
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-worker")
+        # Done when the engine is loaded, with its exception when it could not be.
+        self.loaded: Future[Engine] = self._threads.submit(load)
+        self.loaded.add_done_callback(lambda _: self._start_next())
+
+    @property
+    def state(self) -> str:
+        """'loading', 'ready' or 'failed: <why>'."""
+        if not self.loaded.done():
+            return "loading"
+        error = None if self.loaded.cancelled() else self.loaded.exception()
+        return "ready" if error is None else f"failed: {error}"
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine once it is loaded."""
+        return self.loaded.result() if self.state == "ready" and not self.loaded.cancelled() else None
+
+    def submit(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job:
+        """Queue a request. The queue never grows beyond `max_queued`: the oldest waiting request is
+        SUPERSEDED.
+        """
+        job, dropped = Job(run, timeout_s), None
+        with self._lock:
+            if not self._takes_turn(job):
+                self._requests.append(job)
+                dropped = self._requests.popleft() if len(self._requests) > self.max_queued else None
+        self._supersede(dropped)
+        self._start_next()
+        return job
+
+    def offer(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job:
+        """Queue continuous work: it replaces continuous work that has not begun."""
+        job, dropped = Job(run, timeout_s), None
+        with self._lock:
+            if not self._takes_turn(job):
+                dropped, self._continuous = self._continuous, job
+        self._supersede(dropped)
+        self._start_next()
+        return job
+
+    def try_early(self, run: Callable[[Engine, Job], Any]) -> Job | None:
+        """Run it now where the engine is ready and idle, else never: None."""
+        job = Job(run)
+        with self._lock:
+            if self.state != "ready" or self._busy or self._stopped or self._is_waited_for():
+                return None
+            self._is_early = True
+            done = self._begin(job)
+        done.add_done_callback(lambda future: self._finish(job, future))
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """CANCELED at once while the job waits; a running job stops at its next token."""
+        job.cancel()
+        with self._lock:
+            waiting = job in self._requests or job is self._next
+            if job is self._next:
+                self._next = None
+            elif waiting:
+                self._requests.remove(job)
+        if waiting:
+            job.fail(ResultCode.CANCELED, "canceled before it began")
+
+    def stop(self) -> None:
+        """Cancel everything and wait for the thread."""
+        with self._lock:
+            self._stopped = True
+            waiting = [*self._requests, *(job for job in (self._next, self._continuous) if job)]
+            self._requests.clear()
+            self._next = self._continuous = None
+            running = self._running
+        for job in waiting:
+            job.fail(ResultCode.CANCELED, "the node shuts down")
+        if running is not None:
+            running.cancel()
+        self._threads.shutdown(wait=True)
+
+    def _is_waited_for(self) -> bool:
+        return bool(self._requests or self._next or self._continuous)
+
+    def _takes_turn(self, job: Job) -> bool:
+        """Whether the job comes during early work and would run now without it; then it is the next."""
+        if not self._is_early or self._is_waited_for():
+            return False
+        self._next = job
+        return True
+
+    def _supersede(self, job: Job | None) -> None:
+        if job is not None:
+            self.num_superseded += 1
+            job.fail(ResultCode.SUPERSEDED, f"a newer request came while {self.max_queued} were waiting")
+
+    def _start_next(self) -> None:
+        with self._lock:
+            if self._busy or self._stopped or not self.loaded.done():
+                return
+            job = self._pop()
+            if job is None:
+                return
+            done = self._begin(job)
+        done.add_done_callback(lambda future: self._finish(job, future))
+
+    def _pop(self) -> Job | None:
+        job, self._next = self._next, None
+        if job is None and self._requests:
+            job = self._requests.popleft()
+        elif job is None:
+            job, self._continuous = self._continuous, None
+        return job
+
+    def _begin(self, job: Job) -> Future[Any]:
+        self._busy, self._running = True, job
+        return self._threads.submit(self._execute, job)
+
+    def _execute(self, job: Job) -> Any:
+        if self.state != "ready":
+            raise N3DError(ResultCode.INTERNAL, f"the model did not load: {self.state}")
+        return job.execute(self.loaded.result())
+
+    def _finish(self, job: Job, done: Future[Any]) -> None:
+        with self._lock:
+            self._busy = self._is_early = False
+            self._running = None
+        error = done.exception()
+        with contextlib.suppress(InvalidStateError):
+            if error is None:
+                job.future.set_result(done.result())
+            else:
+                job.future.set_exception(error)
+        self._start_next()

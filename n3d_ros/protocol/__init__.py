@@ -1,0 +1,1 @@
+"""What the checkpoint reads and writes: box text, its numbers, evidence, every prompt."""

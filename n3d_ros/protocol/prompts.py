@@ -1,0 +1,195 @@
+"""Every protocol string of the checkpoint: words -> the chat text the tokenizer reads, and the answer split
+back.
+
+In: what the robot is asked, in words, and the evidence of the first stage. Out: the full chat text with one
+image marker, `<|vision_start|><|image_pad|><|vision_end|>`; the pipeline repeats the pad once per image
+token. It does not know token numbers or the model. Source: spec n3d_vlm.md section 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from n3d_ros.protocol.evidence import MENTION_RULES, Evidence, evidence_for_mentions, evidence_from_boxes
+
+__all__ = [
+    "CODE",
+    "IMAGE_PAD",
+    "MARKERS",
+    "SYSTEM",
+    "VISION",
+    "Evidence",
+    "PromptConfig",
+    "answer_prompt",
+    "chat",
+    "condition",
+    "evidence_for_mentions",
+    "evidence_from_boxes",
+    "first_sentence",
+    "fit_prompt",
+    "ground_prompt",
+    "ground_question",
+    "locate_prompt",
+    "split_answer",
+]
+
+SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+IMAGE_PAD = "<|image_pad|>"
+VISION = f"<|vision_start|>{IMAGE_PAD}<|vision_end|>"
+CODE = """@dataclass
+class Bbox:
+    class: str
+    position_u: int
+    position_v: int
+    position_z: int
+    angle_y: int
+    scale_x: int
+    scale_y: int
+    scale_z: int"""
+IMAGE_MARKER = "<image>"
+CODE_MARKER = "<code_template>"
+MARKERS = re.compile(f"({IMAGE_MARKER}|{CODE_MARKER})")
+"""Splits a question into words and markers in turn."""
+REFERENCE = f"The reference code is as followed: {CODE_MARKER}"
+LOCATE = f" First locate the bbox of the aforementioned object(s). {REFERENCE}"
+OVERFLOWS = ("error", "cut_end")
+
+
+@dataclass(frozen=True)
+class PromptConfig:
+    """Where the release loses something silently: do the right thing (default) or reproduce it (spec 0.4).
+
+    mention_rule: how names like 4_mug are found in a question, see `evidence.mentioned`.
+    prompt_overflow: what `fit_prompt` does with a prompt that is too long.
+    """
+
+    mention_rule: str = "exact_names"
+    prompt_overflow: str = "error"
+
+    def __post_init__(self) -> None:
+        if self.mention_rule not in MENTION_RULES:
+            raise ValueError(f"mention_rule: expected one of {MENTION_RULES}, got {self.mention_rule!r}")
+        if self.prompt_overflow not in OVERFLOWS:
+            raise ValueError(f"prompt_overflow: expected one of {OVERFLOWS}, got {self.prompt_overflow!r}")
+
+
+def ground_question(words: str) -> str:
+    """The question that finds everything `words` name; a leading the, a or an is dropped.
+
+    ValueError when nothing is left, or the words hold quotes, line breaks or markers, which would end the
+    quoted name.
+    """
+    if re.search(r"['\"\u2018\u2019\u201c\u201d\r\n]", words):
+        raise ValueError(f"words: expected a name without quotes or line breaks, got {words!r}")
+    name = re.sub(r"^(?:(?:the|an|a)(?:\s+|$))", "", " ".join(words.split()), flags=re.IGNORECASE)
+    if not name:
+        raise ValueError(f"words: expected the name of something to find, got {words!r}")
+    if IMAGE_MARKER in name or CODE_MARKER in name:
+        raise ValueError(f"words: expected a name without {IMAGE_MARKER} or {CODE_MARKER}, got {words!r}")
+    return f"Identify the 3D boxes for all the '{name}' in this scene. {REFERENCE}"
+
+
+def ground_prompt(question: str) -> str:
+    """Chat text of the first stage for a question asked as it is (two-step dialogue, or detection alone)."""
+    text = _with_image(question)
+    if CODE_MARKER not in text:
+        text += CODE_MARKER
+    return chat(text)
+
+
+def locate_prompt(question: str) -> str:
+    """Chat text of the first stage of a question that is answered in the second: find its objects."""
+    _check_question(question)
+    return ground_prompt(question + LOCATE)
+
+
+def answer_prompt(question: str, evidence: Sequence[Evidence] = ()) -> str:
+    """Chat text of the second stage: the question's first sentence and the numbers of the objects it is
+    about.
+    """
+    return chat(_with_image(first_sentence(question)) + condition(evidence))
+
+
+def chat(user: str) -> str:
+    """The n3d_vlm chat frame around a user text that holds the markers <image> (once at most) and
+    <code_template>.
+    """
+    if user.count(IMAGE_MARKER) > 1:
+        raise ValueError(f"question: expected at most one {IMAGE_MARKER}, got {user.count(IMAGE_MARKER)}")
+    user = user.replace(IMAGE_MARKER, VISION).replace(CODE_MARKER, CODE)
+    return (
+        f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def first_sentence(question: str) -> str:
+    """Up to the first '.' or '?' after at least one character, on the first line; else the whole text.
+
+    The release cuts here, also inside "1.5 m" and after "Mr." (rule R5).
+    """
+    match = re.match(r".+?[.?]", question)
+    return match.group() if match else question
+
+
+def condition(evidence: Sequence[Evidence]) -> str:
+    """What the second stage is told about the objects: a blank at either end, empty without objects."""
+    if not evidence:
+        return ""
+    names = [item.name for item in evidence]
+    boxes_3d, boxes_2d = [list(item.box_3d) for item in evidence], [list(item.box_2d) for item in evidence]
+    return " " + _statement("3D", names, boxes_3d) + _statement("2D", names, boxes_2d)
+
+
+def _statement(kind: str, names: list[str], boxes: list[list[float]]) -> str:
+    """One sentence per object up to two; then one for all, three as "a, b and c", more as Python prints a
+    list.
+    """
+    if len(names) <= 2:
+        return "".join(f"The {kind} bbox of {n} is {b}. " for n, b in zip(names, boxes, strict=True))
+    if len(names) == 3:
+        return "The {} bbox of {}, {} and {} is {}, {} and {}. ".format(kind, *names, *boxes)
+    return f"The {kind} bbox of {names} is {boxes}. "
+
+
+def _with_image(question: str) -> str:
+    _check_question(question)
+    return question if IMAGE_MARKER in question else IMAGE_MARKER + question
+
+
+def _check_question(question: str) -> None:
+    """A question that says something and cannot close the user's turn or bring its own picture tokens."""
+    if not question.replace(IMAGE_MARKER, "").strip():
+        raise ValueError(f"question: expected words, got {question!r}")
+    token = re.search(r"<\|\w+\|>", question)
+    if token:
+        raise ValueError(f"question: expected plain words, got the control token {token.group()}")
+
+
+def fit_prompt(
+    ids: Sequence[int], max_length: int, config: PromptConfig = PromptConfig(), answer_length: int = 0
+) -> list[int]:
+    """The prompt's token ids, if prompt and answer_length more fit into max_length.
+
+    Otherwise ValueError, or with prompt_overflow 'cut_end' what the release does: cut the end, assistant
+    header first. Its cutoff is 2048 and it counts its reference answer (2 ids when empty) as the answer.
+    """
+    room = max_length - answer_length
+    if len(ids) <= room:
+        return list(ids)
+    if config.prompt_overflow == "error":
+        raise ValueError(f"prompt: expected at most {max(room, 0)} tokens, got {len(ids)}")
+    return list(ids[: max(room, 0)])
+
+
+def split_answer(text: str) -> tuple[str, str]:
+    """(reasoning, answer) of a reply `<think>reasoning</think>answer`, stripped; without the tags all is
+    answer.
+
+    A reply cut off inside its reasoning has no answer: (reasoning, "").
+    """
+    match = re.fullmatch(r"\s*<think>(.*?)(?:</think>(.*))?", text, flags=re.DOTALL)
+    if match is None:
+        return "", text.strip()
+    return match.group(1).strip(), (match.group(2) or "").strip()

@@ -1,0 +1,1 @@
+"""The model on TensorRT or TensorRT-RTX."""

@@ -1,0 +1,31 @@
+"""What the simulated camera sends beside its pictures."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.commands.demo.camera import FRAME_ID, depth_millimetres, truth_json
+
+
+def test_depth_is_rounded_to_millimetres_and_nothing_is_zero():
+    sent = depth_millimetres(np.array([[1.2344, 1.2346, np.nan, 99.0]], np.float32))
+    assert sent.dtype == np.uint16
+    assert sent.tolist() == [[1234, 1235, 0, 65535]]
+
+
+def test_truth_names_stamp_frame_and_every_object():
+    mug = Box3D("red mug", (0.1, 0.2, 0.9), (0.1, 0.1, 0.1))
+    truth = json.loads(truth_json(7, SimpleNamespace(boxes=[mug], visible=[0.5], visible_px=[40])))
+    assert (truth["stamp_ns"], truth["frame_id"]) == (7, FRAME_ID)
+    assert truth["objects"] == [
+        {
+            "label": "red mug",
+            "center_m": [0.1, 0.2, 0.9],
+            "size_m": [0.1, 0.1, 0.1],
+            "yaw_rad": 0.0,
+            "visible": 0.5,
+            "visible_px": 40,
+        }
+    ]

@@ -1,0 +1,190 @@
+"""Files to frames and back; every unusable file is an error that names it."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from n3d_ros.files.frames import (
+    RgbdFrame,
+    find_frames,
+    read_depth,
+    read_frame,
+    read_intrinsics,
+    read_rgbd,
+    write_frame,
+)
+from n3d_ros.files.picture_file import read_picture
+from n3d_ros.geometry import Intrinsics
+
+INTRINSICS = Intrinsics(100.0, 110.0, 3.5, 2.5, 8, 6)
+ROTATE_90 = 6
+
+
+def frame(encoding="16UC1"):
+    rgb = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+    depth = np.full((6, 8), 1500, np.uint16) if encoding == "16UC1" else np.full((6, 8), 1.5, np.float32)
+    depth[0, 0] = 0
+    return RgbdFrame(rgb, depth, encoding, INTRINSICS, "one")
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+def test_a_written_frame_reads_back_the_same(tmp_path, encoding):
+    original = frame(encoding)
+    write_frame(tmp_path / "one", original)
+    found = read_frame(tmp_path / "one")
+    assert (found.name, found.encoding, found.intrinsics) == ("one", encoding, INTRINSICS)
+    np.testing.assert_array_equal(found.rgb, original.rgb)
+    np.testing.assert_array_equal(found.depth, original.depth)
+    assert found.depth.dtype == original.depth.dtype
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
+def test_an_observation_holds_metres_and_nan(encoding):
+    depth = frame(encoding).observation().depth
+    assert np.isnan(depth[0, 0])
+    assert depth[1, 1] == pytest.approx(1.5)
+
+
+def test_frames_are_found_in_folders_and_in_folders_of_them(tmp_path):
+    for name in ("b", "a"):
+        write_frame(tmp_path / name, frame())
+    (tmp_path / "README.md").write_text("not a frame")
+    assert find_frames([tmp_path]) == [tmp_path / "a", tmp_path / "b"]
+    assert find_frames([tmp_path / "b"]) == [tmp_path / "b"]
+
+
+def test_folders_without_frames_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="expected color.png or .jpg"):
+        find_frames([tmp_path])
+    with pytest.raises(FileNotFoundError, match="expected a folder, got .*does not exist"):
+        find_frames([tmp_path / "absent"])
+
+
+@pytest.mark.parametrize("absent", ["color.png", "depth.png", "intrinsics.json"])
+def test_an_incomplete_folder_names_what_is_missing(tmp_path, absent):
+    write_frame(tmp_path, frame())
+    (tmp_path / absent).unlink()
+    with pytest.raises(FileNotFoundError, match=absent):
+        read_frame(tmp_path)
+
+
+def turned_picture(path, stored_size, orientation=ROTATE_90):
+    """A picture whose stored first pixel is red; with orientation 6 it belongs to the upper right corner."""
+    picture = Image.new("RGB", stored_size)
+    picture.putpixel((0, 0), (255, 0, 0))
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    picture.save(path, exif=exif)
+
+
+def test_exif_orientation_is_applied_once(tmp_path):
+    turned_picture(tmp_path / "p.png", (4, 2))
+    upright = read_picture(tmp_path / "p.png")
+    assert upright.shape == (4, 2, 3)
+    assert upright[0, 1].tolist() == [255, 0, 0]
+
+
+def test_depth_of_a_turned_picture_must_be_upright_by_its_size(tmp_path):
+    turned_picture(tmp_path / "color.png", (8, 6))
+    upright = Intrinsics(100.0, 100.0, 2.5, 3.5, 6, 8)
+    (tmp_path / "intrinsics.json").write_text(json.dumps(upright.to_dict()))
+    np.save(tmp_path / "depth.npy", np.ones((8, 6), np.float32))
+    assert read_frame(tmp_path).observation().depth.shape == (8, 6)
+    np.save(tmp_path / "depth.npy", np.ones((6, 8), np.float32))
+    with pytest.raises(ValueError, match="EXIF orientation 6"):
+        read_frame(tmp_path)
+
+
+def test_depth_of_an_upside_down_picture_is_refused(tmp_path):
+    write_frame(tmp_path, frame())
+    turned_picture(tmp_path / "color.png", (8, 6), orientation=3)
+    with pytest.raises(ValueError, match="EXIF orientation 3"):
+        read_frame(tmp_path)
+
+
+def test_a_file_that_is_no_picture_is_refused(tmp_path):
+    (tmp_path / "p.png").write_text("hello")
+    with pytest.raises(ValueError, match="expected a PNG or JPEG"):
+        read_picture(tmp_path / "p.png")
+
+
+def test_a_cut_off_picture_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "whole.jpg")
+    (tmp_path / "p.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:1500])
+    with pytest.raises(ValueError, match="cannot read"):
+        read_picture(tmp_path / "p.jpg")
+
+
+def test_a_sixteen_bit_picture_is_no_colour_picture(tmp_path):
+    Image.fromarray(np.ones((4, 4), np.uint16)).save(tmp_path / "p.png")
+    with pytest.raises(ValueError, match="expected 8 bits per channel"):
+        read_picture(tmp_path / "p.png")
+
+
+def test_an_eight_bit_picture_is_no_depth(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "d.png")
+    with pytest.raises(ValueError, match="expected a 16-bit grey PNG"):
+        read_depth(tmp_path / "d.png")
+
+
+@pytest.mark.parametrize("array", [np.ones((4, 4), np.int32), np.ones((4, 4, 3), np.float32)])
+def test_depth_of_another_type_or_shape_is_refused(tmp_path, array):
+    np.save(tmp_path / "d.npy", array)
+    with pytest.raises(ValueError, match=r"expected \(H, W\) uint16 millimetres or float32 metres"):
+        read_depth(tmp_path / "d.npy")
+
+
+def test_double_precision_depth_is_metres(tmp_path):
+    np.save(tmp_path / "d.npy", np.full((4, 4), 2.0))
+    raw, encoding = read_depth(tmp_path / "d.npy")
+    assert (raw.dtype, encoding) == (np.float32, "32FC1")
+
+
+def test_unreadable_depth_files_are_refused(tmp_path):
+    (tmp_path / "d.npy").write_text("hello")
+    (tmp_path / "d.exr").write_text("hello")
+    with pytest.raises(ValueError, match="expected a NumPy array"):
+        read_depth(tmp_path / "d.npy")
+    with pytest.raises(ValueError, match="expected .png .* or .npy"):
+        read_depth(tmp_path / "d.exr")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "expected JSON"),
+        ("[1, 2]", "expected a JSON object"),
+        ('{"fx": 1}', "missing"),
+        ('{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 4, "height": 4}', "fx must be positive, got 0"),
+        ('{"fx": null, "fy": 1, "cx": 1, "cy": 1, "width": 4, "height": 4}', "camera.json"),
+        ('{"k": [0, 0, 0, 0, 0, 0, 0, 0, 0], "width": 4, "height": 4}', "fx must be positive"),
+    ],
+)
+def test_unusable_intrinsics_are_refused(tmp_path, text, message):
+    (tmp_path / "camera.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_intrinsics(tmp_path / "camera.json")
+
+
+def test_intrinsics_may_come_as_a_camera_matrix(tmp_path):
+    values = {"k": [100.0, 0, 3.5, 0, 110.0, 2.5, 0, 0, 1], "width": 8, "height": 6}
+    (tmp_path / "camera.json").write_text(json.dumps(values))
+    assert read_intrinsics(tmp_path / "camera.json") == INTRINSICS
+
+
+def test_intrinsics_of_another_picture_are_refused(tmp_path):
+    write_frame(tmp_path, frame())
+    Image.new("RGB", (9, 6)).save(tmp_path / "color.png")
+    read = read_rgbd(tmp_path / "color.png", tmp_path / "depth.png", tmp_path / "intrinsics.json")
+    with pytest.raises(ValueError, match=r"intrinsics are for \(height, width\) \(6, 8\)"):
+        read.observation()
+
+
+def test_every_recorded_frame_reads(rgbd_dir):
+    folders = find_frames([rgbd_dir])
+    assert len(folders) >= 30
+    for folder in folders:
+        assert np.isfinite(read_frame(folder).observation().depth).any(), folder

@@ -1,0 +1,186 @@
+"""Jobs run one at a time, in order, and each future is completed exactly once."""
+
+import threading
+
+import pytest
+
+from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.node.plain.worker import Worker
+
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def gate():
+    return threading.Event()
+
+
+@pytest.fixture
+def worker(gate):
+    """Its engine is the string 'engine'; it is busy until the gate opens."""
+    made = Worker(lambda: "engine", max_queued=2)
+    begun = threading.Event()
+    made.submit(lambda engine, job: (begun.set(), gate.wait(DEADLINE_S)))
+    assert begun.wait(DEADLINE_S)
+    yield made
+    gate.set()
+    made.stop()
+
+
+def code_of(job):
+    error = job.future.exception(DEADLINE_S)
+    assert isinstance(error, N3DError)
+    return error.code
+
+
+def test_requests_run_in_order_with_the_engine_and_before_continuous_work(worker, gate):
+    order = []
+    continuous = worker.offer(lambda engine, job: order.append("continuous"))
+    jobs = [worker.submit(lambda engine, job, name=name: order.append((engine, name))) for name in "ab"]
+    gate.set()
+    for job in [*jobs, continuous]:
+        job.future.result(DEADLINE_S)
+    assert order == [("engine", "a"), ("engine", "b"), "continuous"]
+
+
+def test_all_work_happens_in_one_thread_that_is_not_the_callers(worker, gate):
+    jobs = [worker.submit(lambda engine, job: threading.get_ident()) for _ in range(2)]
+    gate.set()
+    threads = {job.future.result(DEADLINE_S) for job in jobs}
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+def test_newer_continuous_work_replaces_what_has_not_begun(worker, gate):
+    jobs = [worker.offer(lambda engine, job, n=n: n) for n in range(3)]
+    gate.set()
+    assert jobs[2].future.result(DEADLINE_S) == 2
+    assert [code_of(job) for job in jobs[:2]] == [ResultCode.SUPERSEDED] * 2
+    assert worker.num_superseded == 2
+
+
+def test_a_full_queue_drops_the_request_that_waited_longest(worker, gate):
+    jobs = [worker.submit(lambda engine, job, n=n: n) for n in range(3)]
+    assert code_of(jobs[0]) == ResultCode.SUPERSEDED
+    gate.set()
+    assert [job.future.result(DEADLINE_S) for job in jobs[1:]] == [1, 2]
+
+
+def test_cancel_ends_a_waiting_job_at_once_and_a_running_one_when_it_asks(worker, gate):
+    waiting = worker.submit(lambda engine, job: "never")
+    worker.cancel(waiting)
+    assert code_of(waiting) == ResultCode.CANCELED
+    begun, go_on = threading.Event(), threading.Event()
+    running = worker.submit(lambda engine, job: (begun.set(), go_on.wait(DEADLINE_S), job.should_stop()))
+    gate.set()
+    assert begun.wait(DEADLINE_S)
+    worker.cancel(running)
+    go_on.set()
+    assert running.future.result(DEADLINE_S)[-1] is True
+    assert running.stop_code == ResultCode.CANCELED
+
+
+def test_time_that_ran_out_while_waiting_is_a_timeout(worker, gate):
+    late = worker.submit(lambda engine, job: "never", timeout_s=0.0)
+    gate.set()
+    assert code_of(late) == ResultCode.TIMEOUT
+
+
+def test_an_exception_belongs_to_its_job_and_the_next_one_runs(worker, gate):
+    broken = worker.submit(lambda engine, job: 1 // 0)
+    fine = worker.submit(lambda engine, job: "fine")
+    gate.set()
+    assert isinstance(broken.future.exception(DEADLINE_S), ZeroDivisionError)
+    assert fine.future.result(DEADLINE_S) == "fine"
+
+
+def test_stop_cancels_what_waits_and_what_runs(worker, gate):
+    waiting = worker.submit(lambda engine, job: "never")
+    gate.set()
+    worker.stop()
+    assert waiting.future.done()
+    assert worker.submit(lambda engine, job: "never").future.done() is False
+
+
+def test_an_engine_that_does_not_load_fails_every_job_with_the_reason():
+    def load():
+        raise N3DError(ResultCode.BAD_INPUT, "no model there")
+
+    worker = Worker(load)
+    job = worker.submit(lambda engine, job: "never")
+    error = job.future.exception(DEADLINE_S)
+    assert (error.code, "no model there" in error.message) == (ResultCode.INTERNAL, True)
+    assert worker.state == "failed: no model there"
+    assert worker.engine is None
+    worker.stop()
+
+
+def test_jobs_wait_while_the_engine_loads():
+    loaded = threading.Event()
+    worker = Worker(lambda: loaded.wait(DEADLINE_S) and "engine")
+    job = worker.submit(lambda engine, job: engine)
+    assert worker.state == "loading"
+    assert not job.future.done()
+    loaded.set()
+    assert job.future.result(DEADLINE_S) == "engine"
+    assert worker.state == "ready"
+    worker.stop()
+
+
+@pytest.fixture
+def early(gate):
+    """A worker in the midst of early work; it ends when the gate opens."""
+    made, begun = Worker(lambda: "engine", max_queued=1), threading.Event()
+    made.loaded.result(DEADLINE_S)
+    assert made.try_early(lambda engine, job: (begun.set(), gate.wait(DEADLINE_S)))
+    assert begun.wait(DEADLINE_S)
+    yield made
+    gate.set()
+    made.stop()
+
+
+def test_early_work_runs_only_where_the_worker_is_ready_and_idle(worker, gate):
+    assert worker.try_early(lambda engine, job: "never") is None, "busy"
+    gate.set()
+    worker.stop()
+    assert worker.try_early(lambda engine, job: "never") is None, "stopped"
+    loaded = threading.Event()
+    loading = Worker(lambda: loaded.wait(DEADLINE_S))
+    assert loading.try_early(lambda engine, job: "never") is None, "loading"
+    loaded.set()
+    loading.stop()
+
+
+def test_continuous_work_that_comes_during_early_work_has_its_turn_as_if_it_had_begun(early, gate):
+    jobs = [early.offer(lambda engine, job, n=n: n) for n in range(3)]
+    gate.set()
+    assert [jobs[n].future.result(DEADLINE_S) for n in (0, 2)] == [0, 2]
+    assert (code_of(jobs[1]), early.num_superseded) == (ResultCode.SUPERSEDED, 1)
+
+
+def test_early_work_takes_no_place_of_the_queue_and_changes_no_order(early, gate):
+    order = []
+    jobs = [early.submit(lambda engine, job, n=n: order.append(n)) for n in range(3)]
+    assert code_of(jobs[1]) == ResultCode.SUPERSEDED, "one runs next, one waits: the same as without"
+    gate.set()
+    jobs[2].future.result(DEADLINE_S)
+    assert order == [0, 2]
+
+
+def test_what_waits_for_early_work_is_canceled_at_once_and_nothing_jumps_the_queue(early, gate):
+    order = []
+    first, second = (early.submit(lambda engine, job, n=n: order.append(n)) for n in range(2))
+    early.cancel(first)
+    assert code_of(first) == ResultCode.CANCELED
+    continuous = early.offer(lambda engine, job: order.append("continuous"))
+    gate.set()
+    for job in (second, continuous):
+        job.future.result(DEADLINE_S)
+    assert order == [1, "continuous"]
+
+
+def test_stop_ends_what_waits_for_early_work(early, gate):
+    waiting = early.submit(lambda engine, job: "never")
+    waiting.future.add_done_callback(lambda _: gate.set())
+    early.stop()
+    assert code_of(waiting) == ResultCode.CANCELED

@@ -1,0 +1,172 @@
+"""Depth guessed from a picture, by a tiny Depth-Anything of transformers with random weights."""
+
+import math
+import sys
+import types
+
+import cv2
+import numpy as np
+import pytest
+
+from n3d_ros import depth_models
+from n3d_ros.depth_models import depth_picture, estimate
+from n3d_ros.errors import BadInputError, MissingLibraryError
+from n3d_ros.geometry import Intrinsics
+
+INTRINSICS = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
+RGB = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+MAX_DEPTH_M = 7
+
+
+@pytest.fixture(scope="module")
+def depth_anything(tmp_path_factory):
+    """`depth_anything(kind)`: a folder as the hub has them, weights of 60 kB."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+
+    def make(kind="metric"):
+        folder = tmp_path_factory.mktemp(kind)
+        backbone = transformers.Dinov2Config(
+            hidden_size=16,
+            num_hidden_layers=4,
+            num_attention_heads=2,
+            image_size=56,
+            patch_size=14,
+            out_indices=[1, 2, 3, 4],
+            reshape_hidden_states=False,
+            apply_layernorm=True,
+        )
+        config = transformers.DepthAnythingConfig(
+            backbone_config=backbone,
+            reassemble_hidden_size=16,
+            neck_hidden_sizes=[4, 4, 8, 8],
+            fusion_hidden_size=8,
+            head_hidden_size=4,
+            depth_estimation_type=kind,
+            max_depth=MAX_DEPTH_M,
+            initializer_range=0.1,
+        )
+        torch.manual_seed(0)
+        transformers.DepthAnythingForDepthEstimation(config).save_pretrained(folder)
+        transformers.DPTImageProcessorPil(
+            size={"height": 56, "width": 56}, ensure_multiple_of=14, keep_aspect_ratio=True
+        ).save_pretrained(folder)
+        return folder
+
+    return make
+
+
+def test_depth_anything_gives_metres_and_says_they_are_guessed(depth_anything):
+    seen = estimate(RGB, "depth-anything-v2", str(depth_anything()), INTRINSICS)
+    assert seen.depth_is_estimated and seen.intrinsics == INTRINSICS
+    assert (seen.depth.shape, seen.depth.dtype) == ((480, 640), np.float32)
+    assert np.isfinite(seen.depth).mean() > 0.9
+    assert np.nanmin(seen.depth) > 0 and np.nanstd(seen.depth) > 0.001
+    assert np.nanmax(seen.depth) < MAX_DEPTH_M * 1.1  # resizing overshoots a bit
+
+
+def test_it_is_what_transformers_itself_computes(depth_anything):
+    from PIL import Image
+    from transformers import pipeline
+
+    folder = str(depth_anything())
+    guess = pipeline("depth-estimation", model=folder)
+    expected = guess(Image.fromarray(depth_picture(RGB)))["predicted_depth"].numpy()
+    actual = estimate(RGB, "depth-anything-v2", folder, INTRINSICS).depth
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
+
+
+def test_a_model_of_relative_depth_is_refused(depth_anything):
+    with pytest.raises(BadInputError, match="expected one that gives metres, '.*' gives relative depth"):
+        estimate(RGB, "depth-anything-v2", str(depth_anything("relative")), INTRINSICS)
+
+
+def test_depth_anything_needs_the_camera():
+    with pytest.raises(BadInputError, match="intrinsics: expected those of the picture"):
+        estimate(RGB, "depth-anything-v2", "anywhere")
+
+
+def test_a_folder_that_is_absent_is_named_and_nothing_is_downloaded():
+    with pytest.raises(
+        FileNotFoundError, match="expected a folder .or hub:NAME to download., got 'nobody/x'"
+    ):
+        estimate(RGB, "depth-anything-v2", "nobody/x", INTRINSICS)
+
+
+def test_only_an_explicit_hub_name_is_one():
+    assert depth_models._place("hub:nobody/x") == ("nobody/x", True)
+
+
+def test_an_unknown_model_is_named():
+    with pytest.raises(BadInputError, match="expected one of depth-anything-v2, moge-2, got 'midas'"):
+        estimate(RGB, "midas", "x", INTRINSICS)
+
+
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setattr(depth_models, "find_spec", lambda name: None if name == "moge" else object())
+    with pytest.raises(MissingLibraryError, match="moge-2: expected moge to import; pip install git"):
+        estimate(RGB, "moge-2", "x")
+
+
+class FakeMoge:
+    """The interface of moge.model.v2.MoGeModel as this project calls it: a wall at 2 m, one pixel masked."""
+
+    loaded: list = []
+    asked: dict = {}
+
+    @classmethod
+    def from_pretrained(cls, place):
+        cls.loaded.append(place)
+        return cls()
+
+    def to(self, device):
+        return self
+
+    def train(self, mode):
+        return self
+
+    def infer(self, image, fov_x=None, use_fp16=True):
+        import torch
+
+        FakeMoge.asked = {"image": image.permute(1, 2, 0).numpy(), "fov_x": fov_x, "use_fp16": use_fp16}
+        depth = torch.full(image.shape[1:], 2.0)
+        depth[0, 0] = torch.inf
+        return {"depth": depth, "intrinsics": torch.tensor([[0.9, 0, 0.5], [0, 1.2, 0.5], [0, 0, 1]])}
+
+
+@pytest.fixture
+def moge(monkeypatch, tmp_path):
+    """A folder with the file that the package loads, and the package."""
+    pytest.importorskip("torch")
+    for name in ("moge", "moge.model", "moge.model.v2"):
+        module = types.ModuleType(name)
+        module.MoGeModel = FakeMoge
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(depth_models, "find_spec", lambda name: object())
+    (tmp_path / "model.pt").write_bytes(b"")
+    return tmp_path
+
+
+def test_moge_guesses_the_camera_too(moge):
+    seen = estimate(RGB, "moge-2", str(moge))
+    assert FakeMoge.loaded[-1] == str(moge / "model.pt")
+    assert seen.depth_is_estimated and np.isnan(seen.depth[0, 0]) and seen.depth[1, 1] == 2.0
+    assert seen.intrinsics.fx == pytest.approx(0.9 * 64) and seen.intrinsics.fy == pytest.approx(1.2 * 48)
+    assert (seen.intrinsics.cx, seen.intrinsics.cy) == (31.5, 23.5)
+
+
+@pytest.mark.parametrize("size_hw", [(48, 64), (77, 129), (1023, 767)])
+def test_moge_sees_the_picture_as_the_release_shows_it(moge, size_hw):
+    """Long side 640, the short side rounded, OpenCV's bilinear filter, RGB over 255 (spec 2.2, rule R4)."""
+    rgb = np.random.default_rng(1).integers(0, 255, (*size_hw, 3), dtype=np.uint8)
+    seen = estimate(rgb, "moge-2", str(moge))
+    scale = 640 / max(size_hw)
+    width, height = round(size_hw[1] * scale), round(size_hw[0] * scale)
+    expected = cv2.resize(rgb, (width, height)).astype(np.float32) / 255
+    np.testing.assert_array_equal(FakeMoge.asked["image"], expected)
+    assert seen.depth.shape == (height, width) and seen.rgb is rgb
+
+
+def test_moge_is_told_the_field_of_view_of_a_known_camera(moge):
+    assert estimate(RGB, "moge-2", str(moge), INTRINSICS).intrinsics == INTRINSICS
+    assert FakeMoge.asked["fov_x"] == pytest.approx(math.degrees(2 * math.atan(32 / 60)))

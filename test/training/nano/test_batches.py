@@ -1,0 +1,251 @@
+"""Packed batches: a packed question is token for token what the robot would feed, and learns the right
+numbers.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
+
+from tokenizers import Tokenizer
+
+from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.preprocess.point_code import PointEncodingConfig
+from n3d_ros.protocol import prompts
+from n3d_ros.protocol.box_codec import decode
+from n3d_ros.training.nano.batches import NUM_CELLS, Packer, view_objects
+from n3d_ros.training.nano.labels import IGNORE
+from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS, build_tokenizer, extended
+from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
+from n3d_ros.training.nano.vocabulary import known_words
+from n3d_ros.training.questions import (
+    Sample,
+    absent_sample,
+    ground_sample,
+    locate_sample,
+    reason_sample,
+    sample_questions,
+    spatial_question,
+)
+
+
+def made_up_view() -> dict:
+    """Two objects in front of a made-up camera."""
+    view = {
+        "rgb": np.full((HEIGHT, WIDTH, 3), 128, np.uint8),
+        "pooled": np.ones((GRID[0] * GRID[1], 3), np.float32),
+        "scale": 0.9,
+        "shift": np.array([-0.8, -0.5, 0.3]),
+        "intrinsics": np.array([200.0, 200.0, 111.5, 83.5]),
+        "cells": np.full(NUM_CELLS, -1, np.int8),
+        "boxes": np.zeros((MAX_OBJECTS, 6), np.float32),
+        "kind": np.full(MAX_OBJECTS, -1, np.int8),
+        "color": np.full(MAX_OBJECTS, -1, np.int8),
+        "visible_px": np.zeros(MAX_OBJECTS, np.int32),
+        "visible": np.zeros(MAX_OBJECTS, np.float32),
+    }
+    view["boxes"][0], view["boxes"][1] = (-0.1, 0.05, 0.8, 0.1, 0.12, 0.09), (0.15, 0.0, 1.0, 0.2, 0.1, 0.2)
+    view["kind"][:2], view["color"][:2], view["visible_px"][:2], view["visible"][:2] = (
+        (0, 1),
+        (0, 2),
+        900,
+        1.0,
+    )
+    view["cells"][40] = 1
+    return view
+
+
+@pytest.fixture(scope="module")
+def packer() -> Packer:
+    return Packer(
+        build_tokenizer(known_words()),
+        PointEncodingConfig("aligned", 0.01, "origin"),
+        np.random.default_rng(0),
+    )
+
+
+def test_boxes_written_for_training_decode_to_the_boxes_of_the_scene():
+    view = made_up_view()
+    objects, _ = view_objects(view)
+    text = ground_sample(objects.names[1], objects, [1]).answer.removesuffix("<|im_end|>")
+    decoded = decode(
+        text, SceneScale(0.9, (-0.8, -0.5, 0.3)), Intrinsics(200, 200, 111.5, 83.5, WIDTH, HEIGHT)
+    )
+    box = decoded.boxes[0].box
+    np.testing.assert_allclose((*box.center, *box.size), view["boxes"][1], atol=4e-3)
+
+
+def test_a_packed_question_is_token_for_token_the_robots_prompt(packer):
+    view = made_up_view()
+    objects, _ = view_objects(view)
+    batch = packer.batch([view])
+    row, segment = batch.ids[0], batch.segment[0]
+    tokens = [*row[segment == 0].tolist(), *row[segment == 1].tolist()]
+    text = packer.labeller.tokenizer.decode(tokens, skip_special_tokens=False)
+    shared = (
+        prompts.ground_prompt(prompts.ground_question("x")).split("<|image_pad|>")[0]
+        + "<|image_pad|>" * NUM_CELLS
+    )
+    assert text.startswith(shared + "<|vision_end|>") and text.endswith("<|im_end|>")
+    assert "<unk>" not in text
+
+
+def test_labels_are_the_next_token_and_numbers_point_at_their_object(packer):
+    objects, _ = view_objects(made_up_view())
+    segment = packer.labeller.segment(ground_sample(objects.names[1], objects, [1]))
+    learned = [(i, label) for i, label in enumerate(segment.labels) if label != IGNORE]
+    assert all(segment.ids[i + 1] == label for i, label in learned)
+    assert [o for o in segment.looked_at if o >= 0] == [1] * 8
+    soft = [segment.is_number[i] for i, o in enumerate(segment.looked_at) if o >= 0]
+    assert soft == [False, True, True, True, False, True, True, True], "the start and the angle are exact"
+
+
+def test_the_first_token_of_an_answer_that_may_hold_boxes_is_its_verdict(packer):
+    objects, _ = view_objects(made_up_view())
+    for sample in (
+        ground_sample(objects.names[1], objects, [1]),
+        absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES)),
+    ):
+        segment = packer.labeller.segment(sample)
+        (at,) = [i for i, verdict in enumerate(segment.is_verdict) if verdict]
+        first = packer.labeller.tokenizer.id_to_token(segment.labels[at])
+        assert first == ("bbox_" if sample.targets else "\n")
+    reasons = reason_sample(objects, objects.unique(), np.random.default_rng(3))
+    assert not any(packer.labeller.segment(reasons).is_verdict)
+
+
+def test_positions_go_on_after_the_picture_for_every_question(packer):
+    batch = packer.batch([made_up_view()])
+    starts = [int(batch.positions[0, 0][batch.segment[0] == n][0]) for n in (1, 2)]
+    assert starts == [len(packer.head) + GRID[1] // 2] * 2
+
+
+def test_what_is_absent_is_answered_with_no_box():
+    objects, _ = view_objects(made_up_view())
+    sample = absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES))
+    assert sample.answer == "\n<|im_end|>" and not sample.targets
+
+
+def test_every_question_is_made_of_known_words(packer):
+    objects, _ = view_objects(made_up_view())
+    for sample in sample_questions(objects, np.random.default_rng(2), 200, (COLOR_NAMES, KIND_NAMES)):
+        assert "<unk>" not in packer.labeller.tokenizer.encode(sample.question + sample.answer).tokens
+
+
+def test_reasoning_and_evidence_are_made_of_known_words_and_never_train_box_numbers(packer):
+    objects, _ = view_objects(made_up_view())
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        sample = reason_sample(objects, objects.unique(), rng)
+        text = sample.question + sample.answer
+        encoded = packer.labeller.tokenizer.encode(text)
+        assert "<unk>" not in encoded.tokens, (text, encoded.tokens)
+        assert packer.labeller.tokenizer.decode(encoded.ids, skip_special_tokens=False) == text
+        assert not any(packer.labeller.segment(sample).is_number)
+
+
+def test_a_trace_quotes_the_evidence_exactly_and_computes_the_rest_softly(packer):
+    question = "How far? The 3D bbox of red mug is [-0.18, 0.5, 1.02, 0.1, 0.2, 0.3]. "
+    answer = "The center of red mug is [-0.18, 0.50, 1.02]. distance = sqrt(0.03 + 0.10) = 0.50."
+    segment = packer.labeller.segment(Sample(question, answer, ()))
+    text = [
+        packer.labeller.tokenizer.id_to_token(label) if label != IGNORE else "" for label in segment.labels
+    ]
+    assert [(text[i], value) for i, value in enumerate(segment.copied) if value >= 0] == [
+        ("0.18", 18), ("0.50", 50), ("1.02", 102),
+    ]  # fmt: skip
+    assert [text[i] for i, soft in enumerate(segment.is_sum) if soft] == ["0.03", "0.10", "0.50"]
+
+
+def test_a_repeated_name_points_at_that_name_in_the_question_word_by_word(packer):
+    question = "Is the red mug wider than the red bowl? The 3D bbox of red mug is [0.1]. "
+    sample = Sample(question, "No, red bowl is wider.", (), ("red mug", "red bowl"))
+    segment, tokenizer = packer.labeller.segment(sample), packer.labeller.tokenizer
+    tokens = tokenizer.encode(question).tokens
+    sources = {
+        tokenizer.id_to_token(segment.labels[i]): [
+            tokens[j] for j, shown in enumerate(segment.shown[: len(tokens)]) if shown == place
+        ]
+        for i, place in enumerate(segment.copied)
+        if place >= 0
+    }
+    assert sources == {" red": [" red"], " bowl": [" bowl"]}, "the red of the bowl, not the mug's"
+
+
+def test_the_name_in_a_box_points_at_that_name_in_the_question(packer):
+    objects, _ = view_objects(made_up_view())
+    unique = objects.unique()
+    segment = packer.labeller.segment(locate_sample(objects, unique, np.random.default_rng(4)))
+    tokenizer = packer.labeller.tokenizer
+    quoted = [
+        (tokenizer.id_to_token(segment.labels[i]).strip(), tokenizer.id_to_token(segment.ids[j]).strip())
+        for i, place in enumerate(segment.copied)
+        for j, shown in enumerate(segment.shown[: i + 1])
+        if place >= 0 and shown == place
+    ]
+    assert quoted and all(label == source for label, source in quoted)
+
+
+CHOICES = {
+    "<think> The x values are -0.10 for red mug and -0.40 for blue bowl. The largest is -0.10 for red mug. "
+    "</think> Yes, red mug is further left.": [" -", "0.10", " for", " red", " mug", " Yes"],
+    "<think> The z values are 0.60 for red mug and 0.50 for blue bowl. From near to far they are 0.50 for "
+    "blue bowl and 0.60 for red mug. </think> blue bowl, red mug.": (
+        [" ", "0.50", " for", " blue", " bowl", " and", " ", "0.60", " for", " red", " mug"]
+    ),
+    "<think> The size of red mug is [0.10, 0.20, 0.10]. </think> red mug is 0.20 meters in height.": [],
+}
+
+
+@pytest.mark.parametrize("answer", CHOICES)
+def test_what_a_trace_decides_by_comparing_is_told_apart(packer, answer):
+    segment = packer.labeller.segment(Sample("Is it? The 3D bbox of red mug is [0.1]. ", answer, ()))
+    chosen = [label for label, choice in zip(segment.labels, segment.is_choice, strict=True) if choice]
+    assert [packer.labeller.tokenizer.id_to_token(label) for label in chosen] == CHOICES[answer]
+
+
+def test_a_computed_decimal_that_is_said_again_is_quoted(packer):
+    question = "How far? The 3D bbox of red mug is [0.1]. "
+    segment = packer.labeller.segment(Sample(question, "distance = 0.44. The smallest is 0.44 for", ()))
+    (again,) = [i for i, value in enumerate(segment.copied) if value == 44]
+    assert segment.labels[again] == packer.labeller.tokenizer.token_to_id("0.44")
+    assert sum(segment.is_sum) == 1 and segment.is_sum.index(True) < again
+
+
+def test_questions_about_three_objects_come_as_often_as_asked_for():
+    names, rng = ("red mug", "blue bowl", "green can", "white box"), np.random.default_rng(5)
+    num_objects = [len(spatial_question(names, [0, 1, 2, 3], rng, 0.5)[1]) for _ in range(400)]
+    assert 180 <= num_objects.count(3) <= 260
+    assert all(len(spatial_question(names, [0, 1], rng, 1.0)[1]) <= 2 for _ in range(40))
+
+
+def test_a_short_and_a_full_decimal_show_the_same_hundredths(packer):
+    tokenizer, shown = packer.labeller.tokenizer, packer.labeller.shown
+    assert shown[tokenizer.token_to_id("0.5")] == shown[tokenizer.token_to_id("0.50")] == 50
+    assert tokenizer.encode("is 123.45 degrees, 0.16.").tokens[-3:] == [" ", "0.16", "."]
+    assert "3.45" not in tokenizer.encode("is 123.45 degrees").tokens
+
+
+def test_added_words_take_reserved_places_and_move_no_id():
+    old = build_tokenizer(["red", "mug"])
+    new = extended(old, build_tokenizer(["red", "mug", "zebra"]))
+    assert new.get_vocab_size() == old.get_vocab_size()
+    assert (
+        new.encode("mug zebra").tokens == ["mug", " zebra"] and old.encode("mug zebra").tokens[-1] == "<unk>"
+    )
+    assert all(new.token_to_id(t) == i for t, i in old.get_vocab().items() if "reserved" not in t)
+
+
+def test_a_tokenizer_from_before_the_decimals_gets_them_behind_its_end():
+    wanted = build_tokenizer(["red"])
+    data = json.loads(wanted.to_str())
+    for piece in DECIMALS + SHORT_DECIMALS:
+        del data["model"]["vocab"][piece]
+    data["pre_tokenizer"]["pattern"]["Regex"] = r"[A-Za-z]+|\d|."
+    old = Tokenizer.from_str(json.dumps(data))
+    new = extended(old, wanted)
+    assert new.token_to_id("0.00") == old.get_vocab_size() and new.get_vocab_size() == wanted.get_vocab_size()
+    assert new.encode("0.07").tokens == ["0.07"] and old.encode("0.07").tokens == ["0", ".", "0", "7"]

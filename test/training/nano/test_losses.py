@@ -1,0 +1,90 @@
+"""The training losses: soft numbers, masks that keep questions apart, and the loss on where to look."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
+
+from types import SimpleNamespace  # noqa: E402
+
+from n3d_ros.training.nano.losses import (  # noqa: E402
+    Bells,
+    copy_loss,
+    look_loss,
+    number_loss,
+    soft_number_table,
+    text_loss,
+)
+from n3d_ros.training.nano.model import number_code  # noqa: E402
+from n3d_ros.training.nano.train import segment_mask  # noqa: E402
+
+
+def test_number_loss_is_zero_at_the_bell_and_grows_with_distance():
+    table = soft_number_table(4.0)
+    target = torch.tensor([300, 5])
+    perfect = table[target].clamp_min(1e-30).log()
+    assert number_loss(perfect, target, table) == pytest.approx(0.0, abs=1e-4)
+    near, far = (table[target + shift].clamp_min(1e-30).log() for shift in (3, 12))
+    assert 0 < number_loss(near, target, table) < number_loss(far, target, table)
+
+
+def test_a_question_sees_the_picture_and_itself_only():
+    mask = segment_mask(torch.tensor([[0, 0, 1, 1, 2, 2, -1]]))[0, 0]
+    assert mask[3].tolist() == [True, True, True, True, False, False, False]
+    assert mask[5].tolist() == [True, True, False, False, True, True, False]
+
+
+def test_look_loss_is_the_log_of_attention_on_the_objects_tokens():
+    key = torch.zeros(1, 1, 6, 4)
+    query = torch.zeros(1, 1, 6, 4)
+    batch = SimpleNamespace(
+        looked_at=torch.tensor([[-1, -1, -1, -1, -1, 7]]), cells=torch.tensor([[7, 7, 3]]), image_start=1
+    )
+    mask = torch.ones(6, 6, dtype=torch.bool).tril()[None, None]
+    assert look_loss(query, key, mask, 0.5, batch).item() == pytest.approx(math.log(6 / 2))
+
+
+def test_look_loss_without_anything_to_look_at_is_zero():
+    batch = SimpleNamespace(looked_at=torch.full((1, 2), -1), cells=torch.zeros(1, 1), image_start=0)
+    assert (
+        look_loss(torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 2).bool(), 1.0, batch)
+        == 0
+    )
+
+
+def test_copy_loss_is_the_log_of_attention_on_the_quoted_number():
+    nothing = torch.zeros(1, 1, 6, 4)
+    batch = SimpleNamespace(
+        copied=torch.tensor([[-1, -1, -1, -1, -1, 18]]), shown=torch.tensor([[-1, 18, 50, 18, -1, -1]])
+    )
+    mask = torch.ones(6, 6, dtype=torch.bool).tril()[None, None]
+    assert copy_loss(nothing, nothing, mask, 0.5, batch).item() == pytest.approx(math.log(6 / 2))
+
+
+def test_what_a_row_cannot_see_is_no_source():
+    nothing = torch.zeros(1, 1, 3, 4)
+    batch = SimpleNamespace(copied=torch.tensor([[-1, 18, -1]]), shown=torch.tensor([[-1, -1, 18]]))
+    mask = torch.ones(3, 3, dtype=torch.bool).tril()[None, None]
+    assert copy_loss(nothing, nothing, mask, 1.0, batch) == 0
+
+
+def test_soft_rows_do_not_count_as_words_and_tokens_outside_their_bell_are_illegal():
+    table = soft_number_table(1.0, num_bins=4)
+    logits = torch.full((2, 6), -30.0)
+    logits[0, 1], logits[1, 2:] = 30.0, table[3].clamp_min(1e-30).log()
+    losses = text_loss(logits, torch.tensor([1, 5]), {"sums": Bells(torch.tensor([False, True]), 2, table)})
+    assert {name: value.item() for name, value in losses.items()} == pytest.approx(
+        {"words": 0.0, "sums": 0.0, "legal": 0.0}, abs=1e-4
+    )
+    logits[1, 0] = 10.0
+    assert text_loss(logits, torch.tensor([1, 5]), {"sums": Bells(torch.tensor([False, True]), 2, table)})[
+        "legal"
+    ] == pytest.approx(10.0, abs=1e-2)
+
+
+def test_number_rows_start_with_neighbours_alike():
+    code = torch.nn.functional.normalize(number_code(1000, 64), dim=1)
+    alike = code @ code[500]
+    assert alike.argmax() == 500 and alike[505] > alike[530] and alike[505] > 0.8

@@ -1,0 +1,1 @@
+"""How well a model grounds and answers, on scenes that it never saw."""

@@ -1,0 +1,1 @@
+"""n3d-nano: its words, its views, its losses, its training."""

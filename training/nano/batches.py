@@ -1,0 +1,280 @@
+"""Shards of views -> batches for one training step.
+
+Every picture is encoded once for several questions: a row of the language model is [chat frame +
+picture][question 1 + answer]
+[question 2 + answer]..., where each question sees the picture and itself but no other question, at the
+positions it
+would have if it were alone. So a batch costs little more than its pictures, and the model sees exactly the
+robot's sequences.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.preprocess.pictures import PatchLayout, patch_rows
+from n3d_ros.preprocess.point_code import PointEncodingConfig, round_coordinates
+from n3d_ros.protocol import prompts
+from n3d_ros.protocol.box_codec import encode_box
+from n3d_ros.training.nano.labels import IGNORE, Labeller, Segment
+from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
+from n3d_ros.training.questions import (
+    MIN_VISIBLE,
+    MIN_VISIBLE_PX,
+    ViewObjects,
+    reason_sample,
+    sample_questions,
+)
+
+NUM_CELLS = GRID[0] * GRID[1] // 4
+BOX_FIELDS = (0, 1, 2, 4, 5, 6)
+
+
+@dataclass
+class Batch:
+    """B pictures, rows of T tokens. Number targets are box numbers 0..999, trained with a soft target."""
+
+    pixel_values: Tensor
+    """(B * N, 1176) float32, patches in merge-group order"""
+    coords: Tensor
+    """(B * N, 3) float32, rounded point coordinates, raster order"""
+    grid_thw: Tensor
+    """(B, 3) int64"""
+    cells: Tensor
+    """(B, NUM_CELLS) int64, object in each merged cell, -1 for none"""
+    kind: Tensor
+    """(B, MAX_OBJECTS) int64, -1 where there is no object; `color` alike"""
+    color: Tensor
+    bins: Tensor
+    """(B, MAX_OBJECTS, 6) int64: u, v, z, sx, sy, sz"""
+    ids: Tensor
+    """(B, T) int64"""
+    labels: Tensor
+    """(B, T) int64: token after each position where it is to be learned, else IGNORE"""
+    is_number: Tensor
+    """(B, T) bool: the label is a box number with a soft target; `is_sum`: a decimal that the answer
+    computes
+    """
+    is_sum: Tensor
+    is_verdict: Tensor
+    """(B, T) bool: the label says whether there is anything to be found"""
+    is_choice: Tensor
+    """(B, T) bool: the label follows from comparing what was written before"""
+    looked_at: Tensor
+    """(B, T) int64: object whose numbers are being written, -1 elsewhere"""
+    copied: Tensor
+    """(B, T) int64: what the label quotes from its question (`labels.Segment`), -1 elsewhere"""
+    shown: Tensor
+    """(B, T) int64: what the token itself is that may be quoted, -1 elsewhere"""
+    segment: Tensor
+    """(B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding"""
+    positions: Tensor
+    """(3, B, T) int64"""
+    image_start: int
+
+    def to(self, device: torch.device) -> "Batch":
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(
+            **{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()}
+        )
+
+
+class ViewShards:
+    """All views of a folder of shards, small arrays in memory, pictures memory-mapped by numpy where the file
+    allows.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.shards = folder, {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in shards that have been written since."""
+        for path in sorted(self.folder.glob("views_*.npz")):
+            if path not in self.shards:
+                with np.load(path) as data:
+                    self.shards[path] = {key: data[key] for key in data.files}
+        self.index = [(path, row) for path, shard in self.shards.items() for row in range(len(shard["rgb"]))]
+        if not self.index:
+            raise FileNotFoundError(f"{self.folder}: expected views_*.npz (render them first), found none")
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def view(self, number: int) -> dict:
+        path, row = self.index[number]
+        return {key: values[row] for key, values in self.shards[path].items()}
+
+
+def view_objects(view: dict) -> tuple[ViewObjects, np.ndarray]:
+    """Names, box lines and askability of a view's objects, and their (n, 6) bins for the dense loss."""
+    present = [i for i in range(MAX_OBJECTS) if view["kind"][i] >= 0]
+    kinds = tuple(KIND_NAMES[view["kind"][i]] for i in present)
+    colors = tuple(COLOR_NAMES[view["color"][i]] for i in present)
+    names = tuple(f"{c} {k}" for c, k in zip(colors, kinds, strict=True))
+    scene = SceneScale(float(view["scale"]), tuple(map(float, view["shift"])))
+    intrinsics = Intrinsics(*map(float, view["intrinsics"]), WIDTH, HEIGHT)
+    boxes = [
+        Box3D(names[i], tuple(map(float, view["boxes"][i][:3])), tuple(map(float, view["boxes"][i][3:])))
+        for i in present
+    ]
+    bins = np.array([view_bins(box, scene, intrinsics) for box in boxes], dtype=np.int64).reshape(-1, 7)
+    inside = [bool(0 < b[0] < 999 and 0 < b[1] < 999) for b in bins]
+    askable = tuple(
+        bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
+        for i in present
+    )
+    return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
+
+
+def view_bins(box: Box3D, scene: SceneScale, intrinsics: Intrinsics) -> tuple[float, ...]:
+    """The seven bins of a box, zeros (never asked for) when its centre is behind the camera."""
+    return encode_box(box, scene, intrinsics) if box.center[2] > 0 else (0,) * 7
+
+
+class Packer:
+    """Turns views into batches for one tokenizer."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        encoding: PointEncodingConfig,
+        rng: np.random.Generator,
+        questions_per_view: int = 6,
+        reason_share: float = 0.0,
+        reasons_per_view: int = 4,
+    ) -> None:
+        self.labeller, self.encoding, self.rng = Labeller(tokenizer), encoding, rng
+        self.questions_per_view, self.reasons_per_view = questions_per_view, reasons_per_view
+        self.reason_share, self.augment = reason_share, Augment(rng)
+        head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
+        self.head = tokenizer.encode(head, add_special_tokens=False).ids
+        self.pad = tokenizer.token_to_id(prompts.IMAGE_PAD)
+
+    def batch(self, views: list[dict], with_text: bool = True) -> Batch:
+        """One batch of `views`; without text the rows hold the picture only."""
+        objects = [view_objects(view) for view in views]
+        with_reasoning = self.rng.random() < self.reason_share
+        segments = [self._segments(o, with_reasoning) if with_text else [] for o, _ in objects]
+        return Batch(
+            pixel_values=torch.from_numpy(
+                np.concatenate([patch_rows(self.augment(v["rgb"]), PatchLayout())[0] for v in views])
+            ),
+            coords=torch.from_numpy(
+                np.concatenate([round_coordinates(v["pooled"], self.encoding) for v in views])
+            ),
+            grid_thw=torch.tensor([[1, *GRID]] * len(views)),
+            cells=torch.from_numpy(np.stack([v["cells"] for v in views]).astype(np.int64)),
+            kind=torch.from_numpy(np.stack([v["kind"] for v in views]).astype(np.int64)),
+            color=torch.from_numpy(np.stack([v["color"] for v in views]).astype(np.int64)),
+            bins=torch.from_numpy(np.stack([_pad_rows(b) for _, b in objects])),
+            image_start=len(self.head),
+            **self._rows(segments),
+        )
+
+    def _segments(self, objects: ViewObjects, with_reasoning: bool) -> list[Segment]:
+        count = self.questions_per_view // 2 if with_reasoning else self.questions_per_view
+        samples = sample_questions(objects, self.rng, count, (COLOR_NAMES, KIND_NAMES))
+        unique = objects.unique()
+        if with_reasoning and unique:
+            samples += [reason_sample(objects, unique, self.rng) for _ in range(self.reasons_per_view)]
+        return [self.labeller.segment(sample) for sample in samples]
+
+    def _rows(self, segments: list[list[Segment]]) -> dict[str, Tensor]:
+        """Shared head and picture, then the segments one after the other, padded to the longest row."""
+        shared = [*self.head, *[self.pad] * NUM_CELLS]
+        length = (
+            len(shared) + max(sum(len(s.ids) for s in row) for row in segments)
+            if any(segments)
+            else len(shared)
+        )
+        size = (len(segments), length)
+        out = {
+            "ids": np.full(size, self.pad),
+            "labels": np.full(size, IGNORE),
+            "is_number": np.zeros(size, bool),
+            "is_sum": np.zeros(size, bool),
+            "is_verdict": np.zeros(size, bool),
+            "is_choice": np.zeros(size, bool),
+            "looked_at": np.full(size, -1),
+            "copied": np.full(size, -1),
+            "shown": np.full(size, -1),
+            "segment": np.full(size, -1),
+        }
+        positions = np.zeros((3, *size), np.int64)
+        head_positions, text_start = shared_positions(len(self.head))
+        for b, row in enumerate(segments):
+            out["ids"][b, : len(shared)], out["segment"][b, : len(shared)] = shared, 0
+            positions[:, b, : len(shared)] = head_positions
+            at = len(shared)
+            for n, segment in enumerate(row, start=1):
+                span = slice(at, at + len(segment.ids))
+                out["ids"][b, span], out["labels"][b, span], out["segment"][b, span] = (
+                    segment.ids,
+                    segment.labels,
+                    n,
+                )
+                out["is_number"][b, span], out["looked_at"][b, span] = segment.is_number, segment.looked_at
+                out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
+                out["is_verdict"][b, span], out["is_choice"][b, span] = segment.is_verdict, segment.is_choice
+                out["shown"][b, span] = segment.shown
+                positions[:, b, span] = text_start + np.arange(len(segment.ids))
+                at = span.stop
+        return {key: torch.from_numpy(value) for key, value in out.items()} | {
+            "positions": torch.from_numpy(positions)
+        }
+
+
+def shared_positions(head_length: int) -> tuple[np.ndarray, int]:
+    """M-RoPE positions (3, head + cells) of the shared part and the position at which text goes on (spec:
+    4.6).
+    """
+    rows, cols = GRID[0] // 2, GRID[1] // 2
+    row, col = np.divmod(np.arange(rows * cols), cols)
+    text = np.tile(np.arange(head_length), (3, 1))
+    image = head_length + np.stack([np.zeros_like(row), row, col])
+    return np.concatenate([text, image], axis=1), head_length + max(rows, cols)
+
+
+def _pad_rows(bins: np.ndarray) -> np.ndarray:
+    out = np.zeros((MAX_OBJECTS, bins.shape[1]), np.int64)
+    out[: len(bins)] = bins
+    return out
+
+
+class Augment:
+    """Brightness, contrast, a colour cast and sensor noise; never so strong that a colour would change its
+    name.
+
+    Grey levels go through one table per channel and noise comes from a bank, so a picture costs about a
+    millisecond.
+    """
+
+    def __init__(self, rng: np.random.Generator, num_fields: int = 8) -> None:
+        self.rng = rng
+        self.noise = rng.standard_normal((num_fields, HEIGHT, WIDTH, 3), dtype=np.float32)
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        rng = self.rng
+        gain, offset = rng.uniform(0.8, 1.2) * rng.uniform(0.95, 1.05, 3), rng.uniform(-12, 12)
+        table = (np.arange(256)[:, None] * gain + offset).astype(np.int16)
+        noise = self.noise[rng.integers(len(self.noise))] * np.float32(rng.uniform(0, 6))
+        noise = np.roll(noise.astype(np.int16), int(rng.integers(HEIGHT)), axis=0)
+        picture = np.stack([table[rgb[..., c], c] for c in range(3)], axis=-1) + noise
+        return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def batches(shards: ViewShards, packer: Packer, size: int, with_text: bool) -> Iterator[Batch]:
+    """Endless batches in random order, taking in new shards as they are written."""
+    while True:
+        shards.refresh()
+        order = packer.rng.permutation(len(shards))
+        for start in range(0, len(order) - size + 1, size):
+            yield packer.batch([shards.view(int(i)) for i in order[start : start + size]], with_text)

@@ -1,0 +1,174 @@
+"""Losses of n3d-nano: next token with soft numbers, a dense loss on image tokens, and where to look.
+
+Plain next-token training teaches a small model little about a picture in the time of a CPU. Four things
+change that, and all of them fall away after training, so the shipped model is the plain one:
+  - a box number is right to a few bins, and a computed decimal to about a hundredth, so their targets are
+    narrow bells over the numbers instead of a single one;
+  - every merged image token that shows an object is asked, through the language model's own number rows, for
+    that object's box, kind and colour;
+  - while the model writes an object's numbers, some heads of one layer are rewarded for looking at that
+    object's tokens;
+  - while it quotes a number or name of its question, some heads of another layer look at it.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    log_softmax,
+    scaled_dot_product_attention,
+)
+from transformers import AttentionInterface
+
+from n3d_ros.training.nano.batches import IGNORE, Batch
+
+ATTENTION_NAME = "n3d_watched"
+
+
+def soft_number_table(sigma: float, num_bins: int = 1000) -> Tensor:
+    """(num_bins, num_bins) float32: row t is the target distribution for the true bin t, a bell of `sigma`
+    bins.
+    """
+    bins = torch.arange(num_bins, dtype=torch.float32)
+    return torch.softmax(-((bins[:, None] - bins) ** 2) / (2 * sigma**2), dim=1)
+
+
+def number_loss(logits: Tensor, target: Tensor, table: Tensor) -> Tensor:
+    """Mean cross-entropy of number `logits` (R, num_bins) with the bells of `target` (R,), less the bells'
+    own entropy.
+    """
+    soft = table[target]
+    entropy = -(soft * soft.clamp_min(1e-12).log()).sum(1)
+    return (-(soft * log_softmax(logits.float(), dim=1)).sum(1) - entropy).mean()
+
+
+class DenseHeads(nn.Module):
+    """What an image token is asked: is there an object, which kind and colour, and its six box numbers."""
+
+    def __init__(self, hidden: int, num_kinds: int, num_colors: int, num_fields: int = 6) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(hidden)
+        self.present, self.kind, self.color = (
+            nn.Linear(hidden, 1),
+            nn.Linear(hidden, num_kinds),
+            nn.Linear(hidden, num_colors),
+        )
+        self.fields = nn.ModuleList(
+            nn.Sequential(nn.Linear(hidden, hidden), nn.RMSNorm(hidden)) for _ in range(num_fields)
+        )
+
+    def forward(self, tokens: Tensor, batch: Batch, number_rows: Tensor, table: Tensor) -> dict[str, Tensor]:
+        """Losses and hit rates from `tokens` (B * cells, hidden); `number_rows` (num_bins, hidden) of the
+        language model.
+        """
+        tokens, cells = self.norm(tokens), batch.cells.reshape(-1)
+        shown = cells >= 0
+        picture = torch.arange(len(cells), device=cells.device) // batch.cells.shape[1]
+        which = (picture[shown], cells[shown])
+        features = tokens[shown]
+        kind, color = self.kind(features).float(), self.color(features).float()
+        numbers = [
+            number_loss(head(features) @ number_rows.T, batch.bins[which][:, f], table)
+            for f, head in enumerate(self.fields)
+        ]
+        return {
+            "present": binary_cross_entropy_with_logits(
+                self.present(tokens).float().squeeze(1), shown.float()
+            ),
+            "kind": cross_entropy(kind, batch.kind[which]),
+            "color": cross_entropy(color, batch.color[which]),
+            "box": torch.stack(numbers).mean(),
+            "kind_right": (kind.argmax(1) == batch.kind[which]).float().mean(),
+            "color_right": (color.argmax(1) == batch.color[which]).float().mean(),
+        }
+
+
+class Watch:
+    """Records where chosen heads of two decoder layers look: while an object's numbers are written, and while
+    a number is quoted.
+    """
+
+    def __init__(self, look_layer: int, look_heads: int, copy_layer: int, copy_heads: int) -> None:
+        self.watched = [
+            ("look", look_layer, look_heads, look_loss),
+            ("copy", copy_layer, copy_heads, copy_loss),
+        ]
+        self.batch, self.losses = None, {}
+        AttentionInterface.register(ATTENTION_NAME, self.attend)
+
+    def attend(self, module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
+        """Attention as always; in a watched layer also the loss of not looking at the right place."""
+        key, value = (x.repeat_interleave(module.num_key_value_groups, dim=1) for x in (key, value))
+        out = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
+        for name, layer, heads, loss in self.watched if self.batch is not None else ():
+            if layer == module.layer_idx:
+                self.losses[name] = loss(
+                    query[:, :heads], key[:, :heads], attention_mask, scaling, self.batch
+                )
+        return out.transpose(1, 2), None
+
+
+def look_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
+    """-log of the attention that each number-writing row gives to its object's image tokens, mean over rows
+    and heads.
+    """
+    rows, cols = torch.nonzero(batch.looked_at >= 0, as_tuple=True)
+    wanted = torch.zeros(len(rows), key.shape[2], dtype=torch.bool, device=key.device)
+    start = batch.image_start
+    wanted[:, start : start + batch.cells.shape[1]] = (
+        batch.cells[rows] == batch.looked_at[rows, cols][:, None]
+    )
+    return attention_loss(query, key, mask, scaling, rows, cols, wanted)
+
+
+def copy_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
+    """-log of the attention that each quoting row gives to what it quotes, a number or a name's word."""
+    rows, cols = torch.nonzero(batch.copied >= 0, as_tuple=True)
+    wanted = batch.shown[rows] == batch.copied[rows, cols][:, None]
+    return attention_loss(query, key, mask, scaling, rows, cols, wanted)
+
+
+def attention_loss(
+    query: Tensor, key: Tensor, mask: Tensor, scaling: float, rows: Tensor, cols: Tensor, wanted: Tensor
+) -> Tensor:
+    """-log of the attention of the tokens (rows, cols) on their `wanted` (R, T) keys, mean over tokens and
+    heads; tokens that see none of theirs do not count.
+    """
+    visible = mask[rows, 0, cols]
+    seen = (wanted & visible).any(1)
+    if not seen.any():
+        return query.sum() * 0.0
+    rows, cols, visible, wanted = rows[seen], cols[seen], visible[seen], (wanted & visible)[seen]
+    scores = ((query.float() @ key.float().mT) * scaling).transpose(1, 2)[rows, cols]
+    log_attention = log_softmax(scores.masked_fill(~visible[:, None], float("-inf")), dim=-1)
+    total = log_attention.masked_fill(~wanted[:, None], float("-inf")).logsumexp(-1)
+    return -total.clamp_min(-30).mean()
+
+
+@dataclass(frozen=True)
+class Bells:
+    """Soft targets for the labels in `where` (R,) bool: `table` (num, num) over the ids from `first` on."""
+
+    where: Tensor
+    first: int
+    table: Tensor
+
+
+def text_loss(logits: Tensor, labels: Tensor, bells: dict[str, Bells]) -> dict[str, Tensor]:
+    """Next-token losses of rows (R, vocabulary): soft where one of `bells` says so, under its name, else
+    exact ("words"); "legal" is the cost of tokens outside the bells' ids.
+    """
+    exact = ~torch.stack([bell.where for bell in bells.values()]).any(0)
+    losses = {"words": cross_entropy(logits[exact].float(), labels[exact], ignore_index=IGNORE)}
+    nothing, legal = losses["words"] * 0, []
+    for name, bell in bells.items():
+        rows, ids = logits[bell.where], slice(bell.first, bell.first + len(bell.table))
+        losses[name] = (
+            number_loss(rows[:, ids], labels[bell.where] - bell.first, bell.table) if len(rows) else nothing
+        )
+        legal.append(rows.float().logsumexp(1) - rows[:, ids].float().logsumexp(1))
+    illegal = torch.cat(legal)
+    return losses | {"legal": illegal.mean() if len(illegal) else nothing}
