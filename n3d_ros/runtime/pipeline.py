@@ -126,11 +126,12 @@ class Pipeline:
         request = Request(question, on_box, on_text, should_cancel, max_tokens)
         known = known_text(self._codec, question)
         text = checked(lambda: prompts.locate_prompt(known))
-        frame, ground = self._locate(observation, replace(request, on_text=None), text)
-        missing = self._missing(ground, spatial_query(known))
+        query = spatial_query(known)
+        frame, ground = self._locate(observation, replace(request, on_text=None), text, query)
+        missing = self._missing(ground, query)
         if missing:
-            return results.unanswered(ground, spatial_query(known), missing)
-        topic = located(known, ground.objects, frame.inputs.intrinsics)
+            return results.unanswered(ground, query, missing)
+        topic = located(known, ground.objects, frame.inputs.intrinsics, query)
         return self._answer(frame, request, topic, ground, ground.timing)
 
     def ask_about(
@@ -152,8 +153,8 @@ class Pipeline:
         request = Request(question, None, on_text, should_cancel, max_tokens)
         known = known_text(self._codec, question)
         check_same_observation(ground, observation)
-        rule = self._options.mention_rule
-        topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule)
+        rule, query = self._options.mention_rule, spatial_query(known)
+        topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule, query)
         missing = self._missing(replace(ground, objects=topic.objects, code=ResultCode.OK), topic.query)
         if missing:
             return replace(results.unanswered(ground, topic.query, missing), timing=Timing())
@@ -182,11 +183,14 @@ class Pipeline:
             return ""
         return results.missing_evidence(ground, query)
 
-    def _locate(self, observation: Observation, request: Request, text: str) -> tuple[Frame, GroundResult]:
-        """The first stage, and the encoded observation."""
+    def _locate(
+        self, observation: Observation, request: Request, text: str, query: Query | None = None
+    ) -> tuple[Frame, GroundResult]:
+        """The first stage, and the encoded observation. `query`: what the text asks, where it is spatial."""
         frame, is_new = self._frame_of(observation)
         reader = ObjectReader(request.words, frame.inputs, request.on_box, self._options.box_index_rule)
-        guide = self._steps.for_boxes(self._codec, request.words, self.backend.config.stop_token_ids)
+        stop_ids = self.backend.config.stop_token_ids
+        guide = self._steps.for_boxes(self._codec, request.words, stop_ids, query)
         generation, num_reused = self._generate(frame, request, text, guide, reader.push)
         decoded = time.perf_counter()
         reader.finish()
@@ -204,7 +208,8 @@ class Pipeline:
         if not topic.evidence:
             _log.warning("no object found or mentioned: %r is answered without numbers (W4)", topic.question)
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
-        exact, problem = results.exact_answer(topic.query, topic.boxes)
+        ids = [thing.id for thing in topic.objects]
+        exact, problem = results.exact_answer(topic.query, topic.boxes, ids)
         guide = self._steps.for_answer(self._codec, text, likely_text(topic))
         generation, num_reused = self._generate(frame, request, text, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)

@@ -107,7 +107,9 @@ def _chosen(query: Query, boxes: Sequence[Box3D], ids: Sequence[str]) -> list[in
 
 
 def _picked(name: str, pick: Pick, boxes: Sequence[Box3D], ids: Sequence[str]) -> int:
-    """The box of that rank among all that the name fits; ValueError where there are too few or two are equal."""
+    """The box of that rank among all that the name fits; ValueError where there are too few or two are
+    equal.
+    """
     fit = fitting(name, boxes, ids, plural=True)
     if len(fit) < pick.rank:
         raise ValueError(f"expected {pick.rank} boxes or more for '{name}', got {[ids[i] for i in fit]}")

@@ -20,7 +20,31 @@ RELATIVE_TOLERANCE = 0.10
 ABSOLUTE_TOLERANCE_M = 0.01
 
 _YES, _NO = {"yes", "true", "correct", "indeed"}, {"no", "false", "incorrect"}
-_FILLERS = set("it they that this is are about around approximately roughly apart away from to of at in , . < !".split())
+_FILLERS = set(
+    [
+        "it",
+        "they",
+        "that",
+        "this",
+        "is",
+        "are",
+        "about",
+        "around",
+        "approximately",
+        "roughly",
+        "apart",
+        "away",
+        "from",
+        "to",
+        "of",
+        "at",
+        "in",
+        ",",
+        ".",
+        "<",
+        "!",
+    ]
+)
 _CLOSER = {"closer": "(closer | nearer) to", "farther": "(farther | further) away? from"}
 _NAME = re.compile(r"name\d+")
 
@@ -82,7 +106,9 @@ def _read(sentence: str, expected: SpatialAnswer) -> _Said | None:
 
 
 def _numbered(sentence: str, expected: SpatialAnswer) -> str:
-    """The sentence with a plain word for every name, since names ("4_mug", "no entry") could pass for answers."""
+    """The sentence with a plain word for every name, since names ("4_mug", "no entry") could pass for
+    answers.
+    """
     names = _names(expected)
     longest_first = sorted(range(len(names)), key=lambda index: len(names[index]), reverse=True)
     for index in longest_first:
@@ -112,9 +138,11 @@ def _side_matchers(expected: SpatialAnswer) -> dict[str, Matcher]:
         patterns = dict(_CLOSER)
     else:
         patterns = {
-            side.asks: " | ".join(part for part in (side.stem and f"{side.stem} {side.tail}", side.more, side.most) if part)
+            side.asks: " | ".join(
+                part for part in (side.stem and f"{side.stem} {side.tail}", side.more, side.most) if part
+            )
             for side in BY_NAME[expected.relation].sides
-        }  # fmt: skip
+        }
     return {asks: compiled(pattern, {}) for asks, pattern in patterns.items()}
 
 
@@ -127,8 +155,11 @@ def _check_number(said: _Said, expected: SpatialAnswer) -> bool | None:
         return None
     if expected.unit == "m":
         return _check_lengths(said, expected) if _in_this_order(said, expected) else None
-    numbers = [float(key) if _is_number(key) else WRITTEN_NUMBERS[key] for key in said.keys
-               if _is_number(key) or key in WRITTEN_NUMBERS]  # fmt: skip
+    numbers = [
+        float(key) if _is_number(key) else WRITTEN_NUMBERS[key]
+        for key in said.keys
+        if _is_number(key) or key in WRITTEN_NUMBERS
+    ]
     if len(numbers) != 1 or (expected.unit == "o'clock" and ("o'clock" not in said.keys or not _faces(said))):
         return None
     if expected.unit == "l":

@@ -19,14 +19,23 @@ from n3d_ros.spatial.types import Query
 
 ANYTHING = ("object", "objects", "thing", "things", "item", "items")
 SAME, SAYS_MORE, SAYS_LESS, NO_FIT = 3, 2, 1, 0
-_IRREGULAR = {"people": "person", "men": "man", "women": "woman", "children": "child", "knives": "knife",
-              "mice": "mouse", "feet": "foot", "loaves": "loaf", "leaves": "leaf", "shelves": "shelf"}  # fmt: skip
+_IRREGULAR = {
+    "people": "person",
+    "men": "man",
+    "women": "woman",
+    "children": "child",
+    "knives": "knife",
+    "mice": "mouse",
+    "feet": "foot",
+    "loaves": "loaf",
+    "leaves": "leaf",
+    "shelves": "shelf",
+}
 
 
-def find_boxes(
-    names: Sequence[str], boxes: Sequence[Box3D], ids: Sequence[str] | None = None
-) -> list[Box3D]:
-    """One box per name, each box once. A name that is there twice ("the two mugs") takes the two that it fits.
+def find_boxes(names: Sequence[str], boxes: Sequence[Box3D], ids: Sequence[str] | None = None) -> list[Box3D]:
+    """One box per name, each box once. A name that is there twice ("the two mugs") takes the two that it
+    fits.
 
     ids: how boxes are called in messages and by questions; `<position>_<label>` when None.
     """

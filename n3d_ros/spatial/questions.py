@@ -23,7 +23,8 @@ from n3d_ros.spatial.types import OPPOSITE, VALUE, WHICH, Query
 _SEEN = "as? (seen | viewed | looking | when seen | when viewed)?"
 _VIEW = "(perspective | point of view | viewpoint | view)"
 _VIEWS = {
-    OPPOSITE: f"{_SEEN} from (opposite side (of (camera | viewer | me | scene))? | other side of (camera | scene))",
+    OPPOSITE: f"{_SEEN} from opposite side (of (camera | viewer | me | scene))?",
+    "other": f"{_SEEN} from other side of (camera | scene)",
     "": f"{_SEEN} from ((camera | viewer | observer) 's | my) {_VIEW}",
     "same": f"{_SEEN} from {_VIEW} of (camera | viewer | observer)",
     "facing": f"{_SEEN} from A 's {_VIEW} , FACE",
@@ -101,7 +102,7 @@ def _views(words: Words) -> Iterator[tuple[Words, _View | None]]:
     """The words as they are, and without each viewpoint at their beginning or end."""
     yield words, None
     for name, matcher in _grammar().views:
-        way = OPPOSITE if name == OPPOSITE else ""
+        way = OPPOSITE if name in (OPPOSITE, "other") else ""
         for end, found in matcher(words, 0, {}):
             start = end + (end < len(words) and words[end].key == ",")
             yield words[start:], _View(way, found.get("FACE"), found.get("A"))

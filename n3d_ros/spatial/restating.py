@@ -1,7 +1,7 @@
 """A query in the one wording that is its own: what was understood, said back.
 
-In: `Query`. Out: a question that `parse_question` reads as the same query. Messages and tests use it; the words
-are the relations' own.
+In: `Query`. Out: a question that `parse_question` reads as the same query. Messages and tests use it; the
+words are the relations' own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,20 @@ from dataclasses import replace
 from n3d_ros.spatial.language.units import BY_KEY
 from n3d_ros.spatial.relations import BY_NAME
 from n3d_ros.spatial.relations.base import Side
-from n3d_ros.spatial.types import CAMERA, LEFT, OBJECT, OPPOSITE, ORDER, RIGHT, SIDE, VALUE, WHICH, YES_NO, Query
+from n3d_ros.spatial.relations.places import OPPOSITE_SIDES
+from n3d_ros.spatial.types import (
+    CAMERA,
+    LEFT,
+    OBJECT,
+    OPPOSITE,
+    ORDER,
+    RIGHT,
+    SIDE,
+    VALUE,
+    WHICH,
+    YES_NO,
+    Query,
+)
 
 _RANKS = ("", "second ", "third ", "fourth ", "fifth ")
 
@@ -40,10 +53,14 @@ def _facing(query: Query) -> str:
 
 
 def _on_your_side(query: Query) -> str:
-    words = {"left": "on your left", "right": "on your right", "front": "in front of you", "behind": "behind you"}
-    opposite = {"left": "right", "right": "left", "front": "behind", "behind": "front"}
+    words = {
+        "left": "on your left",
+        "right": "on your right",
+        "front": "in front of you",
+        "behind": "behind you",
+    }
     no = "not " if query.negated else ""
-    either = f" or {words[opposite[query.asks]]}" if query.form == SIDE else ""
+    either = f" or {words[OPPOSITE_SIDES[query.asks]]}" if query.form == SIDE else ""
     return f"is {query.objects[0]} {no}{words[query.asks]}{either}"
 
 
@@ -87,7 +104,7 @@ def _quantity(query: Query, names: list[str]) -> str:
 def _by_side(query: Query, names: list[str], side: Side) -> str:
     a, b = names[0], names[-1]
     if query.form == WHICH and query.many:
-        return f"which {names[0]} is {_not(query)}{side.selector[0] if side.asks not in ('left', 'right') else side.selector[0]}"
+        return f"which {names[0]} is {_not(query)}{side.selector[0]}"
     if query.form == WHICH:
         return f"which is {_not(query)}{side.comparative}, {' or '.join(names)}"
     if query.form == ORDER:
@@ -99,7 +116,11 @@ def _by_side(query: Query, names: list[str], side: Side) -> str:
         return f"is {a} {_not(query)}{_limit(query)} {side.predicate} {b}"
     if query.form == YES_NO:
         return f"is {a} {_not(query)}{side.predicate} {b}"
-    return f"how far is {a} {side.predicate} {b}" if side.stem else f"how much {side.comparative} is {a} than {b}"
+    return (
+        f"how far is {a} {side.predicate} {b}"
+        if side.stem
+        else f"how much {side.comparative} is {a} than {b}"
+    )
 
 
 def _closer(query: Query, names: list[str]) -> str:
@@ -117,17 +138,13 @@ def _closer(query: Query, names: list[str]) -> str:
 
 def _beside_camera(query: Query, names: list[str]) -> str:
     side = BY_NAME["viewer_side"].side(query.asks)
-    other = {"left": "right", "right": "left", "above": "below", "below": "above", "front": "behind", "behind": "front"}
     if query.form == SIDE:
-        return f"is {names[0]} {side.predicate} or {BY_NAME['viewer_side'].side(other[side.asks]).predicate} camera"
+        other = BY_NAME["viewer_side"].side(OPPOSITE_SIDES[query.asks])
+        return f"is {names[0]} {side.predicate} or {other.predicate} camera"
     return f"is {names[0]} {_not(query)}{side.predicate} camera"
 
 
 def _several(query: Query) -> str:
-    parts = []
-    for number, part in enumerate(query.parts):
-        statement = restated(part).removeprefix("is ")
-        parts.append(statement if number == 0 else statement)
     first = query.parts[0].objects[0]
     rest = [restated(part).removeprefix(f"is {part.objects[0]} ") for part in query.parts]
     if all(part.objects[0] == first for part in query.parts):

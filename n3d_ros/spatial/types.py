@@ -11,6 +11,7 @@ VALUE, YES_NO, WHICH, ORDER, SIDE = "value", "yes_no", "which", "order", "side"
 FORMS = (VALUE, YES_NO, WHICH, ORDER, SIDE)
 
 MORE, AT_LEAST, LESS, AT_MOST = "more than", "at least", "less than", "at most"
+NANOMETRE = 1e-9
 BOUNDS = (MORE, AT_LEAST, LESS, AT_MOST)
 
 OPPOSITE, LEFT, RIGHT, CAMERA, OBJECT = "opposite", "left", "right", "camera", "object"
@@ -25,12 +26,15 @@ class Limit:
     metres: float
 
     def holds(self, value: float) -> bool:
-        """Does a value in metres keep to it?"""
+        """Does a value in metres keep to it? Equal to a nanometre counts as equal, since 0.3 - 0.1 is not
+        0.2.
+        """
+        over = value - self.metres
         return {
-            MORE: value > self.metres,
-            AT_LEAST: value >= self.metres,
-            LESS: value < self.metres,
-            AT_MOST: value <= self.metres,
+            MORE: over > NANOMETRE,
+            AT_LEAST: over >= -NANOMETRE,
+            LESS: over < -NANOMETRE,
+            AT_MOST: over <= NANOMETRE,
         }[self.bound]
 
 
@@ -54,9 +58,9 @@ class Query:
     "direction" the reference first. Where the camera is one end, it has no name and is left out.
 
     `form` is what is asked for: a value, yes or no, which of the objects, their order, or which of two sides.
-    `asks` is the side ("left", "taller", "farther", ...), empty where the relation has none. `negated`: "not".
-    `limit`: a yes/no question whether a length keeps to it. `unit`: the unit that the answer's sentence uses;
-    values stay in metres.
+    `asks` is the side ("left", "taller", "farther", ...), empty where the relation has none. `negated`:
+    "not". `limit`: a yes/no question whether a length keeps to it. `unit`: the unit that the answer's
+    sentence uses; values stay in metres.
 
     `facing`: who is imagined to look, instead of the camera: OPPOSITE, from the other side, towards the
     camera; LEFT or RIGHT, the camera's; CAMERA or OBJECT, from the object `viewer` towards the camera or

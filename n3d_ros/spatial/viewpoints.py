@@ -14,7 +14,9 @@ from n3d_ros.spatial.quoting import Thing, X, Z
 from n3d_ros.spatial.types import CAMERA, LEFT, OBJECT, OPPOSITE, RIGHT, Query
 
 _FORWARD = {"": (0.0, 1.0), OPPOSITE: (0.0, -1.0), LEFT: (1.0, 0.0), RIGHT: (-1.0, 0.0)}
-"""Horizontal direction (x left, z forward) of each facing that is the camera's own or parallel to its axes."""
+"""Horizontal direction (x left, z forward) of each facing that is the camera's own or parallel to its
+axes.
+"""
 
 
 def seen_by(query: Query, things: list[Thing], viewer: Thing | None, faced: Thing | None) -> list[Thing]:
@@ -51,7 +53,9 @@ def _forward(query: Query, viewer: Thing | None, faced: Thing | None) -> tuple[f
     x, z = to_x - viewer.exact[X], to_z - viewer.exact[Z]
     length = math.hypot(x, z)
     if length == 0:
-        raise ValueError(f"{viewer.name} and what it faces are at the same place: the facing is not determined")
+        raise ValueError(
+            f"{viewer.name} and what it faces are at the same place: the facing is not determined"
+        )
     return x / length, z / length
 
 

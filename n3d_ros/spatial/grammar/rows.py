@@ -30,31 +30,48 @@ class Row:
 
 
 _IN = "(located | placed | positioned | standing | sitting | lying)?"
-_WHICH = "(which | what | who) (one | object | thing | item)? (of them | of these | of two | of three)? is NOT?"
+_WHICH = (
+    "(which | what | who) (one | object | thing | item)? (of them | of these | of two | of three)? is NOT?"
+)
 _ONE = "one?"
 _ASKED_OF = "(which | what | who) (one | object | thing | item)? is NOT?"
-_SCALES = {"depth": "front_behind", "distance": "front_behind", "height": "taller_shorter", "width": "wider_thinner",
-           "size": "bigger_smaller", "volume": "bigger_smaller"}  # fmt: skip
+_SCALES = {
+    "depth": "front_behind",
+    "distance": "front_behind",
+    "height": "taller_shorter",
+    "width": "wider_thinner",
+    "size": "bigger_smaller",
+    "volume": "bigger_smaller",
+}
 _CLOCK = "(in | at)? (which | what) (clock direction | clock position | direction | o'clock direction?)"
 _AT = "(if | when)? (you are | i am | you stand | i stand)? (standing | located)? at A , FACE ,"
 _YOURS = "(your | my)"
 _HERE = {
-    "left": f"(to | on | at) {{who}} left (side | hand side)?",
-    "right": f"(to | on | at) {{who}} right (side | hand side)?",
+    "left": "(to | on | at) {who} left (side | hand side)?",
+    "right": "(to | on | at) {who} right (side | hand side)?",
     "front": "in front (of {me})?",
     "behind": "behind {me}",
-}  # fmt: skip
+}
 _OPPOSITES = (("left", "right"), ("right", "left"), ("front", "behind"), ("behind", "front"))
 
 
 def all_rows() -> list[Row]:
     """Every row; patterns with `is[...]` in both word orders."""
-    rows = [*_of_relations(), *_statements(), *_choices(), *_differences(), *_orders(), *_several(), *_viewers()]
+    rows = [
+        *_of_relations(),
+        *_statements(),
+        *_choices(),
+        *_differences(),
+        *_orders(),
+        *_several(),
+        *_viewers(),
+    ]
     return [replace(row, pattern=pattern) for row in rows for pattern in inverted(row.pattern)]
 
 
 def inverted(pattern: str) -> list[str]:
-    """ "how far is[A] from B" as a question, "how far is A from B", and behind "tell me", "how far A is from B".
+    """ "how far is[A] from B" as a question, "how far is A from B", and behind "tell me", "how far A is from
+    B".
 
     A question that begins with the verb follows "whether" there.
     """
@@ -109,12 +126,16 @@ def query_of(
     elif len({(name.text.casefold(), name.pick) for name in names}) < len(names):
         return None
     named = [name for name in names if name is not CAMERA]
-    if len(named) < len(names) and (not entry.takes_camera or (relation == "direction" and names[-1] is CAMERA)):
+    if len(named) < len(names) and (
+        not entry.takes_camera or (relation == "direction" and names[-1] is CAMERA)
+    ):
         return None
     many = "MANY" in found
     named += [found["MANY"]] if many else []
     if not many and not entry.fewest - entry.takes_camera <= len(named) <= entry.most:
         return None
+    if len(named) > 1 and any(name.pick is not None and name.pick[0] == "front_behind" for name in named):
+        return None  # "the nearest box from the mug": nearest to whom?
     picks = tuple(Pick(i, *name.pick) for i, name in enumerate(named) if name.pick is not None)
     objects = tuple(name.text for name in named)
     negated = bool(found.get("NOT"))
@@ -156,13 +177,16 @@ def _limited_side(slot: str) -> Builder:
 def _choices() -> Iterator[Row]:
     """Which of several is the most so?"""
     for slot in ("COMP", "STEM"):
-        yield Row(f"{_WHICH} {slot} {_ONE} , LIST", _choice(slot))
-        yield Row(f"which one? of LIST is NOT? {slot} {_ONE}", _choice(slot))
-        yield Row(f"(between | of | among | out of)? LIST , {_ASKED_OF} {slot} {_ONE}", _choice(slot))
-    yield Row(f"(is | are) either? ORLIST NOT? COMP {_ONE}", _choice("COMP"))
+        yield Row(f"{_WHICH} {slot} {_ONE} , LIST", _choice(slot), turns=True)
+        yield Row(f"which one? of LIST is NOT? {slot} {_ONE}", _choice(slot), turns=True)
+        yield Row(
+            f"(between | of | among | out of)? LIST , {_ASKED_OF} {slot} {_ONE}", _choice(slot), turns=True
+        )
+    yield Row(f"{_ASKED_OF} MOST {_ONE} (of | among) LIST", _choice("MOST"), turns=True)
+    yield Row(f"(is | are) either? ORLIST NOT? COMP {_ONE}", _choice("COMP"), turns=True)
     yield Row(f"which ORLIST is NOT? COMP {_ONE}", _choice("COMP"))
     yield Row(f"which MANY is NOT? MOST {_ONE}", _choice("MOST"))
-    yield Row(f"(which | what) (one)? of MANY is NOT? MOST {_ONE}", _choice("MOST"))
+    yield Row(f"(which | what) one? of MANY is NOT? MOST {_ONE}", _choice("MOST"))
     yield Row("(which | what) is MOST MANY", _choice("MOST"))
 
 
@@ -180,7 +204,11 @@ def _differences() -> Iterator[Row]:
         yield Row(pattern, _side("PRED", VALUE), turns=True)
     for pattern in ("how high is[A] PRED B", "how high PRED B is[A]", "(what is)? height of A PRED B"):
         yield Row(pattern, _upwards)
-    for pattern in ("how much MORE is[A] than B", "(by)? how much is[A] MORE than B"):
+    for pattern in (
+        "how much MORE is[A] than B",
+        "how much MORE than B is[A]",
+        "(by)? how much is[A] MORE than B",
+    ):
         yield Row(pattern, _side("MORE", VALUE))
 
 
@@ -191,13 +219,15 @@ def _upwards(found: Found) -> Query | None:
 
 def _orders() -> Iterator[Row]:
     sort = "(order | sort | rank | list | arrange | put)"
-    yield Row(f"{sort} LIST , (in order)? , from END1 to END2", _order(""))
+    yield Row(f"{sort} LIST , (in order)? , from END1 to END2", _order(""), turns=True)
     for word, relation in _SCALES.items():
         yield Row(f"{sort} LIST , by {word} , from END1 to END2", _order(relation))
 
 
 def _order(scale: str) -> Builder:
-    """ "From far to near" is the depth order's far; both ends must lie on one scale, the one said where one is."""
+    """ "From far to near" is the depth order's far; both ends must lie on one scale, the one said where one
+    is.
+    """
 
     def build(found: Found) -> Query | None:
         (relation, start), (other, end) = found["END1"], found["END2"]
@@ -256,7 +286,10 @@ def _viewers() -> Iterator[Row]:
             yield Row(f"is[A] NOT? {_IN} {mine}", _viewer_side(asks, YES_NO, ""))
         yield Row(f"{_AT} is B NOT? {_IN} {yours}", _viewer_side(asks, YES_NO, "A"))
     for asks, other in _OPPOSITES:
-        for who, me, at, subject in (("(my | camera 's)?", "me?", "", "is[A]"), ("(your | my)?", "(you | me)?", _AT, "is B")):
+        for who, me, at, subject in (
+            ("(my | camera 's)?", "me?", "", "is[A]"),
+            ("(your | my)?", "(you | me)?", _AT, "is B"),
+        ):
             first, second = (_HERE[one].format(who=who, me=me) for one in (asks, other))
             if asks in ("left", "right") and not at:
                 first = _HERE[asks].format(who="(my | camera 's)", me=me)
@@ -290,5 +323,3 @@ def facing(query: Query, face: tuple[str, Named | None], viewer: Named) -> Query
     if faced is not None and faced.text.casefold() == viewer.text.casefold():
         return None
     return replace(query, facing=way, viewer=viewer.text, faced="" if faced is None else faced.text)
-
-

@@ -1,6 +1,7 @@
 """What the slots of question patterns accept: names, lengths, and the words of every comparison's sides.
 
-In: the relations and the words of all patterns, which no name may hold. Out: the table of slots for `compiled`.
+In: the relations and the words of all patterns, which no name may hold. Out: the table of slots for
+`compiled`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from n3d_ros.spatial.language.nouns import (
-    CAMERA, NAMES_ANYWAY, NEVER_IN_NAMES, Named, limit_slot, list_slot, noun_slot, unit_slot,
-)  # fmt: skip
+    CAMERA,
+    NAMES_ANYWAY,
+    NEVER_IN_NAMES,
+    Named,
+    limit_slot,
+    list_slot,
+    noun_slot,
+    unit_slot,
+)
 from n3d_ros.spatial.language.patterns import Slot, Words, compiled
 from n3d_ros.spatial.relations import BY_NAME
 from n3d_ros.spatial.relations.base import Relation, Side
@@ -18,7 +26,7 @@ from n3d_ros.spatial.types import AT_LEAST, AT_MOST, LEFT, LESS, MORE, OBJECT, R
 from n3d_ros.spatial.types import CAMERA as FACES_CAMERA
 
 BOUND_PATTERNS = {
-    MORE: "(more | greater | larger | bigger | longer | farther | further | higher) than | over | above | exceeding",
+    MORE: "(more | greater | larger | bigger | longer | farther | further) than | over | above | exceeding",
     LESS: "(less | smaller | lower) than | under | below",
     AT_LEAST: "at least | no less than | not less than",
     AT_MOST: "at most | no more than | up to | within",
@@ -61,13 +69,15 @@ def slots(used: Collection[str]) -> dict[str, Slot]:
         "STEM": _sides(with_stem, lambda side: side.stem),
         "MORE": _sides(SIDES, lambda side: side.more),
         "THAN": _sides(SIDES, lambda side: f"{side.more} than"),
-        "REL": _sides(SIDES, lambda side: f"{predicate(side)} | {side.more} than" if side.stem else f"{side.more} than"),
+        "REL": _sides(
+            SIDES, lambda side: f"{predicate(side)} | {side.more} than" if side.stem else f"{side.more} than"
+        ),
         "COMP": _sides(SIDES, lambda side: f"{side.more} | {side.most}"),
         "MOST": _sides(SIDES, lambda side: side.most),
         "END": _words({(one.name, side.asks): " | ".join(_ends(side)) for one, side in SIDES}),
         "EITHER": _either(),
         "FACE": _facing(noun),
-    }  # fmt: skip
+    }
     return found | {letter: noun for letter in "ABC"} | {"PAIR": _pair(_plain(noun))}
 
 
@@ -96,7 +106,7 @@ def _either() -> Slot:
     patterns = {}
     for relation in COMPARISONS:
         for first, second in (relation.sides, relation.sides[::-1]):
-            ways = [f"either? {first.more} or {second.more} than"]
+            ways = [f"either? {first.more} than? or {second.more} than"]
             if first.stem:
                 tail = f"({first.tail})?" if first.tail else ""
                 ways.append(f"either? {first.stem} {tail} or {second.stem} {second.tail}")

@@ -5,10 +5,10 @@ In: words. Out: the words inside, and the unit. Knows no question.
 
 from __future__ import annotations
 
+from n3d_ros.spatial.language.nouns import unit_slot
 from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits
 from n3d_ros.spatial.language.tokens import Token
 from n3d_ros.spatial.language.units import BY_WORD
-from n3d_ros.spatial.language.nouns import unit_slot
 
 _BEFORE = """
 please | kindly | hi | hello | hey | ok | okay | well | so | excuse me | in (this)? scene
@@ -26,7 +26,20 @@ _SLOTS = {"UNIT": unit_slot}
 _OPENINGS, _CLOSINGS = compiled(_BEFORE, _SLOTS), compiled(_AFTER, _SLOTS)
 _UNIT = compiled(_UNIT_AFTER, _SLOTS)
 _SIZES = ("tall", "wide", "high", "deep", "broad", "close")
-_COMPARATIVES = "taller shorter wider narrower thinner broader higher lower closer nearer farther further".split()
+_COMPARATIVES = [
+    "taller",
+    "shorter",
+    "wider",
+    "narrower",
+    "thinner",
+    "broader",
+    "higher",
+    "lower",
+    "closer",
+    "nearer",
+    "farther",
+    "further",
+]
 
 
 def unframed(words: Words) -> Words:
@@ -39,7 +52,9 @@ def unframed(words: Words) -> Words:
 
 
 def with_unit(words: Words) -> tuple[Words, str]:
-    """The words without "in cm", "how many cm" as "how far" or "how", and the unit's key; '' where none is named."""
+    """The words without "in cm", "how many cm" as "how far" or "how", and the unit's key; '' where none is
+    named.
+    """
     for at in range(1, len(words)):
         found = next(fits(_UNIT, words[at:]), None)
         if found is not None:

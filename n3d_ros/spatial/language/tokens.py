@@ -19,11 +19,18 @@ _NUMBERING = re.compile(
 )
 _CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
 _QUOTES = re.compile(r"[\"`]|(?<!\w)'|'(?!\w)")
+_LAST_WORDS = re.compile(r"[?.!]+\s+(?=(?:please|thanks|thank you|i need to know)\b[.! ]*$)", re.IGNORECASE)
 _END = re.compile(r"[\s?.!\u2026]+$")
 _ARTICLES = ("the", "a", "an")
 _CONTRACTIONS = {
-    **{f"{word}'s": (word, "is") for word in "what which who where how it that there here".split()},
-    **{f"{word}n't": (word, "not") for word in "is are does do was were could would should did".split()},
+    **{
+        f"{word}'s": (word, "is")
+        for word in ["what", "which", "who", "where", "how", "it", "that", "there", "here"]
+    },
+    **{
+        f"{word}n't": (word, "not")
+        for word in ["is", "are", "does", "do", "was", "were", "could", "would", "should", "did"]
+    },
     "i'm": ("i", "am"),
     "i'd": ("i", "would"),
     "you're": ("you", "are"),
@@ -47,7 +54,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     plain = _NUMBERING.sub("", plain, count=1) if _NUMBERING.match(plain) else plain
     if len(plain) > MAX_CHARS:
         return ()
-    plain = _QUOTES.sub("", _END.sub("", plain))
+    plain = _QUOTES.sub("", _LAST_WORDS.sub(" ", _END.sub("", plain)))
     return tuple(_without_articles([token for word in _PIECE.findall(plain) for token in _split(word)]))
 
 

@@ -30,12 +30,18 @@ BY_KEY = {unit.key: unit for unit in UNITS}
 BY_WORD = {word: unit for unit in UNITS for word in unit.words}
 
 WRITTEN_NUMBERS = dict(
-    zip("one two three four five six seven eight nine ten".split(), range(1, 11), strict=True)
+    zip(
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
+        range(1, 11),
+        strict=True,
+    )
 ) | {"half": 0.5}
 
 
 def length_text(metres: float, key: str = "m") -> str:
-    """A length in a sentence: "0.51 meters"; in other units with the metres beside, "20.1 inches (0.51 meters)"."""
+    """A length in a sentence: "0.51 meters"; in other units with the metres beside, "20.1 inches (0.51
+    meters)".
+    """
     in_metres = f"{metres:.2f} meters"
     if key == "m":
         return in_metres

@@ -6,22 +6,42 @@ from n3d_ros.spatial.relations import comparisons, counting, distances, extents,
 from n3d_ros.spatial.relations.base import Relation
 
 _ALL = (
-    *distances.RELATIONS, *extents.RELATIONS, *comparisons.RELATIONS, *places.RELATIONS, counting.COUNT,
-)  # fmt: skip
+    *distances.RELATIONS,
+    *extents.RELATIONS,
+    *comparisons.RELATIONS,
+    *places.RELATIONS,
+    counting.COUNT,
+)
 
 BY_NAME: dict[str, Relation] = {relation.name: relation for relation in _ALL}
 BY_NAME["combined"] = counting.combined({relation.name: relation.rule for relation in _ALL})
 
 RELATIONS = tuple(BY_NAME)
 
-_TRAINED = (
-    "distance horizontal_distance vertical_distance width height left_right above_below front_behind closer "
-    "bigger_smaller taller_shorter wider_thinner direction depth_order"
-).split()
-"""The order in which training draws templates; another order would draw other questions from the same seed."""
+_TRAINED = [
+    "distance",
+    "horizontal_distance",
+    "vertical_distance",
+    "width",
+    "height",
+    "left_right",
+    "above_below",
+    "front_behind",
+    "closer",
+    "bigger_smaller",
+    "taller_shorter",
+    "wider_thinner",
+    "direction",
+    "depth_order",
+]
+"""The order in which training draws templates; another order would draw other questions from the same
+seed.
+"""
 
 QUESTIONS: dict[str, tuple[str, ...]] = {name: BY_NAME[name].templates for name in _TRAINED} | {
-    relation.name: relation.templates for relation in _ALL if relation.templates and relation.name not in _TRAINED
+    relation.name: relation.templates
+    for relation in _ALL
+    if relation.templates and relation.name not in _TRAINED
 }
 """Templates per relation, shared by training-data generation and the tests; {a}, {b}, {c} are names without
 article.

@@ -52,13 +52,13 @@ class Wording:
 class Relation:
     """One relation.
 
-    `rule`: from the query and its things, in the query's order, to the exact answer; ValueError where there is
-    none. `fewest` and `most` objects; where `takes_camera`, one name less means that the camera is the other
-    end. `wordings`: whole questions. `nouns`: a quantity as a noun, asked for by "what is the", limited by
-    "is the ... over 2 m". `limits`: (pattern, bound) of other yes/no questions about a length; bound '' where
-    the slot BOUND says it. `sides`: of a comparison. `turns`: does the answer depend on who looks, so that
-    another viewpoint can be asked for? `unit` of the value. `restated`: by form, the one canonical wording
-    with {a}, {b}, {c}; sides restate themselves. `templates`: what training asks.
+    `rule`: from the query and its things, in the query's order, to the exact answer; ValueError where there
+    is none. `fewest` and `most` objects; where `takes_camera`, one name less means that the camera is the
+    other end. `wordings`: whole questions. `nouns`: a quantity as a noun, asked for by "what is the", limited
+    by "is the ... over 2 m". `limits`: (pattern, bound) of other yes/no questions about a length; bound ''
+    where the slot BOUND says it. `sides`: of a comparison. `turns`: does the answer depend on who looks, so
+    that another viewpoint can be asked for? `unit` of the value. `restated`: by form, the one canonical
+    wording with {a}, {b}, {c}; sides restate themselves. `templates`: what training asks.
     """
 
     name: str

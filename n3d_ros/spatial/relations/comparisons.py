@@ -11,8 +11,19 @@ from itertools import pairwise
 
 from n3d_ros.spatial.language.units import length_text
 from n3d_ros.spatial.quoting import (
-    HEIGHT, LITRES, WIDTH, Thing, X, Y, Z, boxes_of, bracketed, center_text, of_each, size_text,
-)  # fmt: skip
+    HEIGHT,
+    LITRES,
+    WIDTH,
+    Thing,
+    X,
+    Y,
+    Z,
+    boxes_of,
+    bracketed,
+    center_text,
+    of_each,
+    size_text,
+)
 from n3d_ros.spatial.relations.base import Relation, Rule, Side
 from n3d_ros.spatial.relations.results import chosen, counted, measured, yes_no
 from n3d_ros.spatial.types import ORDER, SIDE, WHICH, YES_NO, Query, SpatialAnswer
@@ -50,9 +61,15 @@ def compared(axis: int, quantity: str, sides: tuple[Side, Side], unit: str = "")
 
 
 def _which(
-    query: Query, objects: list[Thing], ranked: list[Thing], side: Side, axis: int, trace: str, unit: str,
+    query: Query,
+    objects: list[Thing],
+    ranked: list[Thing],
+    side: Side,
+    axis: int,
+    trace: str,
+    unit: str,
     sign: float,
-) -> SpatialAnswer:  # fmt: skip
+) -> SpatialAnswer:
     margin = abs(ranked[0].exact[axis] - ranked[1].exact[axis])
     trace += _extreme(ranked[0], sign, axis, unit)
     return chosen(query, objects, ranked, side.comparative, trace, margin)
@@ -85,9 +102,16 @@ def _one_of_two(
     predicate = true.predicate if lead else f"neither {side.predicate} nor {other.predicate}"
     sentence = f"{a.name} is {predicate} {b.name}."
     return SpatialAnswer(
-        None, "", sentence, trace, query, boxes_of(objects), among=(a.name, b.name),
-        side=true.asks if lead else "", margin=abs(lead),
-    )  # fmt: skip
+        None,
+        "",
+        sentence,
+        trace,
+        query,
+        boxes_of(objects),
+        among=(a.name, b.name),
+        side=true.asks if lead else "",
+        margin=abs(lead),
+    )
 
 
 def _how_much(
@@ -115,13 +139,17 @@ def _how_much(
 
 
 def _compare(
-    name: str, axis: int, quantity: str, sides: tuple[Side, Side], templates: tuple[str, ...], *,
-    turns: bool = False, unit: str = "",
-) -> Relation:  # fmt: skip
+    name: str,
+    axis: int,
+    quantity: str,
+    sides: tuple[Side, Side],
+    templates: tuple[str, ...],
+    *,
+    turns: bool = False,
+    unit: str = "",
+) -> Relation:
     rule = compared(axis, quantity, sides, f" {unit}" if unit else "")
-    return Relation(
-        name, rule, sides=sides, turns=turns, unit="l" if unit else "m", templates=templates
-    )  # fmt: skip
+    return Relation(name, rule, sides=sides, turns=turns, unit="l" if unit else "m", templates=templates)
 
 
 _FAR = "(farther | further)"
@@ -161,9 +189,28 @@ RELATIONS = (
         Y,
         "y",
         (
-            Side("above", "above", "higher", "higher up?", "highest", "top", "(above | over)", "", ("highest", "topmost")),
-            Side("below", "below", "lower", "lower down?", "lowest", "bottom",
-                 "(below | under | underneath | beneath)", "", ("lowest",)),
+            Side(
+                "above",
+                "above",
+                "higher",
+                "higher up?",
+                "highest",
+                "top",
+                "(above | over)",
+                "",
+                ("highest", "topmost"),
+            ),
+            Side(
+                "below",
+                "below",
+                "lower",
+                "lower down?",
+                "lowest",
+                "bottom",
+                "(below | under | underneath | beneath)",
+                "",
+                ("lowest",),
+            ),
         ),
         (
             "Is the {a} above the {b}?",
@@ -179,14 +226,26 @@ RELATIONS = (
         "z",
         (
             Side(
-                "behind", "behind", "farther from the camera",
-                f"{_FAR} away? (from {_NAMED})?", f"(farthest | furthest) away? (from {_NAMED})?",
-                "far", "(behind | in back of)", "", ("farthest", "furthest"),
+                "behind",
+                "behind",
+                "farther from the camera",
+                f"{_FAR} away? (from {_NAMED})?",
+                f"(farthest | furthest) away? (from {_NAMED})?",
+                "far",
+                "(behind | in back of)",
+                "",
+                ("farthest", "furthest"),
             ),
             Side(
-                "front", "in front of", "closer to the camera",
-                f"(closer | nearer) (to {_NAMED})?", f"(closest | nearest) (to {_NAMED})?",
-                "near", "in front", "of", ("nearest", "closest"),
+                "front",
+                "in front of",
+                "closer to the camera",
+                f"(closer | nearer) (to {_NAMED})?",
+                f"(closest | nearest) (to {_NAMED})?",
+                "near",
+                "in front",
+                "of",
+                ("nearest", "closest"),
             ),
         ),
         (
@@ -202,9 +261,24 @@ RELATIONS = (
         LITRES,
         "volume",
         (
-            Side("bigger", "bigger than", "bigger", "(bigger | larger)", "(biggest | largest)", "biggest",
-                 selector=("biggest", "largest")),
-            Side("smaller", "smaller than", "smaller", "smaller", "smallest", "smallest", selector=("smallest",)),
+            Side(
+                "bigger",
+                "bigger than",
+                "bigger",
+                "(bigger | larger)",
+                "(biggest | largest)",
+                "biggest",
+                selector=("biggest", "largest"),
+            ),
+            Side(
+                "smaller",
+                "smaller than",
+                "smaller",
+                "smaller",
+                "smallest",
+                "smallest",
+                selector=("smallest",),
+            ),
         ),
         (
             "Is the {a} bigger than the {b}?",
@@ -220,7 +294,15 @@ RELATIONS = (
         "height",
         (
             Side("taller", "taller than", "taller", "taller", "tallest", "tallest", selector=("tallest",)),
-            Side("shorter", "shorter than", "shorter", "shorter", "shortest", "shortest", selector=("shortest",)),
+            Side(
+                "shorter",
+                "shorter than",
+                "shorter",
+                "shorter",
+                "shortest",
+                "shortest",
+                selector=("shortest",),
+            ),
         ),
         (
             "Is the {a} taller than the {b}?",
@@ -234,10 +316,24 @@ RELATIONS = (
         WIDTH,
         "width",
         (
-            Side("wider", "wider than", "wider", "(wider | broader)", "(widest | broadest)", "widest",
-                 selector=("widest", "broadest")),
-            Side("thinner", "thinner than", "thinner", "(thinner | narrower)", "(thinnest | narrowest)", "thinnest",
-                 selector=("thinnest", "narrowest")),
+            Side(
+                "wider",
+                "wider than",
+                "wider",
+                "(wider | broader)",
+                "(widest | broadest)",
+                "widest",
+                selector=("widest", "broadest"),
+            ),
+            Side(
+                "thinner",
+                "thinner than",
+                "thinner",
+                "(thinner | narrower)",
+                "(thinnest | narrowest)",
+                "thinnest",
+                selector=("thinnest", "narrowest"),
+            ),
         ),
         (
             "Is the {a} wider than the {b}?",
@@ -246,5 +342,4 @@ RELATIONS = (
             "Which is thinner, the {a} or the {b}?",
         ),
     ),
-)  # fmt: skip
-
+)

@@ -43,9 +43,15 @@ def combined(rules: Mapping[str, Rule]) -> Relation:
         verdict = all(verdicts) if query.join == "and" else any(verdicts)
         claims = " and ".join(one.answer.split(", ", 1)[1].rstrip(".") for one in found)
         return SpatialAnswer(
-            None, "", f"{'Yes' if verdict else 'No'}, {claims}.", " ".join(one.reasoning for one in found),
-            query, boxes_of(objects), verdict=verdict, among=tuple(thing.name for thing in objects),
+            None,
+            "",
+            f"{'Yes' if verdict else 'No'}, {claims}.",
+            " ".join(one.reasoning for one in found),
+            query,
+            boxes_of(objects),
+            verdict=verdict,
+            among=tuple(thing.name for thing in objects),
             margin=min(one.margin for one in found),
-        )  # fmt: skip
+        )
 
     return Relation("combined", rule, fewest=2, restated={YES_NO: "is {a} {parts}"})

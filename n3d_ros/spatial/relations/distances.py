@@ -10,8 +10,17 @@ from __future__ import annotations
 import math
 
 from n3d_ros.spatial.quoting import (
-    WIDTH, Thing, X, Y, apart, bracketed, center_text, deltas_text, root_text, size_text,
-)  # fmt: skip
+    WIDTH,
+    Thing,
+    X,
+    Y,
+    apart,
+    bracketed,
+    center_text,
+    deltas_text,
+    root_text,
+    size_text,
+)
 from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import measured
 from n3d_ros.spatial.types import AT_MOST, LESS, MORE, VALUE, Query, SpatialAnswer
@@ -106,7 +115,7 @@ DISTANCE = Relation(
         Wording("how far (away | off)? from B is[A]"),
         Wording("how far (away | off)? is[A] (away | off)?"),
         Wording("how far apart are[(A and B | PAIR)]"),
-        Wording("how (far | close) are[(A and B | PAIR)] (apart | away from each other | from each other | to each other)"),
+        Wording("how (far | close) are[(A and B | PAIR)] (apart | away? from each other | to each other)"),
         Wording("how far is it (from A to B | between A and B | to B from A | to A)"),
         Wording("how (far | great | big | large) is[distance between A and B]"),
         Wording("(what is)? distance between PAIR"),
@@ -131,7 +140,7 @@ DISTANCE = Relation(
         "How far is the {a} from the {b}?",
         "How far apart are the {a} and the {b}?",
     ),
-)  # fmt: skip
+)
 
 GAP = Relation(
     "gap",
@@ -143,12 +152,14 @@ GAP = Relation(
         f"{_SHORTEST} distance {_ENDS}",
     ),
     wordings=(
-        Wording("how (wide | big | large | small | narrow | great) is[(gap | empty? space | clearance) between A and B]"),
+        Wording(
+            "how (wide | big | large | small | narrow) is[(gap | empty? space | clearance) between A and B]"
+        ),
         Wording("how much (empty | free)? (space | room | clearance) (is there | is | lies) between A and B"),
         Wording("how much (empty | free)? (space | room | clearance) there is between A and B"),
     ),
     restated={VALUE: "gap between {a} and {b}"},
-)  # fmt: skip
+)
 
 RELATIONS = (
     DISTANCE,

@@ -1,11 +1,11 @@
-"""How large one thing is. Width, height and depth are the box's own x, y and z extents, as the evidence quotes
-them. "How deep" is the third; "the depth of" a thing, or "how long" it is, can mean something else and is left
-alone.
+"""How large one thing is. Width, height and depth are the box's own x, y and z extents, as the evidence
+quotes them. "How deep" is the third; "the depth of" a thing, or "how long" it is, can mean something else and
+is left alone.
 """
 
 from __future__ import annotations
 
-from n3d_ros.spatial.quoting import DEPTH, HEIGHT, WIDTH, Thing, size_text
+from n3d_ros.spatial.quoting import HEIGHT, WIDTH, Thing, size_text
 from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import measured
 from n3d_ros.spatial.types import LESS, MORE, VALUE, Query, SpatialAnswer

@@ -11,8 +11,17 @@ from itertools import pairwise
 
 from n3d_ros.spatial.language.units import length_text
 from n3d_ros.spatial.quoting import (
-    Thing, X, Y, Z, along_z, apart, boxes_of, center_text, of_each, root_text,
-)  # fmt: skip
+    Thing,
+    X,
+    Y,
+    Z,
+    along_z,
+    apart,
+    boxes_of,
+    center_text,
+    of_each,
+    root_text,
+)
 from n3d_ros.spatial.relations.base import Relation, Side, Wording
 from n3d_ros.spatial.relations.results import chosen, counted, measured, yes_no
 from n3d_ros.spatial.types import ORDER, VALUE, WHICH, YES_NO, Query, SpatialAnswer
@@ -50,7 +59,9 @@ def _how_much_closer(
     a, b, c = objects
     trace += f" The difference is {abs(lead):.2f}."
     if lead > 0:
-        return measured(query, objects, lead, (f"{b.name} is ", f" {comparative} {a.name} than {c.name}."), trace)
+        return measured(
+            query, objects, lead, (f"{b.name} is ", f" {comparative} {a.name} than {c.name}."), trace
+        )
     instead = f": {c.name} is, by {length_text(-lead, query.unit)}" if lead else ": the two are equally far"
     sentence = f"{b.name} is not {comparative} {a.name} than {c.name}{instead}."
     names = tuple(thing.name for thing in objects)
@@ -77,7 +88,9 @@ def _direction(query: Query, objects: list[Thing]) -> SpatialAnswer:
 
 
 def _viewer_side(query: Query, objects: list[Thing]) -> SpatialAnswer:
-    """On which side of whoever looks a thing is. `spatial` has put the viewer at the origin, looking along z."""
+    """On which side of whoever looks a thing is. `spatial` has put the viewer at the origin, looking along
+    z.
+    """
     (a,) = objects
     axis, sign = _AXES[query.asks]
     place = a.exact[axis] * sign
@@ -86,7 +99,7 @@ def _viewer_side(query: Query, objects: list[Thing]) -> SpatialAnswer:
     if query.form == YES_NO:
         predicate = VIEWER_SIDE.side(query.asks).predicate
         return yes_no(query, [a], place > 0, predicate, trace, abs(place), who)
-    other = VIEWER_SIDE.side(_OPPOSITE[query.asks])
+    other = VIEWER_SIDE.side(OPPOSITE_SIDES[query.asks])
     true = VIEWER_SIDE.side(query.asks) if place > 0 else other
     neither = f"neither {VIEWER_SIDE.side(query.asks).predicate} nor {other.predicate}"
     sentence = f"{a.name} is {true.predicate if place else neither} {who}."
@@ -96,8 +109,22 @@ def _viewer_side(query: Query, objects: list[Thing]) -> SpatialAnswer:
     )
 
 
-_AXES = {"left": (X, 1), "right": (X, -1), "above": (Y, 1), "below": (Y, -1), "front": (Z, 1), "behind": (Z, -1)}
-_OPPOSITE = {"left": "right", "right": "left", "above": "below", "below": "above", "front": "behind", "behind": "front"}  # fmt: skip
+_AXES = {
+    "left": (X, 1),
+    "right": (X, -1),
+    "above": (Y, 1),
+    "below": (Y, -1),
+    "front": (Z, 1),
+    "behind": (Z, -1),
+}
+OPPOSITE_SIDES = {
+    "left": "right",
+    "right": "left",
+    "above": "below",
+    "below": "above",
+    "front": "behind",
+    "behind": "front",
+}
 
 
 def _depth_order(query: Query, objects: list[Thing]) -> SpatialAnswer:
@@ -137,11 +164,15 @@ def _closer_wordings() -> tuple[Wording, ...]:
             Wording(f"(between | of)? LIST , which (one | object | thing)? is NOT? {near} A", asks, WHICH),
             Wording(f"(is | are) either? ORLIST NOT? {near} A", asks, WHICH),
             Wording(f"is[A] NOT? {far} ORLIST", asks, WHICH),
+            Wording(f"is[A] NOT? {far} B or {preposition} C", asks, WHICH),
             Wording(f"how much {far} A is[B] than C", asks),
-            Wording(f"how much {alone.replace(' | closest | nearest', '').replace(' | farthest | furthest', '')} "
-                    f"is[B] {preposition} A than C", asks),
+            Wording(
+                f"how much {alone.replace(' | closest | nearest', '').replace(' | farthest | furthest', '')} "
+                f"is[B] {preposition} A than C",
+                asks,
+            ),
             Wording(f"which MANY is NOT? {near} A", asks, WHICH),
-        ]  # fmt: skip
+        ]
     return tuple(found)
 
 
@@ -216,4 +247,3 @@ DEPTH_ORDER = Relation(
 )
 
 RELATIONS = (CLOSER, DIRECTION, DEPTH_ORDER, VIEWER_SIDE)
-

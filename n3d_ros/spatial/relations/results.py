@@ -16,7 +16,9 @@ from n3d_ros.spatial.types import Query, SpatialAnswer
 def measured(
     query: Query, objects: list[Thing], value_m: float, sentence: tuple[str, str], trace: str
 ) -> SpatialAnswer:
-    """A length; `sentence` is what stands before and behind it. With a limit, whether the length keeps to it."""
+    """A length; `sentence` is what stands before and behind it. With a limit, whether the length keeps to
+    it.
+    """
     said = length_text(value_m, query.unit).join(sentence)
     names = tuple(thing.name for thing in objects)
     if query.limit is None:
@@ -24,10 +26,11 @@ def measured(
     limit, holds = query.limit, query.limit.holds(value_m)
     trace += f" {value_m:.2f} is {'' if holds else 'not '}{limit.bound} {limit.metres:.2f}."
     verdict = holds != query.negated
+    lower_case = f"{said[:1].lower()}{said[1:]}" if said.startswith("The ") else said
     return SpatialAnswer(
         value_m,
         "m",
-        f"{'Yes' if verdict else 'No'}, {said[:1].lower() if said.startswith('The ') else said[:1]}{said[1:]}",
+        f"{'Yes' if verdict else 'No'}, {lower_case}",
         trace,
         query,
         boxes_of(objects),
@@ -38,9 +41,14 @@ def measured(
 
 
 def counted(
-    query: Query, objects: list[Thing], value: float, unit: str, sentence: str, trace: str,
+    query: Query,
+    objects: list[Thing],
+    value: float,
+    unit: str,
+    sentence: str,
+    trace: str,
     margin: float = math.inf,
-) -> SpatialAnswer:  # fmt: skip
+) -> SpatialAnswer:
     """A number that is no length."""
     among = tuple(thing.name for thing in objects)
     return SpatialAnswer(value, unit, sentence, trace, query, boxes_of(objects), among=among, margin=margin)
