@@ -20,31 +20,10 @@ RELATIVE_TOLERANCE = 0.10
 ABSOLUTE_TOLERANCE_M = 0.01
 
 _YES, _NO = {"yes", "true", "correct", "indeed"}, {"no", "false", "incorrect"}
-_FILLERS = set(
-    [
-        "it",
-        "they",
-        "that",
-        "this",
-        "is",
-        "are",
-        "about",
-        "around",
-        "approximately",
-        "roughly",
-        "apart",
-        "away",
-        "from",
-        "to",
-        "of",
-        "at",
-        "in",
-        ",",
-        ".",
-        "<",
-        "!",
-    ]
+_FILLER_WORDS = (
+    "it they that this is are about around approximately roughly apart away from to of at in , . < !"
 )
+_FILLERS = set(_FILLER_WORDS.split())
 _CLOSER = {"closer": "(closer | nearer) to", "farther": "(farther | further) away? from"}
 _NAME = re.compile(r"name\d+")
 
@@ -63,6 +42,11 @@ class _Said:
     def names(self) -> list[int]:
         """The names in their order, each once."""
         return list(dict.fromkeys(int(key[4:]) for key in self.keys if _NAME.fullmatch(key)))
+
+    @property
+    def in_order(self) -> bool:
+        """Is the first thing named first, or nothing? "B is on the left" tells of B, whatever was asked."""
+        return self.names == list(range(len(self.names)))
 
     @property
     def num_not(self) -> int:
@@ -176,7 +160,7 @@ def _faces(said: _Said) -> bool:
 
 def _in_this_order(said: _Said, expected: SpatialAnswer) -> bool:
     """Are the things named in the question's order, where that matters?"""
-    return not expected.query.asks or said.names == sorted(said.names)
+    return not expected.query.asks or said.in_order
 
 
 def _check_lengths(said: _Said, expected: SpatialAnswer) -> bool | None:
@@ -227,7 +211,7 @@ def _verdict_by_word(said: _Said, expected: SpatialAnswer) -> bool | None:
 
 def _verdict_by_claim(said: _Said, expected: SpatialAnswer) -> bool | None:
     """ "A is left of B" claims the side; "A is not left of B" denies it; "not right of" says neither."""
-    if len(said.sides) != 1 or said.num_not > 1 or said.names != sorted(said.names) or expected.query.parts:
+    if len(said.sides) != 1 or said.num_not > 1 or not said.in_order or expected.query.parts:
         return None
     (side,) = said.sides
     if said.num_not and side != expected.query.asks:
@@ -270,6 +254,6 @@ def _check_order(said: _Said, expected: SpatialAnswer) -> bool | None:
 
 
 def _check_side(said: _Said, expected: SpatialAnswer) -> bool | None:
-    if len(said.sides) != 1 or said.num_not or _has_verdict(said) or said.names != sorted(said.names):
+    if len(said.sides) != 1 or said.num_not or _has_verdict(said) or not said.in_order:
         return None
     return expected.side in said.sides

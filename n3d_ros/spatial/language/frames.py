@@ -26,20 +26,10 @@ _SLOTS = {"UNIT": unit_slot}
 _OPENINGS, _CLOSINGS = compiled(_BEFORE, _SLOTS), compiled(_AFTER, _SLOTS)
 _UNIT = compiled(_UNIT_AFTER, _SLOTS)
 _SIZES = ("tall", "wide", "high", "deep", "broad", "close")
-_COMPARATIVES = [
-    "taller",
-    "shorter",
-    "wider",
-    "narrower",
-    "thinner",
-    "broader",
-    "higher",
-    "lower",
-    "closer",
-    "nearer",
-    "farther",
-    "further",
-]
+_COMPARATIVE_WORDS = (
+    "taller shorter wider narrower thinner broader higher lower closer nearer farther further"
+)
+_COMPARATIVES = frozenset(_COMPARATIVE_WORDS.split())
 
 
 def unframed(words: Words) -> Words:

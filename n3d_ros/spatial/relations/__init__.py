@@ -18,22 +18,11 @@ BY_NAME["combined"] = counting.combined({relation.name: relation.rule for relati
 
 RELATIONS = tuple(BY_NAME)
 
-_TRAINED = [
-    "distance",
-    "horizontal_distance",
-    "vertical_distance",
-    "width",
-    "height",
-    "left_right",
-    "above_below",
-    "front_behind",
-    "closer",
-    "bigger_smaller",
-    "taller_shorter",
-    "wider_thinner",
-    "direction",
-    "depth_order",
-]
+_TRAINED_NAMES = (
+    "distance horizontal_distance vertical_distance width height left_right above_below front_behind closer "
+    "bigger_smaller taller_shorter wider_thinner direction depth_order"
+)
+_TRAINED = _TRAINED_NAMES.split()
 """The order in which training draws templates; another order would draw other questions from the same
 seed.
 """
