@@ -16,6 +16,7 @@ from n3d_ros.child_process import package_environment
 
 LIBRARY = "errors geometry boxes preprocess protocol spatial files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
+NODE = "node.conversions node.parameters node.plain"
 
 ROWS = {
     "": "version",
@@ -38,7 +39,13 @@ ROWS = {
     "runtime.backends.pytorch": "errors preprocess model_folder model runtime.backends",
     "sim": "errors geometry boxes",
     "node": f"{RUNTIME} overlay version",
-    "node.plain": "errors geometry boxes node.conversions",
+    "node.conversions": "errors geometry preprocess",
+    "node.transport": "",
+    "node.plain": "errors boxes",
+    "node.parameters": "",
+    "node.inputs": f"errors preprocess {NODE}",
+    "node.outputs": f"{RUNTIME} overlay {NODE} node.inputs",
+    "node.desk": f"{RUNTIME} {NODE} node.engine node.inputs node.outputs",
     "engines": f"{RUNTIME} version child_process model depth_models",
     "engines.bench": f"{RUNTIME} version child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
@@ -65,6 +72,7 @@ THIRD_PARTY = {
     "tokenizers": ("runtime", "model", "engines", "training", "commands.train"),
     "moge": ("depth_models",),
     "mujoco": ("sim",),
+    "cv_bridge": ("node.conversions",),
 }
 """Package -> the parts that may import it. TensorRT and CUDA: nobody; `runtime.backends.trt` loads them by
 name, in whichever package they come.
@@ -73,13 +81,12 @@ name, in whichever package they come.
 ROS = ("node", "commands")
 """The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play)."""
 
-PLAIN = "node.plain"
-"""What the node decides, in plain Python, so that its logic is tested in milliseconds."""
+PLAIN = ("node.plain", "node.conversions", "node.engine", "node.parameters.declared", "node.parameters.table")
+"""What the node decides and converts without ROS, so that its logic is tested in milliseconds."""
 
 ROS_PACKAGES = {
     "rclpy",
     "message_filters",
-    "cv_bridge",
     "tf2_ros",
     "tf_transformations",
     "launch",
@@ -132,6 +139,11 @@ def belongs(module, part):
     return f"{module}.".startswith(f"{part}.")
 
 
+def in_parts(module, parts):
+    """Whether a module lies in one of the parts."""
+    return any(belongs(module, part) for part in parts)
+
+
 def row_of(module):
     """The longest row that fits a module."""
     rows = [row for row in ROWS if module == row or (row and belongs(module, row))]
@@ -146,7 +158,7 @@ def may_import(module, name):
         row = row_of(module)
         return any(belongs(inner, part) for part in (row, *ROWS[row].split()))
     if package in ROS_PACKAGES or package.endswith("_msgs") or inner.partition(".")[0] in GENERATED:
-        return any(belongs(module, part) for part in ROS) and not belongs(module, PLAIN)
+        return in_parts(module, ROS) and not in_parts(module, PLAIN)
     return any(belongs(module, part) for part in THIRD_PARTY.get(package, [module]))
 
 
@@ -193,7 +205,11 @@ def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_cho
         ("node.n3d_node", "n3d_ros.msg", True),
         ("node.n3d_node", "n3d_ros.sim", False),
         ("node.plain.worker", "rclpy.node", False),
-        ("node.plain.worker", "n3d_ros.node.parameters", False),
+        ("node.plain.worker", "n3d_ros.node.parameters.declared", False),
+        ("node.plain.early", "n3d_ros.node.conversions", False),
+        ("node.conversions", "sensor_msgs.msg", False),
+        ("node.outputs.publishers", "n3d_ros.node.desk.desk", False),
+        ("node.desk.tickets", "n3d_ros.node.node", False),
         ("sim.scene", "mujoco", True),
         ("cli", "mujoco", False),
         ("cli", "n3d_ros.training.nano", False),
@@ -209,6 +225,36 @@ def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_cho
 )
 def test_the_tables_say_what_the_design_says(module, name, allowed):
     assert may_import(module, name) is allowed
+
+
+def circles(imports):
+    """Modules that import each other, directly or through others: {module: names} -> lists of modules."""
+
+    def reached(module, seen):
+        for name in imports.get(module, ()):
+            if name not in seen:
+                seen.add(name)
+                reached(name, seen)
+        return seen
+
+    ways = {module: reached(module, set()) for module in imports}
+    knots = {frozenset(name for name in way if module in ways.get(name, ())) for module, way in ways.items()}
+    return sorted(sorted(knot) for knot in knots if knot)
+
+
+def test_no_modules_import_each_other():
+    """Type checking counts too: modules that cannot be described without each other are one module."""
+    imports = {
+        module: {name.removeprefix("n3d_ros.") for name, _ in imported(path.read_text(), FILES)} & set(FILES)
+        for module, path in FILES.items()
+        if not belongs(module, "engines")
+    }
+    assert circles(imports) == []
+
+
+def test_circles_are_found_however_long():
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"a"}, "f": {"f"}}
+    assert circles(imports) == [["a", "b", "c"], ["f"]]
 
 
 def test_imports_are_found_wherever_they_hide():

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.node.conversions import fill_image
-from n3d_ros.node.n3d_node import N3DNode
+from n3d_ros.node.node import N3DNode
 
 DEADLINE_S = 30.0
 FRAME = "camera_color_optical_frame"
@@ -61,7 +61,7 @@ class Graph:
         end = time.monotonic() + DEADLINE_S
         while not (value := condition()):
             assert time.monotonic() < end, (
-                f"no {what} within {DEADLINE_S} s; node: {self.node.codes} {self.node.last_error}"
+                f"no {what} within {DEADLINE_S} s; node: {self.node.desk.codes} {self.node.desk.last_error}"
             )
             self.client_executor.spin_once(timeout_sec=0.02)
         return value
@@ -109,8 +109,21 @@ class Graph:
         """Publish one frame and wait until the node has it; its stamp in nanoseconds."""
         self.connect_camera()
         stamp = self.publish()
-        self.wait(lambda: self.node.latest.frame and self.node.latest.frame.frame.stamp_ns == stamp, "frame")
+        self.wait(lambda: self.newest_ns() == stamp, "frame")
         return stamp
+
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest complete frame that the node has."""
+        newest = self.node.camera.frames.frame
+        return None if newest is None else newest.stamp_ns
+
+    def wait_for_engine(self) -> None:
+        """Wait until the engine is loaded."""
+        self.wait(lambda: self.node.desk.worker.state == "ready", "engine")
+
+    def num_received(self, name: str) -> int:
+        """Messages of one input: 'rgb', 'camera_info' or 'depth'."""
+        return next(one.count for one in self.node.camera.topics.inputs if one.name == name)
 
     def publish_until(self, condition: Callable[[], Any], what: str) -> Any:
         """Publish frames until the condition holds: for what must happen at some frame, whichever."""

@@ -112,10 +112,12 @@ def test_a_missing_topic_is_named(make_graph, published, code):
     for name, message in (("rgb", rgb), ("depth", depth), ("info", info)):
         if name in published:
             getattr(graph, name).publish(message)
-    graph.wait(lambda: sum(one.count for one in graph.node.inputs.topics) == len(published), "the messages")
+    graph.wait(
+        lambda: sum(one.count for one in graph.node.camera.topics.inputs) == len(published), "the messages"
+    )
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
     assert response.code == code
-    assert all(one.topic in response.message for one in graph.node.inputs.topics if not one.count)
+    assert all(one.topic in response.message for one in graph.node.camera.topics.inputs if not one.count)
 
 
 def test_a_simulation_that_stands_still_does_not_stop_timeouts(make_graph):
@@ -127,7 +129,7 @@ def test_old_frames_are_stale(make_graph):
     graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.2)
     graph.connect_camera()
     graph.publish(graph.messages(stamp_ns=graph.node.now_ns() - 5 * 10**9))
-    graph.wait(lambda: graph.node.latest.frame, "a frame")
+    graph.wait(lambda: graph.node.camera.frames.frame, "a frame")
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
     assert response.code == ResultCode.STALE
     assert "max_frame_age_s" in response.message
@@ -156,7 +158,7 @@ def test_an_engine_defect_is_internal_and_the_node_goes_on(make_graph):
 
 
 def test_output_frame_without_tf2_is_refused_as_a_parameter(make_graph, monkeypatch):
-    monkeypatch.setattr("n3d_ros.node.transforms.available", lambda: False)
+    monkeypatch.setattr("n3d_ros.node.outputs.optional_packages.has_tf", lambda: False)
     with pytest.raises(ValueError, match="tf2_ros"):
         make_graph(FakePipeline([]), output_frame="map")
 

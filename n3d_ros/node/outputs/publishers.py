@@ -6,7 +6,6 @@ In: finished `Box3DArray`s and `SpatialAnswer`s. Out: ~/boxes, ~/detections, ~/m
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 
 from rclpy.node import Node
@@ -17,19 +16,14 @@ from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
-from n3d_ros.node import messages
 from n3d_ros.node.conversions import fill_image
-from n3d_ros.node.markers import MarkerStyle, MarkerTracker
-from n3d_ros.node.parameters import Parameters
+from n3d_ros.node.outputs import messages, optional_packages
+from n3d_ros.node.outputs.markers import MarkerStyle, MarkerTracker
+from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.overlay import draw_boxes
 from n3d_ros.preprocess.prepare import Observation
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-def detections_available() -> bool:
-    """Whether vision_msgs imports."""
-    return importlib.util.find_spec("vision_msgs") is not None
 
 
 class Publishers:
@@ -42,7 +36,7 @@ class Publishers:
         self._timing = node.create_publisher(Timing, "~/timing", 10)
         self._debug = node.create_publisher(Image, "~/debug/image", 1)
         self._detections = None
-        if detections_available():
+        if optional_packages.has_detections():
             from vision_msgs.msg import Detection3DArray
 
             self._detections = node.create_publisher(Detection3DArray, "~/detections", 10)

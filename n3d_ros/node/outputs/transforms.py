@@ -7,7 +7,6 @@ is still there afterwards.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 from geometry_msgs.msg import Point, Quaternion
@@ -17,13 +16,9 @@ from rclpy.time import Time
 
 from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.msg import GroundedObject
+from n3d_ros.node.outputs import optional_packages
 
 BUFFER_S = 60.0
-
-
-def available() -> bool:
-    """Whether tf2_ros imports."""
-    return importlib.util.find_spec("tf2_ros") is not None
 
 
 class Transforms:
@@ -31,7 +26,7 @@ class Transforms:
 
     def __init__(self, node: Node) -> None:
         self._buffer: Any = None
-        if available():
+        if optional_packages.has_tf():
             import tf2_ros
 
             self._buffer = tf2_ros.Buffer(cache_time=Duration(seconds=BUFFER_S))

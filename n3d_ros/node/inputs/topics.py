@@ -20,7 +20,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from n3d_ros.node.conversions import stamp_ns
-from n3d_ros.node.parameters import Parameters
+from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.sync import Frame, Synchroniser
 
 QUEUE_DEPTH = 2
@@ -60,8 +60,8 @@ class Input:
         return (len(self.arrivals_s) - 1) / (self.arrivals_s[-1] - self.arrivals_s[0])
 
 
-class Inputs:
-    """Subscribes, pairs, counts."""
+class CameraTopics:
+    """Subscribes, pairs, counts. on_frame and on_colour as in the head of this file."""
 
     def __init__(
         self,
@@ -77,19 +77,19 @@ class Inputs:
         )
         rgb = _image_topic("rgb/image", "compressed", parameters.rgb_transport)
         depth = _image_topic("depth/image", "compressedDepth", parameters.depth_transport)
-        self.topics = (
+        self.inputs = (
             Input("rgb", *rgb, parameters.qos_rgb, self._on_rgb),
             Input(
                 "camera_info", "rgb/camera_info", CameraInfo, parameters.qos_info, self.sync.set_camera_info
             ),
             Input("depth", *depth, parameters.qos_depth, self._on_depth),
         )
-        for one in self.topics:
+        for one in self.inputs:
             self._subscribe(one, reliable=one.qos == "reliable")
 
     def match_publishers(self) -> None:
         """For qos 'auto': reliable once every publisher offers it, else big images lose fragments."""
-        for one in self.topics:
+        for one in self.inputs:
             offered = self._node.get_publishers_info_by_topic(self.resolved(one)) if one.qos == "auto" else []
             reliable = all(info.qos_profile.reliability == ReliabilityPolicy.RELIABLE for info in offered)
             if offered and reliable != one.reliable:
@@ -101,7 +101,7 @@ class Inputs:
 
     def missing(self) -> tuple[str, ...]:
         """Full names of topics that never brought a message."""
-        return tuple(self.resolved(one) for one in self.topics if not one.count)
+        return tuple(self.resolved(one) for one in self.inputs if not one.count)
 
     def _subscribe(self, one: Input, reliable: bool) -> None:
         if one.subscription is not None:

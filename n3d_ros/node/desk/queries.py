@@ -1,44 +1,21 @@
 """What is asked of a frame, and how the engine answers it. Runs in the worker's thread.
 
-In: a `CameraFrame` and a query. Out: the runtime's `GroundResult` or `AskResult`. The engine is anything with
-the `ground` and `ask` of n3d_ros.runtime.pipeline.Pipeline.
+In: a `CameraFrame` and a query. Out: the runtime's `GroundResult` or `AskResult`. It knows no topic, no
+queue and no message.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypeAlias
 
-from n3d_ros.errors import BadInputError, N3DError, ResultCode
-from n3d_ros.node.conversions import observation
-from n3d_ros.node.parameters import Parameters
-from n3d_ros.node.plain.sync import Frame
+from n3d_ros.errors import BadInputError, ResultCode
+from n3d_ros.node.engine import Engine
+from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.worker import Job
-from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
-
-
-@dataclass
-class CameraFrame:
-    """Messages of one instant; converted once, so the engine can reuse what it encoded."""
-
-    frame: Frame[Any, Any]
-    observation: Observation | None = None
-
-    def observe(self, parameters: Parameters) -> Observation:
-        """The `Observation`; BAD_INPUT or NO_DEPTH when the messages cannot be used."""
-        if self.observation is None:
-            self.observation = observation(
-                self.frame.rgb,
-                self.frame.depth,
-                self.frame.camera_info,
-                scale_m=parameters.depth_scale_m or None,
-                min_m=parameters.depth_min_m,
-                max_m=parameters.depth_max_m,
-                is_estimated=parameters.depth_is_estimated,
-            )
-        return self.observation
 
 
 @dataclass(frozen=True)
@@ -64,7 +41,7 @@ class GroundQuery:
         if self.max_boxes < 0:
             raise BadInputError(f"max_boxes: expected 0 or more, got {self.max_boxes}")
 
-    def run(self, engine: Any, frame: CameraFrame, parameters: Parameters, job: Job) -> GroundResult:
+    def run(self, engine: Engine, frame: CameraFrame, parameters: Parameters, job: Job) -> GroundResult:
         """One pass per name; the results joined in the order of the names."""
         self.check()
         seen = frame.observe(parameters)
@@ -100,7 +77,7 @@ class AskQuery:
                 "question: expected a sentence such as 'How far is the red mug?', got an empty question"
             )
 
-    def run(self, engine: Any, frame: CameraFrame, parameters: Parameters, job: Job) -> AskResult:
+    def run(self, engine: Engine, frame: CameraFrame, parameters: Parameters, job: Job) -> AskResult:
         """Locate, then answer."""
         self.check()
         result: AskResult = engine.ask(
@@ -114,7 +91,7 @@ class AskQuery:
         return result
 
 
-Query = GroundQuery | AskQuery
+Query: TypeAlias = GroundQuery | AskQuery
 
 
 def _join(results: list[GroundResult]) -> GroundResult:
@@ -135,19 +112,3 @@ def _join(results: list[GroundResult]) -> GroundResult:
         token_ids=type(first.token_ids)(token for one in results for token in one.token_ids),
         raw_text="\n".join(one.raw_text for one in results),
     )
-
-
-def stopped(code: ResultCode, job: Job) -> ResultCode:
-    """The engine says CANCELED for every stop; the job knows whether time was up."""
-    return job.stop_code if code == ResultCode.CANCELED and job.stop_code != ResultCode.OK else code
-
-
-def failure(error: BaseException) -> tuple[ResultCode, str]:
-    """Typed code and message of an exception that ended a job."""
-    if isinstance(error, N3DError):
-        return ResultCode(error.code), error.message
-    if isinstance(error, MemoryError):
-        return ResultCode.OOM, "out of memory"
-    if isinstance(error, ValueError):
-        return ResultCode.BAD_INPUT, str(error)
-    return ResultCode.INTERNAL, f"{type(error).__name__}: {error}"

@@ -6,26 +6,22 @@ written.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rclpy.action.server import ServerGoalHandle
 
-from n3d_ros.node.messages import grounded_object
-from n3d_ros.node.queries import Listener
+from n3d_ros.node.desk.desk import Desk
+from n3d_ros.node.desk.queries import Listener
+from n3d_ros.node.outputs.messages import grounded_object
 from n3d_ros.runtime.types import GroundedObject
 
-if TYPE_CHECKING:
-    from n3d_ros.node.n3d_node import N3DNode
 
-
-class Progress:
+class Feedback:
     """Collects what one goal's query has produced so far. stage_of_text: the stage whose text is streamed."""
 
-    def __init__(
-        self, node: N3DNode, goal: ServerGoalHandle, feedback_type: type, stage_of_text: int
-    ) -> None:
-        self._node, self._goal, self._feedback_type = node, goal, feedback_type
-        self._max_tokens = node.parameters.generation_max_tokens
+    def __init__(self, desk: Desk, goal: ServerGoalHandle, feedback_type: Any, stage_of_text: int) -> None:
+        self._outbox, self._goal, self._feedback_type = desk.outbox, goal, feedback_type
+        self._max_tokens = desk.parameters.now.generation_max_tokens
         self._stage_of_text = stage_of_text
         self._stage = feedback_type.LOCATE
         self._text = ""
@@ -53,4 +49,4 @@ class Progress:
             stage=self._stage,
             progress=min(1.0, self._num_texts / self._max_tokens),
         )
-        self._node.outbox.post(lambda: self._goal.publish_feedback(message))
+        self._outbox.post(lambda: self._goal.publish_feedback(message))

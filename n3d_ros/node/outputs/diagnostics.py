@@ -12,7 +12,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from n3d_ros.node.inputs import Input, Inputs
+from n3d_ros.node.inputs.topics import CameraTopics, Input
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -33,9 +33,9 @@ def status(name: str, level: bytes, message: str, values: Mapping[str, Any]) -> 
     )
 
 
-def input_status(node_name: str, inputs: Inputs, one: Input, now_ns: int) -> DiagnosticStatus:
+def input_status(node_name: str, topics: CameraTopics, one: Input, now_ns: int) -> DiagnosticStatus:
     """WARN when nothing came, ERROR when QoS cannot match."""
-    topic = inputs.resolved(one)
+    topic = topics.resolved(one)
     values: dict[str, Any] = {
         "topic": topic,
         "messages": one.count,
@@ -54,13 +54,13 @@ def input_status(node_name: str, inputs: Inputs, one: Input, now_ns: int) -> Dia
     return status(f"{node_name}: {one.name}", OK, f"{one.rate_hz():.1f} Hz", values)
 
 
-def sync_status(node_name: str, inputs: Inputs) -> DiagnosticStatus:
+def sync_status(node_name: str, topics: CameraTopics) -> DiagnosticStatus:
     """WARN when images come and never pair, or the depth's frame is not the colour's."""
-    skews_ms = np.asarray(inputs.sync.skews_ns, np.float64) / 1e6
-    values: dict[str, Any] = {**inputs.sync.counts, "slop_ms": inputs.sync.slop_ns / 1e6}
+    skews_ms = np.asarray(topics.sync.skews_ns, np.float64) / 1e6
+    values: dict[str, Any] = {**topics.sync.counts, "slop_ms": topics.sync.slop_ns / 1e6}
     if skews_ms.size:
         values["skew_p50_ms"], values["skew_p99_ms"] = np.percentile(skews_ms, [50, 99]).tolist()
-    frames = {one.name: one.frame_id for one in inputs.topics}
+    frames = {one.name: one.frame_id for one in topics.inputs}
     if frames["rgb"] and frames["depth"] and frames["rgb"] != frames["depth"]:
         return status(
             f"{node_name}: sync",
@@ -69,9 +69,9 @@ def sync_status(node_name: str, inputs: Inputs) -> DiagnosticStatus:
             "switch on the driver's alignment of depth to colour",
             values,
         )
-    if not inputs.sync.counts["paired"] and not inputs.missing():
+    if not topics.sync.counts["paired"] and not topics.missing():
         return status(f"{node_name}: sync", WARN, "colour and depth come, but never within the slop", values)
-    return status(f"{node_name}: sync", OK, f"{inputs.sync.counts['paired']} frames", values)
+    return status(f"{node_name}: sync", OK, f"{topics.sync.counts['paired']} frames", values)
 
 
 def engine_status(node_name: str, state: str, values: Mapping[str, Any]) -> DiagnosticStatus:

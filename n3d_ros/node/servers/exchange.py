@@ -1,0 +1,31 @@
+"""Requests -> queries, outcomes -> responses: what services and actions have in common.
+
+In: any request or goal with the fields of Ground or Ask. Out: the same for responses and results.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from n3d_ros.node.desk.outcome import Outcome
+from n3d_ros.node.desk.queries import GroundQuery, Listener
+
+
+def ground_query(request: Any, listener: Listener | None = None) -> GroundQuery:
+    """`prompt`, or `labels` in turn where it is empty."""
+    words = (request.prompt,) if request.prompt.strip() else tuple(request.labels)
+    return GroundQuery(words, request.max_boxes, listener or Listener())
+
+
+def fill_ground(response: Any, outcome: Outcome) -> Any:
+    """Boxes, timing, text, code."""
+    response.boxes, response.timing, response.raw_text = outcome.boxes, outcome.timing, outcome.raw_text
+    response.code, response.message = int(outcome.code), outcome.message
+    return response
+
+
+def fill_ask(response: Any, outcome: Outcome) -> Any:
+    """The answer with its evidence, text, code."""
+    response.answer, response.raw_text = outcome.answer, outcome.raw_text
+    response.code, response.message = int(outcome.code), outcome.message
+    return response
