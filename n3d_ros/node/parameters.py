@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -14,10 +14,14 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from n3d_ros.runtime.backends.factory import FORMS, BackendChoice
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. low, high: inclusive bounds of a number. choices: of a string."""
+    """One line of the table. low, high: inclusive bounds of a number. choices: of a string. check: refuses
+    a string, with a ValueError.
+    """
 
     name: str
     default: Any
@@ -25,6 +29,7 @@ class Row:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    check: Callable[[str], object] | None = None
     dynamic: bool = False
 
 
@@ -33,7 +38,7 @@ TRANSPORTS = ("raw", "compressed")
 PARAMETERS = (
     Row("model.path", "", "folder of the model; empty: the n3d-nano that ships with the package"),
     Row("model.threads", 0, "threads of the engine; 0: its own choice", 0, 256),
-    Row("backend", "auto", "engine runtime", choices=("auto", "ort", "torch", "trt")),
+    Row("backend", "auto", f"engine runtime: {FORMS}", check=BackendChoice.parse),
     Row(
         "continuous.enabled",
         True,
@@ -179,6 +184,8 @@ def field_name(name: str) -> str:
 def _check(row: Row, value: Any) -> None:
     if row.choices and value not in row.choices:
         raise ValueError(f"{row.name}: expected one of {', '.join(row.choices)}, got {value!r}")
+    if row.check is not None:
+        row.check(value)
     if row.low is not None and not (math.isfinite(value) and row.low <= value <= row.high):
         raise ValueError(f"{row.name}: expected {row.low:g}..{row.high:g}, got {value!r}")
 

@@ -60,6 +60,13 @@ def test_a_bad_value_at_the_start_names_the_parameter(make_graph):
         make_graph(FakePipeline([]), continuous__rate_hz=-1.0)
 
 
+def test_the_node_takes_the_backends_that_the_commands_take():
+    values = vars(defaults())
+    assert type(defaults())(**{**values, "backend": "torch:cuda:bf16"}).backend == "torch:cuda:bf16"
+    with pytest.raises(ValueError, match="backend: expected auto, trt, ort, torch .*got 'cuda'"):
+        type(defaults())(**{**values, "backend": "cuda"})
+
+
 def test_every_parameter_is_described(make_graph):
     graph = make_graph(FakePipeline([]))
     for row in PARAMETERS:
