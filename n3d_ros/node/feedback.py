@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rclpy.action.server import ServerGoalHandle
 
 from n3d_ros.node.messages import grounded_object
-from n3d_ros.node.queries import Listener
-from n3d_ros.runtime.types import GroundedObject
+from n3d_ros.runtime.types import SILENT, GroundedObject, Listener
 
 if TYPE_CHECKING:
     from n3d_ros.node.n3d_node import N3DNode
@@ -34,7 +33,7 @@ class Progress:
 
     def listener(self) -> Listener:
         """Callbacks for the query; none when the goal wants no stream."""
-        return Listener(self._on_box, self._on_text) if self._goal.request.stream else Listener()
+        return Listener(self._on_text, self._on_box) if self._goal.request.stream else SILENT
 
     def _on_box(self, found: GroundedObject) -> None:
         self._boxes.append(grounded_object(found, ""))

@@ -6,8 +6,7 @@ the `ground` and `ask` of n3d_ros.runtime.pipeline.Pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from n3d_ros.errors import BadInputError, N3DError, ResultCode
@@ -16,7 +15,7 @@ from n3d_ros.node.parameters import Parameters
 from n3d_ros.node.plain.sync import Frame
 from n3d_ros.node.plain.worker import Job
 from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
+from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener
 
 
 @dataclass
@@ -42,20 +41,12 @@ class CameraFrame:
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Who hears a query's progress, in the worker's thread: each complete box, each new piece of text."""
-
-    on_box: Callable[[GroundedObject], None] | None = None
-    on_text: Callable[[str], None] | None = None
-
-
-@dataclass(frozen=True)
 class GroundQuery:
     """Find what the words name. max_boxes: 0 = no limit."""
 
     words: tuple[str, ...]
     max_boxes: int = 0
-    listener: Listener = field(default_factory=Listener)
+    listener: Listener = SILENT
 
     def check(self) -> None:
         """BAD_INPUT unless there is something to look for."""
@@ -74,9 +65,7 @@ class GroundQuery:
                 engine.ground(
                     seen,
                     words,
-                    on_box=self.listener.on_box,
-                    on_text=self.listener.on_text,
-                    should_cancel=job.should_stop,
+                    listener=replace(self.listener, should_cancel=job.should_stop),
                     max_tokens=parameters.generation_max_tokens,
                 )
             )
@@ -91,7 +80,7 @@ class AskQuery:
     """Answer a question."""
 
     question: str
-    listener: Listener = field(default_factory=Listener)
+    listener: Listener = SILENT
 
     def check(self) -> None:
         """BAD_INPUT unless something is asked."""
@@ -106,9 +95,7 @@ class AskQuery:
         result: AskResult = engine.ask(
             frame.observe(parameters),
             self.question,
-            on_box=self.listener.on_box,
-            on_text=self.listener.on_text,
-            should_cancel=job.should_stop,
+            listener=replace(self.listener, should_cancel=job.should_stop),
             max_tokens=parameters.generation_max_tokens,
         )
         return result

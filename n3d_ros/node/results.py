@@ -145,8 +145,8 @@ def _successful(query: Query, job: Job, about: Header, ids: list[str], ages: Age
         messages.box_array(ground, about, ids),
         answer,
         messages.timing(result.timing, about, ages),
-        result.raw_text,
-        tuple(found.box for found in result.objects),
+        raw_text=result.raw_text,
+        found=tuple(found.box for found in result.objects),
     )
 
 

@@ -23,9 +23,10 @@ from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.facts import describe
 from n3d_ros.node.feedback import Progress
 from n3d_ros.node.plain.sync import Frame
-from n3d_ros.node.queries import AskQuery, CameraFrame, GroundQuery, Listener, Query
+from n3d_ros.node.queries import AskQuery, CameraFrame, GroundQuery, Query
 from n3d_ros.node.results import Outcome
 from n3d_ros.node.tickets import Ticket
+from n3d_ros.runtime.types import SILENT, Listener
 from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
 from n3d_ros.version import __version__
 
@@ -178,9 +179,9 @@ class Servers:
         return response
 
 
-def _ground_query(request: Any, listener: Listener | None = None) -> GroundQuery:
+def _ground_query(request: Any, listener: Listener = SILENT) -> GroundQuery:
     words = (request.prompt,) if request.prompt.strip() else tuple(request.labels)
-    return GroundQuery(words, request.max_boxes, listener or Listener())
+    return GroundQuery(words, request.max_boxes, listener)
 
 
 def _frame_of(request: Any) -> CameraFrame:
