@@ -20,7 +20,8 @@ from n3d_ros.model.checkpoint import load_model
 from n3d_ros.model_folder.config import load_config
 from n3d_ros.preprocess.prepare import ModelInputs, Observation, prepare
 from n3d_ros.protocol import prompts
-from n3d_ros.runtime.backends.pytorch.backend import TorchOptions
+from n3d_ros.runtime.backends.pytorch.backend import device_of, dtype_of
+from n3d_ros.runtime.backends.pytorch.options import TorchOptions
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.types import GroundedObject
@@ -39,8 +40,8 @@ class HuggingFaceSystem:
         self.config = load_config(folder)
         self._codec = TextCodec(folder / "tokenizer.json")
         options = TorchOptions(dtype=dtype)
-        self._device = options.resolved_device()
-        loaded: Any = load_model(folder, options.resolved_dtype(self._device)) if model is None else model
+        self._device = device_of(options)
+        loaded: Any = load_model(folder, dtype_of(options, self._device)) if model is None else model
         self._model = loaded.to(self._device)
         self._max_tokens = max_tokens
 

@@ -32,18 +32,17 @@ from n3d_ros.engines.bench.systems import PipelineSystem, System
 from n3d_ros.errors import BadInputError, OutOfMemoryError
 from n3d_ros.model_folder.config import ModelConfig, load_config
 from n3d_ros.runtime.backends.base import AnyBackend
-from n3d_ros.runtime.backends.factory import create_backend
+from n3d_ros.runtime.backends.factory import BACKENDS, create_backend
+from n3d_ros.runtime.backends.pytorch.options import TorchOptions
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import LOSSLESS, Steps
 
 PLAIN = "-plain"
 """Ends the name of a backend that runs without the ways to save forward passes."""
-BACKENDS = ("ort", "torch", "trt")
 HUGGING_FACE = "huggingface"
 SYSTEMS = (*BACKENDS, *(name + PLAIN for name in BACKENDS), HUGGING_FACE)
 DEFAULT_SYSTEMS = ("ort", "ort-plain", "torch", HUGGING_FACE)
 IN_TORCH = ("torch", HUGGING_FACE)
-DTYPES = ("auto", "fp32", "fp16", "bf16")
 PLAIN_STEPS = Steps(jump_forward=False, trace_drafts=False, frame_reuse=False, early_start=False)
 
 OnProgress = Callable[[str], object]
@@ -68,8 +67,7 @@ class BenchOptions:
     dtype: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise BadInputError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
+        TorchOptions(dtype=self.dtype)  # which refuses an unknown one
         unknown = [name for name in self.systems if name not in SYSTEMS]
         if unknown or len(set(self.systems)) != len(self.systems) or not self.systems:
             raise BadInputError(

@@ -25,7 +25,7 @@ from n3d_ros.engines.bench.samples import (
 )
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.types import GroundedObject
+from n3d_ros.runtime.types import GroundedObject, Listener
 
 
 class System(Protocol):
@@ -64,7 +64,7 @@ class PipelineSystem:
     ) -> Sample:
         clock = Clock()
         result = self.pipeline.ground(
-            observation, words, on_box=clock.on_box, on_text=clock.on_text, max_tokens=self._max_tokens
+            observation, words, listener=clock.listener, max_tokens=self._max_tokens
         )
         return Sample(
             system=self.name,
@@ -85,7 +85,7 @@ class PipelineSystem:
     def _ask(self, scene: BenchScene, repetition: int) -> Sample:
         clock = Clock()
         result = self.pipeline.ask(
-            scene.fresh(), scene.question, on_box=clock.on_box, max_tokens=self._max_tokens
+            scene.fresh(), scene.question, listener=clock.listener, max_tokens=self._max_tokens
         )
         box, both = cost_of(result.ground.timing), cost_of(result.timing)
         return Sample(
@@ -117,11 +117,13 @@ class Clock:
         self._first_text_cpu_ms: float | None = None
         self._boxes_cpu_ms: float | None = None
 
-    def on_text(self, _text: str) -> None:
+        self.listener = Listener(self._on_text, self._on_box)
+
+    def _on_text(self, _text: str) -> None:
         if self.first_text_ms is None:
             self.first_text_ms, self._first_text_cpu_ms = self._ms(), self._cpu_ms()
 
-    def on_box(self, _box: GroundedObject) -> None:
+    def _on_box(self, _box: GroundedObject) -> None:
         self._boxes_cpu_ms = self._cpu_ms()
         if self.first_box_ms is None:
             self.first_box_ms = self._ms()

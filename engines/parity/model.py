@@ -28,7 +28,8 @@ from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.tensors import read_entries, short_name
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.runtime.backends.base import AnyBackend
-from n3d_ros.runtime.backends.pytorch.backend import TorchBackend, TorchOptions
+from n3d_ros.runtime.backends.pytorch.backend import TorchBackend
+from n3d_ros.runtime.backends.pytorch.options import TorchOptions
 
 FLAT_CONFIG = "config_hub_flat_style.json"
 WEIGHTS = "model.safetensors"

@@ -34,7 +34,9 @@ WHOLE_TOWER = {**TOWER, "vision_depth": 32, "full_attention": (7, 15, 23, 31)}
 TEXT_7B = {"hidden": 3584, "heads": 28, "kv_heads": 4, "mlp": 18944}
 PRESETS = {
     "7b": SyntheticPreset(**TEXT_7B, layers=28, vocab=152_064, **WHOLE_TOWER),
-    "3b": SyntheticPreset(2048, 36, 16, 2, 11008, 151_936, **WHOLE_TOWER, tied=True),
+    "3b": SyntheticPreset(
+        hidden=2048, layers=36, heads=16, kv_heads=2, mlp=11008, vocab=151_936, **WHOLE_TOWER, tied=True
+    ),
     "7b-slice": SyntheticPreset(
         **TEXT_7B, layers=1, vocab=4096, **TOWER, vision_depth=2, full_attention=(1,), max_positions=4096
     ),
@@ -47,7 +49,20 @@ PRESETS = {
         full_attention=(1,),
         max_positions=4096,
     ),
-    "tiny": SyntheticPreset(96, 3, 6, 2, 192, 2048, 64, 2, 4, 96, (1,), max_positions=2048),
+    "tiny": SyntheticPreset(
+        hidden=96,
+        layers=3,
+        heads=6,
+        kv_heads=2,
+        mlp=192,
+        vocab=2048,
+        full_attention=(1,),
+        max_positions=2048,
+        vision_hidden=64,
+        vision_depth=2,
+        vision_heads=4,
+        vision_mlp=96,
+    ),
 }
 """'7b' and '3b' are whole models; '7b-slice' has the 7B's widths in one text layer and two vision blocks,
 '7b-thin' its widths but for narrow MLPs."""

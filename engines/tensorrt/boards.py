@@ -47,7 +47,7 @@ BOARDS = {
         Board("orin-16", ("sm87",), TENSORRT, 14.0, 2048, True),
         Board("orin-32", ("sm87",), TENSORRT, 29.0, 4096, True),
         Board("orin-64", ("sm87",), TENSORRT, 59.0, 4096, True),
-        Board("thor", ("sm110",), TENSORRT, 120.0, 4096, True, ("bf16", "fp8", "int4")),
+        Board("thor", ("sm110",), TENSORRT, 120.0, 4096, True, precisions=("bf16", "fp8", "int4")),
         Board("rtx-8", _RTX_SMS, RTX, 7.0, 2048),
         Board("rtx-12", _RTX_SMS, RTX, 11.0, 2048),
         Board("rtx-16", _RTX_SMS, RTX, 15.0, 4096),

@@ -69,7 +69,7 @@ def build(
         if old and not rebuild:
             raise EngineError(stale_message(old, wanted))
         with new_folder(target, proof=FILE_NAME) as new:
-            record = _build_into(new, source, wanted, config, plan, api, bar, run)
+            record = _build_into(new, source, wanted, config, plan, api, bar=bar, run=run)
     for path, _ in old:
         shutil.rmtree(path)
     return target, record, True
@@ -139,6 +139,7 @@ def _build_into(
     config: ModelConfig,
     plan: BuildPlan,
     api: TensorRt,
+    *,
     bar: Bar,
     run: BuildEngine,
 ) -> EngineRecord:

@@ -5,15 +5,14 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from n3d_ros.commands.model_options import add_model_options, model_folder
+
 
 def add_eval(parser: argparse.ArgumentParser) -> None:
     """`n3d eval`: accuracy on simulated scenes."""
-    parser.add_argument(
-        "--model", type=Path, default=None, help="model folder (default: the shipped n3d-nano)"
-    )
+    add_model_options(parser)
     parser.add_argument("--scenes", type=int, default=200, help="number of scenes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
-    parser.add_argument("--backend", default="auto", choices=("auto", "ort", "torch", "trt"))
     parser.add_argument("--json", type=Path, help="write every trial and the summary here")
     parser.set_defaults(run=run_eval)
 
@@ -22,12 +21,11 @@ def run_eval(args: argparse.Namespace) -> int:
     """Evaluate and print the summary; exit code 0."""
     from tqdm import tqdm
 
-    from n3d_ros.runtime.backends.factory import default_model_dir
     from n3d_ros.runtime.pipeline import Pipeline
     from n3d_ros.training.evaluation.answers import summarise_questions
     from n3d_ros.training.evaluation.grounding import summarise, trials
 
-    pipeline = Pipeline.load(args.model or default_model_dir(), backend=args.backend)
+    pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
     results = list(tqdm(trials(pipeline, args.scenes, args.seed), total=args.scenes, unit="scene"))
     summary = (
         summarise(results).to_dict()

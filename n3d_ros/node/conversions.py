@@ -84,7 +84,7 @@ def raw_image(image: Any) -> Array:
             f"{image.encoding}, got step {step} and {len(image.data)} bytes"
         )
     item = dtype.itemsize
-    pixels = np.ndarray(
+    pixels: Array = np.ndarray(
         (height, width, channels),
         dtype,
         buffer=memoryview(image.data).cast("B"),
@@ -199,7 +199,8 @@ def _decode_depth(image: Any) -> tuple[Array, str]:
 def _dequantise(raw: Array, a: float, b: float) -> npt.NDArray[np.float32]:
     """compressed_depth_image_transport's inverse depth: depth = a / (value - b), 0 = none."""
     denominator = np.where(raw > 0, raw.astype(np.float32) - np.float32(b), np.nan)
-    return (np.float32(a) / denominator).astype(np.float32)
+    depth: npt.NDArray[np.float32] = (np.float32(a) / denominator).astype(np.float32)
+    return depth
 
 
 def intrinsics_of(info: Any, width: int, height: int) -> Intrinsics:

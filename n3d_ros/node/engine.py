@@ -6,7 +6,7 @@ In: the node's parameters. Out: an `Engine`, and strings from its backend and it
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from n3d_ros.model_folder.manifest import FILE_NAME, read_manifest
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.runtime.types import AskResult, GroundResult
+from n3d_ros.runtime.types import AskResult, GroundResult, Listener
 
 
 class Backend(Protocol):
@@ -35,9 +35,13 @@ class Engine(Protocol):
 
     def start(self, rgb: npt.NDArray[np.uint8]) -> bool: ...
 
-    def ground(self, observation: Observation, words: str, **how: Any) -> GroundResult: ...
+    def ground(
+        self, observation: Observation, words: str, *, listener: Listener, max_tokens: int
+    ) -> GroundResult: ...
 
-    def ask(self, observation: Observation, question: str, **how: Any) -> AskResult: ...
+    def ask(
+        self, observation: Observation, question: str, *, listener: Listener, max_tokens: int
+    ) -> AskResult: ...
 
 
 def load_pipeline(wanted: Parameters) -> Engine:

@@ -23,8 +23,6 @@ from n3d_ros.protocol.box_codec import (
 )
 from n3d_ros.runtime.types import GroundedObject
 
-OnBox = Callable[[GroundedObject], None]
-
 FIRST_BOX = "bbox_0=Bbox("
 AS_WRITTEN = (SceneScale(1.0, (0.0, 0.0, 0.0)), CodecConfig(1.0, 1.0, 1, 1.0))
 """Reads bins as if they were metres and shares of the picture: what quirk W3 does."""
@@ -40,7 +38,11 @@ class ObjectReader:
     """
 
     def __init__(
-        self, words: str, inputs: ModelInputs, on_box: OnBox | None = None, box_index_rule: str = "any_index"
+        self,
+        words: str,
+        inputs: ModelInputs,
+        on_box: Callable[[GroundedObject], None] | None = None,
+        box_index_rule: str = "any_index",
     ) -> None:
         self.objects: list[GroundedObject] = []
         self._words, self._inputs, self._on_box = words, inputs, on_box

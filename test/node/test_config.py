@@ -73,6 +73,12 @@ def test_a_declaration_is_complete(one):
     assert has_bounds is (one.type_name in ("int", "float"))
 
 
+def test_the_node_takes_the_backends_that_the_commands_take():
+    assert Parameters(backend="torch:cuda:bf16").backend == "torch:cuda:bf16"
+    with pytest.raises(ValueError, match="backend: expected auto, trt, ort, torch .*got 'cuda'"):
+        Parameters(backend="cuda")
+
+
 def test_units_come_from_the_names():
     units = {one.name: one.unit for one in DECLARATIONS}
     assert units["depth.max_m"] == "m" and units["sync.max_slop_ms"] == "ms"

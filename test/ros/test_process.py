@@ -48,7 +48,7 @@ def test_it_stays_up_without_a_model_and_stops_cleanly(start, how):
 
 @pytest.mark.parametrize(
     ("parameter", "named"),
-    [("markers.alpha:=7.0", "markers.alpha"), ("backend:=abacus", "auto, ort, torch, trt")],
+    [("markers.alpha:=7.0", "markers.alpha"), ("backend:=abacus", "auto, trt, ort, torch")],
 )
 def test_a_refused_parameter_ends_it_with_code_2_and_the_reason(start, parameter, named):
     process = start("-p", parameter)

@@ -16,6 +16,7 @@ from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.frame import Frame
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import Steps
+from n3d_ros.runtime.types import Listener
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
@@ -57,7 +58,7 @@ def test_score_is_the_mean_probability_of_the_tokens_of_the_box(
 def test_each_box_is_announced_before_the_next_one_is_written(fake_backend, observation, box_text):
     events = []
     Pipeline(fake_backend({"mug": box_text(MUG, BOWL)})).ground(
-        observation, "red mug", on_box=lambda found: events.append(found.id), on_text=events.append
+        observation, "red mug", listener=Listener(events.append, lambda found: events.append(found.id))
     )
     first = events.index("0_red mug")
     assert "bbox_" in events[:first] and "bbox_" in events[first:]
@@ -133,7 +134,9 @@ def test_no_depth_is_its_own_code(fake_backend):
 def test_cancel_keeps_the_boxes_found_so_far(fake_backend, observation, box_text):
     found = []
     result = Pipeline(fake_backend({"mug": box_text(MUG, BOWL)})).ground(
-        observation, "red mug", on_box=found.append, should_cancel=lambda: bool(found)
+        observation,
+        "red mug",
+        listener=Listener(on_box=found.append, should_cancel=lambda: bool(found)),
     )
     assert result.code == ResultCode.CANCELED
     assert [thing.id for thing in result.objects] == ["0_red mug"]
@@ -194,7 +197,9 @@ def test_a_sentence_that_geometry_does_not_confirm_is_replaced_by_the_computed_o
 
 def test_only_the_answer_is_streamed_as_text(fake_backend, observation, box_text):
     chunks, found = [], []
-    ask(fake_backend, observation, box_text, "the distance is", on_text=chunks.append, on_box=found.append)
+    ask(
+        fake_backend, observation, box_text, "the distance is", listener=Listener(chunks.append, found.append)
+    )
     assert "".join(chunks) == "the distance is"
     assert len(found) == 2
 
@@ -221,8 +226,7 @@ def test_cancel_in_the_second_stage_keeps_the_evidence(fake_backend, observation
         observation,
         box_text,
         "the distance is",
-        on_text=chunks.append,
-        should_cancel=lambda: bool(chunks),
+        listener=Listener(chunks.append, should_cancel=lambda: bool(chunks)),
     )
     assert (result.code, len(result.objects), result.raw_text) == (ResultCode.CANCELED, 2, "the")
 

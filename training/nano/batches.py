@@ -131,7 +131,9 @@ def view_objects(view: dict) -> tuple[ViewObjects, np.ndarray]:
         bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
         for i in present
     )
-    return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
+    return ViewObjects(names, kinds, colors, bins, askable, boxes=tuple(boxes), intrinsics=intrinsics), bins[
+        :, BOX_FIELDS
+    ]
 
 
 def view_bins(box: Box3D, scene: SceneScale, intrinsics: Intrinsics) -> tuple[float, ...]:

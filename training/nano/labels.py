@@ -76,7 +76,17 @@ class Labeller:
         is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
         decided = [match.span() for match in CHOICES.finditer(sample.answer)]
         is_choice = [False] * (start - 1) + overlapping(answer.offsets, decided) + [False]
-        return Segment(ids, labels, is_number, is_sum, is_verdict, is_choice, looked, copied, shown)
+        return Segment(
+            ids,
+            labels,
+            is_number,
+            is_sum,
+            is_verdict,
+            is_choice,
+            looked_at=looked,
+            copied=copied,
+            shown=shown,
+        )
 
     def _box_numbers(
         self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]

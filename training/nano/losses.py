@@ -121,22 +121,23 @@ def look_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: B
     wanted[:, start : start + batch.cells.shape[1]] = (
         batch.cells[rows] == batch.looked_at[rows, cols][:, None]
     )
-    return attention_loss(query, key, mask, scaling, rows, cols, wanted)
+    return attention_loss(query, key, mask, scaling, (rows, cols), wanted)
 
 
 def copy_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
     """-log of the attention that each quoting row gives to what it quotes, a number or a name's word."""
     rows, cols = torch.nonzero(batch.copied >= 0, as_tuple=True)
     wanted = batch.shown[rows] == batch.copied[rows, cols][:, None]
-    return attention_loss(query, key, mask, scaling, rows, cols, wanted)
+    return attention_loss(query, key, mask, scaling, (rows, cols), wanted)
 
 
 def attention_loss(
-    query: Tensor, key: Tensor, mask: Tensor, scaling: float, rows: Tensor, cols: Tensor, wanted: Tensor
+    query: Tensor, key: Tensor, mask: Tensor, scaling: float, at: tuple[Tensor, Tensor], wanted: Tensor
 ) -> Tensor:
-    """-log of the attention of the tokens (rows, cols) on their `wanted` (R, T) keys, mean over tokens and
-    heads; tokens that see none of theirs do not count.
+    """-log of the attention of the tokens `at` (rows, cols) on their `wanted` (R, T) keys, mean over tokens
+    and heads; tokens that see none of theirs do not count.
     """
+    rows, cols = at
     visible = mask[rows, 0, cols]
     seen = (wanted & visible).any(1)
     if not seen.any():

@@ -120,14 +120,14 @@ def make_report(recording: Recording) -> Report:
             seconds = cpu_passes[backend][1] / 1e3
             values["bandwidth_share_cpu"] = recording.decode_bytes[name] / seconds / 1e9 / max(large, small)
     return Report(
-        by_system,
-        {name: {query: stages_ms(samples[name], query) for query in QUERIES} for name in names},
-        passes,
-        cpu_passes,
-        {name: same_ids(samples[name], theirs) for name in names},
-        max(large, small),
-        large,
-        _goals(recording, by_system[names[0]], passes, cpu_passes),
+        figures=by_system,
+        stages_ms={name: {query: stages_ms(samples[name], query) for query in QUERIES} for name in names},
+        passes_ms=passes,
+        passes_cpu_ms=cpu_passes,
+        same_ids={name: same_ids(samples[name], theirs) for name in names},
+        copy_gb_s=max(large, small),
+        copy_large_gb_s=large,
+        goals=_goals(recording, by_system[names[0]], passes, cpu_passes),
     )
 
 

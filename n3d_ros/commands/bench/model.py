@@ -15,9 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.commands.model_options import add_model_option, model_folder
 from n3d_ros.engines.bench.measure import (
     DEFAULT_SYSTEMS,
-    DTYPES,
     SYSTEMS,
     BenchOptions,
     Recording,
@@ -30,6 +30,7 @@ from n3d_ros.engines.bench.report.summary import Report, make_report
 from n3d_ros.engines.bench.report.text import table
 from n3d_ros.engines.bench.samples import BenchScene
 from n3d_ros.engines.synthetic.config import PRESETS
+from n3d_ros.runtime.backends.pytorch.options import DTYPES
 
 SYNTHETIC_SYSTEMS = ("torch", "torch-plain", "huggingface")
 """What random weights write is never what was expected: the first beside the second shows what a drafter
@@ -40,9 +41,7 @@ costs until it gives up.
 def add_model_bench(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d bench`."""
     model = parser.add_mutually_exclusive_group()
-    model.add_argument(
-        "--model", type=Path, metavar="DIR", help="model folder (default: the shipped n3d-nano)"
-    )
+    add_model_option(model)
     model.add_argument(
         "--synthetic",
         choices=tuple(PRESETS),
@@ -74,7 +73,7 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype",
         default="auto",
-        choices=DTYPES,
+        choices=("auto", *DTYPES),
         metavar="TYPE",
         help="bf16, fp16 or fp32, of torch and huggingface",
     )
@@ -123,12 +122,11 @@ def _prepared(args: argparse.Namespace) -> Iterator[tuple[BenchOptions, Iterator
     }
     if args.synthetic is None:
         from n3d_ros.engines.bench.scenes import bench_scenes
-        from n3d_ros.runtime.backends.factory import default_model_dir
         from n3d_ros.runtime.pipeline import MAX_TOKENS
 
         systems = tuple(args.systems or DEFAULT_SYSTEMS)
         max_tokens = MAX_TOKENS if args.max_tokens is None else args.max_tokens
-        options = BenchOptions(args.model or default_model_dir(), systems, max_tokens=max_tokens, **numbers)
+        options = BenchOptions(model_folder(args.model), systems, max_tokens=max_tokens, **numbers)
         yield options, bench_scenes()
         return
     with _synthetic(args, tuple(args.systems or SYNTHETIC_SYSTEMS), numbers) as prepared:

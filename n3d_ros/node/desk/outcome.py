@@ -64,6 +64,6 @@ def successful(query: Query, result: Any, about: Header, ids: list[str], ages: A
         messages.box_array(ground, about, ids),
         answer,
         messages.timing(result.timing, about, ages),
-        result.raw_text,
-        tuple(found.box for found in result.objects),
+        raw_text=result.raw_text,
+        found=tuple(found.box for found in result.objects),
     )

@@ -6,8 +6,7 @@ queue and no message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from n3d_ros.errors import BadInputError, ResultCode
@@ -15,15 +14,7 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.worker import Job
-from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who hears a query's progress, in the worker's thread: each complete box, each new piece of text."""
-
-    on_box: Callable[[GroundedObject], None] | None = None
-    on_text: Callable[[str], None] | None = None
+from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,7 @@ class GroundQuery:
 
     words: tuple[str, ...]
     max_boxes: int = 0
-    listener: Listener = field(default_factory=Listener)
+    listener: Listener = SILENT
 
     def check(self) -> None:
         """BAD_INPUT unless there is something to look for."""
@@ -51,9 +42,7 @@ class GroundQuery:
                 engine.ground(
                     seen,
                     words,
-                    on_box=self.listener.on_box,
-                    on_text=self.listener.on_text,
-                    should_cancel=job.should_stop,
+                    listener=replace(self.listener, should_cancel=job.should_stop),
                     max_tokens=parameters.generation_max_tokens,
                 )
             )
@@ -68,7 +57,7 @@ class AskQuery:
     """Answer a question."""
 
     question: str
-    listener: Listener = field(default_factory=Listener)
+    listener: Listener = SILENT
 
     def check(self) -> None:
         """BAD_INPUT unless something is asked."""
@@ -83,9 +72,7 @@ class AskQuery:
         result: AskResult = engine.ask(
             frame.observe(parameters),
             self.question,
-            on_box=self.listener.on_box,
-            on_text=self.listener.on_text,
-            should_cancel=job.should_stop,
+            listener=replace(self.listener, should_cancel=job.should_stop),
             max_tokens=parameters.generation_max_tokens,
         )
         return result

@@ -8,8 +8,11 @@ here. It knows no ROS.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from n3d_ros.runtime.backends.factory import AUTO, FORMS, BackendChoice
 
 Value = TypeVar("Value", bool, int, float, str)
 
@@ -21,8 +24,8 @@ TRANSPORTS = ("raw", "compressed")
 
 @dataclass(frozen=True)
 class Declaration:
-    """One parameter. low, high: inclusive bounds of a number. choices: of a string. dynamic: may change while
-    the node runs.
+    """One parameter. low, high: inclusive bounds of a number. choices: of a string. parse: raises ValueError
+    for a string that cannot be. dynamic: may change while the node runs.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Declaration:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    parse: Callable[[str], object] | None = None
     dynamic: bool = False
 
     @property
@@ -55,17 +59,20 @@ class Declaration:
             return "one of " + ", ".join(self.choices)
         return "" if self.low is None else f"{self.low:g} to {self.high:g}"
 
-    def check(self, value: Any) -> None:
+    def check(self, value: object) -> None:
         """ValueError that names the parameter unless the value may be set."""
-        expected = (float, int) if isinstance(self.default, float) else type(self.default)
-        if not isinstance(value, expected) or isinstance(value, bool) is not isinstance(self.default, bool):
+        if type(value) is not type(self.default):
             raise ValueError(f"{self.name}: expected {self.type_name}, got {value!r}")
         if self.choices and value not in self.choices:
             raise ValueError(f"{self.name}: expected {self.bounds}, got {value!r}")
-        if self.low is None or self.high is None:
-            return
-        if not (math.isfinite(value) and self.low <= value <= self.high):
-            raise ValueError(f"{self.name}: expected {self.low:g}..{self.high:g}, got {value!r}")
+        if isinstance(value, str) and self.parse is not None:
+            self.parse(value)
+        if isinstance(value, (int, float)) and self.low is not None and self.high is not None:
+            self._check_bounds(value, self.low, self.high)
+
+    def _check_bounds(self, value: float, low: float, high: float) -> None:
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ValueError(f"{self.name}: expected {low:g}..{high:g}, got {value!r}")
 
 
 def _declare(
@@ -76,10 +83,13 @@ def _declare(
     high: float | None = None,
     *,
     choices: tuple[str, ...] = (),
+    parse: Callable[[str], object] | None = None,
     dynamic: bool = False,
 ) -> Value:
     """A field of `Parameters` that carries its declaration."""
-    declaration = Declaration(name, default, description, low, high, choices, dynamic)
+    declaration = Declaration(
+        name, default, description, low, high, choices=choices, parse=parse, dynamic=dynamic
+    )
     return field(default=default, metadata={"declaration": declaration})
 
 
@@ -91,7 +101,7 @@ class Parameters:
         "model.path", "", "folder of the model; empty: the n3d-nano that ships with the package"
     )
     model_threads: int = _declare("model.threads", 0, "threads of the engine; 0: its own choice", 0, 256)
-    backend: str = _declare("backend", "auto", "engine runtime", choices=("auto", "ort", "torch", "trt"))
+    backend: str = _declare("backend", AUTO, f"engine runtime: {FORMS}", parse=BackendChoice.parse)
     continuous_enabled: bool = _declare(
         "continuous.enabled",
         True,

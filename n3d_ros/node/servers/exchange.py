@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from n3d_ros.node.desk.outcome import Outcome
-from n3d_ros.node.desk.queries import GroundQuery, Listener
+from n3d_ros.node.desk.queries import GroundQuery
+from n3d_ros.runtime.types import SILENT, Listener
 
 
-def ground_query(request: Any, listener: Listener | None = None) -> GroundQuery:
+def ground_query(request: Any, listener: Listener = SILENT) -> GroundQuery:
     """`prompt`, or `labels` in turn where it is empty."""
     words = (request.prompt,) if request.prompt.strip() else tuple(request.labels)
-    return GroundQuery(words, request.max_boxes, listener or Listener())
+    return GroundQuery(words, request.max_boxes, listener)
 
 
 def fill_ground(response: Any, outcome: Outcome) -> Any:

@@ -11,9 +11,8 @@ from typing import Any
 from rclpy.action.server import ServerGoalHandle
 
 from n3d_ros.node.desk.desk import Desk
-from n3d_ros.node.desk.queries import Listener
 from n3d_ros.node.outputs.messages import grounded_object
-from n3d_ros.runtime.types import GroundedObject
+from n3d_ros.runtime.types import SILENT, GroundedObject, Listener
 
 
 class Feedback:
@@ -30,7 +29,7 @@ class Feedback:
 
     def listener(self) -> Listener:
         """Callbacks for the query; none when the goal wants no stream."""
-        return Listener(self._on_box, self._on_text) if self._goal.request.stream else Listener()
+        return Listener(self._on_text, self._on_box) if self._goal.request.stream else SILENT
 
     def _on_box(self, found: GroundedObject) -> None:
         self._boxes.append(grounded_object(found, ""))

@@ -269,7 +269,7 @@ def test_options_that_cannot_be_run_are_named(options, message):
         (["--repetitions", "0"], "repetitions: expected a positive number, got 0"),
         (["--max-tokens", "0"], "max_tokens: expected a positive number, got 0"),
         (["--synthetic", "7b", "--threads", "0"], "threads: expected a positive number, got 0"),
-        (["--model", "/nowhere"], "/nowhere: expected a config.json"),
+        (["--model", "/nowhere"], "expected a folder with manifest.json or config.json, got '/nowhere'"),
     ],
 )
 def test_bad_options_end_at_once_with_code_2(arguments, message, capsys):
@@ -416,7 +416,7 @@ def test_a_decode_step_reads_half_as_much_in_sixteen_bits(monkeypatch):
 
 
 def test_an_unknown_type_is_named():
-    with pytest.raises(BadInputError, match="dtype: expected one of auto, fp32, fp16, bf16, got 'int4'"):
+    with pytest.raises(BadInputError, match="dtype: expected auto or one of fp32, fp16, bf16, got 'int4'"):
         BenchOptions(default_model_dir(), dtype="int4")
 
 

@@ -53,7 +53,9 @@ class TrtBackend:
         largest = self.shapes.image_tokens * text.hidden * self._vision.item_bytes("image_embeds")
         self._image_embeds = DeviceBuffer(self._cuda, largest)
         parts = record.decoder_parts(text.layers)
-        self._decoder = TrtDecoder(api, self._cuda, engines, parts, text, self.shapes, cuda_graphs)
+        self._decoder = TrtDecoder(
+            api, self._cuda, engines, parts, text, shapes=self.shapes, cuda_graphs=cuda_graphs
+        )
         self._embedding = read_entries(folder)[EMBEDDING]
 
     @property
