@@ -38,7 +38,9 @@ from n3d_ros.node.servers.actions import Actions
 from n3d_ros.node.servers.services import Services
 
 HOUSEKEEPING_S = 0.1
-MATCH_PUBLISHERS_S = 0.5
+LOOK_S = 0.5
+# For an engine that was told to stop.
+STOP_S = 5.0
 
 
 class N3DNode(Node):
@@ -57,12 +59,12 @@ class N3DNode(Node):
         results = Results(self._topics, Transforms(self), self.now_ns)
         worker: Worker[Engine] = Worker(lambda: load(self.live.now), self.live.now.max_queued_goals)
         self.desk = Desk(self, self.live, worker, outbox, results)
-        self._continuous = Continuous(self.desk)
         self._early = EarlyStart(worker)
         self.camera = Camera(self, self.live, self._on_frame, self._on_colour)
-        tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
-        Services(self, group, self.desk, tickets)
-        self._actions = Actions(self, group, self.desk, tickets)
+        self._continuous = Continuous(self.desk, self.camera)
+        self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
+        Services(self, group, self.desk, self.tickets)
+        self._actions = Actions(self, group, self.desk, self.tickets)
         self._health = Health(self, self.desk, self.camera)
         self.create_subscription(String, "prompt", self._on_prompt, 10)
         worker.loaded.add_done_callback(lambda _: outbox.post(self._health.log_engine))
@@ -76,7 +78,8 @@ class N3DNode(Node):
         """On a steady clock: a simulation that stands still must stop neither timeouts nor diagnostics."""
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(HOUSEKEEPING_S, self._housekeeping, clock=steady)
-        self.create_timer(MATCH_PUBLISHERS_S, self.camera.topics.match_publishers, clock=steady)
+        self.create_timer(LOOK_S, self.camera.topics.match_publishers, clock=steady)
+        self.create_timer(LOOK_S, self._health.look, clock=steady)
         self.create_timer(self.live.now.diagnostics_period_s, self._health.publish, clock=steady)
 
     def _on_frame(self, frame: CameraFrame) -> None:
@@ -101,11 +104,19 @@ class N3DNode(Node):
             self._topics.clear_markers(CONTINUOUS)
 
     def _housekeeping(self) -> None:
-        self.camera.frames.expire(time.monotonic())
+        now_s = time.monotonic()
+        self.camera.frames.expire(now_s)
+        self.desk.worker.expire(now_s)
+        self._continuous.check()
+
+    def begin_stop(self) -> None:
+        """Everybody who waits gets an answer as the executor goes on; `tickets.open`: who still waits."""
+        self.tickets.close()
+        self.desk.worker.begin_stop()
 
     def destroy_node(self) -> None:
         """Stop the worker first: nothing may arrive for a node that is gone."""
-        self.desk.worker.stop()
+        self.desk.worker.stop(STOP_S)
         self._actions.destroy()
         super().destroy_node()
 

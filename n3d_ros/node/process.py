@@ -5,21 +5,28 @@ In: ROS arguments, and an event that says stop. Out: the exit code.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+import time
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from n3d_ros.node import engine
 from n3d_ros.node.node import N3DNode
 from n3d_ros.node.transport import make_room_for_images
 
+# For answers to those who wait when the node is stopped.
+ANSWER_S = 3.0
+
 
 def run(arguments: list[str] | None, stop: threading.Event) -> int:
     """0: stopped; 2: a parameter was refused."""
+    if stop.is_set():
+        return 0
     # rclpy's own handlers end the context under a publishing callback; this loop ends between two callbacks.
     make_room_for_images()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
@@ -34,8 +41,25 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
     try:
         while not stop.is_set():
             executor.spin_once()  # returns at the latest with the housekeeping timer
+        _answer_who_waits(node, executor)
     finally:
         node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()
+    if node.desk.worker.is_running:
+        _leave_without_the_engine()
     return 0
+
+
+def _answer_who_waits(node: N3DNode, executor: Executor) -> None:
+    node.begin_stop()
+    end_s = time.monotonic() + ANSWER_S
+    while node.tickets.open and time.monotonic() < end_s:
+        executor.spin_once()
+
+
+def _leave_without_the_engine() -> None:
+    """Python would wait for the engine's thread for ever."""
+    print("n3d_node: the engine does not stop; leaving without it", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(0)

@@ -123,7 +123,7 @@ class Graph:
 
     def num_received(self, name: str) -> int:
         """Messages of one input: 'rgb', 'camera_info' or 'depth'."""
-        return next(one.count for one in self.node.camera.topics.inputs if one.name == name)
+        return next(one.arrivals.num for one in self.node.camera.topics.inputs if one.name == name)
 
     def publish_until(self, condition: Callable[[], Any], what: str) -> Any:
         """Publish frames until the condition holds: for what must happen at some frame, whichever."""

@@ -113,11 +113,14 @@ def test_a_missing_topic_is_named(make_graph, published, code):
         if name in published:
             getattr(graph, name).publish(message)
     graph.wait(
-        lambda: sum(one.count for one in graph.node.camera.topics.inputs) == len(published), "the messages"
+        lambda: sum(one.arrivals.num for one in graph.node.camera.topics.inputs) == len(published),
+        "the messages",
     )
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
     assert response.code == code
-    assert all(one.topic in response.message for one in graph.node.camera.topics.inputs if not one.count)
+    assert all(
+        one.topic in response.message for one in graph.node.camera.topics.inputs if not one.arrivals.num
+    )
 
 
 def test_a_simulation_that_stands_still_does_not_stop_timeouts(make_graph):
@@ -142,7 +145,7 @@ def test_a_model_that_does_not_load_is_reported_and_requests_end(make_graph):
     graph = make_graph(load=load)
     graph.one_frame()
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
-    assert response.code == ResultCode.INTERNAL
+    assert response.code == ResultCode.BAD_INPUT
     assert "expected a folder" in response.message
     assert graph.call(GetInfo, "n3d/get_info", GetInfo.Request()).state.startswith("failed")
 

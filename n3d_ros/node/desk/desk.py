@@ -13,11 +13,13 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
+from std_msgs.msg import Header
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.desk.errand import Errand
 from n3d_ros.node.desk.outbox import Outbox
-from n3d_ros.node.desk.outcome import Outcome
+from n3d_ros.node.desk.outcome import Outcome, failed
+from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.desk.results import Results
 from n3d_ros.node.engine import Engine
 from n3d_ros.node.parameters.live import LiveParameters
@@ -62,6 +64,11 @@ class Desk:
         if errand.slot:
             self.results.publish(made, errand, self.parameters.now)
         return made
+
+    def give_up(self, query: Query, slot: str, about: Header, why: tuple[ResultCode, str]) -> None:
+        """Nothing can be looked at: counted, published with the reason; what the slot showed is deleted."""
+        self.count(*why)
+        self.results.publish_absence(failed(query, *why, about), slot)
 
     def count(self, code: ResultCode, message: str) -> None:
         """For diagnostics, and the log when it is an error."""

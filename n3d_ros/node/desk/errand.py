@@ -32,8 +32,10 @@ class Errand:
         self, engine: Engine, job: Job, settings: Parameters, now_ns: Callable[[], int]
     ) -> GroundResult | AskResult:
         """In the worker's thread."""
-        self.queue_age_ms = (now_ns() - self.frame.stamp_ns) / 1e6
-        return self.query.run(engine, self.frame, settings, job)
+        self.queue_age_ms = self.frame.age_s(now_ns()) * 1e3
+        seen = self.frame.observe(settings)
+        job.check()
+        return self.query.run(engine, seen, settings, job)
 
 
 def code_of(code: ResultCode, job: Job) -> ResultCode:

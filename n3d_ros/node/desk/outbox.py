@@ -1,7 +1,7 @@
 """From the worker's thread into the executor's: functions run there, in order.
 
-Everything that touches ROS runs in one thread, so no callback needs a lock. The bell's own callback is what
-makes the executor look again at the coroutines that await something completed here.
+Everything that touches ROS runs in one thread, so no callback needs a lock. The guard condition's callback is
+what makes the executor look again at the coroutines that await something completed here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ class Outbox:
 
     def __init__(self, node: Node) -> None:
         self._waiting: deque[Callable[[], None]] = deque()
-        self._bell = node.create_guard_condition(self._deliver)
+        self._condition = node.create_guard_condition(self._deliver)
 
     def post(self, function: Callable[[], None]) -> None:
         """Run `function` soon."""
         self._waiting.append(function)
-        self._bell.trigger()
+        self._condition.trigger()
 
     def _deliver(self) -> None:
         while self._waiting:

@@ -1,6 +1,6 @@
 """What is asked of a frame, and how the engine answers it. Runs in the worker's thread.
 
-In: a `CameraFrame` and a query. Out: the runtime's `GroundResult` or `AskResult`. It knows no topic, no
+In: an `Observation` and a query. Out: the runtime's `GroundResult` or `AskResult`. It knows no topic, no
 queue and no message.
 """
 
@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.node.engine import Engine
-from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.worker import Job
+from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener
 
 
@@ -32,10 +32,9 @@ class GroundQuery:
         if self.max_boxes < 0:
             raise BadInputError(f"max_boxes: expected 0 or more, got {self.max_boxes}")
 
-    def run(self, engine: Engine, frame: CameraFrame, parameters: Parameters, job: Job) -> GroundResult:
+    def run(self, engine: Engine, seen: Observation, parameters: Parameters, job: Job) -> GroundResult:
         """One pass per name; the results joined in the order of the names."""
         self.check()
-        seen = frame.observe(parameters)
         results = []
         for words in self.words:
             results.append(
@@ -66,11 +65,11 @@ class AskQuery:
                 "question: expected a sentence such as 'How far is the red mug?', got an empty question"
             )
 
-    def run(self, engine: Engine, frame: CameraFrame, parameters: Parameters, job: Job) -> AskResult:
+    def run(self, engine: Engine, seen: Observation, parameters: Parameters, job: Job) -> AskResult:
         """Locate, then answer."""
         self.check()
         result: AskResult = engine.ask(
-            frame.observe(parameters),
+            seen,
             self.question,
             listener=replace(self.listener, should_cancel=job.should_stop),
             max_tokens=parameters.generation_max_tokens,

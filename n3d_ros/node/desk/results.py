@@ -45,7 +45,7 @@ class Results:
             return failed(errand.query, code_of(code, job), message, about)
         result = job.future.result()
         result = replace(result, code=code_of(result.code, job))
-        age_ms = (self._now_ns() - frame.stamp_ns) / 1e6
+        age_ms = frame.age_s(self._now_ns()) * 1e3
         ages = Ages(abs(frame.messages.skew_ns) / 1e6, errand.queue_age_ms, age_ms)
         ids = (self._ids if errand.slot else StableIds()).assign([found.box for found in result.objects])
         made = successful(errand.query, result, about, ids, ages)
@@ -65,6 +65,11 @@ class Results:
         seen = errand.frame.observation
         if seen is not None:
             self._publishers.debug_image(errand.frame.header, seen, made.found, parameters)
+
+    def publish_absence(self, made: Outcome, slot: str) -> None:
+        """Why there is nothing to see any more; what the slot showed is deleted."""
+        self._publishers.boxes(made.boxes)
+        self._publishers.clear_markers(slot)
 
     def forget(self) -> None:
         """Delete all markers; ids begin anew."""

@@ -77,7 +77,22 @@ class Tickets:
     """Opens tickets; a query that cannot be asked at all is refused at once."""
 
     def __init__(self, desk: Desk, camera: Camera) -> None:
+        self.open: set[Ticket] = set()
+        self._is_closed = False
         self._desk, self._camera = desk, camera
+
+    def close(self) -> None:
+        """The node shuts down: everybody gets an answer, and whoever still comes gets one at once."""
+        self._is_closed = True
+        for ticket in self.open:
+            ticket.cancel()
+
+    async def outcome(self, ticket: Ticket) -> Outcome:
+        """Of a ticket, which is open until then."""
+        self.open.add(ticket)
+        outcome: Outcome = await ticket.future
+        self.open.discard(ticket)
+        return outcome
 
     def about_camera(
         self, query: Query, stamp_ns: int = 0, next_only: bool = False, output_frame: str = ""
@@ -96,6 +111,9 @@ class Tickets:
         return ticket
 
     def _can_be_asked(self, ticket: Ticket, query: Query) -> bool:
+        if self._is_closed:
+            ticket.refuse(ResultCode.CANCELED, "the node shuts down")
+            return False
         try:
             query.check()
         except N3DError as error:

@@ -5,6 +5,7 @@ In: topics. Out: frames to whoever waits for them, and to the node's callbacks. 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,19 +16,17 @@ from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.inputs.frame import CameraFrame, Messages
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.node.parameters.live import LiveParameters
+from n3d_ros.node.plain.arrivals import Arrivals
+from n3d_ros.node.plain.input_state import AHEAD_S, FrameState, why_no_frame
 from n3d_ros.node.plain.latest_frame import LatestFrame
 from n3d_ros.node.plain.sync import Frame
 
-CODE_WITHOUT = {
-    "rgb": ResultCode.NO_FRAME,
-    "camera_info": ResultCode.NO_CAMERA_INFO,
-    "depth": ResultCode.NO_DEPTH,
-}
-"""The code for an input that never came."""
-
 
 class Camera:
-    """on_frame: hears of each newer complete frame, on_colour of each colour image whose depth is to come."""
+    """on_frame: hears of each newer complete frame, on_colour of each colour image whose depth is to come.
+
+    arrivals: of complete frames.
+    """
 
     def __init__(
         self,
@@ -39,12 +38,13 @@ class Camera:
         self._parameters, self._clock = parameters, node.get_clock()
         self._on_frame = on_frame
         self.frames: LatestFrame[CameraFrame] = LatestFrame()
+        self.arrivals = Arrivals(time.monotonic())
         self.topics = CameraTopics(node, parameters.now, self._complete, on_colour)
 
     def is_fresh(self, frame: CameraFrame) -> bool:
         """Whether a frame is young enough to be answered about."""
         limit_s = self._parameters.now.max_frame_age_s
-        return not limit_s or self._age_s(frame) <= limit_s
+        return not limit_s or frame.age_s(self._now_ns()) <= limit_s
 
     def is_awaited(self, rgb: Any) -> bool:
         """Whether somebody waits for the frame of this colour image."""
@@ -53,32 +53,25 @@ class Camera:
 
     def why_no_frame(self) -> tuple[ResultCode, str]:
         """Why a request waited in vain for a frame."""
-        wanted, newest, sync = self._parameters.now, self.frames.frame, self.topics.sync
-        absent = [code for name, code in CODE_WITHOUT.items() if name in sync.missing()]
-        if absent:
-            missing = ", ".join(self.topics.missing())
-            return absent[0], f"no message on {missing}; is the camera running, are the topics remapped?"
-        if newest is None:
-            slop_ms = sync.slop_ns / 1e6
-            return (
-                ResultCode.NO_FRAME,
-                f"colour and depth come, but never within {slop_ms:.1f} ms of each other",
-            )
-        age_s = self._age_s(newest)
-        if not self.is_fresh(newest):
-            return ResultCode.STALE, (
-                f"the newest frame is {age_s:.1f} s old, max_frame_age_s is {wanted.max_frame_age_s:g}; "
-                "a recording needs use_sim_time"
-            )
-        return ResultCode.NO_FRAME, (
-            f"no frame at or after the stamp asked for came within {wanted.frame_timeout_s:g} s; "
-            f"the newest is {age_s:.1f} s old"
+        wanted, newest = self._parameters.now, self.frames.frame
+        state = None
+        if newest is not None:
+            age_s = newest.age_s(self._now_ns())
+            state = FrameState(age_s, newest.arrived_ago_s(), is_fresh=self.is_fresh(newest))
+        return why_no_frame(
+            self.topics.states(),
+            state,
+            slop_ms=self.topics.sync.slop_ns / 1e6,
+            max_age_s=wanted.max_frame_age_s,
+            waited_s=wanted.frame_timeout_s,
         )
 
-    def _age_s(self, frame: CameraFrame) -> float:
-        return float(self._clock.now().nanoseconds - frame.stamp_ns) / 1e9
+    def _now_ns(self) -> int:
+        return int(self._clock.now().nanoseconds)
 
     def _complete(self, messages: Messages) -> None:
-        frame = CameraFrame(messages)
+        is_ahead = messages.stamp_ns - self._now_ns() > AHEAD_S * 1e9
+        frame = CameraFrame(messages, is_ahead)
+        self.arrivals.add(frame.arrived_s)
         self.frames.put(frame)
         self._on_frame(frame)

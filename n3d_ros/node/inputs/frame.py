@@ -1,16 +1,18 @@
 """One instant of a camera, as messages and, once somebody asked about it, as arrays.
 
-In: messages that belong together. Out: an `Observation`, converted once, so that the engine can reuse what it
-encoded. It knows no topic and no request.
+In: messages that belong together, and when they were complete. Out: an `Observation`, converted once, so that
+the engine can reuse what it encoded; the frame's age. It knows no topic and no request.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.input_state import AHEAD_S
 from n3d_ros.node.plain.sync import Frame
 from n3d_ros.preprocess.prepare import Observation
 
@@ -19,9 +21,14 @@ Messages: TypeAlias = Frame[Any, Any]
 
 @dataclass
 class CameraFrame:
-    """Messages of one instant, and what was made of them."""
+    """Messages of one instant, and what was made of them.
+
+    is_ahead: its stamp was ahead of the node's clock when it came. arrived_s: on the steady clock.
+    """
 
     messages: Messages
+    is_ahead: bool = False
+    arrived_s: float = field(default_factory=time.monotonic)
     observation: Observation | None = None
 
     @property
@@ -33,6 +40,17 @@ class CameraFrame:
     def header(self) -> Any:
         """std_msgs/Header of the colour image: every result about this frame carries its stamp and frame."""
         return self.messages.rgb.header
+
+    def age_s(self, now_ns: int) -> float:
+        """By its stamp, now_ns being the node's ROS time; since its arrival where the stamp lies ahead of it:
+        the age of such a stamp would be below zero, and nothing would ever be too old.
+        """
+        by_stamp_s = (now_ns - self.stamp_ns) / 1e9
+        return self.arrived_ago_s() if self.is_ahead or by_stamp_s < -AHEAD_S else by_stamp_s
+
+    def arrived_ago_s(self) -> float:
+        """Since it was complete."""
+        return time.monotonic() - self.arrived_s
 
     def observe(self, parameters: Parameters) -> Observation:
         """The `Observation`; BAD_INPUT or NO_DEPTH when the messages cannot be used."""

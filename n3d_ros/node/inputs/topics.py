@@ -2,13 +2,13 @@
 
 In: rgb/image, rgb/camera_info, depth/image (or their compressed forms). Out: `on_frame` with each newer
 complete frame, `on_colour` with each newer colour image whose depth is still to come, and what diagnostics
-need: rates, ages, counters, what never came. A callback stores and returns; nothing is converted here.
+need: rates, ages, counters, what never came or fell silent. A callback stores and returns; nothing is
+converted here.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.arrivals import Arrivals
+from n3d_ros.node.plain.input_state import InputState
 from n3d_ros.node.plain.sync import Frame, Synchroniser
 
 QUEUE_DEPTH = 2
@@ -37,27 +39,21 @@ class Input:
     callback: Callable[[Any], None]
     subscription: Subscription | None = None
     reliable: bool = False
-    count: int = 0
     last_stamp_ns: int | None = None
+    ahead_s: float = 0.0
     frame_id: str = ""
     encoding: str = ""
     incompatible: str = ""
-    arrivals_s: deque[float] = field(default_factory=lambda: deque(maxlen=31))
+    arrivals: Arrivals = field(default_factory=lambda: Arrivals(time.monotonic()))
 
-    def receive(self, message: Any) -> None:
-        """Note the arrival and hand the message on."""
-        self.count += 1
-        self.arrivals_s.append(time.monotonic())
+    def receive(self, message: Any, now_ns: int) -> None:
+        """Note the arrival at now_ns, ROS time, and hand the message on."""
+        self.arrivals.add(time.monotonic())
         self.last_stamp_ns = stamp_ns(message.header.stamp)
+        self.ahead_s = (self.last_stamp_ns - now_ns) / 1e9
         self.frame_id = message.header.frame_id
         self.encoding = getattr(message, "encoding", getattr(message, "format", ""))
         self.callback(message)
-
-    def rate_hz(self) -> float:
-        """Messages a second over the newest thirty; 0 until two came."""
-        if len(self.arrivals_s) < 2 or self.arrivals_s[-1] == self.arrivals_s[0]:
-            return 0.0
-        return (len(self.arrivals_s) - 1) / (self.arrivals_s[-1] - self.arrivals_s[0])
 
 
 class CameraTopics:
@@ -99,19 +95,35 @@ class CameraTopics:
         """The topic's full name after namespace and remapping."""
         return self._node.resolve_topic_name(one.topic)
 
-    def missing(self) -> tuple[str, ...]:
-        """Full names of topics that never brought a message."""
-        return tuple(self.resolved(one) for one in self.inputs if not one.count)
+    def states(self) -> tuple[InputState, ...]:
+        """What each input does now. Camera info that came once is not missed: it describes the lens."""
+        now_s = time.monotonic()
+        return tuple(self._state(one, now_s) for one in self.inputs)
+
+    def _state(self, one: Input, now_s: float) -> InputState:
+        arrivals, topic = one.arrivals, self.resolved(one)
+        return InputState(
+            one.name,
+            topic,
+            one.topic,
+            num=arrivals.num,
+            rate_hz=arrivals.rate_hz(now_s),
+            silent_s=arrivals.silent_s(now_s),
+            is_late=one.name != "camera_info" and arrivals.is_late(now_s),
+            ahead_s=one.ahead_s,
+            num_publishers=self._node.count_publishers(topic),
+            incompatible=one.incompatible,
+        )
 
     def _subscribe(self, one: Input, reliable: bool) -> None:
         if one.subscription is not None:
             self._node.destroy_subscription(one.subscription)
         profile = QoSProfile(depth=QUEUE_DEPTH) if reliable else qos_profile_sensor_data
-        one.reliable = reliable
+        one.reliable, one.incompatible = reliable, ""
         one.subscription = self._node.create_subscription(
             one.message_type,
             one.topic,
-            one.receive,
+            lambda message: one.receive(message, self._node.get_clock().now().nanoseconds),
             profile,
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=lambda event: self._incompatible(one)
@@ -123,7 +135,6 @@ class CameraTopics:
             f"{self.resolved(one)}: a publisher offers less than the "
             f"{'reliable' if one.reliable else 'sensor_data'} QoS requested; set qos.* to sensor_data"
         )
-        self._node.get_logger().error(one.incompatible)
 
     def _on_rgb(self, message: Any) -> None:
         stamp = stamp_ns(message.header.stamp)

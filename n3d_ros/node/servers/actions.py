@@ -14,7 +14,7 @@ from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.desk.outcome import Outcome
 from n3d_ros.node.desk.queries import AskQuery, Query
 from n3d_ros.node.desk.tickets import Ticket, Tickets
-from n3d_ros.node.servers.exchange import fill_ask, fill_ground, ground_query
+from n3d_ros.node.servers.exchange import REQUESTS, fill_ask, fill_ground, ground_query
 from n3d_ros.node.servers.feedback import Feedback
 
 
@@ -25,7 +25,17 @@ class Actions:
         self._desk, self._tickets = desk, tickets
         self._open: dict[bytes, Ticket] = {}
         self._servers = [
-            ActionServer(node, kind, name, execute, callback_group=group, cancel_callback=self._cancel)
+            ActionServer(
+                node,
+                kind,
+                name,
+                execute,
+                callback_group=group,
+                cancel_callback=self._cancel,
+                goal_service_qos_profile=REQUESTS,
+                result_service_qos_profile=REQUESTS,
+                cancel_service_qos_profile=REQUESTS,
+            )
             for kind, name, execute in ((Ground, "~/ground", self._ground), (Ask, "~/ask", self._ask))
         ]
 
@@ -53,7 +63,7 @@ class Actions:
         self._open[identity] = ticket
         if goal.is_cancel_requested:
             ticket.cancel()
-        outcome: Outcome = await ticket.future
+        outcome = await self._tickets.outcome(ticket)
         del self._open[identity]
         if outcome.code == ResultCode.OK:
             goal.succeed()

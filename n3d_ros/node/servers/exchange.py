@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from rclpy.qos import QoSProfile
+
 from n3d_ros.node.desk.outcome import Outcome
 from n3d_ros.node.desk.queries import GroundQuery
 from n3d_ros.runtime.types import SILENT, Listener
+
+# rclpy's services keep ten requests; an eleventh that comes before the executor has looked is lost without a
+# word, and its caller waits for ever.
+REQUESTS = QoSProfile(depth=1000)
 
 
 def ground_query(request: Any, listener: Listener = SILENT) -> GroundQuery:

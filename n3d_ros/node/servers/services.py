@@ -21,7 +21,7 @@ from n3d_ros.node.desk.tickets import Tickets
 from n3d_ros.node.engine import describe
 from n3d_ros.node.inputs.frame import frame_of_request
 from n3d_ros.node.outputs import optional_packages
-from n3d_ros.node.servers.exchange import fill_ask, fill_ground, ground_query
+from n3d_ros.node.servers.exchange import REQUESTS, fill_ask, fill_ground, ground_query
 from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
 from n3d_ros.version import __version__
 
@@ -41,25 +41,25 @@ class Services:
             (Trigger, "~/clear", self._clear),
             (GetInfo, "~/get_info", self._get_info),
         ):
-            node.create_service(kind, name, callback, callback_group=group)
+            node.create_service(kind, name, callback, qos_profile=REQUESTS, callback_group=group)
 
     async def _ground(self, request: Ground.Request, response: Ground.Response) -> Ground.Response:
         ticket = self._tickets.about_camera(ground_query(request))
-        return fill_ground(response, await ticket.future)
+        return fill_ground(response, await self._tickets.outcome(ticket))
 
     async def _ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
         ticket = self._tickets.about_camera(AskQuery(request.question))
-        return fill_ask(response, await ticket.future)
+        return fill_ask(response, await self._tickets.outcome(ticket))
 
     async def _ground_image(
         self, request: GroundImage.Request, response: GroundImage.Response
     ) -> GroundImage.Response:
         ticket = self._tickets.about_pictures(ground_query(request), frame_of_request(request))
-        return fill_ground(response, await ticket.future)
+        return fill_ground(response, await self._tickets.outcome(ticket))
 
     async def _ask_image(self, request: AskImage.Request, response: AskImage.Response) -> AskImage.Response:
         ticket = self._tickets.about_pictures(AskQuery(request.question), frame_of_request(request))
-        return fill_ask(response, await ticket.future)
+        return fill_ask(response, await self._tickets.outcome(ticket))
 
     def _set_prompt(self, request: SetPrompt.Request, response: SetPrompt.Response) -> SetPrompt.Response:
         """Look for this from the next frame on."""
