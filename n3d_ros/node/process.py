@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -19,8 +20,10 @@ from n3d_ros.node import engine
 from n3d_ros.node.node import N3DNode
 from n3d_ros.node.transport import make_room_for_images
 
-# For answers to those who wait when the node is stopped.
+# For answers to those who wait when the node is stopped, and then for their way: a client asks for a goal's
+# result in a request of its own, and a message dies with its publisher.
 ANSWER_S = 3.0
+LINGER_S = 0.5
 
 
 def run(arguments: list[str] | None, stop: threading.Event) -> int:
@@ -52,10 +55,17 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
 
 
 def _answer_who_waits(node: N3DNode, executor: Executor) -> None:
+    if not node.tickets.open:
+        return
     node.begin_stop()
-    end_s = time.monotonic() + ANSWER_S
-    while node.tickets.open and time.monotonic() < end_s:
-        executor.spin_once()
+    _spin(executor, ANSWER_S, until=lambda: not node.tickets.open)
+    _spin(executor, LINGER_S)
+
+
+def _spin(executor: Executor, duration_s: float, until: Callable[[], bool] = lambda: False) -> None:
+    end_s = time.monotonic() + duration_s
+    while time.monotonic() < end_s and not until():
+        executor.spin_once(timeout_sec=0.1)
 
 
 def _leave_without_the_engine() -> None:

@@ -7,6 +7,7 @@ from std_msgs.msg import String
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
+from n3d_ros.node.engine import load_pipeline
 from n3d_ros.srv import Ask, GetInfo, Ground, GroundImage
 
 
@@ -148,6 +149,14 @@ def test_a_model_that_does_not_load_is_reported_and_requests_end(make_graph):
     assert response.code == ResultCode.BAD_INPUT
     assert "expected a folder" in response.message
     assert graph.call(GetInfo, "n3d/get_info", GetInfo.Request()).state.startswith("failed")
+
+
+def test_a_wrong_model_path_is_bad_input_and_is_named(make_graph):
+    graph = make_graph(load=load_pipeline, model__path="/nowhere/at/all")
+    graph.one_frame()
+    response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert response.code == ResultCode.BAD_INPUT
+    assert "/nowhere/at/all" in response.message
 
 
 def test_an_engine_defect_is_internal_and_the_node_goes_on(make_graph):

@@ -56,9 +56,13 @@ class Job:
     @property
     def stop_code(self) -> ResultCode:
         """Why the job should stop: CANCELED or TIMEOUT; OK when it should not."""
+        return self.stop_code_at(time.monotonic())
+
+    def stop_code_at(self, now_s: float) -> ResultCode:
+        """The same at another moment of time.monotonic()."""
         if self._canceled_s < math.inf:
             return ResultCode.CANCELED
-        return ResultCode.TIMEOUT if self.should_stop() else ResultCode.OK
+        return ResultCode.TIMEOUT if now_s >= self.deadline_s else ResultCode.OK
 
     def check(self) -> None:
         """What a running job calls between its stages; N3DError with the stop code when it should end."""
@@ -168,7 +172,7 @@ class Worker(Generic[Engine]):
         for job in late:
             job.fail(ResultCode.TIMEOUT, "its time was up while it waited for the engine")
         if running is not None and running.overdue_s(now_s) > STOP_GRACE_S:
-            running.fail(running.stop_code, f"the engine did not stop within {STOP_GRACE_S:g} s")
+            running.fail(running.stop_code_at(now_s), f"the engine did not stop within {STOP_GRACE_S:g} s")
 
     def hangs_s(self, now_s: float) -> float:
         """How long the engine has gone on with a job that was ended without it; 0: it does not."""
