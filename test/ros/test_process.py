@@ -77,12 +77,13 @@ class Interrupt:
 
 sys.meta_path.insert(0, Interrupt())
 from n3d_ros.node.n3d_node import main
-sys.exit(main())
+sys.exit(main(sys.argv))
 """
 
 
-def test_an_interrupt_while_it_still_imports_ends_it_cleanly(start):
-    process = start(command=[sys.executable, "-c", INTERRUPTED_IMPORT])
+def test_an_interrupt_while_it_still_imports_ends_it_cleanly_and_no_node_is_made(start):
+    refused = ("--ros-args", "-p", "markers.alpha:=7.0")
+    process = start(*refused, command=[sys.executable, "-c", INTERRUPTED_IMPORT])
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors) == (0, "")
 

@@ -49,7 +49,7 @@ class MarkerTracker:
     def __init__(self, camera: str) -> None:
         self._camera = camera
         self._numbers: dict[str, int] = {}
-        self._shown: dict[str, dict[Key, Marker]] = {}
+        self._by_slot: dict[str, dict[Key, Marker]] = {}
 
     def show(self, slot: str, result: Box3DArray, style: MarkerStyle) -> MarkerArray:
         """Replace what `slot` shows."""
@@ -60,8 +60,8 @@ class MarkerTracker:
 
     def clear(self) -> MarkerArray:
         """Delete everything."""
-        deletions = [_deletion(marker) for shown in self._shown.values() for marker in shown.values()]
-        self._shown.clear()
+        deletions = [_deletion(marker) for of_slot in self._by_slot.values() for marker in of_slot.values()]
+        self._by_slot.clear()
         self._numbers.clear()
         return MarkerArray(markers=deletions)
 
@@ -70,9 +70,9 @@ class MarkerTracker:
         return self._replace(slot, {})
 
     def _replace(self, slot: str, markers: dict[Key, Marker]) -> MarkerArray:
-        before = self._shown.get(slot, {})
-        self._shown[slot] = markers
-        visible = {key: marker for shown in self._shown.values() for key, marker in shown.items()}
+        before = self._by_slot.get(slot, {})
+        self._by_slot[slot] = markers
+        visible = {key: marker for of_slot in self._by_slot.values() for key, marker in of_slot.items()}
         vanished = [_deletion(marker) for key, marker in before.items() if key not in visible]
         in_use = {number for _, number in visible}
         self._numbers = {identity: number for identity, number in self._numbers.items() if number in in_use}
