@@ -1,9 +1,9 @@
 """vision.onnx, whole or as vision_blocks.onnx and vision_merger.onnx: windows of patch rows -> merged image
-tokens (contract: engines.md section 2).
+tokens.
 
 In: the model's numbers and where its weights lie. Out: the graph. Windows arrive padded, so window attention
 is one plain batched attention; blocks with full attention see all windows as one sequence. The point code is
-added before the merger.
+added before the merger. Contract: docs/specification/engines.md 2.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
-"""Weights -> 4 or 8 bits, round to nearest, and where each number goes in the file (engines.md section 9).
+"""Weights -> 4 or 8 bits, round to nearest, and where each number goes in the file.
 
 In: a stored matrix (out, in). Out: its values as (in, out), the order in which ONNX Runtime and TensorRT keep
 four bits in a product, and its scales. Pieces of input rows at a time, so the head of the 7B fits into a few
-hundred MB.
+hundred MB. Format: docs/specification/engines.md 7.
 """
 
 from collections.abc import Iterator

@@ -12,7 +12,7 @@ from n3d_ros.model_folder.config import ModelConfig
 
 @dataclass(frozen=True)
 class SyntheticPreset:
-    """The numbers that differ between sizes; the rest is Qwen2.5-VL's (n3d_vlm.md section 1)."""
+    """The numbers that differ between sizes; the rest is Qwen2.5-VL's (docs/specification/model.md 1)."""
 
     hidden: int
     layers: int

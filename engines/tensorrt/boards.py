@@ -1,8 +1,8 @@
 """What can be built for which board, and what fits into it.
 
 In: a target's name and the size of a model. Out: a preset (precision, context, number of parts), or a named
-error that says what is lacking. Memory figures are estimates from builds on a CPU (engines.md sections 7, 11
-and 12), not measurements of boards.
+error that says what is lacking. Memory figures are estimates from builds on a CPU
+(docs/specification/engines.md 10), not measurements of boards.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 In: a path. Out: (H, W, 3) uint8, upright or as stored, converted to RGB first or as the release converts. It
 knows neither depth nor cameras. Errors are OSError or ValueError that name the file, what was expected and
-what came. Source: spec n3d_vlm.md sections 2.1 and 2.2.
+what came. Source: docs/specification/inputs.md 1.1, 2.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 `pcd` (H, W, 4): x left, y up, z forward in metres and validity (a point counts where it is above 0), float16.
 `intr` (3, 3) float32 in picture widths and heights. Newer files also hold `depth` (H, W) float32 metres along
-z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Spec n3d_vlm.md section 2.3. Pickled arrays
-are refused. Errors are OSError or ValueError that name the file, what was expected and what came.
+z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Pickled arrays are refused.
+Errors are OSError or ValueError that name the file, what was expected and what came. Source:
+docs/specification/inputs.md 3.
 """
 
 from __future__ import annotations

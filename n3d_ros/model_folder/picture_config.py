@@ -4,7 +4,8 @@ In: the folder and the patch sizes of its config.json. Out: a `PictureConfig`; a
 the release's. The settings stand in `preprocessor_config.json`, or under "image_processor" in the
 `processor_config.json` that transformers 5 writes and prefers; where there are both they must agree. What
 they ask for and this package does not do is an error, never ignored. Sources: transformers 4.52
-Qwen2VLImageProcessor and Qwen2VLImageProcessorFast; 5.24 image_processing_base.py; spec n3d_vlm.md 2.1.
+Qwen2VLImageProcessor and Qwen2VLImageProcessorFast; 5.24 image_processing_base.py;
+docs/specification/inputs.md 1.2, 1.4.
 """
 
 from __future__ import annotations

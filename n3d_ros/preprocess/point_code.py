@@ -89,7 +89,9 @@ def axis_sinusoid(steps: npt.NDArray[Any], width: int) -> FloatArray:
 
 
 def sinusoid(coords: npt.NDArray[Any], width: int) -> FloatArray:
-    """(N, 3) steps -> (N, width) float32: x, y and z blocks of width // 3, then zeros (spec 4.3.8)."""
+    """(N, 3) steps -> (N, width) float32: x, y and z blocks of width // 3, then zeros
+    (docs/specification/model.md 3).
+    """
     if coords.ndim != 2 or coords.shape[1] != 3:
         raise ValueError(f"coords: expected shape (N, 3), got {coords.shape}")
     block = width // 3

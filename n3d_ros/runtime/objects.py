@@ -64,7 +64,7 @@ class ObjectReader:
     def finish(self) -> None:
         """Take it that the reply has ended."""
         if self._waiting:
-            _log.warning("no box is numbered 0: the release reads their bins as metres (W3)")
+            _log.warning("no box is numbered 0: the release reads their bins as metres")
             self._units = AS_WRITTEN
             self._add_waiting()
 

@@ -69,7 +69,9 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("orientation", range(10))
 def test_upright_is_what_opencv_reads_and_stored_what_pillow_reads(tmp_path, orientation):
-    """The release's depth model gets what OpenCV reads, its language model what Pillow opens (spec 2.2)."""
+    """The release's depth model gets what OpenCV reads, its language model what Pillow opens
+    (docs/specification/inputs.md 1.1, 2).
+    """
     save_picture(tmp_path / "p.jpg", orientation)
     path = tmp_path / "p.jpg"
     np.testing.assert_array_equal(read_picture(path), cv2.imread(str(path))[..., ::-1])

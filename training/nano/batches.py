@@ -233,8 +233,8 @@ class Packer:
 
 
 def shared_positions(head_length: int) -> tuple[np.ndarray, int]:
-    """M-RoPE positions (3, head + cells) of the shared part and the position at which text goes on (spec:
-    4.6).
+    """M-RoPE positions (3, head + cells) of the shared part and the position at which text goes on
+    (docs/specification/model.md 6).
     """
     rows, cols = GRID[0] // 2, GRID[1] // 2
     row, col = np.divmod(np.arange(rows * cols), cols)

@@ -3,7 +3,8 @@
 In: the text of a reply so far, the class names that the request fixes, and the model's tokenizer. Out: token
 ids that follow, a guess for `generate` to confirm. It asks the tokenizer how it cuts the whole line, so it
 serves one token per number as well as one per digit, and drops what the free text behind could still change:
-in Qwen's vocabulary `(` merges with the class name, so `(` alone is never guessed (engines.md section 10).
+in Qwen's vocabulary `(` merges with the class name, so `(` alone is never guessed
+(docs/specification/box_text.md 10).
 """
 
 from __future__ import annotations

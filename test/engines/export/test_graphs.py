@@ -15,7 +15,7 @@ OPERATORS = {
     "Add", "Cast", "Concat", "Div", "Erf", "Gather", "Gemm", "Identity", "MatMul", "Mul", "Neg", "ReduceMean",
     "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Transpose", "Unsqueeze",
 }  # fmt: skip
-"""What every TensorRT parser since 10.1 takes (engines.md section 5)."""
+"""What every TensorRT parser since 10.1 takes (docs/specification/engines.md 5)."""
 
 
 @pytest.fixture

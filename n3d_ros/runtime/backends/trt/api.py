@@ -1,4 +1,4 @@
-"""TensorRT, TensorRT on a Jetson and TensorRT-RTX behind one set of rules (engines.md section 8).
+"""TensorRT, TensorRT on a Jetson and TensorRT-RTX behind one set of rules (docs/specification/engines.md 8).
 
 In: nothing but what imports. Out: the module with its name and version, flags by name, a log that keeps
 errors, and results that are never None. Versions number their flags differently and return None instead of

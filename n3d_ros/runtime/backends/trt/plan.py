@@ -2,7 +2,7 @@
 
 In: numbers of tokens. Out: numbers and one mask. Pure functions, so that everything but the GPU's own work is
 tested without one. Row 0 of every cache buffer is a dummy that is never seen: a graph without any past is
-unproven on TensorRT (engines.md section 2).
+unproven on TensorRT (docs/specification/engines.md 8).
 """
 
 from __future__ import annotations
