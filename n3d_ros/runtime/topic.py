@@ -55,8 +55,8 @@ def mentioned_topic(
     """The objects that a follow-up question mentions, by id ("4_mug") or by a label that only one has.
 
     rule 'upstream': ids only, by the release's pattern, and no objects where it matches none (quirks W2, W4).
-    With 'exact_names' BadInputError for an id that is none of theirs, for a label that several share, and for a
-    question that mentions none, naming those at hand.
+    With 'exact_names' BadInputError for an id that is none of theirs, for a label that several share, and for
+    a question that mentions none, naming those at hand.
     """
     if rule == "upstream":
         return _upstream_topic(question, objects, intrinsics)
