@@ -1,7 +1,7 @@
 """Every fact has one place that a reader can open: citations, codes and links are checked against the pages.
 
-Code cites `docs/specification/PAGE.md 2.1`, several sections as `2, 3.1` or `1 to 3`; the pages cite each other
-as `PAGE.md 2.1`; rules, quirks and guards go by a code such as W1. docs/specification/README.md 3 says so.
+Code cites `docs/specification/PAGE.md 2.1`, several sections as `2, 3.1` or `1 to 3`; the pages cite each
+other as `PAGE.md 2.1`; rules, quirks and guards go by a code such as W1 (docs/specification/README.md 3).
 """
 
 import ast
