@@ -51,7 +51,7 @@ DEFINED_CODE = re.compile(r"^\| ([RWG]\d{1,2}) \|", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 OLD_FORM = re.compile(
     r"\bspec:? ?\d|\bspec \w+\.md|\bsections? \d|\b(?:n3d_vlm|ros_interface)\.md"
-    r"|(?<!docs/specification/)\b(?:engines|performance)\.md \d"
+    r"|\bdata_and_evaluation\b|(?<!docs/specification/)\b(?:engines|performance)\.md \d"
 )
 
 
@@ -158,6 +158,7 @@ def test_a_citation_needs_a_page_and_a_section_that_exist(text, wrong):
         "spec n3d_vlm.md 2.2",
         "engines.md section 9",
         "ros_interface.md",
+        "(data_and_evaluation 3)",
         "(engines.md 8)",
     ],
 )
