@@ -23,8 +23,8 @@ from n3d_ros.geometry import Intrinsics, checkpoint_to_optical, optical_to_check
 from n3d_ros.preprocess.depth import depth_to_point_map
 from n3d_ros.preprocess.prepare import Observation
 
+# What the release writes where there is no point.
 INVALID = (-np.inf, -np.inf, np.inf, 0.0)
-"""What the release writes where there is no point."""
 
 _log = logging.getLogger(__name__)
 
