@@ -23,16 +23,16 @@ from n3d_ros.preprocess.resample import BICUBIC
 
 FILE_NAME = "preprocessor_config.json"
 NESTED_NAME, NESTED_KEY = "processor_config.json", "image_processor"
+# Of `image_processor_type`, else `processor_class`; its end says which path it takes.
 CLASS_NAMES = re.compile(r"Qwen2(_5_)?VL(Image)?Processor(Fast|Pil)?")
-"""Of `image_processor_type`, else `processor_class`; its end says which path it takes."""
+# torchvision's path and Pillow's. A name without such an end means Pillow's in the older file. In the nested
+# one it says nothing, since transformers 5 drops the end; the other file then decides, else torchvision's
+# path, which transformers 5 takes.
 BACKENDS = {"Fast": "fast", "Pil": "slow"}
-"""torchvision's path and Pillow's. A name without such an end means Pillow's in the older file. In the nested
-one it says nothing, since transformers 5 drops the end; the other file then decides, else torchvision's path,
-which transformers 5 takes.
-"""
+# The processor's own limits, for a file that names none.
 MIN_PIXELS, MAX_PIXELS = 56 * 56, 28 * 28 * 1280
-"""The processor's own limits, for a file that names none."""
 RESCALE_FACTOR = 1 / 255
+# Switches of which one value is built; null and absent mean that value.
 ONLY = {
     "do_resize": True,
     "do_rescale": True,
@@ -41,7 +41,6 @@ ONLY = {
     "do_pad": False,
     "resample": BICUBIC,
 }
-"""Switches of which one value is built; null and absent mean that value."""
 
 
 def read_picture(folder: Path, patch: int, merge: int, temporal_patch: int) -> PictureConfig:
