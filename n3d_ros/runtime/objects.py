@@ -26,8 +26,8 @@ from n3d_ros.runtime.types import GroundedObject
 OnBox = Callable[[GroundedObject], None]
 
 FIRST_BOX = "bbox_0=Bbox("
+# Reads bins as if they were metres and shares of the picture: what quirk W3 does.
 AS_WRITTEN = (SceneScale(1.0, (0.0, 0.0, 0.0)), CodecConfig(1.0, 1.0, 1, 1.0))
-"""Reads bins as if they were metres and shares of the picture: what quirk W3 does."""
 
 _log = logging.getLogger(__name__)
 

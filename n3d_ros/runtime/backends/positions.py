@@ -18,9 +18,8 @@ from n3d_ros.model_folder.config import ModelConfig, VisionConfig
 from n3d_ros.preprocess.point_code import patch_position_code, sinusoid
 from n3d_ros.preprocess.prepare import ModelInputs
 
+# Added to the score of what must not be seen; not -inf, so that a row without anything to see stays finite.
 MASKED = -1e4
-"""Added to the score of what must not be seen; not -inf, so that a row without anything to see stays finite.
-"""
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]

@@ -43,8 +43,8 @@ class Sampling:
 
 
 GREEDY = Sampling()
+# What the release passes to `generate`; everything else comes from the checkpoint's own settings.
 RELEASED = Sampling(temperature=0.6, top_k=10, top_p=0.95)
-"""What the release passes to `generate`; everything else comes from the checkpoint's own settings."""
 
 SAMPLINGS = {"greedy": GREEDY, "upstream": RELEASED}
 

@@ -20,8 +20,8 @@ from n3d_ros.errors import EngineError, MissingLibraryError, OutOfMemoryError
 logger = logging.getLogger(__name__)
 
 TENSORRT, RTX = "tensorrt", "tensorrt_rtx"
+# Runtime -> the modules it comes as, the front package first.
 MODULES = {TENSORRT: ("tensorrt",), RTX: ("tensorrt_rtx", "tensorrt_rtx_bindings")}
-"""Runtime -> the modules it comes as, the front package first."""
 REMEDY = (
     "on a Jetson it comes with JetPack (make the venv with system site packages); "
     "on RTX cards `pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs`"

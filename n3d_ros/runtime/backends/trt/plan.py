@@ -17,8 +17,8 @@ from n3d_ros.runtime.backends.positions import MASKED, causal_bias
 from n3d_ros.runtime.backends.trt.shapes import DECODE, PREFILL, EngineShapes
 
 DUMMY_ROWS = 1
+# A captured graph serves one number of cached rows; rounding up to this makes one serve 512 steps.
 BUCKET = 512
-"""A captured graph serves one number of cached rows; rounding up to this makes one serve 512 steps."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from n3d_ros.errors import BadInputError
 from n3d_ros.model_folder.config import ModelConfig
 
+# Numbers of the decoder's profiles.
 PREFILL, DECODE = 0, 1
-"""Numbers of the decoder's profiles."""
 TYPICAL_PROMPT, TYPICAL_PAST = 512, 640
 Profile = dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]
 
