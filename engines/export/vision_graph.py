@@ -14,8 +14,8 @@ from n3d_ros.engines.export.graph_builder import FLOAT, GraphBuilder
 from n3d_ros.model_folder.config import ModelConfig, VisionConfig
 from n3d_ros.model_folder.tensors import TensorEntry
 
+# Fixed in Qwen2.5-VL's vision tower, not configured.
 NORM_EPS = 1e-6
-"""Fixed in Qwen2.5-VL's vision tower, not configured."""
 
 
 def build_vision(config: ModelConfig, weights: Mapping[str, TensorEntry], compute: str) -> onnx.ModelProto:

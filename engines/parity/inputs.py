@@ -39,11 +39,11 @@ LAYOUT = PatchLayout()
 FAST = PictureConfig("fast")
 LONG_SIDE_PX = 640
 WINDOW_MERGED = 4
+# Recorded maps are in steps of 1/128 m, which is float16's own step up to 16 m.
 MAP_STEP_M = 1 / 128 + 1e-5
-"""Recorded maps are in steps of 1/128 m, which is float16's own step up to 16 m."""
 FLOAT16_STEP_REACH_M = 16.0
+# Recorded points look left and up; ours right and down.
 OPTICAL = np.array([-1, -1, 1], dtype=np.float32)
-"""Recorded points look left and up; ours right and down."""
 
 
 def grid_of(record: Record) -> tuple[int, int]:

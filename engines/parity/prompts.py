@@ -27,8 +27,8 @@ from n3d_ros.runtime.types import GroundedObject
 
 CUT = prompts.PromptConfig(prompt_overflow="cut_end")
 PAD = prompts.IMAGE_PAD
+# The recording's tokenizer: one id per special string and per character.
 TOKEN = re.compile(r"<\|\w+\|>|[\s\S]")
-"""The recording's tokenizer: one id per special string and per character."""
 
 
 def check_prompts(entries: Record, scenes: dict[str, Any], report: Report) -> None:

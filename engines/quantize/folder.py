@@ -38,8 +38,8 @@ logger = logging.getLogger(__name__)
 REPORT = "accuracy.json"
 METHODS = ("rtn", "awq")
 LARGE_HIDDEN, LARGE_BLOCK, SMALL_BLOCK = 2048, 128, 32
+# Measures the quantised folder it is given, against what it came from.
 Report = Callable[[Path], Mapping[str, Any]]
-"""Measures the quantised folder it is given, against what it came from."""
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,12 @@ class Precision:
     blocked: bool
 
 
+# int4: one scale per block of inputs and output, no zero point; int8, fp8 (E4M3): one per output.
 PRECISIONS = {
     "int4": Precision("int4", "U8", 4, 7.0, blocked=True),
     "int8": Precision("int8", "I8", 8, 127.0, blocked=False),
     "fp8": Precision("fp8", "F8_E4M3", 8, FP8_MAX, blocked=False),
 }
-"""int4: one scale per block of inputs and output, no zero point; int8, fp8 (E4M3): one per output."""
 
 
 def scales(
