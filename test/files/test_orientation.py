@@ -27,10 +27,10 @@ from n3d_ros.runtime.options import RIGHT, UPSTREAM, shown
 
 STORED = [[10, 20, 30], [40, 50, 60]]
 UPRIGHT = [[40, 10], [50, 20], [60, 30]]
+# Of the upright picture; fx / width is 2.5, fy / height 1.25.
 CAMERA = Intrinsics(40.0, 30.0, 7.5, 11.5, 16, 24)
-"""Of the upright picture; fx / width is 2.5, fy / height 1.25."""
+# The same shares of width and height for the stored picture, which is 24 wide and 16 high.
 IN_STORED_PIXELS = Intrinsics(60.0, 20.0, 11.5, 7.5, 24, 16)
-"""The same shares of width and height for the stored picture, which is 24 wide and 16 high."""
 
 
 def save_picture(path, orientation=6, blocks=STORED):

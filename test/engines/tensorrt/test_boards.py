@@ -9,8 +9,8 @@ from n3d_ros.engines.tensorrt.layer_split import ModelSize, largest_part, layer_
 from n3d_ros.errors import OutOfMemoryError
 from n3d_ros.runtime.backends.trt.api import TENSORRT
 
+# bf16 bytes, docs/specification/engines.md 10.
 SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344, head=1.09e9, layers=28)
-"""bf16 bytes, docs/specification/engines.md 10."""
 
 
 @pytest.mark.parametrize(
