@@ -50,8 +50,8 @@ class Bbox:
     scale_z: int"""
 IMAGE_MARKER = "<image>"
 CODE_MARKER = "<code_template>"
+# Splits a question into words and markers in turn.
 MARKERS = re.compile(f"({IMAGE_MARKER}|{CODE_MARKER})")
-"""Splits a question into words and markers in turn."""
 REFERENCE = f"The reference code is as followed: {CODE_MARKER}"
 LOCATE = f" First locate the bbox of the aforementioned object(s). {REFERENCE}"
 OVERFLOWS = ("error", "cut_end")
