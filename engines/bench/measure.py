@@ -36,8 +36,8 @@ from n3d_ros.runtime.backends.factory import create_backend
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import LOSSLESS, Steps
 
-# Ends the name of a backend that runs without the ways to save forward passes.
 PLAIN = "-plain"
+"""Ends the name of a backend that runs without the ways to save forward passes."""
 BACKENDS = ("ort", "torch", "trt")
 HUGGING_FACE = "huggingface"
 SYSTEMS = (*BACKENDS, *(name + PLAIN for name in BACKENDS), HUGGING_FACE)

@@ -8,8 +8,8 @@ from pathlib import Path
 from n3d_ros.model_folder.hub import local_folder
 
 BACKENDS = ("auto", "ort", "torch", "trt")
-# An exported folder has both, one that training saved only the second.
 PROOFS = ("manifest.json", "config.json")
+"""An exported folder has both, one that training saved only the second."""
 
 
 def add_model_options(parser: ArgumentParser) -> None:

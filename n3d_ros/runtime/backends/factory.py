@@ -20,12 +20,12 @@ from n3d_ros.runtime.backends.trt.folder import cache_folder
 logger = logging.getLogger(__name__)
 
 BACKENDS = ("auto", "trt", "ort", "torch")
-# What must import; TensorRT comes under several names, `trt_api` looks for them.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "trt": (),
     "ort": ("onnxruntime",),
     "torch": ("torch", "transformers"),
 }
+"""What must import; TensorRT comes under several names, `trt_api` looks for them."""
 REMEDIES = {"ort": "pip install onnxruntime", "torch": "pip install -r requirements/train.txt"}
 
 
