@@ -106,6 +106,7 @@ def test_the_pages_cite_each_other_rightly_and_number_each_section_once(page):
     assert unresolved(PAGES[page], SHORT, PAGES) == []
     assert set(CITED_CODE.findall(PAGES[page])) <= set(defined_codes())
     numbers = Counter(HEADING.findall(PAGES[page]))
+    assert set(re.findall(rf"\bsections? ({SECTION})", PAGES[page])) <= set(numbers)
     assert numbers and set(numbers.values()) == {1}
 
 
