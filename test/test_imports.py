@@ -33,7 +33,7 @@ ROWS = {
     "depth_models": "errors geometry preprocess",
     "model": "errors preprocess model_folder",
     "runtime": LIBRARY,
-    "runtime.decoding": "errors runtime.backends.base runtime.types",
+    "runtime.decoding": "errors protocol runtime.backends.base runtime.types",
     "runtime.backends": "errors preprocess model_folder",
     "runtime.backends.pytorch": "errors preprocess model_folder model runtime.backends",
     "sim": "errors geometry boxes",

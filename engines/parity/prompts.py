@@ -15,10 +15,11 @@ import numpy as np
 
 from n3d_ros.engines.parity.report import Record, Report
 from n3d_ros.engines.parity.text import check_numbers_in_text, view_of
-from n3d_ros.files.conversations import FIRST_BOX, Conversation, boxes_text
+from n3d_ros.files.conversations import Conversation, boxes_text
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import format_box, parse, quantize
+from n3d_ros.protocol.box_text import FIRST_BOX
 from n3d_ros.runtime.decoding.sampling import RELEASED
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF

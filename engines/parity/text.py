@@ -21,6 +21,7 @@ from n3d_ros.preprocess.depth import NormalisedPoints, pool_to_grid
 from n3d_ros.preprocess.pictures import PatchLayout, long_side_size, processor_size
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import decode, dequantize, format_box, parse, quantize
+from n3d_ros.protocol.box_text import BOX_NAME
 from n3d_ros.protocol.evidence import UPSTREAM_MENTION, box_2d, box_3d, projected_corners
 
 FIELDS = ("position_u", "position_v", "position_z", "angle_z", "scale_x", "scale_y", "scale_z")
@@ -77,7 +78,7 @@ def _check_decode(
     case: dict[str, Any], view: tuple[SceneScale, Intrinsics], name: str, report: Report
 ) -> None:
     decoded = decode(case["text"], *view)
-    num_announced = case["text"].count("bbox_")
+    num_announced = case["text"].count(BOX_NAME)
     read_or_counted = len(decoded.boxes) + len(decoded.malformed)
     if "parse_error" in case:  # guard G2: what can be read is kept, the rest is counted
         report.exact("codec: release fails, ours counts", name, read_or_counted, num_announced)

@@ -13,14 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
+from n3d_ros.protocol.box_text import BOX_NAME, BOX_OPEN
+from n3d_ros.protocol.prompts import THINK_END
 from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS
 from n3d_ros.training.questions import Sample
 
 IGNORE = -100
 ANGLE_FIELD = 3
 FIRST_NAME = 1000
-VERDICTS = ("bbox_", "\n")
-CHOICES = re.compile(r"(?<=est is) .+?(?=\. )|(?<=they are) .+?(?=\. </think>)|(?<=</think>) (?:Yes|No)")
+VERDICTS = (BOX_NAME, "\n")
+CHOICES = re.compile(
+    rf"(?<=est is) .+?(?=\. )|(?<=they are) .+?(?=\. {THINK_END})|(?<={THINK_END}) (?:Yes|No)"
+)
 """What a trace decides by comparing: the largest value and whose it is, values in order, the verdict."""
 COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
 
@@ -56,7 +60,7 @@ class Labeller:
         self.tokenizer = tokenizer
         self.first_number = tokenizer.token_to_id("0")
         self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
-        self.begin, self.open = tokenizer.token_to_id("bbox_"), tokenizer.token_to_id("Bbox(")
+        self.begin, self.open = tokenizer.token_to_id(BOX_NAME), tokenizer.token_to_id(BOX_OPEN)
         self.shown = shown_hundredths(tokenizer)
 
     def segment(self, sample: Sample) -> Segment:

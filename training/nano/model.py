@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from n3d_ros.model.config import N3DConfig
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
+from n3d_ros.protocol.prompts import control
 from n3d_ros.training.nano.configs import NanoModel
 
 WHITENING_FLOOR = 1e-4
@@ -19,7 +20,7 @@ WHITENING_FLOOR = 1e-4
 def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
     """Configuration of n3d-nano for `tokenizer`."""
     ids = {
-        name: tokenizer.token_to_id(f"<|{name}|>")
+        name: tokenizer.token_to_id(control(name))
         for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")
     }
     return N3DConfig(

@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from n3d_ros.errors import CommandFailed, N3DError, ResultCode
 from n3d_ros.files.conversations import (
-    FIRST_BOX,
     Conversation,
     boxes_text,
     find_file,
@@ -25,6 +24,8 @@ from n3d_ros.files.conversations import (
 )
 from n3d_ros.files.points_file import read_points
 from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.protocol.box_text import FIRST_BOX
+from n3d_ros.protocol.prompts import THINK_END, THINK_START
 from n3d_ros.runtime.options import Options, shown
 from n3d_ros.runtime.types import AskResult, GroundResult
 
@@ -91,7 +92,7 @@ def answer_text(answer: AskResult | None) -> str:
     if answer is None:
         return ""
     if answer.answer and answer.answer not in answer.raw_text:
-        return f"<think>{answer.reasoning}</think> {answer.answer}"
+        return f"{THINK_START}{answer.reasoning}{THINK_END} {answer.answer}"
     return answer.raw_text
 
 
