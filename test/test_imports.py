@@ -24,6 +24,7 @@ ROWS = {
     "child_process": "",
     "geometry": "errors",
     "boxes": "errors geometry",
+    "text_table": "",
     "overlay": "boxes geometry",
     "preprocess": "errors geometry",
     "protocol": "errors geometry boxes",
@@ -39,10 +40,10 @@ ROWS = {
     "sim": "errors geometry boxes",
     "node": f"{RUNTIME} overlay version",
     "node.plain": "errors geometry boxes node.conversions",
-    "engines": f"{RUNTIME} version child_process model depth_models",
-    "engines.bench": f"{RUNTIME} version child_process model engines sim",
+    "engines": f"{RUNTIME} version text_table child_process model depth_models",
+    "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
-    "commands": f"{RUNTIME} version child_process overlay depth_models node sim engines training",
+    "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
     "cli": "errors version commands",
 }
 """Folder, or module directly in n3d_ros -> what it may import of this package, beside itself.

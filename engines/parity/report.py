@@ -37,11 +37,12 @@ class Line:
     def passed(self) -> bool:
         return bool(self.error <= self.tolerance)
 
-    def __str__(self) -> str:
-        verdict = "pass" if self.passed else "FAIL"
-        numbers = f"{self.error:9.2e} <= {self.tolerance:8.2e} {self.unit:<9}"
-        note = f"  ({self.note})" if self.note else ""
-        return f"{verdict}  {self.quantity:<34} {self.case:<28} {numbers}{note}".rstrip()
+    @property
+    def cells(self) -> list[str]:
+        """What a reader sees of it."""
+        verdict, note = "pass" if self.passed else "FAIL", f"({self.note})" if self.note else ""
+        limit = f"<= {self.tolerance:.2e}"
+        return [verdict, self.quantity, self.case, f"{self.error:.2e}", limit, self.unit, note]
 
 
 @dataclass

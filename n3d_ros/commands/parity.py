@@ -16,6 +16,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from n3d_ros.text_table import text_table
+
 BACKENDS = ("torch", "ort")
 
 
@@ -51,8 +53,9 @@ def run(args: Namespace) -> int:
     with _quiet(), tqdm(desc="checking", bar_format="{desc}", leave=False, disable=None) as bar:
         report = check(args.folder, backends, lambda text: bar.set_description_str(f"checking {text}"))
     misses = [line for line in report.lines if not line.passed]
-    for line in misses if args.misses else merged(report.lines):
-        print(line)
+    rows = [line.cells for line in (misses if args.misses else merged(report.lines))]
+    if rows:
+        print(text_table(rows, "<<<><"))
     print(f"{len(report.lines) - len(misses)} of {len(report.lines)} quantities within tolerance")
     if not report.lines:
         print(

@@ -27,7 +27,7 @@ from n3d_ros.engines.bench.measure import (
 )
 from n3d_ros.engines.bench.memory import ProcessFailed
 from n3d_ros.engines.bench.report.summary import Report, make_report
-from n3d_ros.engines.bench.report.text import table
+from n3d_ros.engines.bench.report.text import report_text
 from n3d_ros.engines.bench.samples import BenchScene
 from n3d_ros.engines.synthetic.config import PRESETS
 from n3d_ros.runtime.backends.pytorch.options import DTYPES
@@ -106,7 +106,7 @@ def run_model_bench(args: argparse.Namespace) -> int:
             print(f"n3d bench: {error}", file=sys.stderr)
             return 1
     report = make_report(recording)
-    print(table(recording, report))
+    print(report_text(recording, report))
     write_results(args.json, args.plot, recording, report)
     return 0
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.demo.children import Children
-from n3d_ros.commands.demo.report import Answer, picture, question_text, report_json, table
+from n3d_ros.commands.demo.report import Answer, answers_text, picture, question_text, report_json
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed
 from n3d_ros.node.transport import make_room_for_images
@@ -104,7 +104,7 @@ def interview(client: DemoClient) -> list[Answer]:
     answers.append(client.ask(question))
     stamps = {answer.stamp_ns for answer in answers if answer.boxes}
     num_markers = client.wait_for_markers(stamps) if stamps else 0
-    print(f"\n{table(answers[:-1])}\n\n{question_text(answers[-1])}")
+    print(f"\n{answers_text(answers[:-1])}\n\n{question_text(answers[-1])}")
     print(f"\nevery answer carries the stamp and optical frame of its picture; {num_markers} markers arrived")
     return answers
 

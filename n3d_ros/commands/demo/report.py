@@ -16,8 +16,9 @@ import numpy.typing as npt
 from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.overlay import add_caption, draw_boxes, tile
+from n3d_ros.text_table import text_table
 
-HEADER = f"{'asked for':<16} {'':<6} {'centre x y z (m)':>20}   {'size (m)':>17}   {'error':>7}  {'IoU':>4}"
+HEADER = ["asked for", "", "centre x y z (m)", "size (m)", "error", "IoU"]
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,10 @@ def compare(answer: Answer) -> list[Comparison]:
     return rows + [Comparison(answer.asked, None, box) for box in missed]
 
 
-def table(answers: list[Answer]) -> str:
+def answers_text(answers: list[Answer]) -> str:
     """Two lines per box: what was found and the truth."""
-    lines = [HEADER]
-    for answer in answers:
-        for row in compare(answer):
-            lines += _rows(row)
-    return "\n".join(line.rstrip() for line in lines)
+    rows = [row for answer in answers for compared in compare(answer) for row in _rows(compared)]
+    return text_table([HEADER, *rows], "<<>")
 
 
 def question_text(answer: Answer) -> str:
@@ -134,21 +132,20 @@ def _nearest(box: Box3D, truth: list[Box3D]) -> Box3D | None:
     return min(candidates, key=lambda other: math.dist(box.center, other.center), default=None)
 
 
-def _rows(row: Comparison) -> list[str]:
+def _rows(row: Comparison) -> list[list[str]]:
     """The found box above the true one."""
     error = "" if row.error_m is None else f"{100 * row.error_m:.1f} cm"
     iou = "" if row.iou is None else f"{row.iou:.2f}"
     return [
-        f"{row.asked:<16} {'found':<6} {_columns(row.box)}   {error:>7}  {iou:>4}",
-        f"{'':<16} {'truth':<6} {_columns(row.truth)}",
+        [row.asked, "found", *_columns(row.box), error, iou],
+        ["", "truth", *_columns(row.truth)],
     ]
 
 
-def _columns(box: Box3D | None) -> str:
+def _columns(box: Box3D | None) -> list[str]:
     if box is None:
-        return f"{'nothing':>20}   {'':>17}"
-    center, size = " ".join(f"{x:6.3f}" for x in box.center), " ".join(f"{x:5.3f}" for x in box.size)
-    return f"{center:>20}   {size:>17}"
+        return ["nothing", ""]
+    return [" ".join(f"{x:6.3f}" for x in box.center), " ".join(f"{x:5.3f}" for x in box.size)]
 
 
 def _answer_json(answer: Answer) -> dict[str, Any]:

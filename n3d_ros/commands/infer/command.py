@@ -14,7 +14,7 @@ from typing import Any
 
 from n3d_ros.commands.infer.conversation import run_conversations
 from n3d_ros.commands.infer.input import add_input_options, read_observation
-from n3d_ros.commands.infer.output import STDOUT, result_json, table, write_json, write_overlay
+from n3d_ros.commands.infer.output import STDOUT, result_json, result_text, write_json, write_overlay
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed, N3DError, ResultCode
 from n3d_ros.preprocess.prepare import Observation
@@ -59,7 +59,7 @@ def run_infer(args: argparse.Namespace) -> int:
     pipeline = _load(args)
     result = _answer(pipeline, observation, args)
     if args.json != STDOUT:
-        print(table(result))
+        print(result_text(result))
     if args.json is not None:
         write_json(args.json, result_json(result))
     if args.overlay is not None:

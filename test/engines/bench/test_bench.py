@@ -31,7 +31,7 @@ from n3d_ros.engines.bench.report.figures import (
 )
 from n3d_ros.engines.bench.report.plot import draw_report
 from n3d_ros.engines.bench.report.summary import Goal, make_report
-from n3d_ros.engines.bench.report.text import table
+from n3d_ros.engines.bench.report.text import report_text
 from n3d_ros.engines.bench.samples import (
     AGAIN,
     ASK,
@@ -217,7 +217,7 @@ def test_a_missed_goal_is_said_so_in_the_table():
         for name in ("ort", "torch", "huggingface")
         for query in (GROUND, AGAIN, ASK)
     ]
-    lines = table(record_, make_report(record_)).splitlines()
+    lines = report_text(record_, make_report(record_)).splitlines()
     missed = [line.split("  ")[0] for line in lines if "  missed" in line]
     assert missed == [
         "three boxes: times faster than Hugging Face",
