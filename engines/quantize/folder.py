@@ -30,7 +30,7 @@ from n3d_ros.engines.work_folder import new_folder
 from n3d_ros.errors import BadInputError, ModelFolderError
 from n3d_ros.model_folder.config import ModelConfig, load_config
 from n3d_ros.model_folder.manifest import FILE_NAME, Manifest
-from n3d_ros.model_folder.tensors import TensorEntry, read_entries
+from n3d_ros.model_folder.tensors import EMBEDDING, TensorEntry, read_entries
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def plan(
     block = config.block_of(model)
     wanted = [name for name in products(model, config.head) if _fits(entries, name, block, config)]
     head = "model.embed_tokens" if model.text.tied else "lm_head"
-    replaced = {name + ".weight" for name in wanted} - {"model.embed_tokens.weight"}
+    replaced = {name + ".weight" for name in wanted} - {EMBEDDING}
     replaced |= {"lm_head.weight"} if model.text.tied else set()
     tensors = [copied(entry) for name, entry in entries.items() if name not in replaced]
     for name in wanted:

@@ -35,6 +35,9 @@ from n3d_ros.training.nano.losses import (
 from n3d_ros.training.nano.model import build_nano, still_blocks, whiten_patches
 from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES
 
+TIED = ("model.language_model.embed_tokens.weight", "lm_head.weight")
+"""Names, in the module, of the token rows and of the output layer that shares them."""
+
 log = logging.getLogger(__name__)
 
 
@@ -72,8 +75,8 @@ class Trainer:
         that its tokenizer lacked keep their untrained rows.
         """
         saved = N3DForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).state_dict()
-        known = saved["lm_head.weight"].shape[0]
-        for name in ("model.language_model.embed_tokens.weight", "lm_head.weight"):
+        known = saved[TIED[1]].shape[0]
+        for name in TIED:
             saved[name] = torch.cat([saved[name], self.model.state_dict()[name][known:]])
         self.model.load_state_dict(saved)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
@@ -281,6 +284,6 @@ def save_model(
 ) -> None:
     """`weights` in the model's checkpoint format, with config and tokenizer."""
     state = {**model.state_dict(), **weights}
-    state["lm_head.weight"] = state["model.language_model.embed_tokens.weight"]
+    state[TIED[1]] = state[TIED[0]]
     model.save_pretrained(folder, state_dict=state)
     tokenizer.save(str(folder / "tokenizer.json"))
