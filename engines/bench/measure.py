@@ -26,7 +26,7 @@ from n3d_ros.engines.bench.machine import (
     weight_bytes,
 )
 from n3d_ros.engines.bench.memory import Peak, peak_memory
-from n3d_ros.engines.bench.samples import ASK, NUM_BOXES_ASKED, QUERIES, BenchScene, Sample
+from n3d_ros.engines.bench.samples import ASK, NUM_BOXES_ASKED, QUERIES, BenchSample, BenchScene
 from n3d_ros.engines.bench.steps import StepSample, step_samples
 from n3d_ros.engines.bench.systems import PipelineSystem, System
 from n3d_ros.errors import BadInputError, OutOfMemoryError
@@ -89,7 +89,7 @@ class Recording:
     options: BenchOptions
     machine: dict[str, Any]
     decode_bytes: dict[str, int]
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[BenchSample] = field(default_factory=list)
     steps: list[StepSample] = field(default_factory=list)
     copy_gb_s: list[tuple[float, float]] = field(default_factory=list)
     peaks: dict[str, Peak] = field(default_factory=dict)
@@ -128,7 +128,7 @@ def record(options: BenchOptions, scenes: Iterator[BenchScene], on_progress: OnP
     OutOfMemoryError where the weights cannot fit.
     """
     config = load_config(options.model)
-    check_memory(options, partial(weight_bytes, options.model), free_memory_gb())
+    check_weights_fit(options, partial(weight_bytes, options.model), free_memory_gb())
     recording = Recording(options, machine_facts(), _decode_bytes(options, config))
     first = _take_turns(recording, scenes, on_progress)
     gc.collect()  # a system in a process of its own must not share the memory with those of this one
@@ -154,7 +154,7 @@ def _take_turns(recording: Recording, scenes: Iterator[BenchScene], on_progress:
     return chosen[0]
 
 
-def check_memory(options: BenchOptions, bytes_of: Callable[[int], int], free_gb: float | None) -> None:
+def check_weights_fit(options: BenchOptions, bytes_of: Callable[[int], int], free_gb: float | None) -> None:
     """OutOfMemoryError where the weights alone, held once a backend, take more than is free (None: unknown)
     on a machine without a GPU. bytes_of: of all weights, from the bytes of a floating-point number.
     """
@@ -211,7 +211,7 @@ def _usable(
     raise BadInputError(f"scenes: expected {wanted} more in which the model finds three objects, found none")
 
 
-def _is_full(ask: Sample) -> bool:
+def _is_full(ask: BenchSample) -> bool:
     return ask.num_boxes >= NUM_BOXES_ASKED and ask.reasoning is not None
 
 

@@ -1,7 +1,7 @@
 """The systems that are compared: each answers a scene's questions once and says what that took.
 
-In: a loaded pipeline, a scene. Out: `Sample`s. transformers' own `generate` is another file's; both speak the
-`System` protocol.
+In: a loaded pipeline, a scene. Out: `BenchSample`s. transformers' own `generate` is another file's; both
+speak the `System` protocol.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from n3d_ros.engines.bench.samples import (
     EARLY,
     GROUND,
     QUERIES,
+    BenchSample,
     BenchScene,
     CpuTimes,
-    Sample,
     cost_between,
     cost_of,
     stages_of,
@@ -35,7 +35,7 @@ class System(Protocol):
 
     def answer(
         self, scene: BenchScene, repetition: int, queries: tuple[str, ...] = QUERIES
-    ) -> Iterator[Sample]:
+    ) -> Iterator[BenchSample]:
         """Those of the `queries` that the system knows."""
         ...
 
@@ -48,7 +48,7 @@ class PipelineSystem:
 
     def answer(
         self, scene: BenchScene, repetition: int, queries: tuple[str, ...] = QUERIES
-    ) -> Iterator[Sample]:
+    ) -> Iterator[BenchSample]:
         """See `System.answer`."""
         same = scene.fresh()
         for query, words in ((GROUND, scene.first), (AGAIN, scene.second)):
@@ -61,12 +61,12 @@ class PipelineSystem:
 
     def _ground(
         self, query: str, scene: BenchScene, observation: Observation, words: str, repetition: int
-    ) -> Sample:
+    ) -> BenchSample:
         clock = Clock()
         result = self.pipeline.ground(
             observation, words, listener=clock.listener, max_tokens=self._max_tokens
         )
-        return Sample(
+        return BenchSample(
             system=self.name,
             query=query,
             seed=scene.seed,
@@ -82,13 +82,13 @@ class PipelineSystem:
             cpu=clock.cpu(),
         )
 
-    def _ask(self, scene: BenchScene, repetition: int) -> Sample:
+    def _ask(self, scene: BenchScene, repetition: int) -> BenchSample:
         clock = Clock()
         result = self.pipeline.ask(
             scene.fresh(), scene.question, listener=clock.listener, max_tokens=self._max_tokens
         )
         box, both = cost_of(result.ground.timing), cost_of(result.timing)
-        return Sample(
+        return BenchSample(
             system=self.name,
             query=ASK,
             seed=scene.seed,

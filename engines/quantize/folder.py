@@ -34,10 +34,10 @@ from n3d_ros.model_folder.tensors import EMBEDDING, TensorEntry, read_entries
 
 logger = logging.getLogger(__name__)
 
-REPORT = "accuracy.json"
+ACCURACY_NAME = "accuracy.json"
 METHODS = ("rtn", "awq")
 LARGE_HIDDEN, LARGE_BLOCK, SMALL_BLOCK = 2048, 128, 32
-Report = Callable[[Path], Mapping[str, Any]]
+MeasureLoss = Callable[[Path], Mapping[str, Any]]
 """Measures the quantised folder it is given, against what it came from."""
 
 
@@ -67,18 +67,18 @@ class QuantizeConfig:
         return self.block or (LARGE_BLOCK if config.text.hidden >= LARGE_HIDDEN else SMALL_BLOCK)
 
 
-def quantize(
+def quantize_folder(
     model_dir: Path,
     out_dir: Path,
     config: QuantizeConfig,
     input_scales: Mapping[str, np.ndarray] | None = None,
-    report: Report | None = None,
+    measure_loss: MeasureLoss | None = None,
     on_bytes: Callable[[int], object] = int,
 ) -> Manifest:
     """Write `out_dir`, replacing a model folder of that name.
 
     input_scales: by product, (in,) factors of its input that make rounding hurt less (AWQ); the weights get
-    the inverse. report: its result becomes accuracy.json. on_bytes(n): n more bytes written.
+    the inverse. measure_loss: its result becomes accuracy.json. on_bytes(n): n more bytes written.
     ModelFolderError when the folder is incomplete or quantised already.
     """
     model_dir, out_dir = Path(model_dir), Path(out_dir)
@@ -94,9 +94,11 @@ def quantize(
         write_graphs(model, folder, config.compute)
         about = {**asdict(config), "block": config.block_of(model)}
         manifest = write_manifest(folder, out_dir.name, model, config.compute, about)
-        if report is None:
+        if measure_loss is None:
             return manifest
-        (folder / REPORT).write_text(json.dumps(report(folder), indent=1) + "\n", encoding="utf-8")
+        (folder / ACCURACY_NAME).write_text(
+            json.dumps(measure_loss(folder), indent=1) + "\n", encoding="utf-8"
+        )
         return write_manifest(folder, out_dir.name, model, config.compute, about)
 
 

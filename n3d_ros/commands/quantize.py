@@ -45,7 +45,7 @@ def run_quantize(args: argparse.Namespace) -> int:
     """Quantise, measure, print; exit code 0."""
     from tqdm import tqdm
 
-    from n3d_ros.engines.quantize.folder import QuantizeConfig, quantize
+    from n3d_ros.engines.quantize.folder import QuantizeConfig, quantize_folder
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     config = QuantizeConfig(args.precision, args.method, args.block, not args.keep_head, args.compute)
@@ -59,7 +59,7 @@ def run_quantize(args: argparse.Namespace) -> int:
             seen.append(accuracy(args.model, folder, args.scenes, args.seed))
             return seen[0]
 
-        quantize(args.model, args.out, config, factors, report, bar.update)
+        quantize_folder(args.model, args.out, config, factors, report, bar.update)
     print(accuracy_table(seen[0]))
     print(f"wrote {args.out}")
     return 0

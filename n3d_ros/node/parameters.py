@@ -14,7 +14,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from n3d_ros.runtime.backends.factory import FORMS, BackendChoice
+from n3d_ros.runtime.backends.factory import BACKEND_FORMS, BackendChoice
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ TRANSPORTS = ("raw", "compressed")
 PARAMETERS = (
     Row("model.path", "", "folder of the model; empty: the n3d-nano that ships with the package"),
     Row("model.threads", 0, "threads of the engine; 0: its own choice", 0, 256),
-    Row("backend", "auto", f"engine runtime: {FORMS}", check=BackendChoice.parse),
+    Row("backend", "auto", f"engine runtime: {BACKEND_FORMS}", check=BackendChoice.parse),
     Row(
         "continuous.enabled",
         True,

@@ -71,7 +71,7 @@ class Batch:
     """(B, T) int64: object whose numbers are being written, -1 elsewhere"""
     copied: Tensor
     """(B, T) int64: what the label quotes from its question (`labels.Segment`), -1 elsewhere"""
-    shown: Tensor
+    quotable: Tensor
     """(B, T) int64: what the token itself is that may be quoted, -1 elsewhere"""
     segment: Tensor
     """(B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding"""
@@ -207,7 +207,7 @@ class Packer:
             "is_choice": np.zeros(size, bool),
             "looked_at": np.full(size, -1),
             "copied": np.full(size, -1),
-            "shown": np.full(size, -1),
+            "quotable": np.full(size, -1),
             "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
@@ -226,7 +226,7 @@ class Packer:
                 out["is_number"][b, span], out["looked_at"][b, span] = segment.is_number, segment.looked_at
                 out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
                 out["is_verdict"][b, span], out["is_choice"][b, span] = segment.is_verdict, segment.is_choice
-                out["shown"][b, span] = segment.shown
+                out["quotable"][b, span] = segment.quotable
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
         return {key: torch.from_numpy(value) for key, value in out.items()} | {

@@ -49,7 +49,7 @@ class Segment:
     """what the label quotes from the question, -1 elsewhere: hundredths of a decimal, or FIRST_NAME + a place
     in a name
     """
-    shown: list[int]
+    quotable: list[int]
     """what the token itself is that may be quoted, by the same codes, -1 elsewhere"""
 
 
@@ -61,7 +61,7 @@ class Labeller:
         self.first_number = tokenizer.token_to_id("0")
         self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
         self.begin, self.open = tokenizer.token_to_id(BOX_NAME), tokenizer.token_to_id(BOX_OPEN)
-        self.shown = shown_hundredths(tokenizer)
+        self.quotable = quotable_hundredths(tokenizer)
 
     def segment(self, sample: Sample) -> Segment:
         """Tokens of one sample; labels are shifted, so position i learns token i + 1."""
@@ -71,9 +71,9 @@ class Labeller:
         labels = [IGNORE] * (start - 1) + answer.ids + [IGNORE]
         is_number, looked = self._box_numbers(ids, labels, start, sample.targets)
         is_sum, copied = self._decimals(ids, tokens, labels, start)
-        shown, names = self.shown[ids].tolist(), name_places(tokens, sample.names)
+        quotable, names = self.quotable[ids].tolist(), name_places(tokens, sample.names)
         for i, place in names.items():
-            shown[i] = place
+            quotable[i] = place
             if i >= start:
                 copied[i - 1] = place
         verdict = answer.tokens[0] in VERDICTS
@@ -89,7 +89,7 @@ class Labeller:
             is_choice,
             looked_at=looked,
             copied=copied,
-            shown=shown,
+            quotable=quotable,
         )
 
     def _box_numbers(
@@ -113,9 +113,9 @@ class Labeller:
     ) -> tuple[list[bool], list[int]]:
         """Which labels are computed decimals, and the hundredths of those that are quoted."""
         is_sum, copied = [False] * len(ids), [-1] * len(ids)
-        given = {int(value) for value in self.shown[ids[:start]] if value >= 0}
+        given = {int(value) for value in self.quotable[ids[:start]] if value >= 0}
         for i in range(start, len(ids) - 1):
-            value = int(self.shown[labels[i]])
+            value = int(self.quotable[labels[i]])
             if value < 0:
                 continue
             computed = any(follows(tokens[: i + 1], *before) for before in COMPUTED_AFTER)
@@ -147,9 +147,9 @@ def name_places(tokens: Sequence[str], names: Sequence[str]) -> dict[int, int]:
     return places
 
 
-def shown_hundredths(tokenizer: Tokenizer) -> np.ndarray:
+def quotable_hundredths(tokenizer: Tokenizer) -> np.ndarray:
     """(vocabulary,) int64: the hundredths that a decimal's token shows, -1 for every other token."""
-    shown = np.full(tokenizer.get_vocab_size(), -1, np.int64)
+    quotable = np.full(tokenizer.get_vocab_size(), -1, np.int64)
     for text in DECIMALS + SHORT_DECIMALS:
-        shown[tokenizer.token_to_id(text)] = round(float(text) * 100)
-    return shown
+        quotable[tokenizer.token_to_id(text)] = round(float(text) * 100)
+    return quotable

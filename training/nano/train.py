@@ -26,8 +26,8 @@ from n3d_ros.training.nano.configs import NanoModel, TrainConfig
 from n3d_ros.training.nano.labels import IGNORE
 from n3d_ros.training.nano.losses import (
     ATTENTION_NAME,
-    Bells,
     DenseHeads,
+    SoftTargets,
     Watch,
     soft_number_table,
     text_loss,
@@ -172,11 +172,11 @@ class Trainer:
         self.watch.batch = None
         learned = batch.labels != IGNORE
         logits = self.model.lm_head(hidden[learned])
-        bells = {
-            "numbers": Bells(batch.is_number[learned], self.first_number, self.table),
-            "sums": Bells(batch.is_sum[learned], self.first_decimal, self.decimals),
+        soft = {
+            "numbers": SoftTargets(batch.is_number[learned], self.first_number, self.table),
+            "sums": SoftTargets(batch.is_sum[learned], self.first_decimal, self.decimals),
         }
-        losses = text_loss(logits, batch.labels[learned], bells) | self.watch.losses
+        losses = text_loss(logits, batch.labels[learned], soft) | self.watch.losses
         for name, chosen in (("verdict", batch.is_verdict[learned]), ("choice", batch.is_choice[learned])):
             if chosen.any():
                 losses[name] = cross_entropy(logits[chosen].float(), batch.labels[learned][chosen])

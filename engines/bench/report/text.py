@@ -1,15 +1,15 @@
-"""A report as text for the terminal. In: `Report` and `Recording`. Out: lines."""
+"""A report as text for the terminal. In: `BenchReport` and `Recording`. Out: lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from n3d_ros.engines.bench.measure import Recording
-from n3d_ros.engines.bench.report.summary import FIGURES, Goal, Report
+from n3d_ros.engines.bench.report.summary import FIGURES, BenchReport, Goal
 from n3d_ros.engines.bench.samples import ASK, GROUND, STAGES
 from n3d_ros.text_table import text_table
 
-Row = list[str]
+Cells = list[str]
 
 SHARES = (
     "second_question",
@@ -23,7 +23,7 @@ SHARES = (
 )
 
 
-def report_text(recording: Recording, report: Report) -> str:
+def report_text(recording: Recording, report: BenchReport) -> str:
     """Everything that `n3d bench` prints."""
     rows = [*_figures(report), *_stages(recording, report), *_passes(report), *_same_ids(report)]
     return "\n".join(
@@ -31,7 +31,7 @@ def report_text(recording: Recording, report: Report) -> str:
     )
 
 
-def _heading(recording: Recording, report: Report) -> Iterator[str]:
+def _heading(recording: Recording, report: BenchReport) -> Iterator[str]:
     options, machine = recording.options, recording.machine
     where = ", ".join(gpu["name"] for gpu in machine["gpu"]) or machine["board"] or machine["processor"]
     size = f"{options.num_scenes} scenes x {options.repetitions} repetitions, medians"
@@ -44,7 +44,7 @@ def _heading(recording: Recording, report: Report) -> Iterator[str]:
     yield ""
 
 
-def _figures(report: Report) -> Iterator[Row]:
+def _figures(report: BenchReport) -> Iterator[Cells]:
     yield ["", *report.figures]
     for name, meaning in FIGURES.items():
         values = [figures.get(name) for figures in report.figures.values()]
@@ -54,7 +54,7 @@ def _figures(report: Report) -> Iterator[Row]:
     yield []
 
 
-def _stages(recording: Recording, report: Report) -> Iterator[Row]:
+def _stages(recording: Recording, report: BenchReport) -> Iterator[Cells]:
     for query in (GROUND, ASK):
         if query in recording.options.queries:
             yield [FIGURES[f"{query}_ms"] + ": ms by stage"]
@@ -64,7 +64,7 @@ def _stages(recording: Recording, report: Report) -> Iterator[Row]:
     yield []
 
 
-def _passes(report: Report) -> Iterator[Row]:
+def _passes(report: BenchReport) -> Iterator[Cells]:
     """One column a backend; the first figure on the clock, the second of processor time."""
     yield ["a pass of the decoder, ms (processor time)", *report.passes_ms]
     for length in sorted({length for passes in report.passes_ms.values() for length in passes}):
@@ -76,13 +76,13 @@ def _passes(report: Report) -> Iterator[Row]:
     yield []
 
 
-def _same_ids(report: Report) -> Iterator[Row]:
+def _same_ids(report: BenchReport) -> Iterator[Cells]:
     cells = [f"{same} of {count}" if count else "-" for same, count in report.same_ids.values()]
     yield ["answers with Hugging Face's very tokens", *cells]
     yield []
 
 
-def _goals(goals: list[Goal]) -> list[Row]:
+def _goals(goals: list[Goal]) -> list[Cells]:
     return [
         [
             goal.name,

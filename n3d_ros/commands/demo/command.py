@@ -92,7 +92,7 @@ def interview(client: DemoClient) -> list[Answer]:
     """Ground some objects of the scene one after the other, then ask about two of them."""
     info = client.wait_until_ready()
     print(f"node ready: {info}")
-    names = choose_names(client.first_truth())
+    names = names_to_ask_for(client.first_truth())
     answers = []
     for name in names:
         print(f'\nfind "the {name}"')
@@ -109,7 +109,7 @@ def interview(client: DemoClient) -> list[Answer]:
     return answers
 
 
-def choose_names(objects: list[dict[str, Any]]) -> list[str]:
+def names_to_ask_for(objects: list[dict[str, Any]]) -> list[str]:
     """Names that stand for one clearly visible object each, largest in the picture first.
 
     CommandFailed when the scene shows fewer than two.

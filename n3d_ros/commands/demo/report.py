@@ -51,7 +51,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BoxPair:
     """One found box (None: nothing found) with the true box it is compared with (None: there is none)."""
 
     asked: str
@@ -71,18 +71,18 @@ class Comparison:
         return None if self.box is None or self.truth is None else iou_3d(self.box, self.truth)
 
 
-def compare(answer: Answer) -> list[Comparison]:
+def pair_boxes(answer: Answer) -> list[BoxPair]:
     """Each found box with the nearest true box of its label, or of all; a truth nothing was found for stands
     alone.
     """
-    rows = [Comparison(answer.asked, box, _nearest(box, answer.truth)) for box in answer.boxes]
+    rows = [BoxPair(answer.asked, box, _nearest(box, answer.truth)) for box in answer.boxes]
     missed = [box for box in answer.truth if box not in [row.truth for row in rows]]
-    return rows + [Comparison(answer.asked, None, box) for box in missed]
+    return rows + [BoxPair(answer.asked, None, box) for box in missed]
 
 
 def answers_text(answers: list[Answer]) -> str:
     """Two lines per box: what was found and the truth."""
-    rows = [row for answer in answers for compared in compare(answer) for row in _rows(compared)]
+    rows = [row for answer in answers for compared in pair_boxes(answer) for row in _rows(compared)]
     return text_table([HEADER, *rows], "<<>")
 
 
@@ -122,7 +122,7 @@ def _caption(answer: Answer) -> list[str]:
     if answer.is_question:
         truth = "" if answer.true_value is None else f" (truth: {answer.true_value:.2f} {answer.unit or 'm'})"
         return [answer.asked, (answer.text or "no answer") + truth]
-    rows = [row for row in compare(answer) if row.error_m is not None]
+    rows = [row for row in pair_boxes(answer) if row.error_m is not None]
     found = [f"centre off by {100 * (row.error_m or 0.0):.1f} cm, IoU {row.iou or 0.0:.2f}" for row in rows]
     return [f'find "{answer.asked}"', "; ".join(found) or "nothing found"]
 
@@ -132,7 +132,7 @@ def _nearest(box: Box3D, truth: list[Box3D]) -> Box3D | None:
     return min(candidates, key=lambda other: math.dist(box.center, other.center), default=None)
 
 
-def _rows(row: Comparison) -> list[list[str]]:
+def _rows(row: BoxPair) -> list[list[str]]:
     """The found box above the true one."""
     error = "" if row.error_m is None else f"{100 * row.error_m:.1f} cm"
     iou = "" if row.iou is None else f"{row.iou:.2f}"
@@ -164,7 +164,7 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
                 "center_error_m": row.error_m,
                 "iou_3d": row.iou,
             }
-            for row in compare(answer)
+            for row in pair_boxes(answer)
         ],
     }
     if answer.is_question:

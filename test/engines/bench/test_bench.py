@@ -15,7 +15,7 @@ from n3d_ros.engines.bench.machine import copy_gb_s, decode_bytes
 from n3d_ros.engines.bench.measure import (
     BenchOptions,
     Recording,
-    check_memory,
+    check_weights_fit,
     num_pieces,
     open_system,
     record,
@@ -38,9 +38,9 @@ from n3d_ros.engines.bench.samples import (
     EARLY,
     GROUND,
     STAGES,
+    BenchSample,
     BenchScene,
     CpuTimes,
-    Sample,
     TextCost,
     cost_between,
     cost_of,
@@ -74,7 +74,7 @@ def sample(system="ort", query=ASK, total=100.0, boxes=50.0, ids=((1, 2), (3,)),
         "ids": ids,
         "cpu": CpuTimes(total / 2, first_token and first_token / 2, boxes / 2),
     }
-    return Sample(**{**values, **changes})
+    return BenchSample(**{**values, **changes})
 
 
 def recording(samples, systems=("ort", "torch", "huggingface"), steps=(), peaks=None):
@@ -394,9 +394,9 @@ def test_weights_that_cannot_fit_are_refused_before_they_are_loaded(systems, dty
         return size * num_bytes("7b") // 2
 
     with pytest.raises(OutOfMemoryError, match=f"the weights need {needed} GB of memory, 16.0 GB are free"):
-        check_memory(options, bytes_of, 16.0)
-    check_memory(options, bytes_of, needed + 0.1)
-    check_memory(options, bytes_of, None)
+        check_weights_fit(options, bytes_of, 16.0)
+    check_weights_fit(options, bytes_of, needed + 0.1)
+    check_weights_fit(options, bytes_of, None)
 
 
 def test_weights_are_not_written_where_they_would_not_fit(tmp_path, monkeypatch, capsys):

@@ -12,7 +12,7 @@ from n3d_ros.commands import build as build_command
 from n3d_ros.engines.export.decoder_graph import build_decoder
 from n3d_ros.engines.export.folder import export
 from n3d_ros.engines.export.graph_builder import save
-from n3d_ros.engines.quantize.folder import QuantizeConfig, quantize
+from n3d_ros.engines.quantize.folder import QuantizeConfig, quantize_folder
 from n3d_ros.engines.synthetic.checkpoint import write_synthetic
 from n3d_ros.engines.tensorrt import boards
 from n3d_ros.engines.tensorrt import build as build_module
@@ -22,7 +22,7 @@ from n3d_ros.engines.tensorrt.boards import board
 from n3d_ros.engines.tensorrt.build import build
 from n3d_ros.engines.tensorrt.layer_split import ModelSize
 from n3d_ros.engines.tensorrt.network import BuildRequest, build_engine
-from n3d_ros.engines.tensorrt.plan import check_memory, plan_build
+from n3d_ros.engines.tensorrt.plan import check_build_memory, plan_build
 from n3d_ros.engines.tensorrt.process import build_apart
 from n3d_ros.engines.tensorrt.progress import PhaseTree
 from n3d_ros.errors import BadInputError, EngineError, MissingLibraryError, OutOfMemoryError
@@ -30,7 +30,7 @@ from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.tensors import read_entries
 from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.runtime.backends.trt import api as trt_api
-from n3d_ros.runtime.backends.trt.folder import LayerPart, check_files, read_record
+from n3d_ros.runtime.backends.trt.folder import LayerPart, check_engines, read_record
 from n3d_ros.runtime.backends.trt.shapes import decoder_profiles, shapes_for
 
 SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344, head=1.09e9, layers=28)
@@ -46,7 +46,7 @@ def folders(tmp_path_factory):
     """A small exported model and its 4-bit form."""
     root = tmp_path_factory.mktemp("build")
     export(write_synthetic(root / "m", "tiny"), root / "plain")
-    quantize(root / "m", root / "int4", QuantizeConfig("int4", compute="bf16"))
+    quantize_folder(root / "m", root / "int4", QuantizeConfig("int4", compute="bf16"))
     return SimpleNamespace(plain=root / "plain", int4=root / "int4")
 
 
@@ -67,7 +67,7 @@ def test_the_shipped_model_becomes_an_engine_for_three_generations_of_cards(rtx,
         "bf16",
         "tensorrt_rtx",
     )
-    check_files(path, record)
+    check_engines(path, record)
     assert all(10e6 < file.num_bytes < 20e6 for file in record.files.values()), record.files
     assert [p.name for p in tmp_path.iterdir()] == [path.name], "nothing half-made is left"
 
@@ -118,7 +118,7 @@ def test_a_decoder_in_two_parts_becomes_two_engines_each_with_its_layers(split):
     assert split.record.parts == (LayerPart(PARTS[0], 0, 3), LayerPart(PARTS[1], 3, 5))
     assert split.shown == ["vision.engine", *PARTS] == sorted(split.record.files, key="vdd".find)
     assert [p.name for p in split.root.iterdir()] == [split.path.name], "nothing half-made is left"
-    check_files(split.path, split.record)
+    check_engines(split.path, split.record)
     plans = [(split.path / name).read_bytes() for name in PARTS]
     names = [b"inputs_embeds", b"hidden_3", b"logit_index"]
     assert [[name in plan for name in names] for plan in plans] == [[True, True, False], [False, True, True]]
@@ -129,11 +129,11 @@ def test_a_part_that_is_missing_or_in_anothers_place_is_named(split, tmp_path):
     one, other = (tmp_path / "e" / name for name in PARTS)
     one.rename(tmp_path / "kept")
     with pytest.raises(EngineError, match="decoder-1-of-2.engine: expected .* bytes, found none; build it"):
-        check_files(tmp_path / "e", split.record)
+        check_engines(tmp_path / "e", split.record)
     other.rename(one)
     (tmp_path / "kept").rename(other)
     with pytest.raises(EngineError, match="decoder-1-of-2.engine: expected [0-9]+ bytes, found [0-9]+"):
-        check_files(tmp_path / "e", split.record)
+        check_engines(tmp_path / "e", split.record)
 
 
 def test_whole_and_split_engines_do_not_pass_for_one_another(split, rtx):
@@ -259,9 +259,9 @@ def test_quantised_precisions_need_a_quantised_folder_and_the_command_is_named(f
 def test_too_little_memory_is_named_before_anything_is_built(folders):
     plan = plan_build(folders.plain, board("sm89"))
     with pytest.raises(OutOfMemoryError, match=r"needs about 0.5 GB of memory, 0.1 GB are free; stop other"):
-        check_memory(folders.plain, plan, 0.1)
-    check_memory(folders.plain, plan, 8.0)
-    check_memory(folders.plain, plan, None)
+        check_build_memory(folders.plain, plan, 0.1)
+    check_build_memory(folders.plain, plan, 8.0)
+    check_build_memory(folders.plain, plan, None)
 
 
 def test_too_little_memory_for_one_piece_names_the_parts_that_would_fit(folders, monkeypatch):
@@ -269,13 +269,13 @@ def test_too_little_memory_for_one_piece_names_the_parts_that_would_fit(folders,
     plan = plan_build(folders.plain, board("sm89"))
     words = r"building bf16 needs about 21.0 GB of memory, 9.0 GB are free; .*`--parts 3`, quantise further"
     with pytest.raises(OutOfMemoryError, match=words):
-        check_memory(folders.plain, plan, 9.0)
+        check_build_memory(folders.plain, plan, 9.0)
     with pytest.raises(OutOfMemoryError, match="12.0 GB are free; .*`--parts 2`"):
-        check_memory(folders.plain, plan, 12.0)
+        check_build_memory(folders.plain, plan, 12.0)
     split = plan_build(folders.plain, board("sm89"), parts=3)
-    check_memory(folders.plain, split, 9.0)
+    check_build_memory(folders.plain, split, 9.0)
     with pytest.raises(OutOfMemoryError, match="building bf16 in 3 parts needs about 7.5 GB.*swap, quantise"):
-        check_memory(folders.plain, split, 1.0)
+        check_build_memory(folders.plain, split, 1.0)
 
 
 def test_a_board_cuts_the_decoder_unless_told_otherwise(folders, monkeypatch):

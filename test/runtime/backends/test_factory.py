@@ -53,7 +53,7 @@ def test_every_command_takes_the_same_names(command, capsys):
     assert given.backend == "torch:cuda:bf16"
     with pytest.raises(SystemExit):
         parser.parse_args([command, "--backend", "cuda"])
-    assert f"expected {factory.FORMS}, got 'cuda'" in capsys.readouterr().err
+    assert f"expected {factory.BACKEND_FORMS}, got 'cuda'" in capsys.readouterr().err
 
 
 def test_threads_must_be_positive(tmp_path):

@@ -167,7 +167,7 @@ def test_a_repeated_name_points_at_that_name_in_the_question_word_by_word(packer
     tokens = tokenizer.encode(question).tokens
     sources = {
         tokenizer.id_to_token(segment.labels[i]): [
-            tokens[j] for j, shown in enumerate(segment.shown[: len(tokens)]) if shown == place
+            tokens[j] for j, shown in enumerate(segment.quotable[: len(tokens)]) if shown == place
         ]
         for i, place in enumerate(segment.copied)
         if place >= 0
@@ -183,7 +183,7 @@ def test_the_name_in_a_box_points_at_that_name_in_the_question(packer):
     quoted = [
         (tokenizer.id_to_token(segment.labels[i]).strip(), tokenizer.id_to_token(segment.ids[j]).strip())
         for i, place in enumerate(segment.copied)
-        for j, shown in enumerate(segment.shown[: i + 1])
+        for j, shown in enumerate(segment.quotable[: i + 1])
         if place >= 0 and shown == place
     ]
     assert quoted and all(label == source for label, source in quoted)
@@ -223,7 +223,7 @@ def test_questions_about_three_objects_come_as_often_as_asked_for():
 
 
 def test_a_short_and_a_full_decimal_show_the_same_hundredths(packer):
-    tokenizer, shown = packer.labeller.tokenizer, packer.labeller.shown
+    tokenizer, shown = packer.labeller.tokenizer, packer.labeller.quotable
     assert shown[tokenizer.token_to_id("0.5")] == shown[tokenizer.token_to_id("0.50")] == 50
     assert tokenizer.encode("is 123.45 degrees, 0.16.").tokens[-3:] == [" ", "0.16", "."]
     assert "3.45" not in tokenizer.encode("is 123.45 degrees").tokens

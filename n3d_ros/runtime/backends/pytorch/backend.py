@@ -28,7 +28,7 @@ from n3d_ros.runtime.backends.pytorch.cache import AppendWriter, KeyValueStore, 
 from n3d_ros.runtime.backends.pytorch.options import BY_DEFAULT, TorchOptions
 from n3d_ros.runtime.backends.pytorch.step import StepRunner
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+TORCH_TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class TorchBackend:
@@ -143,7 +143,7 @@ def device_of(options: TorchOptions) -> torch.device:
 def dtype_of(options: TorchOptions, device: torch.device) -> torch.dtype:
     """The type of weights and activations."""
     auto = "bf16" if device.type == "cuda" else "fp32"
-    return DTYPES[auto if options.dtype == "auto" else options.dtype]
+    return TORCH_TYPES[auto if options.dtype == "auto" else options.dtype]
 
 
 def _causal_mask(past: int, num_new: int, device: torch.device) -> Tensor | None:
