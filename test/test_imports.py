@@ -255,6 +255,38 @@ def test_tools_are_subpackages_at_one_place(folder):
     assert (PACKAGE / folder).resolve() == CHECKOUT / folder
 
 
+def circles(imports):
+    """Groups of modules that import each other, if through others. imports: module -> what it imports."""
+    reach = {module: set(direct) for module, direct in imports.items()}
+    while True:
+        wider = {module: found.union(*(reach[other] for other in found)) for module, found in reach.items()}
+        if wider == reach:
+            break
+        reach = wider
+    groups = {frozenset(b for b in found if a in reach[b]) for a, found in reach.items() if a in found}
+    return sorted(sorted(group) for group in groups)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports inside functions and under TYPE_CHECKING count: a reader has to follow them all the same."""
+    imports = {
+        module: {
+            name.removeprefix("n3d_ros.")
+            for name, _ in imported(path.read_text(), FILES)
+            if name.removeprefix("n3d_ros.") in FILES and name != "n3d_ros"
+        }
+        for module, path in FILES.items()
+        if not belongs(module, "node")
+    }
+    known = {module: found & imports.keys() for module, found in imports.items()}
+    assert circles(known) == []
+
+
+def test_a_circle_is_found_and_a_module_beside_it_is_not():
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}
+    assert circles(imports) == [["a", "b", "c"]]
+
+
 def test_every_folder_with_modules_is_a_package():
     """setup.py installs packages only: a folder without `__init__.py` would be missing there."""
     folders = {path.parent for path in FILES.values()}

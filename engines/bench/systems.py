@@ -1,15 +1,16 @@
 """The systems that are compared: each answers a scene's questions once and says what that took.
 
-In: a loaded pipeline, a scene. Out: `BenchSample`s. transformers' own `generate` is another file's; both
+In: options and scenes. Out: `BenchSample`s. transformers' own `generate` is another file's; both
 speak the `System` protocol.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from n3d_ros.engines.bench.options import HUGGING_FACE, IN_TORCH, PLAIN, BenchOptions
 from n3d_ros.engines.bench.samples import (
     AGAIN,
     ASK,
@@ -24,8 +25,13 @@ from n3d_ros.engines.bench.samples import (
     stages_of,
 )
 from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.backends.base import AnyBackend
+from n3d_ros.runtime.backends.factory import create_backend
 from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.steps import LOSSLESS, Steps
 from n3d_ros.runtime.types import GroundedObject, Listener
+
+PLAIN_STEPS = Steps(jump_forward=False, trace_drafts=False, frame_reuse=False, early_start=False)
 
 
 class System(Protocol):
@@ -103,6 +109,37 @@ class PipelineSystem:
             ids=(result.ground.token_ids, result.token_ids),
             cpu=clock.cpu(),
         )
+
+
+def open_system(name: str, options: BenchOptions, others: Sequence[System] = ()) -> System:
+    """A loaded system. Its libraries are imported only now. It takes the weights of one among the `others`
+    that runs on the same backend, Hugging Face those of torch.
+    """
+    backend = name.removesuffix(PLAIN)
+    if backend in IN_TORCH:
+        import torch
+        from transformers.utils import logging as transformers_logging
+
+        torch.set_num_threads(options.threads)
+        silence: Callable[[], None] = transformers_logging.disable_progress_bar
+        silence()  # the benchmark has a bar of its own
+    shared = backends_of(others)
+    if name == HUGGING_FACE:
+        from n3d_ros.engines.bench.huggingface import HuggingFaceSystem
+
+        model = getattr(shared.get("torch"), "model", None)
+        return HuggingFaceSystem(options.model, options.max_tokens, model, options.dtype)
+    if backend not in shared:
+        place = "" if options.dtype == "auto" or backend != "torch" else f":{options.dtype}"
+        shared[backend] = create_backend(options.model, backend + place, options.threads)
+    steps = PLAIN_STEPS if name.endswith(PLAIN) else LOSSLESS
+    return PipelineSystem(name, Pipeline(shared[backend], steps=steps), options.max_tokens)
+
+
+def backends_of(systems: Sequence[System]) -> dict[str, AnyBackend]:
+    """One backend of every kind, by name."""
+    ours = [system for system in systems if isinstance(system, PipelineSystem)]
+    return {system.name.removesuffix(PLAIN): system.pipeline.backend for system in reversed(ours)}
 
 
 class Clock:

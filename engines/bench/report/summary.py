@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from n3d_ros.engines.bench.measure import HUGGING_FACE, PLAIN, Recording
+from n3d_ros.engines.bench.measure import Recording
+from n3d_ros.engines.bench.options import HUGGING_FACE, PLAIN
 from n3d_ros.engines.bench.report.figures import TOTALS, figures, same_ids, speedup, stages_ms, step_ms
 from n3d_ros.engines.bench.samples import ASK, QUERIES
 from n3d_ros.engines.bench.steps import PASS_LENGTHS

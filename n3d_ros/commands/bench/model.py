@@ -16,16 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.commands.model_options import add_model_option, model_folder
-from n3d_ros.engines.bench.measure import (
-    DEFAULT_SYSTEMS,
-    SYSTEMS,
-    BenchOptions,
-    Recording,
-    check_weights_fit,
-    num_pieces,
-    record,
-)
+from n3d_ros.engines.bench.measure import Recording, check_weights_fit, num_pieces, record
 from n3d_ros.engines.bench.memory import ProcessFailed
+from n3d_ros.engines.bench.options import DEFAULT_SYSTEMS, SYSTEMS, BenchOptions
 from n3d_ros.engines.bench.report.summary import BenchReport, make_report
 from n3d_ros.engines.bench.report.text import report_text
 from n3d_ros.engines.bench.samples import BenchScene
