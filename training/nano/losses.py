@@ -23,7 +23,8 @@ from torch.nn.functional import (
 )
 from transformers import AttentionInterface
 
-from n3d_ros.training.nano.batches import IGNORE, Batch
+from n3d_ros.training.nano.batches import Batch
+from n3d_ros.training.nano.labels import IGNORE
 
 ATTENTION_NAME = "n3d_watched"
 
@@ -173,3 +174,21 @@ def text_loss(logits: Tensor, labels: Tensor, soft: dict[str, SoftTargets]) -> d
         legal.append(rows.float().logsumexp(1) - rows[:, ids].float().logsumexp(1))
     illegal = torch.cat(legal)
     return losses | {"legal": illegal.mean() if len(illegal) else nothing}
+
+
+def weight(name: str) -> float:
+    """Weight of a loss in the sum; names that are not losses (hit rates) have none."""
+    return {
+        "present": 1.0,
+        "kind": 1.0,
+        "color": 0.5,
+        "box": 1.0,
+        "words": 1.0,
+        "numbers": 1.5,
+        "legal": 1.0,
+        "sums": 0.5,
+        "verdict": 0.5,
+        "choice": 1.0,
+        "look": 1.0,
+        "copy": 0.5,
+    }.get(name, 0.0)

@@ -27,7 +27,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class BackendChoice:
-    """A backend as a caller names it: `name` is one of `BACKEND_NAMES`, `torch` where and how it runs."""
+    """A backend as a caller names it: `name` is 'auto' or a row of `BACKENDS`, `torch` says where it runs."""
 
     name: str = AUTO
     torch: TorchOptions = BY_DEFAULT
@@ -38,7 +38,7 @@ class BackendChoice:
         text.
         """
         name, _, place = text.partition(":")
-        if name not in BACKEND_NAMES or (place and name != "torch"):
+        if name not in (AUTO, *BACKENDS) or (place and name != "torch"):
             raise BadInputError(f"backend: expected {BACKEND_FORMS}, got {text!r}")
         return cls(name, TorchOptions.parse(place))
 
@@ -143,6 +143,5 @@ BACKENDS = {
     "ort": BackendKind(_load_ort, ("onnxruntime",), "pip install onnxruntime"),
     "torch": BackendKind(_load_torch, ("torch", "transformers"), "pip install -r requirements/train.txt"),
 }
-BACKEND_NAMES = (AUTO, *BACKENDS)
-BACKEND_FORMS = f"{', '.join(BACKEND_NAMES)} or torch:DEVICE:TYPE, such as torch:cuda:bf16"
+BACKEND_FORMS = f"{', '.join((AUTO, *BACKENDS))} or torch:DEVICE:TYPE, such as torch:cuda:bf16"
 """What a backend's name may be, for help texts and errors."""

@@ -16,8 +16,9 @@ from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import decode
-from n3d_ros.training.nano.batches import NUM_CELLS, Packer, view_objects
+from n3d_ros.training.nano.batches import NUM_CELLS, Packer
 from n3d_ros.training.nano.labels import IGNORE
+from n3d_ros.training.nano.shards import view_objects
 from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS, build_tokenizer, extended
 from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 from n3d_ros.training.nano.vocabulary import known_words
