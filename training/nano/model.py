@@ -1,6 +1,6 @@
 """Build n3d-nano untrained: the tokenizer, the configuration, and number rows that start as a smooth code.
 
-In: presets. Out: a model, and later its folder. The rows of the box numbers and of the decimals start as sines
+In: presets. Out: a model, later its folder. The rows of the box numbers and of the decimals start as sines
 and cosines of the number, so that neighbouring numbers are alike from the first step.
 """
 
