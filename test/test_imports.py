@@ -17,6 +17,8 @@ from n3d_ros.child_process import package_environment
 LIBRARY = "errors geometry boxes preprocess protocol spatial files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
 
+# Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
+# that fits a module holds for it. A row without a dot stands for its folders too.
 ROWS = {
     "": "version",
     "version": "",
@@ -46,13 +48,11 @@ ROWS = {
     "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
     "cli": "errors version commands",
 }
-"""Folder, or module directly in n3d_ros -> what it may import of this package, beside itself.
-
-The longest row that fits a module holds for it. A row without a dot stands for its folders too.
-"""
 
 TORCH = ("model", "runtime.backends.pytorch", "depth_models", "engines", "training")
 
+# Package -> the parts that may import it. TensorRT and CUDA: nobody; `runtime.backends.trt` loads them by
+# name, in whichever package they come.
 THIRD_PARTY = {
     "torch": TORCH,
     "transformers": TORCH,
@@ -67,15 +67,12 @@ THIRD_PARTY = {
     "moge": ("depth_models",),
     "mujoco": ("sim",),
 }
-"""Package -> the parts that may import it. TensorRT and CUDA: nobody; `runtime.backends.trt` loads them by
-name, in whichever package they come.
-"""
 
+# The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play).
 ROS = ("node", "commands")
-"""The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play)."""
 
+# What the node decides, in plain Python, so that its logic is tested in milliseconds.
 PLAIN = "node.plain"
-"""What the node decides, in plain Python, so that its logic is tested in milliseconds."""
 
 ROS_PACKAGES = {
     "rclpy",

@@ -14,8 +14,8 @@ from n3d_ros.errors import BadInputError
 from n3d_ros.runtime.backends.factory import BACKENDS
 from n3d_ros.runtime.backends.pytorch.options import TorchOptions
 
+# Ends the name of a backend that runs without the ways to save forward passes.
 PLAIN = "-plain"
-"""Ends the name of a backend that runs without the ways to save forward passes."""
 HUGGING_FACE = "huggingface"
 SYSTEMS = (*BACKENDS, *(name + PLAIN for name in BACKENDS), HUGGING_FACE)
 DEFAULT_SYSTEMS = ("ort", "ort-plain", "torch", HUGGING_FACE)

@@ -12,8 +12,8 @@ from n3d_ros.runtime.backends.factory import BACKEND_FORMS, BackendChoice, defau
 if TYPE_CHECKING:
     from argparse import _ActionsContainer  # a parser or a group of its options
 
+# An exported folder has both, one that training saved only the second.
 PROOFS = ("manifest.json", "config.json")
-"""An exported folder has both, one that training saved only the second."""
 
 
 def add_model_option(parser: _ActionsContainer) -> None:

@@ -9,8 +9,8 @@ from places import CHECKOUT
 PROTOCOL = re.compile(
     r"<\|(?!reserved_)|bbox_(?!2d|3d)|Bbox\(|<image>|</?think>|<code_template>|First locate the"
 )
+# Writes the release's side of a comparison in its own words: no mistake can stand on both sides.
 ORACLE = CHECKOUT / "engines" / "parity" / "write"
-"""Writes the release's side of a comparison in its own words: no mistake can stand on both sides."""
 FILES = [
     path
     for folder in ("n3d_ros", "engines", "training")

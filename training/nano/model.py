@@ -16,8 +16,8 @@ from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
 from n3d_ros.protocol.prompts import control
 from n3d_ros.training.nano.configs import NanoModel
 
+# Names, in the module, of the token rows and of the output layer that shares them.
 TIED = ("model.language_model.embed_tokens.weight", "lm_head.weight")
-"""Names, in the module, of the token rows and of the output layer that shares them."""
 WHITENING_FLOOR = 1e-4
 
 

@@ -14,8 +14,8 @@ from n3d_ros.protocol.box_codec import encode_box
 from n3d_ros.training.nano.views import COLOR_NAMES, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX, ViewObjects
 
+# Of the seven bins, those that the dense loss learns: all but the angle.
 BOX_FIELDS = (0, 1, 2, 4, 5, 6)
-"""Of the seven bins, those that the dense loss learns: all but the angle."""
 
 
 class ViewShards:

@@ -143,5 +143,5 @@ BACKENDS = {
     "ort": BackendKind(_load_ort, ("onnxruntime",), "pip install onnxruntime"),
     "torch": BackendKind(_load_torch, ("torch", "transformers"), "pip install -r requirements/train.txt"),
 }
+# What a backend's name may be, for help texts and errors.
 BACKEND_FORMS = f"{', '.join((AUTO, *BACKENDS))} or torch:DEVICE:TYPE, such as torch:cuda:bf16"
-"""What a backend's name may be, for help texts and errors."""
