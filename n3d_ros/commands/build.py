@@ -10,7 +10,7 @@ from n3d_ros.commands.model_options import add_model_option, model_folder
 from n3d_ros.engines.bench.machine import free_memory_gb
 from n3d_ros.engines.tensorrt.boards import ALIASES, BITS, BOARDS, Board, board, in_parts
 from n3d_ros.engines.tensorrt.build import build
-from n3d_ros.engines.tensorrt.plan import check_memory, plan_build
+from n3d_ros.engines.tensorrt.plan import check_build_memory, plan_build
 from n3d_ros.engines.tensorrt.progress import progress_bar
 from n3d_ros.errors import BadInputError, N3DError
 from n3d_ros.runtime.backends.trt.api import RTX, TENSORRT, TensorRt, load
@@ -46,7 +46,7 @@ def run_build(args: argparse.Namespace) -> int:
     folder = model_folder(args.model)
     api, chosen = choose(args.target)
     plan = plan_build(folder, chosen, args.precision, args.context, args.parts)
-    check_memory(folder, plan, free_memory_gb())
+    check_build_memory(folder, plan, free_memory_gb())
     print(
         f"{api.name} {api.version} for {', '.join(plan.targets)}: {plan.precision}{in_parts(plan.parts)}, "
         f"context {plan.context}"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from n3d_ros.model_folder.hub import local_folder
-from n3d_ros.runtime.backends.factory import FORMS, BackendChoice, default_model_dir
+from n3d_ros.runtime.backends.factory import BACKEND_FORMS, BackendChoice, default_model_dir
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer  # a parser or a group of its options
 
+# An exported folder has both, one that training saved only the second.
 PROOFS = ("manifest.json", "config.json")
-"""An exported folder has both, one that training saved only the second."""
 
 
 def add_model_option(parser: _ActionsContainer) -> None:
@@ -28,7 +28,11 @@ def add_model_options(parser: _ActionsContainer) -> None:
     """--model and --backend."""
     add_model_option(parser)
     parser.add_argument(
-        "--backend", type=backend_name, default="auto", metavar="NAME", help=f"{FORMS} (default: auto)"
+        "--backend",
+        type=backend_name,
+        default="auto",
+        metavar="NAME",
+        help=f"{BACKEND_FORMS} (default: auto)",
     )
 
 

@@ -52,7 +52,7 @@ class EarlyPicture:
         return self._vision.finish(self._blocks, inputs)
 
 
-class Frame:
+class EncodedFrame:
     """`observation` and its encoded picture. `preprocess_ms` and `vision_ms` say what that took, without what
     ran early.
     """

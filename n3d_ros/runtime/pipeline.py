@@ -24,7 +24,7 @@ from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision
 from n3d_ros.runtime.decoding.generate import OnToken, generate
 from n3d_ros.runtime.decoding.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
-from n3d_ros.runtime.frame import EarlyPicture, Frame
+from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
 from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import RIGHT, Options
@@ -56,7 +56,7 @@ class Pipeline:
         self._codec = TextCodec(backend.tokenizer_path)
         self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
         self._steps, self._options = steps, options
-        self._frame: Frame | None = None
+        self._frame: EncodedFrame | None = None
         self._early: EarlyPicture | None = None
 
     @classmethod
@@ -175,7 +175,9 @@ class Pipeline:
             return ""
         return results.missing_evidence(ground, query)
 
-    def _locate(self, observation: Observation, request: Request, text: str) -> tuple[Frame, GroundResult]:
+    def _locate(
+        self, observation: Observation, request: Request, text: str
+    ) -> tuple[EncodedFrame, GroundResult]:
         """The first stage, and the encoded observation."""
         frame, is_new = self._frame_of(observation, request)
         reader = ObjectReader(
@@ -199,7 +201,7 @@ class Pipeline:
         )
 
     def _answer(
-        self, frame: Frame, request: Request, topic: Topic, ground: GroundResult, before: Timing
+        self, frame: EncodedFrame, request: Request, topic: Topic, ground: GroundResult, before: Timing
     ) -> AskResult:
         """The second stage: the question again, with the numbers of what it is about."""
         if not topic.evidence:
@@ -222,7 +224,7 @@ class Pipeline:
         return result if self._options.answer_rule == "upstream" else results.confirmed(result, exact)
 
     def _generate(
-        self, frame: Frame, request: Request, text: str, guide: Guide, on_token: OnToken | None = None
+        self, frame: EncodedFrame, request: Request, text: str, guide: Guide, on_token: OnToken | None = None
     ) -> tuple[results.Generation, int]:
         """One reply, and how many tokens of its prompt were already in the cache."""
         if not self._steps.frame_reuse:
@@ -244,14 +246,14 @@ class Pipeline:
         frame.remember()
         return generation, num_reused
 
-    def _frame_of(self, observation: Observation, request: Request) -> tuple[Frame, bool]:
+    def _frame_of(self, observation: Observation, request: Request) -> tuple[EncodedFrame, bool]:
         """The encoded observation, and whether it had to be encoded now."""
         if self._frame is not None and self._frame.observation is observation:
             return self._frame, False
         early = self._early if self._early is not None and self._early.shows(observation.rgb) else None
         self._frame = self._early = None
         should_cancel = request.listener.should_cancel
-        self._frame = Frame(
+        self._frame = EncodedFrame(
             self.backend, self._codec, observation, self._options, early, should_cancel=should_cancel
         )
         return self._frame, True

@@ -16,7 +16,7 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.box_codec import Malformed
 from n3d_ros.protocol.prompts import split_answer
 from n3d_ros.runtime.decoding.generate import CANCELED, FULL, Generation
-from n3d_ros.runtime.frame import Frame
+from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
 
@@ -168,7 +168,7 @@ def confirmed(result: AskResult, exact: SpatialAnswer | None) -> AskResult:
 
 
 def stage_timing(
-    frame: Frame, is_new: bool, generation: Generation, num_reused: int, began: float, decoded: float
+    frame: EncodedFrame, is_new: bool, generation: Generation, num_reused: int, began: float, decoded: float
 ) -> Timing:
     """Times of a first stage; a picture that was already encoded costs nothing."""
     now = time.perf_counter()

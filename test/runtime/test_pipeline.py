@@ -13,7 +13,7 @@ from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
 from n3d_ros.protocol.prompts import ground_prompt, ground_question
 from n3d_ros.runtime.decoding.text import TextCodec
-from n3d_ros.runtime.frame import Frame
+from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import Steps
 from n3d_ros.runtime.types import Listener
@@ -266,7 +266,7 @@ def test_a_pass_that_failed_does_not_spoil_the_next_question(fake_backend, obser
 
 def test_a_prompt_can_go_on_in_the_middle_of_the_picture(fake_backend, observation):
     backend = fake_backend({})
-    frame = Frame(backend, TextCodec(backend.tokenizer_path), observation)
+    frame = EncodedFrame(backend, TextCodec(backend.tokenizer_path), observation)
     text = ground_prompt(ground_question("red mug"))
     whole, _, _ = frame.prompt_rows(text)
     frame.cache.ids += whole.embeds[:, 0].tolist()

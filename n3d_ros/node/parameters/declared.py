@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
-from n3d_ros.runtime.backends.factory import AUTO, FORMS, BackendChoice
+from n3d_ros.runtime.backends.factory import AUTO, BACKEND_FORMS, BackendChoice
 
 Value = TypeVar("Value", bool, int, float, str)
 
@@ -101,7 +101,7 @@ class Parameters:
         "model.path", "", "folder of the model; empty: the n3d-nano that ships with the package"
     )
     model_threads: int = _declare("model.threads", 0, "threads of the engine; 0: its own choice", 0, 256)
-    backend: str = _declare("backend", AUTO, f"engine runtime: {FORMS}", parse=BackendChoice.parse)
+    backend: str = _declare("backend", AUTO, f"engine runtime: {BACKEND_FORMS}", parse=BackendChoice.parse)
     continuous_enabled: bool = _declare(
         "continuous.enabled",
         True,

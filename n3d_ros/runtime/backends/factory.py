@@ -27,7 +27,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class BackendChoice:
-    """A backend as a caller names it: `name` is one of `NAMES`; `torch` says where and how torch runs."""
+    """A backend as a caller names it: `name` is 'auto' or a row of `BACKENDS`, `torch` says where it runs."""
 
     name: str = AUTO
     torch: TorchOptions = BY_DEFAULT
@@ -38,8 +38,8 @@ class BackendChoice:
         text.
         """
         name, _, place = text.partition(":")
-        if name not in NAMES or (place and name != "torch"):
-            raise BadInputError(f"backend: expected {FORMS}, got {text!r}")
+        if name not in (AUTO, *BACKENDS) or (place and name != "torch"):
+            raise BadInputError(f"backend: expected {BACKEND_FORMS}, got {text!r}")
         return cls(name, TorchOptions.parse(place))
 
 
@@ -143,6 +143,5 @@ BACKENDS = {
     "ort": BackendKind(_load_ort, ("onnxruntime",), "pip install onnxruntime"),
     "torch": BackendKind(_load_torch, ("torch", "transformers"), "pip install -r requirements/train.txt"),
 }
-NAMES = (AUTO, *BACKENDS)
-FORMS = f"{', '.join(NAMES)} or torch:DEVICE:TYPE, such as torch:cuda:bf16"
-"""What a backend's name may be, for help texts and errors."""
+# What a backend's name may be, for help texts and errors.
+BACKEND_FORMS = f"{', '.join((AUTO, *BACKENDS))} or torch:DEVICE:TYPE, such as torch:cuda:bf16"

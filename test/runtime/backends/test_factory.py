@@ -53,7 +53,14 @@ def test_every_command_takes_the_same_names(command, capsys):
     assert given.backend == "torch:cuda:bf16"
     with pytest.raises(SystemExit):
         parser.parse_args([command, "--backend", "cuda"])
-    assert f"expected {factory.FORMS}, got 'cuda'" in capsys.readouterr().err
+    assert f"expected {factory.BACKEND_FORMS}, got 'cuda'" in capsys.readouterr().err
+
+
+def test_a_new_backend_is_a_file_of_its_own_and_one_row(tmp_path, monkeypatch):
+    loaded = object()
+    kind = factory.BackendKind(lambda folder, threads, choice: (loaded, folder, threads, choice.name))
+    monkeypatch.setitem(factory.BACKENDS, "abacus", kind)
+    assert factory.create_backend(tmp_path, "abacus", 3) == (loaded, tmp_path, 3, "abacus")
 
 
 def test_threads_must_be_positive(tmp_path):

@@ -21,15 +21,14 @@ from torch import Tensor
 from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.model.checkpoint import load_model
 from n3d_ros.model_folder.config import load_config
-from n3d_ros.model_folder.tensors import read_entries, to_float32
+from n3d_ros.model_folder.tensors import EmbeddingTable
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.runtime.backends.base import Rows
 from n3d_ros.runtime.backends.pytorch.cache import AppendWriter, KeyValueStore, TorchCache
 from n3d_ros.runtime.backends.pytorch.options import BY_DEFAULT, TorchOptions
 from n3d_ros.runtime.backends.pytorch.step import StepRunner
 
-EMBEDDING = "model.embed_tokens.weight"
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+TORCH_TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class TorchBackend:
@@ -47,8 +46,7 @@ class TorchBackend:
         with _named_memory_error():
             model: Any = load_model(folder, self._dtype)
             self.model: Any = model.to(self._device)
-        self._embedding = read_entries(folder)[EMBEDDING]
-        self._rows = self._embedding.array()
+        self._embedding = EmbeddingTable(folder)
         self._free: list[KeyValueStore] = []
         graphs = options.cuda_graphs and self._device.type == "cuda"
         self._steps = StepRunner(self.model, self.config.text) if graphs else None
@@ -80,7 +78,7 @@ class TorchBackend:
 
     def embed(self, ids: Sequence[int]) -> Rows:
         """Embedding rows (T, hidden) float32, read from the checkpoint's file: no way to the GPU and back."""
-        return to_float32(self._rows[np.asarray(ids, dtype=np.int64)], self._embedding.dtype)
+        return self._embedding.float32(ids)
 
     def new_cache(self, capacity: int) -> TorchCache:
         """An empty cache, in the memory of one that is no longer used where that fits."""
@@ -102,8 +100,7 @@ class TorchBackend:
     ) -> npt.NDArray[np.float32]:
         """Run T new tokens: see `Backend.forward`."""
         past, num_new = cache.length, len(embeds)
-        if past + num_new > cache.capacity:
-            raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {num_new}")
+        cache.require_room(num_new)
         rows, places = torch.from_numpy(embeds)[None], torch.from_numpy(positions)[:, None]
         with _named_memory_error():
             wanted = torch.from_numpy(logit_rows).to(self._device)
@@ -146,7 +143,7 @@ def device_of(options: TorchOptions) -> torch.device:
 def dtype_of(options: TorchOptions, device: torch.device) -> torch.dtype:
     """The type of weights and activations."""
     auto = "bf16" if device.type == "cuda" else "fp32"
-    return DTYPES[auto if options.dtype == "auto" else options.dtype]
+    return TORCH_TYPES[auto if options.dtype == "auto" else options.dtype]
 
 
 def _causal_mask(past: int, num_new: int, device: torch.device) -> Tensor | None:
