@@ -1,6 +1,10 @@
-"""Where recorded reference data lies; tests that need it are skipped in a checkout without it."""
+"""Where recorded reference data lies; tests that need it are skipped in a checkout without it.
+
+What was skipped is said at the end, one line a reason.
+"""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,3 +29,11 @@ def golden_dir() -> Path:
 def rgbd_dir() -> Path:
     """Real RGB-D frames, one folder each."""
     return _folder("N3D_RGBD", SHARED / "rgbd", "README.md")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many tests or files of tests each reason left out; -rs would print a line for each of them."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    for reason, number in reasons.most_common():
+        terminalreporter.line(f"skipped {number}: {reason}")
