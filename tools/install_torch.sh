@@ -13,7 +13,10 @@ leave_out() {
   exit 0
 }
 
-[ "$wanted" = auto ] || { install "$@"; exit; }
+if [ "$wanted" = yes ]; then
+  install "$@"
+  exit
+fi
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || leave_out "transformers needs Python 3.11 or newer"
 if "$python" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' || nvidia-smi -L >/dev/null 2>&1; then
   install "$@"
@@ -21,9 +24,9 @@ if "$python" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") 
 fi
 cpu_build="$(grep '^torch==' "$requirements")+cpu"
 log=$VENV/.stamps/torch.log
-if "$@" "$cpu_build" >"$log" 2>&1; then
+if "$@" --no-deps "$cpu_build" >"$log" 2>&1; then
   install "$@"
-elif grep -q 'No matching distribution found' "$log"; then
+elif grep -qE 'No matching distribution found|ResolutionImpossible' "$log"; then  # the latter where constraints hold
   leave_out "no index offers $cpu_build, and another build brings CUDA; TORCH_INDEX=URL names one, TORCH=yes takes any"
 else
   cat "$log" >&2
