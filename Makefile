@@ -23,7 +23,7 @@ CONSTRAINTS ?= $(wildcard requirements/constraints/py$(shell $(BIN)/python -c 'i
 endif
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --quiet $(addprefix --constraint ,$(CONSTRAINTS))
 
-.PHONY: help venv ros demo train test check format lint types constraints clean
+.PHONY: help venv ros demo train test check format lint types package constraints clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -42,7 +42,7 @@ train: $(STAMP)/torch-yes $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## .venv for t
 test: $(STAMP)/test $(STAMP)/torch-$(TORCH) $(STAMP)/tensorrt-$(TENSORRT) $(STAMP)/interfaces $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## every test that needs no GPU
 	$(BIN)/python -m pytest
 
-check: format lint types  ## format, lint and types, then the tests
+check: format lint types package  ## format, lint, types and pip's package, then the tests
 	$(MAKE) test
 
 format: $(STAMP)/check
@@ -53,6 +53,9 @@ lint: $(STAMP)/check
 
 types: $(STAMP)/check $(STAMP)/test $(STAMP)/torch-$(TORCH) $(STAMP)/interfaces
 	$(BIN)/python -m mypy
+
+package: $(STAMP)/test tools/check_package.sh
+	tools/check_package.sh
 
 constraints: $(STAMP)/created  ## renew requirements/constraints/ with the newest releases that requirements/ allows
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements/constraints.txt
