@@ -21,7 +21,8 @@ def requirements(name: str) -> list[str]:
 def version() -> str:
     """The one version number of the project."""
     text = (HERE / "n3d_ros" / "version.py").read_text(encoding="utf-8")
-    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE).group(1)
+    [found] = re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    return str(found)
 
 
 def kernels() -> Extension:

@@ -95,8 +95,9 @@ def main(
     """Answer the scene's questions and print the peak as one line of JSON."""
     from n3d_ros.engines.bench.measure import BenchOptions, open_system
 
-    numbers = {"threads": int(threads), "max_tokens": int(max_tokens)}
-    options = BenchOptions(Path(folder), (system,), queries, **numbers, dtype=dtype)
+    options = BenchOptions(
+        Path(folder), (system,), queries, threads=int(threads), max_tokens=int(max_tokens), dtype=dtype
+    )
     for _ in open_system(system, options).answer(load_scene(Path(file)), 0, queries):
         pass
     print(json.dumps(asdict(Peak(peak_rss_mb(), peak_cuda_mb()))))

@@ -7,7 +7,7 @@ it. Weights go through memory a piece at a time. Vision, norms, biases and the e
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,7 @@ def _quantized(
             found.append(rounding.scales(weight, precision, block, config.compute, rows))
         return found[0]
 
-    def values():
+    def values() -> Iterator[np.ndarray]:
         result = scale()
         yield from rounding.quantized(weight, precision, block, result, rows)
 

@@ -10,12 +10,13 @@ import signal
 import threading
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Final
 
 from n3d_ros.engines.tensorrt.network import BuildRequest, Progress, build_engine
 from n3d_ros.errors import EngineError, N3DError, OutOfMemoryError
 from n3d_ros.runtime.backends.trt.api import TensorRt, load
 
-START_METHOD = "spawn"
+START_METHOD: Final = "spawn"
 """CUDA does not survive a fork."""
 TICK_S = 1.0
 """Between two looks at a builder that reports nothing, as TensorRT-RTX does in its longest phase."""

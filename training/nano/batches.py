@@ -9,8 +9,9 @@ robot's sequences.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from n3d_ros.preprocess.point_code import PointEncodingConfig, round_coordinates
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import encode_box
 from n3d_ros.training.nano.labels import IGNORE, Labeller, Segment
+from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 from n3d_ros.training.questions import (
     MIN_VISIBLE,
@@ -80,10 +82,9 @@ class Batch:
     image_start: int
 
     def to(self, device: torch.device) -> "Batch":
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(
-            **{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()}
-        )
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {k: v.to(device, non_blocking=True) for k, v in tensors.items()}
+        return replace(self, **moved)
 
 
 class ViewShards:
@@ -92,7 +93,8 @@ class ViewShards:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.shards = folder, {}
+        self.folder = folder
+        self.shards: dict[Path, dict[str, np.ndarray]] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -108,23 +110,21 @@ class ViewShards:
     def __len__(self) -> int:
         return len(self.index)
 
-    def view(self, number: int) -> dict:
+    def view(self, number: int) -> dict[str, np.ndarray]:
         path, row = self.index[number]
         return {key: values[row] for key, values in self.shards[path].items()}
 
 
-def view_objects(view: dict) -> tuple[ViewObjects, np.ndarray]:
+def view_objects(view: dict[str, np.ndarray]) -> tuple[ViewObjects, np.ndarray]:
     """Names, box lines and askability of a view's objects, and their (n, 6) bins for the dense loss."""
     present = [i for i in range(MAX_OBJECTS) if view["kind"][i] >= 0]
     kinds = tuple(KIND_NAMES[view["kind"][i]] for i in present)
     colors = tuple(COLOR_NAMES[view["color"][i]] for i in present)
     names = tuple(f"{c} {k}" for c, k in zip(colors, kinds, strict=True))
-    scene = SceneScale(float(view["scale"]), tuple(map(float, view["shift"])))
-    intrinsics = Intrinsics(*map(float, view["intrinsics"]), WIDTH, HEIGHT)
-    boxes = [
-        Box3D(names[i], tuple(map(float, view["boxes"][i][:3])), tuple(map(float, view["boxes"][i][3:])))
-        for i in present
-    ]
+    scene = SceneScale(float(view["scale"]), xyz(view["shift"]))
+    fx, fy, cx, cy = map(float, view["intrinsics"])
+    intrinsics = Intrinsics(fx, fy, cx, cy, WIDTH, HEIGHT)
+    boxes = [Box3D(names[i], xyz(view["boxes"][i][:3]), xyz(view["boxes"][i][3:])) for i in present]
     bins = np.array([view_bins(box, scene, intrinsics) for box in boxes], dtype=np.int64).reshape(-1, 7)
     inside = [bool(0 < b[0] < 999 and 0 < b[1] < 999) for b in bins]
     askable = tuple(
@@ -132,6 +132,12 @@ def view_objects(view: dict) -> tuple[ViewObjects, np.ndarray]:
         for i in present
     )
     return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
+
+
+def xyz(row: np.ndarray) -> tuple[float, float, float]:
+    """Three numbers of a shard as a point or a size."""
+    x, y, z = map(float, row)
+    return x, y, z
 
 
 def view_bins(box: Box3D, scene: SceneScale, intrinsics: Intrinsics) -> tuple[float, ...]:
@@ -156,9 +162,9 @@ class Packer:
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
-        self.pad = tokenizer.token_to_id(prompts.IMAGE_PAD)
+        self.pad = token_id(tokenizer, prompts.IMAGE_PAD)
 
-    def batch(self, views: list[dict], with_text: bool = True) -> Batch:
+    def batch(self, views: list[dict[str, np.ndarray]], with_text: bool = True) -> Batch:
         """One batch of `views`; without text the rows hold the picture only."""
         objects = [view_objects(view) for view in views]
         with_reasoning = self.rng.random() < self.reason_share

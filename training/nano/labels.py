@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
-from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS
+from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS, token_id
 from n3d_ros.training.questions import Sample
 
 IGNORE = -100
@@ -54,9 +54,9 @@ class Labeller:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.first_number = tokenizer.token_to_id("0")
-        self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
-        self.begin, self.open = tokenizer.token_to_id("bbox_"), tokenizer.token_to_id("Bbox(")
+        self.first_number = token_id(tokenizer, "0")
+        self.comma, self.close = token_id(tokenizer, ","), token_id(tokenizer, ")\n")
+        self.begin, self.open = token_id(tokenizer, "bbox_"), token_id(tokenizer, "Bbox(")
         self.shown = shown_hundredths(tokenizer)
 
     def segment(self, sample: Sample) -> Segment:
@@ -124,7 +124,8 @@ def follows(tokens: list[str], word: str, blank: str) -> bool:
 
 def name_places(tokens: Sequence[str], names: Sequence[str]) -> dict[int, int]:
     """Index of each token that belongs to one of `names` -> FIRST_NAME + the name's and the word's place."""
-    words, places = [token.strip() for token in tokens], {}
+    words = [token.strip() for token in tokens]
+    places: dict[int, int] = {}
     for number, name in enumerate(names):
         parts = name.split()
         for i in range(len(words) - len(parts) + 1):
@@ -137,5 +138,5 @@ def shown_hundredths(tokenizer: Tokenizer) -> np.ndarray:
     """(vocabulary,) int64: the hundredths that a decimal's token shows, -1 for every other token."""
     shown = np.full(tokenizer.get_vocab_size(), -1, np.int64)
     for text in DECIMALS + SHORT_DECIMALS:
-        shown[tokenizer.token_to_id(text)] = round(float(text) * 100)
+        shown[token_id(tokenizer, text)] = round(float(text) * 100)
     return shown
