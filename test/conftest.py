@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+# What `make test` may leave out, and what a skip's reason says then.
 OPTIONAL = {
     "torch or transformers is not installed (make test TORCH=yes)": ("'torch'", "'transformers'"),
     "TensorRT-RTX or CUDA's bindings are not installed (make test TENSORRT=yes)": ("TensorRT-RTX", "'cuda"),
 }
-# What `make test` may leave out, and what a skip's reason says then.
 
 
 def _folder(variable: str, default: Path, proof: str) -> Path:
