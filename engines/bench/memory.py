@@ -91,8 +91,9 @@ def main(
     system: str, folder: str, file: str, threads: str, max_tokens: str, dtype: str, *queries: str
 ) -> None:
     """Answer the scene's questions and print the peak as one line of JSON."""
-    numbers = {"threads": int(threads), "max_tokens": int(max_tokens)}
-    options = BenchOptions(Path(folder), (system,), queries, **numbers, dtype=dtype)
+    options = BenchOptions(
+        Path(folder), (system,), queries, threads=int(threads), max_tokens=int(max_tokens), dtype=dtype
+    )
     for _ in open_system(system, options).answer(load_scene(Path(file)), 0, queries):
         pass
     print(json.dumps(asdict(Peak(peak_rss_mb(), peak_cuda_mb()))))

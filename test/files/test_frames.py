@@ -140,7 +140,7 @@ def test_depth_of_another_type_or_shape_is_refused(tmp_path, array):
 def test_double_precision_depth_is_metres(tmp_path):
     np.save(tmp_path / "d.npy", np.full((4, 4), 2.0))
     raw, encoding = read_depth(tmp_path / "d.npy")
-    assert (raw.dtype, encoding) == (np.float32, "32FC1")
+    assert raw.dtype == np.float32 and encoding == "32FC1"
 
 
 def test_unreadable_depth_files_are_refused(tmp_path):

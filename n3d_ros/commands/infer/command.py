@@ -122,8 +122,8 @@ def _answer(pipeline: Any, observation: Observation, args: argparse.Namespace) -
 def _ask(pipeline: Any, observation: Observation, args: argparse.Namespace) -> GroundResult | AskResult:
     """One question, or words first and then a question about what they found."""
     if args.ground is None:
-        return pipeline.ask(observation, args.ask)  # type: ignore[no-any-return]
+        return pipeline.ask(observation, args.ask)
     found = pipeline.ground(observation, args.ground)
     if args.ask is None or found.code != ResultCode.OK:
-        return found  # type: ignore[no-any-return]
-    return pipeline.ask_about(observation, args.ask, found)  # type: ignore[no-any-return]
+        return found
+    return pipeline.ask_about(observation, args.ask, found)
