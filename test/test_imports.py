@@ -14,27 +14,29 @@ from places import CHECKOUT
 
 from n3d_ros.child_process import package_environment
 
-LIBRARY = "errors geometry boxes preprocess protocol spatial files model_folder"
+LIBRARY = "errors plain_text geometry boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
 
 ROWS = {
     "": "version",
     "version": "",
     "errors": "",
+    "plain_text": "",
+    "storage": "plain_text",
     "child_process": "",
     "geometry": "errors",
     "boxes": "errors geometry",
-    "overlay": "boxes geometry",
+    "overlay": "plain_text boxes geometry",
     "preprocess": "errors geometry",
-    "protocol": "errors geometry boxes",
+    "protocol": "errors plain_text geometry boxes",
     "spatial": "errors geometry boxes protocol",
-    "files": "errors geometry boxes preprocess protocol",
-    "model_folder": "errors preprocess",
+    "files": "errors plain_text storage geometry boxes preprocess protocol",
+    "model_folder": "errors plain_text storage preprocess",
     "depth_models": "errors geometry preprocess",
-    "model": "errors preprocess model_folder",
+    "model": "errors plain_text storage preprocess model_folder",
     "runtime": LIBRARY,
-    "runtime.decoding": "errors runtime.backends.base",
-    "runtime.backends": "errors preprocess model_folder",
+    "runtime.decoding": "errors plain_text storage runtime.backends.base",
+    "runtime.backends": "errors plain_text storage preprocess model_folder",
     "runtime.backends.pytorch": "errors preprocess model_folder model runtime.backends",
     "sim": "errors geometry boxes",
     "node": f"{RUNTIME} overlay version",
@@ -43,7 +45,7 @@ ROWS = {
     "engines.bench": f"{RUNTIME} version child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
     "commands": f"{RUNTIME} version child_process overlay depth_models node sim engines training",
-    "cli": "errors version commands",
+    "cli": "errors plain_text version commands",
 }
 """Folder, or module directly in n3d_ros -> what it may import of this package, beside itself.
 
