@@ -14,7 +14,7 @@ from places import CHECKOUT
 
 from n3d_ros.child_process import package_environment
 
-LIBRARY = "errors plain_text geometry boxes preprocess protocol spatial storage files model_folder"
+LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
 
 ROWS = {
@@ -24,13 +24,14 @@ ROWS = {
     "plain_text": "",
     "storage": "plain_text",
     "child_process": "",
-    "geometry": "errors",
+    "geometry": "errors plain_text",
+    "cameras": "errors plain_text geometry preprocess",
     "boxes": "errors geometry",
     "overlay": "plain_text boxes geometry",
     "preprocess": "errors geometry",
     "protocol": "errors plain_text geometry boxes",
     "spatial": "errors geometry boxes protocol",
-    "files": "errors plain_text storage geometry boxes preprocess protocol",
+    "files": "errors plain_text storage geometry cameras boxes preprocess protocol",
     "model_folder": "errors plain_text storage preprocess",
     "depth_models": "errors geometry preprocess",
     "model": "errors plain_text storage preprocess model_folder",

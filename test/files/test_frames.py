@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from n3d_ros.files.camera_file import read_intrinsics
 from n3d_ros.files.frames import (
     RgbdFrame,
     find_frames,
     read_depth,
     read_frame,
-    read_intrinsics,
     read_rgbd,
     write_frame,
 )
@@ -160,7 +160,7 @@ def test_unreadable_depth_files_are_refused(tmp_path):
         ('{"fx": 1}', "missing"),
         ('{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 4, "height": 4}', "fx must be positive, got 0"),
         ('{"fx": null, "fy": 1, "cx": 1, "cy": 1, "width": 4, "height": 4}', "camera.json"),
-        ('{"k": [0, 0, 0, 0, 0, 0, 0, 0, 0], "width": 4, "height": 4}', "fx must be positive"),
+        ('{"k": [0, 0, 0, 0, 0, 0, 0, 0, 0], "width": 4, "height": 4}', "expected 0 0 1 in the last row"),
     ],
 )
 def test_unusable_intrinsics_are_refused(tmp_path, text, message):
