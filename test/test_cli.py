@@ -31,7 +31,7 @@ KEYS = [
     "forward_passes",
     "depth_is_estimated",
 ]
-MAX_HELP_LINES = 30
+MAX_HELP_LINES = 32
 ZERO_FOCAL_LENGTH = '{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 64, "height": 48}'
 
 
@@ -130,6 +130,8 @@ def test_ask_writes_answer_reasoning_value_and_unit(pipeline, files, capsys):
 
 def test_a_point_map_takes_the_place_of_depth(pipeline, files, tmp_path):
     points = np.ones((48, 64, 4), np.float16)
+    points[..., 0] = 0.5 - (np.arange(64) + 0.5) / 64
+    points[..., 1] = 0.5 - (np.arange(48)[:, None] + 0.5) / 48
     np.savez(tmp_path / "p.npz", pcd=points, intr=np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]))
     chosen = {"model": files["model"], "image": files["image"], "points": str(tmp_path / "p.npz")}
     assert run(chosen, "--ground", "mug") == 0

@@ -112,8 +112,8 @@ class Distortion:
             if not _is_above(error_x, error_y, TOLERANCE):
                 break
             xx, xy, yx, yy = self._slopes(ideal_x, ideal_y)
-            determinant = xx * yy - xy * yx
-            determinant[determinant <= 0] = np.nan  # past a fold
+            product = xx * yy - xy * yx
+            determinant = np.where(product > 0, product, np.nan)  # else past a fold
             ideal_x = ideal_x - (yy * error_x - xy * error_y) / determinant
             ideal_y = ideal_y - (xx * error_y - yx * error_x) / determinant
         return self._checked(ideal_x, ideal_y, x, y)

@@ -79,7 +79,7 @@ def _check_principal_point(cx: float, cy: float, width: int, height: int) -> Non
 def _is_swapped(cx: float, cy: float, width: int, height: int) -> bool:
     """Whether it is the middle of the picture turned by a quarter, and of this one not."""
     longer = max(width, height)
-    if abs(width - height) < 4 * SWAPPED_SHARE * longer:
+    if abs(width - height) < 5 * SWAPPED_SHARE * longer:
         return False
     off_turned = max(abs(cx - (height - 1) / 2), abs(cy - (width - 1) / 2))
     return off_turned < SWAPPED_SHARE * longer
