@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import math
 
-MAX_FIELD_OF_VIEW_DEG = 140.0
-"""Of a pinhole picture, whose corners would need infinitely many pixels at 180. Fisheye lenses have a focal
-length that stays below 140 by this formula (220 degrees of equidistant lens: 125).
+MAX_FIELD_OF_VIEW_DEG = 130.0
+"""Of a pinhole picture, whose corners would need infinitely many pixels at 180; depth cameras end at 120.
+Fisheye lenses have a focal length that stays below by this formula (220 degrees of equidistant lens: 125).
 """
 MIN_FIELD_OF_VIEW_DEG = 10.0
 """Of the longer side: a telephoto lens that no depth camera has."""
 SMALL_PICTURE_PX = 64
 """A picture with a shorter long side is a detail, and may have any narrow field of view."""
-MAX_OFF_ONE_AXIS = 0.2
+MAX_OFF_ONE_AXIS = 0.15
 MAX_OFF_BOTH_AXES = 0.1
 """Of the principal point from the middle, in widths and heights. Calibrated cameras stay within 0.05 and
-rectified stereo pairs within 0.1 on one axis; that of a picture 1.25 times as large is off by 0.12 on both.
+rectified stereo pairs within 0.1 on one axis. The matrix of a picture 1.25 times as large is off by 0.12 on
+both, that of a 16:9 picture cut to 4:3 by 0.17 on one.
 """
 SLACK_PX = 1.0
 """So that tiny pictures and thinned ones are not refused for half pixels."""
@@ -52,8 +53,10 @@ def _unit(fx: float, fy: float, cx: float, cy: float, width: int) -> str:
         return f"they look like shares of width and height (fx would be {fx * width:.1f} px)"
     if max(fx, fy) < 0.1:
         return "they look like metres, expected pixels: focal length / size of a pixel"
-    if max(fx, fy) < 100:
-        return "they look like millimetres, expected pixels: focal length / size of a pixel"
+    if max(fx, fy) < 1.5:
+        return f"they look like shares of width and height (fx would be {fx * width:.1f} px) or millimetres"
+    if max(fx, fy) < 130:
+        return "they look like millimetres or degrees, expected pixels: focal length / size of a pixel"
     return "expected pixels of this picture"
 
 

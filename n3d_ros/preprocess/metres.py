@@ -36,8 +36,10 @@ OTHER_SCALES = {
 librealsense's depth units of L515, D405 and older cameras.
 """
 USUAL_MEDIANS_M = (0.35, 6.0)
-MAX_MEDIAN_M = 100.0
-"""Above it metres were surely millimetres (REP 118 wants metres)."""
+MAX_MEDIAN_M = 50.0
+"""Above it metres were surely another unit (REP 118 wants metres)."""
+CENTIMETRE_MEDIAN = 200.0
+"""Rooms and tables have smaller medians than this in centimetres and larger ones in millimetres."""
 SAMPLE_STEP = 4
 GIVE_SCALE = "--depth-scale, depth_scale in intrinsics.json, depth.scale_m of the node"
 
@@ -60,7 +62,7 @@ def measured_depth(
         metres = to_metres(raw, encoding, scale_m)
     except ValueError as error:
         raise BadInputError(str(error)) from error
-    check_metres(metres, remedy=f"give the scale {MILLIMETRE_M} ({GIVE_SCALE})")
+    check_metres(metres, remedy=f"give the scale {{scale:g}} ({GIVE_SCALE})")
     if scale_m is None and DEFAULT_SCALES[encoding] == MILLIMETRE_M:
         _check_millimetres(metres)
     with np.errstate(invalid="ignore"):
@@ -107,13 +109,16 @@ def checked_scale(scale_m: float) -> float:
     return float(scale_m)
 
 
-def check_metres(depth: FloatArray, name: str = "depth", remedy: str = "divide by 1000") -> None:
-    """BadInputError where depth (H, W) said to be in metres must be in millimetres."""
+def check_metres(depth: FloatArray, name: str = "depth", remedy: str = "divide by {per_m}") -> None:
+    """BadInputError where depth (H, W) said to be in metres must be in another unit. remedy: what to do, of
+    `per_m` units per metre or `scale` metres per unit.
+    """
     median = median_m(depth)
     if median > MAX_MEDIAN_M:
+        unit, per_m = ("centimetres", 100) if median < CENTIMETRE_MEDIAN else ("millimetres", 1000)
         raise BadInputError(
-            f"{name}: expected metres, got a median depth of {median:.0f}, which looks like millimetres: "
-            f"{remedy}"
+            f"{name}: expected metres, got a median depth of {median:.0f}, which looks like {unit}: "
+            f"{remedy.format(per_m=per_m, scale=1 / per_m)}"
         )
 
 

@@ -24,6 +24,8 @@ def refused(**change):
         ),
         ({"fx": 3.67, "fy": 3.67}, "millimetres"),
         ({"fx": 35.0, "fy": 35.0}, "millimetres"),
+        ({"fx": 67.0, "fy": 53.0}, "degrees"),
+        ({"fx": 0.753, "fy": 1.004}, "shares of width and height (fx would be 241.0 px) or millimetres"),
         ({"fx": 0.00193, "fy": 0.00193}, "metres"),
         ({"fx": 1930.0, "fy": 1930.0}, "got 9.478 from fx"),
         ({"fx": 1e30, "fy": 1e30}, "field of view"),
@@ -48,6 +50,10 @@ def test_the_matrix_of_a_turned_picture_is_named():
 
 def test_a_principal_point_of_another_shape_of_picture_is_refused():
     assert "near the middle of 640x480" in refused(width=640, height=480, fx=900, fy=900, cx=634.2, cy=356.1)
+
+
+def test_a_picture_cut_to_another_shape_without_its_matrix_is_refused():
+    assert "near the middle of 960x720" in refused(width=960, height=720, fx=900, fy=900, cx=639.5, cy=359.5)
 
 
 def test_a_crop_may_have_its_principal_point_anywhere_if_it_says_so():

@@ -57,6 +57,11 @@ def test_millimetres_as_floats_are_refused_everywhere():
         Observation(np.zeros((8, 8, 3), np.uint8), camera, point_map=np.full((8, 8, 3), 650.0, np.float32))
 
 
+def test_centimetres_are_named():
+    with pytest.raises(BadInputError, match=r"a median depth of 65, which looks like centimetres: .* 0.01"):
+        measured_depth(np.full((8, 8), 65.0, np.float32), "32FC1")
+
+
 def test_the_median_is_of_what_was_measured_wherever_it_lies():
     sparse = np.full((8, 8), NAN, np.float32)
     sparse[3, 3] = 900.0  # between the pixels that are looked at first
