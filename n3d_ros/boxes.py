@@ -14,8 +14,8 @@ import numpy as np
 from n3d_ros.geometry import BOX_EDGES, Array, Intrinsics, Vector3, box_corners, project
 
 NEAR_PLANE_M = 1e-3
+# Straight pieces that stand for an edge which a lens bends.
 EDGE_PIECES = 32
-"""Straight pieces that stand for an edge which a lens bends."""
 Rectangle = tuple[float, float, float, float]
 Point2 = tuple[float, float]
 Polygon = list[Point2]

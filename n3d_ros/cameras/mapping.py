@@ -39,15 +39,15 @@ SCALARS = {
 ROWS, COLUMNS = ("k", "K", "camera_matrix"), ("intrinsic_matrix",)
 COEFFICIENTS = ("d", "D", "coeffs", "distortion_coefficients", "dist_coeffs")
 MODELS = ("distortion_model", "model")
+# By number: rs2_distortion in rs_types.h.
 REALSENSE_MODELS = (
     "none", "modified_brown_conrady", "inverse_brown_conrady", "ftheta", "brown_conrady", "kannala_brandt4",
 )  # fmt: skip
-"""By number: rs2_distortion in rs_types.h."""
 PER_FRAME = "perFrameIntrinsicCoeffs"
 LENS_LIKE = re.compile(r"^(k[1-6]|p[12]|s[1-4]|tau_?[xy])$|dist|coeff|^xi$", re.IGNORECASE)
 SCALE_LIKE = re.compile(r"depth.*(scale|factor|unit)|(scale|factor|unit).*depth", re.IGNORECASE)
+# Two statements of one number agree to a thousandth, which is what files round to, or to 0.01 px.
 AGREEMENT = 1e-3
-"""Two statements of one number agree to a thousandth, which is what files round to, or to 0.01 px."""
 FOCUS_AGREEMENT = 0.01
 
 

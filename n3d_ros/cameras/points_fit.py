@@ -18,11 +18,11 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+# Files of the release are off by what float16 rounds away: below half a pixel at 1920 px.
 MAX_MEDIAN_PX = 1.0
-"""Files of the release are off by what float16 rounds away: below half a pixel at 1920 px."""
 MAX_SAMPLES = 1000
+# Where the checkpoint frame's x, y and z point, and the opposite.
 SIDES = (("left", "right"), ("up", "down"), ("forward", "backward"))
-"""Where the checkpoint frame's x, y and z point, and the opposite."""
 KNOWN_AXES = {
     ("right", "down", "forward"): "the optical frame's axes",
     ("right", "up", "backward"): "OpenGL's axes",

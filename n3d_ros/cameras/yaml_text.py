@@ -11,8 +11,8 @@ from typing import Any
 
 from n3d_ros.plain_text import one_line, shown
 
+# YAML 1.1 reads 1e-05 as text, and every printer of Python or C++ writes it so.
 DOTLESS_FLOAT = re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$")
-"""YAML 1.1 reads 1e-05 as text, and every printer of Python or C++ writes it so."""
 
 
 def parse_yaml(text: str) -> dict[str, Any]:

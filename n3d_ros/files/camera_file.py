@@ -16,8 +16,8 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.plain_text import shown
 from n3d_ros.storage.json_file import JsonError, parse_json
 
+# A Record3D recording of an hour states 16 MB of poses and cameras.
 MAX_BYTES = 1 << 24
-"""A Record3D recording of an hour states 16 MB of poses and cameras."""
 YAML_SUFFIXES = (".yaml", ".yml")
 BOM = b"\xef\xbb\xbf"
 

@@ -2,9 +2,9 @@
 
 `pcd` (H, W, 4): x left, y up, z forward in metres and validity (a point counts where it is above 0), float16.
 `intr` (3, 3) float32 in picture widths and heights. Newer files also hold `depth` (H, W) float32 metres along
-z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Spec n3d_vlm.md section 2.3. Pickled arrays
-are refused, and points that do not project onto their own pixels. Errors are OSError or ValueError that name
-the file, what was expected and what came.
+z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Pickled arrays are refused, and points that
+do not project onto their own pixels. Errors are OSError or ValueError that name the file, what was expected
+and what came. Source: docs/specification/inputs.md 3.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from n3d_ros.storage.array_file import ArrayFileError, read_npz
 from n3d_ros.storage.whole_file import whole_file
 
 ARRAYS = ("pcd", "intr", "depth", "mask")
+# What the release writes where there is no point.
 INVALID = (-np.inf, -np.inf, np.inf, 0.0)
-"""What the release writes where there is no point."""
 
 _log = logging.getLogger(__name__)
 

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 PLUMB_BOB, RATIONAL, EQUIDISTANT = "plumb_bob", "rational_polynomial", "equidistant"
+# Coefficients of each model. The last two of fourteen tilt the sensor and must be 0.
 COUNTS = {PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), EQUIDISTANT: (4,)}
-"""Coefficients of each model. The last two of fourteen tilt the sensor and must be 0."""
+# Other names of the same formulas: kalibr's, librealsense's (include/librealsense2/rsutil.h), OpenCV's.
 ALIASES = {
     "radtan": PLUMB_BOB,
     "brown_conrady": PLUMB_BOB,
@@ -31,18 +32,16 @@ ALIASES = {
     "kannala_brandt": EQUIDISTANT,
     "kannala_brandt4": EQUIDISTANT,
 }
-"""Other names of the same formulas: kalibr's, librealsense's (include/librealsense2/rsutil.h), OpenCV's."""
 STRAIGHT = ("", "none", "no_distortion")
+# Models that leave rays alone where all coefficients are 0, and that are refused otherwise. librealsense has
+# read those of inverse_brown_conrady in either direction (doc/projection.md against newer rsutil.h).
 STRAIGHT_AT_ZERO = (*STRAIGHT, "inverse_brown_conrady", "modified_brown_conrady", "thin_prism", "perspective")
-"""Models that leave rays alone where all coefficients are 0, and that are refused otherwise. librealsense has
-read those of inverse_brown_conrady in either direction (doc/projection.md against newer rsutil.h).
-"""
+# Rays are followed to 84 degrees from the axis; no pinhole picture reaches farther.
 MAX_SLOPE = 10.0
-"""Rays are followed to 84 degrees from the axis; no pinhole picture reaches farther."""
 NUM_SAMPLES = 4096
 NUM_STEPS = 20
+# Of a straightened ray, bent again: a ten-millionth of a pixel at a focal length of 1000 px.
 TOLERANCE = 1e-10
-"""Of a straightened ray, bent again: a ten-millionth of a pixel at a focal length of 1000 px."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from n3d_ros.geometry.vectors import Array
 from n3d_ros.plain_text import shown
 
 NAMES = ("fx", "fy", "cx", "cy", "width", "height")
+# What a PNG of a careful reader may have, and a JPEG can.
 MAX_SIDE_PX = 65535
-"""What a PNG of a careful reader may have, and a JPEG can."""
 NAMES_IN_MATRIX = {0: "fx", 4: "fy", 2: "cx", 5: "cy"}
 LAST_ROW = (0.0, 0.0, 1.0)
 
@@ -93,7 +93,9 @@ class Intrinsics:
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
     def normalised(self) -> Array:
-        """(3, 3) float32 matrix in picture widths and heights; the same at every resolution (spec 2.3)."""
+        """(3, 3) float32 matrix in picture widths and heights; the same at every resolution
+        (docs/specification/README.md 2).
+        """
         return np.array(
             [
                 [self.fx / self.width, 0.0, (self.cx + 0.5) / self.width],

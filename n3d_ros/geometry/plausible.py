@@ -11,22 +11,20 @@ from __future__ import annotations
 
 import math
 
+# Of a pinhole picture, whose corners would need infinitely many pixels at 180; depth cameras end at 120.
+# Fisheye lenses have a focal length that stays below by this formula (220 degrees of equidistant lens: 125).
 MAX_FIELD_OF_VIEW_DEG = 130.0
-"""Of a pinhole picture, whose corners would need infinitely many pixels at 180; depth cameras end at 120.
-Fisheye lenses have a focal length that stays below by this formula (220 degrees of equidistant lens: 125).
-"""
+# Of the longer side: a telephoto lens that no depth camera has.
 MIN_FIELD_OF_VIEW_DEG = 10.0
-"""Of the longer side: a telephoto lens that no depth camera has."""
+# A picture with a shorter long side is a detail, and may have any narrow field of view.
 SMALL_PICTURE_PX = 64
-"""A picture with a shorter long side is a detail, and may have any narrow field of view."""
+# Of the principal point from the middle, in widths and heights. Calibrated cameras stay within 0.05 and
+# rectified stereo pairs within 0.1 on one axis. The matrix of a picture 1.25 times as large is off by 0.12
+# on both, that of a 16:9 picture cut to 4:3 by 0.17 on one.
 MAX_OFF_ONE_AXIS = 0.15
 MAX_OFF_BOTH_AXES = 0.1
-"""Of the principal point from the middle, in widths and heights. Calibrated cameras stay within 0.05 and
-rectified stereo pairs within 0.1 on one axis. The matrix of a picture 1.25 times as large is off by 0.12 on
-both, that of a 16:9 picture cut to 4:3 by 0.17 on one.
-"""
+# So that tiny pictures and thinned ones are not refused for half pixels.
 SLACK_PX = 1.0
-"""So that tiny pictures and thinned ones are not refused for half pixels."""
 SWAPPED_SHARE = 0.04
 
 

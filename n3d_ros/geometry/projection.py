@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from n3d_ros.geometry.intrinsics import Intrinsics
 from n3d_ros.geometry.vectors import Array
 
+# Ray tables kept: one for each size in which the pictures of one or two cameras come.
 TABLES = 4
-"""Ray tables kept: one for each size in which the pictures of one or two cameras come."""
 
 
 def project(points: ArrayLike, intrinsics: Intrinsics) -> Array:

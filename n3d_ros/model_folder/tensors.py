@@ -19,13 +19,13 @@ import numpy.typing as npt
 from n3d_ros.errors import ModelFolderError
 
 ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "F8_E4M3": 1}
+# Types of memory maps; those that numpy lacks come as unsigned integers of their width.
 ARRAY_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}
-"""Types of memory maps; those that numpy lacks come as unsigned integers of their width."""
 MAX_HEADER_BYTES = 100_000_000
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
+# Weights that can run code when they are opened; never read.
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-"""Weights that can run code when they are opened; never read."""
 PREFIXES = (("model.language_model.", "model."), ("model.visual.", "visual."))
 
 

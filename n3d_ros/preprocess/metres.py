@@ -15,16 +15,17 @@ import numpy.typing as npt
 from n3d_ros.errors import BadInputError, NoDepthError
 
 MILLIMETRE_M = 0.001
+# Metres per unit by encoding, as ROS has it (REP 118).
 DEFAULT_SCALES = {"16UC1": MILLIMETRE_M, "mono16": MILLIMETRE_M, "32FC1": 1.0}
-"""Metres per unit by encoding, as ROS has it (REP 118)."""
+# Beside 0: sensors and data sets write the largest 16-bit number where they measured nothing.
 NO_DATA = 65535
-"""Beside 0: sensors and data sets write the largest 16-bit number where they measured nothing."""
+# Depth outside is no depth, unless the caller says otherwise. 20 m: the reach of stereo cameras.
 MIN_DEPTH_M, MAX_DEPTH_M = 0.0, 20.0
-"""Depth outside is no depth, unless the caller says otherwise. 20 m: the reach of stereo cameras."""
+# Where the median of a whole picture in millimetres lies that a depth camera took. Nearer is below the reach
+# of all but macro cameras, farther is beyond that of active ones; both are what other scales look like.
 MILLIMETRE_MEDIANS_M = (0.2, 10.0)
-"""Where the median of a whole picture in millimetres lies that a depth camera took. Nearer is below the reach
-of all but macro cameras, farther is beyond that of active ones; both are what other scales look like.
-"""
+# KITTI: depth development kit. TUM: cvg.cit.tum.de/data/datasets/rgbd-dataset/file_formats. The others:
+# librealsense's depth units of L515, D405 and older cameras.
 OTHER_SCALES = {
     1 / 256: "KITTI's 1/256",
     0.01: "centimetres, 0.01",
@@ -32,14 +33,11 @@ OTHER_SCALES = {
     1 / 5000: "TUM's 1/5000",
     1 / 10000: "a tenth of a millimetre, 0.0001",
 }
-"""KITTI: depth development kit. TUM: cvg.cit.tum.de/data/datasets/rgbd-dataset/file_formats. The others:
-librealsense's depth units of L515, D405 and older cameras.
-"""
 USUAL_MEDIANS_M = (0.35, 6.0)
+# Above it metres were surely another unit (REP 118 wants metres).
 MAX_MEDIAN_M = 50.0
-"""Above it metres were surely another unit (REP 118 wants metres)."""
+# Rooms and tables have smaller medians than this in centimetres and larger ones in millimetres.
 CENTIMETRE_MEDIAN = 200.0
-"""Rooms and tables have smaller medians than this in centimetres and larger ones in millimetres."""
 SAMPLE_STEP = 4
 GIVE_SCALE = "--depth-scale, depth_scale in intrinsics.json, depth.scale_m of the node"
 

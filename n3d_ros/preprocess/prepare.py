@@ -21,10 +21,9 @@ from n3d_ros.preprocess.pooling import PooledScene, pool_depth, pool_points, thi
 
 __all__ = ["ModelInputs", "Observation", "PreprocessConfig", "patch_position_code", "prepare"]
 
+# What rounding leaves when a picture is resized. 848x480 and 1280x720, two modes of one RealSense whose
+# views differ, are 3 rows apart.
 MAX_SIDE_MISMATCH_PX = 1.0
-"""What rounding leaves when a picture is resized. 848x480 and 1280x720, two modes of one RealSense whose
-views differ, are 3 rows apart.
-"""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -74,7 +73,7 @@ class PreprocessConfig:
     """Sizes and point code of one checkpoint; the defaults are the release's.
 
     point_map_reshape: 'true_shape', or 'upstream' to reproduce how the release shears near-square landscape
-    maps (W1).
+    maps (quirk W1).
     """
 
     long_side_px: int = 640

@@ -31,10 +31,9 @@ from n3d_ros.engines.bench.report.text import table
 from n3d_ros.engines.bench.samples import BenchScene
 from n3d_ros.engines.synthetic.config import PRESETS
 
+# What random weights write is never what was expected: the first beside the second shows what a drafter costs
+# until it gives up.
 SYNTHETIC_SYSTEMS = ("torch", "torch-plain", "huggingface")
-"""What random weights write is never what was expected: the first beside the second shows what a drafter
-costs until it gives up.
-"""
 
 
 def add_model_bench(parser: argparse.ArgumentParser) -> None:
