@@ -119,6 +119,18 @@ def test_the_pipeline_gets_the_frame_and_the_words(pipeline, files):
     assert observation.intrinsics.fx == 60.0
 
 
+def test_depth_in_other_units_comes_with_its_scale(pipeline, files, tmp_path):
+    np.save(tmp_path / "d.npy", np.full((48, 64), 7500, np.uint16))
+    assert run(files, "--depth-scale", "0.0002", "--ground", "mug") == 0
+    assert pipeline.asked[0][0].depth[0, 0] == np.float32(1.5)
+
+
+def test_a_scale_without_depth_is_refused(pipeline, files, capsys):
+    chosen = {"model": files["model"], "image": files["image"], "points": "p.npz"}
+    assert run(chosen, "--depth-scale", "0.001", "--ground", "mug") == 2
+    assert "--depth-scale: expected --depth" in capsys.readouterr().err
+
+
 def test_ask_writes_answer_reasoning_value_and_unit(pipeline, files, capsys):
     pipeline.result = answered()
     assert run(files, "--ask", "How far?", "--json", "-") == 0

@@ -22,7 +22,6 @@ from n3d_ros.files.picture_file import read_picture
 from n3d_ros.geometry import Intrinsics, checkpoint_to_optical, optical_to_checkpoint
 from n3d_ros.geometry.intrinsics import matrix_numbers
 from n3d_ros.preprocess.depth import depth_to_point_map
-from n3d_ros.preprocess.metres import check_metres
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.storage.array_file import ArrayFileError, read_npz
 from n3d_ros.storage.whole_file import whole_file
@@ -77,7 +76,6 @@ def read_points_file(path: Path) -> Points:
     point_map = checkpoint_to_optical(pcd[..., :3].astype(np.float32))
     point_map[~valid] = np.nan
     try:
-        check_metres(point_map[..., 2], "pcd")
         if np.isfinite(matrix).all():
             check_fit(pcd[..., :3], valid, matrix.astype(np.float64))
     except ValueError as error:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from n3d_ros.boxes import Box3D, box_2d_px
-from n3d_ros.geometry import Distortion, Intrinsics, backproject, project, ray_table
+from n3d_ros.geometry import Distortion, Intrinsics, backproject, distortion, project, ray_table
 from n3d_ros.overlay import draw_boxes
 from n3d_ros.preprocess.depth import depth_to_point_map
 from n3d_ros.preprocess.pooling import pool_depth, thin_depth
@@ -127,6 +127,13 @@ def test_a_lens_that_folds_inside_the_picture_is_refused():
     lens = Distortion("plumb_bob", (-1.5, 0.0, 0.0, 0.0))
     with pytest.raises(ValueError, match=r"sends no ray to \d+ of 3072 pixels"):
         ray_table(camera(lens))
+
+
+@pytest.mark.parametrize("lens", [BARREL, FISHEYE], ids=lambda lens: lens.model)
+def test_a_search_that_has_not_arrived_is_refused(lens, monkeypatch):
+    monkeypatch.setattr(distortion, "NUM_STEPS", 0)
+    with pytest.raises(ValueError, match="sends no ray to"):
+        backproject(60.3, 41.7, 1.0, camera(lens))
 
 
 def test_what_lies_beyond_a_lens_never_folds_back_into_the_picture():

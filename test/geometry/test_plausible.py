@@ -37,7 +37,8 @@ def test_a_focal_length_in_another_unit_is_named(change, named):
 
 
 @pytest.mark.parametrize(
-    ("times", "named"), [(4, "4 times"), (2, "2 times"), (1.5, "1.5 times"), (0.5, "0.5 times")]
+    ("times", "named"),
+    [(4, "4 times"), (2, "2 times"), (1.5, "1.5 times"), (1.25, "1.25 times"), (0.5, "0.5 times")],
 )
 def test_the_matrix_of_another_resolution_is_named(times, named):
     change = {"cx": 160 * times - 0.5, "cy": 120 * times - 0.5, "fx": 241.0 * times, "fy": 241.0 * times}
@@ -46,6 +47,10 @@ def test_the_matrix_of_another_resolution_is_named(times, named):
 
 def test_the_matrix_of_a_turned_picture_is_named():
     assert "the middle of 240x320: of the picture before it was turned" in refused(cx=119.5, cy=159.5)
+
+
+def test_a_turned_picture_that_is_nearly_square_is_named():
+    assert "the middle of 512x640" in refused(width=640, height=512, fx=600, fy=600, cx=255.5, cy=319.5)
 
 
 def test_a_principal_point_of_another_shape_of_picture_is_refused():

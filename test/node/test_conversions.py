@@ -216,6 +216,14 @@ def test_an_observation_takes_stamp_and_frame_from_the_colour_image():
     assert stamp_ns(header().stamp) == 3_000_000_005
 
 
+def test_a_rectified_picture_is_seen_through_p():
+    depth = image(np.full((2, 2), 1000, np.uint16), "16UC1")
+    rectified = info()
+    rectified.p = [410.0, 0.0, 0.5, 0.0, 0.0, 410.0, 0.5, 0.0, 0.0, 0.0, 1.0, 0.0]
+    assert observation(image(PICTURE, "rgb8"), depth, rectified, kind="rectified").intrinsics.fx == 410.0
+    assert observation(image(PICTURE, "rgb8"), depth, rectified).intrinsics.fx == 400.0
+
+
 @pytest.mark.parametrize(
     ("pixels", "encoding"),
     [
