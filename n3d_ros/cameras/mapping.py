@@ -145,6 +145,8 @@ def _lens(values: Mapping[str, Any]) -> Distortion | None:
         return None
     if any(other != stated[0][1] for _, other in stated):
         raise ValueError(f"intrinsics: expected one distortion, got {' and '.join(key for key, _ in stated)}")
+    if _model(values) is None and stated[0][0] == "coeffs" and any(stated[0][1]):
+        raise ValueError("intrinsics: expected RealSense's model with coeffs: several have five coefficients")
     return Distortion.stated(_model(values), stated[0][1])
 
 

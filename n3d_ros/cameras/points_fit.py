@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 # Files of the release are off by what float16 rounds away: below half a pixel at 1920 px.
 MAX_MEDIAN_PX = 1.0
 MAX_SAMPLES = 1000
+MAX_CAUSES = 2
+SAME_SIZE = 0.1
 # Where the checkpoint frame's x, y and z point, and the opposite.
 SIDES = (("left", "right"), ("up", "down"), ("forward", "backward"))
 KNOWN_AXES = {
@@ -62,7 +64,7 @@ def check_fit(points: npt.NDArray[Any], valid: npt.NDArray[np.bool_], matrix: Fl
     off = sample.median_px()
     if off <= MAX_MEDIAN_PX:
         return
-    cause = next((words for words, changed in _changes(sample) if changed.median_px() <= MAX_MEDIAN_PX), "")
+    cause = " or ".join(_causes(sample))
     found = f"{off:.1f} px away" if np.isfinite(off) else "behind the camera"
     looks = (
         f"it looks like {cause}" if cause else "no usual mistake explains it; they belong to other pictures?"
@@ -82,8 +84,21 @@ def _sample(points: npt.NDArray[Any], valid: npt.NDArray[np.bool_], matrix: Floa
     return _Sample(points[row, column].astype(np.float64), *where, matrix, size)
 
 
-def _changes(sample: _Sample) -> Iterator[tuple[str, _Sample]]:
-    """The sample with one mistake undone, then with two, then with three; likely ones first."""
+def _causes(sample: _Sample) -> list[str]:
+    """The likeliest explanations, at most two, of as few mistakes as it takes."""
+    found: list[str] = []
+    least = 0
+    for count, words, changed in _changes(sample):
+        if found and (count > least or len(found) == MAX_CAUSES):
+            break
+        if changed.median_px() <= MAX_MEDIAN_PX:
+            found.append(words)
+            least = count
+    return found
+
+
+def _changes(sample: _Sample) -> Iterator[tuple[int, str, _Sample]]:
+    """The sample with one, two or three mistakes undone, likely ones first: how many, their names, the rest."""
     matrices, axes, orders = list(_matrices(sample)), list(_axes()), list(_orders(sample))
     every = product(range(len(matrices)), range(len(axes)), range(len(orders)))
     for chosen in sorted(every, key=_unlikeliness):
@@ -91,12 +106,17 @@ def _changes(sample: _Sample) -> Iterator[tuple[str, _Sample]]:
         axes_words, mend = axes[chosen[1]]
         order_words, (column, row, size) = orders[chosen[2]]
         words = " and ".join(word for word in (matrix_words, axes_words, order_words) if word)
-        yield words, _Sample(sample.points @ mend.T, column, row, matrix, size)
+        mended = _Sample(sample.points @ mend.T, column, row, matrix, size)
+        yield _num_mistakes(chosen), words, mended
 
 
 def _unlikeliness(chosen: tuple[int, ...]) -> tuple[int, ...]:
     """Few mistakes before many; a wrong matrix or wrong axes before pixels in another order."""
-    return (sum(index > 0 for index in chosen), chosen[2], chosen[1], chosen[0])
+    return (_num_mistakes(chosen), chosen[2], chosen[1], chosen[0])
+
+
+def _num_mistakes(chosen: tuple[int, ...]) -> int:
+    return sum(index > 0 for index in chosen)
 
 
 def _matrices(sample: _Sample) -> Iterator[tuple[str, Floats]]:
@@ -106,8 +126,9 @@ def _matrices(sample: _Sample) -> Iterator[tuple[str, Floats]]:
         yield f"intr in pixels{turned}", _in_shares(matrix, *sample.size)
         if matrix[0, 2] > 1 and matrix[1, 2] > 1:
             width, height = 2 * matrix[0, 2] + 1, 2 * matrix[1, 2] + 1
-            words = f"intr in pixels{turned} of a picture of about {width:.0f}x{height:.0f}"
-            yield words, _in_shares(matrix, width, height)
+            if max(abs(width / sample.size[0] - 1), abs(height / sample.size[1] - 1)) > SAME_SIZE:
+                words = f"intr in pixels{turned} of a picture of about {width:.0f}x{height:.0f}"
+                yield words, _in_shares(matrix, width, height)
 
 
 def _in_shares(matrix: Floats, width: float, height: float) -> Floats:

@@ -76,6 +76,17 @@ def test_a_wrong_matrix_is_named(matrix, cause):
     assert str(caught.value).endswith(f"it looks like {cause}")
 
 
+def test_of_two_likely_causes_both_are_named():
+    middle = Intrinsics(240.0, 250.0, 159.5, 119.5, 320, 240)
+    rows, columns = np.mgrid[0:240, 0:320]
+    depth = (0.5 + rows / 400 + columns / 500).astype(np.float32)
+    given = optical_to_checkpoint(depth_to_point_map(depth, middle)).astype(np.float16)
+    with pytest.raises(
+        ValueError, match=r"other axes \(x left, y down, z forward\) or rows from the bottom to"
+    ):
+        check(given[::-1], middle.normalised().astype(np.float64))
+
+
 def test_two_mistakes_are_both_named():
     with pytest.raises(ValueError, match="looks like intr in pixels and OpenGL's axes"):
         check(points() * [-1, 1, -1], CAMERA.matrix())

@@ -180,6 +180,7 @@ def test_a_camera_of_colmap_is_read(tmp_path, line, expected):
         ("c.json", {**OWN, "distortion_model": "omni", "D": LENS}, "got 'omni'"),
         ("c.json", {**OWN, "D": LENS[:4]}, "both have four"),
         ("c.json", {**OWN, "D": LENS, "coeffs": [0.0] * 5}, "expected one distortion"),
+        ("c.json", {**REALSENSE, "coeffs": LENS}, "expected RealSense's model"),
         ("c.json", {**OWN, "k1": -0.3}, "'k1' looks like distortion"),
         ("c.json", {**OWN, "distortion": {"k1": -0.3}}, "'distortion' looks like distortion"),
         ("c.json", {**OWN, "distCoeffs": LENS}, "'distCoeffs' looks like distortion"),
