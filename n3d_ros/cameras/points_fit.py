@@ -98,7 +98,7 @@ def _causes(sample: _Sample) -> list[str]:
 
 
 def _changes(sample: _Sample) -> Iterator[tuple[int, str, _Sample]]:
-    """The sample with one, two or three mistakes undone, likely ones first: their number and names with it."""
+    """The sample with one, two or three mistakes undone, likely first: their number and names with it."""
     matrices, axes, orders = list(_matrices(sample)), list(_axes()), list(_orders(sample))
     every = product(range(len(matrices)), range(len(axes)), range(len(orders)))
     for chosen in sorted(every, key=_unlikeliness):
