@@ -19,10 +19,16 @@ MAX_DEPTH_M = 7
 
 
 @pytest.fixture(scope="module")
-def depth_anything(tmp_path_factory):
+def transformers():
+    """The library that guesses depth; it needs torch."""
+    pytest.importorskip("torch")
+    return pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def depth_anything(transformers, tmp_path_factory):
     """`depth_anything(kind)`: a folder as the hub has them, weights of 60 kB."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
+    import torch
 
     def make(kind="metric"):
         folder = tmp_path_factory.mktemp(kind)
@@ -81,11 +87,13 @@ def test_a_model_of_relative_depth_is_refused(depth_anything):
         estimate(RGB, "depth-anything-v2", str(depth_anything("relative")), INTRINSICS)
 
 
+@pytest.mark.usefixtures("transformers")
 def test_depth_anything_needs_the_camera():
     with pytest.raises(BadInputError, match="intrinsics: expected those of the picture"):
         estimate(RGB, "depth-anything-v2", "anywhere")
 
 
+@pytest.mark.usefixtures("transformers")
 def test_a_folder_that_is_absent_is_named_and_nothing_is_downloaded():
     with pytest.raises(
         FileNotFoundError, match="expected a folder .or hub:NAME to download., got 'nobody/x'"
@@ -157,7 +165,9 @@ def test_moge_guesses_the_camera_too(moge):
 
 @pytest.mark.parametrize("size_hw", [(48, 64), (77, 129), (1023, 767)])
 def test_moge_sees_the_picture_as_the_release_shows_it(moge, size_hw):
-    """Long side 640, the short side rounded, OpenCV's bilinear filter, RGB over 255 (spec 2.2, rule R4)."""
+    """Long side 640, the short side rounded, OpenCV's bilinear filter, RGB over 255
+    (docs/specification/inputs.md 2, rule R4).
+    """
     rgb = np.random.default_rng(1).integers(0, 255, (*size_hw, 3), dtype=np.uint8)
     seen = estimate(rgb, "moge-2", str(moge))
     scale = 640 / max(size_hw)

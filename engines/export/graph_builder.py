@@ -8,6 +8,7 @@ they differ a Cast follows the initialiser (runtimes fold it). It does not know 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,9 +18,10 @@ from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.tensors import TensorEntry
 
 OPSET = 18
+# The first with INT4 and blocks of scales.
 QUANTIZED_OPSET = 21
-"""The first with INT4 and blocks of scales."""
 IR_VERSION = 10
+# Stored type -> type in the graph; bytes hold two INT4 each, the first in the low half.
 TYPES = {
     "F32": TensorProto.FLOAT,
     "F16": TensorProto.FLOAT16,
@@ -28,9 +30,8 @@ TYPES = {
     "I8": TensorProto.INT8,
     "F8_E4M3": TensorProto.FLOAT8E4M3FN,
 }
-"""Stored type -> type in the graph; bytes hold two INT4 each, the first in the low half."""
+# Endings of the tensors that stand for a quantised `.weight` (see `quantize`).
 QUANTIZED, SCALE, INPUT_SCALE = ".quantized", ".scale", ".input_scale"
-"""Endings of the tensors that stand for a quantised `.weight` (see `quantize`)."""
 FLOAT = TensorProto.FLOAT
 
 
@@ -60,7 +61,7 @@ class GraphBuilder:
             node.input[:] = [name if source == value else source for source in node.input]
         self.outputs.append(helper.make_tensor_value_info(name, dtype, shape))
 
-    def op(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """One node with one output, whose name is returned."""
         out = f"{kind}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [out], name=out, **attributes))

@@ -32,8 +32,8 @@ from n3d_ros.preprocess.kernel_arguments import (
 from n3d_ros.preprocess.resample import ResizePass
 from n3d_ros.preprocess.vnni_layout import Stage
 
+# N3D_ABI of native/kernels.h: a library built from other sources is not used.
 ABI = 2
-"""N3D_ABI of native/kernels.h: a library built from other sources is not used."""
 DONE = 0
 
 FloatArray = npt.NDArray[np.float32]
@@ -160,7 +160,9 @@ class Kernels:
         rays_x = np.ascontiguousarray(rays_x, dtype=np.float32)
         rays_y = np.ascontiguousarray(rays_y, dtype=np.float32)
         steps = [step // 4 for step in depth.strides]
-        scene = SceneStruct(address(depth), None, *steps, 0, height, width, address(rays_x), address(rays_y))
+        scene = SceneStruct(
+            address(depth), None, *steps, 0, height, width, rays_x=address(rays_x), rays_y=address(rays_y)
+        )
         return self._pool(scene, grid_hw)
 
     def pool_points(self, point_map: FloatArray, grid_hw: tuple[int, int]) -> PooledRows | None:
@@ -170,15 +172,13 @@ class Kernels:
         if not whole_floats(point_map):
             point_map = np.ascontiguousarray(point_map)
         steps = [step // 4 for step in point_map.strides]
-        return self._pool(
-            SceneStruct(None, address(point_map), *steps, *point_map.shape[:2], None, None), grid_hw
-        )
+        return self._pool(SceneStruct(None, address(point_map), *steps, *point_map.shape[:2]), grid_hw)
 
     def gather_blocks(self, table: FloatArray, index: npt.NDArray[np.int64], width: int) -> FloatArray:
         """(N, width): three rows of `table` (any, block) beside each other, then zeros. index: (N, 3)."""
         block = table.shape[1]
         require(table.dtype == np.float32 and table.flags.c_contiguous, "a float32 table", table)
-        inside = index.size == 0 or (index.min() >= 0 and index.max() < len(table))
+        inside = index.size == 0 or bool(index.min() >= 0 and index.max() < len(table))
         require(index.shape[1:] == (3,) and inside and 3 * block <= width, "three rows of the table", index)
         index = np.ascontiguousarray(index, dtype=np.int64)
         out = np.empty((len(index), width), dtype=np.float32)
@@ -198,8 +198,8 @@ class Kernels:
         return (pooled, facts) if status == DONE else None
 
 
+# (rows*columns, 3) normalised means; minimum corner x, y, z, mean distance from it, number of points.
 PooledRows = tuple[FloatArray, npt.NDArray[np.float64]]
-"""(rows*columns, 3) normalised means; minimum corner x, y, z, mean distance from it, number of points."""
 
 
 @lru_cache(maxsize=1)

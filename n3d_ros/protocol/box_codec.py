@@ -1,8 +1,8 @@
-"""Boxes in metres <-> integer bins <-> the text that N3D-VLM writes and is trained on (spec 7).
+"""Boxes in metres <-> integer bins <-> the text that N3D-VLM writes and is trained on.
 
 In: text or `Box3D` (optical frame, metres), the scene's normalisation, the camera. Out: `Box3D` or text. The
 checkpoint frame (x left, y up, z forward) and the bins exist only in here. How boxes are found in text is
-`box_text`'s business.
+`box_text`'s business. Source: docs/specification/box_text.md 1, 4, 5, 8.
 
 Order of the seven numbers everywhere: u, v, z, angle, sx, sy, sz. u and v are fractions of picture width and
 height; z and sizes are in normalised units (metres times `scale`); the angle turns about the checkpoint's +y,
@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import Intrinsics, SceneScale
-from n3d_ros.protocol.box_text import Malformed, Parsed, ParsedBox, StreamingParser, parse
+from n3d_ros.geometry import Intrinsics, SceneScale, as_seen, undistorted
+from n3d_ros.protocol.box_text import Malformed, Parsed, ParsedBox, StreamingParser, box_start, parse
 
 __all__ = [
     "Bins",
@@ -86,7 +86,7 @@ class Decoded:
 def quantize(
     values: Sequence[float], config: CodecConfig = RELEASED, *, round_uv: bool = True, min_size_bins: int = 0
 ) -> Bins:
-    """Seven normalised values to bins: truncated toward zero and clipped (spec 7.6).
+    """Seven normalised values to bins: truncated toward zero and clipped (docs/specification/box_text.md 8).
 
     u and v are rounded half to even and clipped, or with `round_uv` off kept as floats, as the release does.
     """
@@ -127,9 +127,10 @@ def decode(text: str, scene: SceneScale, intrinsics: Intrinsics, config: CodecCo
 def decode_box(
     parsed: ParsedBox, scene: SceneScale, intrinsics: Intrinsics, config: CodecConfig = RELEASED
 ) -> DecodedBox:
-    """One box in metres (spec 7.2, 7.3). ValueError when its centre is not in front of the camera (guard G3).
+    """One box in metres (docs/specification/box_text.md 4, 5).
 
-    Runs of blanks in the class are collapsed: streaming leaves them there (spec 6.3).
+    ValueError when its centre is not in front of the camera (guard G3). Runs of blanks in the class are
+    collapsed: streaming leaves them there (docs/specification/prompts.md 4.2).
     """
     u, v, z, angle, *sizes = dequantize(parsed.values, config)
     unit_m = 1 / scene.scale  # times it, as the release does: dividing differs in the last digit
@@ -137,7 +138,9 @@ def decode_box(
     if not 0 < z_m < math.inf:
         raise ValueError(f"expected a centre in front of the camera, got z = {z_m:.3f} m")
     inverse = np.linalg.inv(intrinsics.normalised())
-    x, y, _ = z_m * (inverse.astype(np.float64) @ (u, v, 1.0))
+    ray = inverse.astype(np.float64) @ (u, v, 1.0)
+    ray[:2] = undistorted(ray[:2], intrinsics)
+    x, y, _ = z_m * ray
     size = (sizes[0] * unit_m, sizes[1] * unit_m, sizes[2] * unit_m)
     box = Box3D(" ".join(parsed.label.split()), (float(x), float(y), z_m), size, yaw=0.0 - angle)
     return DecodedBox(parsed.index, box, parsed.values, (u, v))
@@ -151,9 +154,8 @@ def encode(
     *,
     round_uv: bool = True,
 ) -> str:
-    """The training text of boxes: one line each, ids from 0, final newline (spec 7.1).
-
-    No box gives one newline.
+    """The training text of boxes: one line each, ids from 0, final newline; no box gives one newline
+    (docs/specification/box_text.md 1).
     """
     lines = [
         format_box(index, box.label, encode_box(box, scene, intrinsics, config, round_uv=round_uv))
@@ -177,7 +179,8 @@ def encode_box(
     x, y, z = box.center
     if z <= 0:
         raise ValueError(f"box '{box.label}': expected a centre in front of the camera, got z = {z} m")
-    u, v, _ = intrinsics.normalised().astype(np.float64) @ (x / z, y / z, 1.0)
+    seen_x, seen_y, _ = as_seen((x, y, z), intrinsics)
+    u, v, _ = intrinsics.normalised().astype(np.float64) @ (seen_x / z, seen_y / z, 1.0)
     sizes = (size * scene.scale for size in box.size)
     values = (float(u), float(v), (z - scene.shift[2]) * scene.scale, 0.0 - box.yaw, *sizes)
     return quantize(values, config, round_uv=round_uv, min_size_bins=1)
@@ -187,7 +190,7 @@ def format_box(index: int, label: str, bins: Sequence[float]) -> str:
     """One box as text without newline. ValueError for a class name that could not be read back."""
     if "," in label or not label.strip():
         raise ValueError(f"expected a class name without comma, got '{label}'")
-    return f"bbox_{index}=Bbox({label},{','.join(str(value) for value in bins)})"
+    return f"{box_start(index)}{label},{','.join(str(value) for value in bins)})"
 
 
 def _clip(value: int, low: int, num_bins: int) -> int:

@@ -2,7 +2,8 @@
 
 In: `Box3D` in the optical frame and the picture's intrinsics. Out: `Evidence`, six numbers in the
 checkpoint frame (x left, y up, z forward) and four in picture units, rounded as the release rounds. It does
-not know sentences; those are in `prompts`. Source: spec n3d_vlm.md sections 6.2, 7.4 and 7.5.
+not know sentences; those are in `prompts`. Source: docs/specification/prompts.md 3.2, 3.3 and
+docs/specification/box_text.md 6, 7.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import CORNER_SIGNS, Array, Intrinsics, checkpoint_to_optical, optical_to_checkpoint
+from n3d_ros.geometry import (
+    CORNER_SIGNS,
+    Array,
+    Intrinsics,
+    as_seen,
+    checkpoint_to_optical,
+    optical_to_checkpoint,
+)
 
 MENTION_RULES = ("exact_names", "upstream")
 MAX_PLAIN_NAMES = 3
@@ -79,8 +87,8 @@ def evidence_for_mentions(
 
 
 def box_3d(box: Box3D) -> tuple[float, float, float, float, float, float]:
-    """Rounded [x, y, z, size x, size y, size z]: x and y by numpy's rule, the others by Python's (spec
-    7.5).
+    """Rounded [x, y, z, size x, size y, size z]: x and y by numpy's rule, the others by Python's
+    (docs/specification/box_text.md 7).
     """
     x, y, z = optical_to_checkpoint(np.array(box.center, dtype=np.float64))
     return (
@@ -99,8 +107,8 @@ def as_shown(box: Box3D) -> Box3D:
 
 
 def box_2d(box: Box3D, intrinsics: Intrinsics) -> tuple[float, float, float, float]:
-    """Rounded [u, v, width, height], shares of the picture; from the corners in front of the camera (spec
-    7.4).
+    """Rounded [u, v, width, height], shares of the picture; from the corners in front of the camera
+    (docs/specification/box_text.md 6).
     """
     corners, (u, v) = projected_corners(box, intrinsics)
     width, height = np.nanmax(corners, axis=0) - np.nanmin(corners, axis=0)
@@ -111,7 +119,8 @@ def projected_corners(box: Box3D, intrinsics: Intrinsics, signs: Array = CORNER_
     """(8, 2) corners and (2,) centre as shares of the picture, yaw ignored; NaN for corners not in front."""
     corners = np.array(box.center) + signs * (np.array(box.size) / 2)
     corners[corners[:, 2] <= 0] = np.nan
-    rays = np.vstack([box.center, corners]) @ intrinsics.normalised().astype(np.float64).T
+    points = as_seen(np.vstack([box.center, corners]), intrinsics)
+    rays = points @ intrinsics.normalised().astype(np.float64).T
     uv = rays[:, :2] / rays[:, 2:]
     return uv[1:], uv[0]
 
@@ -129,7 +138,9 @@ def mention_name(number: int, label: str) -> str:
 
 
 def _collapse(label: str) -> str:
-    """One blank between words: a streamed reply piles blanks up inside names (spec 6.3)."""
+    """One blank between words: a streamed reply piles blanks up inside names
+    (docs/specification/prompts.md 4.2).
+    """
     return " ".join(label.split())
 
 

@@ -8,10 +8,10 @@ The way of a question: `questions` reads it once into a `Query`, with the patter
 `language`; `matching` says which boxes its names mean; `answering` hands them to the rule of `relations`,
 where every relation's words and rule are one entry; `checking` compares a model's sentence with the result.
 
-Each rule's definition stands in the file of its relation. A trace quotes the numbers of the prompt's evidence
-(rounded, checkpoint frame); every result is computed from the boxes as they are given, so a last digit may
-differ from what the quoted numbers give. `evidence.as_shown` rounds a box as the evidence is: from such boxes
-a trace follows from what it quotes, and so it can be learned and predicted.
+What each relation means: docs/specification/spatial.md 1, 2. A trace quotes the numbers of the prompt's
+evidence (rounded, checkpoint frame); every result is computed from the boxes as they are given, so a last
+digit may differ from what the quoted numbers give. `evidence.as_shown` rounds a box as the evidence is: from
+such boxes a trace follows from what it quotes, and so it can be learned and predicted.
 """
 
 from __future__ import annotations

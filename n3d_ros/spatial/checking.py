@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from n3d_ros.protocol.prompts import THINK_END
 from n3d_ros.spatial.language.patterns import Matcher, compiled
 from n3d_ros.spatial.language.tokens import Token, tokens_of
 from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
@@ -55,7 +56,7 @@ class _Said:
 
 def check_answer(text: str, expected: SpatialAnswer) -> bool | None:
     """Does the sentence agree: a number within 10 % or 1 cm, the same hour, verdict, name, side or order?"""
-    sentence = text.rsplit("</think>", maxsplit=1)[-1]
+    sentence = text.rsplit(THINK_END, maxsplit=1)[-1]
     if _plain(sentence) and _plain(sentence) == _plain(expected.answer):
         return True
     said = _read(sentence, expected)

@@ -30,8 +30,8 @@ _VIEWS = {
     "facing": f"{_SEEN} from A 's {_VIEW} , FACE",
     "facing too": f"{_SEEN} from {_VIEW} of A , FACE",
 }
+# Asked for as "closer to the camera", which is the same from anywhere.
 _NO_TURN = (("front_behind", WHICH),)
-"""Asked for as "closer to the camera", which is the same from anywhere."""
 
 
 @dataclass(frozen=True)

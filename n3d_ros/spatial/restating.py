@@ -95,7 +95,7 @@ def _quantity(query: Query, names: list[str]) -> str:
         return f"distance between two {names[0]}"
     if len(names) < relation.fewest:
         names = ["camera", *names] if query.relation == "direction" else [*names, "camera"]
-    what = relation.restated[VALUE].format(**dict(zip("abc", names, strict=False)))
+    what = relation.restated.format(**dict(zip("abc", names, strict=False)))
     if query.limit is not None:
         return f"is {what} {_not(query)}{_limit(query)}"
     return what if what.startswith(("how", "in ")) else f"what is {what}"

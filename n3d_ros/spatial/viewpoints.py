@@ -13,10 +13,8 @@ from dataclasses import replace
 from n3d_ros.spatial.quoting import Thing, X, Z
 from n3d_ros.spatial.types import CAMERA, LEFT, OBJECT, OPPOSITE, RIGHT, Query
 
+# Horizontal direction (x left, z forward) of each facing that is the camera's own or parallel to its axes.
 _FORWARD = {"": (0.0, 1.0), OPPOSITE: (0.0, -1.0), LEFT: (1.0, 0.0), RIGHT: (-1.0, 0.0)}
-"""Horizontal direction (x left, z forward) of each facing that is the camera's own or parallel to its
-axes.
-"""
 
 
 def seen_by(query: Query, things: list[Thing], viewer: Thing | None, faced: Thing | None) -> list[Thing]:

@@ -45,7 +45,6 @@ _SCALES = {
 }
 _CLOCK = "(in | at)? (which | what) (clock direction | clock position | direction | o'clock direction?)"
 _AT = "(if | when)? (you are | i am | you stand | i stand)? (standing | located)? at A , FACE ,"
-_YOURS = "(your | my)"
 _HERE = {
     "left": "(to | on | at) {who} left (side | hand side)?",
     "right": "(to | on | at) {who} right (side | hand side)?",
@@ -78,15 +77,11 @@ def inverted(pattern: str) -> list[str]:
     found = re.search(r"\b(is|are)\[", pattern)
     if found is None:
         return [pattern]
-    end = _closing(pattern, found.end())
+    end = pattern.index("]", found.end())
     before, subject, after = pattern[: found.start()], pattern[found.end() : end], pattern[end + 1 :]
     verb = "(is | are)"
     lead = before if before.strip() else "(if | whether | that) "
     return [f"{before}{verb} {subject}{after}", f"{lead}{subject} {verb}{after}"]
-
-
-def _closing(pattern: str, start: int) -> int:
-    return pattern.index("]", start)
 
 
 def _of_relations() -> Iterator[Row]:

@@ -15,8 +15,8 @@ from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 
 MAX_WORDS = 8
 DETERMINERS = ("this", "that", "these", "those", "my", "your", "our")
+# Who looks. Not "us", "my hand" or "the robot": where those are is not known.
 CAMERA_WORDS = ("camera", "me", "viewer", "observer")
-"""Who looks. Not "us", "my hand" or "the robot": where those are is not known."""
 RANKS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 
 _NEVER = """
@@ -44,10 +44,10 @@ small big large little long tall short low high wide narrow broad thin thick dee
 red green blue yellow orange purple violet pink brown black white gray grey silver golden beige turquoise
 dark light wooden metal plastic glass steel ceramic leather paper cardboard rubber striped
 """
+# Words that may stand before the noun of a located thing whose label does not say them.
 ADJECTIVES = frozenset(_ADJECTIVES.split())
-"""Words that may stand before the noun of a located thing whose label does not say them."""
+# Words of the grammar that things are called by, too.
 NAMES_ANYWAY = ADJECTIVES | {"clock", "measure", "scene", "place", "list", "can", "object", "thing", "item"}
-"""Words of the grammar that things are called by, too."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Listed:
     joints: frozenset[str]
 
 
+# What a slot for a name holds where the question says the camera, or who looks.
 CAMERA = Named("camera", ("", "", 0))
-"""What a slot for a name holds where the question says the camera, or who looks."""
 
 
 def noun_slot(

@@ -17,8 +17,8 @@ from n3d_ros.spatial.language.tokens import Token
 
 Words = tuple[Token, ...]
 Found = Mapping[str, Any]
+# From words and a place to every (place behind, meaning).
 Slot = Callable[[Words, int], Iterator[tuple[int, Any]]]
-"""From words and a place to every (place behind, meaning)."""
 Matcher = Callable[[Words, int, Found], Iterator[tuple[int, Found]]]
 
 _SYMBOL = re.compile(r"[()|?,]|[^\s()|?,]+")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# Longer sentences are no questions about a few objects, and backtracking over names costs time.
 MAX_CHARS = 300
-"""Longer sentences are no questions about a few objects, and backtracking over names costs time."""
 
 _PIECE = re.compile(r"\d+(?:\.\d+)?(?=[a-z]+\b)(?!\d*_)|\d+\.\d+|\w+(?:[-/'&.]\w+)*|\S", re.IGNORECASE)
 _NUMBERING = re.compile(

@@ -22,16 +22,13 @@ _TRAINED_NAMES = (
     "distance horizontal_distance vertical_distance width height left_right above_below front_behind closer "
     "bigger_smaller taller_shorter wider_thinner direction depth_order"
 )
+# The order in which training draws templates; another order would draw other questions from the same seed.
 _TRAINED = _TRAINED_NAMES.split()
-"""The order in which training draws templates; another order would draw other questions from the same
-seed.
-"""
 
+# Templates per relation, shared by training-data generation and the tests; {a}, {b}, {c} are names without
+# article.
 QUESTIONS: dict[str, tuple[str, ...]] = {name: BY_NAME[name].templates for name in _TRAINED} | {
     relation.name: relation.templates
     for relation in _ALL
     if relation.templates and relation.name not in _TRAINED
 }
-"""Templates per relation, shared by training-data generation and the tests; {a}, {b}, {c} are names without
-article.
-"""

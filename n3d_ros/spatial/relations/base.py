@@ -9,8 +9,8 @@ question and "A is" behind "tell me". Knows no sentence as a whole; `questions` 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from n3d_ros.spatial.quoting import Thing
 from n3d_ros.spatial.types import VALUE, Query, SpatialAnswer
@@ -54,11 +54,12 @@ class Relation:
 
     `rule`: from the query and its things, in the query's order, to the exact answer; ValueError where there
     is none. `fewest` and `most` objects; where `takes_camera`, one name less means that the camera is the
-    other end. `wordings`: whole questions. `nouns`: a quantity as a noun, asked for by "what is the", limited
-    by "is the ... over 2 m". `limits`: (pattern, bound) of other yes/no questions about a length; bound ''
-    where the slot BOUND says it. `sides`: of a comparison. `turns`: does the answer depend on who looks, so
-    that another viewpoint can be asked for? `unit` of the value. `restated`: by form, the one canonical
-    wording with {a}, {b}, {c}; sides restate themselves. `templates`: what training asks.
+    other end. `wordings`: whole questions. `nouns`: a quantity as a noun, asked for by "what is the",
+    limited by "is the ... over 2 m". `limits`: (pattern, bound) of other yes/no questions about a length;
+    bound '' where the slot BOUND says it. `sides`: of a comparison. `turns`: does the answer depend on who
+    looks, so that another viewpoint can be asked for? `unit` of the value. `restated`: the one canonical
+    wording of the quantity, with {a} and {b}; comparisons restate themselves by their sides. `templates`:
+    what training asks.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Relation:
     sides: tuple[Side, ...] = ()
     turns: bool = False
     unit: str = "m"
-    restated: Mapping[str, str] = field(default_factory=dict)
+    restated: str = ""
     templates: tuple[str, ...] = ()
 
     def side(self, asks: str) -> Side:

@@ -1,7 +1,7 @@
 """Two things or more on one scale: left and right, above and below, sizes.
 
 "Left" is larger checkpoint x, "above" larger y; "front" and "closer to the camera" compare the depth of the
-centres, not their distances (data_and_evaluation 3: N3D differs from SpatialRGPT there). Height and width are
+centres, not their distances (docs/specification/spatial.md 1). Height and width are
 the box's own extents, "bigger" is its volume.
 """
 

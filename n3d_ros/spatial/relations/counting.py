@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from n3d_ros.spatial.quoting import Thing, boxes_of, listed
 from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import counted
-from n3d_ros.spatial.types import VALUE, YES_NO, Query, SpatialAnswer
+from n3d_ros.spatial.types import Query, SpatialAnswer
 
 
 def _count(query: Query, objects: list[Thing]) -> SpatialAnswer:
@@ -29,7 +29,7 @@ COUNT = Relation(
         Wording("count MANY"),
         Wording("(what is)? number of MANY"),
     ),
-    restated={VALUE: "how many {a} are there"},
+    restated="how many {a} are there",
 )
 
 
@@ -54,4 +54,4 @@ def combined(rules: Mapping[str, Rule]) -> Relation:
             margin=min(one.margin for one in found),
         )
 
-    return Relation("combined", rule, fewest=2, restated={YES_NO: "is {a} {parts}"})
+    return Relation("combined", rule, fewest=2)

@@ -1,6 +1,6 @@
 """Lengths between two things, and between a thing and the camera.
 
-Distances are centre to centre (data_and_evaluation 3.1 and its N3D differences): Euclidean, |dx| or |dy|. A
+Distances are centre to centre (docs/specification/spatial.md 1): Euclidean, |dx| or |dy|. A
 gap is between surfaces: on each axis on which the boxes do not overlap the room between the facing sides, and
 of these the Euclidean length, which is the shortest way from surface to surface; 0 where boxes touch.
 """
@@ -23,7 +23,7 @@ from n3d_ros.spatial.quoting import (
 )
 from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import measured
-from n3d_ros.spatial.types import AT_MOST, LESS, MORE, VALUE, Query, SpatialAnswer
+from n3d_ros.spatial.types import AT_MOST, LESS, MORE, Query, SpatialAnswer
 
 
 def _distance(query: Query, objects: list[Thing]) -> SpatialAnswer:
@@ -93,7 +93,7 @@ def _along(name: str, rule: Rule, adjective: str, adverb: str, templates: tuple[
             Wording(f"how far are[A and B] (apart | from each other) {adverb}"),
             Wording(f"how far is it from A to B {adverb}"),
         ),
-        restated={VALUE: f"{adjective} distance between {{a}} and {{b}}"},
+        restated=f"{adjective} distance between {{a}} and {{b}}",
         templates=templates,
     )
 
@@ -134,7 +134,7 @@ DISTANCE = Relation(
         ("are[A and B] closer together than LIMIT", LESS),
         ("are[A and B] within LIMIT of each other", AT_MOST),
     ),
-    restated={VALUE: "distance between {a} and {b}"},
+    restated="distance between {a} and {b}",
     templates=(
         "What is the distance between the {a} and the {b}?",
         "How far is the {a} from the {b}?",
@@ -158,7 +158,7 @@ GAP = Relation(
         Wording("how much (empty | free)? (space | room | clearance) (is there | is | lies) between A and B"),
         Wording("how much (empty | free)? (space | room | clearance) there is between A and B"),
     ),
-    restated={VALUE: "gap between {a} and {b}"},
+    restated="gap between {a} and {b}",
 )
 
 RELATIONS = (

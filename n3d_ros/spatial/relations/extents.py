@@ -8,7 +8,7 @@ from __future__ import annotations
 from n3d_ros.spatial.quoting import HEIGHT, WIDTH, Thing, size_text
 from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import measured
-from n3d_ros.spatial.types import LESS, MORE, VALUE, Query, SpatialAnswer
+from n3d_ros.spatial.types import LESS, MORE, Query, SpatialAnswer
 
 
 def _extent(axis: int, noun: str, place: str) -> Rule:
@@ -37,7 +37,7 @@ WIDTH_OF = Relation(
     wordings=(Wording("how (wide | broad) is[A]"),),
     nouns=("(approximate | exact)? width of A", "A 's width"),
     limits=_limits("wide | broad", "wider | broader", "narrower | thinner", "width"),
-    restated={VALUE: "width of {a}"},
+    restated="width of {a}",
     templates=("How wide is the {a}?", "What is the width of the {a}?"),
 )
 HEIGHT_OF = Relation(
@@ -48,7 +48,7 @@ HEIGHT_OF = Relation(
     wordings=(Wording("how (tall | high) is[A]"),),
     nouns=("(approximate | exact)? height of A", "A 's height"),
     limits=_limits("tall | high", "taller", "shorter", "height"),
-    restated={VALUE: "height of {a}"},
+    restated="height of {a}",
     templates=("How tall is the {a}?", "What is the height of the {a}?"),
 )
 

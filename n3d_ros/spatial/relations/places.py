@@ -1,7 +1,7 @@
 """Where things are for somebody: closer to a third thing, on the clock, to the side of who looks, by depth.
 
 The clock at A has 12 straight away from the camera and runs 12 - floor(degrees / 30), degrees from there
-towards the left (data_and_evaluation 3, clock direction).
+towards the left (docs/specification/spatial.md 2).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from n3d_ros.spatial.quoting import (
 )
 from n3d_ros.spatial.relations.base import Relation, Side, Wording
 from n3d_ros.spatial.relations.results import chosen, counted, measured, yes_no
-from n3d_ros.spatial.types import ORDER, VALUE, WHICH, YES_NO, Query, SpatialAnswer
+from n3d_ros.spatial.types import VALUE, WHICH, YES_NO, Query, SpatialAnswer
 
 
 def _closer(query: Query, objects: list[Thing]) -> SpatialAnswer:
@@ -181,11 +181,6 @@ CLOSER = Relation(
     _closer,
     fewest=3,
     wordings=_closer_wordings(),
-    restated={
-        WHICH: "which is {not}{comparative} {a}, {or}",
-        YES_NO: "is {b} {not}{comparative} {a} than {c}",
-        VALUE: "how much {comparative} {a} is {b} than {c}",
-    },
     templates=(
         "Which is closer to the {a}, the {b} or the {c}?",
         "Which is farther from the {a}, the {b} or the {c}?",
@@ -212,7 +207,7 @@ DIRECTION = Relation(
         Wording(f"{_AT} , where (will | can | would | do | should) (you | i) find B"),
         Wording(f"{_AT} , (where | {_CLOCK}) is[B]"),
     ),
-    restated={VALUE: "in which clock direction is {b} from {a}"},
+    restated="in which clock direction is {b} from {a}",
     templates=(
         "If you are at the {a}, where will you find the {b}?",
         "In which clock direction is the {b} from the {a}?",
@@ -239,7 +234,6 @@ DEPTH_ORDER = Relation(
     "depth_order",
     _depth_order,
     fewest=2,
-    restated={ORDER: "order {and} from {end}"},
     templates=(
         "Order the {a}, the {b} and the {c} from near to far.",
         "Order the {a}, the {b} and the {c} from far to near.",
