@@ -5,7 +5,7 @@ is left alone.
 
 from __future__ import annotations
 
-from n3d_ros.spatial.quoting import HEIGHT, WIDTH, Thing, size_text
+from n3d_ros.spatial.quoting import DEPTH, HEIGHT, WIDTH, Thing, size_text
 from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import measured
 from n3d_ros.spatial.types import LESS, MORE, Query, SpatialAnswer
@@ -51,5 +51,15 @@ HEIGHT_OF = Relation(
     restated="height of {a}",
     templates=("How tall is the {a}?", "What is the height of the {a}?"),
 )
+DEPTH_OF = Relation(
+    "depth",
+    _extent(DEPTH, "depth", "third"),
+    fewest=1,
+    most=1,
+    wordings=(Wording("how deep is[A]"),),
+    nouns=("depth extent of A",),
+    limits=_limits("deep", "deeper", "shallower", "depth"),
+    restated="depth extent of {a}",
+)
 
-RELATIONS = (WIDTH_OF, HEIGHT_OF)
+RELATIONS = (WIDTH_OF, HEIGHT_OF, DEPTH_OF)
