@@ -230,6 +230,8 @@ FURTHER = {
     "Is the table under 1 m wide?": False,
     "Is the mug closer than 1 m to the box?": True,
     "Is the mug farther than 2 feet from the box?": True,
+    "Is the mug farther than 2.5 feet from the box?": True,
+    "Is the mug farther than 31 inches from the box?": False,
     "Is the box more than 20 cm below the mug?": True,
     "Is the mug more than 40 cm to the right of the box?": True,
     "Is the mug more than 2 m left of the box?": False,

@@ -5,9 +5,12 @@ import random
 import pytest
 from peoples_questions import FURTHER, SHARED
 
-from n3d_ros.spatial import QUESTIONS, parse_question
+from n3d_ros.spatial import QUESTIONS, parse_question, questions
+from n3d_ros.spatial.grammar.rows import Row, all_rows
 from n3d_ros.spatial.language.patterns import compiled
+from n3d_ros.spatial.language.units import length_text
 from n3d_ros.spatial.restating import restated
+from n3d_ros.spatial.types import Query
 
 NAMES = {"a": "red mug", "b": "blue bowl", "c": "green can"}
 TEMPLATES = [template.format(**NAMES) for templates in QUESTIONS.values() for template in templates]
@@ -77,6 +80,7 @@ def _content(question):
 ODD = [
     "", "?", "mug", "is", "how far", "the the the", "how far is the from the", "is left of", "1.", "a", "'s",
     "of of of", "Is the mug left of the box? " * 20, "how far is the mug (the red one) from the box?",
+    "How tall is the mug the box?",
     "how far is the mug from the box + 1 m?", "how far is the mug @ the box?", "\u0000", "how far is the",
 ]  # fmt: skip
 
@@ -90,3 +94,29 @@ def test_odd_text_is_not_understood(question):
 def test_a_pattern_that_does_not_close_is_refused(pattern):
     with pytest.raises(ValueError, match="pattern"):
         compiled(pattern, {})
+
+
+def test_a_question_with_two_meanings_is_not_understood(monkeypatch):
+    rows = [*all_rows(), Row("how tall is A", lambda found: Query("width", (found["A"].text,)))]
+    monkeypatch.setattr(questions, "all_rows", lambda: rows)
+    questions._grammar.cache_clear()
+    try:
+        assert parse_question("How tall is the mug?") is None
+        assert parse_question("How wide is the mug?") == Query("width", ("mug",))
+    finally:
+        questions._grammar.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [
+        ("m", "1.00 meters"),
+        ("cm", "100.0 centimeters (1.00 meters)"),
+        ("mm", "1000 millimeters (1.00 meters)"),
+        ("in", "39.4 inches (1.00 meters)"),
+        ("ft", "3.28 feet (1.00 meters)"),
+        ("yd", "1.094 yards (1.00 meters)"),
+    ],
+)
+def test_a_length_in_other_units_has_its_metres_beside(unit, text):
+    assert length_text(1.0, unit) == text

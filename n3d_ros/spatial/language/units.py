@@ -10,21 +10,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Unit:
-    """`metres` in one; `plural` is how sentences call it, `words` everything it is called."""
+    """`metres` in one; `plural` is how sentences call it, `words` everything it is called, `decimals` how many
+    its numbers have there: about a millimetre's worth, a centimetre's in metres as everywhere.
+    """
 
     key: str
     metres: float
     plural: str
     words: tuple[str, ...]
+    decimals: int
 
 
 UNITS = (
-    Unit("m", 1.0, "meters", ("m", "meter", "meters", "metre", "metres")),
-    Unit("cm", 0.01, "centimeters", ("cm", "centimeter", "centimeters", "centimetre", "centimetres")),
-    Unit("mm", 0.001, "millimeters", ("mm", "millimeter", "millimeters", "millimetre", "millimetres")),
-    Unit("in", 0.0254, "inches", ("inch", "inches")),
-    Unit("ft", 0.3048, "feet", ("ft", "foot", "feet")),
-    Unit("yd", 0.9144, "yards", ("yd", "yard", "yards")),
+    Unit("m", 1.0, "meters", ("m", "meter", "meters", "metre", "metres"), 2),
+    Unit("cm", 0.01, "centimeters", ("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 1),
+    Unit("mm", 0.001, "millimeters", ("mm", "millimeter", "millimeters", "millimetre", "millimetres"), 0),
+    Unit("in", 0.0254, "inches", ("inch", "inches"), 1),
+    Unit("ft", 0.3048, "feet", ("ft", "foot", "feet"), 2),
+    Unit("yd", 0.9144, "yards", ("yd", "yard", "yards"), 3),
 )
 BY_KEY = {unit.key: unit for unit in UNITS}
 BY_WORD = {word: unit for unit in UNITS for word in unit.words}
@@ -46,4 +49,4 @@ def length_text(metres: float, key: str = "m") -> str:
     if key == "m":
         return in_metres
     unit = BY_KEY[key]
-    return f"{metres / unit.metres:.4g} {unit.plural} ({in_metres})"
+    return f"{metres / unit.metres:.{unit.decimals}f} {unit.plural} ({in_metres})"
