@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Unit:
-    """`metres` in one; `plural` is how sentences call it, `words` everything it is called, `decimals` how many
-    its numbers have there: about a millimetre's worth, a centimetre's in metres as everywhere.
+    """`metres` in one; `plural` is how sentences call it, `words` everything it is called, `decimals` how
+    many its numbers have there: about a millimetre's worth, a centimetre's in metres as everywhere.
     """
 
     key: str
