@@ -198,7 +198,7 @@ def test_the_report_of_the_written_folder_is_part_of_it(tiny, tmp_path):
         seen.append(logits(folder).shape)
         return {"mean_iou": 0.5}
 
-    manifest = quantize_folder(tiny, tmp_path / "q", QuantizeConfig(), report=report)
+    manifest = quantize_folder(tiny, tmp_path / "q", QuantizeConfig(), measure_loss=report)
     assert seen == [(5, 2048)]
     assert json.loads((tmp_path / "q" / "accuracy.json").read_text()) == {"mean_iou": 0.5}
     assert "accuracy.json" in manifest.files
@@ -207,7 +207,7 @@ def test_the_report_of_the_written_folder_is_part_of_it(tiny, tmp_path):
 
 def test_a_report_that_fails_leaves_nothing(tiny, tmp_path):
     with pytest.raises(ZeroDivisionError):
-        quantize_folder(tiny, tmp_path / "q", QuantizeConfig(), report=lambda _: 1 / 0)
+        quantize_folder(tiny, tmp_path / "q", QuantizeConfig(), measure_loss=lambda _: 1 / 0)
     assert list(tmp_path.iterdir()) == []
 
 
