@@ -8,7 +8,7 @@ Format: docs/specification/engines.md 7.
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ def _quantized(
             found.append(rounding.scales(weight, precision, block, config.compute, rows))
         return found[0]
 
-    def values():
+    def values() -> Iterator[np.ndarray]:
         result = scale()
         yield from rounding.quantized(weight, precision, block, result, rows)
 

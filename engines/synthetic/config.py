@@ -29,9 +29,9 @@ class SyntheticPreset:
     max_positions: int = 128_000
 
 
-TOWER = {"vision_hidden": 1280, "vision_heads": 16, "vision_mlp": 3420}
-WHOLE_TOWER = {**TOWER, "vision_depth": 32, "full_attention": (7, 15, 23, 31)}
-TEXT_7B = {"hidden": 3584, "heads": 28, "kv_heads": 4, "mlp": 18944}
+TOWER: dict[str, Any] = {"vision_hidden": 1280, "vision_heads": 16, "vision_mlp": 3420}
+WHOLE_TOWER: dict[str, Any] = {**TOWER, "vision_depth": 32, "full_attention": (7, 15, 23, 31)}
+TEXT_7B: dict[str, Any] = {"hidden": 3584, "heads": 28, "kv_heads": 4, "mlp": 18944}
 # '7b' and '3b' are whole models; '7b-slice' has the 7B's widths in one text layer and two vision blocks,
 # '7b-thin' its widths but for narrow MLPs.
 PRESETS = {

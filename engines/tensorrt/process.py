@@ -10,13 +10,14 @@ import signal
 import threading
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Final
 
 from n3d_ros.engines.tensorrt.network import BuildProgress, BuildRequest, build_engine
 from n3d_ros.errors import EngineError, N3DError, OutOfMemoryError
 from n3d_ros.runtime.backends.trt.api import TensorRt, load
 
 # CUDA does not survive a fork.
-START_METHOD = "spawn"
+START_METHOD: Final = "spawn"
 # Between two looks at a builder that reports nothing, as TensorRT-RTX does in its longest phase.
 TICK_S = 1.0
 

@@ -102,8 +102,8 @@ def accuracy(model: Path, quantized: Path, num_scenes: int, first_seed: int) -> 
         folders = [Path(work) / name for name in ("reference", "tested")]
         for source, folder in zip((model, quantized), folders, strict=True):
             export(source, folder)
-        pair = [Pipeline.load(folder, backend="ort") for folder in folders]
-        found = tqdm(comparisons(*pair, num_scenes, first_seed), total=num_scenes, unit="scene")
+        reference, tested = (Pipeline.load(folder, backend="ort") for folder in folders)
+        found = tqdm(comparisons(reference, tested, num_scenes, first_seed), total=num_scenes, unit="scene")
         return {"measured": True, "first_seed": first_seed, **summarise(list(found))}
 
 

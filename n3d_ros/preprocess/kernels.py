@@ -178,7 +178,7 @@ class Kernels:
         """(N, width): three rows of `table` (any, block) beside each other, then zeros. index: (N, 3)."""
         block = table.shape[1]
         require(table.dtype == np.float32 and table.flags.c_contiguous, "a float32 table", table)
-        inside = index.size == 0 or (index.min() >= 0 and index.max() < len(table))
+        inside = index.size == 0 or bool(index.min() >= 0 and index.max() < len(table))
         require(index.shape[1:] == (3,) and inside and 3 * block <= width, "three rows of the table", index)
         index = np.ascontiguousarray(index, dtype=np.int64)
         out = np.empty((len(index), width), dtype=np.float32)

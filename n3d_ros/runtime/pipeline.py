@@ -152,7 +152,7 @@ class Pipeline:
         missing = self._missing(replace(ground, objects=topic.objects, code=ResultCode.OK), topic.query)
         if missing:
             return replace(results.unanswered(ground, topic.query, missing), timing=Timing())
-        frame, is_new = self._frame_of(observation)
+        frame, is_new = self._frame_of(observation, request)
         encoding = Timing(frame.preprocess_ms, frame.vision_ms) if is_new else Timing()
         return self._answer(frame, request, topic, ground, encoding)
 
@@ -179,7 +179,7 @@ class Pipeline:
         self, observation: Observation, request: Request, text: str
     ) -> tuple[EncodedFrame, GroundResult]:
         """The first stage, and the encoded observation."""
-        frame, is_new = self._frame_of(observation)
+        frame, is_new = self._frame_of(observation, request)
         reader = ObjectReader(
             request.words, frame.inputs, request.listener.on_box, self._options.box_index_rule
         )
@@ -246,11 +246,14 @@ class Pipeline:
         frame.remember()
         return generation, num_reused
 
-    def _frame_of(self, observation: Observation) -> tuple[EncodedFrame, bool]:
+    def _frame_of(self, observation: Observation, request: Request) -> tuple[EncodedFrame, bool]:
         """The encoded observation, and whether it had to be encoded now."""
         if self._frame is not None and self._frame.observation is observation:
             return self._frame, False
         early = self._early if self._early is not None and self._early.shows(observation.rgb) else None
         self._frame = self._early = None
-        self._frame = EncodedFrame(self.backend, self._codec, observation, self._options, early)
+        should_cancel = request.listener.should_cancel
+        self._frame = EncodedFrame(
+            self.backend, self._codec, observation, self._options, early, should_cancel=should_cancel
+        )
         return self._frame, True

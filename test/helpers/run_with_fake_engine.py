@@ -48,9 +48,9 @@ def load(wanted):
 
 if __name__ == "__main__":
     if sys.argv[1] == "--node":
-        from n3d_ros.node import n3d_node
+        from n3d_ros.node import engine, n3d_node
 
-        n3d_node.load_pipeline = load
+        engine.load_pipeline = load
         sys.exit(n3d_node.main(sys.argv[1:]))
     demo.NODE_COMMAND = [sys.executable, __file__, "--node"]
     sys.exit(cli.main(sys.argv[1:]))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from n3d_ros.boxes import Box3D, iou_3d
-from n3d_ros.errors import BadInputError, NoDepthError, ResultCode
+from n3d_ros.errors import BadInputError, N3DError, NoDepthError, ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
@@ -140,6 +140,15 @@ def test_cancel_keeps_the_boxes_found_so_far(fake_backend, observation, box_text
     )
     assert result.code == ResultCode.CANCELED
     assert [thing.id for thing in result.objects] == ["0_red mug"]
+
+
+def test_cancel_before_the_picture_is_encoded_spares_the_encoding(fake_backend, observation, box_text):
+    backend = fake_backend({"mug": box_text(MUG)})
+    pipeline = Pipeline(backend)
+    with pytest.raises(N3DError) as error:
+        pipeline.ground(observation, "red mug", listener=Listener(should_cancel=lambda: True))
+    assert (error.value.code, backend.num_pictures) == (ResultCode.CANCELED, 0)
+    assert pipeline.ground(observation, "red mug").code == ResultCode.OK
 
 
 def test_the_token_limit_is_reported(fake_backend, observation, box_text):

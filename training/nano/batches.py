@@ -9,7 +9,8 @@ robot's sequences.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from n3d_ros.preprocess.point_code import PointEncodingConfig, round_coordinates
 from n3d_ros.protocol import prompts
 from n3d_ros.training.nano.labels import IGNORE, Labeller, Segment
 from n3d_ros.training.nano.shards import ViewShards, view_objects
+from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 from n3d_ros.training.questions import (
     ViewObjects,
@@ -72,10 +74,9 @@ class Batch:
     image_start: int
 
     def to(self, device: torch.device) -> "Batch":
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(
-            **{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()}
-        )
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {k: v.to(device, non_blocking=True) for k, v in tensors.items()}
+        return replace(self, **moved)
 
 
 class Packer:
@@ -95,9 +96,9 @@ class Packer:
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
-        self.pad = tokenizer.token_to_id(prompts.IMAGE_PAD)
+        self.pad = token_id(tokenizer, prompts.IMAGE_PAD)
 
-    def batch(self, views: list[dict], with_text: bool = True) -> Batch:
+    def batch(self, views: list[dict[str, np.ndarray]], with_text: bool = True) -> Batch:
         """One batch of `views`; without text the rows hold the picture only."""
         objects = [view_objects(view) for view in views]
         with_reasoning = self.rng.random() < self.reason_share

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 
 from n3d_ros.protocol.box_text import BOX_NAME, BOX_OPEN
 from n3d_ros.protocol.prompts import THINK_END
-from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS
+from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS, token_id
 from n3d_ros.training.questions import Sample
 
 IGNORE = -100
@@ -57,9 +57,9 @@ class Labeller:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.first_number = tokenizer.token_to_id("0")
-        self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
-        self.begin, self.open = tokenizer.token_to_id(BOX_NAME), tokenizer.token_to_id(BOX_OPEN)
+        self.first_number = token_id(tokenizer, "0")
+        self.comma, self.close = token_id(tokenizer, ","), token_id(tokenizer, ")\n")
+        self.begin, self.open = token_id(tokenizer, BOX_NAME), token_id(tokenizer, BOX_OPEN)
         self.quotable = quotable_hundredths(tokenizer)
 
     def segment(self, sample: Sample) -> Segment:
@@ -137,7 +137,8 @@ def follows(tokens: list[str], word: str, blank: str) -> bool:
 
 def name_places(tokens: Sequence[str], names: Sequence[str]) -> dict[int, int]:
     """Index of each token that belongs to one of `names` -> FIRST_NAME + the name's and the word's place."""
-    words, places = [token.strip() for token in tokens], {}
+    words = [token.strip() for token in tokens]
+    places: dict[int, int] = {}
     for number, name in enumerate(names):
         parts = name.split()
         for i in range(len(words) - len(parts) + 1):
@@ -150,5 +151,5 @@ def quotable_hundredths(tokenizer: Tokenizer) -> np.ndarray:
     """(vocabulary,) int64: the hundredths that a decimal's token shows, -1 for every other token."""
     quotable = np.full(tokenizer.get_vocab_size(), -1, np.int64)
     for text in DECIMALS + SHORT_DECIMALS:
-        quotable[tokenizer.token_to_id(text)] = round(float(text) * 100)
+        quotable[token_id(tokenizer, text)] = round(float(text) * 100)
     return quotable

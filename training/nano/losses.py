@@ -12,6 +12,7 @@ change that, and all of them fall away after training, so the shipped model is t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -97,15 +98,26 @@ class Watch:
             ("look", look_layer, look_heads, look_loss),
             ("copy", copy_layer, copy_heads, copy_loss),
         ]
-        self.batch, self.losses = None, {}
+        self.batch: Batch | None = None
+        self.losses: dict[str, Tensor] = {}
         AttentionInterface.register(ATTENTION_NAME, self.attend)
 
-    def attend(self, module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
+    def attend(
+        self,
+        module: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor,
+        *,
+        scaling: float,
+        **kwargs: Any,
+    ) -> tuple[Tensor, None]:
         """Attention as always; in a watched layer also the loss of not looking at the right place."""
         key, value = (x.repeat_interleave(module.num_key_value_groups, dim=1) for x in (key, value))
         out = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
-        for name, layer, heads, loss in self.watched if self.batch is not None else ():
-            if layer == module.layer_idx:
+        for name, layer, heads, loss in self.watched:
+            if self.batch is not None and layer == module.layer_idx:
                 self.losses[name] = loss(
                     query[:, :heads], key[:, :heads], attention_mask, scaling, self.batch
                 )

@@ -15,6 +15,7 @@ from n3d_ros.model.config import N3DConfig
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
 from n3d_ros.protocol.prompts import control
 from n3d_ros.training.nano.configs import NanoModel
+from n3d_ros.training.nano.tokenizer import token_id
 
 # Names, in the module, of the token rows and of the output layer that shares them.
 TIED = ("model.language_model.embed_tokens.weight", "lm_head.weight")
@@ -24,7 +25,7 @@ WHITENING_FLOOR = 1e-4
 def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
     """Configuration of n3d-nano for `tokenizer`."""
     ids = {
-        name: tokenizer.token_to_id(control(name))
+        name: token_id(tokenizer, control(name))
         for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")
     }
     return N3DConfig(
@@ -75,11 +76,11 @@ def build_nano(preset: NanoModel, tokenizer: Tokenizer, seed: int = 0) -> N3DFor
     model = N3DForConditionalGeneration(nano_config(preset, tokenizer))
     rows = model.get_input_embeddings().weight
     code = number_code(1000, rows.shape[1]) * 0.1
-    boxes, decimals, short = (tokenizer.token_to_id(text) for text in ("0", "0.00", "0.0"))
+    boxes, decimals, short = (token_id(tokenizer, text) for text in ("0", "0.00", "0.0"))
     with torch.no_grad():
         rows[boxes : boxes + 1000] = code
-        rows[decimals : decimals + 1000] = code + rows[tokenizer.token_to_id(".")]
-        rows[short : short + 100] = code[::10] + rows[tokenizer.token_to_id(",")]
+        rows[decimals : decimals + 1000] = code + rows[token_id(tokenizer, ".")]
+        rows[short : short + 100] = code[::10] + rows[token_id(tokenizer, ",")]
     return model
 
 

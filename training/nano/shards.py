@@ -24,7 +24,8 @@ class ViewShards:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.shards = folder, {}
+        self.folder = folder
+        self.shards: dict[Path, dict[str, np.ndarray]] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -40,32 +41,34 @@ class ViewShards:
     def __len__(self) -> int:
         return len(self.index)
 
-    def view(self, number: int) -> dict:
+    def view(self, number: int) -> dict[str, np.ndarray]:
         path, row = self.index[number]
         return {key: values[row] for key, values in self.shards[path].items()}
 
 
-def view_objects(view: dict) -> tuple[ViewObjects, np.ndarray]:
+def view_objects(view: dict[str, np.ndarray]) -> tuple[ViewObjects, np.ndarray]:
     """Names, box lines and askability of a view's objects, and their (n, 6) bins for the dense loss."""
     present = [i for i in range(MAX_OBJECTS) if view["kind"][i] >= 0]
     kinds = tuple(KIND_NAMES[view["kind"][i]] for i in present)
     colors = tuple(COLOR_NAMES[view["color"][i]] for i in present)
     names = tuple(f"{c} {k}" for c, k in zip(colors, kinds, strict=True))
-    scene = SceneScale(float(view["scale"]), tuple(map(float, view["shift"])))
-    intrinsics = Intrinsics(*map(float, view["intrinsics"]), WIDTH, HEIGHT)
-    boxes = [
-        Box3D(names[i], tuple(map(float, view["boxes"][i][:3])), tuple(map(float, view["boxes"][i][3:])))
-        for i in present
-    ]
+    scene = SceneScale(float(view["scale"]), xyz(view["shift"]))
+    fx, fy, cx, cy = map(float, view["intrinsics"])
+    intrinsics = Intrinsics(fx, fy, cx, cy, WIDTH, HEIGHT)
+    boxes = [Box3D(names[i], xyz(view["boxes"][i][:3]), xyz(view["boxes"][i][3:])) for i in present]
     bins = np.array([view_bins(box, scene, intrinsics) for box in boxes], dtype=np.int64).reshape(-1, 7)
     inside = [bool(0 < b[0] < 999 and 0 < b[1] < 999) for b in bins]
     askable = tuple(
         bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
         for i in present
     )
-    return ViewObjects(names, kinds, colors, bins, askable, boxes=tuple(boxes), intrinsics=intrinsics), bins[
-        :, BOX_FIELDS
-    ]
+    return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
+
+
+def xyz(row: np.ndarray) -> tuple[float, float, float]:
+    """Three numbers of a shard as a point or a size."""
+    x, y, z = map(float, row)
+    return x, y, z
 
 
 def view_bins(box: Box3D, scene: SceneScale, intrinsics: Intrinsics) -> tuple[float, ...]:

@@ -85,6 +85,14 @@ def build_tokenizer(words: Iterable[str]) -> Tokenizer:
     return tokenizer
 
 
+def token_id(tokenizer: Tokenizer, piece: str) -> int:
+    """The id of `piece`. ValueError where `tokenizer` does not have it as one token."""
+    found = tokenizer.token_to_id(piece)
+    if found is None:
+        raise ValueError(f"tokenizer: expected {piece!r} as one token, got none")
+    return int(found)
+
+
 def extended(saved: Tokenizer, wanted: Tokenizer) -> Tokenizer:
     """`saved` with the pieces it lacks of `wanted`, words in its reserved places, decimals behind its end: no
     other id moves, so trained weights stay valid.

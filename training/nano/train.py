@@ -35,6 +35,7 @@ from n3d_ros.training.nano.losses import (
 )
 from n3d_ros.training.nano.model import TIED, build_nano, save_model, still_blocks, whiten_patches
 from n3d_ros.training.nano.shards import ViewShards
+from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Trainer:
         self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
         self.table = soft_number_table(config.number_sigma).to(self.device)
         self.decimals = soft_number_table(config.decimal_sigma).to(self.device)
-        self.first_number, self.first_decimal = tokenizer.token_to_id("0"), tokenizer.token_to_id("0.00")
+        self.first_number, self.first_decimal = token_id(tokenizer, "0"), token_id(tokenizer, "0.00")
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimizers = make_optimizers(self.model, self.heads, config)
         self.shards, self.rng = ViewShards(views), np.random.default_rng([config.seed, time.time_ns()])
@@ -128,7 +129,8 @@ class Trainer:
                 group["lr"] = group["peak"] * rate
             optimizer.zero_grad(set_to_none=True)
         losses = self.losses(batch)
-        total = sum(value * weight(key) for key, value in losses.items() if weight(key))
+        weighed = (value * weight(key) for key, value in losses.items() if weight(key))
+        total = sum(weighed, start=torch.zeros((), device=self.device))
         total.backward()
         torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], 1.0)
         for optimizer in self.optimizers:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def write_set(folder: Path, seed: int) -> None:
     np.savez_compressed(
         folder / "moge_input_P.npz", **depth_model_input(cases["P_full_pipeline"]["image_raw"])
     )
-    fast = {
+    fast: dict[str, Any] = {
         name: fast_rows(case["image_raw"], case["image_bicubic"].shape) for name, case in _straight(cases)
     }
     np.savez_compressed(folder / "pixel_values_fast_processor.npz", **fast)
@@ -56,7 +57,7 @@ def _straight(cases: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, dict[s
     return [(name, case) for name, case in cases.items() if "image_lanczos" not in case]
 
 
-def _thinned(case: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _thinned(case: dict[str, Any]) -> dict[str, Any]:
     """The long case keeps some rows of its heavy arrays, as the recorded one does."""
     if "image_lanczos" not in case:
         return case

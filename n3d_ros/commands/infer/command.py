@@ -100,7 +100,18 @@ def _check_words(args: argparse.Namespace) -> None:
 
 
 def _check_conversation_options(args: argparse.Namespace) -> None:
-    names = ("image", "depth", "intrinsics", "points", "estimate_depth", "ground", "ask", "json", "overlay")
+    names = (
+        "image",
+        "depth",
+        "depth_scale",
+        "intrinsics",
+        "points",
+        "estimate_depth",
+        "ground",
+        "ask",
+        "json",
+        "overlay",
+    )
     given = [name for name in names if getattr(args, name) is not None]
     if given:
         raise ValueError(f"--conversation: expected none of --{given[0].replace('_', '-')}, which it brings")
@@ -122,8 +133,8 @@ def _answer(pipeline: Any, observation: Observation, args: argparse.Namespace) -
 def _ask(pipeline: Any, observation: Observation, args: argparse.Namespace) -> GroundResult | AskResult:
     """One question, or words first and then a question about what they found."""
     if args.ground is None:
-        return pipeline.ask(observation, args.ask)  # type: ignore[no-any-return]
+        return pipeline.ask(observation, args.ask)
     found = pipeline.ground(observation, args.ground)
     if args.ask is None or found.code != ResultCode.OK:
-        return found  # type: ignore[no-any-return]
-    return pipeline.ask_about(observation, args.ask, found)  # type: ignore[no-any-return]
+        return found
+    return pipeline.ask_about(observation, args.ask, found)

@@ -16,13 +16,13 @@ STDOUT = Path("-")
 
 def result_json(result: GroundResult | AskResult) -> dict[str, Any]:
     """What --json writes. Optical frame, metres, radians, pixels, milliseconds."""
-    answered = isinstance(result, AskResult)
+    asked = result if isinstance(result, AskResult) else None
     return {
         "objects": [{"id": item.id, **box_json(item.box, item.box_2d_px)} for item in result.objects],
-        "answer": result.answer if answered else "",
-        "reasoning": result.reasoning if answered else "",
-        "value": result.value if answered else None,
-        "unit": result.unit if answered else "",
+        "answer": asked.answer if asked else "",
+        "reasoning": asked.reasoning if asked else "",
+        "value": asked.value if asked else None,
+        "unit": asked.unit if asked else "",
         "message": result.message,
         "raw_text": result.raw_text,
         "token_ids": [int(token) for token in result.token_ids],
