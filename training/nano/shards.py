@@ -62,7 +62,8 @@ def view_objects(view: dict[str, np.ndarray]) -> tuple[ViewObjects, np.ndarray]:
         bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
         for i in present
     )
-    return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
+    found = ViewObjects(names, kinds, colors, bins, askable, boxes=tuple(boxes), intrinsics=intrinsics)
+    return found, bins[:, BOX_FIELDS]
 
 
 def xyz(row: np.ndarray) -> tuple[float, float, float]:
