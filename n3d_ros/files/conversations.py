@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.protocol.box_text import parse
+from n3d_ros.protocol.box_text import box_start, parse
+from n3d_ros.protocol.prompts import IMAGE_MARKER
 
-IMAGE_MARKER = "<image>"
 MAX_ONE_QUESTION_MESSAGES = 3
-FIRST_BOX = "bbox_0=Bbox("
 ROLES = ("user", "assistant")
 
 
@@ -102,7 +101,7 @@ def boxes_text(boxes: Sequence[Box3D], uvs: Sequence[tuple[float, float]], numbe
     line, u and v in 0..1, z and sizes in metres, angle about the checkpoint's +y.
     """
     lines = [
-        f"bbox_{number}=Bbox({box.label},{uv[0]},{uv[1]},{box.center[2]},{0.0 - box.yaw},{box.size[0]},"
+        f"{box_start(number)}{box.label},{uv[0]},{uv[1]},{box.center[2]},{0.0 - box.yaw},{box.size[0]},"
         f"{box.size[1]},{box.size[2]})"
         for box, uv, number in zip(boxes, uvs, numbers, strict=True)
     ]

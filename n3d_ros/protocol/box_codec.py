@@ -19,7 +19,7 @@ import numpy as np
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
-from n3d_ros.protocol.box_text import Malformed, Parsed, ParsedBox, StreamingParser, parse
+from n3d_ros.protocol.box_text import Malformed, Parsed, ParsedBox, StreamingParser, box_start, parse
 
 __all__ = [
     "Bins",
@@ -187,7 +187,7 @@ def format_box(index: int, label: str, bins: Sequence[float]) -> str:
     """One box as text without newline. ValueError for a class name that could not be read back."""
     if "," in label or not label.strip():
         raise ValueError(f"expected a class name without comma, got '{label}'")
-    return f"bbox_{index}=Bbox({label},{','.join(str(value) for value in bins)})"
+    return f"{box_start(index)}{label},{','.join(str(value) for value in bins)})"
 
 
 def _clip(value: int, low: int, num_bins: int) -> int:
