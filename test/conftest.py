@@ -31,6 +31,12 @@ def golden_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases_dir() -> Path:
+    """One simulated frame in other people's conventions."""
+    return _folder("N3D_CASES", SHARED / "cases", "README.md")
+
+
+@pytest.fixture(scope="session")
 def rgbd_dir() -> Path:
     """Real RGB-D frames, one folder each."""
     return _folder("N3D_RGBD", SHARED / "rgbd", "README.md")

@@ -14,7 +14,7 @@ from places import CHECKOUT
 
 from n3d_ros.child_process import package_environment
 
-LIBRARY = "errors geometry boxes preprocess protocol spatial files model_folder"
+LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
 NODE = "node.conversions node.parameters node.plain"
 
@@ -24,25 +24,28 @@ ROWS = {
     "": "version",
     "version": "",
     "errors": "",
+    "plain_text": "",
+    "storage": "plain_text",
     "child_process": "",
-    "geometry": "errors",
+    "geometry": "errors plain_text",
+    "cameras": "errors plain_text geometry preprocess",
     "boxes": "errors geometry",
     "text_table": "",
-    "overlay": "boxes geometry",
+    "overlay": "plain_text boxes geometry",
     "preprocess": "errors geometry",
-    "protocol": "errors geometry boxes",
+    "protocol": "errors plain_text geometry boxes",
     "spatial": "errors geometry boxes protocol",
-    "files": "errors geometry boxes preprocess protocol",
-    "model_folder": "errors preprocess",
+    "files": "errors plain_text storage geometry cameras boxes preprocess protocol",
+    "model_folder": "errors plain_text storage preprocess",
     "depth_models": "errors geometry preprocess",
-    "model": "errors preprocess model_folder",
+    "model": "errors plain_text storage preprocess model_folder",
     "runtime": LIBRARY,
-    "runtime.decoding": "errors protocol runtime.backends.base runtime.types",
-    "runtime.backends": "errors preprocess model_folder",
+    "runtime.decoding": "errors plain_text storage protocol runtime.backends.base runtime.types",
+    "runtime.backends": "errors plain_text storage preprocess model_folder",
     "runtime.backends.pytorch": "errors preprocess model_folder model runtime.backends",
     "sim": "errors geometry boxes",
     "node": f"{RUNTIME} overlay version",
-    "node.conversions": "errors geometry preprocess",
+    "node.conversions": "errors geometry cameras preprocess",
     "node.transport": "",
     "node.plain": "errors boxes",
     "node.parameters": "runtime.backends",
@@ -53,7 +56,7 @@ ROWS = {
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
     "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
-    "cli": "errors version commands",
+    "cli": "errors plain_text version commands",
 }
 
 TORCH = ("model", "runtime.backends.pytorch", "depth_models", "engines", "training")

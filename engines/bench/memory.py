@@ -56,7 +56,7 @@ def peak_memory(system: str, options: BenchOptions, scene: BenchScene) -> Peak:
 def save_scene(scene: BenchScene, file: Path) -> None:
     """A scene as one .npz."""
     seen = scene.observation
-    words = json.dumps([scene.seed, scene.question, scene.first, scene.second, asdict(seen.intrinsics)])
+    words = json.dumps([scene.seed, scene.question, scene.first, scene.second, seen.intrinsics.to_dict()])
     assert seen.depth is not None
     np.savez(file, rgb=seen.rgb, depth=seen.depth, words=np.array(words))
 
@@ -66,7 +66,7 @@ def load_scene(file: Path) -> BenchScene:
     with np.load(file) as stored:
         rgb, depth = stored["rgb"], stored["depth"]
         seed, question, first, second, intrinsics = json.loads(str(stored["words"]))
-    observation = Observation(rgb=rgb, intrinsics=Intrinsics(**intrinsics), depth=depth)
+    observation = Observation(rgb=rgb, intrinsics=Intrinsics.from_dict(intrinsics), depth=depth)
     return BenchScene(seed, observation, question, first, second)
 
 

@@ -7,7 +7,6 @@ what came. The functions read attributes only, so anything shaped like the messa
 
 from __future__ import annotations
 
-import math
 import struct
 import sys
 from typing import Any
@@ -16,9 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.errors import BadInputError, N3DError, NoDepthError
+from n3d_ros.cameras.camera_info import AUTO, camera_of_info
+from n3d_ros.errors import BadInputError, N3DError
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess.depth import to_metres
+from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M, measured_depth
 from n3d_ros.preprocess.prepare import Observation
 
 Array = npt.NDArray[Any]
@@ -58,9 +58,6 @@ AS_SENT = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 NANOSECONDS = 1_000_000_000
 # compressed_depth_image_transport: enum format, float quantisation a, float quantisation b, little endian
 COMPRESSED_DEPTH_HEADER = struct.Struct("<iff")
-# Above it a 32FC1 picture was surely published in millimetres (REP 118 wants metres).
-PLAUSIBLE_MEDIAN_M = 100.0
-ASPECT_TOLERANCE = 0.01
 
 
 def stamp_ns(stamp: Any) -> int:
@@ -131,7 +128,7 @@ def _other_colour(image: Any) -> npt.NDArray[np.uint8]:
 
 
 def depth_array(
-    image: Any, scale_m: float | None = None, min_m: float = 0.0, max_m: float = math.inf
+    image: Any, scale_m: float | None = None, min_m: float = MIN_DEPTH_M, max_m: float = MAX_DEPTH_M
 ) -> npt.NDArray[np.float32]:
     """Depth sensor_msgs/Image or CompressedImage -> (H, W) float32 metres, NaN where there is none.
 
@@ -139,18 +136,7 @@ def depth_array(
     NO_DEPTH when no pixel is left.
     """
     raw, encoding = _decode_depth(image) if hasattr(image, "format") else (_raw_depth(image), image.encoding)
-    metres = to_metres(raw, encoding, scale_m)
-    usable = metres[np.isfinite(metres)]
-    if encoding == "32FC1" and usable.size and float(np.median(usable)) > PLAUSIBLE_MEDIAN_M:
-        raise BadInputError(
-            f"depth: the median of this 32FC1 image is {float(np.median(usable)):.0f} m; it looks like "
-            "millimetres, set depth.scale_m to 0.001"
-        )
-    with np.errstate(invalid="ignore"):
-        metres[(metres < min_m) | (metres > max_m)] = np.nan
-    if not np.isfinite(metres).any():
-        raise NoDepthError(f"no valid depth: none of {metres.size} pixels lies in {min_m:g}..{max_m:g} m")
-    return metres
+    return measured_depth(raw, encoding, scale_m, min_m, max_m)
 
 
 def _raw_depth(image: Any) -> Array:
@@ -203,31 +189,14 @@ def _dequantise(raw: Array, a: float, b: float) -> npt.NDArray[np.float32]:
     return depth
 
 
-def intrinsics_of(info: Any, width: int, height: int) -> Intrinsics:
-    """sensor_msgs/CameraInfo -> `Intrinsics` of a (height, width) picture, pixels.
-
-    A picture of the same field of view may have another size (the driver's or the transport's scaling); a
-    camera info without sizes is taken to be the picture's.
+def intrinsics_of(info: Any, width: int, height: int, kind: str = AUTO) -> Intrinsics:
+    """sensor_msgs/CameraInfo -> `Intrinsics` of a (height, width) picture, pixels; rules and `kind` are those
+    of `camera_of_info`.
     """
-    fx, fy, cx, cy = (float(info.k[index]) for index in (0, 4, 2, 5))
-    if not (math.isfinite(fx) and math.isfinite(fy) and fx > 0 and fy > 0):
-        raise BadInputError(
-            f"camera info: expected focal lengths above zero, got fx={fx:g} fy={fy:g}; "
-            "is the camera calibrated?"
-        )
-    info_width, info_height = int(info.width) or width, int(info.height) or height
     try:
-        own = Intrinsics(fx, fy, cx, cy, info_width, info_height)
+        return camera_of_info(info, width, height, kind).intrinsics
     except ValueError as error:
         raise BadInputError(f"camera info: {error}") from error
-    if (info_width, info_height) == (width, height):
-        return own
-    if abs(info_width * height / (info_height * width) - 1) > ASPECT_TOLERANCE:
-        raise BadInputError(
-            f"camera info: expected the picture's {width}x{height} or its proportions, got "
-            f"{info_width}x{info_height}"
-        )
-    return own.scaled_to(width, height)
 
 
 def observation(
@@ -235,17 +204,19 @@ def observation(
     depth: Any,
     info: Any,
     scale_m: float | None = None,
-    min_m: float = 0.0,
-    max_m: float = math.inf,
+    min_m: float = MIN_DEPTH_M,
+    max_m: float = MAX_DEPTH_M,
     is_estimated: bool = False,
+    kind: str = AUTO,
 ) -> Observation:
     """Three messages of one instant -> what the pipeline takes; stamp and frame are the colour image's.
 
-    is_estimated: a depth model made the depth image.
+    is_estimated: a depth model made the depth image. kind: whether the colour image is rectified
+    (`camera_of_info`).
     """
     picture = rgb_array(rgb)
     height, width = picture.shape[:2]
-    intrinsics = intrinsics_of(info, width, height)
+    intrinsics = intrinsics_of(info, width, height, kind)
     try:
         return Observation(
             picture,

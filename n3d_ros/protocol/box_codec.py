@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.geometry import Intrinsics, SceneScale, as_seen, undistorted
 from n3d_ros.protocol.box_text import Malformed, Parsed, ParsedBox, StreamingParser, box_start, parse
 
 __all__ = [
@@ -138,7 +138,9 @@ def decode_box(
     if not 0 < z_m < math.inf:
         raise ValueError(f"expected a centre in front of the camera, got z = {z_m:.3f} m")
     inverse = np.linalg.inv(intrinsics.normalised())
-    x, y, _ = z_m * (inverse.astype(np.float64) @ (u, v, 1.0))
+    ray = inverse.astype(np.float64) @ (u, v, 1.0)
+    ray[:2] = undistorted(ray[:2], intrinsics)
+    x, y, _ = z_m * ray
     size = (sizes[0] * unit_m, sizes[1] * unit_m, sizes[2] * unit_m)
     box = Box3D(" ".join(parsed.label.split()), (float(x), float(y), z_m), size, yaw=0.0 - angle)
     return DecodedBox(parsed.index, box, parsed.values, (u, v))
@@ -177,7 +179,8 @@ def encode_box(
     x, y, z = box.center
     if z <= 0:
         raise ValueError(f"box '{box.label}': expected a centre in front of the camera, got z = {z} m")
-    u, v, _ = intrinsics.normalised().astype(np.float64) @ (x / z, y / z, 1.0)
+    seen_x, seen_y, _ = as_seen((x, y, z), intrinsics)
+    u, v, _ = intrinsics.normalised().astype(np.float64) @ (seen_x / z, seen_y / z, 1.0)
     sizes = (size * scene.scale for size in box.size)
     values = (float(u), float(v), (z - scene.shift[2]) * scene.scale, 0.0 - box.yaw, *sizes)
     return quantize(values, config, round_uv=round_uv, min_size_bins=1)

@@ -19,7 +19,7 @@ from n3d_ros.files.conversations import Conversation, write_conversations
 from n3d_ros.files.frames import as_released
 from n3d_ros.files.picture_file import read_orientation, read_picture
 from n3d_ros.files.points_file import read_points, write_points
-from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.geometry import Distortion, Intrinsics, SceneScale
 from n3d_ros.preprocess.depth import normalise, pool_to_grid, round_coordinates
 from n3d_ros.preprocess.prepare import Observation, PreprocessConfig, prepare
 from n3d_ros.protocol.box_codec import decode_box, parse
@@ -221,3 +221,11 @@ def test_strict_mode_decodes_boxes_with_the_upright_camera_in_shares_of_the_pict
 def test_the_option_is_right_by_default_and_the_release_s_in_strict_mode():
     assert (RIGHT.orientation, UPSTREAM.orientation) == ("apply_once", "upstream")
     assert (RIGHT.resize_mode, UPSTREAM.resize_mode) == ("rgb", "upstream")
+
+
+def test_a_lens_has_no_turned_picture(folder):
+    bent = replace(CAMERA, distortion=Distortion("plumb_bob", (-0.1, 0.0, 0.0, 0.0)))
+    seen = Observation(read_picture(Path("p.jpg")), bent, depth=upright_depth())
+    with pytest.raises(ValueError, match="rectify it first"):
+        as_released(seen, Path("p.jpg"))
+    assert as_released(seen, Path("p.jpg"), orientation="apply_once").intrinsics == bent

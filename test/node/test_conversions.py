@@ -49,8 +49,9 @@ def compressed(data, name):
     return SimpleNamespace(format=name, data=data, header=header())
 
 
-def info(fx=100.0, fy=100.0, width=2, height=2):
-    return SimpleNamespace(k=[fx, 0.0, 0.5, 0.0, fy, 0.5, 0.0, 0.0, 1.0], width=width, height=height)
+def info(fx=400.0, fy=400.0, width=2, height=2):
+    cx, cy = max((width - 1) / 2, 0.5), max((height - 1) / 2, 0.5)
+    return SimpleNamespace(k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0], width=width, height=height)
 
 
 def refused(code, function, *arguments):
@@ -103,7 +104,7 @@ def test_yuv422_with_neutral_colour_is_grey(encoding, pixels):
 def test_depth_of_either_byte_order_is_metres(big_endian, padding):
     millimetres = np.array([[0, 1], [1000, 65535]], np.uint16)
     depth = depth_array(image(millimetres, "16UC1", padding, big_endian))
-    np.testing.assert_array_equal(depth, np.array([[np.nan, 0.001], [1.0, 65.535]], np.float32))
+    np.testing.assert_array_equal(depth, np.array([[np.nan, 0.001], [1.0, np.nan]], np.float32))
     metres = np.array([[np.nan, -1.0], [np.inf, 2.5]], np.float32)
     depth = depth_array(image(metres, "32FC1", padding, big_endian))
     np.testing.assert_array_equal(depth, np.array([[np.nan, np.nan], [np.nan, 2.5]], np.float32))
@@ -189,10 +190,11 @@ def test_unusable_depth_is_named(message, code, named):
 
 def test_intrinsics_follow_the_pictures_size():
     own = intrinsics_of(info(width=640, height=480), 640, 480)
-    assert (own.fx, own.width) == (100.0, 640)
+    assert (own.fx, own.width) == (400.0, 640)
     half = intrinsics_of(info(width=640, height=480), 320, 240)
-    assert (half.fx, half.cx, half.width) == (50.0, 0.0, 320)  # (0.5 + 0.5) / 2 - 0.5
-    assert intrinsics_of(info(width=0, height=0), 320, 240).width == 320
+    assert (half.fx, half.cx, half.width) == (200.0, 159.5, 320)  # (319.5 + 0.5) / 2 - 0.5
+    without_sizes = SimpleNamespace(k=info(width=320, height=240).k, width=0, height=0)
+    assert intrinsics_of(without_sizes, 320, 240).width == 320
 
 
 @pytest.mark.parametrize("focal", [0.0, -1.0, math.nan, math.inf])
@@ -212,6 +214,14 @@ def test_an_observation_takes_stamp_and_frame_from_the_colour_image():
     seen = observation(image(PICTURE, "rgb8"), depth, info())
     assert (seen.stamp_ns, seen.frame_id) == (3_000_000_005, "optical")
     assert stamp_ns(header().stamp) == 3_000_000_005
+
+
+def test_a_rectified_picture_is_seen_through_p():
+    depth = image(np.full((2, 2), 1000, np.uint16), "16UC1")
+    rectified = info()
+    rectified.p = [410.0, 0.0, 0.5, 0.0, 0.0, 410.0, 0.5, 0.0, 0.0, 0.0, 1.0, 0.0]
+    assert observation(image(PICTURE, "rgb8"), depth, rectified, kind="rectified").intrinsics.fx == 410.0
+    assert observation(image(PICTURE, "rgb8"), depth, rectified).intrinsics.fx == 400.0
 
 
 @pytest.mark.parametrize(

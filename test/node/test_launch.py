@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -65,7 +66,7 @@ class Launch:
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     """A package share with a copy of `config/`; what is dropped into it counts."""
-    modules = {
+    modules: dict[str, dict[str, Any]] = {
         "launch": {"LaunchContext": dict, "LaunchDescription": Recorded},
         "launch.actions": {"DeclareLaunchArgument": DeclareLaunchArgument, "OpaqueFunction": Recorded},
         "launch.substitutions": {"LaunchConfiguration": LaunchConfiguration},

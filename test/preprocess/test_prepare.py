@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid, to_metres
+from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
+from n3d_ros.preprocess.metres import to_metres
 from n3d_ros.preprocess.pictures import (
     BICUBIC,
     CLIP_MEAN,

@@ -62,9 +62,8 @@ def view_objects(view: Record) -> tuple[ViewObjects, np.ndarray]:
         bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
         for i in present
     )
-    return ViewObjects(names, kinds, colors, bins, askable, boxes=tuple(boxes), intrinsics=intrinsics), bins[
-        :, BOX_FIELDS
-    ]
+    objects = ViewObjects(names, kinds, colors, bins, askable, boxes=tuple(boxes), intrinsics=intrinsics)
+    return objects, bins[:, BOX_FIELDS]
 
 
 def xyz(row: np.ndarray) -> tuple[float, float, float]:

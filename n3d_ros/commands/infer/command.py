@@ -100,7 +100,18 @@ def _check_words(args: argparse.Namespace) -> None:
 
 
 def _check_conversation_options(args: argparse.Namespace) -> None:
-    names = ("image", "depth", "intrinsics", "points", "estimate_depth", "ground", "ask", "json", "overlay")
+    names = (
+        "image",
+        "depth",
+        "depth_scale",
+        "intrinsics",
+        "points",
+        "estimate_depth",
+        "ground",
+        "ask",
+        "json",
+        "overlay",
+    )
     given = [name for name in names if getattr(args, name) is not None]
     if given:
         raise ValueError(f"--conversation: expected none of --{given[0].replace('_', '-')}, which it brings")

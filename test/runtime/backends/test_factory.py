@@ -1,5 +1,8 @@
 """Loading: the shipped model's place, what is missing, and which library or name is wrong."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from n3d_ros.cli import build_parser
@@ -57,10 +60,12 @@ def test_every_command_takes_the_same_names(command, capsys):
 
 
 def test_a_new_backend_is_a_file_of_its_own_and_one_row(tmp_path, monkeypatch):
-    loaded = object()
-    kind = factory.BackendKind(lambda folder, threads, choice: (loaded, folder, threads, choice.name))
-    monkeypatch.setitem(factory.BACKENDS, "abacus", kind)
-    assert factory.create_backend(tmp_path, "abacus", 3) == (loaded, tmp_path, 3, "abacus")
+    def load(folder: Path, threads: int | None, choice: BackendChoice) -> Any:
+        return "loaded", folder, threads, choice.name
+
+    monkeypatch.setitem(factory.BACKENDS, "abacus", factory.BackendKind(load))
+    made: Any = factory.create_backend(tmp_path, "abacus", 3)
+    assert made == ("loaded", tmp_path, 3, "abacus")
 
 
 def test_threads_must_be_positive(tmp_path):
