@@ -7,11 +7,12 @@
  * they are. The pass over columns takes a tile, N3D_VECTOR rows turned so that the picture's columns are rows of it.
  * Lines are made when they are asked for and kept while a window needs them, so what lies between the source and the
  * patch rows stays in the second cache. Coefficients come from n3d_ros/preprocess/resample.py, which also bounds them. */
-#include "sums.h"
+#include "vectors.h"
 
 #define TILE N3D_VECTOR /* rows that are turned together */
 #define CHUNK 64 /* output columns made of one tile, so that it stays in the first cache; 3 * 64 is a multiple of PART */
 #define LINE 64 /* bytes of a cache line */
+#define INTO_SECOND_CACHE 2 /* of __builtin_prefetch */
 
 /* The sources that count for one output: weights that are zero at the ends are left out. If they are the same from both
  * ends, `pairs` holds the first half. */
@@ -142,12 +143,20 @@ static int64_t sources_of(const n3d_pass *pass, int64_t x, int64_t count) {
     return pass->first[x + count - 1] + pass->taps - pass->first[x];
 }
 
+/* n bytes of the rows of the next tile are asked for early: TILE rows side by side are more than a processor foresees. */
+INLINE void ask_for(const uint8_t *source, int64_t step, int64_t n) {
+    for (int64_t row = TILE; row < 2 * TILE; row++)
+        for (int64_t i = 0; i < n; i += LINE) __builtin_prefetch(source + row * step + i, 0, INTO_SECOND_CACHE);
+}
+
 /* TILE rows (in_width, 3) -> TILE rows (out_width, 3). */
 static void resize_columns(const stage *of, const uint8_t *source, int64_t step, uint8_t *out) {
     const n3d_pass *pass = of->columns;
     for (int64_t x = 0; x < pass->size_out; x += CHUNK) {
         const int64_t count = chunk_at(pass, x), first = pass->first[x];
-        to_tile(source + first * 3, step, sources_of(pass, x, count) * 3, of->tile);
+        const int64_t n = sources_of(pass, x, count) * 3;
+        if (!of->before) ask_for(source + first * 3, step, n);
+        to_tile(source + first * 3, step, n, of->tile);
         for (int64_t i = 0; i < count; i++) {
             const window *column = of->column_windows + x + i;
             weigh(of->tile + (column->first - first) * 3 * TILE, 3 * TILE, 3 * TILE, column, of->turned + i * 3 * TILE);
@@ -220,43 +229,52 @@ static void split_channels(const uint8_t *restrict pixels, int64_t width, uint8_
     }
 }
 
-/* Levels -> normalised values, twice: the model takes the frame as two equal ones. numpy's table holds the same
- * (float)(level * scale + offset). */
-static void normalise_twice(const uint8_t *restrict levels, int64_t n, double scale, double offset, float *restrict out) {
-    float *restrict again = out + n;
-    for (int64_t i = 0; i < n; i++) out[i] = again[i] = (float)(levels[i] * scale + offset);
+/* Levels -> normalised values. numpy's table holds the same (float)(level * scale + offset). */
+static void normalise(const uint8_t *restrict levels, int64_t n, double scale, double offset, float *restrict out) {
+    for (int64_t i = 0; i < n; i++) out[i] = (float)(levels[i] * scale + offset);
 }
 
-/* A strip (patch lines, 3 channels, width) -> its patch rows, one after the other, so that memory is written in order. */
-INLINE void write_patches(const uint8_t *strip, int64_t width, const double *scale, const double *offset, int64_t patch,
-                          int64_t merge, uint8_t *levels, float *rows) {
+/* Where one row of patches is put together: a strip (patch lines, 3 channels, width); one line of it as it comes, in whole
+ * cache lines; levels and values of one channel of a patch. */
+typedef struct {
+    uint8_t *strip, *line, *levels;
+    float *values;
+} desk;
+
+/* A strip -> its patch rows, one after the other, so that memory is written in order. The model takes the frame as two
+ * equal ones. */
+INLINE void write_patches(const desk *on, int64_t width, const double *scale, const double *offset, int64_t patch,
+                          int64_t merge, float *rows) {
     const int64_t area = patch * patch;
     for (int64_t column = 0; column * patch < width; column++) {
         float *row = rows + (column / merge * merge * merge + column % merge) * 6 * area;
-        for (int64_t channel = 0; channel < 3; channel++) {
-            const uint8_t *source = strip + channel * width + column * patch;
-            for (int64_t y = 0; y < patch; y++) memcpy(levels + y * patch, source + y * 3 * width, (size_t)patch);
-            normalise_twice(levels, area, scale[channel], offset[channel], row + channel * 2 * area);
+        for (int64_t channel = 0; channel < 3; channel++, row += 2 * area) {
+            const uint8_t *source = on->strip + channel * width + column * patch;
+            for (int64_t y = 0; y < patch; y++) memcpy(on->levels + y * patch, source + y * 3 * width, (size_t)patch);
+            normalise(on->levels, area, scale[channel], offset[channel], on->values);
+            store_past_caches(row, on->values, area);
+            store_past_caches(row + area, on->values, area);
         }
     }
 }
 
-/* The stage's result -> patch rows. line: (3 * width) in whole cache lines; strip, levels: see write_patches. */
-static void make_patch_rows(stage *last, const double *scale, const double *offset, int64_t patch, int64_t merge,
-                            uint8_t *line, uint8_t *strip, uint8_t *levels, float *out) {
+/* The stage's result -> patch rows. */
+static void make_patch_rows(stage *last, const desk *on, const double *scale, const double *offset, int64_t patch,
+                            int64_t merge, float *out) {
     const int64_t width = last->columns->size_out, row_size = 6 * patch * patch;
     for (int64_t top = 0; top < last->rows->size_out; top += patch) {
         for (int64_t y = 0; y < patch; y++) {
-            make_line(last, top + y, line);
-            split_channels(line, width, strip + y * 3 * width);
+            make_line(last, top + y, on->line);
+            split_channels(on->line, width, on->strip + y * 3 * width);
         }
         const int64_t group_row = top / patch / merge, in_group = top / patch % merge;
         float *rows = out + (group_row * (width / patch) + in_group) * merge * row_size;
         if (patch == 14 && merge == 2)
-            write_patches(strip, width, scale, offset, 14, 2, levels, rows);
+            write_patches(on, width, scale, offset, 14, 2, rows);
         else
-            write_patches(strip, width, scale, offset, patch, merge, levels, rows);
+            write_patches(on, width, scale, offset, patch, merge, rows);
     }
+    end_of_stores();
 }
 
 /* A picture with `step` bytes from row to row, through one or two resizes -> patch rows (N, 3 channels, 2 equal frames,
@@ -266,7 +284,7 @@ int EXPORT(n3d_picture_rows)(const uint8_t *source, int64_t step, const n3d_pass
                              const double *scale, const double *offset, int64_t patch, int64_t merge, float *out) {
     stage stages[2];
     arena memory = {NULL, 0};
-    uint8_t *line = NULL, *strip = NULL, *levels = NULL;
+    desk on = {NULL, NULL, NULL, NULL};
     for (int filled = 0; filled < 2; filled++) { /* first to learn how much memory that takes */
         if (filled && !(memory.start = aligned_alloc(LINE, memory.used))) return N3D_LEFT_TO_NUMPY;
         if (filled) memset(memory.start, 0, memory.used);
@@ -277,10 +295,11 @@ int EXPORT(n3d_picture_rows)(const uint8_t *source, int64_t step, const n3d_pass
             lay_out(stages + i, &memory);
         }
         const int64_t width = stages[num_resizes - 1].columns->size_out;
-        line = take(&memory, stride_of(3 * width)), strip = take(&memory, patch * 3 * width);
-        levels = take(&memory, patch * patch);
+        on.strip = take(&memory, patch * 3 * width), on.line = take(&memory, stride_of(3 * width));
+        on.levels = take(&memory, patch * patch);
+        on.values = (float *)take(&memory, patch * patch * (int64_t)sizeof *on.values);
     }
-    make_patch_rows(stages + num_resizes - 1, scale, offset, patch, merge, line, strip, levels, out);
+    make_patch_rows(stages + num_resizes - 1, &on, scale, offset, patch, merge, out);
     free(memory.start);
     return N3D_DONE;
 }

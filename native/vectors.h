@@ -1,12 +1,12 @@
-/* Sums of grey levels times weights for many outputs at once, and the transposing of bytes: all that picture.h asks of an
- * instruction set. Every version gives the same integers.
+/* All that picture.h asks of an instruction set: sums of grey levels times weights for many outputs at once, interleaving
+ * of bytes, and stores past the caches. Every version gives the same integers.
  *
  * A vector holds N3D_VECTOR grey levels of as many outputs. x86 multiplies pairs of 16 bits and adds both products to 32
  * bits in one instruction, but a weight has up to 24 bits. So it goes as two halves, weight = low + 65536 high, whose sums
  * are kept apart until levels(). Elsewhere the compiler makes vectors of plain arithmetic; for NEON that is widening and
  * one multiply-add of 32 bits. */
-#ifndef N3D_SUMS_H
-#define N3D_SUMS_H
+#ifndef N3D_VECTORS_H
+#define N3D_VECTORS_H
 
 #include "kernels.h"
 
@@ -23,6 +23,17 @@
 
 INLINE __m128i load_part(const uint8_t *from) { return _mm_loadu_si128((const __m128i *)from); }
 INLINE void store_part(uint8_t *to, __m128i part) { _mm_storeu_si128((__m128i *)to, part); }
+
+/* n floats that this thread will not read again: past the caches, so that memory is not read before it is written and
+ * nothing useful is evicted. end_of_stores() comes before others read them. */
+INLINE void store_past_caches(float *restrict to, const float *restrict from, int64_t n) {
+    if ((uintptr_t)to % sizeof(__m128) || n % 4) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+        return;
+    }
+    for (int64_t i = 0; i < n; i += 4) _mm_stream_ps(to + i, _mm_loadu_ps(from + i));
+}
+INLINE void end_of_stores(void) { _mm_sfence(); }
 
 #if N3D_VECTOR == 32
 typedef __m256i vector;
@@ -122,6 +133,11 @@ INLINE vector levels(const sums *all) {
 
 #else
 #define N3D_VECTOR 16
+INLINE void store_past_caches(float *restrict to, const float *restrict from, int64_t n) {
+    memcpy(to, from, (size_t)n * sizeof *to);
+}
+INLINE void end_of_stores(void) {}
+
 typedef uint8_t vector __attribute__((vector_size(16)));
 typedef uint16_t words __attribute__((vector_size(32)));
 typedef int32_t sums __attribute__((vector_size(64)));
