@@ -4,7 +4,7 @@ In: the arrays of one frame. Out: patch rows, patch grid and rounded coordinates
 Plain numpy and Pillow in the specification's order and words, nothing shared with `n3d_ros.preprocess`: tests
 hold that one against this, `n3d bench host` measures how much faster it is, and `parity.write` records what
 it gives. Averages are taken in float64, where the specification found the released model's rounded
-coordinates unchanged. Source: n3d_vlm.md 2.1, 2.3, 3, 4.3.
+coordinates unchanged. Source: docs/specification/inputs.md 1, 3 to 6; sections below are that page's.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def oracle_inputs(
 
 
 def oracle_picture(rgb: npt.NDArray[np.uint8]) -> tuple[FloatArray, tuple[int, int]]:
-    """Section 2.1: the 640 rule, the processor's size, CLIP normalisation, patch rows."""
+    """Section 1: the 640 rule, the processor's size, CLIP normalisation, patch rows."""
     size = long_side_size(rgb.shape[1], rgb.shape[0])
     picture = resized(resized(rgb, size, LANCZOS), processor_size(*size), BICUBIC)
     return patch_rows(picture), (picture.shape[0] // PATCH, picture.shape[1] // PATCH)
@@ -93,7 +93,7 @@ def patch_rows(picture: npt.NDArray[np.uint8]) -> FloatArray:
 def oracle_point_map(
     depth: FloatArray, fx: float, fy: float, cx: float, cy: float
 ) -> npt.NDArray[np.float16]:
-    """Section 2.3: (H, W, 4) float16 x, y, z, validity; checkpoint frame (x left, y up, z forward)."""
+    """Section 3: (H, W, 4) float16 x, y, z, validity; checkpoint frame (x left, y up, z forward)."""
     height, width = depth.shape
     u = (np.arange(width) + 0.5) / width
     v = (np.arange(height) + 0.5) / height
@@ -107,7 +107,7 @@ def oracle_point_map(
 
 
 def oracle_points(pcd: npt.NDArray[np.float16]) -> tuple[FloatArray, float, FloatArray]:
-    """Section 3: ((H*W, 4) float32 normalised points with validity, scale, shift)."""
+    """Section 4: ((H*W, 4) float32 normalised points with validity, scale, shift)."""
     points = pcd.astype(np.float32).reshape(-1, 4)
     xyz, valid = points[:, :3], points[:, 3] > 0
     shift = xyz[valid].min(axis=0)
@@ -117,7 +117,7 @@ def oracle_points(pcd: npt.NDArray[np.float16]) -> tuple[FloatArray, float, Floa
 
 
 def oracle_coordinates(points: FloatArray, map_hw: tuple[int, ...], grid_hw: tuple[int, int]) -> FloatArray:
-    """Section 4.3, steps 2 to 7: (H*W, 4) points -> (N, 3) rounded steps."""
+    """Sections 5 and 6: (H*W, 4) points -> (N, 3) rounded steps."""
     pooled = pool(filled(points).reshape(*map_hw, 3), grid_hw).astype(np.float32)
     return np.rint(steps_of(pooled))
 
@@ -130,7 +130,7 @@ def filled(points: FloatArray) -> FloatArray:
 
 
 def pool(xyz: FloatArray, grid_hw: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Section 4.3, step 5: (H, W, 3) -> (h, w, 3) means over bins.
+    """Section 5, step 3: (H, W, 3) -> (h, w, 3) means over bins.
 
     Bin i covers floor(i*n/out) to ceil((i+1)*n/out) - 1.
     """

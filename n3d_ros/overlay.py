@@ -22,6 +22,7 @@ Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]
 Line = tuple[tuple[float, float], tuple[float, float]]
 
+# RGB, told apart on wood, grey and white; a box takes the colour of its place in the list.
 COLOURS: tuple[Colour, ...] = (
     (255, 214, 10),
     (48, 209, 88),
@@ -32,7 +33,6 @@ COLOURS: tuple[Colour, ...] = (
     (255, 69, 58),
     (94, 234, 212),
 )
-"""RGB, told apart on wood, grey and white; a box takes the colour of its place in the list."""
 TRUTH_COLOUR: Colour = (255, 255, 255)
 INK: Colour = (16, 16, 16)
 FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -50,18 +50,19 @@ static void *take(arena *memory, int64_t size) {
 /* At least `size` bytes in an odd number of cache lines: at a power of two the lines of a tile evict each other. */
 static int64_t stride_of(int64_t size) { return ((size + LINE - 1) / LINE | 1) * LINE; }
 
-/* n bytes, in whole vectors, of the rows source, source + step, ... weighed by pairs; with `last`, of those and the rows
- * last, last - step, ... by the same weights. */
-INLINE void weigh_rows(const uint8_t *source, const uint8_t *last, int64_t step, int64_t n, const weight_pair *pairs,
-                       int64_t num_pairs, uint8_t *out) {
-    for (int64_t i = 0; i < n; i += N3D_VECTOR) {
-        const uint8_t *a = source + i, *b = last + i;
+/* n bytes, in whole vectors, of the rows source, source + step, ... weighed by pairs; if `mirrored`, of those and the rows
+ * from source + last on backwards by the same weights. */
+INLINE void weigh_rows(const uint8_t *source, int64_t last, int64_t step, int64_t n, const weight_pair *pairs,
+                       int64_t num_pairs, int mirrored, uint8_t *out) {
+    for (int64_t i = 0; i < n; i += N3D_VECTOR, source += N3D_VECTOR) {
         sums all = no_sums();
-        for (int64_t pair = 0; pair < num_pairs; pair++, a += 2 * step, b -= 2 * step) {
-            if (last)
-                add_mirrored(&all, load(a), load(b), load(a + step), load(b - step), pairs[pair]);
+        for (int64_t pair = 0; pair < num_pairs; pair++) {
+            const int64_t a = 2 * pair * step, b = a + step;
+            if (mirrored)
+                add_mirrored(&all, load(source + a), load(source + last - a), load(source + b), load(source + last - b),
+                             pairs[pair]);
             else
-                add_two(&all, load(a), load(a + step), pairs[pair]);
+                add_two(&all, load(source + a), load(source + b), pairs[pair]);
         }
         store(out + i, levels(&all));
     }
@@ -70,15 +71,15 @@ INLINE void weigh_rows(const uint8_t *source, const uint8_t *last, int64_t step,
 /* One output of a pass, n bytes of it. source: row window->first. A constant number of pairs keeps weights in registers:
  * 2 are a bicubic filter's, 3 mirrored ones those of LANCZOS where a picture shrinks to its half. */
 INLINE void weigh(const uint8_t *source, int64_t step, int64_t n, const window *of, uint8_t *out) {
-    const uint8_t *last = source + (of->last - of->first) * step;
+    const int64_t last = (of->last - of->first) * step;
     if (of->mirrored && of->num_pairs == 3)
-        weigh_rows(source, last, step, n, of->pairs, 3, out);
+        weigh_rows(source, last, step, n, of->pairs, 3, 1, out);
     else if (of->mirrored)
-        weigh_rows(source, last, step, n, of->pairs, of->num_pairs, out);
+        weigh_rows(source, last, step, n, of->pairs, of->num_pairs, 1, out);
     else if (of->num_pairs == 2)
-        weigh_rows(source, NULL, step, n, of->pairs, 2, out);
+        weigh_rows(source, 0, step, n, of->pairs, 2, 0, out);
     else
-        weigh_rows(source, NULL, step, n, of->pairs, of->num_pairs, out);
+        weigh_rows(source, 0, step, n, of->pairs, of->num_pairs, 0, out);
 }
 
 /* Fills `of` and writes its pairs. An odd last weight is paired with zero, for a source that has to be readable only. */

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from n3d_ros import cli
 from n3d_ros.boxes import Box3D
+from n3d_ros.cli import COMMANDS, Command, main
 from n3d_ros.commands.infer import command as infer
 from n3d_ros.errors import BadInputError, CommandFailed, N3DError, ResultCode
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
@@ -273,6 +275,18 @@ def test_a_missing_module_of_our_own_is_a_defect_and_not_hidden(monkeypatch, fil
     monkeypatch.setattr(infer, "run_infer", fail)
     with pytest.raises(ImportError, match="gone"):
         run(files, "--ground", "mug")
+
+
+def test_a_new_command_is_a_file_of_its_own_and_one_row(monkeypatch, capsys):
+    module = ModuleType("n3d_ros.commands.greet")
+    module.add_greet = lambda parser: parser.set_defaults(run=lambda _args: print("hello") or 0)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(COMMANDS, "greet", Command("say hello", "run `make venv`"))
+    assert main(["greet"]) == 0
+    assert capsys.readouterr().out == "hello\n"
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "say hello" in capsys.readouterr().out
 
 
 HEAVY = ("torch", "transformers", "rclpy", "onnxruntime", "mujoco", "n3d_ros.training")

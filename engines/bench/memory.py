@@ -13,17 +13,15 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from n3d_ros.child_process import package_environment
+from n3d_ros.engines.bench.options import BenchOptions
 from n3d_ros.engines.bench.samples import BenchScene
+from n3d_ros.engines.bench.systems import open_system
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation
-
-if TYPE_CHECKING:
-    from n3d_ros.engines.bench.measure import BenchOptions
 
 
 class ProcessFailed(Exception):
@@ -93,8 +91,6 @@ def main(
     system: str, folder: str, file: str, threads: str, max_tokens: str, dtype: str, *queries: str
 ) -> None:
     """Answer the scene's questions and print the peak as one line of JSON."""
-    from n3d_ros.engines.bench.measure import BenchOptions, open_system
-
     numbers = {"threads": int(threads), "max_tokens": int(max_tokens)}
     options = BenchOptions(Path(folder), (system,), queries, **numbers, dtype=dtype)
     for _ in open_system(system, options).answer(load_scene(Path(file)), 0, queries):

@@ -1,5 +1,5 @@
-"""What a benchmark records: scenes, the questions asked about them, and one `Sample` per question, system and
-repetition.
+"""What a benchmark records: scenes, the questions asked about them, and one `BenchSample` per question,
+system and repetition.
 
 Data only; times are milliseconds on the process's clock. A stage that a system cannot tell apart from another
 is None, never 0.
@@ -14,10 +14,9 @@ from typing import Any
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import Timing
 
+# One name on a new frame; another name on the same frame; one name on a frame whose colour picture came
+# before its depth; three boxes and the reasoning about them.
 GROUND, AGAIN, EARLY, ASK = "ground", "again", "early", "ask"
-"""One name on a new frame; another name on the same frame; one name on a frame whose colour picture came
-before its depth; three boxes and the reasoning about them.
-"""
 QUERIES = (GROUND, AGAIN, EARLY, ASK)
 NUM_BOXES_ASKED = 3
 STAGES = ("preprocess", "vision", "prefill", "decode", "post", "total")
@@ -65,7 +64,7 @@ class CpuTimes:
 
 
 @dataclass(frozen=True)
-class Sample:
+class BenchSample:
     """One question answered once.
 
     stages: by name of STAGES. box, reasoning: the two texts, None where there was none. first_token_ms,

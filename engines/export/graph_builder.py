@@ -17,9 +17,10 @@ from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.tensors import TensorEntry
 
 OPSET = 18
+# The first with INT4 and blocks of scales.
 QUANTIZED_OPSET = 21
-"""The first with INT4 and blocks of scales."""
 IR_VERSION = 10
+# Stored type -> type in the graph; bytes hold two INT4 each, the first in the low half.
 TYPES = {
     "F32": TensorProto.FLOAT,
     "F16": TensorProto.FLOAT16,
@@ -28,9 +29,8 @@ TYPES = {
     "I8": TensorProto.INT8,
     "F8_E4M3": TensorProto.FLOAT8E4M3FN,
 }
-"""Stored type -> type in the graph; bytes hold two INT4 each, the first in the low half."""
+# Endings of the tensors that stand for a quantised `.weight` (see `quantize`).
 QUANTIZED, SCALE, INPUT_SCALE = ".quantized", ".scale", ".input_scale"
-"""Endings of the tensors that stand for a quantised `.weight` (see `quantize`)."""
 FLOAT = TensorProto.FLOAT
 
 

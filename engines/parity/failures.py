@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from n3d_ros.engines.parity.inputs import OPTICAL, RELEASE, grid_of
-from n3d_ros.engines.parity.report import Record, Report
+from n3d_ros.engines.parity.report import ParityReport, Record
 from n3d_ros.engines.parity.steps import model_inputs, run_prompt
 from n3d_ros.preprocess.depth import NormalisedPoints, normalise, pool_to_grid
 from n3d_ros.preprocess.point_code import round_coordinates
@@ -23,17 +23,16 @@ from n3d_ros.runtime.backends.pytorch.backend import TorchBackend
 
 DIFFERENCE = re.compile(r"maxdiff_vs_reference ([\d.e+-]+)")
 TOLERANCE = 1e-3
+# Where the points themselves change, a few coordinates lie so near to a tie that float32 and float64 means
+# round them apart, and one unit moves the fastest features by up to 1 (docs/specification/inputs.md 6).
 AFTER_A_FLIP = 0.2
-"""Where the points themselves change, a few coordinates lie so near to a tie that float32 and float64 means
-round them apart, and one unit moves the fastest features by up to 1 (spec 8).
-"""
 MOVED_POINTS = ("point count divisible but wrong height (one row less)", "float16 point clouds")
 
 
 class FailureChecks:
     """Bad inputs made from one recorded case."""
 
-    def __init__(self, backend: TorchBackend, record: Record, report: Report) -> None:
+    def __init__(self, backend: TorchBackend, record: Record, report: ParityReport) -> None:
         self._backend, self._record, self._report = backend, record, report
         pcd = record["pcd"].astype(np.float32)
         self._points, self._validity = pcd[..., :3] * OPTICAL, pcd[..., 3]

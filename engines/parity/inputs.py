@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from n3d_ros.engines.parity.report import Record, Report, sampled, sha256
+from n3d_ros.engines.parity.report import ParityReport, Record, sampled, sha256
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
 from n3d_ros.preprocess.pictures import (
@@ -39,11 +39,11 @@ LAYOUT = PatchLayout()
 FAST = PictureConfig("fast")
 LONG_SIDE_PX = 640
 WINDOW_MERGED = 4
+# Recorded maps are in steps of 1/128 m, which is float16's own step up to 16 m.
 MAP_STEP_M = 1 / 128 + 1e-5
-"""Recorded maps are in steps of 1/128 m, which is float16's own step up to 16 m."""
 FLOAT16_STEP_REACH_M = 16.0
+# Recorded points look left and up; ours right and down.
 OPTICAL = np.array([-1, -1, 1], dtype=np.float32)
-"""Recorded points look left and up; ours right and down."""
 
 
 def grid_of(record: Record) -> tuple[int, int]:
@@ -51,7 +51,7 @@ def grid_of(record: Record) -> tuple[int, int]:
     return int(record["image_grid_thw"][0, 1]), int(record["image_grid_thw"][0, 2])
 
 
-def check_pictures(record: Record, case: str, report: Report) -> None:
+def check_pictures(record: Record, case: str, report: ParityReport) -> None:
     """Both resizes (exact grey levels), the patch grid and the patch rows."""
     raw, bicubic = record["image_raw"], record["image_bicubic"]
     if "image_lanczos" in record:
@@ -74,14 +74,16 @@ def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(resize_exact(Image.fromarray(picture), size, BICUBIC))
 
 
-def _check_rows(record: Record, case: str, report: Report, rows: np.ndarray, note: str) -> None:
+def _check_rows(record: Record, case: str, report: ParityReport, rows: np.ndarray, note: str) -> None:
     for name, step in (("pixel_values", 1), ("pixel_values_every29", 29)):
         if name in record:
             report.absolute(name, case, rows[::step], record[name], 1e-5, note)
 
 
-def check_fast_processor(fast: np.ndarray, record: Record, case: str, report: Report) -> None:
-    """Our own fast path; and the slow one beside it, which differs by up to two grey levels (spec 2.1)."""
+def check_fast_processor(fast: np.ndarray, record: Record, case: str, report: ParityReport) -> None:
+    """Our own fast path; and the slow one beside it, which differs by up to two grey levels
+    (docs/specification/inputs.md 1.2).
+    """
     source = record.get("image_lanczos", record["image_raw"])
     size = processor_size(source.shape[1], source.shape[0], LAYOUT.factor, FAST)
     ours = patch_rows(resize_processor(source, size, FAST), LAYOUT, FAST)[0]
@@ -100,7 +102,7 @@ def _some_of(rows: np.ndarray, recorded: np.ndarray) -> np.ndarray:
     return next((rows[::step] for step in (5, 29) if len(rows[::step]) == len(recorded)), rows)
 
 
-def check_point_map(record: Record, case: str, report: Report) -> None:
+def check_point_map(record: Record, case: str, report: ParityReport) -> None:
     """Our pinhole model on the map's own depth and camera."""
     pcd = record["pcd"]
     report.exact("pcd is float16", case, str(pcd.dtype), "float16")
@@ -115,7 +117,7 @@ def check_point_map(record: Record, case: str, report: Report) -> None:
     report.absolute("pcd from its depth and intr", case, ours, recorded, tolerance, "metres")
 
 
-def check_normalisation(record: Record, case: str, report: Report, recorded_sha256: str | None) -> Any:
+def check_normalisation(record: Record, case: str, report: ParityReport, recorded_sha256: str | None) -> Any:
     """Shift, scale and points, and the bits of the points once the scale is the recorded one."""
     pcd = record["pcd"]
     result = normalise(pcd[..., :3].astype(np.float32) * OPTICAL, pcd[..., 3] > 0)
@@ -136,7 +138,9 @@ def check_normalisation(record: Record, case: str, report: Report, recorded_sha2
     return result
 
 
-def _check_points(record: Record, case: str, report: Report, points: np.ndarray, valid: np.ndarray) -> None:
+def _check_points(
+    record: Record, case: str, report: ParityReport, points: np.ndarray, valid: np.ndarray
+) -> None:
     some = record["points_norm_every37"]
     report.exact("points_norm_every37 validity", case, valid[::37], some[:, 3] > 0)
     rows = some[:, 3] > 0
@@ -149,7 +153,7 @@ def _check_points(record: Record, case: str, report: Report, points: np.ndarray,
     )
 
 
-def check_coordinates(record: Record, case: str, report: Report, normalised: Any) -> None:
+def check_coordinates(record: Record, case: str, report: ParityReport, normalised: Any) -> None:
     """Pooling in the release's reading of the map, centre, steps before and after rounding, sinusoid."""
     grid, recorded = grid_of(record), record["pooled_hw3"].reshape(-1, 3)
     pooled = pool_to_grid(normalised, grid, "upstream")
@@ -179,11 +183,11 @@ def check_coordinates(record: Record, case: str, report: Report, normalised: Any
             whole,
             record["bf16_coords_rounded"],
             4.0,
-            "ours stay float32: spec 4.5",
+            "ours stay float32",
         )
 
 
-def check_windows(record: Record, case: str, report: Report) -> None:
+def check_windows(record: Record, case: str, report: ParityReport) -> None:
     """The order of merge groups in windows, and where each window ends."""
     grid = grid_of(record)
     merge = LAYOUT.merge_size
@@ -194,7 +198,7 @@ def check_windows(record: Record, case: str, report: Report) -> None:
     report.exact("cu_window_seqlens_unique", case, ends, record["cu_window_seqlens_unique"])
 
 
-def check_facts(record: Record, facts: dict[str, Any], case: str, report: Report) -> None:
+def check_noted(record: Record, noted: dict[str, Any], case: str, report: ParityReport) -> None:
     """What forward_report.json says of a case's inputs; its notes on noise and seeds are the recorder's."""
     pcd = record["pcd"]
     ours = {
@@ -207,5 +211,5 @@ def check_facts(record: Record, facts: dict[str, Any], case: str, report: Report
         "shift1_init": record["shift1_init"].tolist(),
         "scaling_init": float(record["scaling_init"]),
     }
-    for name in ours.keys() & facts.keys():
-        report.absolute(f"forward_report: {name}", case, ours[name], facts[name], 1e-12)
+    for name in ours.keys() & noted.keys():
+        report.absolute(f"forward_report: {name}", case, ours[name], noted[name], 1e-12)

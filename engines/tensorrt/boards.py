@@ -1,8 +1,8 @@
 """What can be built for which board, and what fits into it.
 
 In: a target's name and the size of a model. Out: a preset (precision, context, number of parts), or a named
-error that says what is lacking. Memory figures are estimates from builds on a CPU (engines.md sections 7, 11
-and 12), not measurements of boards.
+error that says what is lacking. Memory figures are estimates from builds on a CPU
+(docs/specification/engines.md 10), not measurements of boards.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from n3d_ros.runtime.backends.trt.api import RTX, TENSORRT
 GB = 1e9
 BITS = {"fp32": 32, "bf16": 16, "fp16": 16, "int8": 8, "fp8": 8, "int4": 4}
 QUANTIZED = ("int8", "fp8", "int4")
+# Memory of a build by bytes of weights: 16 bits 4.25 of 2.95 GB, 4 bits 10.8 of 3.65 GB [measured with
+# TensorRT-RTX], 8 bits estimated between them. Unified: the GPU's copy of the weights lies there too.
 BUILD_FACTOR = {"fp32": 1.45, "bf16": 1.45, "fp16": 1.45, "int8": 2.0, "fp8": 2.0, "int4": 3.0}
 UNIFIED_FACTOR = {"fp32": 2.45, "bf16": 2.45, "fp16": 2.45, "int8": 2.5, "fp8": 2.5, "int4": 3.0}
-"""Memory of a build by bytes of weights: 16 bits 4.25 of 2.95 GB, 4 bits 10.8 of 3.65 GB [measured with
-TensorRT-RTX], 8 bits estimated between them. Unified: the GPU's copy of the weights lies there too."""
+# The runtime's own libraries; activations and context of a run.
 BUILD_FLOOR_GB, RUN_OVERHEAD_GB = 0.5, 1.0
-"""The runtime's own libraries; activations and context of a run."""
+# Most engines that a preset cuts the decoder into; each costs a launch in every pass.
 MAX_PARTS = 8
-"""Most engines that a preset cuts the decoder into; each costs a launch in every pass."""
 NO_BF16, NO_FP8 = ("sm75",), ("sm75", "sm80", "sm86", "sm87")
 
 
@@ -41,13 +41,14 @@ class Board:
 
 
 _RTX_SMS = ("sm86", "sm89", "sm120")
+# Memory of a board is what is left for programs of the size in the name [estimated].
 BOARDS = {
     board.name: board
     for board in (
         Board("orin-16", ("sm87",), TENSORRT, 14.0, 2048, True),
         Board("orin-32", ("sm87",), TENSORRT, 29.0, 4096, True),
         Board("orin-64", ("sm87",), TENSORRT, 59.0, 4096, True),
-        Board("thor", ("sm110",), TENSORRT, 120.0, 4096, True, ("bf16", "fp8", "int4")),
+        Board("thor", ("sm110",), TENSORRT, 120.0, 4096, True, precisions=("bf16", "fp8", "int4")),
         Board("rtx-8", _RTX_SMS, RTX, 7.0, 2048),
         Board("rtx-12", _RTX_SMS, RTX, 11.0, 2048),
         Board("rtx-16", _RTX_SMS, RTX, 15.0, 4096),
@@ -58,7 +59,6 @@ BOARDS = {
     )
 }
 ALIASES = {"orin": "orin-64"}
-"""Memory is what is left for programs of the size in the name [estimated]."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def board(name: str) -> Board:
     return BOARDS[name]
 
 
-def estimate(size: ModelSize, precision: str, context: int, unified: bool, parts: int = 1) -> Memory:
+def estimate_memory(size: ModelSize, precision: str, context: int, unified: bool, parts: int = 1) -> Memory:
     """Memory of building the largest graph, one at a time, and of running all of them.
 
     Running costs the same whole and in parts: each weight and each cached row lies in one of them.
@@ -110,7 +110,7 @@ def choose_preset(
     context, needs = context or board.context, []
     for precision in (name for name in board.precisions if possible(name, board.sms)):
         cut = parts or choose_parts(board, size, precision, context)
-        memory = estimate(size, precision, context, board.unified, cut)
+        memory = estimate_memory(size, precision, context, board.unified, cut)
         if _runs(board, memory) and _builds(board, memory):
             return Preset(precision, context, cut)
         needs.append((memory.run_gb, memory.build_gb, cut))
@@ -128,7 +128,7 @@ def choose_parts(board: Board, size: ModelSize, precision: str, context: int) ->
     fitting = (
         parts
         for parts in range(1, most + 1)
-        if _builds(board, estimate(size, precision, context, board.unified, parts))
+        if _builds(board, estimate_memory(size, precision, context, board.unified, parts))
     )
     return next(fitting, most)
 
@@ -138,7 +138,7 @@ def parts_that_fit(
 ) -> int | None:
     """The fewest parts above `parts` whose build fits into `free_gb`; None where cutting does not help."""
     for more in range(parts + 1, min(MAX_PARTS, size.layers) + 1):
-        if estimate(size, precision, context, unified, more).build_gb <= free_gb:
+        if estimate_memory(size, precision, context, unified, more).build_gb <= free_gb:
             return more
     return None
 

@@ -3,8 +3,8 @@
 In: paths. Out: `Conversation`s, and from answers the official output. An entry holds `messages` (questions
 and reference answers in turn), one path under `images`, one under `points`, and a `question_type`. More than
 three messages are two steps (find, then ask about ids), fewer are one question. Reference answers are kept
-for writing and never shown to a model (guards G4, G8). Spec n3d_vlm.md sections 6.1 and 6.4. It knows no
-models. Errors are OSError or ValueError that name the entry, what was expected and what came.
+for writing and never shown to a model (guards G4, G8). It knows no models. Errors are OSError or ValueError
+that name the entry, what was expected and what came. Source: docs/specification/prompts.md 2, 5.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.protocol.box_text import parse
+from n3d_ros.protocol.box_text import box_start, parse
+from n3d_ros.protocol.prompts import IMAGE_MARKER
 
-IMAGE_MARKER = "<image>"
 MAX_ONE_QUESTION_MESSAGES = 3
-FIRST_BOX = "bbox_0=Bbox("
 ROLES = ("user", "assistant")
 
 
@@ -102,7 +101,7 @@ def boxes_text(boxes: Sequence[Box3D], uvs: Sequence[tuple[float, float]], numbe
     line, u and v in 0..1, z and sizes in metres, angle about the checkpoint's +y.
     """
     lines = [
-        f"bbox_{number}=Bbox({box.label},{uv[0]},{uv[1]},{box.center[2]},{0.0 - box.yaw},{box.size[0]},"
+        f"{box_start(number)}{box.label},{uv[0]},{uv[1]},{box.center[2]},{0.0 - box.yaw},{box.size[0]},"
         f"{box.size[1]},{box.size[2]})"
         for box, uv, number in zip(boxes, uvs, numbers, strict=True)
     ]

@@ -2,7 +2,7 @@
 
 In: a path. Out: (H, W, 3) uint8, upright or as stored, converted to RGB first or as the release converts. It
 knows neither depth nor cameras. Errors are OSError or ValueError that name the file, what was expected and
-what came. Source: spec n3d_vlm.md sections 2.1 and 2.2.
+what came. Source: docs/specification/inputs.md 1.1, 2.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from n3d_ros.preprocess.pictures import long_side_size, resize_exact
 from n3d_ros.preprocess.resample import LANCZOS
 
 EIGHT_BIT_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "CMYK", "YCbCr", "1")
+# Modes of which resizing and converting to RGB may change places.
 SAME_EITHER_WAY = ("RGB", "L")
-"""Modes of which resizing and converting to RGB may change places."""
+# What Pillow resizes these modes in, so that what is transparent does not bleed.
 WEIGHTED_BY_ALPHA = {"RGBA": "RGBa", "LA": "La"}
-"""What Pillow resizes these modes in, so that what is transparent does not bleed."""
 RGB_FIRST = "rgb"
 RESIZE_MODES = (RGB_FIRST, "upstream")
 EXIF_ORIENTATION_TAG = 0x0112
 UPRIGHT = 1
+# The orientations of EXIF that change something; other values mean upright to Pillow and OpenCV too.
 TURNED = range(2, 9)
-"""The orientations of EXIF that change something; other values mean upright to Pillow and OpenCV too."""
 QUARTER_TURNS = (5, 6, 7, 8)
 
 

@@ -12,10 +12,9 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
     Qwen2_5_VLVisionConfig,
 )
 
+from n3d_ros.model_folder.config import PATCH_POSITIONS
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.preprocess.prepare import PreprocessConfig
-
-PATCH_POSITIONS = ("none", "sincos")
 
 
 @strict

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.errors import ModelFolderError
-from n3d_ros.model_folder.picture_config import read_picture
+from n3d_ros.model_folder.picture_config import read_picture_config
 from n3d_ros.preprocess.pictures import PictureConfig
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.preprocess.prepare import PreprocessConfig
@@ -111,7 +111,9 @@ def load_config(folder: Path) -> ModelConfig:
     except json.JSONDecodeError as error:
         raise ModelFolderError(f"{path}: expected JSON, got {error}") from error
     vision = config.vision
-    return replace(config, picture=read_picture(folder, vision.patch, vision.merge, vision.temporal_patch))
+    return replace(
+        config, picture=read_picture_config(folder, vision.patch, vision.merge, vision.temporal_patch)
+    )
 
 
 def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None = None) -> ModelConfig:

@@ -16,8 +16,8 @@ from typing import Any
 from n3d_ros.errors import ModelFolderError
 
 FILE_NAME = "manifest.json"
+# The vision graph in two, so that the blocks can run before depth arrives; folders may lack them.
 VISION_PARTS = ("vision_blocks.onnx", "vision_merger.onnx")
-"""The vision graph in two, so that the blocks can run before depth arrives; folders may lack them."""
 FORMAT = 1
 CHUNK_BYTES = 1 << 20
 

@@ -4,7 +4,8 @@ In: the folder and the patch sizes of its config.json. Out: a `PictureConfig`; a
 the release's. The settings stand in `preprocessor_config.json`, or under "image_processor" in the
 `processor_config.json` that transformers 5 writes and prefers; where there are both they must agree. What
 they ask for and this package does not do is an error, never ignored. Sources: transformers 4.52
-Qwen2VLImageProcessor and Qwen2VLImageProcessorFast; 5.24 image_processing_base.py; spec n3d_vlm.md 2.1.
+Qwen2VLImageProcessor and Qwen2VLImageProcessorFast; 5.24 image_processing_base.py;
+docs/specification/inputs.md 1.2, 1.4.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from n3d_ros.errors import ModelFolderError
 from n3d_ros.preprocess.pictures import CLIP_MEAN, CLIP_STD, RELEASE, PictureConfig
 from n3d_ros.preprocess.resample import BICUBIC
 
-FILE_NAME = "preprocessor_config.json"
+PREPROCESSOR_NAME = "preprocessor_config.json"
 NESTED_NAME, NESTED_KEY = "processor_config.json", "image_processor"
+# Of `image_processor_type`, else `processor_class`; its end says which path it takes.
 CLASS_NAMES = re.compile(r"Qwen2(_5_)?VL(Image)?Processor(Fast|Pil)?")
-"""Of `image_processor_type`, else `processor_class`; its end says which path it takes."""
-BACKENDS = {"Fast": "fast", "Pil": "slow"}
-"""torchvision's path and Pillow's. A name without such an end means Pillow's in the older file. In the nested
-one it says nothing, since transformers 5 drops the end; the other file then decides, else torchvision's path,
-which transformers 5 takes.
-"""
+# torchvision's path and Pillow's. A name without such an end means Pillow's in the older file. In the nested
+# one it says nothing, since transformers 5 drops the end; the other file then decides, else torchvision's
+# path, which transformers 5 takes.
+ENDINGS = {"Fast": "fast", "Pil": "slow"}
+# The processor's own limits, for a file that names none.
 MIN_PIXELS, MAX_PIXELS = 56 * 56, 28 * 28 * 1280
-"""The processor's own limits, for a file that names none."""
 RESCALE_FACTOR = 1 / 255
+# Switches of which one value is built; null and absent mean that value.
 ONLY = {
     "do_resize": True,
     "do_rescale": True,
@@ -40,17 +41,16 @@ ONLY = {
     "do_pad": False,
     "resample": BICUBIC,
 }
-"""Switches of which one value is built; null and absent mean that value."""
 
 
-def read_picture(folder: Path, patch: int, merge: int, temporal_patch: int) -> PictureConfig:
+def read_picture_config(folder: Path, patch: int, merge: int, temporal_patch: int) -> PictureConfig:
     """ModelFolderError for what is no JSON, contradicts config.json or the other file or is not supported."""
     expected = ONLY | {"patch_size": patch, "merge_size": merge, "temporal_patch_size": temporal_patch}
-    old = _read(folder / FILE_NAME, expected, None, "slow")
+    old = _read(folder / PREPROCESSOR_NAME, expected, None, "slow")
     new = _read(folder / NESTED_NAME, expected, NESTED_KEY, old.processor if old else "fast")
     if old and new and old != new:
         raise ModelFolderError(
-            f"{folder}: expected {NESTED_NAME} and {FILE_NAME} to agree; {_differing(new, old)}"
+            f"{folder}: expected {NESTED_NAME} and {PREPROCESSOR_NAME} to agree; {_differing(new, old)}"
         )
     return new or old or RELEASE
 
@@ -104,7 +104,7 @@ def _processor(fields: Mapping[str, Any], unsaid: str) -> str:
         raise ValueError(
             f"image_processor_type: expected Qwen2VLImageProcessor or Qwen2VLImageProcessorFast, got {name!r}"
         )
-    return BACKENDS.get(match.group(3), unsaid)
+    return ENDINGS.get(match.group(3), unsaid)
 
 
 def _limit(fields: Mapping[str, Any], size: Mapping[str, Any], name: str, edge: str, default: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,15 @@ import numpy.typing as npt
 
 from n3d_ros.errors import ModelFolderError
 
+EMBEDDING = "model.embed_tokens.weight"
 ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "F8_E4M3": 1}
+# Types of memory maps; those that numpy lacks come as unsigned integers of their width.
 ARRAY_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}
-"""Types of memory maps; those that numpy lacks come as unsigned integers of their width."""
 MAX_HEADER_BYTES = 100_000_000
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
+# Weights that can run code when they are opened; never read.
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-"""Weights that can run code when they are opened; never read."""
 PREFIXES = (("model.language_model.", "model."), ("model.visual.", "visual."))
 
 
@@ -77,6 +78,23 @@ def read_entries(folder: Path) -> dict[str, TensorEntry]:
             )
         entries[name] = entry
     return entries
+
+
+class EmbeddingTable:
+    """The embedding row of every token, memory-mapped: a row is read from the file when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        entry = read_entries(folder)[EMBEDDING]
+        self.dtype, self._rows = entry.dtype, entry.array()
+
+    def stored(self, ids: Sequence[int]) -> npt.NDArray[Any]:
+        """Rows (T, hidden) in the stored type; bfloat16 as uint16."""
+        rows: npt.NDArray[Any] = self._rows[np.asarray(ids, dtype=np.int64)]
+        return rows
+
+    def float32(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Rows (T, hidden)."""
+        return to_float32(self.stored(ids), self.dtype)
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError, N3DError, NoDepthError
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.node.bridge import rgb_by_cv_bridge
 from n3d_ros.preprocess.depth import to_metres
 from n3d_ros.preprocess.prepare import Observation
 
@@ -85,7 +84,7 @@ def raw_image(image: Any) -> Array:
             f"{image.encoding}, got step {step} and {len(image.data)} bytes"
         )
     item = dtype.itemsize
-    pixels = np.ndarray(
+    pixels: Array = np.ndarray(
         (height, width, channels),
         dtype,
         buffer=memoryview(image.data).cast("B"),
@@ -111,14 +110,24 @@ def rgb_array(image: Any) -> npt.NDArray[np.uint8]:
 
 
 def _other_colour(image: Any) -> npt.NDArray[np.uint8]:
-    """What cv_bridge makes of an encoding that is not read here."""
-    converted = rgb_by_cv_bridge(image)
-    if converted is None:
+    """What cv_bridge makes of an encoding that is not read here: Bayer patterns, 16-bit colour.
+
+    cv_bridge is imported here and not with the module: its extension is compiled for one NumPy, and a node
+    that never needs it must not fail with it.
+    """
+    try:
+        from cv_bridge import CvBridge, CvBridgeError
+    except ImportError:
         raise BadInputError(
             f"colour encoding: expected one of {', '.join(COLOUR_CODES)} (more with cv_bridge, which does "
             f"not import); got {image.encoding!r}"
-        )
-    return converted
+        ) from None
+    try:
+        return np.asarray(CvBridge().imgmsg_to_cv2(image, "rgb8"), dtype=np.uint8)
+    except CvBridgeError as error:
+        raise BadInputError(
+            f"colour encoding: expected one that cv_bridge converts to rgb8, got {image.encoding!r}: {error}"
+        ) from error
 
 
 def depth_array(
@@ -190,7 +199,8 @@ def _decode_depth(image: Any) -> tuple[Array, str]:
 def _dequantise(raw: Array, a: float, b: float) -> npt.NDArray[np.float32]:
     """compressed_depth_image_transport's inverse depth: depth = a / (value - b), 0 = none."""
     denominator = np.where(raw > 0, raw.astype(np.float32) - np.float32(b), np.nan)
-    return (np.float32(a) / denominator).astype(np.float32)
+    depth: npt.NDArray[np.float32] = (np.float32(a) / denominator).astype(np.float32)
+    return depth
 
 
 def intrinsics_of(info: Any, width: int, height: int) -> Intrinsics:

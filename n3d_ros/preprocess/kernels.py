@@ -26,13 +26,13 @@ from n3d_ros.preprocess.native_library import (
 )
 from n3d_ros.preprocess.resample import Resize
 
+# The path without compiled kernels; every machine has it.
 NUMPY = "numpy"
-"""The path without compiled kernels; every machine has it."""
 VARIABLE = "N3D_KERNELS"
 
 logger = logging.getLogger(__name__)
+# What `using` asked for, in all threads.
 _forced: str | None = None
-"""What `using` asked for, in all threads."""
 
 
 def paths() -> tuple[str, ...]:

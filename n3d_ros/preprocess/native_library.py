@@ -18,14 +18,14 @@ import numpy.typing as npt
 
 from n3d_ros.preprocess.resample import Resize, ResizePass
 
+# N3D_ABI of native/kernels.h: a library built from other sources is not used.
 ABI = 3
-"""N3D_ABI of native/kernels.h: a library built from other sources is not used."""
 DONE = 0
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
+# (rows*columns, 3) normalised means; minimum corner x, y, z, mean distance from it, number of points.
 PooledRows = tuple[FloatArray, npt.NDArray[np.float64]]
-"""(rows*columns, 3) normalised means; minimum corner x, y, z, mean distance from it, number of points."""
 
 
 class PassStruct(ctypes.Structure):
@@ -127,9 +127,8 @@ class NativePath:
         rays_x = np.ascontiguousarray(rays_x, dtype=np.float32)
         rays_y = np.ascontiguousarray(rays_y, dtype=np.float32)
         steps = [step // 4 for step in depth.strides]
-        scene = SceneStruct(
-            _address(depth), None, *steps, 0, height, width, _address(rays_x), _address(rays_y)
-        )
+        rays = {"rays_x": _address(rays_x), "rays_y": _address(rays_y)}
+        scene = SceneStruct(_address(depth), None, *steps, 0, height, width, **rays)
         return self._pool(scene, grid_hw)
 
     def pool_points(self, point_map: FloatArray, grid_hw: tuple[int, int]) -> PooledRows | None:
@@ -138,14 +137,14 @@ class NativePath:
         _require(good, "(H, W, 3) float32", point_map)
         point_map = _whole_floats(point_map)
         steps = [step // 4 for step in point_map.strides]
-        scene = SceneStruct(None, _address(point_map), *steps, *point_map.shape[:2], None, None)
+        scene = SceneStruct(None, _address(point_map), *steps, *point_map.shape[:2])
         return self._pool(scene, grid_hw)
 
     def gather_blocks(self, table: FloatArray, index: npt.NDArray[np.int64], width: int) -> FloatArray:
         """(N, width): three rows of `table` (any, block) beside each other, then zeros. index: (N, 3)."""
         block = table.shape[1]
         _require(table.dtype == np.float32 and table.flags.c_contiguous, "a float32 table", table)
-        inside = index.size == 0 or (index.min() >= 0 and index.max() < len(table))
+        inside = index.size == 0 or bool(index.min() >= 0 and index.max() < len(table))
         _require(index.shape[1:] == (3,) and inside and 3 * block <= width, "three rows of the table", index)
         index = np.ascontiguousarray(index, dtype=np.int64)
         out = np.empty((len(index), width), dtype=np.float32)

@@ -18,8 +18,8 @@ from n3d_ros.preprocess import kernels
 from n3d_ros.preprocess.depth import TRUE_SHAPE, depth_to_point_map, normalise, pool_to_grid, rays
 from n3d_ros.preprocess.native_library import PooledRows
 
+# Depth with fewer measured pixels than this (projected lidar) keeps every one of them.
 SPARSE_RATIO = 0.1
-"""Depth with fewer measured pixels than this (projected lidar) keeps every one of them."""
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -1,8 +1,8 @@
-"""Boxes in metres <-> integer bins <-> the text that N3D-VLM writes and is trained on (spec 7).
+"""Boxes in metres <-> integer bins <-> the text that N3D-VLM writes and is trained on.
 
 In: text or `Box3D` (optical frame, metres), the scene's normalisation, the camera. Out: `Box3D` or text. The
 checkpoint frame (x left, y up, z forward) and the bins exist only in here. How boxes are found in text is
-`box_text`'s business.
+`box_text`'s business. Source: docs/specification/box_text.md 1, 4, 5, 8.
 
 Order of the seven numbers everywhere: u, v, z, angle, sx, sy, sz. u and v are fractions of picture width and
 height; z and sizes are in normalised units (metres times `scale`); the angle turns about the checkpoint's +y,
@@ -19,7 +19,7 @@ import numpy as np
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
-from n3d_ros.protocol.box_text import Malformed, Parsed, ParsedBox, StreamingParser, parse
+from n3d_ros.protocol.box_text import Malformed, Parsed, ParsedBox, StreamingParser, box_start, parse
 
 __all__ = [
     "Bins",
@@ -86,7 +86,7 @@ class Decoded:
 def quantize(
     values: Sequence[float], config: CodecConfig = RELEASED, *, round_uv: bool = True, min_size_bins: int = 0
 ) -> Bins:
-    """Seven normalised values to bins: truncated toward zero and clipped (spec 7.6).
+    """Seven normalised values to bins: truncated toward zero and clipped (docs/specification/box_text.md 8).
 
     u and v are rounded half to even and clipped, or with `round_uv` off kept as floats, as the release does.
     """
@@ -127,9 +127,10 @@ def decode(text: str, scene: SceneScale, intrinsics: Intrinsics, config: CodecCo
 def decode_box(
     parsed: ParsedBox, scene: SceneScale, intrinsics: Intrinsics, config: CodecConfig = RELEASED
 ) -> DecodedBox:
-    """One box in metres (spec 7.2, 7.3). ValueError when its centre is not in front of the camera (guard G3).
+    """One box in metres (docs/specification/box_text.md 4, 5).
 
-    Runs of blanks in the class are collapsed: streaming leaves them there (spec 6.3).
+    ValueError when its centre is not in front of the camera (guard G3). Runs of blanks in the class are
+    collapsed: streaming leaves them there (docs/specification/prompts.md 4.2).
     """
     u, v, z, angle, *sizes = dequantize(parsed.values, config)
     unit_m = 1 / scene.scale  # times it, as the release does: dividing differs in the last digit
@@ -151,9 +152,8 @@ def encode(
     *,
     round_uv: bool = True,
 ) -> str:
-    """The training text of boxes: one line each, ids from 0, final newline (spec 7.1).
-
-    No box gives one newline.
+    """The training text of boxes: one line each, ids from 0, final newline; no box gives one newline
+    (docs/specification/box_text.md 1).
     """
     lines = [
         format_box(index, box.label, encode_box(box, scene, intrinsics, config, round_uv=round_uv))
@@ -187,7 +187,7 @@ def format_box(index: int, label: str, bins: Sequence[float]) -> str:
     """One box as text without newline. ValueError for a class name that could not be read back."""
     if "," in label or not label.strip():
         raise ValueError(f"expected a class name without comma, got '{label}'")
-    return f"bbox_{index}=Bbox({label},{','.join(str(value) for value in bins)})"
+    return f"{box_start(index)}{label},{','.join(str(value) for value in bins)})"
 
 
 def _clip(value: int, low: int, num_bins: int) -> int:

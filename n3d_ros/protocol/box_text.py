@@ -1,10 +1,10 @@
-"""Finds `bbox_<id>=Bbox(<class>,<u>,<v>,<z>,<angle>,<sx>,<sy>,<sz>)` in what a model wrote (spec 7.1).
+"""Finds `bbox_<id>=Bbox(<class>,<u>,<v>,<z>,<angle>,<sx>,<sy>,<sz>)` in what a model wrote.
 
 In: text, whole or in chunks. Out: ids, class names and the seven numbers as written, plus everything that
 looked like a box and was not one, with the reason. Does not know what the numbers mean; that is `box_codec`.
 
 The release reads the last number up to any later ")" and then loses every box of the text (guard G2). Here
-each box is read on its own, so one broken box costs one box.
+each box is read on its own, so one broken box costs one box. Source: docs/specification/box_text.md 1 to 3.
 """
 
 from __future__ import annotations
@@ -14,10 +14,21 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-_HEADER = re.compile(r"bbox_[^\s=(_]*\s*=\s*Bbox\s*\(")
-_STRICT_HEADER = re.compile(r"bbox_\d+=Bbox\(")
+BOX_NAME, BOX_OPEN = "bbox_", "Bbox("
+# How the grammar begins a box, whatever its number.
+HEADER = re.compile(r"bbox_\d+=Bbox\(")
+
+_LOOSE_HEADER = re.compile(r"bbox_[^\s=(_]*\s*=\s*Bbox\s*\(")
 _BOX = re.compile(r"bbox_(\d+)=Bbox\(([^,]+)((?:,[^,)]+){7})\)")
 _SHOWN_CHARS = 120
+
+
+def box_start(number: int) -> str:
+    """How the box of that number begins: 'bbox_3=Bbox('."""
+    return f"{BOX_NAME}{number}={BOX_OPEN}"
+
+
+FIRST_BOX = box_start(0)
 
 
 @dataclass(frozen=True)
@@ -90,14 +101,14 @@ class StreamingParser:
         if starts:
             closed = _BOX.match(self._rest, starts[-1])
             self._rest = self._rest[closed.end() if closed else starts[-1] :]
-        if not _HEADER.match(self._rest):
-            last = self._rest.rfind("bbox_")
-            self._rest = self._rest[last:] if last >= 0 else self._rest[-(len("bbox_") - 1) :]
+        if not _LOOSE_HEADER.match(self._rest):
+            last = self._rest.rfind(BOX_NAME)
+            self._rest = self._rest[last:] if last >= 0 else self._rest[-(len(BOX_NAME) - 1) :]
 
 
 def _bounds(text: str) -> list[int]:
     """Where box headers start, and the end of the text: each box is read up to the next one's header."""
-    return [*(match.start() for match in _HEADER.finditer(text)), len(text)]
+    return [*(match.start() for match in _LOOSE_HEADER.finditer(text)), len(text)]
 
 
 def _read(segment: str) -> ParsedBox | Malformed:
@@ -118,7 +129,7 @@ def _read(segment: str) -> ParsedBox | Malformed:
 
 
 def _why_no_match(segment: str) -> str:
-    if _STRICT_HEADER.match(segment) is None:
+    if HEADER.match(segment) is None:
         return "expected 'bbox_<number>=Bbox(' without blanks or signs"
     body = segment[segment.index("(") + 1 :]
     closing = body.find(")")

@@ -21,13 +21,11 @@ from n3d_ros.protocol.box_codec import (
     decode,
     decode_box,
 )
+from n3d_ros.protocol.box_text import BOX_NAME, FIRST_BOX
 from n3d_ros.runtime.types import GroundedObject
 
-OnBox = Callable[[GroundedObject], None]
-
-FIRST_BOX = "bbox_0=Bbox("
+# Reads bins as if they were metres and shares of the picture: what quirk W3 does.
 AS_WRITTEN = (SceneScale(1.0, (0.0, 0.0, 0.0)), CodecConfig(1.0, 1.0, 1, 1.0))
-"""Reads bins as if they were metres and shares of the picture: what quirk W3 does."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +38,11 @@ class ObjectReader:
     """
 
     def __init__(
-        self, words: str, inputs: ModelInputs, on_box: OnBox | None = None, box_index_rule: str = "any_index"
+        self,
+        words: str,
+        inputs: ModelInputs,
+        on_box: Callable[[GroundedObject], None] | None = None,
+        box_index_rule: str = "any_index",
     ) -> None:
         self.objects: list[GroundedObject] = []
         self._words, self._inputs, self._on_box = words, inputs, on_box
@@ -64,7 +66,7 @@ class ObjectReader:
     def finish(self) -> None:
         """Take it that the reply has ended."""
         if self._waiting:
-            _log.warning("no box is numbered 0: the release reads their bins as metres (W3)")
+            _log.warning("no box is numbered 0: the release reads their bins as metres")
             self._units = AS_WRITTEN
             self._add_waiting()
 
@@ -106,7 +108,7 @@ class ObjectReader:
 
     def _score(self, parsed: ParsedBox) -> float:
         """Mean probability of the tokens that wrote this box."""
-        start = max(self._text.find(f"bbox_{parsed.index}=", self._read_to), self._read_to)
+        start = max(self._text.find(f"{BOX_NAME}{parsed.index}=", self._read_to), self._read_to)
         self._read_to = self._text.find(")", start) + 1
         begins = [0, *self._ends[:-1]]
         used = [

@@ -22,8 +22,8 @@ from n3d_ros.sim.silhouette import silhouette_px
 
 NEAR_M, FAR_M = 0.05, 12.0
 MAX_GEOMS = 400
+# inside the room: what lies behind a light, such as a wall, throws no shadow
 LIGHT_DISTANCE_M = 0.9
-"""inside the room: what lies behind a light, such as a wall, throws no shadow"""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,13 @@ class RgbdCamera:
             for px, points, pieces in zip(visible_px, local, self.scene.pieces, strict=True)
         ]
         return View(
-            self._rgb[::-1].copy(), _metres(self._depth[::-1]), instance, camera, boxes, visible, visible_px
+            self._rgb[::-1].copy(),
+            _metres(self._depth[::-1]),
+            instance,
+            camera,
+            boxes=boxes,
+            visible=visible,
+            visible_px=visible_px,
         )
 
     def _draw(self, picture: Array, depth: Array | None, segment: bool) -> None:

@@ -23,8 +23,8 @@ from n3d_ros.sim.shapes import COLORS, Shape
 SIZES = {"small": 0.78, "medium": 1.0, "large": 1.25}
 SIZE_JITTER = 0.06
 TRIES = 40
+# m/s or rad/s: a scene in which something still moves like this is thrown away
 UNSETTLED_SPEED = 0.3
-"""m/s or rad/s: a scene in which something still moves like this is thrown away"""
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class Scene:
     layout: str
     objects: tuple[SceneObject, ...]
     object_points: tuple[Array, ...]
+    # per object, vertex indices of the convex pieces that cover it
     pieces: tuple[tuple[Array, ...], ...]
-    """per object, vertex indices of the convex pieces that cover it"""
     room: Room
     look: Look
+    # mujoco.MjModel
     model: Any
-    """mujoco.MjModel"""
+    # mujoco.MjData at rest
     data: Any
-    """mujoco.MjData at rest"""
 
 
 def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:
@@ -125,7 +125,15 @@ def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: s
     if not all(_on_support(item, room.areas[place.area]) for item, place in zip(points, places, strict=True)):
         return None
     return Scene(
-        seed, layout, objects, points, tuple(body.pieces for body in bodies), room, look, model, data
+        seed,
+        layout,
+        objects,
+        points,
+        tuple(body.pieces for body in bodies),
+        room=room,
+        look=look,
+        model=model,
+        data=data,
     )
 
 

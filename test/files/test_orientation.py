@@ -23,14 +23,14 @@ from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.depth import normalise, pool_to_grid, round_coordinates
 from n3d_ros.preprocess.prepare import Observation, PreprocessConfig, prepare
 from n3d_ros.protocol.box_codec import decode_box, parse
-from n3d_ros.runtime.options import RIGHT, UPSTREAM, shown
+from n3d_ros.runtime.options import RIGHT, UPSTREAM, as_the_model_sees_it
 
 STORED = [[10, 20, 30], [40, 50, 60]]
 UPRIGHT = [[40, 10], [50, 20], [60, 30]]
+# Of the upright picture; fx / width is 2.5, fy / height 1.25.
 CAMERA = Intrinsics(40.0, 30.0, 7.5, 11.5, 16, 24)
-"""Of the upright picture; fx / width is 2.5, fy / height 1.25."""
+# The same shares of width and height for the stored picture, which is 24 wide and 16 high.
 IN_STORED_PIXELS = Intrinsics(60.0, 20.0, 11.5, 7.5, 24, 16)
-"""The same shares of width and height for the stored picture, which is 24 wide and 16 high."""
 
 
 def save_picture(path, orientation=6, blocks=STORED):
@@ -69,7 +69,9 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("orientation", range(10))
 def test_upright_is_what_opencv_reads_and_stored_what_pillow_reads(tmp_path, orientation):
-    """The release's depth model gets what OpenCV reads, its language model what Pillow opens (spec 2.2)."""
+    """The release's depth model gets what OpenCV reads, its language model what Pillow opens
+    (docs/specification/inputs.md 1.1, 2).
+    """
     save_picture(tmp_path / "p.jpg", orientation)
     path = tmp_path / "p.jpg"
     np.testing.assert_array_equal(read_picture(path), cv2.imread(str(path))[..., ::-1])
@@ -195,7 +197,9 @@ def test_strict_mode_reads_the_upright_map_in_rows_of_the_stored_picture(tmp_pat
     camera = Intrinsics(500.0, 500.0, 239.5, 319.5, 480, 640)
     depth = np.random.default_rng(0).uniform(0.5, 3.0, (640, 480)).astype(np.float32)
     write_points(tmp_path / "p.npz", Observation(np.zeros((640, 480, 3), np.uint8), camera, depth))
-    seen = shown(read_points(tmp_path / "p.jpg", tmp_path / "p.npz"), tmp_path / "p.jpg", UPSTREAM)
+    seen = as_the_model_sees_it(
+        read_points(tmp_path / "p.jpg", tmp_path / "p.npz"), tmp_path / "p.jpg", UPSTREAM
+    )
     inputs = prepare(seen, PreprocessConfig(point_map_reshape=UPSTREAM.point_map_reshape))
     assert inputs.grid_hw == (34, 46)
     upright = normalise(seen.point_map)

@@ -14,8 +14,8 @@ from places import CHECKOUT
 from n3d_ros.preprocess import kernels
 from n3d_ros.preprocess.native_library import NativeLibrary, NativePath
 
+# What machines other than x86-64 compile: no instruction is named. Here the compiler makes it x86's.
 PLAIN = "plain C"
-"""What machines other than x86-64 compile: no instruction is named. Here the compiler makes it x86's."""
 COMPILED = ("avx512", "avx2", "baseline", PLAIN)
 
 

@@ -1,4 +1,4 @@
-"""Compiled kernels: the same bits as Pillow and numpy for any size and layout; which are taken; life without."""
+"""Compiled kernels: the same bits as Pillow and numpy for any size and layout; the choice; life without."""
 
 import os
 import subprocess
@@ -35,8 +35,8 @@ from n3d_ros.preprocess.resample import (
 )
 
 RANDOM = np.random.default_rng(5)
+# Scale and offset with which patch rows hold the grey levels themselves.
 LEVELS = np.float64([[1, 1, 1], [0, 0, 0]])
-"""Scale and offset with which patch rows hold the grey levels themselves."""
 
 
 @pytest.fixture(params=COMPILED)

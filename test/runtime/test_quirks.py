@@ -15,6 +15,7 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.decoding.sampling import sampling_for
 from n3d_ros.runtime.options import RIGHT, UPSTREAM, Options
 from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.types import Listener
 
 STRICT = replace(UPSTREAM, sampling="greedy")
 CAMERA = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
@@ -139,7 +140,11 @@ def test_w3_a_box_numbered_0_anywhere_makes_all_count(pipeline, observation):
     results = []
     for options in (RIGHT, STRICT):
         asking, _ = pipeline(reply, options=options)
-        results.append(asking.detect(observation, "Find all.", on_box=lambda thing: heard.append(thing.id)))
+        results.append(
+            asking.detect(
+                observation, "Find all.", listener=Listener(on_box=lambda thing: heard.append(thing.id))
+            )
+        )
     assert results[0].objects == results[1].objects
     assert heard == ["4_lamp", "0_mug"] * 2
 
@@ -193,11 +198,11 @@ def test_w4_the_model_s_words_stand_against_the_geometry_in_strict_mode_only(pip
 @pytest.mark.parametrize(
     ("quirk", "said"),
     [
-        ("W1", "reads the 640x632 point map as 640 rows of 632 and shears it (W1)"),
+        ("W1", "reads the 640x632 point map as 640 rows of 632 and shears it"),
         ("W2", "the release's mention pattern misses ['0_chair', '1_lamp'] in 'How far is 0_chair from"),
-        ("W3", "no box is numbered 0: the release reads their bins as metres (W3)"),
-        ("W4", "no object found or mentioned: 'How tall is it?' is answered without numbers (W4)"),
-        ("W4", "no object found or mentioned: 'Is there room?' is answered without numbers (W4)"),
+        ("W3", "no box is numbered 0: the release reads their bins as metres"),
+        ("W4", "no object found or mentioned: 'How tall is it?' is answered without numbers"),
+        ("W4", "no object found or mentioned: 'Is there room?' is answered without numbers"),
     ],
 )
 @pytest.mark.parametrize("options", [RIGHT, STRICT], ids=["right", "strict"])

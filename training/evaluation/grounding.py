@@ -118,9 +118,11 @@ def in_picture(box: Box3D, view) -> bool:
 def score(seed: int, truth: Box3D, found: list[Box3D], malformed: int, total_ms: float) -> Trial:
     """Compare the first box found (one was asked for) with the truth."""
     if not found:
-        return Trial(seed, truth.label, 0.0, None, 0, malformed, total_ms)
+        return Trial(seed, truth.label, 0.0, None, 0, malformed=malformed, total_ms=total_ms)
     error = math.dist(found[0].center, truth.center)
-    return Trial(seed, truth.label, iou_3d(found[0], truth), error, len(found), malformed, total_ms)
+    return Trial(
+        seed, truth.label, iou_3d(found[0], truth), error, len(found), malformed=malformed, total_ms=total_ms
+    )
 
 
 def summarise(results: list[Trial]) -> Summary:

@@ -1,25 +1,30 @@
 """Build n3d-nano untrained: the tokenizer, the configuration, and number rows that start as a smooth code.
 
-In: presets. Out: a model and its tokenizer. The rows of the box numbers and of the decimals start as sines
+In: presets. Out: a model, later its folder. The rows of the box numbers and of the decimals start as sines
 and cosines of the number, so that neighbouring numbers are alike from the first step.
 """
 
 import math
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from n3d_ros.model.config import N3DConfig
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
+from n3d_ros.protocol.prompts import control
 from n3d_ros.training.nano.configs import NanoModel
 
+# Names, in the module, of the token rows and of the output layer that shares them.
+TIED = ("model.language_model.embed_tokens.weight", "lm_head.weight")
 WHITENING_FLOOR = 1e-4
 
 
 def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
     """Configuration of n3d-nano for `tokenizer`."""
     ids = {
-        name: tokenizer.token_to_id(f"<|{name}|>")
+        name: tokenizer.token_to_id(control(name))
         for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")
     }
     return N3DConfig(
@@ -113,3 +118,13 @@ def still_blocks(model: N3DForConditionalGeneration) -> None:
             for layer in (block.attn.proj, block.mlp.down_proj):
                 layer.weight.zero_()
                 layer.bias.zero_()
+
+
+def save_model(
+    model: N3DForConditionalGeneration, weights: dict[str, Tensor], tokenizer: Tokenizer, folder: Path
+) -> None:
+    """`weights` in the model's checkpoint format, with config and tokenizer."""
+    state = {**model.state_dict(), **weights}
+    state[TIED[1]] = state[TIED[0]]
+    model.save_pretrained(folder, state_dict=state)
+    tokenizer.save(str(folder / "tokenizer.json"))

@@ -25,12 +25,12 @@ def write_set(folder: Path, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.RandomState(seed)
     model = ModelWriter(folder / "model", seed)
-    cases, facts = {}, {}
+    cases, noted = {}, {}
     for name, shape in CASES.items():
-        arrays, facts[name] = draw_case(shape, random)
+        arrays, noted[name] = draw_case(shape, random)
         cases[name] = {**arrays, **model.run(arrays, random)}
         np.savez_compressed(folder / f"case_{name}.npz", **_thinned(cases[name]))
-    _write_json(folder / "forward_report.json", facts)
+    _write_json(folder / "forward_report.json", noted)
     recipe, wide = wide_case(cases["A_landscape"], "case_A_landscape.npz", seed)
     _write_json(folder / "case_W_wide.json", recipe)
     np.savez_compressed(folder / "case_W_wide.npz", **wide)

@@ -1,8 +1,8 @@
 """Random pictures and point maps, and what the specification makes of them, computed plainly.
 
 In: sizes and a random generator. Out: arrays under the recorded names. What the specification makes of them
-comes from `engines.oracle`; nothing here calls the library's own preparation (spec n3d_vlm.md sections 2 to
-4).
+comes from `engines.oracle`; nothing here calls the library's own preparation (docs/specification/inputs.md
+1 to 6).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CASES = {
 
 
 def draw_case(shape: CaseShape, random: np.random.RandomState) -> tuple[Arrays, Arrays]:
-    """Picture, map and everything before the model; and the facts of forward_report.json."""
+    """Picture, map and everything before the model; and what forward_report.json notes."""
     raw = _smooth_picture(shape.picture, random)
     arrays: Arrays = {"image_raw": raw}
     if shape.resized:
@@ -54,8 +54,8 @@ def draw_case(shape: CaseShape, random: np.random.RandomState) -> tuple[Arrays, 
     arrays.update(_point_map(shape, random))
     normalised, digest = _normalise(arrays)
     _pool(arrays, normalised, grid)
-    facts = {"grid": [[1, *grid]], "tokens": grid[0] * grid[1] // 4, "points_norm_sha256": digest}
-    return arrays, facts
+    noted = {"grid": [[1, *grid]], "tokens": grid[0] * grid[1] // 4, "points_norm_sha256": digest}
+    return arrays, noted
 
 
 def _smooth_picture(size: tuple[int, int], random: np.random.RandomState) -> np.ndarray:
@@ -97,7 +97,10 @@ def _point_map(shape: CaseShape, random: np.random.RandomState) -> Arrays:
 
 
 def _normalise(arrays: Arrays) -> tuple[np.ndarray, str]:
-    """Spec 3; fills in the recorded names. Returns the points (H*W, 3) and a digest of the rows (H*W, 4)."""
+    """docs/specification/inputs.md 4; fills in the recorded names.
+
+    Returns the points (H*W, 3) and a digest of the rows (H*W, 4).
+    """
     rows, scale, shift = oracle.oracle_points(arrays["pcd"])
     valid = rows[:, 3] > 0
     kept = rows[valid, :3]
@@ -115,7 +118,7 @@ def _normalise(arrays: Arrays) -> tuple[np.ndarray, str]:
 
 
 def _pool(arrays: Arrays, points: np.ndarray, grid: tuple[int, int]) -> None:
-    """Spec 4.3, steps 3 to 7, in the release's reading of the map."""
+    """docs/specification/inputs.md 5, 6 in the release's reading of the map."""
     height, width = arrays["pcd"].shape[:2]
     points_read = points.reshape((-1, LONG_SIDE, 3) if grid[0] < grid[1] else (LONG_SIDE, -1, 3))
     pooled = oracle.pool(points_read, grid)
@@ -135,14 +138,18 @@ def _pool(arrays: Arrays, points: np.ndarray, grid: tuple[int, int]) -> None:
 
 
 def _steps_in_bf16(points: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """What a tower in bfloat16 rounds to: points lose low bits before they are pooled (spec 4.5)."""
+    """What a tower in bfloat16 rounds to: points lose low bits before they are pooled
+    (docs/specification/model.md 5).
+    """
     coarse = torch.from_numpy(points.astype(np.float32)).bfloat16().float().numpy()
     pooled = oracle.pool(coarse, grid).reshape(-1, 3)
     return np.rint((pooled - pooled.mean(axis=0).mean()) / UNIT).astype(np.float32)
 
 
 def sizes(random: np.random.RandomState, count: int = 12) -> list[dict[str, Any]]:
-    """Random picture sizes, two near-square ones and one too narrow (spec 2.1, 2.2, 4.3)."""
+    """Random picture sizes, two near-square ones and one too narrow
+    (docs/specification/inputs.md 1, 2, 5).
+    """
     drawn = [tuple(int(side) for side in random.randint(200, 2000, 2)) for _ in range(count)]
     return [_size(width, height) for width, height in [*drawn, (641, 640), (1000, 999), (5000, 100)]]
 

@@ -54,12 +54,12 @@ def run_host(args: argparse.Namespace) -> int:
 def _measure_host(sizes: list[tuple[int, int]], args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from n3d_ros.engines.bench.preparation import WARM_UP, as_json, measure, table
+    from n3d_ros.engines.bench.preparation import WARM_UP, as_json, measure, results_text
 
     total = len(sizes) * (args.repetitions + WARM_UP)
     with tqdm(total=total, unit="frame", desc="bench host", file=sys.stderr) as bar:
         results = [measure(*size, args.repetitions, bar.update) for size in sizes]
-    print(table(results))
+    print(results_text(results))
     if args.json is not None:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps([as_json(result) for result in results], indent=1) + "\n")

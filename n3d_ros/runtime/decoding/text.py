@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = "<unk>"
 AROUND_WORDS = ".,;:?!'\"()"
+# What decoding gives for the first bytes of a character whose last bytes are still to come.
 HALF_A_CHARACTER = "\ufffd"
-"""What decoding gives for the first bytes of a character whose last bytes are still to come."""
 
 
 NUMBER, WORD, MARK = 0, 1, 2
