@@ -9,7 +9,7 @@ import pytest
 from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.picture_config import PREPROCESSOR_NAME, read_picture_config
-from n3d_ros.preprocess import pictures
+from n3d_ros.preprocess import kernels
 from n3d_ros.preprocess.pictures import (
     RELEASE,
     PatchLayout,
@@ -168,12 +168,13 @@ def test_the_values_are_those_of_the_fused_arithmetic() -> None:
 
 
 @pytest.mark.parametrize("size", [(640, 480), (479, 640), (201, 150), (322, 322), (336, 336)])
-def test_the_kernels_and_numpy_give_the_same_bits(monkeypatch, size) -> None:
-    if pictures.kernels() is None:
+def test_the_kernels_and_numpy_give_the_same_bits(size) -> None:
+    if kernels.paths() == (kernels.NUMPY,):
         pytest.skip("no compiled kernels")
-    rows, grid = picture_rows(picture(*size), 322, PatchLayout(), FAST)
-    monkeypatch.setattr(pictures, "kernels", lambda: None)
-    expected, expected_grid = picture_rows(picture(*size), 322, PatchLayout(), FAST)
+    source = picture(*size)
+    rows, grid = picture_rows(source, 322, PatchLayout(), FAST)
+    with kernels.using(kernels.NUMPY):
+        expected, expected_grid = picture_rows(source, 322, PatchLayout(), FAST)
     assert grid == expected_grid
     np.testing.assert_array_equal(rows, expected)
 
