@@ -35,7 +35,7 @@ ROWS = {
     "depth_models": "errors geometry preprocess",
     "model": "errors plain_text storage preprocess model_folder",
     "runtime": LIBRARY,
-    "runtime.decoding": "errors plain_text storage runtime.backends.base",
+    "runtime.decoding": "errors plain_text model_folder runtime.backends.base",
     "runtime.backends": "errors plain_text storage preprocess model_folder",
     "runtime.backends.pytorch": "errors preprocess model_folder model runtime.backends",
     "sim": "errors geometry boxes",

@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from n3d_ros.errors import ModelFolderError
+from n3d_ros.model_folder.foreign import QUANTIZED
 from n3d_ros.model_folder.tensors import TensorEntry
 
 OPSET = 18
@@ -29,7 +30,7 @@ TYPES = {
     "F8_E4M3": TensorProto.FLOAT8E4M3FN,
 }
 """Stored type -> type in the graph; bytes hold two INT4 each, the first in the low half."""
-QUANTIZED, SCALE, INPUT_SCALE = ".quantized", ".scale", ".input_scale"
+SCALE, INPUT_SCALE = ".scale", ".input_scale"
 """Endings of the tensors that stand for a quantised `.weight` (see `quantize`)."""
 FLOAT = TensorProto.FLOAT
 

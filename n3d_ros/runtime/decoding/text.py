@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from n3d_ros.errors import ModelFolderError
+from n3d_ros.plain_text import one_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -36,7 +37,8 @@ class TextCodec:
         try:
             self.tokenizer: Tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises plain Exception, nothing narrower
-            raise ModelFolderError(f"{path}: expected a tokenizer file, got {error}") from error
+            reason = one_line(str(error), 300)
+            raise ModelFolderError(f"{path}: expected a tokenizer file, got {reason}") from error
         self.unknown_id: int | None = self.tokenizer.token_to_id(UNKNOWN)
         self._kinds: dict[int, int] = {}
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import onnx
 import pytest
+from tensor_files import head_repeats_embedding
 
 from n3d_ros.engines.quantize.folder import QuantizeConfig, products, quantize
 from n3d_ros.engines.quantize.rounding import PRECISIONS, quantized, scales
@@ -163,6 +164,7 @@ def test_a_tied_head_is_quantised_and_the_embedding_kept(tiny, tmp_path):
         (tmp_path / "m").mkdir(exist_ok=True)
         (tmp_path / "m" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
+    head_repeats_embedding(tmp_path / "m")
     quantize(tmp_path / "m", tmp_path / "q", QuantizeConfig("int4"))
     entries = read_entries(tmp_path / "q")
     assert {"model.embed_tokens.weight", "model.embed_tokens.quantized"} <= set(entries)
