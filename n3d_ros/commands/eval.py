@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from n3d_ros.storage.whole_file import write_text
+
 
 def add_eval(parser: argparse.ArgumentParser) -> None:
     """`n3d eval`: accuracy on simulated scenes."""
@@ -37,8 +39,8 @@ def run_eval(args: argparse.Namespace) -> int:
     )
     print(summary_table(summary))
     if args.json:
-        args.json.write_text(
-            json.dumps({"summary": summary, "trials": [asdict(t) for t in results]}, indent=1)
+        write_text(
+            args.json, json.dumps({"summary": summary, "trials": [asdict(t) for t in results]}, indent=1)
         )
     return 0
 

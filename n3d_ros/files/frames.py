@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from n3d_ros.files.picture_file import QUARTER_TURNS, UPRIGHT, read_orientation, read_picture
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS, QUARTER_TURNS, UPRIGHT, read_orientation, read_picture
 from n3d_ros.geometry import Array, Intrinsics
 from n3d_ros.preprocess.depth import to_metres
 from n3d_ros.preprocess.prepare import Observation
@@ -71,9 +71,12 @@ def read_frame(folder: Path) -> RgbdFrame:
     return read_rgbd(color, depth, folder / "intrinsics.json", name=folder.name)
 
 
-def read_rgbd(image: Path, depth: Path, intrinsics: Path, name: str = "") -> RgbdFrame:
-    """A frame from three files."""
-    rgb, orientation = read_picture(image), read_orientation(image)
+def read_rgbd(
+    image: Path, depth: Path, intrinsics: Path, name: str = "", max_megapixels: float = MAX_MEGAPIXELS
+) -> RgbdFrame:
+    """A frame from three files. max_megapixels: a larger picture is refused."""
+    rgb = read_picture(image, max_megapixels=max_megapixels)
+    orientation = read_orientation(image, max_megapixels)
     raw, encoding = read_depth(depth)
     if orientation != UPRIGHT:
         _check_turned(image, orientation, rgb.shape[:2], raw.shape)

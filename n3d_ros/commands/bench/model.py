@@ -30,6 +30,7 @@ from n3d_ros.engines.bench.report.summary import Report, make_report
 from n3d_ros.engines.bench.report.text import table
 from n3d_ros.engines.bench.samples import BenchScene
 from n3d_ros.engines.synthetic.config import PRESETS
+from n3d_ros.storage.whole_file import whole_file, write_text
 
 SYNTHETIC_SYSTEMS = ("torch", "torch-plain", "huggingface")
 """What random weights write is never what was expected: the first beside the second shows what a drafter
@@ -168,11 +169,12 @@ def _synthetic(
 def write_results(json_file: Path | None, picture: Path | None, recording: Recording, report: Report) -> None:
     """The files that were asked for."""
     if json_file is not None:
-        json_file.write_text(json.dumps(to_dict(recording, report), indent=1) + "\n", encoding="utf-8")
+        write_text(json_file, json.dumps(to_dict(recording, report), indent=1) + "\n")
     if picture is not None:
         from n3d_ros.engines.bench.report.plot import draw_report
 
-        draw_report(recording, report).save(picture)
+        with whole_file(picture) as part:
+            draw_report(recording, report).save(part)
 
 
 def to_dict(recording: Recording, report: Report) -> dict[str, object]:

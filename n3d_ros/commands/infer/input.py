@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from n3d_ros.files.frames import read_intrinsics, read_rgbd
-from n3d_ros.files.picture_file import read_picture
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS, read_picture
 from n3d_ros.files.points_file import read_points
 from n3d_ros.preprocess.prepare import Observation
 
@@ -20,6 +20,8 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     add("--depth", type=Path, metavar="F", help="registered depth: 16-bit PNG in mm, or .npy in m")
     add("--intrinsics", type=Path, metavar="JSON", help="fx fy cx cy width height of the picture")
     add("--points", type=Path, metavar="NPZ", help="point map (pcd, intr) instead of depth")
+    # not in the help, which fits one screen: the error of who needs it names it
+    add("--max-megapixels", type=float, default=MAX_MEGAPIXELS, help=argparse.SUPPRESS)
     guess = f"guess it: {' or '.join(ESTIMATORS)}"
     add("--estimate-depth", choices=ESTIMATORS, metavar="M", help=guess)
     add("--depth-model", metavar="DIR", help="its folder, or hub:NAME to download it")
@@ -36,13 +38,15 @@ def read_observation(args: argparse.Namespace) -> Observation:
     if args.points is not None:
         if args.depth is not None or args.intrinsics is not None or args.estimate_depth is not None:
             raise ValueError("expected --points alone or --depth with --intrinsics, got both")
-        return read_points(args.image, args.points)
+        return read_points(args.image, args.points, args.max_megapixels)
     if args.estimate_depth is not None:
         return _estimated(args)
     if args.depth is None or args.intrinsics is None:
         missing = " and ".join(name for name in ("depth", "intrinsics") if getattr(args, name) is None)
         raise ValueError(f"expected --depth with --intrinsics, or --points; {missing} missing")
-    return read_rgbd(args.image, args.depth, args.intrinsics).observation()
+    return read_rgbd(
+        args.image, args.depth, args.intrinsics, max_megapixels=args.max_megapixels
+    ).observation()
 
 
 def _estimated(args: argparse.Namespace) -> Observation:
@@ -50,7 +54,7 @@ def _estimated(args: argparse.Namespace) -> Observation:
         raise ValueError("expected --depth or --estimate-depth, got both")
     if args.depth_model is None:
         raise ValueError("--estimate-depth: expected --depth-model, a folder or hub:NAME to download it")
-    rgb = read_picture(args.image)
+    rgb = read_picture(args.image, max_megapixels=args.max_megapixels)
     intrinsics = None if args.intrinsics is None else read_intrinsics(args.intrinsics)
     from n3d_ros.depth_models import estimate
 
