@@ -100,7 +100,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _manifest(data: Fields) -> Manifest:
-    if data.get("format") != FORMAT:
+    if data.get("format") != FORMAT or isinstance(data.get("format"), bool):
         raise ModelFolderError(f"{data.where}: expected format {FORMAT}, got {shown(data.get('format'))}")
     data.only([field.name for field in fields(Manifest)])
     texts: dict[str, Any] = {name: data.text(name) for name in TEXTS}

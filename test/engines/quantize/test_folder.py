@@ -231,3 +231,22 @@ def test_quantised_weights_are_not_quantised_again(tiny, tmp_path):
 def test_what_cannot_be_done_is_refused(options, message):
     with pytest.raises(BadInputError, match=message):
         QuantizeConfig(**options)
+
+
+@pytest.mark.parametrize("precision", ["int4", "int8", "fp8"])
+def test_factors_reach_the_rows_of_every_piece(tmp_path, monkeypatch, precision):
+    """A weight that is read in four pieces comes out as the multiplied weight does that is read in one."""
+    rng = np.random.default_rng(2)
+    matrix = rng.normal(size=(3, 16)).astype(np.float32)
+    rows = rng.uniform(0.5, 2.0, 16).astype(np.float32)
+    (tmp_path / "whole").mkdir()
+    expected_of, kind = stored(tmp_path / "whole", matrix * rows), PRECISIONS[precision]
+    expected_scale = scales(expected_of, kind, 2, "fp32", None)
+    expected = np.concatenate(list(quantized(expected_of, kind, 2, expected_scale, None)))
+    monkeypatch.setattr("n3d_ros.engines.quantize.rounding.PIECE_VALUES", 12)
+    weight = stored(tmp_path, matrix)
+    scale = scales(weight, kind, 2, "fp32", rows)
+    pieces = list(quantized(weight, kind, 2, scale, rows))
+    assert len(pieces) == 4
+    np.testing.assert_array_equal(scale, expected_scale)
+    np.testing.assert_array_equal(np.concatenate(pieces), expected)

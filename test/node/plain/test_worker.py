@@ -184,3 +184,21 @@ def test_stop_ends_what_waits_for_early_work(early, gate):
     waiting.future.add_done_callback(lambda _: gate.set())
     early.stop()
     assert code_of(waiting) == ResultCode.CANCELED
+
+
+def test_stop_cancels_the_job_that_runs():
+    worker, begun, deadline = Worker(lambda: "engine"), threading.Event(), threading.Event()
+
+    def until_told(engine, job):
+        begun.set()
+        while not job.should_stop() and not deadline.wait(0.001):
+            pass
+        return job.stop_code
+
+    timer = threading.Timer(DEADLINE_S, deadline.set)
+    timer.start()
+    job = worker.submit(until_told)
+    assert begun.wait(DEADLINE_S)
+    worker.stop()
+    timer.cancel()
+    assert job.future.result(DEADLINE_S) == ResultCode.CANCELED

@@ -118,7 +118,7 @@ def read_record(folder: Path) -> EngineRecord:
 
 
 def _record(data: Fields) -> EngineRecord:
-    if data.get("format") != FORMAT:
+    if data.get("format") != FORMAT or isinstance(data.get("format"), bool):
         raise EngineError(
             f"{data.where}: expected format {FORMAT}, got {data.get('format')!r}; build it again"
         )

@@ -230,6 +230,15 @@ def test_a_folder_that_others_can_write_to_is_warned_of(root, manifest, caplog):
     assert f"others can write here, and an engine runs as code; `chmod -R go-w {folder}`" in caplog.text
 
 
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
+@pytest.mark.parametrize("name", ["", VISION])
+def test_a_group_that_can_write_to_an_engine_is_warned_of_too(root, manifest, caplog, mode, name):
+    folder, _ = put(root, manifest)
+    (folder / name).chmod(mode)
+    warn_if_writable_by_others(folder)
+    assert "others can write here" in caplog.text and str(folder / name) in caplog.text
+
+
 def test_auto_goes_on_without_an_engine_that_does_not_fit_and_says_why(root, manifest, here, caplog):
     put(root, manifest, targets=("sm120",))
     assert factory.create_backend(factory.default_model_dir(), threads=1).name == "ort"
