@@ -1,9 +1,9 @@
 """Breaks the code in known ways, one at a time, and says which breaks no test notices.
 
-In: nothing, or words that a mutation's name must hold. Out: a line per mutation and exit code 1 when one survives
-or its text is no longer there. A mutation is a file, what stands in it, what is put there instead, and the tests
-that must fail. Run it in a checkout without changes: `.venv/bin/python tools/mutate.py [WORD ...]`; every file is
-put back. To add one: a row in MUTATIONS.
+In: nothing, or words that a mutation's name must hold. Out: a line per mutation, and exit code 1 when one
+survives or its text is no longer there. A mutation is a file, what stands in it, what is put there instead,
+and the tests that must fail. Run it in a checkout without changes: `.venv/bin/python tools/mutate.py [WORD ...]`.
+Every file is put back. To add one: a row in MUTATIONS.
 """
 
 import subprocess
@@ -256,24 +256,24 @@ MUTATIONS = (
         "test/test_overlay.py",
     ),
     Mutation(
-        "parity: every difference is a tie",
+        "parity: every neighbour is a tie",
         "engines/parity/inputs.py",
-        "ties = differs & (from_half <= noise)",
-        "ties = differs & (from_half <= 0.5)",
+        "<= 0.5 + noise)",
+        "<= 1.5)",
         "test/engines/parity/test_ties.py",
     ),
     Mutation(
         "parity: no difference is a tie",
         "engines/parity/inputs.py",
-        "ties = differs & (from_half <= noise)",
-        "ties = differs & (from_half < 0)",
+        "<= 0.5 + noise)",
+        "< 0)",
         "test/engines/parity/test_ties.py",
     ),
     Mutation(
-        "parity: a tie may be two steps off",
+        "parity: noise does not follow the length of the sums",
         "engines/parity/inputs.py",
-        "& (np.abs(steps - recorded) <= 0.5 + noise)",
-        "",
+        "NOISE_WIDTH * np.sqrt(num_summed)",
+        "NOISE_WIDTH * 14",
         "test/engines/parity/test_ties.py",
     ),
 )

@@ -203,8 +203,7 @@ def check_rounded(
     largest_steps = (np.abs(pooled).max() + abs(center_scalar(pooled, RELEASE))) / RELEASE.unit
     noise = NOISE_WIDTH * np.sqrt(num_summed) * np.finfo(np.float32).eps * largest_steps
     differs = np.rint(steps) != recorded
-    from_half = np.abs(steps - np.floor(steps) - 0.5)
-    ties = differs & (from_half <= noise) & (np.abs(steps - recorded) <= 0.5 + noise)
+    ties = differs & (np.abs(steps - recorded) <= 0.5 + noise)
     if ties.any():
         said = f"{ties.sum()} of {ties.size} are ties: within {noise:.1e} of a half"
         note = f"{note}; {said}" if note else said

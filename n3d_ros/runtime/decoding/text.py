@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 UNKNOWN = "<unk>"
+RUST_PANIC = "PanicException"
+"""What PyO3 makes of a panic in Rust: no Exception, and in no module that could be imported.
+https://pyo3.rs/main/doc/pyo3/panic/struct.panicexception
+"""
 AROUND_WORDS = ".,;:?!'\"()"
 HALF_A_CHARACTER = "\ufffd"
 """What decoding gives for the first bytes of a character whose last bytes are still to come."""
@@ -36,7 +40,10 @@ class TextCodec:
             raise ModelFolderError(f"{path}: expected a tokenizer file, found none")
         try:
             self.tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises plain Exception, nothing narrower
+            self.tokenizer.decode(self.tokenizer.encode("a word").ids)  # some damage shows only in use
+        except BaseException as error:  # the library raises plain Exception, nothing narrower, or panics
+            if not isinstance(error, Exception) and type(error).__name__ != RUST_PANIC:
+                raise
             reason = one_line(str(error), 300)
             raise ModelFolderError(f"{path}: expected a tokenizer file, got {reason}") from error
         self.unknown_id: int | None = self.tokenizer.token_to_id(UNKNOWN)
