@@ -2,8 +2,8 @@
 
 In: nothing, or words that a mutation's name must hold. Out: a line per mutation, and exit code 1 when one
 survives or its text is no longer there. A mutation is a file, what stands in it, what is put there instead,
-and the tests that must fail. Run it in a checkout without changes: `.venv/bin/python tools/mutate.py [WORD ...]`.
-Every file is put back. To add one: a row in MUTATIONS.
+and the tests that must fail. Run it in a checkout without changes:
+`.venv/bin/python tools/mutate.py [WORD ...]`. Every file is put back. To add one: a row in MUTATIONS.
 """
 
 import subprocess

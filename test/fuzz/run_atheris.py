@@ -1,8 +1,8 @@
 """A longer hunt than the tests': one reader under Atheris (libFuzzer), beginning with right files.
 
 In: a target of `fuzz_readers` and options of libFuzzer. Out: the counts that libFuzzer prints; the first
-input that ends in anything but the documented error is kept as `crash-...`. Atheris goes into an environment of
-its own (README.md).
+input that ends in anything but the documented error is kept as `crash-...`. Atheris goes into an environment
+of its own (README.md).
 """
 
 import sys
