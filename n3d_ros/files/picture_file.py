@@ -121,7 +121,10 @@ def _opened(path: Path, max_megapixels: float) -> Iterator[Image.Image]:
             _check_kind(picture)
             picture.load()
             yield picture
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:  # Pillow's own limit, which it checks first
+        most = f"{max_megapixels:g} megapixels (--max-megapixels)"
+        raise ValueError(f"picture: expected at most {most}, got '{path}': {error}") from error
+    except UnidentifiedImageError as error:
         reason = one_line(str(error), 200)
         raise ValueError(f"picture: expected a PNG or JPEG, got '{path}': {reason}") from error
     except DAMAGED as error:

@@ -19,7 +19,7 @@ from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed, N3DError, ResultCode
 from n3d_ros.plain_text import shown as quoted
 from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.runtime.limits import DEFAULT, Limits
+from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
 from n3d_ros.runtime.options import RIGHT, UPSTREAM, VALUES, Options, shown
 from n3d_ros.runtime.types import AskResult, GroundResult
 
@@ -102,6 +102,7 @@ def _check_words(args: argparse.Namespace) -> None:
         words = getattr(args, name)
         if words is not None and not words.strip():
             raise ValueError(f"--{name}: expected words, got {quoted(words)}")
+        check_words(words or "", Limits(max_words_chars=args.max_words))
 
 
 def _check_conversation_options(args: argparse.Namespace) -> None:
