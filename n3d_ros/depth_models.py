@@ -3,8 +3,8 @@
 In: a picture and, where it is known, its camera. Out: an `Observation` marked `depth_is_estimated`. The
 models come from their own packages and are loaded here, when asked for and never before; from a folder, or
 from the hub only where the name says so (`hub:NAME`). Both see the picture as the release shows it to
-MoGe-2: upright, its long side at 640 (spec n3d_vlm.md 2.2). How well the answers hold up with guessed depth
-is not known: the metres are the depth model's.
+MoGe-2: upright, its long side at 640 (docs/specification/inputs.md 2). How well the answers hold up
+with guessed depth is not known: the metres are the depth model's.
 """
 
 from __future__ import annotations

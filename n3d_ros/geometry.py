@@ -30,14 +30,14 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 Vector3 = tuple[float, float, float]
 
+# Order of the eight corners in units of half sizes; see the drawing above.
 CORNER_SIGNS = np.array(
     [[-1, -1, -1], [1, -1, -1], [1, 1, -1], [-1, 1, -1], [-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]],
     dtype=np.float64,
 )
-"""Order of the eight corners in units of half sizes; see the drawing above."""
 
+# Corner index pairs of the twelve edges.
 BOX_EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
-"""Corner index pairs of the twelve edges."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ class Intrinsics:
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
     def normalised(self) -> Array:
-        """(3, 3) float32 matrix in picture widths and heights; the same at every resolution (spec 2.3)."""
+        """(3, 3) float32 matrix in picture widths and heights; the same at every resolution
+        (docs/specification/README.md 2).
+        """
         return np.array(
             [
                 [self.fx / self.width, 0.0, (self.cx + 0.5) / self.width],
@@ -117,7 +119,8 @@ class Intrinsics:
 
 @dataclass(frozen=True)
 class SceneScale:
-    """What the point-map normalisation took away, needed to come back to metres (spec 3).
+    """What the point-map normalisation took away, needed to come back to metres
+    (docs/specification/inputs.md 4).
 
     normalised = (metric - shift) * scale, in the checkpoint frame. `scale` is s in 1/m, `shift` is shift0 in
     metres.

@@ -24,6 +24,7 @@ Colour = tuple[int, int, int]
 Rectangle = tuple[int, int, int, int]
 Line = tuple[tuple[float, float], tuple[float, float]]
 
+# RGB, told apart on wood, grey and white; a box takes the colour of its place in the list.
 COLOURS: tuple[Colour, ...] = (
     (255, 214, 10),
     (48, 209, 88),
@@ -34,7 +35,6 @@ COLOURS: tuple[Colour, ...] = (
     (255, 69, 58),
     (94, 234, 212),
 )
-"""RGB, told apart on wood, grey and white; a box takes the colour of its place in the list."""
 TRUTH_COLOUR: Colour = (255, 255, 255)
 INK: Colour = (16, 16, 16)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -42,8 +42,8 @@ REFERENCE_WIDTH_PX = 640
 SUBPIXEL_BITS = 4
 CAPTION_LINES = 2
 MAX_DRAWN_M = 1e9
+# Farther distances are written as 1.0e+05 m.
 MAX_PLAIN_M = 1e4
-"""Farther distances are written as 1.0e+05 m."""
 
 
 def draw_boxes(

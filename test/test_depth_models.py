@@ -157,7 +157,9 @@ def test_moge_guesses_the_camera_too(moge):
 
 @pytest.mark.parametrize("size_hw", [(48, 64), (77, 129), (1023, 767)])
 def test_moge_sees_the_picture_as_the_release_shows_it(moge, size_hw):
-    """Long side 640, the short side rounded, OpenCV's bilinear filter, RGB over 255 (spec 2.2, rule R4)."""
+    """Long side 640, the short side rounded, OpenCV's bilinear filter, RGB over 255
+    (docs/specification/inputs.md 2, rule R4).
+    """
     rgb = np.random.default_rng(1).integers(0, 255, (*size_hw, 3), dtype=np.uint8)
     seen = estimate(rgb, "moge-2", str(moge))
     scale = 640 / max(size_hw)

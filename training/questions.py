@@ -21,8 +21,8 @@ from n3d_ros.spatial import QUESTIONS, answer, parse_question
 MIN_VISIBLE_PX = 60
 MIN_VISIBLE = 0.35
 JITTER_M, JITTER_SIZE = 0.015, 0.12
+# Of the questions that train, those about three objects: a tenth of all templates, and the hardest.
 THREE_SHARE = 0.4
-"""Of the questions that train, those about three objects: a tenth of all templates, and the hardest."""
 END = "<|im_end|>"
 
 

@@ -23,8 +23,8 @@ from n3d_ros.model_folder.config import ModelConfig
 from n3d_ros.model_folder.tensors import read_entries
 from n3d_ros.version import __version__
 
+# Far beyond the last cache of a CPU.
 LARGE_BYTES = 1 << 28
-"""Far beyond the last cache of a CPU."""
 FLOATS = {"F32": 4, "F16": 2, "BF16": 2}
 PACKAGES = ("numpy", "onnxruntime", "torch", "transformers", "tensorrt", "tensorrt-rtx", "tokenizers")
 

@@ -14,10 +14,9 @@ from typing import Any
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import Timing
 
+# One name on a new frame; another name on the same frame; one name on a frame whose colour picture came
+# before its depth; three boxes and the reasoning about them.
 GROUND, AGAIN, EARLY, ASK = "ground", "again", "early", "ask"
-"""One name on a new frame; another name on the same frame; one name on a frame whose colour picture came
-before its depth; three boxes and the reasoning about them.
-"""
 QUERIES = (GROUND, AGAIN, EARLY, ASK)
 NUM_BOXES_ASKED = 3
 STAGES = ("preprocess", "vision", "prefill", "decode", "post", "total")

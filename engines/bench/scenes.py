@@ -20,8 +20,8 @@ from n3d_ros.spatial import QUESTIONS
 FIRST_SEED = 80000
 WIDTH_PX, HEIGHT_PX = 640, 480
 MIN_VISIBLE, MIN_VISIBLE_PX = 0.5, 400
+# Looked at before giving up.
 MAX_SCENES = 500
-"""Looked at before giving up."""
 
 
 def bench_scenes(first_seed: int = FIRST_SEED) -> Iterator[BenchScene]:

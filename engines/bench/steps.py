@@ -15,8 +15,8 @@ import numpy as np
 
 from n3d_ros.runtime.backends.base import AnyBackend
 
+# Tokens a pass: one for plain decoding, more for forced and drafted tokens.
 PASS_LENGTHS = (1, 2, 4, 8)
-"""Tokens a pass: one for plain decoding, more for forced and drafted tokens."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation
 
 QUERIES = (GROUND, AGAIN)
+# About three boxes in Qwen's tokens.
 NUM_TOKENS = 120
-"""About three boxes in Qwen's tokens."""
+# Tokens in the cache while passes are timed: a prompt of 500 and half a reply.
 CONTEXT = 560
-"""Tokens in the cache while passes are timed: a prompt of 500 and half a reply."""
 WIDTH_PX, HEIGHT_PX = 640, 480
 
 

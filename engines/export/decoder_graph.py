@@ -1,10 +1,9 @@
-"""decoder.onnx: new tokens over a cached past -> logits and the new keys and values (contract: engines.md
-section 2).
+"""decoder.onnx: new tokens over a cached past -> logits and the new keys and values.
 
 In: the model's numbers and where its weights lie. Out: the graph. One graph serves prefill, chunks of it,
 single steps and several tokens at once; it returns only the new rows of the cache, laid out (tokens, 2 x
 layers, key-value heads, width). Where an engine of all layers cannot be built, the same graph of a range of
-them hands its hidden state to the next.
+them hands its hidden state to the next. Contract: docs/specification/engines.md 3.
 """
 
 from collections.abc import Mapping

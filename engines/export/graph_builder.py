@@ -18,9 +18,10 @@ from n3d_ros.model_folder.foreign import QUANTIZED
 from n3d_ros.model_folder.tensors import TensorEntry
 
 OPSET = 18
+# The first with INT4 and blocks of scales.
 QUANTIZED_OPSET = 21
-"""The first with INT4 and blocks of scales."""
 IR_VERSION = 10
+# Stored type -> type in the graph; bytes hold two INT4 each, the first in the low half.
 TYPES = {
     "F32": TensorProto.FLOAT,
     "F16": TensorProto.FLOAT16,
@@ -29,9 +30,8 @@ TYPES = {
     "I8": TensorProto.INT8,
     "F8_E4M3": TensorProto.FLOAT8E4M3FN,
 }
-"""Stored type -> type in the graph; bytes hold two INT4 each, the first in the low half."""
+# Endings of the tensors that stand for a quantised `.weight` (see `quantize`).
 SCALE, INPUT_SCALE = ".scale", ".input_scale"
-"""Endings of the tensors that stand for a quantised `.weight` (see `quantize`)."""
 FLOAT = TensorProto.FLOAT
 
 

@@ -1,9 +1,9 @@
 """vision.onnx, whole or as vision_blocks.onnx and vision_merger.onnx: windows of patch rows -> merged image
-tokens (contract: engines.md section 2).
+tokens.
 
 In: the model's numbers and where its weights lie. Out: the graph. Windows arrive padded, so window attention
 is one plain batched attention; blocks with full attention see all windows as one sequence. The point code is
-added before the merger.
+added before the merger. Contract: docs/specification/engines.md 2.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from n3d_ros.engines.export.graph_builder import FLOAT, GraphBuilder
 from n3d_ros.model_folder.config import ModelConfig, VisionConfig
 from n3d_ros.model_folder.tensors import TensorEntry
 
+# Fixed in Qwen2.5-VL's vision tower, not configured.
 NORM_EPS = 1e-6
-"""Fixed in Qwen2.5-VL's vision tower, not configured."""
 
 
 def build_vision(config: ModelConfig, weights: Mapping[str, TensorEntry], compute: str) -> onnx.ModelProto:

@@ -23,10 +23,9 @@ from n3d_ros.runtime.backends.pytorch.backend import TorchBackend
 
 DIFFERENCE = re.compile(r"maxdiff_vs_reference ([\d.e+-]+)")
 TOLERANCE = 1e-3
+# Where the points themselves change, a few coordinates lie so near to a tie that float32 and float64 means
+# round them apart, and one unit moves the fastest features by up to 1 (docs/specification/inputs.md 6).
 AFTER_A_FLIP = 0.2
-"""Where the points themselves change, a few coordinates lie so near to a tie that float32 and float64 means
-round them apart, and one unit moves the fastest features by up to 1 (spec 8).
-"""
 MOVED_POINTS = ("point count divisible but wrong height (one row less)", "float16 point clouds")
 
 

@@ -39,13 +39,13 @@ LAYOUT = PatchLayout()
 FAST = PictureConfig("fast")
 LONG_SIDE_PX = 640
 WINDOW_MERGED = 4
+# Recorded maps are in steps of 1/128 m, which is float16's own step up to 16 m.
 MAP_STEP_M = 1 / 128 + 1e-5
-"""Recorded maps are in steps of 1/128 m, which is float16's own step up to 16 m."""
+# Standard deviations. The reference vectors lie up to 1.5 from float64 (0.010 steps for case B).
 NOISE_WIDTH = 4.0
-"""Standard deviations. The reference vectors lie up to 1.5 from float64 (0.010 steps for case B)."""
 FLOAT16_STEP_REACH_M = 16.0
+# Recorded points look left and up; ours right and down.
 OPTICAL = np.array([-1, -1, 1], dtype=np.float32)
-"""Recorded points look left and up; ours right and down."""
 
 
 def grid_of(record: Record) -> tuple[int, int]:
@@ -83,7 +83,9 @@ def _check_rows(record: Record, case: str, report: Report, rows: np.ndarray, not
 
 
 def check_fast_processor(fast: np.ndarray, record: Record, case: str, report: Report) -> None:
-    """Our own fast path; and the slow one beside it, which differs by up to two grey levels (spec 2.1)."""
+    """Our own fast path; and the slow one beside it, which differs by up to two grey levels
+    (docs/specification/inputs.md 1.2).
+    """
     source = record.get("image_lanczos", record["image_raw"])
     size = processor_size(source.shape[1], source.shape[0], LAYOUT.factor, FAST)
     ours = patch_rows(resize_processor(source, size, FAST), LAYOUT, FAST)[0]
@@ -182,7 +184,7 @@ def check_coordinates(record: Record, case: str, report: Report, normalised: Any
             whole,
             record["bf16_coords_rounded"],
             4.0,
-            "ours stay float32: spec 4.5",
+            "ours stay float32",
         )
 
 

@@ -34,8 +34,8 @@ FLAT_CONFIG = "config_hub_flat_style.json"
 WEIGHTS = "model.safetensors"
 TOWER, LOGITS, MARGIN = 2e-4, 1e-3, 2e-3
 BF16_TOWER, BF16_LOGITS = 0.1, 0.5
+# Which greedy steps a recording keeps where it keeps three.
 STEPS_SHOWN = (0, 1, -1)
-"""Which greedy steps a recording keeps where it keeps three."""
 
 
 class ModelChecks:

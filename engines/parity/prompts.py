@@ -27,8 +27,8 @@ from n3d_ros.runtime.types import GroundedObject
 
 CUT = prompts.PromptConfig(prompt_overflow="cut_end")
 PAD = prompts.IMAGE_PAD
+# The recording's tokenizer: one id per special string and per character.
 TOKEN = re.compile(r"<\|\w+\|>|[\s\S]")
-"""The recording's tokenizer: one id per special string and per character."""
 
 
 def check_prompts(entries: Record, scenes: dict[str, Any], report: Report) -> None:
@@ -130,7 +130,7 @@ def _read_reply(entry: dict[str, Any], scene: dict[str, Any]) -> tuple[list[Grou
     reader.finish()
     lost = any(output["Native 3D Grounding"] == "\n" for (output,) in entry.get("outputs", []))
     if lost and reader.objects:
-        return [], "\n", f"guard G2: the release loses all boxes, we keep {len(reader.objects)}"
+        return [], "\n", f"the release loses all boxes, we keep {len(reader.objects)}"
     if FIRST_BOX not in reply:
         return reader.objects, reply, ""
     things = reader.objects
@@ -157,7 +157,7 @@ def _prompts(
 
 
 def _requantized(text: str) -> str:
-    """The boxes of a message in bins, and nothing else of it (spec 6.1)."""
+    """The boxes of a message in bins, and nothing else of it (docs/specification/prompts.md 2)."""
     boxes = parse(text).boxes
     lines = [format_box(box.index, box.label, quantize(box.values, round_uv=False)) for box in boxes]
     return "\n".join(lines) + "\n"

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 SMALLEST = np.finfo(np.float64).tiny
+# A quantity that passes in more cases than this is printed as one line.
 MOST_SHOWN = 4
-"""A quantity that passes in more cases than this is printed as one line."""
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,16 @@ from n3d_ros.protocol.box_codec import decode, dequantize, format_box, parse, qu
 from n3d_ros.protocol.evidence import UPSTREAM_MENTION, box_2d, box_3d, projected_corners
 
 FIELDS = ("position_u", "position_v", "position_z", "angle_z", "scale_x", "scale_y", "scale_z")
+# The release's corner order, checkpoint frame.
 CORNERS = ((-1, -1, 1), (1, -1, 1), (1, 1, 1), (-1, 1, 1), (-1, -1, -1), (1, -1, -1), (1, 1, -1), (-1, 1, -1))
-"""The release's corner order, checkpoint frame."""
 ENCODINGS: dict[str, dict[str, Any]] = {
     "default": {"round_uv": False},
     "round_uv": {},
     "round_uv_keep1": {"min_size_bins": 1},
 }
 LINE = 640
+# Recorded intrinsics are shares of the picture, so any size serves.
 PICTURE = (640, 480)
-"""Recorded intrinsics are shares of the picture, so any size serves."""
 
 
 def camera_of(matrix: Any) -> Intrinsics:

@@ -32,8 +32,8 @@ from n3d_ros.runtime.steps import Steps
 INSTALL = "`pip install nvidia-modelopt`, or --method rtn"
 ONE_REPLY_A_CACHE = Steps(jump_forward=False, trace_drafts=False, frame_reuse=False)
 
+# Rows (T, hidden) of a prompt and what was written behind it, and their positions (3, T).
 Reply = tuple[Rows, npt.NDArray[np.int64]]
-"""Rows (T, hidden) of a prompt and what was written behind it, and their positions (3, T)."""
 
 
 def input_scales(

@@ -1,8 +1,9 @@
-"""`n3d quantize`: a model folder whose decoder products are stored in 4 or 8 bits (engines.md section 9).
+"""`n3d quantize`: a model folder whose decoder products are stored in 4 or 8 bits.
 
 In: a checkpoint or exported folder and what to quantise to. Out: a new model folder with one weights file, in
 which `NAME.quantized` and `NAME.scale` replace `NAME.weight`, and an accuracy report by whoever can measure
 it. Weights go through memory a piece at a time. Vision, norms, biases and the embedding stay as they are.
+Format: docs/specification/engines.md 7.
 """
 
 import json
@@ -38,8 +39,8 @@ logger = logging.getLogger(__name__)
 REPORT = "accuracy.json"
 METHODS = ("rtn", "awq")
 LARGE_HIDDEN, LARGE_BLOCK, SMALL_BLOCK = 2048, 128, 32
+# Measures the quantised folder it is given, against what it came from.
 Report = Callable[[Path], Mapping[str, Any]]
-"""Measures the quantised folder it is given, against what it came from."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Weights -> 4 or 8 bits, round to nearest, and where each number goes in the file (engines.md section 9).
+"""Weights -> 4 or 8 bits, round to nearest, and where each number goes in the file.
 
 In: a stored matrix (out, in). Out: its values as (in, out), the order in which ONNX Runtime and TensorRT keep
 four bits in a product, and its scales. Pieces of input rows at a time, so the head of the 7B fits into a few
-hundred MB.
+hundred MB. Format: docs/specification/engines.md 7.
 """
 
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ class Precision:
     blocked: bool
 
 
+# int4: one scale per block of inputs and output, no zero point; int8, fp8 (E4M3): one per output.
 PRECISIONS = {
     "int4": Precision("int4", "U8", 4, 7.0, blocked=True),
     "int8": Precision("int8", "I8", 8, 127.0, blocked=False),
     "fp8": Precision("fp8", "F8_E4M3", 8, FP8_MAX, blocked=False),
 }
-"""int4: one scale per block of inputs and output, no zero point; int8, fp8 (E4M3): one per output."""
 
 
 def scales(

@@ -12,7 +12,7 @@ from n3d_ros.model_folder.config import ModelConfig
 
 @dataclass(frozen=True)
 class SyntheticPreset:
-    """The numbers that differ between sizes; the rest is Qwen2.5-VL's (n3d_vlm.md section 1)."""
+    """The numbers that differ between sizes; the rest is Qwen2.5-VL's (docs/specification/model.md 1)."""
 
     hidden: int
     layers: int
@@ -32,6 +32,8 @@ class SyntheticPreset:
 TOWER = {"vision_hidden": 1280, "vision_heads": 16, "vision_mlp": 3420}
 WHOLE_TOWER = {**TOWER, "vision_depth": 32, "full_attention": (7, 15, 23, 31)}
 TEXT_7B = {"hidden": 3584, "heads": 28, "kv_heads": 4, "mlp": 18944}
+# '7b' and '3b' are whole models; '7b-slice' has the 7B's widths in one text layer and two vision blocks,
+# '7b-thin' its widths but for narrow MLPs.
 PRESETS = {
     "7b": SyntheticPreset(**TEXT_7B, layers=28, vocab=152_064, **WHOLE_TOWER),
     "3b": SyntheticPreset(2048, 36, 16, 2, 11008, 151_936, **WHOLE_TOWER, tied=True),
@@ -49,8 +51,6 @@ PRESETS = {
     ),
     "tiny": SyntheticPreset(96, 3, 6, 2, 192, 2048, 64, 2, 4, 96, (1,), max_positions=2048),
 }
-"""'7b' and '3b' are whole models; '7b-slice' has the 7B's widths in one text layer and two vision blocks,
-'7b-thin' its widths but for narrow MLPs."""
 
 
 def config_json(preset: SyntheticPreset, dtype: str) -> dict[str, Any]:

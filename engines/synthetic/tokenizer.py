@@ -10,21 +10,21 @@ from pathlib import Path
 
 from n3d_ros.protocol import prompts
 
+# In Qwen's order, from id 151,643 on.
 SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
     "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>",
     "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
 )  # fmt: skip
-"""In Qwen's order, from id 151,643 on."""
 
+# Qwen2.5's own pattern.
 PIECES = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
 )
-"""Qwen2.5's own pattern."""
 
+# Tokens learned from the prompts at most, the 256 bytes included.
 NUM_MERGED = 1024
-"""Tokens learned from the prompts at most, the 256 bytes included."""
 
 
 def write_tokenizer(path: Path, vocab: int) -> None:

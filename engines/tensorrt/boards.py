@@ -1,8 +1,8 @@
 """What can be built for which board, and what fits into it.
 
 In: a target's name and the size of a model. Out: a preset (precision, context, number of parts), or a named
-error that says what is lacking. Memory figures are estimates from builds on a CPU (engines.md sections 7, 11
-and 12), not measurements of boards.
+error that says what is lacking. Memory figures are estimates from builds on a CPU
+(docs/specification/engines.md 10), not measurements of boards.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from n3d_ros.runtime.backends.trt.api import RTX, TENSORRT
 GB = 1e9
 BITS = {"fp32": 32, "bf16": 16, "fp16": 16, "int8": 8, "fp8": 8, "int4": 4}
 QUANTIZED = ("int8", "fp8", "int4")
+# Memory of a build by bytes of weights: 16 bits 4.25 of 2.95 GB, 4 bits 10.8 of 3.65 GB [measured with
+# TensorRT-RTX], 8 bits estimated between them. Unified: the GPU's copy of the weights lies there too.
 BUILD_FACTOR = {"fp32": 1.45, "bf16": 1.45, "fp16": 1.45, "int8": 2.0, "fp8": 2.0, "int4": 3.0}
 UNIFIED_FACTOR = {"fp32": 2.45, "bf16": 2.45, "fp16": 2.45, "int8": 2.5, "fp8": 2.5, "int4": 3.0}
-"""Memory of a build by bytes of weights: 16 bits 4.25 of 2.95 GB, 4 bits 10.8 of 3.65 GB [measured with
-TensorRT-RTX], 8 bits estimated between them. Unified: the GPU's copy of the weights lies there too."""
+# The runtime's own libraries; activations and context of a run.
 BUILD_FLOOR_GB, RUN_OVERHEAD_GB = 0.5, 1.0
-"""The runtime's own libraries; activations and context of a run."""
+# Most engines that a preset cuts the decoder into; each costs a launch in every pass.
 MAX_PARTS = 8
-"""Most engines that a preset cuts the decoder into; each costs a launch in every pass."""
 NO_BF16, NO_FP8 = ("sm75",), ("sm75", "sm80", "sm86", "sm87")
 
 
@@ -41,6 +41,7 @@ class Board:
 
 
 _RTX_SMS = ("sm86", "sm89", "sm120")
+# Memory of a board is what is left for programs of the size in the name [estimated].
 BOARDS = {
     board.name: board
     for board in (
@@ -58,7 +59,6 @@ BOARDS = {
     )
 }
 ALIASES = {"orin": "orin-64"}
-"""Memory is what is left for programs of the size in the name [estimated]."""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from n3d_ros.engines.tensorrt.network import BuildRequest, Progress, build_engin
 from n3d_ros.errors import EngineError, N3DError, OutOfMemoryError
 from n3d_ros.runtime.backends.trt.api import TensorRt, load
 
+# CUDA does not survive a fork.
 START_METHOD = "spawn"
-"""CUDA does not survive a fork."""
+# Between two looks at a builder that reports nothing, as TensorRT-RTX does in its longest phase.
 TICK_S = 1.0
-"""Between two looks at a builder that reports nothing, as TensorRT-RTX does in its longest phase."""
 
 
 def build_apart(api: TensorRt, request: BuildRequest, progress: Progress | None = None) -> int:

@@ -16,8 +16,8 @@ from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.runtime.backends.trt.api import RTX, TENSORRT, TensorRt, load
 from n3d_ros.runtime.backends.trt.folder import cache_folder
 
+# Share of a GPU's memory that programs get [estimated].
 USABLE = 0.93
-"""Share of a GPU's memory that programs get [estimated]."""
 
 
 def add_build(parser: argparse.ArgumentParser) -> None:

@@ -81,8 +81,8 @@ def awq_factors(args: argparse.Namespace, config: Any) -> dict[str, np.ndarray]:
     )
 
 
+# Scenes. `n3d bench` measures from seed 80000 on, `n3d eval` from 90000, training renders from 1000000.
 NUM_CALIBRATION, FIRST_CALIBRATION = 4, 2_000
-"""Scenes. `n3d bench` measures from seed 80000 on, `n3d eval` from 90000, training renders from 1000000."""
 
 
 def accuracy(model: Path, quantized: Path, num_scenes: int, first_seed: int) -> dict[str, Any]:

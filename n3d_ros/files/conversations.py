@@ -3,8 +3,8 @@
 In: paths. Out: `Conversation`s, and from answers the official output. An entry holds `messages` (questions
 and reference answers in turn), one path under `images`, one under `points`, and a `question_type`. More than
 three messages are two steps (find, then ask about ids), fewer are one question. Reference answers are kept
-for writing and never shown to a model (guards G4, G8). Spec n3d_vlm.md sections 6.1 and 6.4. It knows no
-models. Errors are OSError or ValueError that name the entry, what was expected and what came.
+for writing and never shown to a model (guards G4, G8). It knows no models. Errors are OSError or ValueError
+that name the entry, what was expected and what came. Source: docs/specification/prompts.md 2, 5.
 """
 
 from __future__ import annotations

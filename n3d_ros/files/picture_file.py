@@ -2,8 +2,8 @@
 
 In: a path. Out: (H, W, 3) uint8, upright or as stored, converted to RGB first or as the release converts. It
 knows neither depth nor cameras. Errors are OSError or ValueError that name the file, what was expected and
-what came; a picture of absurd size is refused by its header, before memory is taken. Source: spec n3d_vlm.md
-sections 2.1 and 2.2.
+what came; a picture of absurd size is refused by its header, before memory is taken. Source:
+docs/specification/inputs.md 1.1, 2.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.pictures import long_side_size, resize_exact
 from n3d_ros.preprocess.resample import LANCZOS
 
+# Of a picture; phones take up to 50. One such takes about 0.2 GB and two seconds to read. A PNG of half a
+# megabyte can announce a thousand times its size.
 MAX_MEGAPIXELS = 64.0
-"""Of a picture; phones take up to 50. One such takes about 0.2 GB and two seconds to read. A PNG of half a
-megabyte can announce a thousand times its size.
-"""
+# What Pillow may try. Other readers, AVIF among them, raise what they like on damaged files.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-"""What Pillow may try. Other readers, AVIF among them, raise what they like on damaged files."""
+# A JPEG of phones with further pictures behind the first, which is the one that is meant.
 ONE_OF_MANY = "MPO"
-"""A JPEG of phones with further pictures behind the first, which is the one that is meant."""
+# What Pillow's readers of these formats raise for damaged files.
 DAMAGED = (
     OSError,
     ValueError,
@@ -45,18 +45,17 @@ DAMAGED = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's readers of these formats raise for damaged files."""
 EIGHT_BIT_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "CMYK", "YCbCr", "1")
+# Modes of which resizing and converting to RGB may change places.
 SAME_EITHER_WAY = ("RGB", "L")
-"""Modes of which resizing and converting to RGB may change places."""
+# What Pillow resizes these modes in, so that what is transparent does not bleed.
 WEIGHTED_BY_ALPHA = {"RGBA": "RGBa", "LA": "La"}
-"""What Pillow resizes these modes in, so that what is transparent does not bleed."""
 RGB_FIRST = "rgb"
 RESIZE_MODES = (RGB_FIRST, "upstream")
 EXIF_ORIENTATION_TAG = 0x0112
 UPRIGHT = 1
+# The orientations of EXIF that change something; other values mean upright to Pillow and OpenCV too.
 TURNED = range(2, 9)
-"""The orientations of EXIF that change something; other values mean upright to Pillow and OpenCV too."""
 QUARTER_TURNS = (5, 6, 7, 8)
 
 

@@ -2,8 +2,9 @@
 
 `pcd` (H, W, 4): x left, y up, z forward in metres and validity (a point counts where it is above 0), float16.
 `intr` (3, 3) float32 in picture widths and heights. Newer files also hold `depth` (H, W) float32 metres along
-z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Spec n3d_vlm.md section 2.3. Pickled arrays
-are refused. Errors are OSError or ValueError that name the file, what was expected and what came.
+z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Pickled arrays are refused.
+Errors are OSError or ValueError that name the file, what was expected and what came. Source:
+docs/specification/inputs.md 3.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from n3d_ros.geometry import Intrinsics, checkpoint_to_optical, optical_to_check
 from n3d_ros.preprocess.depth import depth_to_point_map
 from n3d_ros.preprocess.prepare import Observation
 
+# What the release writes where there is no point.
 INVALID = (-np.inf, -np.inf, np.inf, 0.0)
-"""What the release writes where there is no point."""
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
 from n3d_ros.model.config import N3DConfig
 from n3d_ros.model.vision import N3DVisionTower
 
+# Takes a picture that was encoded elsewhere. Releases before 5.23 swallow it and leave out the points.
 FEATURES = "mm_encoder_outputs"
-"""Takes a picture that was encoded elsewhere. Releases before 5.23 swallow it and leave out the points."""
 
 if FEATURES not in signature(qwen.Qwen2_5_VLModel.forward).parameters:
     raise ImportError(f"expected transformers 5.23 or newer, got {transformers.__version__}")

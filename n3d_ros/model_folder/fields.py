@@ -16,10 +16,10 @@ from n3d_ros.errors import ModelFolderError
 from n3d_ros.plain_text import shown
 from n3d_ros.storage.json_file import JsonError, read_object
 
+# No size of a model comes near; tokens, rows and pixels of all runtimes are counted in 32 or 64 bits.
 MAX_COUNT = 1 << 31
-"""No size of a model comes near; tokens, rows and pixels of all runtimes are counted in 32 or 64 bits."""
+# Instead of a default: the field must be there.
 REQUIRED = object()
-"""Instead of a default: the field must be there."""
 
 
 def read_fields(path: Path) -> Fields:

@@ -20,11 +20,11 @@ from n3d_ros.model_folder.tensors import HEAD, PIECE, TensorEntry, to_float32
 from n3d_ros.plain_text import shown
 
 TRAINED_TYPES = ("F32", "F16", "BF16")
+# End of the names of weights that `n3d quantize` packed.
 QUANTIZED = ".quantized"
-"""End of the names of weights that `n3d quantize` packed."""
 QUANTIZATION_KEYS = ("quantization_config", "compression_config", "quantization")
+# Beside the weights: of AutoGPTQ and older AWQ, of llm-awq, of NVIDIA's ModelOpt.
 QUANTIZATION_FILES = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
-"""Beside the weights: of AutoGPTQ and older AWQ, of llm-awq, of NVIDIA's ModelOpt."""
 PACKED_NAMES = {
     "GPTQ or AWQ": re.compile(r"\.(qweight|qzeros|g_idx)$"),
     "bitsandbytes": re.compile(r"\.(absmax|quant_map|nested_absmax|quant_state\..*|SCB|weight_format)$"),

@@ -13,10 +13,10 @@ from pathlib import Path
 from n3d_ros.errors import MissingLibraryError, ModelFolderError
 
 PREFIX = "hub:"
+# What a model needs; pickled weights and pictures stay on the hub.
 PATTERNS = ("*.json", "*.safetensors", "*.txt", "*.jinja")
-"""What a model needs; pickled weights and pictures stay on the hub."""
+# Folders of a repository hold other checkpoints, as training saves them on its way.
 NOT_IN_FOLDERS = ("*/*",)
-"""Folders of a repository hold other checkpoints, as training saves them on its way."""
 
 _log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from n3d_ros.model_folder.tensors import is_plain_name
 from n3d_ros.plain_text import shown
 
 FILE_NAME = "manifest.json"
+# The vision graph in two, so that the blocks can run before depth arrives; folders may lack them.
 VISION_PARTS = ("vision_blocks.onnx", "vision_merger.onnx")
-"""The vision graph in two, so that the blocks can run before depth arrives; folders may lack them."""
 FORMAT = 1
 TEXTS = (
     "name",

@@ -4,7 +4,8 @@ In: the folder and the patch sizes of its config.json. Out: a `PictureConfig`; a
 the release's. The settings stand in `preprocessor_config.json`, or under "image_processor" in the
 `processor_config.json` that transformers 5 writes and prefers; where there are both they must agree. What
 they ask for and this package does not do is an error, never ignored. Sources: transformers 4.52
-Qwen2VLImageProcessor and Qwen2VLImageProcessorFast; 5.24 image_processing_base.py; spec n3d_vlm.md 2.1.
+Qwen2VLImageProcessor and Qwen2VLImageProcessorFast; 5.24 image_processing_base.py;
+docs/specification/inputs.md 1.2, 1.4.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from n3d_ros.storage.json_file import read_json
 
 FILE_NAME = "preprocessor_config.json"
 NESTED_NAME, NESTED_KEY = "processor_config.json", "image_processor"
+# Of `image_processor_type`, else `processor_class`; its end says which path it takes.
 CLASS_NAMES = re.compile(r"Qwen2(_5_)?VL(Image)?Processor(Fast|Pil)?")
-"""Of `image_processor_type`, else `processor_class`; its end says which path it takes."""
+# torchvision's path and Pillow's. A name without such an end means Pillow's in the older file. In the nested
+# one it says nothing, since transformers 5 drops the end; the other file then decides, else torchvision's
+# path, which transformers 5 takes.
 BACKENDS = {"Fast": "fast", "Pil": "slow"}
-"""torchvision's path and Pillow's. A name without such an end means Pillow's in the older file. In the nested
-one it says nothing, since transformers 5 drops the end; the other file then decides, else torchvision's path,
-which transformers 5 takes.
-"""
+# The processor's own limits, for a file that names none.
 MIN_PIXELS, MAX_PIXELS = 56 * 56, 28 * 28 * 1280
-"""The processor's own limits, for a file that names none."""
 MAX_AREA = 1 << 40
 RESCALE_FACTOR = 1 / 255
+# Switches of which one value is built; null and absent mean that value.
 ONLY = {
     "do_resize": True,
     "do_rescale": True,
@@ -43,7 +44,6 @@ ONLY = {
     "do_pad": False,
     "resample": BICUBIC,
 }
-"""Switches of which one value is built; null and absent mean that value."""
 
 
 def read_picture(folder: Path, patch: int, merge: int, temporal_patch: int) -> PictureConfig:

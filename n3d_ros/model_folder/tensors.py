@@ -22,25 +22,24 @@ from n3d_ros.plain_text import shown
 from n3d_ros.storage.json_file import JsonError, parse_json, read_object
 
 ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "F8_E4M3": 1}
+# Types of memory maps; those that numpy lacks come as unsigned integers of their width.
 ARRAY_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}
-"""Types of memory maps; those that numpy lacks come as unsigned integers of their width."""
+# Bits of the exponent; a number in which all are set is NaN or infinite (IEEE 754).
 EXPONENTS = {"F32": (np.uint32, 0x7F80_0000), "F16": (np.uint16, 0x7C00), "BF16": (np.uint16, 0x7F80)}
-"""Bits of the exponent; a number in which all are set is NaN or infinite (IEEE 754)."""
+# Numbers that are looked at at once.
 PIECE = 1 << 22
-"""Numbers that are looked at at once."""
 MAX_HEADER_BYTES = 100_000_000
 INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
+# Weights that can run code when they are opened; never read.
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-"""Weights that can run code when they are opened; never read."""
+# Of PEFT: differences to a base model, in a folder of their own or beside it.
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
-"""Of PEFT: differences to a base model, in a folder of their own or beside it."""
 ADAPTER_NAMES = re.compile(r"(^|\.)(lora_\w+|base_layer|modules_to_save|original_module)(\.|$)")
 MERGE = "merge it into its base model first (PEFT: merge_and_unload, then save_pretrained)"
+# What torch.compile, DistributedDataParallel, FSDP and its checkpointing put into names; the model has no
+# part of these names.
 WRAPPERS = re.compile(r"(?<![^.])(_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-"""What torch.compile, DistributedDataParallel, FSDP and its checkpointing put into names; the model has no
-part of these names.
-"""
 PEFT_PREFIX = "base_model.model."
 PREFIXES = (("model.language_model.", "model."), ("model.visual.", "visual."))
 HEAD = "lm_head.weight"

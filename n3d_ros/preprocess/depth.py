@@ -3,7 +3,7 @@
 In: depth in metres with its intrinsics, or a point map in the optical frame (NaN = no depth). Out: points
 in the checkpoint frame (x left, y up, z forward), shifted to their minimum corner and scaled to mean
 distance 1, and their means over the patch grid. It does not know pictures, prompts or the model. Source:
-the released N3D-VLM, spec n3d_vlm.md sections 2.3, 3 and 4.3.
+docs/specification/inputs.md 3 to 5.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def _reshape_upstream(points: FloatArray, grid_hw: tuple[int, int], reshape: str
     if read.shape != points.shape:
         rows, columns = read.shape[:2]
         _log.warning(
-            "the release reads the %dx%d point map as %d rows of %d and shears it (W1)",
+            "the release reads the %dx%d point map as %d rows of %d and shears it",
             width, height, rows, columns,
         )  # fmt: skip
     return read

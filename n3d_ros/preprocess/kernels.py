@@ -32,8 +32,8 @@ from n3d_ros.preprocess.kernel_arguments import (
 from n3d_ros.preprocess.resample import ResizePass
 from n3d_ros.preprocess.vnni_layout import Stage
 
+# N3D_ABI of native/kernels.h: a library built from other sources is not used.
 ABI = 2
-"""N3D_ABI of native/kernels.h: a library built from other sources is not used."""
 DONE = 0
 
 FloatArray = npt.NDArray[np.float32]
@@ -198,8 +198,8 @@ class Kernels:
         return (pooled, facts) if status == DONE else None
 
 
+# (rows*columns, 3) normalised means; minimum corner x, y, z, mean distance from it, number of points.
 PooledRows = tuple[FloatArray, npt.NDArray[np.float64]]
-"""(rows*columns, 3) normalised means; minimum corner x, y, z, mean distance from it, number of points."""
 
 
 @lru_cache(maxsize=1)

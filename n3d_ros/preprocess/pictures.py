@@ -1,8 +1,8 @@
 """RGB picture -> patch rows of the vision tower, by the filters and arithmetic of Qwen2-VL's two processors.
 
 In: a picture of any size. Out: (N, 1176) float32 patch rows in merge-group order and the patch grid. It
-does not know depth, prompts or files; EXIF orientation is the file reader's business. Source: spec
-n3d_vlm.md section 2.1.
+does not know depth, prompts or files; EXIF orientation is the file reader's business. Source:
+docs/specification/inputs.md 1.
 """
 
 from __future__ import annotations

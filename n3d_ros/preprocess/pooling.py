@@ -17,8 +17,8 @@ from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.depth import TRUE_SHAPE, depth_to_point_map, normalise, pool_to_grid, rays
 from n3d_ros.preprocess.kernels import PooledRows, kernels
 
+# Depth with fewer measured pixels than this (projected lidar) keeps every one of them.
 SPARSE_RATIO = 0.1
-"""Depth with fewer measured pixels than this (projected lidar) keeps every one of them."""
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -68,7 +68,7 @@ class PreprocessConfig:
     """Sizes and point code of one checkpoint; the defaults are the release's.
 
     point_map_reshape: 'true_shape', or 'upstream' to reproduce how the release shears near-square landscape
-    maps (W1).
+    maps (quirk W1).
     """
 
     long_side_px: int = 640

@@ -18,8 +18,8 @@ PRECISION_BITS = 32 - 8 - 2
 # Numbers of PIL.Image's filters: Pillow 9.0 (Ubuntu 22.04) has no Image.Resampling.
 LANCZOS = 1
 BICUBIC = 3
+# torch's antialiased 'bicubic' on uint8: the same curve, its weights in as many bits as 16 hold.
 BICUBIC_INT16 = -BICUBIC
-"""torch's antialiased 'bicubic' on uint8: the same curve, its weights in as many bits as 16 hold."""
 SUPPORT = {LANCZOS: 3.0, BICUBIC: 2.0, BICUBIC_INT16: 2.0}
 
 Array = npt.NDArray[np.float64]

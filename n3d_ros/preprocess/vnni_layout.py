@@ -17,13 +17,13 @@ import numpy.typing as npt
 from n3d_ros.preprocess.resample import PRECISION_BITS, ResizePass, resize_pass
 
 CHANNELS = 3
+# Grey levels that one instruction multiplies and adds; rows of a quad.
 TAPS = 4
-"""Grey levels that one instruction multiplies and adds; rows of a quad."""
 LIMBS = 3
 LANES = 16
 VECTOR = 64
+# N3D_MAX_ROW_GROUPS of native/kernels.h.
 MAX_ROW_GROUPS = 8
-"""N3D_MAX_ROW_GROUPS of native/kernels.h."""
 
 ByteArray = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int32]

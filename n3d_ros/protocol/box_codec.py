@@ -1,8 +1,8 @@
-"""Boxes in metres <-> integer bins <-> the text that N3D-VLM writes and is trained on (spec 7).
+"""Boxes in metres <-> integer bins <-> the text that N3D-VLM writes and is trained on.
 
 In: text or `Box3D` (optical frame, metres), the scene's normalisation, the camera. Out: `Box3D` or text. The
 checkpoint frame (x left, y up, z forward) and the bins exist only in here. How boxes are found in text is
-`box_text`'s business.
+`box_text`'s business. Source: docs/specification/box_text.md 1, 4, 5, 8.
 
 Order of the seven numbers everywhere: u, v, z, angle, sx, sy, sz. u and v are fractions of picture width and
 height; z and sizes are in normalised units (metres times `scale`); the angle turns about the checkpoint's +y,
@@ -43,8 +43,8 @@ __all__ = [
 ]
 
 Bins = tuple[float, ...]
+# No camera sees farther, and squares of what lies far beyond leave float64.
 MAX_REACH_M = 1e6
-"""No camera sees farther, and squares of what lies far beyond leave float64."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Decoded:
 def quantize(
     values: Sequence[float], config: CodecConfig = RELEASED, *, round_uv: bool = True, min_size_bins: int = 0
 ) -> Bins:
-    """Seven normalised values to bins: truncated toward zero and clipped (spec 7.6).
+    """Seven normalised values to bins: truncated toward zero and clipped (docs/specification/box_text.md 8).
 
     u and v are rounded half to even and clipped, or with `round_uv` off kept as floats, as the release does.
     """
@@ -137,11 +137,12 @@ def decode(
 def decode_box(
     parsed: ParsedBox, scene: SceneScale, intrinsics: Intrinsics, config: CodecConfig = RELEASED
 ) -> DecodedBox:
-    """One box in metres (spec 7.2, 7.3). ValueError when its centre is not in front of the camera (guard G3).
+    """One box in metres (docs/specification/box_text.md 4, 5).
 
-    Runs of blanks in the class are collapsed: streaming leaves them there (spec 6.3). Control characters
-    count as blanks, so that none reaches a terminal, a log or a marker. ValueError too for a centre or a size
-    beyond MAX_REACH_M.
+    ValueError when its centre is not in front of the camera (guard G3). Runs of blanks in the class are
+    collapsed: streaming leaves them there (docs/specification/prompts.md 4.2). Control characters count as
+    blanks, so that none reaches a terminal, a log or a marker. ValueError too for a centre or a size beyond
+    MAX_REACH_M.
     """
     u, v, z, angle, *sizes = dequantize(parsed.values, config)
     unit_m = 1 / scene.scale  # times it, as the release does: dividing differs in the last digit
@@ -169,9 +170,8 @@ def encode(
     *,
     round_uv: bool = True,
 ) -> str:
-    """The training text of boxes: one line each, ids from 0, final newline (spec 7.1).
-
-    No box gives one newline.
+    """The training text of boxes: one line each, ids from 0, final newline; no box gives one newline
+    (docs/specification/box_text.md 1).
     """
     lines = [
         format_box(index, box.label, encode_box(box, scene, intrinsics, config, round_uv=round_uv))

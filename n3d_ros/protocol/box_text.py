@@ -1,10 +1,10 @@
-"""Finds `bbox_<id>=Bbox(<class>,<u>,<v>,<z>,<angle>,<sx>,<sy>,<sz>)` in what a model wrote (spec 7.1).
+"""Finds `bbox_<id>=Bbox(<class>,<u>,<v>,<z>,<angle>,<sx>,<sy>,<sz>)` in what a model wrote.
 
 In: text, whole or in chunks. Out: ids, class names and the seven numbers as written, plus everything that
 looked like a box and was not one, with the reason. Does not know what the numbers mean; that is `box_codec`.
 
 The release reads the last number up to any later ")" and then loses every box of the text (guard G2). Here
-each box is read on its own, so one broken box costs one box.
+each box is read on its own, so one broken box costs one box. Source: docs/specification/box_text.md 1 to 3.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _STRICT_HEADER = re.compile(r"bbox_\d+=Bbox\(")
 _BOX = re.compile(r"bbox_(\d+)=Bbox\(([^,]+)((?:,[^,)]+){7})\)")
 _SHOWN_CHARS = 120
 MAX_INDEX_DIGITS = 9
+# Of a class name, the longest of published data sets have about 60; beyond it a model has lost its way.
 MAX_LABEL_CHARS = 200
-"""Of a class name, the longest of published data sets have about 60; beyond it a model has lost its way."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 In: `Box3D` in the optical frame and the picture's intrinsics. Out: `Evidence`, six numbers in the
 checkpoint frame (x left, y up, z forward) and four in picture units, rounded as the release rounds. It does
-not know sentences; those are in `prompts`. Source: spec n3d_vlm.md sections 6.2, 7.4 and 7.5.
+not know sentences; those are in `prompts`. Source: docs/specification/prompts.md 3.2, 3.3 and
+docs/specification/box_text.md 6, 7.
 """
 
 from __future__ import annotations
@@ -79,8 +80,8 @@ def evidence_for_mentions(
 
 
 def box_3d(box: Box3D) -> tuple[float, float, float, float, float, float]:
-    """Rounded [x, y, z, size x, size y, size z]: x and y by numpy's rule, the others by Python's (spec
-    7.5).
+    """Rounded [x, y, z, size x, size y, size z]: x and y by numpy's rule, the others by Python's
+    (docs/specification/box_text.md 7).
     """
     x, y, z = optical_to_checkpoint(np.array(box.center, dtype=np.float64))
     return (
@@ -99,8 +100,8 @@ def as_shown(box: Box3D) -> Box3D:
 
 
 def box_2d(box: Box3D, intrinsics: Intrinsics) -> tuple[float, float, float, float]:
-    """Rounded [u, v, width, height], shares of the picture; from the corners in front of the camera (spec
-    7.4).
+    """Rounded [u, v, width, height], shares of the picture; from the corners in front of the camera
+    (docs/specification/box_text.md 6).
     """
     corners, (u, v) = projected_corners(box, intrinsics)
     width, height = np.nanmax(corners, axis=0) - np.nanmin(corners, axis=0)
@@ -129,7 +130,9 @@ def mention_name(number: int, label: str) -> str:
 
 
 def _collapse(label: str) -> str:
-    """One blank between words: a streamed reply piles blanks up inside names (spec 6.3)."""
+    """One blank between words: a streamed reply piles blanks up inside names
+    (docs/specification/prompts.md 4.2).
+    """
     return " ".join(label.split())
 
 

@@ -3,7 +3,7 @@ back.
 
 In: what the robot is asked, in words, and the evidence of the first stage. Out: the full chat text with one
 image marker, `<|vision_start|><|image_pad|><|vision_end|>`; the pipeline repeats the pad once per image
-token. It does not know token numbers or the model. Source: spec n3d_vlm.md section 6.
+token. It does not know token numbers or the model. Source: docs/specification/prompts.md 1 to 4.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Bbox:
     scale_z: int"""
 IMAGE_MARKER = "<image>"
 CODE_MARKER = "<code_template>"
+# Splits a question into words and markers in turn.
 MARKERS = re.compile(f"({IMAGE_MARKER}|{CODE_MARKER})")
-"""Splits a question into words and markers in turn."""
 REFERENCE = f"The reference code is as followed: {CODE_MARKER}"
 LOCATE = f" First locate the bbox of the aforementioned object(s). {REFERENCE}"
 OVERFLOWS = ("error", "cut_end")
@@ -59,7 +59,8 @@ OVERFLOWS = ("error", "cut_end")
 
 @dataclass(frozen=True)
 class PromptConfig:
-    """Where the release loses something silently: do the right thing (default) or reproduce it (spec 0.4).
+    """Where the release loses something silently: do the right thing (default) or reproduce it
+    (docs/specification/quirks.md 4).
 
     mention_rule: how names like 4_mug are found in a question, see `evidence.mentioned`.
     prompt_overflow: what `fit_prompt` does with a prompt that is too long.

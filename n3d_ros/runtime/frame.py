@@ -24,8 +24,8 @@ from n3d_ros.runtime.decoding.generate import PromptRows
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF, RIGHT, Options
 
+# Tokens kept per observation, prompt and reply; the release's limit for new tokens alone.
 MAX_CONTEXT = 4096
-"""Tokens kept per observation, prompt and reply; the release's limit for new tokens alone."""
 
 
 class EarlyPicture:

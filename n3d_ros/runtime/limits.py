@@ -13,8 +13,8 @@ from n3d_ros.errors import BadInputError
 from n3d_ros.plain_text import CONTROLS, shown
 from n3d_ros.protocol.box_text import MAX_LABEL_CHARS
 
+# Control characters that a question may hold.
 LINE_BREAKS = re.compile(r"[\n\r\t]")
-"""Control characters that a question may hold."""
 
 
 @dataclass(frozen=True)

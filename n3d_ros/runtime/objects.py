@@ -27,8 +27,8 @@ from n3d_ros.runtime.types import GroundedObject
 OnBox = Callable[[GroundedObject], None]
 
 FIRST_BOX = "bbox_0=Bbox("
+# Reads bins as if they were metres and shares of the picture: what quirk W3 does.
 AS_WRITTEN = (SceneScale(1.0, (0.0, 0.0, 0.0)), CodecConfig(1.0, 1.0, 1, 1.0))
-"""Reads bins as if they were metres and shares of the picture: what quirk W3 does."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class ObjectReader:
     def finish(self) -> None:
         """Take it that the reply has ended."""
         if self._waiting:
-            _log.warning("no box is numbered 0: the release reads their bins as metres (W3)")
+            _log.warning("no box is numbered 0: the release reads their bins as metres")
             self._units = AS_WRITTEN
             self._add_waiting()
 

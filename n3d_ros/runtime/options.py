@@ -1,6 +1,6 @@
 """Where the release loses something silently: do the right thing, or reproduce it.
 
-One frozen dataclass with the option names of spec n3d_vlm.md section 0.4. The defaults are right; `UPSTREAM`
+One frozen dataclass with the options of docs/specification/quirks.md 4. The defaults are right; `UPSTREAM`
 is the strict mode that does all the release does. It knows no model or prompt. Two options are about a
 picture's file, which the pipeline never sees: whoever reads one calls `shown`.
 """
@@ -21,10 +21,11 @@ from n3d_ros.runtime.decoding.sampling import SAMPLINGS
 BOX_INDEX_RULES = ("any_index", "upstream")
 ANSWER_RULES = ("evidence", "upstream")
 
+# LLaMA-Factory's default limit of a prompt in tokens, which the release keeps
+# (docs/specification/prompts.md 4.3).
 RELEASED_CUTOFF = 2048
-"""LLaMA-Factory's default limit of a prompt in tokens, which the release keeps (spec 6.3)."""
+# What an empty reference answer takes of that limit: its end token and a line break.
 EMPTY_ANSWER_TOKENS = 2
-"""What an empty reference answer takes of that limit: its end token and a line break."""
 
 VALUES = {
     "point_map_reshape": RESHAPES,
@@ -42,18 +43,20 @@ VALUES = {
 class Options:
     """The first value of each is the default and right; the other is the release's.
 
-    point_map_reshape: 'true_shape' | 'upstream', which shears near-square landscape maps (W1).
+    point_map_reshape: 'true_shape' | 'upstream', which shears near-square landscape maps (quirk W1).
     mention_rule: 'exact_names' | 'upstream', whose pattern swallows the words after a name and matches no
-    '/', '-', quotes, other letters or capitals (W2).
-    box_index_rule: 'any_index' | 'upstream', which reads bins as metres where no box is numbered 0 (W3).
-    prompt_overflow: 'error' | 'cut_end', which drops all after 2,048 tokens, assistant header first (6.3).
+    '/', '-', quotes, other letters or capitals (quirk W2).
+    box_index_rule: 'any_index' | 'upstream', which reads bins as metres where no box is numbered 0
+    (quirk W3).
+    prompt_overflow: 'error' | 'cut_end', which drops all after 2,048 tokens, assistant header first.
     answer_rule: 'evidence' gives no answer without the objects it is about and replaces a sentence that
-    geometry does not confirm | 'upstream' reasons without numbers (W4) and lets the model's words stand.
+    geometry does not confirm | 'upstream' reasons without numbers (quirk W4) and lets the model's
+    words stand.
     sampling: 'greedy' | 'upstream', which draws at temperature 0.6, top-k 10, top-p 0.95.
     orientation: 'apply_once' to picture and depth | 'upstream', whose language model gets a picture with an
-    EXIF orientation as it is stored while its point map is of the upright one (2.2, G4).
+    EXIF orientation as it is stored while its point map is of the upright one (guard G4).
     resize_mode: 'rgb' | 'upstream', which resizes palette, black-and-white, CMYK and transparent pictures in
-    their own colours before it converts them (2.1).
+    their own colours before it converts them.
     """
 
     point_map_reshape: str = "true_shape"

@@ -185,7 +185,7 @@ class Pipeline:
         return known_text(self._codec, words)
 
     def _missing(self, ground: GroundResult, query: Query | None) -> str:
-        """Why there is no second stage, empty where there is one. The release always reasons (W4)."""
+        """Why there is no second stage, empty where there is one. The release always reasons (quirk W4)."""
         if self._options.answer_rule == "upstream" and ground.code != ResultCode.CANCELED:
             return ""
         return results.missing_evidence(ground, query)
@@ -212,7 +212,7 @@ class Pipeline:
     ) -> AskResult:
         """The second stage: the question again, with the numbers of what it is about."""
         if not topic.evidence:
-            _log.warning("no object found or mentioned: %r is answered without numbers (W4)", topic.question)
+            _log.warning("no object found or mentioned: %r is answered without numbers", topic.question)
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
         exact, problem = results.exact_answer(topic.query, topic.boxes)
         guide = self._steps.for_answer(self._codec, text, likely_text(topic))

@@ -1,7 +1,8 @@
 """Which of the found objects a question is about, and the evidence its prompt gets.
 
 In: a question and `GroundedObject`s. Out: a `Topic`. Two ways: all that was just located for the question, or
-those that a follow-up question mentions. It does not know models. Source: spec n3d_vlm.md section 6.2.
+those that a follow-up question mentions. It does not know models. Source:
+docs/specification/prompts.md 3.3.
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ def mentioned_topic(
 ) -> Topic:
     """The objects that a follow-up question mentions, by id ("4_mug") or by a label that only one has.
 
-    rule 'upstream': ids only, by the release's pattern, and no objects where it matches none (W2, W4). With
-    'exact_names' BadInputError for an id that is none of theirs, for a label that several share, and for a
-    question that mentions none, naming those at hand.
+    rule 'upstream': ids only, by the release's pattern, and no objects where it matches none (quirks W2, W4).
+    With 'exact_names' BadInputError for an id that is none of theirs, for a label that several share, and for
+    a question that mentions none, naming those at hand.
     """
     if rule == "upstream":
         return _upstream_topic(question, objects, intrinsics)

@@ -27,8 +27,8 @@ class GroundedObject:
     box_2d_px: Rectangle | None
     words: str
     number: int = 0
+    # Centre as the model wrote it, shares of the picture's width and height; None when it is not known.
     uv: tuple[float, float] | None = None
-    """Centre as the model wrote it, shares of the picture's width and height; None when it is not known."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class AskResult:
     message: str
     timing: Timing
     ground: GroundResult
+    # The exact answer's own sentence, empty where there is none.
     computed: str = field(default="")
-    """The exact answer's own sentence, empty where there is none."""
 
     @property
     def depth_is_estimated(self) -> bool:

@@ -20,8 +20,8 @@ ENOUGH_IN_VIEW = 0.85
 DISTANCE_M = (0.42, 0.85)
 FIELD_OF_VIEW_DEG = (55.0, 72.0)
 ELEVATION_DEG = {"table": (20.0, 60.0), "floor": (20.0, 60.0), "shelf": (2.0, 28.0)}
+# 0 looks along -x; a shelf is open towards +x
 AZIMUTH_DEG = {"table": (-180.0, 180.0), "floor": (-180.0, 180.0), "shelf": (-35.0, 35.0)}
-"""0 looks along -x; a shelf is open towards +x"""
 
 
 class Subject(Protocol):

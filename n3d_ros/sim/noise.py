@@ -13,8 +13,8 @@ import numpy as np
 from n3d_ros.geometry import Array
 
 NOISE_PER_M = 0.0014
+# relative depth step that makes an edge
 EDGE_STEP = 0.03
-"""relative depth step that makes an edge"""
 
 
 def sensor_noise(

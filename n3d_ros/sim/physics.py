@@ -21,8 +21,8 @@ from n3d_ros.sim.textures import add_surface_materials
 
 TIMESTEP_S = 0.005
 MIN_STEPS, MAX_STEPS, CHECK_EVERY = 80, 320, 40
+# m/s and rad/s: slower counts as at rest
 RESTING_SPEED = 0.03
-"""m/s and rad/s: slower counts as at rest"""
 DENSITY = 400.0
 COLLIDER_GROUP = 3
 SHADOW_MAP_PX = 1024

@@ -22,8 +22,8 @@ from n3d_ros.sim.silhouette import silhouette_px
 
 NEAR_M, FAR_M = 0.05, 12.0
 MAX_GEOMS = 400
+# inside the room: what lies behind a light, such as a wall, throws no shadow
 LIGHT_DISTANCE_M = 0.9
-"""inside the room: what lies behind a light, such as a wall, throws no shadow"""
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from n3d_ros.sim.shapes import COLORS, Shape
 SIZES = {"small": 0.78, "medium": 1.0, "large": 1.25}
 SIZE_JITTER = 0.06
 TRIES = 40
+# m/s or rad/s: a scene in which something still moves like this is thrown away
 UNSETTLED_SPEED = 0.3
-"""m/s or rad/s: a scene in which something still moves like this is thrown away"""
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class Scene:
     layout: str
     objects: tuple[SceneObject, ...]
     object_points: tuple[Array, ...]
+    # per object, vertex indices of the convex pieces that cover it
     pieces: tuple[tuple[Array, ...], ...]
-    """per object, vertex indices of the convex pieces that cover it"""
     room: Room
     look: Look
+    # mujoco.MjModel
     model: Any
-    """mujoco.MjModel"""
+    # mujoco.MjData at rest
     data: Any
-    """mujoco.MjData at rest"""
 
 
 def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:

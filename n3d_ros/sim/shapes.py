@@ -27,8 +27,8 @@ PAPER: Vector3 = (0.86, 0.83, 0.74)
 DARK: Vector3 = (0.24, 0.24, 0.25)
 
 UPRIGHT = np.eye(3)
+# z of the object becomes x of the world: fallen over.
 LYING = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
-"""z of the object becomes x of the world: fallen over."""
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,5 @@ class Shape:
     body: Mesh
     colliders: tuple[Collider, ...]
     accents: tuple[tuple[Mesh, Vector3], ...] = ()
+    # rotation and probability
     poses: tuple[tuple[Array, float], ...] = ((UPRIGHT, 1.0),)
-    """rotation and probability"""

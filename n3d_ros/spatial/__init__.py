@@ -4,7 +4,8 @@ In: a `Query` and boxes in the optical frame, metres. Out: `SpatialAnswer`. Used
 run time, to give the number that the model's sentence is checked against. Does not know pictures, models or
 prompts.
 
-Rules (data_and_evaluation 3): "left" is larger checkpoint x, which is smaller optical x; "above" is smaller
+Rules (docs/specification/spatial.md 1, 2):
+"left" is larger checkpoint x, which is smaller optical x; "above" is smaller
 optical y; front and behind compare the depth of the centres; distance is Euclidean from centre to centre,
 vertical distance |dy|. Horizontal distance is |dx| alone, not the distance in the ground plane: the only
 published rule is SpatialRGPT's, which N3D-VLM's data follows. Width and height are the box's own x and y

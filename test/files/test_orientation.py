@@ -27,10 +27,10 @@ from n3d_ros.runtime.options import RIGHT, UPSTREAM, shown
 
 STORED = [[10, 20, 30], [40, 50, 60]]
 UPRIGHT = [[40, 10], [50, 20], [60, 30]]
+# Of the upright picture; fx / width is 2.5, fy / height 1.25.
 CAMERA = Intrinsics(40.0, 30.0, 7.5, 11.5, 16, 24)
-"""Of the upright picture; fx / width is 2.5, fy / height 1.25."""
+# The same shares of width and height for the stored picture, which is 24 wide and 16 high.
 IN_STORED_PIXELS = Intrinsics(60.0, 20.0, 11.5, 7.5, 24, 16)
-"""The same shares of width and height for the stored picture, which is 24 wide and 16 high."""
 
 
 def save_picture(path, orientation=6, blocks=STORED):
@@ -69,7 +69,9 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("orientation", range(10))
 def test_upright_is_what_opencv_reads_and_stored_what_pillow_reads(tmp_path, orientation):
-    """The release's depth model gets what OpenCV reads, its language model what Pillow opens (spec 2.2)."""
+    """The release's depth model gets what OpenCV reads, its language model what Pillow opens
+    (docs/specification/inputs.md 1.1, 2).
+    """
     save_picture(tmp_path / "p.jpg", orientation)
     path = tmp_path / "p.jpg"
     np.testing.assert_array_equal(read_picture(path), cv2.imread(str(path))[..., ::-1])

@@ -46,7 +46,9 @@ PLAIN = {
 
 
 def in_release_s_way(path):
-    """Spec 2.1: open, resize to 640 in the picture's own mode (columns first, as Pillow 11 does), convert."""
+    """Open, resize to 640 in the picture's own mode (columns first, as Pillow 11 does), convert
+    (docs/specification/inputs.md 1.1).
+    """
     picture = Image.open(path)
     mode = {"RGBA": "RGBa", "LA": "La"}.get(picture.mode, picture.mode)
     picture = picture.convert(mode) if mode != picture.mode else picture

@@ -11,8 +11,8 @@ import numpy as np
 import onnxruntime
 
 OK, NO_MEMORY = 0, 2
+# Scratch memory of every context.
 WORK_BYTES = 4096
-"""Scratch memory of every context."""
 
 
 class Error(int):

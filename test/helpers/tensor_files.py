@@ -5,8 +5,8 @@ import struct
 
 import numpy as np
 
+# numpy's type -> safetensors' name; bfloat16 goes as the bits that numpy can hold.
 NAMES = {"float32": "F32", "float16": "F16", "int8": "I8", "uint8": "U8", "uint16": "BF16"}
-"""numpy's type -> safetensors' name; bfloat16 goes as the bits that numpy can hold."""
 
 
 def write_raw(path, header, data=b""):

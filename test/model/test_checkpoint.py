@@ -18,13 +18,13 @@ from n3d_ros.model.checkpoint import load_model, read_config  # noqa: E402
 from n3d_ros.model_folder import hub  # noqa: E402
 from n3d_ros.runtime.backends.factory import create_backend  # noqa: E402
 
+# As Qwen2.5-VL-7B-Instruct words these settings.
 QWEN = {
     **FLAT,
     "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]},
     "sliding_window": 32768,
     "max_window_layers": 28,
 }
-"""As Qwen2.5-VL-7B-Instruct words these settings."""
 
 
 @pytest.fixture(scope="module")

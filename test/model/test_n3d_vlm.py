@@ -180,7 +180,9 @@ PROMPT = torch.tensor([[7, 5, 5, 5, 5, 8, 1, 2]])
 
 
 def test_call_shapes_that_cannot_be_served_are_named():
-    """The release ends with a RuntimeError, TypeError or wrong numbers on these (spec 4.7)."""
+    """The release ends with a RuntimeError, TypeError or wrong numbers on these
+    (docs/specification/model.md 7).
+    """
     model, inputs = tiny(), call(PROMPT)
     with pytest.raises(ValueError, match="input_ids: expected 4 image tokens for the pictures, got 3"):
         model.generate(**call(PROMPT[:, [0, 1, 2, 3, 5, 6, 7]]), max_new_tokens=1)

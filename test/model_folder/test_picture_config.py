@@ -24,8 +24,8 @@ from n3d_ros.preprocess.prepare import PreprocessConfig
 from n3d_ros.runtime.backends.factory import default_model_dir
 
 FAST = PictureConfig("fast")
+# A file that names no limits has the processor's own.
 LIMITED = replace(RELEASE, min_pixels=3136, max_pixels=1003520)
-"""A file that names no limits has the processor's own."""
 
 
 def picture(width: int, height: int) -> np.ndarray:

@@ -168,7 +168,7 @@ def test_pooling_equals_the_definition_bin_by_bin(size, grid) -> None:
 
 
 def test_upstream_reads_a_landscape_map_with_a_square_grid_as_640_rows() -> None:
-    """W1: the release looks at the patch grid, not at the map, and shears every row."""
+    """Quirk W1: the release looks at the patch grid, not at the map, and shears every row."""
     depth = np.broadcast_to(np.linspace(1, 2, 640, dtype=np.float32), (320, 640))
     result = normalise(depth_to_point_map(depth, Intrinsics(500, 500, 319.5, 159.5, 640, 320)))
     right, sheared = pool_to_grid(result, (2, 2)), pool_to_grid(result, (2, 2), "upstream")

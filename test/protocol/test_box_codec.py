@@ -243,7 +243,7 @@ def test_every_announced_box_is_either_read_or_counted(golden):
 
 
 def test_rounded_numbers_of_decoded_boxes_equal_the_released_ones(golden):
-    """x, y and the 2D box by numpy's rounding, z and sizes by Python's (spec 7.5)."""
+    """x, y and the 2D box by numpy's rounding, z and sizes by Python's (docs/specification/box_text.md 7)."""
     checked = 0
     for case in golden["decode"]:
         scene, camera = golden_view(golden, case["scene"])

@@ -1,4 +1,4 @@
-"""The specification's guards G1 to G9 as the pipeline meets them: a named error, or a skipped box with its
+"""The guards G1 to G9 as the pipeline meets them: a named error, or a skipped box with its
 reason. Those of files are in test_points_file, test_conversations and test_frames.
 """
 

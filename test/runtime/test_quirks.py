@@ -193,11 +193,11 @@ def test_w4_the_model_s_words_stand_against_the_geometry_in_strict_mode_only(pip
 @pytest.mark.parametrize(
     ("quirk", "said"),
     [
-        ("W1", "reads the 640x632 point map as 640 rows of 632 and shears it (W1)"),
+        ("W1", "reads the 640x632 point map as 640 rows of 632 and shears it"),
         ("W2", "the release's mention pattern misses ['0_chair', '1_lamp'] in 'How far is 0_chair from"),
-        ("W3", "no box is numbered 0: the release reads their bins as metres (W3)"),
-        ("W4", "no object found or mentioned: 'How tall is it?' is answered without numbers (W4)"),
-        ("W4", "no object found or mentioned: 'Is there room?' is answered without numbers (W4)"),
+        ("W3", "no box is numbered 0: the release reads their bins as metres"),
+        ("W4", "no object found or mentioned: 'How tall is it?' is answered without numbers"),
+        ("W4", "no object found or mentioned: 'Is there room?' is answered without numbers"),
     ],
 )
 @pytest.mark.parametrize("options", [RIGHT, STRICT], ids=["right", "strict"])

@@ -20,8 +20,8 @@ MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
 QUESTION = "What is the distance between the red mug and the blue bowl?"
 TRACE = "<think> The center of red mug is. The center of blue bowl is. </think> The distance is."
+# Beyond the vocabulary of `Chain`'s replies.
 NO_TOKEN = 99
-"""Beyond the vocabulary of `Chain`'s replies."""
 NO_DRAFTS = replace(LOSSLESS, jump_forward=False, trace_drafts=False)
 
 

@@ -41,42 +41,40 @@ BOX_FIELDS = (0, 1, 2, 4, 5, 6)
 class Batch:
     """B pictures, rows of T tokens. Number targets are box numbers 0..999, trained with a soft target."""
 
+    # (B * N, 1176) float32, patches in merge-group order
     pixel_values: Tensor
-    """(B * N, 1176) float32, patches in merge-group order"""
+    # (B * N, 3) float32, rounded point coordinates, raster order
     coords: Tensor
-    """(B * N, 3) float32, rounded point coordinates, raster order"""
+    # (B, 3) int64
     grid_thw: Tensor
-    """(B, 3) int64"""
+    # (B, NUM_CELLS) int64, object in each merged cell, -1 for none
     cells: Tensor
-    """(B, NUM_CELLS) int64, object in each merged cell, -1 for none"""
+    # (B, MAX_OBJECTS) int64, -1 where there is no object; `color` alike
     kind: Tensor
-    """(B, MAX_OBJECTS) int64, -1 where there is no object; `color` alike"""
     color: Tensor
+    # (B, MAX_OBJECTS, 6) int64: u, v, z, sx, sy, sz
     bins: Tensor
-    """(B, MAX_OBJECTS, 6) int64: u, v, z, sx, sy, sz"""
+    # (B, T) int64
     ids: Tensor
-    """(B, T) int64"""
+    # (B, T) int64: token after each position where it is to be learned, else IGNORE
     labels: Tensor
-    """(B, T) int64: token after each position where it is to be learned, else IGNORE"""
+    # (B, T) bool: the label is a box number with a soft target; `is_sum`: a decimal that the answer computes
     is_number: Tensor
-    """(B, T) bool: the label is a box number with a soft target; `is_sum`: a decimal that the answer
-    computes
-    """
     is_sum: Tensor
+    # (B, T) bool: the label says whether there is anything to be found
     is_verdict: Tensor
-    """(B, T) bool: the label says whether there is anything to be found"""
+    # (B, T) bool: the label follows from comparing what was written before
     is_choice: Tensor
-    """(B, T) bool: the label follows from comparing what was written before"""
+    # (B, T) int64: object whose numbers are being written, -1 elsewhere
     looked_at: Tensor
-    """(B, T) int64: object whose numbers are being written, -1 elsewhere"""
+    # (B, T) int64: what the label quotes from its question (`labels.Segment`), -1 elsewhere
     copied: Tensor
-    """(B, T) int64: what the label quotes from its question (`labels.Segment`), -1 elsewhere"""
+    # (B, T) int64: what the token itself is that may be quoted, -1 elsewhere
     shown: Tensor
-    """(B, T) int64: what the token itself is that may be quoted, -1 elsewhere"""
+    # (B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding
     segment: Tensor
-    """(B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding"""
+    # (3, B, T) int64
     positions: Tensor
-    """(3, B, T) int64"""
     image_start: int
 
     def to(self, device: torch.device) -> "Batch":
@@ -233,8 +231,8 @@ class Packer:
 
 
 def shared_positions(head_length: int) -> tuple[np.ndarray, int]:
-    """M-RoPE positions (3, head + cells) of the shared part and the position at which text goes on (spec:
-    4.6).
+    """M-RoPE positions (3, head + cells) of the shared part and the position at which text goes on
+    (docs/specification/model.md 6).
     """
     rows, cols = GRID[0] // 2, GRID[1] // 2
     row, col = np.divmod(np.arange(rows * cols), cols)

@@ -20,8 +20,8 @@ IGNORE = -100
 ANGLE_FIELD = 3
 FIRST_NAME = 1000
 VERDICTS = ("bbox_", "\n")
+# What a trace decides by comparing: the largest value and whose it is, values in order, the verdict.
 CHOICES = re.compile(r"(?<=est is) .+?(?=\. )|(?<=they are) .+?(?=\. </think>)|(?<=</think>) (?:Yes|No)")
-"""What a trace decides by comparing: the largest value and whose it is, values in order, the verdict."""
 COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
 
 
@@ -31,22 +31,21 @@ class Segment:
 
     ids: list[int]
     labels: list[int]
+    # the label is a box number with a soft target
     is_number: list[bool]
-    """the label is a box number with a soft target"""
+    # the label is a decimal that the answer computes
     is_sum: list[bool]
-    """the label is a decimal that the answer computes"""
+    # the label is the answer's first token where boxes are asked for: is there anything to be found?
     is_verdict: list[bool]
-    """the label is the answer's first token where boxes are asked for: is there anything to be found?"""
+    # the label follows from comparing what was written before
     is_choice: list[bool]
-    """the label follows from comparing what was written before"""
+    # object whose box is begun or whose numbers are being written, -1 elsewhere
     looked_at: list[int]
-    """object whose box is begun or whose numbers are being written, -1 elsewhere"""
+    # what the label quotes from the question, -1 elsewhere: hundredths of a decimal, or FIRST_NAME + a place
+    # in a name
     copied: list[int]
-    """what the label quotes from the question, -1 elsewhere: hundredths of a decimal, or FIRST_NAME + a place
-    in a name
-    """
+    # what the token itself is that may be quoted, by the same codes, -1 elsewhere
     shown: list[int]
-    """what the token itself is that may be quoted, by the same codes, -1 elsewhere"""
 
 
 class Labeller:

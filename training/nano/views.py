@@ -29,8 +29,8 @@ MAX_OBJECTS = 10
 WIDTH, HEIGHT = 224, 168
 RENDER_WIDTH, RENDER_HEIGHT = 336, 252
 GRID = (12, 16)
+# side of a merged cell in rendered pixels
 CELL_PX = 42
-"""side of a merged cell in rendered pixels"""
 MIN_CELL_SHARE = 0.06
 KIND_NAMES, COLOR_NAMES = tuple(KINDS), tuple(COLORS)
 

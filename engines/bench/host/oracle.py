@@ -3,7 +3,8 @@
 In: the arrays of one frame. Out: patch rows, patch grid and rounded coordinates. Plain numpy and Pillow in
 the specification's order and words, nothing shared with `n3d_ros.preprocess`: tests hold that one against
 this, and `n3d bench host` measures how much faster it is. Averages are taken in float64, where the
-specification found the released model's rounded coordinates unchanged. Source: n3d_vlm.md 2.1, 2.3, 3, 4.3.
+specification found the released model's rounded coordinates unchanged. Source:
+docs/specification/inputs.md 1, 3 to 6.
 """
 
 from __future__ import annotations

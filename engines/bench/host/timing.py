@@ -26,12 +26,12 @@ from n3d_ros.preprocess.point_code import round_coordinates
 from n3d_ros.preprocess.pooling import PooledScene, pool_depth, thin_depth
 from n3d_ros.preprocess.prepare import ModelInputs, Observation, PreprocessConfig, prepare
 
+# (width, height) -> most milliseconds that the median of `prepare` may take.
 GOALS_MS = {(640, 480): 3.0, (1280, 720): 4.0}
-"""(width, height) -> most milliseconds that the median of `prepare` may take."""
 GOAL_RATIO = 5.0
 PREPARE, WITHOUT_KERNELS, ORACLE = "prepare", "prepare, numpy and Pillow", "plain transcription"
+# Ways that take tens of milliseconds run in every fifth repetition only.
 SLOW_SHARE = 5
-"""Ways that take tens of milliseconds run in every fifth repetition only."""
 WARM_UP = 3
 
 Times = dict[str, list[tuple[float, float]]]

@@ -13,14 +13,13 @@ from n3d_ros.engines.bench.samples import AGAIN, ASK, EARLY, GROUND, QUERIES, ST
 
 Get = Callable[[Sample], float | None]
 
+# What is compared between systems: the query, its time on the clock and its processor time. The last but one
+# counts until the last box, so that both are about the same work.
 TOTALS: dict[str, tuple[str, Get, Get]] = {
     "ground": (GROUND, lambda s: s.stages["total"], lambda s: s.cpu.total_ms),
     "boxes": (ASK, lambda s: s.boxes_ms, lambda s: s.cpu.boxes_ms),
     "ask": (ASK, lambda s: s.stages["total"], lambda s: s.cpu.total_ms),
 }
-"""What is compared between systems: the query, its time on the clock and its processor time. The last but one
-counts until the last box, so that both are about the same work.
-"""
 
 
 def figures(samples: list[Sample]) -> dict[str, float | None]:

@@ -31,8 +31,8 @@ STAGE_COLOURS: dict[str, Colour] = {
     "decode": (240, 173, 78),
     "post": (120, 94, 160),
 }
+# Goal bars end at twice the goal.
 MAX_OF_GOAL = 2.0
-"""Goal bars end at twice the goal."""
 
 
 @dataclass(frozen=True)

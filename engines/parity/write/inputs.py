@@ -1,7 +1,7 @@
 """Random pictures and point maps, and what the specification makes of them, computed plainly.
 
 In: sizes and a random generator. Out: arrays under the recorded names. Pillow resizes, torch pools; nothing
-here calls the library's own preparation (spec n3d_vlm.md sections 2 to 4).
+here calls the library's own preparation (docs/specification/inputs.md 1 to 6).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _resized(picture: np.ndarray, size: tuple[int, int], filter_: Image.Resampli
 
 
 def patch_rows(picture: np.ndarray) -> np.ndarray:
-    """(N, 1176) float32 by the loops that the specification describes (2.1, step 5)."""
+    """(N, 1176) float32 by the loops of docs/specification/inputs.md 1.3."""
     values = ((picture / 255.0 - MEAN) / STD).astype(np.float32)
     rows, columns = picture.shape[0] // PATCH, picture.shape[1] // PATCH
     out = []
@@ -118,7 +118,9 @@ def _point_map(shape: CaseShape, random: np.random.RandomState) -> Arrays:
 
 
 def _normalise(arrays: Arrays) -> tuple[np.ndarray, str]:
-    """Spec 3, with the mean in float64; fills in the recorded names and returns rows (H*W, 4)."""
+    """docs/specification/inputs.md 4 with the mean in float64; fills in the recorded names, returns rows
+    (H*W, 4).
+    """
     rows = arrays["pcd"].astype(np.float32).reshape(-1, 4)
     valid = rows[:, 3] > 0
     shift = rows[valid, :3].min(axis=0)
@@ -141,7 +143,7 @@ def _normalise(arrays: Arrays) -> tuple[np.ndarray, str]:
 
 
 def _pool(arrays: Arrays, points: np.ndarray, grid: tuple[int, int]) -> None:
-    """Spec 4.3, steps 3 to 7, in the release's reading of the map; torch pools in float64."""
+    """docs/specification/inputs.md 5, 6 in the release's reading of the map; torch pools in float64."""
     height, width = arrays["pcd"].shape[:2]
     read_as = (-1, LONG_SIDE, 3) if grid[0] < grid[1] else (LONG_SIDE, -1, 3)
     pooled = _pooled(points.reshape(read_as), grid)
@@ -163,7 +165,9 @@ def _pool(arrays: Arrays, points: np.ndarray, grid: tuple[int, int]) -> None:
 
 
 def _steps_in_bf16(points: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """What a tower in bfloat16 rounds to: points lose low bits before they are pooled (spec 4.5)."""
+    """What a tower in bfloat16 rounds to: points lose low bits before they are pooled
+    (docs/specification/model.md 5).
+    """
     coarse = torch.from_numpy(points.astype(np.float32)).bfloat16().float().numpy()
     pooled = _pooled(coarse, grid).reshape(-1, 3)
     return np.rint((pooled - pooled.mean(axis=0).mean()) / 0.001).astype(np.float32)
@@ -175,7 +179,9 @@ def _pooled(points: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
 
 
 def sizes(random: np.random.RandomState, count: int = 12) -> list[dict[str, Any]]:
-    """Random picture sizes, two near-square ones and one too narrow (spec 2.1, 2.2, 4.3)."""
+    """Random picture sizes, two near-square ones and one too narrow
+    (docs/specification/inputs.md 1, 2, 5).
+    """
     drawn = [tuple(int(side) for side in random.randint(200, 2000, 2)) for _ in range(count)]
     return [_size(width, height) for width, height in [*drawn, (641, 640), (1000, 999), (5000, 100)]]
 

@@ -1,7 +1,8 @@
 """Box text and conversations as the specification words them, written out plainly.
 
 In: a case's scene and a random generator. Out: the contents of codec.json and prompts.json. Nothing here
-calls the library's codec, evidence or prompts (spec n3d_vlm.md sections 6 and 7).
+calls the library's codec, evidence or prompts (docs/specification/prompts.md 1 to 3,
+docs/specification/box_text.md 1 to 8).
 """
 
 from __future__ import annotations

@@ -32,10 +32,9 @@ from n3d_ros.engines.bench.samples import BenchScene
 from n3d_ros.engines.synthetic.config import PRESETS
 from n3d_ros.storage.whole_file import whole_file, write_text
 
+# What random weights write is never what was expected: the first beside the second shows what a drafter costs
+# until it gives up.
 SYNTHETIC_SYSTEMS = ("torch", "torch-plain", "huggingface")
-"""What random weights write is never what was expected: the first beside the second shows what a drafter
-costs until it gives up.
-"""
 
 
 def add_model_bench(parser: argparse.ArgumentParser) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 FRAME_ID = "sim_camera_color_optical_frame"
 MILLIMETRES = 1000.0
+# at 30 degrees to each side and 0.85 m, at most 14 cm/s
 SWAY_PERIOD_S = 20.0
-"""at 30 degrees to each side and 0.85 m, at most 14 cm/s"""
 
 
 def box_json(box: Box3D) -> dict[str, Any]:

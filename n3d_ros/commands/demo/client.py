@@ -34,8 +34,8 @@ from n3d_ros.srv import GetInfo
 
 KEPT_FRAMES = 60
 POLL_S = 0.3
+# for the picture of an answer; when it was lost on the way, the answer stands without it
 PICTURE_S = 5.0
-"""for the picture of an answer; when it was lost on the way, the answer stands without it"""
 SPIN_S = 0.05
 
 

@@ -29,8 +29,9 @@ from n3d_ros.runtime.options import Options, shown
 from n3d_ros.runtime.types import AskResult, GroundResult
 
 DEFAULT_FOLDER = Path("outputs")
+# The release's limit of new tokens (docs/specification/prompts.md 4.1): many boxes need more than
+# a robot's question.
 MAX_TOKENS = 4096
-"""The release's limit of new tokens (spec 6.3): many boxes need more than a robot's question."""
 
 
 def run_conversations(

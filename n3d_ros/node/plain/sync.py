@@ -4,8 +4,8 @@ In: messages with their stamps, in any order. Out: `Frame`s, each newer than the
 no clock and no thread; a message is whatever the caller hands over.
 
 Rule: a pair's skew stays below half of the shorter measured period (at most `max_slop_ns`), so the partner is
-the nearest one there can be; a wider window pairs a third of the frames wrongly at 5 % loss (ros_interface.md
-6.4).
+the nearest one there can be; a wider window pairs a third of the frames wrongly at 5 % loss
+(docs/specification/ros.md 2).
 """
 
 from __future__ import annotations

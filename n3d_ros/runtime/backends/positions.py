@@ -2,7 +2,7 @@
 bias.
 
 In: patch grids, positions, sizes. Out: numpy arrays in the shapes that vision.onnx and decoder.onnx take.
-Tables are float32. Spec: engines.md section 2 (host part), n3d_vlm.md sections 4.4 and 4.6.
+Tables are float32. Source: docs/specification/engines.md 4, docs/specification/model.md 4, 6.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from n3d_ros.model_folder.config import ModelConfig, VisionConfig
 from n3d_ros.preprocess.point_code import patch_position_code, sinusoid
 from n3d_ros.preprocess.prepare import ModelInputs
 
+# Added to the score of what must not be seen; not -inf, so that a row without anything to see stays finite.
 MASKED = -1e4
-"""Added to the score of what must not be seen; not -inf, so that a row without anything to see stays finite.
-"""
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -148,7 +147,7 @@ def grid_inputs(grid_hw: tuple[int, int], config: ModelConfig) -> dict[str, npt.
 
 
 def prompt_positions(num_before: int, merged_hw: tuple[int, int], num_after: int) -> IntArray:
-    """(3, T) time, height and width positions of text, one picture, text (spec 4.6)."""
+    """(3, T) time, height and width positions of text, one picture, text (docs/specification/model.md 6)."""
     row, column = np.divmod(np.arange(merged_hw[0] * merged_hw[1]), merged_hw[1])
     before = np.tile(np.arange(num_before), (3, 1))
     picture = num_before + np.stack([np.zeros_like(row), row, column])

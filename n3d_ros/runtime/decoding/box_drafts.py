@@ -3,7 +3,8 @@
 In: the text of a reply so far, the class names that the request fixes, and the model's tokenizer. Out: token
 ids that follow, a guess for `generate` to confirm. It asks the tokenizer how it cuts the whole line, so it
 serves one token per number as well as one per digit, and drops what the free text behind could still change:
-in Qwen's vocabulary `(` merges with the class name, so `(` alone is never guessed (engines.md section 10).
+in Qwen's vocabulary `(` merges with the class name, so `(` alone is never guessed
+(docs/specification/box_text.md 10).
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from functools import lru_cache
 from n3d_ros.runtime.decoding.text import TextCodec
 
 NUM_FIELDS, ANGLE = 7, 3
+# The bin of a box that is not turned; all boxes of the release's data are such.
 USUAL_ANGLE = "500"
-"""The bin of a box that is not turned; all boxes of the release's data are such."""
 
 DIGITS_OF_A_BIN = 3
+# Beginnings of class names that tokenizers merge in different ways with what stands before.
 CLASS_PROBES = ("person", "a", "chair", "night stand", "orange", "the", "t", "mug", "bottle", "1")
-"""Beginnings of class names that tokenizers merge in different ways with what stands before."""
 
 _HEADER = re.compile(r"bbox_\d+=Bbox\(")
 _LABEL = re.compile(r"bbox_\d+=Bbox\(([^,)]*),")

@@ -13,18 +13,18 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+# Engines are built for passes of 16 tokens: a guess and the token before it.
 LONGEST_GUESS = 15
-"""Engines are built for passes of 16 tokens: a guess and the token before it."""
 
 LONGEST_MATCH, SHORTEST_MATCH = 4, 2
+# For a token in another's place where one is a number and the other is not: more likely one came between.
 OTHER_KIND_COST = 1.5
-"""For a token in another's place where one is a number and the other is not: more likely one came between."""
 
+# For going on anywhere else in the expected text: a sentence left out must not cost its length.
 JUMP_COST = 3.0
-"""For going on anywhere else in the expected text: a sentence left out must not cost its length."""
 
+# An expected text counts while it explains half of the last tokens.
 WINDOW, MAX_RECENT_ERRORS = 12, 6
-"""An expected text counts while it explains half of the last tokens."""
 
 Kind = Callable[[int], int]
 

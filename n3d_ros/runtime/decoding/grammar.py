@@ -20,8 +20,8 @@ import numpy.typing as npt
 from n3d_ros.runtime.decoding.text import TextCodec
 
 NUM_FIELDS, NUM_WITH_DECIMALS, FIRST_SIZE = 7, 2, 4
+# Longer tokens are not written; the longest word of Qwen's vocabulary that is a class name is shorter.
 MAX_TOKEN_BYTES = 24
-"""Longer tokens are not written; the longest word of Qwen's vocabulary that is a class name is shorter."""
 
 DEAD = -1
 DIGITS, NONZERO = b"0123456789", b"123456789"

@@ -2,7 +2,7 @@
 
 In: (vocab,) float32 logits, the ids seen so far. Out: a token id; asked for apart, since it costs a pass over
 the vocabulary, the token's probability under the unchanged model. Order of the filters as in the release:
-repetition penalty, temperature, top-k, top-p (spec 6.3).
+repetition penalty, temperature, top-k, top-p (docs/specification/prompts.md 4.1).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Sampling:
 
 
 GREEDY = Sampling()
+# What the release passes to `generate`; everything else comes from the checkpoint's own settings.
 RELEASED = Sampling(temperature=0.6, top_k=10, top_p=0.95)
-"""What the release passes to `generate`; everything else comes from the checkpoint's own settings."""
 
 SAMPLINGS = {"greedy": GREEDY, "upstream": RELEASED}
 

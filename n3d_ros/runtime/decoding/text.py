@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 UNKNOWN = "<unk>"
+# What PyO3 makes of a panic in Rust: no Exception, and in no module that could be imported.
+# https://pyo3.rs/main/doc/pyo3/panic/struct.panicexception
 RUST_PANIC = "PanicException"
-"""What PyO3 makes of a panic in Rust: no Exception, and in no module that could be imported.
-https://pyo3.rs/main/doc/pyo3/panic/struct.panicexception
-"""
 AROUND_WORDS = ".,;:?!'\"()"
+# What decoding gives for the first bytes of a character whose last bytes are still to come.
 HALF_A_CHARACTER = "\ufffd"
-"""What decoding gives for the first bytes of a character whose last bytes are still to come."""
 
 
 NUMBER, WORD, MARK = 0, 1, 2

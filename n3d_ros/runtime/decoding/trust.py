@@ -12,18 +12,16 @@ from collections.abc import Sequence
 
 from n3d_ros.runtime.decoding.drafting import LONGEST_GUESS, Drafter
 
+# Share of tokens that hold, to begin with: of a text that is expected, and of copies from what was read.
 EXPECTED, COPIED = 0.95, 0.5
-"""Share of tokens that hold, to begin with: of a text that is expected, and of copies from what was read."""
 
+# Of one token in the share, and of one that broke a guess at its first token. After a single wrong token the
+# next guess has its full length, after 11 in a row there is none.
 WEIGHT, WEIGHT_AT_ONCE = 0.1, 0.2
-"""Of one token in the share, and of one that broke a guess at its first token. After a single wrong token the
-next guess has its full length, after 11 in a row there is none.
-"""
 
+# A token goes out while it holds with this chance, together with all before it. A drafted token costs a
+# fifteenth of a pass with n3d-nano on a CPU and next to nothing on a GPU.
 LEAST_CHANCE = 0.1
-"""A token goes out while it holds with this chance, together with all before it. A drafted token costs a
-fifteenth of a pass with n3d-nano on a CPU and next to nothing on a GPU.
-"""
 
 
 class TrustedDrafter:

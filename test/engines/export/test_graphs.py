@@ -11,11 +11,11 @@ from n3d_ros.runtime.backends.positions import prompt_positions
 torch = pytest.importorskip("torch")
 
 TOLERANCE = 1e-4
+# What every TensorRT parser since 10.1 takes (docs/specification/engines.md 5).
 OPERATORS = {
     "Add", "Cast", "Concat", "Div", "Erf", "Gather", "Gemm", "Identity", "MatMul", "Mul", "Neg", "ReduceMean",
     "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Transpose", "Unsqueeze",
 }  # fmt: skip
-"""What every TensorRT parser since 10.1 takes (engines.md section 5)."""
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from n3d_ros.runtime.decoding.text import TextCodec
 
 
 def test_the_7b_has_the_bytes_of_the_real_one():
-    """16.58 GB in bf16: engines.md section 11."""
+    """16.58 GB in bf16: docs/specification/engines.md 10."""
     assert num_bytes("7b") == 16_584_333_312
     config = config_json(PRESETS["7b"], "bf16")
     assert config["image_token_id"] == 151_655 and config["text_config"]["eos_token_id"] == 151_645

@@ -9,8 +9,8 @@ from n3d_ros.engines.tensorrt.layer_split import ModelSize, largest_part, layer_
 from n3d_ros.errors import OutOfMemoryError
 from n3d_ros.runtime.backends.trt.api import TENSORRT
 
+# bf16 bytes, docs/specification/engines.md 10.
 SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344, head=1.09e9, layers=28)
-"""bf16 bytes, engines.md section 11."""
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_split_lowers_the_build_and_not_the_run_and_never_below_the_vision_tow
 
 
 def test_estimates_stay_near_what_was_measured():
-    """engines.md section 7: 4 bits 10.8 GB; 12: 16 bits about 20 GB with a stream writer."""
+    """docs/specification/engines.md 10: 4 bits 10.8 GB, 16 bits about 20 GB with a stream writer."""
     assert 10.5 < estimate(SEVEN_B, "int4", 4096, unified=False).build_gb < 11.5
     assert 19 < estimate(SEVEN_B, "bf16", 4096, unified=False).build_gb < 22
 

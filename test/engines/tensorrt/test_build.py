@@ -33,8 +33,8 @@ from n3d_ros.runtime.backends.trt import api as trt_api
 from n3d_ros.runtime.backends.trt.folder import LayerPart, check_files, read_record
 from n3d_ros.runtime.backends.trt.shapes import decoder_profiles, shapes_for
 
+# bf16 bytes, docs/specification/engines.md 10.
 SEVEN_B = ModelSize(products=14.14e9, rest=1.35e9, kv_per_token=57_344, head=1.09e9, layers=28)
-"""bf16 bytes, engines.md section 11."""
 
 needs_rtx = pytest.mark.skipif(
     not trt_api.installed([trt_api.RTX]), reason="TensorRT-RTX is not installed (x86-64 only)"

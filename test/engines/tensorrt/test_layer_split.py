@@ -14,8 +14,8 @@ from n3d_ros.model_folder.tensors import read_entries
 from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.runtime.backends.positions import causal_bias, mrope_tables
 
+# A prompt in two chunks, single steps, several drafted tokens at once.
 PASSES = (30, 7, 1, 4, 1, 1, 3)
-"""A prompt in two chunks, single steps, several drafted tokens at once."""
 
 
 @pytest.fixture(scope="module")

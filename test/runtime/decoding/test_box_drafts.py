@@ -7,11 +7,11 @@ from n3d_ros.protocol.box_codec import format_box
 from n3d_ros.runtime.decoding.box_drafts import BoxDrafter, has_number_tokens, header_tokens, tokens_behind
 from n3d_ros.runtime.decoding.text import TextCodec
 
+# How Qwen2.5 cuts text before it merges bytes: a mark joins the letters behind it, digits stand alone.
 QWEN_PIECES = Regex(
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""How Qwen2.5 cuts text before it merges bytes: a mark joins the letters behind it, digits stand alone."""
 
 LABELS = ["red mug", "night stand", "chair", "blue bowl"]
 NUMBERS = [(512, 347, 128, 500, 120, 200, 310), (109, 998, 455, 500, 401, 110, 999)]

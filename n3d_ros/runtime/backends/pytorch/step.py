@@ -17,13 +17,12 @@ from n3d_ros.model_folder.config import TextConfig
 from n3d_ros.runtime.backends.pytorch.cache import KeyValueStore, StepWriter
 
 SHORTEST_SPAN = 512
+# New tokens of a recorded step; a guess and the token before it are at most 16.
 WIDTHS = (1, 2, 4, 8, 16)
-"""New tokens of a recorded step; a guess and the token before it are at most 16."""
 
+# Runs before a capture: PyTorch's notes on CUDA graphs ask for a few, so that libraries choose their kernels
+# and allocate outside the graph.
 NUM_WARM_UP = 3
-"""Runs before a capture: PyTorch's notes on CUDA graphs ask for a few, so that libraries choose their
-kernels and allocate outside the graph.
-"""
 
 
 class Step:

@@ -1,4 +1,4 @@
-"""TensorRT, TensorRT on a Jetson and TensorRT-RTX behind one set of rules (engines.md section 8).
+"""TensorRT, TensorRT on a Jetson and TensorRT-RTX behind one set of rules (docs/specification/engines.md 8).
 
 In: nothing but what imports. Out: the module with its name and version, flags by name, a log that keeps
 errors, and results that are never None. Versions number their flags differently and return None instead of
@@ -20,8 +20,8 @@ from n3d_ros.errors import EngineError, MissingLibraryError, OutOfMemoryError
 logger = logging.getLogger(__name__)
 
 TENSORRT, RTX = "tensorrt", "tensorrt_rtx"
+# Runtime -> the modules it comes as, the front package first.
 MODULES = {TENSORRT: ("tensorrt",), RTX: ("tensorrt_rtx", "tensorrt_rtx_bindings")}
-"""Runtime -> the modules it comes as, the front package first."""
 REMEDY = (
     "on a Jetson it comes with JetPack (make the venv with system site packages); "
     "on RTX cards `pip install tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs`"

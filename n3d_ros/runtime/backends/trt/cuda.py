@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from n3d_ros.errors import EngineError, MissingLibraryError, OutOfMemoryError
 
+# cuda-python from 12.6 on, and before.
 MODULES = ("cuda.bindings.runtime", "cuda.cudart")
-"""cuda-python from 12.6 on, and before."""
 REMEDY = "pip install cuda-python, in the CUDA version that `nvidia-smi` shows"
 OUT_OF_MEMORY, NO_DRIVER, NO_DEVICE = (
     "cudaErrorMemoryAllocation",

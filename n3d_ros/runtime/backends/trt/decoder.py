@@ -27,10 +27,10 @@ from n3d_ros.runtime.backends.trt.graph import EngineGraph
 from n3d_ros.runtime.backends.trt.plan import PassPlan, buffer_rows, capacity_within
 from n3d_ros.runtime.backends.trt.shapes import DECODE, EngineShapes, decoder_input, decoder_output
 
+# Address and shape.
 Binding = tuple[int, tuple[int, ...]]
-"""Address and shape."""
+# Inputs, and addresses of outputs, of each part.
 Bindings = list[tuple[dict[str, Binding], dict[str, int]]]
-"""Inputs, and addresses of outputs, of each part."""
 
 
 class TrtCache(HeldTokens):

@@ -2,7 +2,7 @@
 
 In: numbers of tokens. Out: numbers and one mask. Pure functions, so that everything but the GPU's own work is
 tested without one. Row 0 of every cache buffer is a dummy that is never seen: a graph without any past is
-unproven on TensorRT (engines.md section 2).
+unproven on TensorRT (docs/specification/engines.md 8).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from n3d_ros.runtime.backends.positions import MASKED, causal_bias
 from n3d_ros.runtime.backends.trt.shapes import DECODE, PREFILL, EngineShapes
 
 DUMMY_ROWS = 1
+# A captured graph serves one number of cached rows; rounding up to this makes one serve 512 steps.
 BUCKET = 512
-"""A captured graph serves one number of cached rows; rounding up to this makes one serve 512 steps."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Sizes that an engine is built for, and its optimisation profiles. Numbers only: no runtime is imported.
 
 In: the model's configuration and how much context is wanted. Out: for each graph its profiles, each input
-with its smallest, typical and largest shape (contract: engines.md section 2).
+with its smallest, typical and largest shape (docs/specification/engines.md 2, 3, 8).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from n3d_ros.errors import BadInputError
 from n3d_ros.model_folder.config import ModelConfig
 
+# Numbers of the decoder's profiles.
 PREFILL, DECODE = 0, 1
-"""Numbers of the decoder's profiles."""
 TYPICAL_PROMPT, TYPICAL_PAST = 512, 640
 Profile = dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]
 
