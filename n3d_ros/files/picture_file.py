@@ -118,7 +118,6 @@ def _opened(path: Path, max_megapixels: float) -> Iterator[Image.Image]:
         with Image.open(path, formats=FORMATS) as picture:
             check_size(picture.width, picture.height, max_megapixels)
             _check_kind(picture)
-            picture.load()
             yield picture
     except Image.DecompressionBombError as error:  # Pillow's own limit, which it checks first
         most = f"{max_megapixels:g} megapixels (--max-megapixels)"

@@ -44,3 +44,10 @@ def test_the_limit_is_the_caller_s(fake_backend, observation):
         pipeline.ground(observation, "mugs")
     with pytest.raises(ValueError, match="limits: max_label_chars must be positive, got 0"):
         Limits(max_label_chars=0)
+
+
+def test_a_message_quotes_words_on_one_line_and_not_whole(fake_backend, observation):
+    pipeline = Pipeline(fake_backend({"": "nothing"}))
+    found = pipeline.detect(observation, "where is\nthe mug " + "mug " * 400)
+    assert found.message.startswith("nothing found for 'where is the mug mug")
+    assert "\n" not in found.message and len(found.message) < 230
