@@ -4,20 +4,30 @@ VENV ?= .venv
 PYTHON ?= python3
 export VENV PYTHON
 
+# yes: torch and transformers whatever they bring. no: neither. auto: unless they would bring CUDA without a GPU.
+TORCH ?= auto
+# One's own source of torch, such as PyTorch's index of CPU builds.
+TORCH_INDEX ?=
+# yes: TensorRT-RTX and CUDA's bindings, which need no GPU to build engines. no: without them.
+TENSORRT ?= no
+
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamps
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 DISTRIBUTION := $(if $(ROS_DISTRO),$(shell $(PYTHON) -c 'import rclpy' 2>/dev/null && echo $(ROS_DISTRO)))
+# The releases that were tried. `CONSTRAINTS=` goes without, as Python releases that have no file do.
 ifneq ($(DISTRIBUTION),)
-PIP += --constraint requirements/ros-distribution.txt
+CONSTRAINTS ?= requirements/constraints/ros-distribution.txt
+else
+CONSTRAINTS ?= $(wildcard requirements/constraints/py$(shell $(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt)
 endif
+PIP = $(BIN)/python -m pip install --disable-pip-version-check --quiet $(addprefix --constraint ,$(CONSTRAINTS))
 
-.PHONY: help venv ros demo train test lint types clean
+.PHONY: help venv ros demo train test check format lint types package constraints clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 venv: $(STAMP)/robot $(STAMP)/native  ## .venv with what runs on a robot: numpy, OpenCV, tokenizers, ONNX Runtime
 
@@ -26,17 +36,30 @@ ros: $(STAMP)/interfaces  ## rclpy and this package's messages, services and act
 demo: $(STAMP)/interfaces $(STAMP)/native $(STAMP)/demo $(STAMP)/gl $(BIN)/n3d  ## simulated robot, node and question; prints boxes beside the truth
 	$(BIN)/python -m n3d_ros.cli demo
 
-train: $(STAMP)/train $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## .venv for training, evaluation and export
+train: $(STAMP)/torch-yes $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## .venv for training, evaluation and export
 	@echo "ready: $(BIN)/n3d train --help"
 
-test: lint types $(STAMP)/interfaces $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## ruff, mypy and every test that needs no GPU
+test: $(STAMP)/test $(STAMP)/torch-$(TORCH) $(STAMP)/tensorrt-$(TENSORRT) $(STAMP)/interfaces $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## every test that needs no GPU
 	$(BIN)/python -m pytest
 
-lint: $(STAMP)/test
+check: format lint types package  ## format, lint, types and pip's package, then the tests
+	$(MAKE) test
+
+format: $(STAMP)/check
+	$(BIN)/python -m ruff format --check .
+
+lint: $(STAMP)/check
 	$(BIN)/python -m ruff check .
 
-types: $(STAMP)/test
+types: $(STAMP)/check $(STAMP)/test $(STAMP)/torch-$(TORCH) $(STAMP)/interfaces
 	$(BIN)/python -m mypy
+
+package: $(STAMP)/test tools/check_package.sh
+	tools/check_package.sh
+
+constraints: $(STAMP)/created  ## renew requirements/constraints/ with the newest releases that requirements/ allows
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements/constraints.txt
+	tools/write_constraints.sh
 
 clean:  ## remove .venv and everything built
 	rm -rf $(VENV) build install log n3d_ros/preprocess/_native*.so
@@ -45,15 +68,24 @@ $(STAMP)/created: tools/create_venv.sh
 	tools/create_venv.sh $(if $(DISTRIBUTION),--system-site-packages)
 	@mkdir -p $(STAMP) && touch $@
 
-$(STAMP)/robot: requirements/robot.txt $(STAMP)/created
-$(STAMP)/demo: requirements/demo.txt requirements/robot.txt $(STAMP)/created
-$(STAMP)/train: requirements/train.txt requirements/demo.txt requirements/robot.txt $(STAMP)/created
-$(STAMP)/test: requirements/test.txt requirements/train.txt requirements/demo.txt requirements/robot.txt $(STAMP)/created
-$(STAMP)/robot $(STAMP)/demo $(STAMP)/train $(STAMP)/test:
+TRIED := $(wildcard requirements/constraints/*.txt)
+$(STAMP)/robot: requirements/robot.txt $(TRIED) $(STAMP)/created
+$(STAMP)/demo: requirements/demo.txt requirements/robot.txt $(TRIED) $(STAMP)/created
+$(STAMP)/test: requirements/test.txt requirements/files.txt requirements/demo.txt requirements/robot.txt $(TRIED) $(STAMP)/created
+$(STAMP)/check: requirements/check.txt $(TRIED) $(STAMP)/created
+$(STAMP)/tensorrt-yes: requirements/tensorrt.txt $(TRIED) $(STAMP)/created
+$(STAMP)/robot $(STAMP)/demo $(STAMP)/test $(STAMP)/check $(STAMP)/tensorrt-yes:
 	$(PIP) -r $<
 	@touch $@
 
-$(STAMP)/ros: requirements/ros-jazzy.txt tools/relocate_ros_wheels.py $(STAMP)/robot
+$(STAMP)/torch-yes $(STAMP)/torch-auto: $(STAMP)/torch-%: requirements/train.txt requirements/files.txt requirements/demo.txt requirements/robot.txt tools/install_torch.sh $(TRIED) $(STAMP)/created
+	tools/install_torch.sh $* $< $(PIP) $(addprefix --extra-index-url ,$(TORCH_INDEX))
+	@touch $@
+
+$(STAMP)/torch-no $(STAMP)/tensorrt-no: $(STAMP)/created
+	@touch $@
+
+$(STAMP)/ros: requirements/ros-jazzy.txt tools/relocate_ros_wheels.py $(TRIED) $(STAMP)/robot
 ifeq ($(DISTRIBUTION),)
 	$(PIP) -r $<
 	$(BIN)/python tools/relocate_ros_wheels.py

@@ -11,15 +11,18 @@ HERE = Path(__file__).parent
 
 
 def requirements(name: str) -> list[str]:
-    """Requirement lines of requirements/<name>.txt, without comments and without the files it includes."""
+    """Requirement lines of requirements/<name>.txt and of the files that it includes, without comments."""
     lines = (HERE / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith(("#", "-r"))]
+    included = [line.split()[1].removesuffix(".txt") for line in lines if line.startswith("-r ")]
+    own = [line for line in lines if line and not line.startswith(("#", "-r "))]
+    return [line for other in included for line in requirements(other)] + own
 
 
 def version() -> str:
     """The one version number of the project."""
     text = (HERE / "n3d_ros" / "version.py").read_text(encoding="utf-8")
-    return re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE).group(1)
+    [found] = re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    return str(found)
 
 
 def kernels() -> Extension:
@@ -45,6 +48,6 @@ setup(
     },
     ext_modules=[kernels()],
     install_requires=requirements("robot"),
-    extras_require={name: requirements(name) for name in ("demo", "train", "test")},
+    extras_require={name: requirements(name) for name in ("demo", "train", "tensorrt", "test", "check")},
     entry_points={"console_scripts": ["n3d = n3d_ros.cli:main"]},
 )

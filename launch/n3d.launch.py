@@ -17,7 +17,7 @@ CAMERAS = sorted(path.stem for path in (CONFIG / "cameras").glob("*.yaml"))
 # argument, default, description, parameter that it sets when it is not empty
 PARAMETERS = (
     ("model", "", "model folder; empty: the n3d-nano that ships", "model.path"),
-    ("backend", "", "auto, ort, torch or trt; empty: as in the parameters file", "backend"),
+    ("backend", "", "auto, ort, torch:cuda ...; empty: as in the parameters file", "backend"),
     ("prompt", "", "words to look for all the time; empty: only when asked", "continuous.prompt"),
     ("output_frame", "", "tf frame of the results; empty: the camera's optical frame", "output_frame"),
 )

@@ -14,6 +14,8 @@ import numpy as np
 from n3d_ros.geometry import BOX_EDGES, Array, Intrinsics, Vector3, box_corners, project
 
 NEAR_PLANE_M = 1e-3
+# Straight pieces that stand for an edge which a lens bends.
+EDGE_PIECES = 32
 Rectangle = tuple[float, float, float, float]
 Point2 = tuple[float, float]
 Polygon = list[Point2]
@@ -74,7 +76,11 @@ def box_2d_px(box: Box3D, intrinsics: Intrinsics) -> Rectangle | None:
 
     The part behind the camera is cut off, not mirrored. None when nothing of the box lies in the picture.
     """
-    points = _points_in_front(box.corners())
+    corners = box.corners()
+    points = _points_in_front(corners)
+    if intrinsics.distortion is not None:  # its straight edges are curves in the picture
+        along = np.concatenate([edge_points(corners, i, j) for i, j in BOX_EDGES])
+        points = np.concatenate([points, along[along[:, 2] >= NEAR_PLANE_M]])
     if len(points) == 0:
         return None
     pixels = project(points, intrinsics)
@@ -83,6 +89,13 @@ def box_2d_px(box: Box3D, intrinsics: Intrinsics) -> Rectangle | None:
     if not bool((low < high).all()):
         return None
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def edge_points(corners: Array, i: int, j: int) -> Array:
+    """(EDGE_PIECES + 1, 3) points along the edge from corner i to corner j."""
+    shares = np.linspace(0.0, 1.0, EDGE_PIECES + 1)[:, None]
+    points: Array = corners[i] + (corners[j] - corners[i]) * shares
+    return points
 
 
 def _points_in_front(corners: Array) -> Array:

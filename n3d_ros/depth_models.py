@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError, MissingLibraryError
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess.depth import to_metres
+from n3d_ros.preprocess.metres import to_metres
 from n3d_ros.preprocess.prepare import Observation
 
 HUB = "hub:"

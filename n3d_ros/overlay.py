@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.boxes import NEAR_PLANE_M, Box3D, box_2d_px
+from n3d_ros.boxes import NEAR_PLANE_M, Box3D, box_2d_px, edge_points
 from n3d_ros.geometry import BOX_EDGES, Array, Intrinsics, project
 from n3d_ros.plain_text import cut, without_controls
 
@@ -119,13 +119,22 @@ def _draw_edges(
     farthest = int(np.argmax(np.linalg.norm(corners, axis=1)))
     for i, j in BOX_EDGES:
         hidden = farthest in (i, j)
-        line = _visible_line(corners[i], corners[j], intrinsics)
-        if line is None or (hidden and not hidden_too):
+        if hidden and not hidden_too:
             continue
-        start, end = ((round(x * 2**SUBPIXEL_BITS), round(y * 2**SUBPIXEL_BITS)) for x, y in line)
-        if not hidden and colour != TRUTH_COLOUR:
-            cv2.line(picture, start, end, INK, thickness + 2, cv2.LINE_AA, SUBPIXEL_BITS)
-        cv2.line(picture, start, end, colour, 1 if hidden else thickness, cv2.LINE_AA, SUBPIXEL_BITS)
+        bends = intrinsics.distortion is not None
+        points = edge_points(corners, i, j) if bends else corners[[i, j]]
+        for a, b in zip(points[:-1], points[1:], strict=True):
+            _draw_line(picture, _visible_line(a, b, intrinsics), colour, 0 if hidden else thickness)
+
+
+def _draw_line(picture: Picture, line: Line | None, colour: Colour, thickness: int) -> None:
+    """A line on a dark one; thickness 0: a thin one alone, as of hidden edges."""
+    if line is None:
+        return
+    start, end = ((round(x * 2**SUBPIXEL_BITS), round(y * 2**SUBPIXEL_BITS)) for x, y in line)
+    if thickness and colour != TRUTH_COLOUR:
+        cv2.line(picture, start, end, INK, thickness + 2, cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.line(picture, start, end, colour, thickness or 1, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _visible_line(a: Array, b: Array, intrinsics: Intrinsics) -> Line | None:

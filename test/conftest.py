@@ -1,11 +1,20 @@
-"""Where recorded reference data lies; tests that need it are skipped in a checkout without it."""
+"""Where recorded reference data lies; tests that need it are skipped in a checkout without it.
+
+What was skipped is said at the end, one line a reason.
+"""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+# What `make test` may leave out, and what a skip's reason says then.
+OPTIONAL = {
+    "torch or transformers is not installed (make test TORCH=yes)": ("'torch'", "'transformers'"),
+    "TensorRT-RTX or CUDA's bindings are not installed (make test TENSORRT=yes)": ("TensorRT-RTX", "'cuda"),
+}
 
 
 def _folder(variable: str, default: Path, proof: str) -> Path:
@@ -22,6 +31,25 @@ def golden_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases_dir() -> Path:
+    """One simulated frame in other people's conventions."""
+    return _folder("N3D_CASES", SHARED / "cases", "README.md")
+
+
+@pytest.fixture(scope="session")
 def rgbd_dir() -> Path:
     """Real RGB-D frames, one folder each."""
     return _folder("N3D_RGBD", SHARED / "rgbd", "README.md")
+
+
+def _reason(report) -> str:
+    """Why a test was skipped; whatever needs the same optional part says the same."""
+    text = report.longrepr[2].removeprefix("Skipped: ")
+    return next((said for said, signs in OPTIONAL.items() if any(sign in text for sign in signs)), text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many tests or files of tests each reason left out; -rs would print a line for each of them."""
+    reasons = Counter(map(_reason, terminalreporter.stats.get("skipped", [])))
+    for reason, number in reasons.most_common():
+        terminalreporter.line(f"skipped {number}: {reason}")

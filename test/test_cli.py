@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from n3d_ros import cli
 from n3d_ros.boxes import Box3D
+from n3d_ros.cli import COMMANDS, Command, main
 from n3d_ros.commands.infer import command as infer
 from n3d_ros.errors import BadInputError, CommandFailed, N3DError, ResultCode
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
@@ -31,7 +33,7 @@ KEYS = [
     "forward_passes",
     "depth_is_estimated",
 ]
-MAX_HELP_LINES = 30
+MAX_HELP_LINES = 32
 ZERO_FOCAL_LENGTH = '{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 64, "height": 48}'
 
 
@@ -119,6 +121,18 @@ def test_the_pipeline_gets_the_frame_and_the_words(pipeline, files):
     assert observation.intrinsics.fx == 60.0
 
 
+def test_depth_in_other_units_comes_with_its_scale(pipeline, files, tmp_path):
+    np.save(tmp_path / "d.npy", np.full((48, 64), 7500, np.uint16))
+    assert run(files, "--depth-scale", "0.0002", "--ground", "mug") == 0
+    assert pipeline.asked[0][0].depth[0, 0] == np.float32(1.5)
+
+
+def test_a_scale_without_depth_is_refused(pipeline, files, capsys):
+    chosen = {"model": files["model"], "image": files["image"], "points": "p.npz"}
+    assert run(chosen, "--depth-scale", "0.001", "--ground", "mug") == 2
+    assert "--depth-scale: expected --depth" in capsys.readouterr().err
+
+
 def test_ask_writes_answer_reasoning_value_and_unit(pipeline, files, capsys):
     pipeline.result = answered()
     assert run(files, "--ask", "How far?", "--json", "-") == 0
@@ -130,6 +144,8 @@ def test_ask_writes_answer_reasoning_value_and_unit(pipeline, files, capsys):
 
 def test_a_point_map_takes_the_place_of_depth(pipeline, files, tmp_path):
     points = np.ones((48, 64, 4), np.float16)
+    points[..., 0] = 0.5 - (np.arange(64) + 0.5) / 64
+    points[..., 1] = 0.5 - (np.arange(48)[:, None] + 0.5) / 48
     np.savez(tmp_path / "p.npz", pcd=points, intr=np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]]))
     chosen = {"model": files["model"], "image": files["image"], "points": str(tmp_path / "p.npz")}
     assert run(chosen, "--ground", "mug") == 0
@@ -273,6 +289,18 @@ def test_a_missing_module_of_our_own_is_a_defect_and_not_hidden(monkeypatch, fil
     monkeypatch.setattr(infer, "run_infer", fail)
     with pytest.raises(ImportError, match="gone"):
         run(files, "--ground", "mug")
+
+
+def test_a_new_command_is_a_file_of_its_own_and_one_row(monkeypatch, capsys):
+    module = ModuleType("n3d_ros.commands.greet")
+    module.add_greet = lambda parser: parser.set_defaults(run=lambda _args: print("hello") or 0)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(COMMANDS, "greet", Command("say hello", "run `make venv`"))
+    assert main(["greet"]) == 0
+    assert capsys.readouterr().out == "hello\n"
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "say hello" in capsys.readouterr().out
 
 
 HEAVY = ("torch", "transformers", "rclpy", "onnxruntime", "mujoco", "n3d_ros.training")

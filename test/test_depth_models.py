@@ -19,10 +19,16 @@ MAX_DEPTH_M = 7
 
 
 @pytest.fixture(scope="module")
-def depth_anything(tmp_path_factory):
+def transformers():
+    """The library that guesses depth; it needs torch."""
+    pytest.importorskip("torch")
+    return pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def depth_anything(transformers, tmp_path_factory):
     """`depth_anything(kind)`: a folder as the hub has them, weights of 60 kB."""
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
+    import torch
 
     def make(kind="metric"):
         folder = tmp_path_factory.mktemp(kind)
@@ -81,11 +87,13 @@ def test_a_model_of_relative_depth_is_refused(depth_anything):
         estimate(RGB, "depth-anything-v2", str(depth_anything("relative")), INTRINSICS)
 
 
+@pytest.mark.usefixtures("transformers")
 def test_depth_anything_needs_the_camera():
     with pytest.raises(BadInputError, match="intrinsics: expected those of the picture"):
         estimate(RGB, "depth-anything-v2", "anywhere")
 
 
+@pytest.mark.usefixtures("transformers")
 def test_a_folder_that_is_absent_is_named_and_nothing_is_downloaded():
     with pytest.raises(
         FileNotFoundError, match="expected a folder .or hub:NAME to download., got 'nobody/x'"

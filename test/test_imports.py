@@ -14,9 +14,12 @@ from places import CHECKOUT
 
 from n3d_ros.child_process import package_environment
 
-LIBRARY = "errors plain_text geometry boxes preprocess protocol spatial storage files model_folder"
+LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
+NODE = "node.conversions node.parameters node.plain"
 
+# Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
+# that fits a module holds for it. A row without a dot stands for its folders too.
 ROWS = {
     "": "version",
     "version": "",
@@ -24,36 +27,42 @@ ROWS = {
     "plain_text": "",
     "storage": "plain_text",
     "child_process": "",
-    "geometry": "errors",
+    "geometry": "errors plain_text",
+    "cameras": "errors plain_text geometry preprocess",
     "boxes": "errors geometry",
+    "text_table": "",
     "overlay": "plain_text boxes geometry",
     "preprocess": "errors geometry",
     "protocol": "errors plain_text geometry boxes",
     "spatial": "errors geometry boxes protocol",
-    "files": "errors plain_text storage geometry boxes preprocess protocol",
+    "files": "errors plain_text storage geometry cameras boxes preprocess protocol",
     "model_folder": "errors plain_text storage preprocess",
     "depth_models": "errors geometry preprocess",
     "model": "errors plain_text storage preprocess model_folder",
     "runtime": LIBRARY,
-    "runtime.decoding": "errors plain_text model_folder runtime.backends.base",
+    "runtime.decoding": "errors plain_text storage model_folder protocol runtime.backends.base runtime.types",
     "runtime.backends": "errors plain_text storage preprocess model_folder",
     "runtime.backends.pytorch": "errors preprocess model_folder model runtime.backends",
     "sim": "errors geometry boxes",
     "node": f"{RUNTIME} overlay version",
-    "node.plain": "errors geometry boxes node.conversions",
-    "engines": f"{RUNTIME} version child_process model depth_models",
-    "engines.bench": f"{RUNTIME} version child_process model engines sim",
+    "node.conversions": "errors files geometry cameras preprocess",
+    "node.transport": "",
+    "node.plain": "errors boxes",
+    "node.parameters": "runtime.backends",
+    "node.inputs": f"errors preprocess {NODE}",
+    "node.outputs": f"{RUNTIME} overlay {NODE} node.inputs",
+    "node.desk": f"{RUNTIME} {NODE} node.engine node.inputs node.outputs",
+    "engines": f"{RUNTIME} version text_table child_process model depth_models",
+    "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
-    "commands": f"{RUNTIME} version child_process overlay depth_models node sim engines training",
+    "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
     "cli": "errors plain_text version commands",
 }
-"""Folder, or module directly in n3d_ros -> what it may import of this package, beside itself.
-
-The longest row that fits a module holds for it. A row without a dot stands for its folders too.
-"""
 
 TORCH = ("model", "runtime.backends.pytorch", "depth_models", "engines", "training")
 
+# Package -> the parts that may import it. TensorRT and CUDA: nobody; `runtime.backends.trt` loads them by
+# name, in whichever package they come.
 THIRD_PARTY = {
     "torch": TORCH,
     "transformers": TORCH,
@@ -67,21 +76,18 @@ THIRD_PARTY = {
     "tokenizers": ("runtime", "model", "engines", "training", "commands.train"),
     "moge": ("depth_models",),
     "mujoco": ("sim",),
+    "cv_bridge": ("node.conversions",),
 }
-"""Package -> the parts that may import it. TensorRT and CUDA: nobody; `runtime.backends.trt` loads them by
-name, in whichever package they come.
-"""
 
+# The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play).
 ROS = ("node", "commands")
-"""The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play)."""
 
-PLAIN = "node.plain"
-"""What the node decides, in plain Python, so that its logic is tested in milliseconds."""
+# What the node decides and converts without ROS, so that its logic is tested in milliseconds.
+PLAIN = ("node.plain", "node.conversions", "node.engine", "node.parameters.declared", "node.parameters.table")
 
 ROS_PACKAGES = {
     "rclpy",
     "message_filters",
-    "cv_bridge",
     "tf2_ros",
     "tf_transformations",
     "launch",
@@ -134,6 +140,11 @@ def belongs(module, part):
     return f"{module}.".startswith(f"{part}.")
 
 
+def in_parts(module, parts):
+    """Whether a module lies in one of the parts."""
+    return any(belongs(module, part) for part in parts)
+
+
 def row_of(module):
     """The longest row that fits a module."""
     rows = [row for row in ROWS if module == row or (row and belongs(module, row))]
@@ -148,7 +159,7 @@ def may_import(module, name):
         row = row_of(module)
         return any(belongs(inner, part) for part in (row, *ROWS[row].split()))
     if package in ROS_PACKAGES or package.endswith("_msgs") or inner.partition(".")[0] in GENERATED:
-        return any(belongs(module, part) for part in ROS) and not belongs(module, PLAIN)
+        return in_parts(module, ROS) and not in_parts(module, PLAIN)
     return any(belongs(module, part) for part in THIRD_PARTY.get(package, [module]))
 
 
@@ -195,7 +206,11 @@ def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_cho
         ("node.n3d_node", "n3d_ros.msg", True),
         ("node.n3d_node", "n3d_ros.sim", False),
         ("node.plain.worker", "rclpy.node", False),
-        ("node.plain.worker", "n3d_ros.node.parameters", False),
+        ("node.plain.worker", "n3d_ros.node.parameters.declared", False),
+        ("node.plain.early", "n3d_ros.node.conversions", False),
+        ("node.conversions", "sensor_msgs.msg", False),
+        ("node.outputs.publishers", "n3d_ros.node.desk.desk", False),
+        ("node.desk.tickets", "n3d_ros.node.node", False),
         ("sim.scene", "mujoco", True),
         ("cli", "mujoco", False),
         ("cli", "n3d_ros.training.nano", False),
@@ -254,6 +269,36 @@ def test_tools_are_subpackages_at_one_place(folder):
     module = importlib.import_module(f"n3d_ros.{folder}")
     assert list(module.__path__) == [str(PACKAGE / folder)]
     assert (PACKAGE / folder).resolve() == CHECKOUT / folder
+
+
+def circles(imports):
+    """Groups of modules that import each other, if through others. imports: module -> what it imports."""
+    reach = {module: set(direct) for module, direct in imports.items()}
+    while True:
+        wider = {module: found.union(*(reach[other] for other in found)) for module, found in reach.items()}
+        if wider == reach:
+            break
+        reach = wider
+    groups = {frozenset(b for b in found if a in reach[b]) for a, found in reach.items() if a in found}
+    return sorted(sorted(group) for group in groups)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports inside functions and under TYPE_CHECKING count: a reader has to follow them all the same."""
+    imports = {
+        module: {
+            name.removeprefix("n3d_ros.")
+            for name, _ in imported(path.read_text(), FILES)
+            if name.removeprefix("n3d_ros.") in FILES and name != "n3d_ros"
+        }
+        for module, path in FILES.items()
+    }
+    assert circles(imports) == []
+
+
+def test_a_circle_is_found_and_a_module_beside_it_is_not():
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}
+    assert circles(imports) == [["a", "b", "c"]]
 
 
 def test_every_folder_with_modules_is_a_package():

@@ -23,7 +23,7 @@ MIN_VISIBLE = 0.35
 JITTER_M, JITTER_SIZE = 0.015, 0.12
 # Of the questions that train, those about three objects: a tenth of all templates, and the hardest.
 THREE_SHARE = 0.4
-END = "<|im_end|>"
+END = prompts.TURN_END
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The baseline: the same weights and prompts through transformers' `generate`, as its users write it.
 
-In: a model folder, scenes. Out: `Sample`s. Greedy, with a KV cache; the second stage runs picture and prompt
-again, as the release's demo does. Preparing the picture and reading boxes are this project's own, so that
-only the model's part differs.
+In: a model folder, scenes. Out: `BenchSample`s. Greedy, with a KV cache; the second stage runs picture and
+prompt again, as the release's demo does. Preparing the picture and reading boxes are this project's own, so
+that only the model's part differs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,22 @@ from typing import Any
 import torch
 from transformers.generation.streamers import BaseStreamer
 
-from n3d_ros.engines.bench.samples import AGAIN, ASK, GROUND, QUERIES, BenchScene, CpuTimes, Sample, TextCost
+from n3d_ros.engines.bench.samples import (
+    AGAIN,
+    ASK,
+    GROUND,
+    QUERIES,
+    BenchSample,
+    BenchScene,
+    CpuTimes,
+    TextCost,
+)
 from n3d_ros.model.checkpoint import load_model
 from n3d_ros.model_folder.config import load_config
 from n3d_ros.preprocess.prepare import ModelInputs, Observation, prepare
 from n3d_ros.protocol import prompts
-from n3d_ros.runtime.backends.pytorch.backend import TorchOptions
+from n3d_ros.runtime.backends.pytorch.backend import device_of, dtype_of
+from n3d_ros.runtime.backends.pytorch.options import TorchOptions
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.types import GroundedObject
@@ -39,14 +49,14 @@ class HuggingFaceSystem:
         self.config = load_config(folder)
         self._codec = TextCodec(folder / "tokenizer.json")
         options = TorchOptions(dtype=dtype)
-        self._device = options.resolved_device()
-        loaded: Any = load_model(folder, options.resolved_dtype(self._device)) if model is None else model
+        self._device = device_of(options)
+        loaded: Any = load_model(folder, dtype_of(options, self._device)) if model is None else model
         self._model = loaded.to(self._device)
         self._max_tokens = max_tokens
 
     def answer(
         self, scene: BenchScene, repetition: int, queries: tuple[str, ...] = QUERIES
-    ) -> Iterator[Sample]:
+    ) -> Iterator[BenchSample]:
         """See `System.answer`; nothing is kept between questions."""
         for query, words in ((GROUND, scene.first), (AGAIN, scene.second)):
             if query in queries:
@@ -55,7 +65,7 @@ class HuggingFaceSystem:
         if ASK in queries:
             yield self._ask(scene, repetition)
 
-    def _ask(self, scene: BenchScene, repetition: int) -> Sample:
+    def _ask(self, scene: BenchScene, repetition: int) -> BenchSample:
         began, cpu_began = time.perf_counter(), time.process_time()
         boxes = self.reply(scene.observation, prompts.locate_prompt(scene.question), scene.question)
         found = [thing.box for thing in boxes.objects]
@@ -168,7 +178,7 @@ class HuggingFaceReply(BaseStreamer):
         reasoning: HuggingFaceReply | None = None,
         total_ms: float | None = None,
         cpu_ms: float | None = None,
-    ) -> Sample:
+    ) -> BenchSample:
         """This reply, and the second stage's where there was one."""
         replies = [self] if reasoning is None else [self, reasoning]
         stages: dict[str, float | None] = {
@@ -179,7 +189,7 @@ class HuggingFaceReply(BaseStreamer):
             "post": sum(one.ms(one.ended, one.came[-1]) for one in replies),
             "total": self.ms(self.ended) if total_ms is None else total_ms,
         }
-        return Sample(
+        return BenchSample(
             system=NAME,
             query=query,
             seed=seed,

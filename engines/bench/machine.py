@@ -20,7 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from n3d_ros.model_folder.config import ModelConfig
-from n3d_ros.model_folder.tensors import read_entries
+from n3d_ros.model_folder.tensors import EMBEDDING, read_entries
 from n3d_ros.version import __version__
 
 # Far beyond the last cache of a CPU.
@@ -83,7 +83,7 @@ def decode_bytes(folder: Path, config: ModelConfig, float_bytes: int, context: i
 
     Floating-point weights count as they are computed (`float_bytes` each), packed integers as stored.
     """
-    head = "model.embed_tokens.weight" if config.text.tied else "lm_head"
+    head = EMBEDDING if config.text.tied else "lm_head"
     wanted = ("model.layers.", "model.norm.", head)
     weights = weight_bytes(folder, float_bytes, wanted)
     text = config.text

@@ -11,7 +11,6 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from n3d_ros.engines.bench.machine import (
@@ -26,59 +25,14 @@ from n3d_ros.engines.bench.machine import (
     weight_bytes,
 )
 from n3d_ros.engines.bench.memory import Peak, peak_memory
-from n3d_ros.engines.bench.samples import ASK, NUM_BOXES_ASKED, QUERIES, BenchScene, Sample
+from n3d_ros.engines.bench.options import IN_TORCH, PLAIN, BenchOptions
+from n3d_ros.engines.bench.samples import ASK, NUM_BOXES_ASKED, BenchSample, BenchScene
 from n3d_ros.engines.bench.steps import StepSample, step_samples
-from n3d_ros.engines.bench.systems import PipelineSystem, System
+from n3d_ros.engines.bench.systems import System, backends_of, open_system
 from n3d_ros.errors import BadInputError, OutOfMemoryError
 from n3d_ros.model_folder.config import ModelConfig, load_config
-from n3d_ros.runtime.backends.base import AnyBackend
-from n3d_ros.runtime.backends.factory import create_backend
-from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.steps import LOSSLESS, Steps
-
-PLAIN = "-plain"
-"""Ends the name of a backend that runs without the ways to save forward passes."""
-BACKENDS = ("ort", "torch", "trt")
-HUGGING_FACE = "huggingface"
-SYSTEMS = (*BACKENDS, *(name + PLAIN for name in BACKENDS), HUGGING_FACE)
-DEFAULT_SYSTEMS = ("ort", "ort-plain", "torch", HUGGING_FACE)
-IN_TORCH = ("torch", HUGGING_FACE)
-DTYPES = ("auto", "fp32", "fp16", "bf16")
-PLAIN_STEPS = Steps(jump_forward=False, trace_drafts=False, frame_reuse=False, early_start=False)
 
 OnProgress = Callable[[str], object]
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """What runs: `systems` by name, the first is the one that the goals are about. `context`: tokens in the
-    cache while single passes are timed. `dtype`: what torch and Hugging Face compute in; 'auto' is bf16 on a
-    GPU and fp32 on a CPU. Without ASK among the `queries` no scene needs to hold boxes.
-    """
-
-    model: Path
-    systems: tuple[str, ...] = DEFAULT_SYSTEMS
-    queries: tuple[str, ...] = QUERIES
-    num_scenes: int = 10
-    repetitions: int = 5
-    threads: int = 1
-    max_tokens: int = 512
-    context: int = 160
-    memory: bool = True
-    dtype: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise BadInputError(f"dtype: expected one of {', '.join(DTYPES)}, got {self.dtype!r}")
-        unknown = [name for name in self.systems if name not in SYSTEMS]
-        if unknown or len(set(self.systems)) != len(self.systems) or not self.systems:
-            raise BadInputError(
-                f"systems: expected different ones of {', '.join(SYSTEMS)}, "
-                f"got {', '.join(self.systems) or 'none'}"
-            )
-        for name in ("num_scenes", "repetitions", "threads", "max_tokens", "context"):
-            if getattr(self, name) < 1:
-                raise BadInputError(f"{name}: expected a positive number, got {getattr(self, name)}")
 
 
 @dataclass
@@ -91,37 +45,12 @@ class Recording:
     options: BenchOptions
     machine: dict[str, Any]
     decode_bytes: dict[str, int]
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[BenchSample] = field(default_factory=list)
     steps: list[StepSample] = field(default_factory=list)
     copy_gb_s: list[tuple[float, float]] = field(default_factory=list)
     peaks: dict[str, Peak] = field(default_factory=dict)
     skipped: list[int] = field(default_factory=list)
     load_after: float | None = None
-
-
-def open_system(name: str, options: BenchOptions, others: Sequence[System] = ()) -> System:
-    """A loaded system. Its libraries are imported only now. It takes the weights of one among the `others`
-    that runs on the same backend, Hugging Face those of torch.
-    """
-    backend = name.removesuffix(PLAIN)
-    if backend in IN_TORCH:
-        import torch
-        from transformers.utils import logging as transformers_logging
-
-        torch.set_num_threads(options.threads)
-        silence: Callable[[], None] = transformers_logging.disable_progress_bar
-        silence()  # the benchmark has a bar of its own
-    shared = _backends(others)
-    if name == HUGGING_FACE:
-        from n3d_ros.engines.bench.huggingface import HuggingFaceSystem
-
-        model = getattr(shared.get("torch"), "model", None)
-        return HuggingFaceSystem(options.model, options.max_tokens, model, options.dtype)
-    if backend not in shared:
-        place = "" if options.dtype == "auto" or backend != "torch" else f":{options.dtype}"
-        shared[backend] = create_backend(options.model, backend + place, options.threads)
-    steps = PLAIN_STEPS if name.endswith(PLAIN) else LOSSLESS
-    return PipelineSystem(name, Pipeline(shared[backend], steps=steps), options.max_tokens)
 
 
 def record(options: BenchOptions, scenes: Iterator[BenchScene], on_progress: OnProgress) -> Recording:
@@ -130,7 +59,7 @@ def record(options: BenchOptions, scenes: Iterator[BenchScene], on_progress: OnP
     OutOfMemoryError where the weights cannot fit.
     """
     config = load_config(options.model)
-    check_memory(options, partial(weight_bytes, options.model), free_memory_gb())
+    check_weights_fit(options, partial(weight_bytes, options.model), free_memory_gb())
     recording = Recording(options, machine_facts(), _decode_bytes(options, config))
     first = _take_turns(recording, scenes, on_progress)
     gc.collect()  # a system in a process of its own must not share the memory with those of this one
@@ -151,12 +80,12 @@ def _take_turns(recording: Recording, scenes: Iterator[BenchScene], on_progress:
         list(system.answer(chosen[0], -1, options.queries))
         on_progress(f"{system.name} warm")
     _answer_in_turns(systems, chosen, recording, on_progress)
-    recording.steps += step_samples(_backends(systems), options.context, 10 * options.repetitions)
+    recording.steps += step_samples(backends_of(systems), options.context, 10 * options.repetitions)
     on_progress("passes")
     return chosen[0]
 
 
-def check_memory(options: BenchOptions, bytes_of: Callable[[int], int], free_gb: float | None) -> None:
+def check_weights_fit(options: BenchOptions, bytes_of: Callable[[int], int], free_gb: float | None) -> None:
     """OutOfMemoryError where the weights alone, held once a backend, take more than is free (None: unknown)
     on a machine without a GPU. bytes_of: of all weights, from the bytes of a floating-point number.
     """
@@ -213,14 +142,8 @@ def _usable(
     raise BadInputError(f"scenes: expected {wanted} more in which the model finds three objects, found none")
 
 
-def _is_full(ask: Sample) -> bool:
+def _is_full(ask: BenchSample) -> bool:
     return ask.num_boxes >= NUM_BOXES_ASKED and ask.reasoning is not None
-
-
-def _backends(systems: Sequence[System]) -> dict[str, AnyBackend]:
-    """One backend of every kind, by name."""
-    ours = [system for system in systems if isinstance(system, PipelineSystem)]
-    return {system.name.removesuffix(PLAIN): system.pipeline.backend for system in reversed(ours)}
 
 
 def _copy_speeds(recording: Recording) -> tuple[float, float]:
@@ -247,6 +170,3 @@ def _float_bytes(name: str, options: BenchOptions) -> int:
     if name.removesuffix(PLAIN) in IN_TORCH and options.dtype != "auto":
         return 4 if options.dtype == "fp32" else 2
     return 2 if has_cuda() and not name.startswith("ort") else 4
-
-
-__all__ = ["PLAIN", "SYSTEMS", "BenchOptions", "Recording", "num_pieces", "open_system", "record"]

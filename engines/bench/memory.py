@@ -13,17 +13,15 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from n3d_ros.child_process import package_environment
+from n3d_ros.engines.bench.options import BenchOptions
 from n3d_ros.engines.bench.samples import BenchScene
+from n3d_ros.engines.bench.systems import open_system
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation
-
-if TYPE_CHECKING:
-    from n3d_ros.engines.bench.measure import BenchOptions
 
 
 class ProcessFailed(Exception):
@@ -58,7 +56,7 @@ def peak_memory(system: str, options: BenchOptions, scene: BenchScene) -> Peak:
 def save_scene(scene: BenchScene, file: Path) -> None:
     """A scene as one .npz."""
     seen = scene.observation
-    words = json.dumps([scene.seed, scene.question, scene.first, scene.second, asdict(seen.intrinsics)])
+    words = json.dumps([scene.seed, scene.question, scene.first, scene.second, seen.intrinsics.to_dict()])
     assert seen.depth is not None
     np.savez(file, rgb=seen.rgb, depth=seen.depth, words=np.array(words))
 
@@ -68,7 +66,7 @@ def load_scene(file: Path) -> BenchScene:
     with np.load(file) as stored:
         rgb, depth = stored["rgb"], stored["depth"]
         seed, question, first, second, intrinsics = json.loads(str(stored["words"]))
-    observation = Observation(rgb=rgb, intrinsics=Intrinsics(**intrinsics), depth=depth)
+    observation = Observation(rgb=rgb, intrinsics=Intrinsics.from_dict(intrinsics), depth=depth)
     return BenchScene(seed, observation, question, first, second)
 
 
@@ -93,10 +91,9 @@ def main(
     system: str, folder: str, file: str, threads: str, max_tokens: str, dtype: str, *queries: str
 ) -> None:
     """Answer the scene's questions and print the peak as one line of JSON."""
-    from n3d_ros.engines.bench.measure import BenchOptions, open_system
-
-    numbers = {"threads": int(threads), "max_tokens": int(max_tokens)}
-    options = BenchOptions(Path(folder), (system,), queries, **numbers, dtype=dtype)
+    options = BenchOptions(
+        Path(folder), (system,), queries, threads=int(threads), max_tokens=int(max_tokens), dtype=dtype
+    )
     for _ in open_system(system, options).answer(load_scene(Path(file)), 0, queries):
         pass
     print(json.dumps(asdict(Peak(peak_rss_mb(), peak_cuda_mb()))))

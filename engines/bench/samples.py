@@ -1,5 +1,5 @@
-"""What a benchmark records: scenes, the questions asked about them, and one `Sample` per question, system and
-repetition.
+"""What a benchmark records: scenes, the questions asked about them, and one `BenchSample` per question,
+system and repetition.
 
 Data only; times are milliseconds on the process's clock. A stage that a system cannot tell apart from another
 is None, never 0.
@@ -64,7 +64,7 @@ class CpuTimes:
 
 
 @dataclass(frozen=True)
-class Sample:
+class BenchSample:
     """One question answered once.
 
     stages: by name of STAGES. box, reasoning: the two texts, None where there was none. first_token_ms,

@@ -1,31 +1,37 @@
 """The systems that are compared: each answers a scene's questions once and says what that took.
 
-In: a loaded pipeline, a scene. Out: `Sample`s. transformers' own `generate` is another file's; both speak the
-`System` protocol.
+In: options and scenes. Out: `BenchSample`s. transformers' own `generate` is another file's; both
+speak the `System` protocol.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from n3d_ros.engines.bench.options import HUGGING_FACE, IN_TORCH, PLAIN, BenchOptions
 from n3d_ros.engines.bench.samples import (
     AGAIN,
     ASK,
     EARLY,
     GROUND,
     QUERIES,
+    BenchSample,
     BenchScene,
     CpuTimes,
-    Sample,
     cost_between,
     cost_of,
     stages_of,
 )
 from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.backends.base import AnyBackend
+from n3d_ros.runtime.backends.factory import create_backend
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.types import GroundedObject
+from n3d_ros.runtime.steps import LOSSLESS, Steps
+from n3d_ros.runtime.types import GroundedObject, Listener
+
+PLAIN_STEPS = Steps(jump_forward=False, trace_drafts=False, frame_reuse=False, early_start=False)
 
 
 class System(Protocol):
@@ -35,7 +41,7 @@ class System(Protocol):
 
     def answer(
         self, scene: BenchScene, repetition: int, queries: tuple[str, ...] = QUERIES
-    ) -> Iterator[Sample]:
+    ) -> Iterator[BenchSample]:
         """Those of the `queries` that the system knows."""
         ...
 
@@ -48,7 +54,7 @@ class PipelineSystem:
 
     def answer(
         self, scene: BenchScene, repetition: int, queries: tuple[str, ...] = QUERIES
-    ) -> Iterator[Sample]:
+    ) -> Iterator[BenchSample]:
         """See `System.answer`."""
         same = scene.fresh()
         for query, words in ((GROUND, scene.first), (AGAIN, scene.second)):
@@ -61,12 +67,12 @@ class PipelineSystem:
 
     def _ground(
         self, query: str, scene: BenchScene, observation: Observation, words: str, repetition: int
-    ) -> Sample:
+    ) -> BenchSample:
         clock = Clock()
         result = self.pipeline.ground(
-            observation, words, on_box=clock.on_box, on_text=clock.on_text, max_tokens=self._max_tokens
+            observation, words, listener=clock.listener, max_tokens=self._max_tokens
         )
-        return Sample(
+        return BenchSample(
             system=self.name,
             query=query,
             seed=scene.seed,
@@ -82,13 +88,13 @@ class PipelineSystem:
             cpu=clock.cpu(),
         )
 
-    def _ask(self, scene: BenchScene, repetition: int) -> Sample:
+    def _ask(self, scene: BenchScene, repetition: int) -> BenchSample:
         clock = Clock()
         result = self.pipeline.ask(
-            scene.fresh(), scene.question, on_box=clock.on_box, max_tokens=self._max_tokens
+            scene.fresh(), scene.question, listener=clock.listener, max_tokens=self._max_tokens
         )
         box, both = cost_of(result.ground.timing), cost_of(result.timing)
-        return Sample(
+        return BenchSample(
             system=self.name,
             query=ASK,
             seed=scene.seed,
@@ -105,6 +111,37 @@ class PipelineSystem:
         )
 
 
+def open_system(name: str, options: BenchOptions, others: Sequence[System] = ()) -> System:
+    """A loaded system. Its libraries are imported only now. It takes the weights of one among the `others`
+    that runs on the same backend, Hugging Face those of torch.
+    """
+    backend = name.removesuffix(PLAIN)
+    if backend in IN_TORCH:
+        import torch
+        from transformers.utils import logging as transformers_logging
+
+        torch.set_num_threads(options.threads)
+        silence: Callable[[], None] = transformers_logging.disable_progress_bar
+        silence()  # the benchmark has a bar of its own
+    shared = backends_of(others)
+    if name == HUGGING_FACE:
+        from n3d_ros.engines.bench.huggingface import HuggingFaceSystem
+
+        model = getattr(shared.get("torch"), "model", None)
+        return HuggingFaceSystem(options.model, options.max_tokens, model, options.dtype)
+    if backend not in shared:
+        place = "" if options.dtype == "auto" or backend != "torch" else f":{options.dtype}"
+        shared[backend] = create_backend(options.model, backend + place, options.threads)
+    steps = PLAIN_STEPS if name.endswith(PLAIN) else LOSSLESS
+    return PipelineSystem(name, Pipeline(shared[backend], steps=steps), options.max_tokens)
+
+
+def backends_of(systems: Sequence[System]) -> dict[str, AnyBackend]:
+    """One backend of every kind, by name."""
+    ours = [system for system in systems if isinstance(system, PipelineSystem)]
+    return {system.name.removesuffix(PLAIN): system.pipeline.backend for system in reversed(ours)}
+
+
 class Clock:
     """When the first text, the first and the last box came: milliseconds after this was made, also of
     processor time.
@@ -117,11 +154,13 @@ class Clock:
         self._first_text_cpu_ms: float | None = None
         self._boxes_cpu_ms: float | None = None
 
-    def on_text(self, _text: str) -> None:
+        self.listener = Listener(self._on_text, self._on_box)
+
+    def _on_text(self, _text: str) -> None:
         if self.first_text_ms is None:
             self.first_text_ms, self._first_text_cpu_ms = self._ms(), self._cpu_ms()
 
-    def on_box(self, _box: GroundedObject) -> None:
+    def _on_box(self, _box: GroundedObject) -> None:
         self._boxes_cpu_ms = self._cpu_ms()
         if self.first_box_ms is None:
             self.first_box_ms = self._ms()

@@ -91,7 +91,7 @@ def check_source(model_dir: Path) -> None:
 
 def copy_small_files(model_dir: Path, folder: Path) -> None:
     """Configuration and tokenizer; stop tokens and the picture processor's settings come along."""
-    for name in (CONFIG, TOKENIZER, GENERATION, picture_config.FILE_NAME, picture_config.NESTED_NAME):
+    for name in (CONFIG, TOKENIZER, GENERATION, picture_config.PREPROCESSOR_NAME, picture_config.NESTED_NAME):
         if (model_dir / name).is_file():
             shutil.copyfile(model_dir / name, folder / name)
 

@@ -8,6 +8,7 @@ they differ a Cast follows the initialiser (runtimes fold it). It does not know 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -61,7 +62,7 @@ class GraphBuilder:
             node.input[:] = [name if source == value else source for source in node.input]
         self.outputs.append(helper.make_tensor_value_info(name, dtype, shape))
 
-    def op(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """One node with one output, whose name is returned."""
         out = f"{kind}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [out], name=out, **attributes))

@@ -33,7 +33,7 @@ def build_vision_parts(
     first needs no depth.
     """
     blocks, merger = (GraphBuilder(name, weights, compute) for name in ("vision_blocks", "vision_merger"))
-    shape = ["P", config.vision.hidden]
+    shape: list[int | str] = ["P", config.vision.hidden]
     blocks.output(_run_blocks(blocks, config), "block_rows", blocks.dt, shape)
     rows = merger.input("block_rows", merger.dt, shape)
     _finish(merger, config.vision, rows, _pos3d(merger, config.vision), _out_index(merger))

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def write_tensors(path: Path, tensors: Iterable[NewTensor], on_bytes: Callable[[
             _write(stream, tensor, on_bytes)
 
 
-def _write(stream, tensor: NewTensor, on_bytes: Callable[[int], object]) -> None:
+def _write(stream: BinaryIO, tensor: NewTensor, on_bytes: Callable[[int], object]) -> None:
     written = 0
     for piece in tensor.pieces():
         stream.write(np.ascontiguousarray(piece).data)
@@ -89,7 +90,7 @@ def write_converted(weights: Mapping[str, TensorEntry], dtype: str, path: Path) 
 def _converted(entry: TensorEntry, numpy_type: type) -> np.ndarray:
     values = entry.float32()
     with np.errstate(over="ignore"):
-        result = values.astype(numpy_type)
+        result: np.ndarray = values.astype(numpy_type)
     if not np.isfinite(result).all():
         raise ModelFolderError(
             f"{entry.name}: expected values that fit {numpy_type.__name__}, got up to {np.abs(values).max()}"

@@ -1,8 +1,8 @@
 """Does this project compute what the released N3D-VLM computes? Checks a folder of recorded numbers.
 
 In: a folder laid out as the reference vectors are (docs/fidelity.md), and which backends to try. Out: a
-`Report` with a line for every quantity that the folder holds. A value that no check takes is a miss, so a
-folder that passes was checked whole.
+`ParityReport` with a line for every quantity that the folder holds. A value that no check takes is a miss, so
+a folder that passes was checked whole.
 """
 
 from __future__ import annotations
@@ -17,29 +17,31 @@ import numpy as np
 from n3d_ros.engines.parity import inputs, text
 from n3d_ros.engines.parity.model import ModelChecks
 from n3d_ros.engines.parity.prompts import check_prompts
-from n3d_ros.engines.parity.report import Record, Report
+from n3d_ros.engines.parity.report import ParityReport, Record
 from n3d_ros.preprocess.point_code import sinusoid
 from n3d_ros.runtime.decoding.sampling import Sampling, penalised, probabilities
 
 RELEASED = {"temperature": 0.6, "top_k": 10, "top_p": 0.95}
 FAR_STEPS = 3000
-Progress = Callable[[str], None]
+OnStep = Callable[[str], None]
 
 
-def check(folder: Path, backends: Sequence[str] = ("torch",), progress: Progress = lambda _: None) -> Report:
+def check(
+    folder: Path, backends: Sequence[str] = ("torch",), on_step: OnStep = lambda _: None
+) -> ParityReport:
     """Every quantity of `folder`. FileNotFoundError when it is no folder; an empty one gives no lines."""
     if not folder.is_dir():
         raise FileNotFoundError(f"parity: expected a folder of recorded numbers, got '{folder}'")
-    report, records = Report(), {path.name: Record.load(path) for path in _files(folder)}
-    progress("text")
+    report, records = ParityReport(), {path.name: Record.load(path) for path in _files(folder)}
+    on_step("text")
     _check_text(records, folder, report)
-    facts = records.get("forward_report.json", Record({}))
+    noted = records.get("forward_report.json", Record({}))
     for case, record in _cases(records):
-        progress(f"pictures and points of {case}")
+        on_step(f"pictures and points of {case}")
         with report.guarded("inputs", case):
-            check_inputs(case, record, facts, report)
+            check_inputs(case, record, noted, report)
     _check_tables(records, report)
-    _check_models(folder, records, backends, report, progress)
+    _check_models(folder, records, backends, report, on_step)
     for name, record in records.items():
         for unread in record.unread:
             report.fault(unread, name, "no check knows this quantity")
@@ -59,7 +61,7 @@ def _cases(records: dict[str, Record]) -> list[tuple[str, Record]]:
     return [(name.removeprefix("case_").removesuffix(".npz"), records[name]) for name in full]
 
 
-def _check_text(records: dict[str, Record], folder: Path, report: Report) -> None:
+def _check_text(records: dict[str, Record], folder: Path, report: ParityReport) -> None:
     codec = records.get("codec.json", Record({}))
     with report.guarded("codec", "codec.json"):
         text.check_codec(codec, report)
@@ -72,17 +74,17 @@ def _check_text(records: dict[str, Record], folder: Path, report: Report) -> Non
             text.check_sizes(json.loads(path.read_text(encoding="utf-8")), report)
 
 
-def check_inputs(case: str, record: Record, facts: Record, report: Report) -> None:
-    known = facts.get(case, {})
+def check_inputs(case: str, record: Record, noted: Record, report: ParityReport) -> None:
+    known = noted.get(case, {})
     inputs.check_pictures(record, case, report)
     inputs.check_point_map(record, case, report)
     normalised = inputs.check_normalisation(record, case, report, known.get("points_norm_sha256"))
     inputs.check_coordinates(record, case, report, normalised)
     inputs.check_windows(record, case, report)
-    inputs.check_facts(record, known, case, report)
+    inputs.check_noted(record, known, case, report)
 
 
-def _check_tables(records: dict[str, Record], report: Report) -> None:
+def _check_tables(records: dict[str, Record], report: ParityReport) -> None:
     """Files of one quantity each: sinusoid, sampler, fast processor, picture for the depth model."""
     cases = dict(_cases(records))
     for name, checker in (("pe_sinusoid.npz", check_sinusoid), ("sampler.npz", check_sampler)):
@@ -101,7 +103,7 @@ def _check_tables(records: dict[str, Record], report: Report) -> None:
                 text.check_depth_picture(record, cases[case]["image_raw"], case, report)
 
 
-def check_sinusoid(record: Record, report: Report) -> None:
+def check_sinusoid(record: Record, report: ParityReport) -> None:
     """Near steps to 5e-4; far ones to the 3e-3 that a float32 angle costs at 65,000."""
     coords = record["coords"]
     near = np.abs(coords).max(axis=1) <= FAR_STEPS
@@ -112,7 +114,7 @@ def check_sinusoid(record: Record, report: Report) -> None:
             report.absolute("sinusoid, steps beyond", name, code[~near], wanted[~near], 3e-3)
 
 
-def check_sampler(record: Record, report: Report) -> None:
+def check_sampler(record: Record, report: ParityReport) -> None:
     sampling = Sampling(**RELEASED)  # type: ignore[arg-type]
     for name in record.names():
         if not name.startswith("probs_rp"):
@@ -124,20 +126,20 @@ def check_sampler(record: Record, report: Report) -> None:
 
 
 def _check_models(
-    folder: Path, records: dict[str, Record], backends: Sequence[str], report: Report, progress: Progress
+    folder: Path, records: dict[str, Record], backends: Sequence[str], report: ParityReport, on_step: OnStep
 ) -> None:
-    checks, facts = ModelChecks(folder, backends, report), records.get("forward_report.json", Record({}))
+    checks, noted = ModelChecks(folder, backends, report), records.get("forward_report.json", Record({}))
     checks.check_layouts()
     cases: dict[str, Any] = dict(_cases(records))
     for case, record in cases.items():
-        progress(f"model on {case}")
+        on_step(f"model on {case}")
         with report.guarded("model", case):
-            checks.check_case(record, case, facts.get(case, {}))
+            checks.check_case(record, case, noted.get(case, {}))
     for name, record in records.items():
         if name.startswith("case_") and name.endswith(".json"):
-            progress(f"tower of {name}")
+            on_step(f"tower of {name}")
             with report.guarded("wide tower", name):
                 checks.check_wide(record, records[name.replace(".json", ".npz")], records)
     if "failure_cases.json" in records:
-        progress("bad inputs")
+        on_step("bad inputs")
         checks.check_failures(records["failure_cases.json"], cases)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from n3d_ros.engines.parity.inputs import OPTICAL, RELEASE, grid_of
-from n3d_ros.engines.parity.report import Record, Report
+from n3d_ros.engines.parity.report import ParityReport, Record
 from n3d_ros.engines.parity.steps import model_inputs, run_prompt
 from n3d_ros.preprocess.depth import NormalisedPoints, normalise, pool_to_grid
 from n3d_ros.preprocess.point_code import round_coordinates
@@ -32,7 +32,7 @@ MOVED_POINTS = ("point count divisible but wrong height (one row less)", "float1
 class FailureChecks:
     """Bad inputs made from one recorded case."""
 
-    def __init__(self, backend: TorchBackend, record: Record, report: Report) -> None:
+    def __init__(self, backend: TorchBackend, record: Record, report: ParityReport) -> None:
         self._backend, self._record, self._report = backend, record, report
         pcd = record["pcd"].astype(np.float32)
         self._points, self._validity = pcd[..., :3] * OPTICAL, pcd[..., 3]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from n3d_ros.engines.parity.report import Record, Report, sampled, sha256
+from n3d_ros.engines.parity.report import ParityReport, Record, sampled, sha256
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
 from n3d_ros.preprocess.pictures import (
@@ -53,7 +53,7 @@ def grid_of(record: Record) -> tuple[int, int]:
     return int(record["image_grid_thw"][0, 1]), int(record["image_grid_thw"][0, 2])
 
 
-def check_pictures(record: Record, case: str, report: Report) -> None:
+def check_pictures(record: Record, case: str, report: ParityReport) -> None:
     """Both resizes (exact grey levels), the patch grid and the patch rows."""
     raw, bicubic = record["image_raw"], record["image_bicubic"]
     if "image_lanczos" in record:
@@ -76,13 +76,13 @@ def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(resize_exact(Image.fromarray(picture), size, BICUBIC))
 
 
-def _check_rows(record: Record, case: str, report: Report, rows: np.ndarray, note: str) -> None:
+def _check_rows(record: Record, case: str, report: ParityReport, rows: np.ndarray, note: str) -> None:
     for name, step in (("pixel_values", 1), ("pixel_values_every29", 29)):
         if name in record:
             report.absolute(name, case, rows[::step], record[name], 1e-5, note)
 
 
-def check_fast_processor(fast: np.ndarray, record: Record, case: str, report: Report) -> None:
+def check_fast_processor(fast: np.ndarray, record: Record, case: str, report: ParityReport) -> None:
     """Our own fast path; and the slow one beside it, which differs by up to two grey levels
     (docs/specification/inputs.md 1.2).
     """
@@ -104,7 +104,7 @@ def _some_of(rows: np.ndarray, recorded: np.ndarray) -> np.ndarray:
     return next((rows[::step] for step in (5, 29) if len(rows[::step]) == len(recorded)), rows)
 
 
-def check_point_map(record: Record, case: str, report: Report) -> None:
+def check_point_map(record: Record, case: str, report: ParityReport) -> None:
     """Our pinhole model on the map's own depth and camera."""
     pcd = record["pcd"]
     report.exact("pcd is float16", case, str(pcd.dtype), "float16")
@@ -119,7 +119,7 @@ def check_point_map(record: Record, case: str, report: Report) -> None:
     report.absolute("pcd from its depth and intr", case, ours, recorded, tolerance, "metres")
 
 
-def check_normalisation(record: Record, case: str, report: Report, recorded_sha256: str | None) -> Any:
+def check_normalisation(record: Record, case: str, report: ParityReport, recorded_sha256: str | None) -> Any:
     """Shift, scale and points, and the bits of the points once the scale is the recorded one."""
     pcd = record["pcd"]
     result = normalise(pcd[..., :3].astype(np.float32) * OPTICAL, pcd[..., 3] > 0)
@@ -140,7 +140,9 @@ def check_normalisation(record: Record, case: str, report: Report, recorded_sha2
     return result
 
 
-def _check_points(record: Record, case: str, report: Report, points: np.ndarray, valid: np.ndarray) -> None:
+def _check_points(
+    record: Record, case: str, report: ParityReport, points: np.ndarray, valid: np.ndarray
+) -> None:
     some = record["points_norm_every37"]
     report.exact("points_norm_every37 validity", case, valid[::37], some[:, 3] > 0)
     rows = some[:, 3] > 0
@@ -153,7 +155,7 @@ def _check_points(record: Record, case: str, report: Report, points: np.ndarray,
     )
 
 
-def check_coordinates(record: Record, case: str, report: Report, normalised: Any) -> None:
+def check_coordinates(record: Record, case: str, report: ParityReport, normalised: Any) -> None:
     """Pooling in the release's reading of the map, centre, steps before and after rounding, sinusoid."""
     grid, recorded = grid_of(record), record["pooled_hw3"].reshape(-1, 3)
     pooled = pool_to_grid(normalised, grid, "upstream")
@@ -170,9 +172,10 @@ def check_coordinates(record: Record, case: str, report: Report, normalised: Any
     for name in ("coords_pre_round", "coords_pre_round_f64"):
         if name in record:
             report.absolute(name, case, steps, record[name], 0.02)
-    check_rounded(report, case, recorded, record["coords_rounded"], 1)
+    check_rounded(report, case, recorded, record["coords_rounded"], num_summed=1)
     per_patch = normalised.points[..., 0].size / (grid[0] * grid[1])
-    check_rounded(report, case, pooled, record["coords_rounded"], per_patch, "whole way from pcd")
+    whole_way = "whole way from pcd"
+    check_rounded(report, case, pooled, record["coords_rounded"], num_summed=per_patch, note=whole_way)
     whole = round_coordinates(pooled, RELEASE)
     feat = record["pe_feat"]
     code = sampled(sinusoid(record["coords_rounded"], feat.shape[1]), len(feat), 7)
@@ -189,7 +192,12 @@ def check_coordinates(record: Record, case: str, report: Report, normalised: Any
 
 
 def check_rounded(
-    report: Report, case: str, pooled: np.ndarray, recorded: np.ndarray, num_summed: float, note: str = ""
+    report: ParityReport,
+    case: str,
+    pooled: np.ndarray,
+    recorded: np.ndarray,
+    num_summed: float,
+    note: str = "",
 ) -> None:
     """Rounded steps of (N, 3) pooled points against the recorded ones: those that differ for another reason
     than a tie count. num_summed: how many float32 numbers the release summed for one pooled coordinate.
@@ -212,7 +220,7 @@ def check_rounded(
     report.differing("coords_rounded", case, int(np.count_nonzero(differs & ~ties)), note)
 
 
-def check_windows(record: Record, case: str, report: Report) -> None:
+def check_windows(record: Record, case: str, report: ParityReport) -> None:
     """The order of merge groups in windows, and where each window ends."""
     grid = grid_of(record)
     merge = LAYOUT.merge_size
@@ -223,7 +231,7 @@ def check_windows(record: Record, case: str, report: Report) -> None:
     report.exact("cu_window_seqlens_unique", case, ends, record["cu_window_seqlens_unique"])
 
 
-def check_facts(record: Record, facts: dict[str, Any], case: str, report: Report) -> None:
+def check_noted(record: Record, noted: dict[str, Any], case: str, report: ParityReport) -> None:
     """What forward_report.json says of a case's inputs; its notes on noise and seeds are the recorder's."""
     pcd = record["pcd"]
     ours = {
@@ -236,5 +244,5 @@ def check_facts(record: Record, facts: dict[str, Any], case: str, report: Report
         "shift1_init": record["shift1_init"].tolist(),
         "scaling_init": float(record["scaling_init"]),
     }
-    for name in ours.keys() & facts.keys():
-        report.absolute(f"forward_report: {name}", case, ours[name], facts[name], 1e-12)
+    for name in ours.keys() & noted.keys():
+        report.absolute(f"forward_report: {name}", case, ours[name], noted[name], 1e-12)

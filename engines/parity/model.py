@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from n3d_ros.engines.parity.failures import FailureChecks
-from n3d_ros.engines.parity.report import Record, Report, sampled
+from n3d_ros.engines.parity.report import ParityReport, Record, sampled
 from n3d_ros.engines.parity.steps import greedy, model_inputs, positions_of, run_prompt
 from n3d_ros.model.checkpoint import load_model
 from n3d_ros.model.config import N3DVisionConfig
@@ -28,7 +28,8 @@ from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.tensors import read_entries, short_name
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.runtime.backends.base import AnyBackend
-from n3d_ros.runtime.backends.pytorch.backend import TorchBackend, TorchOptions
+from n3d_ros.runtime.backends.pytorch.backend import TorchBackend
+from n3d_ros.runtime.backends.pytorch.options import TorchOptions
 
 FLAT_CONFIG = "config_hub_flat_style.json"
 WEIGHTS = "model.safetensors"
@@ -41,7 +42,7 @@ STEPS_SHOWN = (0, 1, -1)
 class ModelChecks:
     """The models of one folder; `check_layouts` first."""
 
-    def __init__(self, folder: Path, backends: Sequence[str], report: Report) -> None:
+    def __init__(self, folder: Path, backends: Sequence[str], report: ParityReport) -> None:
         self._folder, self.report = folder / "model", report
         self._names = tuple(backends)
         self._backends: dict[str, AnyBackend] = {}
@@ -103,13 +104,13 @@ class ModelChecks:
         export(copy, Path(self._temporary.name) / "engine")
         return create_backend(Path(self._temporary.name) / "engine", "ort", 1)
 
-    def check_case(self, record: Record, case: str, facts: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def check_case(self, record: Record, case: str, noted: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Tower stages, positions, logits and greedy tokens, each from the recorded stage before it; and what
         forward_report.json says of them.
         """
         inputs = model_inputs(record)
         self._check_tower(record, case, inputs)
-        self._check_facts(record, case, inputs, facts)
+        self._check_noted(record, case, inputs, noted)
         self._check_positions(record, case)
         for name in self._names:
             backend = self._backends[name]
@@ -133,7 +134,7 @@ class ModelChecks:
         last = run_prompt(self._torch, record, tokens)[1][-1]
         self.report.absolute("aligned_logits_last", case, last, record["aligned_logits_last"], LOGITS)
 
-    def _check_facts(self, record: Record, case: str, inputs: ModelInputs, facts: Mapping[str, Any]) -> None:
+    def _check_noted(self, record: Record, case: str, inputs: ModelInputs, noted: Mapping[str, Any]) -> None:
         """Sizes of numbers, and how far the aligned order is from the released one."""
         raster, aligned = (self._tokens(inputs, order) for order in ("raster", "aligned"))
         blocks = tower_stages(self._torch.model.model.visual, inputs)["blocks_out_permuted"]
@@ -151,8 +152,8 @@ class ModelChecks:
             "aligned_vs_official_logits_maxdiff": np.abs(others - logits).max(),
             "argmax_agree_aligned": (logits.argmax(axis=1) == others.argmax(axis=1)).mean(),
         }
-        for name in ours.keys() & facts.keys():
-            self.report.absolute(f"forward_report: {name}", case, ours[name], facts[name], LOGITS)
+        for name in ours.keys() & noted.keys():
+            self.report.absolute(f"forward_report: {name}", case, ours[name], noted[name], LOGITS)
 
     def _tokens(self, inputs: ModelInputs, order: str) -> np.ndarray:
         """Tower output with the point code added in `order`."""

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from n3d_ros.engines.parity.report import Record, Report
+from n3d_ros.engines.parity.report import ParityReport, Record
 from n3d_ros.engines.parity.text import check_numbers_in_text, view_of
-from n3d_ros.files.conversations import FIRST_BOX, Conversation, boxes_text
+from n3d_ros.files.conversations import Conversation, boxes_text
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import format_box, parse, quantize
+from n3d_ros.protocol.box_text import FIRST_BOX
 from n3d_ros.runtime.decoding.sampling import RELEASED
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF
@@ -31,7 +32,7 @@ PAD = prompts.IMAGE_PAD
 TOKEN = re.compile(r"<\|\w+\|>|[\s\S]")
 
 
-def check_prompts(entries: Record, scenes: dict[str, Any], report: Report) -> None:
+def check_prompts(entries: Record, scenes: dict[str, Any], report: ParityReport) -> None:
     """Every conversation; those of the official files hold prompts only."""
     for name in entries.names():
         entry = entries[name]
@@ -47,7 +48,7 @@ def check_prompts(entries: Record, scenes: dict[str, Any], report: Report) -> No
                 _check_official(entry["calls"], name[:28], report)
 
 
-def _check_calls(calls: list[dict[str, Any]], case: str, report: Report) -> None:
+def _check_calls(calls: list[dict[str, Any]], case: str, report: ParityReport) -> None:
     """Generation settings and the length of every prompt."""
     settings = (RELEASED.temperature, RELEASED.top_p, RELEASED.top_k)
     for call in calls:
@@ -57,7 +58,7 @@ def _check_calls(calls: list[dict[str, Any]], case: str, report: Report) -> None
         report.exact("prompts: n_ids", case, len(TOKEN.findall(_full(call["prompt"]))), call["n_ids"])
 
 
-def _check_official(calls: list[dict[str, Any]], case: str, report: Report) -> None:
+def _check_official(calls: list[dict[str, Any]], case: str, report: ParityReport) -> None:
     """First-stage prompts are rebuilt from the question in them, second-stage ones from their sentences."""
     for call in calls:
         prompt = call["prompt"]
@@ -99,7 +100,9 @@ def _names_in(text: str, count: int) -> list[str]:
     return re.split(r", | and ", text) if count > 1 else [text]
 
 
-def _check_conversation(name: str, entry: dict[str, Any], scene: dict[str, Any], report: Report) -> None:
+def _check_conversation(
+    name: str, entry: dict[str, Any], scene: dict[str, Any], report: ParityReport
+) -> None:
     """Both prompts of a conversation, cut as the release cuts, and the file that it writes."""
     conversation = Conversation(tuple(entry["messages"]), "", "")
     objects, text, note = _read_reply(entry, scene)

@@ -1,7 +1,7 @@
 """What `n3d parity` prints: one line per recorded quantity, with its largest error and its tolerance.
 
-In: recorded and computed values. Out: `Line`s, in the order in which they were compared. It also knows which
-recorded values nobody looked at: those are misses, because a set that is not checked proves nothing.
+In: recorded and computed values. Out: `Deviation`s, in the order in which they were compared. It also knows
+which recorded values nobody looked at: those are misses, because a set that is not checked proves nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Line:
+class Deviation:
     """One comparison. `error` and `tolerance` are in `unit`; NaN never passes. `note`: what is special."""
 
     quantity: str
@@ -37,18 +37,19 @@ class Line:
     def passed(self) -> bool:
         return bool(self.error <= self.tolerance)
 
-    def __str__(self) -> str:
-        verdict = "pass" if self.passed else "FAIL"
-        numbers = f"{self.error:9.2e} <= {self.tolerance:8.2e} {self.unit:<9}"
-        note = f"  ({self.note})" if self.note else ""
-        return f"{verdict}  {self.quantity:<34} {self.case:<28} {numbers}{note}".rstrip()
+    @property
+    def cells(self) -> list[str]:
+        """What a reader sees of it."""
+        verdict, note = "pass" if self.passed else "FAIL", f"({self.note})" if self.note else ""
+        limit = f"<= {self.tolerance:.2e}"
+        return [verdict, self.quantity, self.case, f"{self.error:.2e}", limit, self.unit, note]
 
 
 @dataclass
-class Report:
+class ParityReport:
     """Collects lines; `lines` grows while checks run."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Deviation] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -65,7 +66,7 @@ class Report:
         note: str = "",
     ) -> None:
         """Largest absolute difference; infinite where shapes differ or one is NaN and the other is not."""
-        self.lines.append(Line(quantity, case, largest(actual, expected), tolerance, "absolute", note))
+        self.lines.append(Deviation(quantity, case, largest(actual, expected), tolerance, "absolute", note))
 
     def relative(
         self,
@@ -78,7 +79,7 @@ class Report:
     ) -> None:
         """Largest difference as a share of the recorded number."""
         error = largest(actual, expected, relative=True)
-        self.lines.append(Line(quantity, case, error, tolerance, "relative", note))
+        self.lines.append(Deviation(quantity, case, error, tolerance, "relative", note))
 
     def rms(
         self,
@@ -92,7 +93,7 @@ class Report:
         """Root of the mean squared difference."""
         a, b = np.asarray(actual, dtype=np.float64), np.asarray(expected, dtype=np.float64)
         error = float(np.sqrt(np.mean((a - b) ** 2))) if a.shape == b.shape else np.inf
-        self.lines.append(Line(quantity, case, error, tolerance, "RMS", note))
+        self.lines.append(Deviation(quantity, case, error, tolerance, "RMS", note))
 
     def exact(self, quantity: str, case: str, actual: Any, expected: Any, note: str = "") -> None:
         """Number of entries that differ; arrays by value, anything else as a whole."""
@@ -103,15 +104,15 @@ class Report:
             differ = float(actual != expected)
         if differ and not isinstance(expected, np.ndarray) and not note:
             note = f"expected {_short(expected)}, got {_short(actual)}"
-        self.lines.append(Line(quantity, case, float(differ), 0.0, "differing", note))
+        self.lines.append(Deviation(quantity, case, float(differ), 0.0, "differing", note))
 
     def differing(self, quantity: str, case: str, count: int, note: str = "") -> None:
         """So many entries differ; none may."""
-        self.lines.append(Line(quantity, case, float(count), 0.0, "differing", note))
+        self.lines.append(Deviation(quantity, case, float(count), 0.0, "differing", note))
 
     def fault(self, quantity: str, case: str, note: str) -> None:
         """Something that could not be compared at all."""
-        self.lines.append(Line(quantity, case, np.inf, 0.0, "", note))
+        self.lines.append(Deviation(quantity, case, np.inf, 0.0, "", note))
 
     @contextmanager
     def guarded(self, quantity: str, case: str) -> Iterator[None]:
@@ -122,9 +123,9 @@ class Report:
             self.fault(quantity, case, f"{type(error).__name__}: {error}")
 
 
-def merged(lines: list[Line]) -> list[Line]:
+def merged(lines: list[Deviation]) -> list[Deviation]:
     """Lines to read: a quantity that passes in many cases becomes one with its worst error."""
-    groups: dict[tuple[str, str, float, str], list[Line]] = {}
+    groups: dict[tuple[str, str, float, str], list[Deviation]] = {}
     for line in lines:
         groups.setdefault((line.quantity, line.unit, line.tolerance, line.note), []).append(line)
     shown = []

@@ -14,13 +14,14 @@ import numpy as np
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.depth_models import depth_picture, point_map_size
-from n3d_ros.engines.parity.report import Record, Report, largest, sha256
+from n3d_ros.engines.parity.report import ParityReport, Record, largest, sha256
 from n3d_ros.files.conversations import boxes_text
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.depth import NormalisedPoints, pool_to_grid
 from n3d_ros.preprocess.pictures import PatchLayout, long_side_size, processor_size
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import decode, dequantize, format_box, parse, quantize
+from n3d_ros.protocol.box_text import BOX_NAME
 from n3d_ros.protocol.evidence import UPSTREAM_MENTION, box_2d, box_3d, projected_corners
 
 FIELDS = ("position_u", "position_v", "position_z", "angle_z", "scale_x", "scale_y", "scale_z")
@@ -49,7 +50,7 @@ def view_of(scene: dict[str, Any]) -> tuple[SceneScale, Intrinsics]:
     return SceneScale(scene["scaling_init"], (x, y, z)), camera_of(scene["intr"])
 
 
-def check_codec(codec: Record, report: Report) -> None:
+def check_codec(codec: Record, report: ParityReport) -> None:
     """Everything in codec.json."""
     if "numpy" in codec:
         report.exact("codec: numpy 1 was used", "codec", str(codec["numpy"])[:2], "1.")
@@ -74,10 +75,10 @@ def check_codec(codec: Record, report: Report) -> None:
 
 
 def _check_decode(
-    case: dict[str, Any], view: tuple[SceneScale, Intrinsics], name: str, report: Report
+    case: dict[str, Any], view: tuple[SceneScale, Intrinsics], name: str, report: ParityReport
 ) -> None:
     decoded = decode(case["text"], *view)
-    num_announced = case["text"].count("bbox_")
+    num_announced = case["text"].count(BOX_NAME)
     read_or_counted = len(decoded.boxes) + len(decoded.malformed)
     if "parse_error" in case:  # guard G2: what can be read is kept, the rest is counted
         report.exact("codec: release fails, ours counts", name, read_or_counted, num_announced)
@@ -116,7 +117,7 @@ def _check_metric(
     ours: Any,
     view: tuple[SceneScale, Intrinsics],
     name: str,
-    report: Report,
+    report: ParityReport,
 ) -> None:
     scene, camera = view
     metric, uvz = case["metric_xyz"][place], case["metric_uvz"][place]
@@ -135,7 +136,7 @@ def _check_metric(
 
 
 def _check_projected(
-    recorded: dict[str, Any], box: Box3D, camera: Intrinsics, name: str, report: Report
+    recorded: dict[str, Any], box: Box3D, camera: Intrinsics, name: str, report: ParityReport
 ) -> None:
     corners, centre = projected_corners(box, camera, np.array(CORNERS, dtype=np.float64) * [-1, -1, 1])
     wanted = [[np.nan, np.nan] if corner is None else corner for corner in recorded["corners_2d"]]
@@ -145,7 +146,7 @@ def _check_projected(
     report.absolute("codec: bbox_2d", name, [*centre, *size], recorded["bbox_2d"], 1e-6)
 
 
-def check_numbers_in_text(quantity: str, case: str, text: str, recorded: str, report: Report) -> None:
+def check_numbers_in_text(quantity: str, case: str, text: str, recorded: str, report: ParityReport) -> None:
     """Same words and layout, the numbers within 1e-12; runs of blanks in a class name count as one."""
     number = re.compile(r"(?<=,)-?[\d.]+(?:e[+-]?\d+)?(?=[,)])")
     texts = [re.sub(r"[ \t]+", " ", " ".join(line.split(" "))) for line in (text, recorded)]
@@ -158,7 +159,7 @@ def _unblanked(text: str) -> str:
     return " ".join(text.split())
 
 
-def _check_encode(case: dict[str, Any], name: str, report: Report) -> None:
+def _check_encode(case: dict[str, Any], name: str, report: ParityReport) -> None:
     (box,) = parse(case["text"]).boxes
     for option, arguments in ENCODINGS.items():
         if option not in case:
@@ -175,7 +176,7 @@ def _check_encode(case: dict[str, Any], name: str, report: Report) -> None:
         report.absolute(f"codec: round trip {option}", name, error, 0.0, 1e-12)
 
 
-def _check_rounding(case: dict[str, float], report: Report) -> None:
+def _check_rounding(case: dict[str, float], report: ParityReport) -> None:
     value = case["value"]
     x, y, z, *sizes = box_3d(Box3D("x", (-value, -value, value), (abs(value),) * 3))
     name = repr(value)
@@ -184,7 +185,7 @@ def _check_rounding(case: dict[str, float], report: Report) -> None:
     report.exact("rounding: Python's for sizes", name, sizes, [abs(case["python_round2"])] * 3)
 
 
-def check_sizes(entries: list[dict[str, Any]], report: Report) -> None:
+def check_sizes(entries: list[dict[str, Any]], report: ParityReport) -> None:
     """Everything in sizes.json; how a map is read is checked on a map that numbers its pixels."""
     layout = PatchLayout()
     for entry in entries:
@@ -206,7 +207,7 @@ def check_sizes(entries: list[dict[str, Any]], report: Report) -> None:
             _check_reshape(entry, (rows, columns), case, report)
 
 
-def _check_reshape(entry: dict[str, Any], grid: tuple[int, int], case: str, report: Report) -> None:
+def _check_reshape(entry: dict[str, Any], grid: tuple[int, int], case: str, report: ParityReport) -> None:
     """Pools a map that numbers its pixels as the release reads it, and as the entry says that it reads it."""
     height, width = entry["pointmap_hw"]
     points = np.zeros((height, width, 3), dtype=np.float32)
@@ -226,7 +227,7 @@ def _check_reshape(entry: dict[str, Any], grid: tuple[int, int], case: str, repo
     report.exact("sizes: reshape is true", case, is_true, entry["reshape_ok_vs_true_shape"])
 
 
-def check_depth_picture(record: Record, picture: np.ndarray, case: str, report: Report) -> None:
+def check_depth_picture(record: Record, picture: np.ndarray, case: str, report: ParityReport) -> None:
     """What the depth model would get."""
     ours = depth_picture(picture)
     report.exact("moge_input shape", case, np.array(ours.shape), record["shape"])

@@ -8,7 +8,7 @@ Format: docs/specification/engines.md 7.
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,24 +23,24 @@ from n3d_ros.engines.export.folder import (
     write_graphs,
     write_manifest,
 )
-from n3d_ros.engines.export.graph_builder import INPUT_SCALE, QUANTIZED, SCALE
+from n3d_ros.engines.export.graph_builder import INPUT_SCALE, SCALE
 from n3d_ros.engines.export.weights import NewTensor, copied, write_tensors
 from n3d_ros.engines.quantize import rounding
 from n3d_ros.engines.quantize.rounding import PRECISIONS
 from n3d_ros.engines.work_folder import new_folder
 from n3d_ros.errors import BadInputError, ModelFolderError
 from n3d_ros.model_folder.config import ModelConfig, load_config
-from n3d_ros.model_folder.foreign import check_tensors
+from n3d_ros.model_folder.foreign import QUANTIZED, check_tensors
 from n3d_ros.model_folder.manifest import FILE_NAME, Manifest
-from n3d_ros.model_folder.tensors import TensorEntry, read_entries
+from n3d_ros.model_folder.tensors import EMBEDDING, TensorEntry, read_entries
 
 logger = logging.getLogger(__name__)
 
-REPORT = "accuracy.json"
+ACCURACY_NAME = "accuracy.json"
 METHODS = ("rtn", "awq")
 LARGE_HIDDEN, LARGE_BLOCK, SMALL_BLOCK = 2048, 128, 32
 # Measures the quantised folder it is given, against what it came from.
-Report = Callable[[Path], Mapping[str, Any]]
+MeasureLoss = Callable[[Path], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -69,18 +69,18 @@ class QuantizeConfig:
         return self.block or (LARGE_BLOCK if config.text.hidden >= LARGE_HIDDEN else SMALL_BLOCK)
 
 
-def quantize(
+def quantize_folder(
     model_dir: Path,
     out_dir: Path,
     config: QuantizeConfig,
     input_scales: Mapping[str, np.ndarray] | None = None,
-    report: Report | None = None,
+    measure_loss: MeasureLoss | None = None,
     on_bytes: Callable[[int], object] = int,
 ) -> Manifest:
     """Write `out_dir`, replacing a model folder of that name.
 
     input_scales: by product, (in,) factors of its input that make rounding hurt less (AWQ); the weights get
-    the inverse. report: its result becomes accuracy.json. on_bytes(n): n more bytes written.
+    the inverse. measure_loss: its result becomes accuracy.json. on_bytes(n): n more bytes written.
     ModelFolderError when the folder is incomplete or quantised already.
     """
     model_dir, out_dir = Path(model_dir), Path(out_dir)
@@ -97,9 +97,11 @@ def quantize(
         write_graphs(model, folder, config.compute)
         about = {**asdict(config), "block": config.block_of(model)}
         manifest = write_manifest(folder, out_dir.name, model, config.compute, about)
-        if report is None:
+        if measure_loss is None:
             return manifest
-        (folder / REPORT).write_text(json.dumps(report(folder), indent=1) + "\n", encoding="utf-8")
+        (folder / ACCURACY_NAME).write_text(
+            json.dumps(measure_loss(folder), indent=1) + "\n", encoding="utf-8"
+        )
         return write_manifest(folder, out_dir.name, model, config.compute, about)
 
 
@@ -113,7 +115,7 @@ def plan(
     block = config.block_of(model)
     wanted = [name for name in products(model, config.head) if _fits(entries, name, block, config)]
     head = "model.embed_tokens" if model.text.tied else "lm_head"
-    replaced = {name + ".weight" for name in wanted} - {"model.embed_tokens.weight"}
+    replaced = {name + ".weight" for name in wanted} - {EMBEDDING}
     replaced |= {"lm_head.weight"} if model.text.tied else set()
     tensors = [copied(entry) for name, entry in entries.items() if name not in replaced]
     for name in wanted:
@@ -154,7 +156,7 @@ def _quantized(
             found.append(rounding.scales(weight, precision, block, config.compute, rows))
         return found[0]
 
-    def values():
+    def values() -> Iterator[np.ndarray]:
         result = scale()
         yield from rounding.quantized(weight, precision, block, result, rows)
 

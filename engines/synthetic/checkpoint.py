@@ -75,7 +75,7 @@ def _write_shards(
             for tensor, shape in shard.items():
                 rng = np.random.Generator(np.random.SFC64([seed, numbers[tensor]]))
                 for piece in _values(rng, int(np.prod(shape)), dtype, "norm" in tensor or "ln_q" in tensor):
-                    stream.write(piece)
+                    stream.write(piece.data)
                     on_bytes(piece.nbytes)
     if len(shards) > 1:
         index = {"metadata": {}, "weight_map": places}

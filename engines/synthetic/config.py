@@ -29,14 +29,16 @@ class SyntheticPreset:
     max_positions: int = 128_000
 
 
-TOWER = {"vision_hidden": 1280, "vision_heads": 16, "vision_mlp": 3420}
-WHOLE_TOWER = {**TOWER, "vision_depth": 32, "full_attention": (7, 15, 23, 31)}
-TEXT_7B = {"hidden": 3584, "heads": 28, "kv_heads": 4, "mlp": 18944}
+TOWER: dict[str, Any] = {"vision_hidden": 1280, "vision_heads": 16, "vision_mlp": 3420}
+WHOLE_TOWER: dict[str, Any] = {**TOWER, "vision_depth": 32, "full_attention": (7, 15, 23, 31)}
+TEXT_7B: dict[str, Any] = {"hidden": 3584, "heads": 28, "kv_heads": 4, "mlp": 18944}
 # '7b' and '3b' are whole models; '7b-slice' has the 7B's widths in one text layer and two vision blocks,
 # '7b-thin' its widths but for narrow MLPs.
 PRESETS = {
     "7b": SyntheticPreset(**TEXT_7B, layers=28, vocab=152_064, **WHOLE_TOWER),
-    "3b": SyntheticPreset(2048, 36, 16, 2, 11008, 151_936, **WHOLE_TOWER, tied=True),
+    "3b": SyntheticPreset(
+        hidden=2048, layers=36, heads=16, kv_heads=2, mlp=11008, vocab=151_936, **WHOLE_TOWER, tied=True
+    ),
     "7b-slice": SyntheticPreset(
         **TEXT_7B, layers=1, vocab=4096, **TOWER, vision_depth=2, full_attention=(1,), max_positions=4096
     ),
@@ -49,7 +51,20 @@ PRESETS = {
         full_attention=(1,),
         max_positions=4096,
     ),
-    "tiny": SyntheticPreset(96, 3, 6, 2, 192, 2048, 64, 2, 4, 96, (1,), max_positions=2048),
+    "tiny": SyntheticPreset(
+        hidden=96,
+        layers=3,
+        heads=6,
+        kv_heads=2,
+        mlp=192,
+        vocab=2048,
+        full_attention=(1,),
+        max_positions=2048,
+        vision_hidden=64,
+        vision_depth=2,
+        vision_heads=4,
+        vision_mlp=96,
+    ),
 }
 
 
@@ -72,9 +87,9 @@ def config_json(preset: SyntheticPreset, dtype: str) -> dict[str, Any]:
         "max_window_layers": p.layers,
         "use_sliding_window": False,
         "tie_word_embeddings": p.tied,
-        "bos_token_id": ids["<|endoftext|>"],
-        "eos_token_id": ids["<|im_end|>"],
-        "pad_token_id": ids["<|endoftext|>"],
+        "bos_token_id": ids["endoftext"],
+        "eos_token_id": ids["im_end"],
+        "pad_token_id": ids["endoftext"],
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": 1e6,
@@ -101,10 +116,10 @@ def config_json(preset: SyntheticPreset, dtype: str) -> dict[str, Any]:
         "architectures": ["N3DForConditionalGeneration"],
         "model_type": "qwen2_5_vl",
         "dtype": {"bf16": "bfloat16", "fp32": "float32"}[dtype],
-        "image_token_id": ids["<|image_pad|>"],
-        "video_token_id": ids["<|video_pad|>"],
-        "vision_start_token_id": ids["<|vision_start|>"],
-        "vision_end_token_id": ids["<|vision_end|>"],
+        "image_token_id": ids["image_pad"],
+        "video_token_id": ids["video_pad"],
+        "vision_start_token_id": ids["vision_start"],
+        "vision_end_token_id": ids["vision_end"],
         "tie_word_embeddings": p.tied,
         "point_encoding_order": "raster",
         "text_config": text,

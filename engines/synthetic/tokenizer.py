@@ -9,12 +9,12 @@ import json
 from pathlib import Path
 
 from n3d_ros.protocol import prompts
+from n3d_ros.protocol.box_codec import format_box
 
 # In Qwen's order, from id 151,643 on.
 SPECIAL = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
-    "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>",
-    "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
+    "endoftext", "im_start", "im_end", "object_ref_start", "object_ref_end", "box_start", "box_end",
+    "quad_start", "quad_end", "vision_start", "vision_end", "vision_pad", "image_pad", "video_pad",
 )  # fmt: skip
 
 # Qwen2.5's own pattern.
@@ -44,8 +44,9 @@ def write_tokenizer(path: Path, vocab: int) -> None:
     tokenizer.train_from_iterator(_texts(), trainer)
     data = json.loads(tokenizer.to_str())
     first = first_special_id(vocab)
-    data["model"]["vocab"] |= {name: first + place for place, name in enumerate(SPECIAL)}
-    data["added_tokens"] = [_added(first + place, name) for place, name in enumerate(SPECIAL)]
+    tokens = {prompts.control(name): first + place for place, name in enumerate(SPECIAL)}
+    data["model"]["vocab"] |= tokens
+    data["added_tokens"] = [_added(token_id, token) for token, token_id in tokens.items()]
     path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
 
 
@@ -57,8 +58,9 @@ def first_special_id(vocab: int) -> int:
 def _texts() -> list[str]:
     words = "red blue green white mug cup bowl table chair box book the of and is to left right above"
     question = prompts.ground_question("red mug")
-    box = "bbox_0=Bbox(red mug,512,300,410,90,120,80,95)\n"
-    reply = "<think>The distance between the red mug and the blue bowl is meters.</think>\n"
+    box = format_box(0, "red mug", (512, 300, 410, 90, 120, 80, 95)) + "\n"
+    thought = "The distance between the red mug and the blue bowl is meters."
+    reply = f"{prompts.THINK_START}{thought}{prompts.THINK_END}\n"
     return [prompts.ground_prompt(question), prompts.CODE, box, reply, words] * 2
 
 

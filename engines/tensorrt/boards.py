@@ -48,7 +48,7 @@ BOARDS = {
         Board("orin-16", ("sm87",), TENSORRT, 14.0, 2048, True),
         Board("orin-32", ("sm87",), TENSORRT, 29.0, 4096, True),
         Board("orin-64", ("sm87",), TENSORRT, 59.0, 4096, True),
-        Board("thor", ("sm110",), TENSORRT, 120.0, 4096, True, ("bf16", "fp8", "int4")),
+        Board("thor", ("sm110",), TENSORRT, 120.0, 4096, True, precisions=("bf16", "fp8", "int4")),
         Board("rtx-8", _RTX_SMS, RTX, 7.0, 2048),
         Board("rtx-12", _RTX_SMS, RTX, 11.0, 2048),
         Board("rtx-16", _RTX_SMS, RTX, 15.0, 4096),
@@ -86,7 +86,7 @@ def board(name: str) -> Board:
     return BOARDS[name]
 
 
-def estimate(size: ModelSize, precision: str, context: int, unified: bool, parts: int = 1) -> Memory:
+def estimate_memory(size: ModelSize, precision: str, context: int, unified: bool, parts: int = 1) -> Memory:
     """Memory of building the largest graph, one at a time, and of running all of them.
 
     Running costs the same whole and in parts: each weight and each cached row lies in one of them.
@@ -110,7 +110,7 @@ def choose_preset(
     context, needs = context or board.context, []
     for precision in (name for name in board.precisions if possible(name, board.sms)):
         cut = parts or choose_parts(board, size, precision, context)
-        memory = estimate(size, precision, context, board.unified, cut)
+        memory = estimate_memory(size, precision, context, board.unified, cut)
         if _runs(board, memory) and _builds(board, memory):
             return Preset(precision, context, cut)
         needs.append((memory.run_gb, memory.build_gb, cut))
@@ -128,7 +128,7 @@ def choose_parts(board: Board, size: ModelSize, precision: str, context: int) ->
     fitting = (
         parts
         for parts in range(1, most + 1)
-        if _builds(board, estimate(size, precision, context, board.unified, parts))
+        if _builds(board, estimate_memory(size, precision, context, board.unified, parts))
     )
     return next(fitting, most)
 
@@ -138,7 +138,7 @@ def parts_that_fit(
 ) -> int | None:
     """The fewest parts above `parts` whose build fits into `free_gb`; None where cutting does not help."""
     for more in range(parts + 1, min(MAX_PARTS, size.layers) + 1):
-        if estimate(size, precision, context, unified, more).build_gb <= free_gb:
+        if estimate_memory(size, precision, context, unified, more).build_gb <= free_gb:
             return more
     return None
 

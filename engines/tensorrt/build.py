@@ -14,7 +14,7 @@ from n3d_ros.engines.export.decoder_graph import build_decoder
 from n3d_ros.engines.export.folder import COMPUTE, copy_small_files, write_graphs
 from n3d_ros.engines.export.graph_builder import save
 from n3d_ros.engines.tensorrt.layer_split import layer_ranges
-from n3d_ros.engines.tensorrt.network import BuildRequest, Progress
+from n3d_ros.engines.tensorrt.network import BuildProgress, BuildRequest
 from n3d_ros.engines.tensorrt.plan import BuildPlan, model_size
 from n3d_ros.engines.tensorrt.process import build_apart
 from n3d_ros.engines.work_folder import new_folder, work_folder
@@ -24,19 +24,19 @@ from n3d_ros.model_folder.manifest import Manifest, check_files, read_manifest, 
 from n3d_ros.model_folder.tensors import read_entries
 from n3d_ros.runtime.backends.trt.api import TENSORRT, TensorRt
 from n3d_ros.runtime.backends.trt.folder import (
-    FILE_NAME,
+    RECORD_NAME,
     VISION,
     EngineRecord,
     LayerPart,
+    check_engines,
     engine_folders,
     read_record,
 )
-from n3d_ros.runtime.backends.trt.folder import check_files as check_engines
 from n3d_ros.runtime.backends.trt.shapes import decoder_profiles, shapes_for, vision_profiles
 from n3d_ros.version import __version__
 
-Bar = Callable[[str], AbstractContextManager[Progress | None]]
-BuildEngine = Callable[[TensorRt, BuildRequest, Progress | None], int]
+Bar = Callable[[str], AbstractContextManager[BuildProgress | None]]
+BuildEngine = Callable[[TensorRt, BuildRequest, BuildProgress | None], int]
 
 
 def build(
@@ -68,8 +68,8 @@ def build(
             return target, read_record(target), False
         if old and not rebuild:
             raise EngineError(stale_message(old, wanted))
-        with new_folder(target, proof=FILE_NAME) as new:
-            record = _build_into(new, source, wanted, config, plan, api, bar, run)
+        with new_folder(target, proof=RECORD_NAME) as new:
+            record = _build_into(new, source, wanted, config, plan, api, bar=bar, run=run)
     for path, _ in old:
         shutil.rmtree(path)
     return target, record, True
@@ -139,6 +139,7 @@ def _build_into(
     config: ModelConfig,
     plan: BuildPlan,
     api: TensorRt,
+    *,
     bar: Bar,
     run: BuildEngine,
 ) -> EngineRecord:
@@ -154,7 +155,7 @@ def _build_into(
             except OutOfMemoryError as error:
                 raise OutOfMemoryError(f"{error.message}; {_remedy(name, plan, config)}") from error
     record = replace(wanted, files={name: record_of(new / name) for name in profiles})
-    (new / FILE_NAME).write_text(record.to_json(), encoding="utf-8")
+    (new / RECORD_NAME).write_text(record.to_json(), encoding="utf-8")
     return record
 
 
@@ -167,7 +168,7 @@ def _remedy(engine: str, plan: BuildPlan, config: ModelConfig) -> str:
 
 def _is_whole(target: Path, wanted: EngineRecord) -> bool:
     """Whether `target` holds exactly what is wanted. EngineError when it does but a file differs."""
-    if not (target / FILE_NAME).is_file() or read_record(target).key != wanted.key:
+    if not (target / RECORD_NAME).is_file() or read_record(target).key != wanted.key:
         return False
     check_engines(target, read_record(target))
     return True

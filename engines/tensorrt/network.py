@@ -18,7 +18,7 @@ from n3d_ros.runtime.backends.trt.shapes import Profile
 logger = logging.getLogger(__name__)
 
 
-class Progress(Protocol):
+class BuildProgress(Protocol):
     """What is told of a build; calls come from several threads."""
 
     def start(self, phase: str, parent: str | None, steps: int) -> None: ...
@@ -46,7 +46,7 @@ class BuildRequest:
     workspace_bytes: int | None = None
 
 
-def build_engine(api: TensorRt, request: BuildRequest, progress: Progress | None = None) -> int:
+def build_engine(api: TensorRt, request: BuildRequest, progress: BuildProgress | None = None) -> int:
     """Write `request.engine`, return its bytes. EngineError with everything that was logged when it fails."""
     log = ErrorLog(api)
     trt = api.module
@@ -117,7 +117,7 @@ def _stream_writer(trt: Any, write: Callable[[bytes], int]) -> Any:
     )()
 
 
-def _monitor(trt: Any, progress: Progress) -> Any:
+def _monitor(trt: Any, progress: BuildProgress) -> Any:
     """An IProgressMonitor of this module's own class."""
 
     def __init__(self: Any) -> None:
@@ -136,4 +136,4 @@ def _monitor(trt: Any, progress: Progress) -> Any:
     return type("Monitor", (trt.IProgressMonitor,), {m.__name__: m for m in methods})()
 
 
-ProgressBar = AbstractContextManager[Progress]
+ProgressBar = AbstractContextManager[BuildProgress]

@@ -14,7 +14,7 @@ from n3d_ros.engines.tensorrt.boards import (
     check_precision,
     choose_parts,
     choose_preset,
-    estimate,
+    estimate_memory,
     in_parts,
     parts_that_fit,
     possible,
@@ -107,11 +107,11 @@ def _item(dtype: str) -> int:
     return {"F32": 4, "F16": 2, "BF16": 2}[dtype]
 
 
-def check_memory(folder: Path, plan: BuildPlan, free_gb: float | None) -> None:
+def check_build_memory(folder: Path, plan: BuildPlan, free_gb: float | None) -> None:
     """OutOfMemoryError when the build needs more than what is free (None: unknown, not checked)."""
     size = model_size(folder, load_config(folder))
     wanted = (size, plan.precision, plan.context, plan.board.unified, plan.parts)
-    needed = estimate(*wanted).build_gb
+    needed = estimate_memory(*wanted).build_gb
     if free_gb is not None and needed > free_gb:
         more = parts_that_fit(*wanted, free_gb)
         split = f"cut the decoder with `--parts {more}`, " if more else ""

@@ -10,18 +10,19 @@ import signal
 import threading
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Final
 
-from n3d_ros.engines.tensorrt.network import BuildRequest, Progress, build_engine
+from n3d_ros.engines.tensorrt.network import BuildProgress, BuildRequest, build_engine
 from n3d_ros.errors import EngineError, N3DError, OutOfMemoryError
 from n3d_ros.runtime.backends.trt.api import TensorRt, load
 
 # CUDA does not survive a fork.
-START_METHOD = "spawn"
+START_METHOD: Final = "spawn"
 # Between two looks at a builder that reports nothing, as TensorRT-RTX does in its longest phase.
 TICK_S = 1.0
 
 
-def build_apart(api: TensorRt, request: BuildRequest, progress: Progress | None = None) -> int:
+def build_apart(api: TensorRt, request: BuildRequest, progress: BuildProgress | None = None) -> int:
     """Like `build_network.build_engine`, in a process that starts fresh."""
     context = multiprocessing.get_context(START_METHOD)
     receiver, sender = context.Pipe(duplex=False)
@@ -36,7 +37,7 @@ def build_apart(api: TensorRt, request: BuildRequest, progress: Progress | None 
         receiver.close()
 
 
-def _follow(receiver: Connection, child: BaseProcess, name: str, progress: Progress | None) -> int:
+def _follow(receiver: Connection, child: BaseProcess, name: str, progress: BuildProgress | None) -> int:
     """Pass reports on until the size of the engine comes."""
     while True:
         if progress is not None and not receiver.poll(TICK_S):
@@ -67,7 +68,7 @@ def _died(name: str, child: BaseProcess) -> N3DError:
 
 
 class _Reports:
-    """A `Progress` that tells the other process. `step` stops the build when nobody listens any more."""
+    """A `BuildProgress` that tells the other process. `step` stops the build when nobody listens any more."""
 
     def __init__(self, sender: Connection) -> None:
         self._sender, self._lock = sender, threading.Lock()

@@ -6,13 +6,13 @@ import resource
 from dataclasses import replace
 from pathlib import Path
 
+from n3d_ros.commands.model_options import add_model_option, model_folder
 from n3d_ros.engines.bench.machine import free_memory_gb
 from n3d_ros.engines.tensorrt.boards import ALIASES, BITS, BOARDS, Board, board, in_parts
 from n3d_ros.engines.tensorrt.build import build
-from n3d_ros.engines.tensorrt.plan import check_memory, plan_build
+from n3d_ros.engines.tensorrt.plan import check_build_memory, plan_build
 from n3d_ros.engines.tensorrt.progress import progress_bar
 from n3d_ros.errors import BadInputError, N3DError
-from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.runtime.backends.trt.api import RTX, TENSORRT, TensorRt, load
 from n3d_ros.runtime.backends.trt.folder import cache_folder
 
@@ -23,7 +23,7 @@ USABLE = 0.93
 def add_build(parser: argparse.ArgumentParser) -> None:
     """`n3d build`: engines for an NVIDIA GPU."""
     targets = ", ".join(("current", *ALIASES, *BOARDS))
-    parser.add_argument("--model", type=Path, metavar="DIR", help="exported or quantised folder (n3d-nano)")
+    add_model_option(parser)
     parser.add_argument("--target", default="current", metavar="GPU", help=f"{targets}; several by comma")
     parser.add_argument(
         "--precision", default="auto", choices=("auto", *BITS), help="of the weights (default: what fits)"
@@ -43,10 +43,10 @@ def add_build(parser: argparse.ArgumentParser) -> None:
 def run_build(args: argparse.Namespace) -> int:
     """Build, or say that it is built; exit code 0."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    folder = args.model or default_model_dir()
+    folder = model_folder(args.model)
     api, chosen = choose(args.target)
     plan = plan_build(folder, chosen, args.precision, args.context, args.parts)
-    check_memory(folder, plan, free_memory_gb())
+    check_build_memory(folder, plan, free_memory_gb())
     print(
         f"{api.name} {api.version} for {', '.join(plan.targets)}: {plan.precision}{in_parts(plan.parts)}, "
         f"context {plan.context}"

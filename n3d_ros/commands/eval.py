@@ -5,17 +5,16 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.storage.whole_file import write_text
+from n3d_ros.text_table import text_table
 
 
 def add_eval(parser: argparse.ArgumentParser) -> None:
     """`n3d eval`: accuracy on simulated scenes."""
-    parser.add_argument(
-        "--model", type=Path, default=None, help="model folder (default: the shipped n3d-nano)"
-    )
+    add_model_options(parser)
     parser.add_argument("--scenes", type=int, default=200, help="number of scenes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
-    parser.add_argument("--backend", default="auto", choices=("auto", "ort", "torch", "trt"))
     parser.add_argument("--json", type=Path, help="write every trial and the summary here")
     parser.set_defaults(run=run_eval)
 
@@ -24,12 +23,11 @@ def run_eval(args: argparse.Namespace) -> int:
     """Evaluate and print the summary; exit code 0."""
     from tqdm import tqdm
 
-    from n3d_ros.runtime.backends.factory import default_model_dir
     from n3d_ros.runtime.pipeline import Pipeline
     from n3d_ros.training.evaluation.answers import summarise_questions
     from n3d_ros.training.evaluation.grounding import summarise, trials
 
-    pipeline = Pipeline.load(args.model or default_model_dir(), backend=args.backend)
+    pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
     results = list(tqdm(trials(pipeline, args.scenes, args.seed), total=args.scenes, unit="scene"))
     summary = (
         summarise(results).to_dict()
@@ -47,21 +45,22 @@ def run_eval(args: argparse.Namespace) -> int:
 
 def summary_table(summary: dict[str, float]) -> str:
     """The figures a person looks for, one a line."""
-    return "\n".join(
+    return text_table(
         [
-            f"scenes                      {summary['num_trials']}",
-            f"boxes at 3D IoU >= 0.25     {100 * summary['share_iou_25']:.1f} %",
-            f"boxes at 3D IoU >= 0.50     {100 * summary['share_iou_50']:.1f} %",
-            f"mean 3D IoU                 {summary['mean_iou']:.3f}",
-            f"median centre error         {100 * summary['median_center_error_m']:.1f} cm",
-            f"prompts that found a box    {100 * summary['share_found']:.1f} %",
-            f"malformed boxes             {summary['malformed']}",
-            f"median time per prompt      {summary['median_ms']:.0f} ms",
-            f"absent things refused       {100 * summary['share_refused']:.1f} %",
-            f"spatial questions           {summary['num_questions']}",
-            f"  answered                  {100 * summary['share_answered']:.1f} %",
-            f"  answered rightly          {100 * summary['share_right']:.1f} %",
-            f"  own sentence confirmed    {100 * summary['share_confirmed']:.1f} %",
-            f"  forward passes per token  {summary['passes_per_token']:.2f}",
-        ]
+            ["scenes", f"{summary['num_trials']}"],
+            ["boxes at 3D IoU >= 0.25", f"{100 * summary['share_iou_25']:.1f} %"],
+            ["boxes at 3D IoU >= 0.50", f"{100 * summary['share_iou_50']:.1f} %"],
+            ["mean 3D IoU", f"{summary['mean_iou']:.3f}"],
+            ["median centre error", f"{100 * summary['median_center_error_m']:.1f} cm"],
+            ["prompts that found a box", f"{100 * summary['share_found']:.1f} %"],
+            ["malformed boxes", f"{summary['malformed']}"],
+            ["median time per prompt", f"{summary['median_ms']:.0f} ms"],
+            ["absent things refused", f"{100 * summary['share_refused']:.1f} %"],
+            ["spatial questions", f"{summary['num_questions']}"],
+            ["  answered", f"{100 * summary['share_answered']:.1f} %"],
+            ["  answered rightly", f"{100 * summary['share_right']:.1f} %"],
+            ["  own sentence confirmed", f"{100 * summary['share_confirmed']:.1f} %"],
+            ["  forward passes per token", f"{summary['passes_per_token']:.2f}"],
+        ],
+        "<",
     )

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-BACKENDS = ("torch", "ort")
+from n3d_ros.text_table import text_table
+
+CHECKED_BACKENDS = ("torch", "ort")
 
 
 def add_parity(parser: ArgumentParser) -> None:
@@ -31,7 +33,10 @@ def add_parity(parser: ArgumentParser) -> None:
         "--seed", type=int, default=0, metavar="N", help="random seed of a written set (default: 0)"
     )
     parser.add_argument(
-        "--backend", action="append", choices=BACKENDS, help="what runs the model (default: all that import)"
+        "--backend",
+        action="append",
+        choices=CHECKED_BACKENDS,
+        help="what runs the model (default: all that import)",
     )
     parser.add_argument("--misses", action="store_true", help="print only what misses, and the sums")
     parser.set_defaults(run=run)
@@ -43,7 +48,7 @@ def run(args: Namespace) -> int:
     from n3d_ros.engines.parity.report import merged
 
     has_ort = find_spec("onnxruntime") and find_spec("onnx")
-    backends = args.backend or [name for name in BACKENDS if name == "torch" or has_ort]
+    backends = args.backend or [name for name in CHECKED_BACKENDS if name == "torch" or has_ort]
     if args.write:
         from n3d_ros.engines.parity.write.folder import write_set
 
@@ -51,8 +56,9 @@ def run(args: Namespace) -> int:
     with _quiet(), tqdm(desc="checking", bar_format="{desc}", leave=False, disable=None) as bar:
         report = check(args.folder, backends, lambda text: bar.set_description_str(f"checking {text}"))
     misses = [line for line in report.lines if not line.passed]
-    for line in misses if args.misses else merged(report.lines):
-        print(line)
+    rows = [line.cells for line in (misses if args.misses else merged(report.lines))]
+    if rows:
+        print(text_table(rows, "<<<><"))
     print(f"{len(report.lines) - len(misses)} of {len(report.lines)} quantities within tolerance")
     if not report.lines:
         print(

@@ -1,13 +1,15 @@
 """`n3d play`: folders of RGB-D frames published as a camera would.
 
-`rgb/image` (rgb8), `depth/image` (16UC1 or 32FC1, as stored) and `rgb/camera_info`, relative names, one
-stamp (now) and one optical frame. rclpy is imported when the command runs, so its help needs no ROS.
+`rgb/image` (rgb8), `depth/image` (16UC1 or 32FC1, as stored; 32FC1 metres where a folder or --depth-scale
+gives a scale) and `rgb/camera_info`, relative names, one stamp (now) and one optical frame. rclpy is imported
+when the command runs, so its help needs no ROS.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from n3d_ros.files.frames import RgbdFrame, find_frames, read_frame
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import fill_image
 from n3d_ros.node.transport import make_room_for_images
+from n3d_ros.preprocess.metres import DEFAULT_SCALES, to_metres
 
 FRAME_ID = "camera_color_optical_frame"
 QUEUE_DEPTH = 5
@@ -40,6 +43,9 @@ def add_play(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait-s", type=float, default=10.0, help="wait so long for subscribers (default: %(default)s)"
     )
+    parser.add_argument(
+        "--depth-scale", type=float, metavar="M", help="metres per unit of 16-bit depth, as depth_scale"
+    )
     parser.add_argument("--frame-id", default=FRAME_ID, help="optical frame (default: %(default)s)")
     parser.add_argument(
         "--ros-args", nargs=argparse.REMAINDER, default=[], help="the rest goes to ROS, e.g. remaps"
@@ -53,7 +59,7 @@ def run_play(args: argparse.Namespace) -> int:
         raise ValueError(f"--rate-hz: expected a positive number, got {args.rate_hz}")
     folders = find_frames(args.folders)
     repeats = 1 if args.once else max(1, round(args.rate_hz * args.hold_s))
-    messages = schedule(folders, repeats, args.loop)
+    messages = schedule(folders, repeats, args.loop, args.depth_scale)
 
     import rclpy
     from rclpy.executors import ExternalShutdownException
@@ -77,15 +83,25 @@ def run_play(args: argparse.Namespace) -> int:
     return 0
 
 
-def schedule(folders: list[Path], repeats: int, loop: bool) -> Iterator[tuple[RgbdFrame, bool]]:
+def schedule(
+    folders: list[Path], repeats: int, loop: bool, depth_scale_m: float | None = None
+) -> Iterator[tuple[RgbdFrame, bool]]:
     """Frames in the order they are published, each `repeats` times; True marks a folder's first one."""
     while True:
         for folder in folders:
-            frame = read_frame(folder)
+            frame = in_ros_units(read_frame(folder, depth_scale_m))
             for index in range(repeats):
                 yield frame, index == 0
         if not loop:
             return
+
+
+def in_ros_units(frame: RgbdFrame) -> RgbdFrame:
+    """The frame as stored where its encoding says the unit (REP 118), else with depth in metres."""
+    if frame.depth_scale_m in (None, DEFAULT_SCALES[frame.encoding]):
+        return replace(frame, depth_scale_m=None)
+    metres = to_metres(frame.depth, frame.encoding, frame.depth_scale_m)
+    return replace(frame, depth=metres, encoding="32FC1", depth_scale_m=None)
 
 
 class CameraPublisher:
@@ -120,10 +136,12 @@ class CameraPublisher:
 
 
 def fill_camera_info(info: Any, intrinsics: Intrinsics) -> Any:
-    """Write a rectified pinhole camera into a sensor_msgs/CameraInfo and return it."""
+    """Write a camera into a sensor_msgs/CameraInfo and return it; of a pinhole K and P are the same."""
     fx, fy, cx, cy = intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy
+    lens = intrinsics.distortion
     info.width, info.height = intrinsics.width, intrinsics.height
-    info.distortion_model, info.d = "plumb_bob", [0.0] * 5
+    info.distortion_model = "plumb_bob" if lens is None else lens.model
+    info.d = [0.0] * 5 if lens is None else list(lens.coefficients)
     info.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
     info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     info.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from n3d_ros.text_table import text_table
+
 
 def add_quantize(parser: argparse.ArgumentParser) -> None:
     """`n3d quantize`: weights in 4 or 8 bits."""
@@ -43,7 +45,7 @@ def run_quantize(args: argparse.Namespace) -> int:
     """Quantise, measure, print; exit code 0."""
     from tqdm import tqdm
 
-    from n3d_ros.engines.quantize.folder import QuantizeConfig, quantize
+    from n3d_ros.engines.quantize.folder import QuantizeConfig, quantize_folder
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     config = QuantizeConfig(args.precision, args.method, args.block, not args.keep_head, args.compute)
@@ -57,7 +59,7 @@ def run_quantize(args: argparse.Namespace) -> int:
             seen.append(accuracy(args.model, folder, args.scenes, args.seed))
             return seen[0]
 
-        quantize(args.model, args.out, config, factors, report, bar.update)
+        quantize_folder(args.model, args.out, config, factors, report, bar.update)
     print(accuracy_table(seen[0]))
     print(f"wrote {args.out}")
     return 0
@@ -100,26 +102,21 @@ def accuracy(model: Path, quantized: Path, num_scenes: int, first_seed: int) -> 
         folders = [Path(work) / name for name in ("reference", "tested")]
         for source, folder in zip((model, quantized), folders, strict=True):
             export(source, folder)
-        pair = [Pipeline.load(folder, backend="ort") for folder in folders]
-        found = tqdm(comparisons(*pair, num_scenes, first_seed), total=num_scenes, unit="scene")
+        reference, tested = (Pipeline.load(folder, backend="ort") for folder in folders)
+        found = tqdm(comparisons(reference, tested, num_scenes, first_seed), total=num_scenes, unit="scene")
         return {"measured": True, "first_seed": first_seed, **summarise(list(found))}
 
 
 def accuracy_table(report: Mapping[str, Any]) -> str:
     """Unquantised beside quantised, one figure a line."""
     if not report["measured"]:
-        return "accuracy                    not measured"
-    same = report["share_same_answer"]
-    return "\n".join(
-        [
-            f"scenes                      {report['num_scenes']}, from seed {report['first_seed']}",
-            "                            as it was   quantised",
-            "mean 3D IoU                 "
-            f"{report['mean_iou_reference']:9.3f}   {report['mean_iou_tested']:9.3f}",
-            "boxes at 3D IoU >= 0.25     "
-            f"{100 * report['share_iou_25_reference']:7.1f} %   {100 * report['share_iou_25_tested']:7.1f} %",
-            f"mean 3D IoU between them    {report['mean_iou_between']:9.3f}",
-            f"same answers                {'-' if same is None else f'{100 * same:7.1f} %'}"
-            f" of {report['num_questions']}",
-        ]
-    )
+        return text_table([["accuracy", "not measured"]])
+    was, now, same = "reference", "tested", report["share_same_answer"]
+    rows = [
+        [f"{report['num_scenes']} scenes, from seed {report['first_seed']}", "as it was", "quantised"],
+        ["mean 3D IoU", *(f"{report[f'mean_iou_{one}']:.3f}" for one in (was, now))],
+        ["boxes at 3D IoU >= 0.25", *(f"{100 * report[f'share_iou_25_{one}']:.1f} %" for one in (was, now))],
+        ["mean 3D IoU between them", f"{report['mean_iou_between']:.3f}"],
+        [f"same answers, of {report['num_questions']}", "-" if same is None else f"{100 * same:.1f} %"],
+    ]
+    return text_table(rows)

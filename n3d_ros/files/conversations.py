@@ -16,13 +16,12 @@ from typing import Any
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.plain_text import shown
-from n3d_ros.protocol.box_text import parse
+from n3d_ros.protocol.box_text import box_start, parse
+from n3d_ros.protocol.prompts import IMAGE_MARKER
 from n3d_ros.storage.json_file import JsonError, read_json
 from n3d_ros.storage.whole_file import write_json
 
-IMAGE_MARKER = "<image>"
 MAX_ONE_QUESTION_MESSAGES = 3
-FIRST_BOX = "bbox_0=Bbox("
 ROLES = ("user", "assistant")
 
 
@@ -116,7 +115,7 @@ def boxes_text(boxes: Sequence[Box3D], uvs: Sequence[tuple[float, float]], numbe
     line, u and v in 0..1, z and sizes in metres, angle about the checkpoint's +y.
     """
     lines = [
-        f"bbox_{number}=Bbox({box.label},{uv[0]},{uv[1]},{box.center[2]},{0.0 - box.yaw},{box.size[0]},"
+        f"{box_start(number)}{box.label},{uv[0]},{uv[1]},{box.center[2]},{0.0 - box.yaw},{box.size[0]},"
         f"{box.size[1]},{box.size[2]})"
         for box, uv, number in zip(boxes, uvs, numbers, strict=True)
     ]

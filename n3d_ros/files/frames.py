@@ -4,15 +4,14 @@ In: paths. Out: arrays with their intrinsics, ready for `Observation`. Knows not
 ROS.
 
 A frame folder holds `color.png` (or .jpg), `depth.png` (16-bit, millimetres) or `depth.npy` (float32,
-metres), 0 = no data, and `intrinsics.json` with fx, fy, cx, cy, width, height in pixels. Depth is
-registered to the colour picture. A picture's EXIF orientation is applied once: depth and intrinsics are of
-the upright picture; `as_released` gives the release's pairing instead. Every error is an OSError or
-ValueError that names the file, what was expected and what came.
+metres), 0 = no data, and `intrinsics.json` (`camera_file`), where `depth_scale` says metres per unit if depth
+comes in others. Depth is registered to the colour picture. A picture's EXIF orientation is applied once:
+depth and intrinsics are of the upright picture; `as_released` gives the release's pairing instead. Every
+error is an OSError or ValueError that names the file, what was expected and what came.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,10 +19,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from n3d_ros.files.picture_file import MAX_MEGAPIXELS, QUARTER_TURNS, UPRIGHT, read_orientation, read_picture
+from n3d_ros.files.camera_file import read_camera
+from n3d_ros.files.picture_file import (
+    DAMAGED,
+    MAX_MEGAPIXELS,
+    QUARTER_TURNS,
+    UPRIGHT,
+    check_size,
+    read_orientation,
+    read_picture,
+)
 from n3d_ros.geometry import Array, Intrinsics
-from n3d_ros.preprocess.depth import to_metres
+from n3d_ros.plain_text import one_line
+from n3d_ros.preprocess.metres import MAX_DEPTH_M, measured_depth
 from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.storage.array_file import ArrayFileError, read_npy
+from n3d_ros.storage.whole_file import whole_file, write_json
 
 COLOR_NAMES = ("color.png", "color.jpg", "color.jpeg")
 DEPTH_NAMES = ("depth.png", "depth.npy")
@@ -37,7 +48,8 @@ class RgbdFrame:
     """One frame as stored.
 
     rgb: (H, W, 3) uint8. depth: (h, w) uint16 millimetres ('16UC1') or float32 metres ('32FC1'), 0 = no
-    data. intrinsics: of rgb, pixels. name: for people, e.g. the folder's name.
+    data. intrinsics: of rgb, pixels. name: for people, e.g. the folder's name. depth_scale_m: metres per unit
+    of depth, None for the encoding's own.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -45,10 +57,14 @@ class RgbdFrame:
     encoding: str
     intrinsics: Intrinsics
     name: str = ""
+    depth_scale_m: float | None = None
 
-    def observation(self) -> Observation:
-        """Depth in metres, NaN = none; ValueError when picture, depth and intrinsics do not fit together."""
-        return Observation(self.rgb, self.intrinsics, depth=to_metres(self.depth, self.encoding))
+    def observation(self, max_depth_m: float = MAX_DEPTH_M) -> Observation:
+        """Depth in metres, NaN = none, as also where it is farther than max_depth_m; ValueError when picture,
+        depth and intrinsics do not fit together or depth is not what it should be (`measured_depth`).
+        """
+        depth = measured_depth(self.depth, self.encoding, self.depth_scale_m, max_m=max_depth_m)
+        return Observation(self.rgb, self.intrinsics, depth=depth)
 
 
 def find_frames(paths: list[Path]) -> list[Path]:
@@ -65,22 +81,30 @@ def find_frames(paths: list[Path]) -> list[Path]:
     return folders
 
 
-def read_frame(folder: Path) -> RgbdFrame:
-    """The frame in one folder."""
+def read_frame(folder: Path, depth_scale_m: float | None = None) -> RgbdFrame:
+    """The frame in one folder. depth_scale_m: metres per unit, where `intrinsics.json` does not say it."""
     color, depth = _one_of(folder, COLOR_NAMES, "colour picture"), _one_of(folder, DEPTH_NAMES, "depth")
-    return read_rgbd(color, depth, folder / "intrinsics.json", name=folder.name)
+    return read_rgbd(color, depth, folder / "intrinsics.json", folder.name, depth_scale_m)
 
 
 def read_rgbd(
-    image: Path, depth: Path, intrinsics: Path, name: str = "", max_megapixels: float = MAX_MEGAPIXELS
+    image: Path,
+    depth: Path,
+    intrinsics: Path,
+    name: str = "",
+    depth_scale_m: float | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
 ) -> RgbdFrame:
-    """A frame from three files. max_megapixels: a larger picture is refused."""
+    """A frame from three files, the last of any kind that `read_camera` reads. max_megapixels: a larger
+    picture is refused.
+    """
+    camera = read_camera(intrinsics, depth_scale_m)
     rgb = read_picture(image, max_megapixels=max_megapixels)
     orientation = read_orientation(image, max_megapixels)
-    raw, encoding = read_depth(depth)
+    raw, encoding = read_depth(depth, max_megapixels)
     if orientation != UPRIGHT:
         _check_turned(image, orientation, rgb.shape[:2], raw.shape)
-    return RgbdFrame(rgb, raw, encoding, read_intrinsics(intrinsics), name or image.stem)
+    return RgbdFrame(rgb, raw, encoding, camera.intrinsics, name or image.stem, camera.depth_scale_m)
 
 
 def as_released(
@@ -95,8 +119,11 @@ def as_released(
     """
     if orientation not in ORIENTATIONS:
         raise ValueError(f"orientation: expected one of {ORIENTATIONS}, got {orientation!r}")
-    rgb = read_picture(image, upright=orientation == APPLY_ONCE, resize_mode=resize_mode)
-    turned = orientation != APPLY_ONCE and read_orientation(image) in QUARTER_TURNS
+    most = max(MAX_MEGAPIXELS, seen.rgb.shape[0] * seen.rgb.shape[1] / 1e6)  # it was let in before
+    rgb = read_picture(image, orientation == APPLY_ONCE, resize_mode, most)
+    turned = orientation != APPLY_ONCE and read_orientation(image, most) in QUARTER_TURNS
+    if turned and seen.intrinsics.distortion is not None:
+        raise ValueError("orientation 'upstream': a lens that bends has no turned picture; rectify it first")
     intrinsics = seen.intrinsics.scaled_to(rgb.shape[1], rgb.shape[0])
     return replace(seen, rgb=rgb, intrinsics=intrinsics, depth_is_turned=turned)
 
@@ -104,24 +131,31 @@ def as_released(
 def write_frame(folder: Path, frame: RgbdFrame) -> None:
     """Write a frame folder that `read_frame` reads back; the folder is made when absent."""
     folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(frame.rgb).save(folder / "color.png")
-    if frame.encoding == "16UC1":
-        Image.fromarray(frame.depth.astype(np.uint16)).save(folder / "depth.png")
-    else:
-        np.save(folder / "depth.npy", frame.depth.astype(np.float32))
-    (folder / "intrinsics.json").write_text(json.dumps(frame.intrinsics.to_dict(), indent=1) + "\n")
+    with whole_file(folder / "color.png") as part:
+        Image.fromarray(frame.rgb).save(part)
+    is_integer = frame.encoding == "16UC1"
+    with whole_file(folder / ("depth.png" if is_integer else "depth.npy")) as part:
+        if is_integer:
+            Image.fromarray(frame.depth.astype(np.uint16)).save(part)
+        else:
+            np.save(part, frame.depth.astype(np.float32))
+    camera = frame.intrinsics.to_dict()
+    if frame.depth_scale_m is not None:
+        camera["depth_scale"] = frame.depth_scale_m
+    write_json(folder / "intrinsics.json", camera, indent=1)
 
 
-def read_depth(path: Path) -> tuple[Array, str]:
+def read_depth(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[Array, str]:
     """(h, w) depth as stored and its encoding: uint16 millimetres -> '16UC1', float32 metres -> '32FC1'.
 
-    .png holds 16-bit millimetres; .npy holds uint16 millimetres or float32 or float64 metres.
+    .png holds 16-bit millimetres; .npy holds uint16 millimetres or float32 or float64 metres. max_megapixels:
+    a larger picture is refused.
     """
     _require_file(path, "depth")
     if path.suffix.lower() == ".npy":
         raw = _load_npy(path)
     elif path.suffix.lower() == ".png":
-        raw = _load_depth_png(path)
+        raw = _load_depth_png(path, max_megapixels)
     else:
         raise ValueError(f"depth: expected .png (16-bit millimetres) or .npy (float32 metres), got '{path}'")
     if raw.dtype == np.float64:
@@ -130,23 +164,6 @@ def read_depth(path: Path) -> tuple[Array, str]:
         expected = "(H, W) uint16 millimetres or float32 metres"
         raise ValueError(f"depth: expected {expected} in '{path}', got {raw.shape} {raw.dtype}")
     return raw, ENCODINGS[raw.dtype.name]
-
-
-def read_intrinsics(path: Path) -> Intrinsics:
-    """From JSON: fx, fy, cx, cy, width, height; or k (nine numbers, as in CameraInfo), width, height."""
-    _require_file(path, "intrinsics")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"intrinsics: expected JSON in '{path}', got {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"intrinsics: expected a JSON object in '{path}', got {type(values).__name__}")
-    try:
-        if "k" in values and "width" in values and "height" in values:
-            return Intrinsics.from_matrix(values["k"], values["width"], values["height"])
-        return Intrinsics.from_dict(values)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{error} (in '{path}')") from error
 
 
 def _check_turned(image: Path, orientation: int, rgb_hw: tuple[int, ...], depth_hw: tuple[int, ...]) -> None:
@@ -161,19 +178,22 @@ def _check_turned(image: Path, orientation: int, rgb_hw: tuple[int, ...], depth_
 
 def _load_npy(path: Path) -> Array:
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
+        return read_npy(path)
+    except ArrayFileError as error:
         raise ValueError(f"depth: expected a NumPy array in '{path}', got {error}") from error
 
 
-def _load_depth_png(path: Path) -> Array:
+def _load_depth_png(path: Path, max_megapixels: float) -> Array:
     try:
         with Image.open(path) as picture:
-            if not picture.mode.startswith("I"):
-                raise ValueError(f"depth: expected a 16-bit grey PNG in '{path}', got mode {picture.mode}")
+            check_size(picture.width, picture.height, max_megapixels)
+            if picture.format != "PNG" or not picture.mode.startswith("I"):
+                raise ValueError(
+                    f"depth: expected a 16-bit grey PNG in '{path}', got {picture.format} {picture.mode}"
+                )
             return np.asarray(picture).astype(np.uint16)
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"depth: cannot read '{path}': {error}") from error
+    except (*DAMAGED, Image.DecompressionBombError) as error:
+        raise ValueError(f"depth: cannot read '{path}': {one_line(str(error), 300)}") from error
 
 
 def _one_of(folder: Path, names: tuple[str, ...], what: str) -> Path:

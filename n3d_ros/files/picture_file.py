@@ -94,6 +94,8 @@ def check_encoded_size(data: bytes, max_megapixels: float = MAX_MEGAPIXELS) -> N
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
+    except UnidentifiedImageError as error:
+        raise ValueError(f"picture: expected one of {', '.join(FORMATS)}, got {len(data)} bytes") from error
     except (*DAMAGED, Image.DecompressionBombError) as error:
         raise ValueError(f"picture: expected an encoded picture, got {one_line(str(error), 200)}") from error
     check_size(width, height, max_megapixels)

@@ -2,15 +2,14 @@
 
 `pcd` (H, W, 4): x left, y up, z forward in metres and validity (a point counts where it is above 0), float16.
 `intr` (3, 3) float32 in picture widths and heights. Newer files also hold `depth` (H, W) float32 metres along
-z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Pickled arrays are refused.
-Errors are OSError or ValueError that name the file, what was expected and what came. Source:
-docs/specification/inputs.md 3.
+z and `mask` (H, W) bool. In and out: optical frame, NaN = none. Pickled arrays are refused, and points that
+do not project onto their own pixels. Errors are OSError or ValueError that name the file, what was expected
+and what came. Source: docs/specification/inputs.md 3.
 """
 
 from __future__ import annotations
 
 import logging
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from n3d_ros.cameras.points_fit import check_fit
 from n3d_ros.files.picture_file import MAX_MEGAPIXELS, read_picture
 from n3d_ros.geometry import Intrinsics, checkpoint_to_optical, optical_to_checkpoint
+from n3d_ros.geometry.intrinsics import matrix_numbers
 from n3d_ros.preprocess.depth import depth_to_point_map
 from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.storage.array_file import ArrayFileError, read_npz
+from n3d_ros.storage.whole_file import whole_file
 
+ARRAYS = ("pcd", "intr", "depth", "mask")
 # What the release writes where there is no point.
 INVALID = (-np.inf, -np.inf, np.inf, 0.0)
 
@@ -40,9 +44,7 @@ class Points:
 
     def intrinsics(self, width: int, height: int) -> Intrinsics:
         """The camera in pixels of a picture of that size."""
-        (fx, skew, u), (_, fy, v), _ = self.matrix.tolist()
-        if skew:
-            raise ValueError(f"intrinsics: expected zero skew, got {skew}")
+        fx, fy, u, v = matrix_numbers(self.matrix)
         return Intrinsics(fx * width, fy * height, u * width - 0.5, v * height - 0.5, width, height)
 
 
@@ -73,11 +75,18 @@ def read_points_file(path: Path) -> Points:
     _check_extras(path, arrays, valid)
     point_map = checkpoint_to_optical(pcd[..., :3].astype(np.float32))
     point_map[~valid] = np.nan
+    try:
+        if np.isfinite(matrix).all():
+            check_fit(pcd[..., :3], valid, matrix.astype(np.float64))
+    except ValueError as error:
+        raise ValueError(f"points: in '{path}' {error}") from error
     return Points(point_map, matrix.astype(np.float64))
 
 
 def write_points(path: Path, observation: Observation, with_depth: bool = True) -> None:
     """Write what `read_points_file` reads back: `pcd`, `intr` and, with `with_depth`, `depth` and `mask`."""
+    if observation.intrinsics.distortion is not None:
+        raise ValueError("points: a point file holds no distortion; expected a rectified picture")
     points = observation.point_map
     if points is None:
         assert observation.depth is not None
@@ -91,8 +100,7 @@ def write_points(path: Path, observation: Observation, with_depth: bool = True) 
     arrays: dict[str, Any] = {"pcd": pcd, "intr": observation.intrinsics.normalised()}
     if with_depth:
         arrays |= {"depth": np.where(mask, points[..., 2], np.inf).astype(np.float32), "mask": mask}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
@@ -100,12 +108,12 @@ def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"points: expected a file, got '{path}'")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if isinstance(file, np.ndarray) or not {"pcd", "intr"} <= set(file.files):
-                raise ValueError("no arrays named pcd and intr")
-            return {name: file[name] for name in ("pcd", "intr", "depth", "mask") if name in file.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_npz(path, ARRAYS)
+        if not {"pcd", "intr"} <= set(arrays):
+            raise ArrayFileError("no arrays named pcd and intr")
+    except ArrayFileError as error:
         raise ValueError(f"points: expected an NPZ with pcd and intr, got '{path}': {error}") from error
+    return arrays
 
 
 def _check_extras(path: Path, arrays: dict[str, npt.NDArray[Any]], valid: npt.NDArray[np.bool_]) -> None:

@@ -5,6 +5,8 @@ config.
 Without them the released behaviour applies (`raster`, 1 mm, scene mean, no patch position, 640 px).
 """
 
+from typing import Any
+
 from huggingface_hub.dataclasses import strict
 from transformers import Qwen2_5_VLConfig
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
@@ -12,10 +14,9 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
     Qwen2_5_VLVisionConfig,
 )
 
+from n3d_ros.model_folder.config import PATCH_POSITIONS
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.preprocess.prepare import PreprocessConfig
-
-PATCH_POSITIONS = ("none", "sincos")
 
 
 @strict
@@ -44,7 +45,7 @@ class N3DConfig(Qwen2_5_VLConfig):
     patch_position: str = "none"
     long_side_px: int = 640
 
-    def __post_init__(self, **kwargs):
+    def __post_init__(self, **kwargs: Any) -> None:
         super().__post_init__(**kwargs)
         if self.patch_position not in PATCH_POSITIONS:
             raise ValueError(f"patch_position must be one of {PATCH_POSITIONS}, got {self.patch_position!r}")

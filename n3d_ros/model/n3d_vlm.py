@@ -5,6 +5,7 @@ business.
 """
 
 from inspect import signature
+from typing import Any
 
 import transformers
 from torch import Tensor
@@ -30,7 +31,13 @@ class N3DModel(qwen.Qwen2_5_VLModel):
         self.visual = N3DVisionTower._from_config(config.vision_config)
         self.post_init()
 
-    def forward(self, pixel_values=None, image_grid_thw=None, point_coords=None, **kwargs):
+    def forward(
+        self,
+        pixel_values: Tensor | None = None,
+        image_grid_thw: Tensor | None = None,
+        point_coords: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """As Qwen2.5-VL's; the picture is encoded here because its points must go to the tower alone."""
         if kwargs.get("pixel_values_videos") is not None:
             raise ValueError("pixel_values_videos: expected pictures with points, got a video")
@@ -41,7 +48,13 @@ class N3DModel(qwen.Qwen2_5_VLModel):
             kwargs[FEATURES] = {"image": features}
         return super().forward(image_grid_thw=image_grid_thw, **kwargs)
 
-    def get_image_features(self, pixel_values, image_grid_thw=None, point_coords=None, **kwargs):
+    def get_image_features(
+        self,
+        pixel_values: Tensor,
+        image_grid_thw: Tensor | None = None,
+        point_coords: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """As Qwen2.5-VL's; `generate` encodes the picture with the arguments that this names."""
         return super().get_image_features(pixel_values, image_grid_thw, point_coords=point_coords, **kwargs)
 
@@ -57,12 +70,14 @@ class N3DForConditionalGeneration(qwen.Qwen2_5_VLForConditionalGeneration):
         self.model = N3DModel(config)
         self.post_init()
 
-    def prepare_inputs_for_generation(self, input_ids, point_coords=None, **kwargs):
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, point_coords: Tensor | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         """As Qwen2.5-VL's. `generate` accepts only arguments that this or `forward` names."""
         inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
         return inputs if point_coords is None else {**inputs, "point_coords": point_coords}
 
-    def generate(self, inputs=None, **kwargs):
+    def generate(self, inputs: Tensor | None = None, **kwargs: Any) -> Any:
         """As Qwen2.5-VL's. ValueError for as many image tokens as the pictures do not give."""
         ids = inputs if inputs is not None else kwargs.get("input_ids")
         grid = kwargs.get("image_grid_thw")
@@ -76,7 +91,7 @@ class N3DForConditionalGeneration(qwen.Qwen2_5_VLForConditionalGeneration):
         if found != expected:
             raise ValueError(f"input_ids: expected {expected} image tokens for the pictures, got {found}")
 
-    def _expand_inputs_for_generation(self, expand_size=1, **kwargs):
+    def _expand_inputs_for_generation(self, expand_size: int = 1, **kwargs: Any) -> Any:
         """Copies of a prompt would need copies of its points: one reply per call, as in the release."""
         if expand_size > 1 and kwargs.get("point_coords") is not None:
             raise ValueError(f"generate: expected one beam and one returned sequence, got {expand_size}")

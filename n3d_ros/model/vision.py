@@ -8,6 +8,8 @@ one call
 per window (the same result, checked by a test).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import linear, scaled_dot_product_attention
@@ -46,15 +48,20 @@ class BatchedVisionAttention(qwen.Qwen2_5_VLVisionAttention):
     """Attention inside windows, all windows of one length in one call."""
 
     def forward(
-        self, hidden_states: Tensor, cu_seqlens: Tensor, position_embeddings=None, **kwargs
+        self,
+        hidden_states: Tensor,
+        cu_seqlens: Tensor,
+        position_embeddings: tuple[Tensor, Tensor],
+        **kwargs: Any,
     ) -> Tensor:
         length = hidden_states.shape[0]
         q, k, v = self.qkv(hidden_states).reshape(length, 3, self.num_heads, -1).unbind(1)
         q, k = qwen.apply_rotary_pos_emb_vision(q, k, *position_embeddings)
         out = torch.empty_like(v)
         for rows in rows_by_window_length(cu_seqlens):
-            batch = [x[rows].transpose(1, 2).to(v.dtype) for x in (q, k, v)]
-            out[rows] = scaled_dot_product_attention(*batch, scale=self.scaling).transpose(1, 2)
+            query, key, value = (x[rows].transpose(1, 2).to(v.dtype) for x in (q, k, v))
+            attended = scaled_dot_product_attention(query, key, value, scale=self.scaling)
+            out[rows] = attended.transpose(1, 2)
         return self.proj(out.reshape(length, -1))
 
 
@@ -72,14 +79,16 @@ class N3DVisionTower(qwen.Qwen2_5_VisionTransformerPretrainedModel):
 
     config: N3DVisionConfig
 
-    def __init__(self, config: N3DVisionConfig, *inputs, **kwargs) -> None:
+    def __init__(self, config: N3DVisionConfig, *inputs: Any, **kwargs: Any) -> None:
         super().__init__(config, *inputs, **kwargs)
         self.patch_embed.__class__ = PositionedPatchEmbed
         self.merger.__class__ = CodedMerger
         for block in self.blocks:
             block.attn.__class__ = BatchedVisionAttention
 
-    def forward(self, hidden_states: Tensor, grid_thw: Tensor, point_coords: Tensor | None = None, **kwargs):
+    def forward(
+        self, hidden_states: Tensor, grid_thw: Tensor, point_coords: Tensor | None = None, **kwargs: Any
+    ) -> Any:
         if point_coords is None or point_coords.shape != (hidden_states.shape[0], 3):
             got = None if point_coords is None else tuple(point_coords.shape)
             raise ValueError(

@@ -15,7 +15,7 @@ from typing import Any
 from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.fields import Fields, read_fields
 from n3d_ros.model_folder.foreign import check_beside_config, check_unpacked_config
-from n3d_ros.model_folder.picture_config import read_picture
+from n3d_ros.model_folder.picture_config import read_picture_config
 from n3d_ros.preprocess.pictures import PictureConfig
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.preprocess.prepare import PreprocessConfig
@@ -108,7 +108,9 @@ def load_config(folder: Path) -> ModelConfig:
     extra = read_fields(generation) if generation.is_file() else Fields({}, str(generation))
     config = _parse(read_fields(path), extra)
     vision = config.vision
-    return replace(config, picture=read_picture(folder, vision.patch, vision.merge, vision.temporal_patch))
+    return replace(
+        config, picture=read_picture_config(folder, vision.patch, vision.merge, vision.temporal_patch)
+    )
 
 
 def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None = None) -> ModelConfig:

@@ -23,14 +23,14 @@ from n3d_ros.preprocess.pictures import CLIP_MEAN, CLIP_STD, RELEASE, PictureCon
 from n3d_ros.preprocess.resample import BICUBIC
 from n3d_ros.storage.json_file import read_json
 
-FILE_NAME = "preprocessor_config.json"
+PREPROCESSOR_NAME = "preprocessor_config.json"
 NESTED_NAME, NESTED_KEY = "processor_config.json", "image_processor"
 # Of `image_processor_type`, else `processor_class`; its end says which path it takes.
 CLASS_NAMES = re.compile(r"Qwen2(_5_)?VL(Image)?Processor(Fast|Pil)?")
 # torchvision's path and Pillow's. A name without such an end means Pillow's in the older file. In the nested
 # one it says nothing, since transformers 5 drops the end; the other file then decides, else torchvision's
 # path, which transformers 5 takes.
-BACKENDS = {"Fast": "fast", "Pil": "slow"}
+ENDINGS = {"Fast": "fast", "Pil": "slow"}
 # The processor's own limits, for a file that names none.
 MIN_PIXELS, MAX_PIXELS = 56 * 56, 28 * 28 * 1280
 MAX_AREA = 1 << 40
@@ -46,14 +46,14 @@ ONLY = {
 }
 
 
-def read_picture(folder: Path, patch: int, merge: int, temporal_patch: int) -> PictureConfig:
+def read_picture_config(folder: Path, patch: int, merge: int, temporal_patch: int) -> PictureConfig:
     """ModelFolderError for what is no JSON, contradicts config.json or the other file or is not supported."""
     expected = ONLY | {"patch_size": patch, "merge_size": merge, "temporal_patch_size": temporal_patch}
-    old = _read(folder / FILE_NAME, expected, None, "slow")
+    old = _read(folder / PREPROCESSOR_NAME, expected, None, "slow")
     new = _read(folder / NESTED_NAME, expected, NESTED_KEY, old.processor if old else "fast")
     if old and new and old != new:
         raise ModelFolderError(
-            f"{folder}: expected {NESTED_NAME} and {FILE_NAME} to agree; {_differing(new, old)}"
+            f"{folder}: expected {NESTED_NAME} and {PREPROCESSOR_NAME} to agree; {_differing(new, old)}"
         )
     return new or old or RELEASE
 
@@ -108,7 +108,7 @@ def _processor(fields: Mapping[str, Any], unsaid: str) -> str:
             "image_processor_type: expected Qwen2VLImageProcessor or Qwen2VLImageProcessorFast, "
             f"got {shown(name)}"
         )
-    return BACKENDS.get(match.group(3), unsaid)
+    return ENDINGS.get(match.group(3), unsaid)
 
 
 def _limit(fields: Mapping[str, Any], size: Mapping[str, Any], name: str, edge: str, default: int) -> int:

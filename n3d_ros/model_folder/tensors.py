@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from n3d_ros.errors import ModelFolderError
 from n3d_ros.plain_text import shown
 from n3d_ros.storage.json_file import JsonError, parse_json, read_object
 
+EMBEDDING = "model.embed_tokens.weight"
 ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "F8_E4M3": 1}
 # Types of memory maps; those that numpy lacks come as unsigned integers of their width.
 ARRAY_TYPES = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I8": np.int8}
@@ -117,6 +118,23 @@ def _check_no_adapter(folder: Path) -> None:
             f"{folder}: expected one whole model, found the adapter {' and '.join(found)}; {MERGE}, or move "
             "it away where that is done"
         )
+
+
+class EmbeddingTable:
+    """The embedding row of every token, memory-mapped: a row is read from the file when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        entry = read_entries(folder)[EMBEDDING]
+        self.dtype, self._rows = entry.dtype, entry.array()
+
+    def stored(self, ids: Sequence[int]) -> npt.NDArray[Any]:
+        """Rows (T, hidden) in the stored type; bfloat16 as uint16."""
+        rows: npt.NDArray[Any] = self._rows[np.asarray(ids, dtype=np.int64)]
+        return rows
+
+    def float32(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Rows (T, hidden)."""
+        return to_float32(self.stored(ids), self.dtype)
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -7,7 +7,6 @@ what came. The functions read attributes only, so anything shaped like the messa
 
 from __future__ import annotations
 
-import math
 import struct
 import sys
 from typing import Any
@@ -16,10 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.errors import BadInputError, N3DError, NoDepthError
+from n3d_ros.cameras.camera_info import AUTO, camera_of_info
+from n3d_ros.errors import BadInputError, N3DError
+from n3d_ros.files.picture_file import check_encoded_size
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.node.bridge import rgb_by_cv_bridge
-from n3d_ros.preprocess.depth import to_metres
+from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M, measured_depth
 from n3d_ros.preprocess.prepare import Observation
 
 Array = npt.NDArray[Any]
@@ -59,9 +59,6 @@ AS_SENT = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 NANOSECONDS = 1_000_000_000
 # compressed_depth_image_transport: enum format, float quantisation a, float quantisation b, little endian
 COMPRESSED_DEPTH_HEADER = struct.Struct("<iff")
-# Above it a 32FC1 picture was surely published in millimetres (REP 118 wants metres).
-PLAUSIBLE_MEDIAN_M = 100.0
-ASPECT_TOLERANCE = 0.01
 
 
 def stamp_ns(stamp: Any) -> int:
@@ -85,7 +82,7 @@ def raw_image(image: Any) -> Array:
             f"{image.encoding}, got step {step} and {len(image.data)} bytes"
         )
     item = dtype.itemsize
-    pixels = np.ndarray(
+    pixels: Array = np.ndarray(
         (height, width, channels),
         dtype,
         buffer=memoryview(image.data).cast("B"),
@@ -111,18 +108,28 @@ def rgb_array(image: Any) -> npt.NDArray[np.uint8]:
 
 
 def _other_colour(image: Any) -> npt.NDArray[np.uint8]:
-    """What cv_bridge makes of an encoding that is not read here."""
-    converted = rgb_by_cv_bridge(image)
-    if converted is None:
+    """What cv_bridge makes of an encoding that is not read here: Bayer patterns, 16-bit colour.
+
+    cv_bridge is imported here and not with the module: its extension is compiled for one NumPy, and a node
+    that never needs it must not fail with it.
+    """
+    try:
+        from cv_bridge import CvBridge, CvBridgeError
+    except ImportError:
         raise BadInputError(
             f"colour encoding: expected one of {', '.join(COLOUR_CODES)} (more with cv_bridge, which does "
             f"not import); got {image.encoding!r}"
-        )
-    return converted
+        ) from None
+    try:
+        return np.asarray(CvBridge().imgmsg_to_cv2(image, "rgb8"), dtype=np.uint8)
+    except CvBridgeError as error:
+        raise BadInputError(
+            f"colour encoding: expected one that cv_bridge converts to rgb8, got {image.encoding!r}: {error}"
+        ) from error
 
 
 def depth_array(
-    image: Any, scale_m: float | None = None, min_m: float = 0.0, max_m: float = math.inf
+    image: Any, scale_m: float | None = None, min_m: float = MIN_DEPTH_M, max_m: float = MAX_DEPTH_M
 ) -> npt.NDArray[np.float32]:
     """Depth sensor_msgs/Image or CompressedImage -> (H, W) float32 metres, NaN where there is none.
 
@@ -130,18 +137,7 @@ def depth_array(
     NO_DEPTH when no pixel is left.
     """
     raw, encoding = _decode_depth(image) if hasattr(image, "format") else (_raw_depth(image), image.encoding)
-    metres = to_metres(raw, encoding, scale_m)
-    usable = metres[np.isfinite(metres)]
-    if encoding == "32FC1" and usable.size and float(np.median(usable)) > PLAUSIBLE_MEDIAN_M:
-        raise BadInputError(
-            f"depth: the median of this 32FC1 image is {float(np.median(usable)):.0f} m; it looks like "
-            "millimetres, set depth.scale_m to 0.001"
-        )
-    with np.errstate(invalid="ignore"):
-        metres[(metres < min_m) | (metres > max_m)] = np.nan
-    if not np.isfinite(metres).any():
-        raise NoDepthError(f"no valid depth: none of {metres.size} pixels lies in {min_m:g}..{max_m:g} m")
-    return metres
+    return measured_depth(raw, encoding, scale_m, min_m, max_m)
 
 
 def _raw_depth(image: Any) -> Array:
@@ -157,12 +153,20 @@ def _decode_colour(image: Any) -> npt.NDArray[np.uint8]:
     CameraInfo and depth are about those pixels.
     """
     data = np.frombuffer(memoryview(image.data), np.uint8)
-    decoded = cv2.imdecode(data, AS_SENT) if data.size else None
+    expected = f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {image.format!r}"
+    _check_encoded_size(data.tobytes(), expected)
+    decoded = cv2.imdecode(data, AS_SENT)
     if decoded is None:
-        raise BadInputError(
-            f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {image.format!r}"
-        )
+        raise BadInputError(expected)
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _check_encoded_size(data: bytes, expected: str) -> None:
+    """BadInputError for a picture of absurd size, by its header: OpenCV would take the memory first."""
+    try:
+        check_encoded_size(data)
+    except ValueError as error:
+        raise BadInputError(f"{expected} ({error})") from error
 
 
 def _decode_depth(image: Any) -> tuple[Array, str]:
@@ -177,7 +181,9 @@ def _decode_depth(image: Any) -> tuple[Array, str]:
             "compressed depth: expected PNG, got RVL; set the driver's compressedDepth format to png"
         )
     png = data[COMPRESSED_DEPTH_HEADER.size :] if transported else data
-    raw = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+    expected = f"compressed depth: expected a 16-bit grey PNG, got no picture in {image.format!r}"
+    _check_encoded_size(png, expected)
+    raw = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
     if raw is None or raw.ndim != 2 or raw.dtype != np.uint16:
         found = "no picture" if raw is None else f"{raw.dtype} {raw.shape}"
         raise BadInputError(f"compressed depth: expected a 16-bit grey PNG, got {found} in {image.format!r}")
@@ -190,34 +196,18 @@ def _decode_depth(image: Any) -> tuple[Array, str]:
 def _dequantise(raw: Array, a: float, b: float) -> npt.NDArray[np.float32]:
     """compressed_depth_image_transport's inverse depth: depth = a / (value - b), 0 = none."""
     denominator = np.where(raw > 0, raw.astype(np.float32) - np.float32(b), np.nan)
-    return (np.float32(a) / denominator).astype(np.float32)
+    depth: npt.NDArray[np.float32] = (np.float32(a) / denominator).astype(np.float32)
+    return depth
 
 
-def intrinsics_of(info: Any, width: int, height: int) -> Intrinsics:
-    """sensor_msgs/CameraInfo -> `Intrinsics` of a (height, width) picture, pixels.
-
-    A picture of the same field of view may have another size (the driver's or the transport's scaling); a
-    camera info without sizes is taken to be the picture's.
+def intrinsics_of(info: Any, width: int, height: int, kind: str = AUTO) -> Intrinsics:
+    """sensor_msgs/CameraInfo -> `Intrinsics` of a (height, width) picture, pixels; rules and `kind` are those
+    of `camera_of_info`.
     """
-    fx, fy, cx, cy = (float(info.k[index]) for index in (0, 4, 2, 5))
-    if not (math.isfinite(fx) and math.isfinite(fy) and fx > 0 and fy > 0):
-        raise BadInputError(
-            f"camera info: expected focal lengths above zero, got fx={fx:g} fy={fy:g}; "
-            "is the camera calibrated?"
-        )
-    info_width, info_height = int(info.width) or width, int(info.height) or height
     try:
-        own = Intrinsics(fx, fy, cx, cy, info_width, info_height)
+        return camera_of_info(info, width, height, kind).intrinsics
     except ValueError as error:
         raise BadInputError(f"camera info: {error}") from error
-    if (info_width, info_height) == (width, height):
-        return own
-    if abs(info_width * height / (info_height * width) - 1) > ASPECT_TOLERANCE:
-        raise BadInputError(
-            f"camera info: expected the picture's {width}x{height} or its proportions, got "
-            f"{info_width}x{info_height}"
-        )
-    return own.scaled_to(width, height)
 
 
 def observation(
@@ -225,17 +215,19 @@ def observation(
     depth: Any,
     info: Any,
     scale_m: float | None = None,
-    min_m: float = 0.0,
-    max_m: float = math.inf,
+    min_m: float = MIN_DEPTH_M,
+    max_m: float = MAX_DEPTH_M,
     is_estimated: bool = False,
+    kind: str = AUTO,
 ) -> Observation:
     """Three messages of one instant -> what the pipeline takes; stamp and frame are the colour image's.
 
-    is_estimated: a depth model made the depth image.
+    is_estimated: a depth model made the depth image. kind: whether the colour image is rectified
+    (`camera_of_info`).
     """
     picture = rgb_array(rgb)
     height, width = picture.shape[:2]
-    intrinsics = intrinsics_of(info, width, height)
+    intrinsics = intrinsics_of(info, width, height, kind)
     try:
         return Observation(
             picture,

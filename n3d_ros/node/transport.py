@@ -12,8 +12,8 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 PROFILE = Path(__file__).with_name("fastdds.xml")
+# Of Fast DDS 2 (Humble to Jazzy) and 3 (Kilted on).
 PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-"""Of Fast DDS 2 (Humble to Jazzy) and 3 (Kilted on)."""
 OTHER_VARIABLES = ("FASTDDS_BUILTIN_TRANSPORTS", "ROS_DISCOVERY_SERVER")
 SEGMENT_BYTES = 16 << 20
 SHARED_MEMORY = Path("/dev/shm")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.geometry import Intrinsics, SceneScale, ray_table
 from n3d_ros.preprocess.point_code import PointEncodingConfig, axis_sinusoid, round_coordinates, sinusoid
 
 __all__ = [
@@ -27,14 +27,12 @@ __all__ = [
     "pool_to_grid",
     "round_coordinates",
     "sinusoid",
-    "to_metres",
 ]
 
 FLOAT16_MAX_M = 65504.0
 TRUE_SHAPE = "true_shape"
 RESHAPES = (TRUE_SHAPE, "upstream")
 UPSTREAM_LONG_SIDE = 640
-MILLIMETRE_M = 0.001
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -57,28 +55,6 @@ class NormalisedPoints:
     scene: SceneScale
 
 
-def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None) -> FloatArray:
-    """Depth picture of a driver -> (H, W) float32 metres along z; NaN for 0, negative, NaN or inf.
-
-    encoding: '16UC1' or 'mono16' (millimetres unless scale_m says otherwise), '32FC1' (metres).
-    scale_m: metres per unit. ValueError on any other encoding, or when shape or dtype do not fit it.
-    """
-    defaults = {"16UC1": MILLIMETRE_M, "mono16": MILLIMETRE_M, "32FC1": 1.0}
-    if encoding not in defaults:
-        raise ValueError(f"depth encoding: expected one of {', '.join(defaults)}, got {encoding!r}")
-    if raw.ndim != 2:
-        raise ValueError(f"depth: expected shape (H, W), got {raw.shape}")
-    expected_kind = "f" if encoding == "32FC1" else "u"
-    if raw.dtype.kind != expected_kind:
-        raise ValueError(f"depth: encoding {encoding} does not fit an array of {raw.dtype}")
-    scale = defaults[encoding] if scale_m is None else scale_m
-    if not (np.isfinite(scale) and scale > 0):
-        raise ValueError(f"depth scale: expected positive metres per unit, got {scale_m!r}")
-    metres: FloatArray = np.multiply(raw, scale, dtype=np.float64).astype(np.float32)
-    metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
-    return metres
-
-
 def depth_to_point_map(depth: FloatArray, intrinsics: Intrinsics) -> FloatArray:
     """(H, W) float32 metres -> (H, W, 3) float32 metres, optical frame; NaN without positive depth.
 
@@ -91,14 +67,17 @@ def depth_to_point_map(depth: FloatArray, intrinsics: Intrinsics) -> FloatArray:
     planes = np.empty((3, *depth.shape), dtype=np.float32)
     planes[2] = depth
     planes[2][~(np.isfinite(depth) & (depth > 0))] = np.nan
-    rays_x, rays_y = rays(intrinsics)
-    np.multiply(planes[2], rays_x[None, :], out=planes[0])
-    np.multiply(planes[2], rays_y[:, None], out=planes[1])
+    if intrinsics.distortion is None:
+        rays_x, rays_y = rays(intrinsics)
+        np.multiply(planes[2], rays_x[None, :], out=planes[0])
+        np.multiply(planes[2], rays_y[:, None], out=planes[1])
+    else:
+        np.multiply(planes[2], ray_table(intrinsics), out=planes[:2])
     return np.moveaxis(planes, 0, -1)
 
 
 def rays(intrinsics: Intrinsics) -> tuple[FloatArray, FloatArray]:
-    """(W,) x of every column and (H,) y of every row at a depth of 1, float32, optical frame."""
+    """(W,) x of every column and (H,) y of every row of a pinhole at a depth of 1, float32, optical."""
     x = (np.arange(intrinsics.width) - intrinsics.cx) / intrinsics.fx
     y = (np.arange(intrinsics.height) - intrinsics.cy) / intrinsics.fy
     return x.astype(np.float32), y.astype(np.float32)

@@ -86,10 +86,10 @@ def stage_struct(stage: Stage) -> StageStruct:
         *stage.start.shape,
         address(stage.quad),
         address(stage.limbs),
-        stage.limbs.shape[1],
-        stage.in_hw[0],
-        stage.out_hw[1],
-        stage.out_hw[0],
+        row_groups=stage.limbs.shape[1],
+        in_height=stage.in_hw[0],
+        out_width=stage.out_hw[1],
+        out_height=stage.out_hw[0],
     )
 
 

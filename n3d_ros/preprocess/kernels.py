@@ -160,7 +160,9 @@ class Kernels:
         rays_x = np.ascontiguousarray(rays_x, dtype=np.float32)
         rays_y = np.ascontiguousarray(rays_y, dtype=np.float32)
         steps = [step // 4 for step in depth.strides]
-        scene = SceneStruct(address(depth), None, *steps, 0, height, width, address(rays_x), address(rays_y))
+        scene = SceneStruct(
+            address(depth), None, *steps, 0, height, width, rays_x=address(rays_x), rays_y=address(rays_y)
+        )
         return self._pool(scene, grid_hw)
 
     def pool_points(self, point_map: FloatArray, grid_hw: tuple[int, int]) -> PooledRows | None:
@@ -170,15 +172,13 @@ class Kernels:
         if not whole_floats(point_map):
             point_map = np.ascontiguousarray(point_map)
         steps = [step // 4 for step in point_map.strides]
-        return self._pool(
-            SceneStruct(None, address(point_map), *steps, *point_map.shape[:2], None, None), grid_hw
-        )
+        return self._pool(SceneStruct(None, address(point_map), *steps, *point_map.shape[:2]), grid_hw)
 
     def gather_blocks(self, table: FloatArray, index: npt.NDArray[np.int64], width: int) -> FloatArray:
         """(N, width): three rows of `table` (any, block) beside each other, then zeros. index: (N, 3)."""
         block = table.shape[1]
         require(table.dtype == np.float32 and table.flags.c_contiguous, "a float32 table", table)
-        inside = index.size == 0 or (index.min() >= 0 and index.max() < len(table))
+        inside = index.size == 0 or bool(index.min() >= 0 and index.max() < len(table))
         require(index.shape[1:] == (3,) and inside and 3 * block <= width, "three rows of the table", index)
         index = np.ascontiguousarray(index, dtype=np.int64)
         out = np.empty((len(index), width), dtype=np.float32)

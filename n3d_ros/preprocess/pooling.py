@@ -44,8 +44,7 @@ def thin_depth(depth: FloatArray, intrinsics: Intrinsics, long_side_px: int) -> 
     thinned = depth[::step, ::step]
     if _is_sparse(thinned[::4, ::4] > 0):
         return depth, intrinsics
-    fx, fy, cx, cy = (value / step for value in (intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy))
-    return thinned, Intrinsics(fx, fy, cx, cy, thinned.shape[1], thinned.shape[0])
+    return thinned, intrinsics.every(step)
 
 
 def thin_points(point_map: FloatArray, long_side_px: int) -> FloatArray:
@@ -65,6 +64,8 @@ def pool_depth(
     depth: FloatArray, intrinsics: Intrinsics, grid_hw: tuple[int, int], reshape: str = TRUE_SHAPE
 ) -> PooledScene:
     """depth: (H, W) float32 metres, of these intrinsics. Raises what `normalise` and `pool_to_grid` raise."""
+    if intrinsics.distortion is not None:
+        return pool_points(depth_to_point_map(depth, intrinsics), grid_hw, reshape)
     native = kernels()
     fits = depth.shape == (intrinsics.height, intrinsics.width)
     if native is not None and reshape == TRUE_SHAPE and fits:

@@ -14,13 +14,16 @@ import numpy.typing as npt
 
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.depth import RESHAPES, TRUE_SHAPE
+from n3d_ros.preprocess.metres import check_metres
 from n3d_ros.preprocess.pictures import PatchLayout, PictureConfig, picture_rows
 from n3d_ros.preprocess.point_code import PointEncodingConfig, patch_position_code, round_coordinates
 from n3d_ros.preprocess.pooling import PooledScene, pool_depth, pool_points, thin_depth, thin_points
 
 __all__ = ["ModelInputs", "Observation", "PreprocessConfig", "patch_position_code", "prepare"]
 
-MAX_ASPECT_MISMATCH = 0.02
+# What rounding leaves when a picture is resized. 848x480 and 1280x720, two modes of one RealSense whose
+# views differ, are 3 rows apart.
+MAX_SIDE_MISMATCH_PX = 1.0
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -56,8 +59,10 @@ class Observation:
         map_hw = expected[::-1] if self.depth_is_turned else expected
         if self.depth is not None and self.point_map is None:
             _check_map("depth", self.depth, map_hw, num_dims=2)
+            check_metres(self.depth)
         elif self.point_map is not None and self.depth is None:
             _check_map("point_map", self.point_map, map_hw, num_dims=3)
+            check_metres(self.point_map[..., 2], "point_map")
         else:
             found = "none" if self.depth is None else "both"
             raise ValueError(f"observation: expected exactly one of depth and point_map, got {found}")
@@ -140,14 +145,15 @@ def _pool(observation: Observation, grid_hw: tuple[int, int], config: Preprocess
 
 
 def _check_map(name: str, array: FloatArray, rgb_hw: tuple[int, int], num_dims: int) -> None:
-    """Check shape, dtype and an aspect ratio within 2 % (or a pixel) of the picture's."""
+    """Check shape, dtype, and that it is the picture resized: within a pixel of rounding on either side."""
     good_shape = array.ndim == num_dims and (num_dims == 2 or array.shape[2] == 3)
     if not good_shape or array.dtype != np.float32 or 0 in array.shape:
         expected = "(h, w)" if num_dims == 2 else "(h, w, 3)"
         raise ValueError(f"{name}: expected {expected} float32 metres, got {array.shape} {array.dtype}")
     height, width = array.shape[:2]
-    expected_height = rgb_hw[0] * width / rgb_hw[1]
-    if abs(height - expected_height) > max(1.0, MAX_ASPECT_MISMATCH * expected_height):
+    off_height = abs(height - rgb_hw[0] * width / rgb_hw[1])
+    off_width = abs(width - rgb_hw[1] * height / rgb_hw[0])
+    if min(off_height, off_width) > MAX_SIDE_MISMATCH_PX:
         raise ValueError(
             f"{name}: expected the picture's field of view ({rgb_hw[1]}x{rgb_hw[0]} or its aspect ratio), "
             f"got {width}x{height}; register depth to colour first"

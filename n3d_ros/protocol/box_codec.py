@@ -18,9 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.geometry import Intrinsics, SceneScale, as_seen, undistorted
 from n3d_ros.plain_text import MAX_SHOWN_CHARS, one_line, without_controls
-from n3d_ros.protocol.box_text import MAX_LABEL_CHARS, Malformed, Parsed, ParsedBox, StreamingParser, parse
+from n3d_ros.protocol.box_text import (
+    MAX_LABEL_CHARS,
+    Malformed,
+    Parsed,
+    ParsedBox,
+    StreamingParser,
+    box_start,
+    parse,
+)
 
 __all__ = [
     "Bins",
@@ -150,7 +158,9 @@ def decode_box(
     if not z_m > 0:
         raise ValueError(f"expected a centre in front of the camera, got z = {z_m:.3g} m")
     inverse = np.linalg.inv(intrinsics.normalised())
-    x, y, _ = z_m * (inverse.astype(np.float64) @ (u, v, 1.0))
+    ray = inverse.astype(np.float64) @ (u, v, 1.0)
+    ray[:2] = undistorted(ray[:2], intrinsics)
+    x, y, _ = z_m * ray
     size = (sizes[0] * unit_m, sizes[1] * unit_m, sizes[2] * unit_m)
     if not max(abs(x), abs(y), z_m, *size) <= MAX_REACH_M:
         raise ValueError(
@@ -195,7 +205,8 @@ def encode_box(
     x, y, z = box.center
     if z <= 0:
         raise ValueError(f"box '{box.label}': expected a centre in front of the camera, got z = {z} m")
-    u, v, _ = intrinsics.normalised().astype(np.float64) @ (x / z, y / z, 1.0)
+    seen_x, seen_y, _ = as_seen((x, y, z), intrinsics)
+    u, v, _ = intrinsics.normalised().astype(np.float64) @ (seen_x / z, seen_y / z, 1.0)
     sizes = (size * scene.scale for size in box.size)
     values = (float(u), float(v), (z - scene.shift[2]) * scene.scale, 0.0 - box.yaw, *sizes)
     return quantize(values, config, round_uv=round_uv, min_size_bins=1)
@@ -205,7 +216,7 @@ def format_box(index: int, label: str, bins: Sequence[float]) -> str:
     """One box as text without newline. ValueError for a class name that could not be read back."""
     if "," in label or not label.strip():
         raise ValueError(f"expected a class name without comma, got '{label}'")
-    return f"bbox_{index}=Bbox({label},{','.join(str(value) for value in bins)})"
+    return f"{box_start(index)}{label},{','.join(str(value) for value in bins)})"
 
 
 def _clip(value: int, low: int, num_bins: int) -> int:

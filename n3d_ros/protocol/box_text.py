@@ -16,13 +16,24 @@ from itertools import pairwise
 
 from n3d_ros.plain_text import shown, without_controls
 
-_HEADER = re.compile(r"bbox_[^\s=(_]*\s*=\s*Bbox\s*\(")
-_STRICT_HEADER = re.compile(r"bbox_\d+=Bbox\(")
+BOX_NAME, BOX_OPEN = "bbox_", "Bbox("
+# How the grammar begins a box, whatever its number.
+HEADER = re.compile(r"bbox_\d+=Bbox\(")
+
+_LOOSE_HEADER = re.compile(r"bbox_[^\s=(_]*\s*=\s*Bbox\s*\(")
 _BOX = re.compile(r"bbox_(\d+)=Bbox\(([^,]+)((?:,[^,)]+){7})\)")
 _SHOWN_CHARS = 120
 MAX_INDEX_DIGITS = 9
 # Of a class name, the longest of published data sets have about 60; beyond it a model has lost its way.
 MAX_LABEL_CHARS = 200
+
+
+def box_start(number: int) -> str:
+    """How the box of that number begins: 'bbox_3=Bbox('."""
+    return f"{BOX_NAME}{number}={BOX_OPEN}"
+
+
+FIRST_BOX = box_start(0)
 
 
 @dataclass(frozen=True)
@@ -96,14 +107,14 @@ class StreamingParser:
         if starts:
             closed = _BOX.match(self._rest, starts[-1])
             self._rest = self._rest[closed.end() if closed else starts[-1] :]
-        if not _HEADER.match(self._rest):
-            last = self._rest.rfind("bbox_")
-            self._rest = self._rest[last:] if last >= 0 else self._rest[-(len("bbox_") - 1) :]
+        if not _LOOSE_HEADER.match(self._rest):
+            last = self._rest.rfind(BOX_NAME)
+            self._rest = self._rest[last:] if last >= 0 else self._rest[-(len(BOX_NAME) - 1) :]
 
 
 def _bounds(text: str) -> list[int]:
     """Where box headers start, and the end of the text: each box is read up to the next one's header."""
-    return [*(match.start() for match in _HEADER.finditer(text)), len(text)]
+    return [*(match.start() for match in _LOOSE_HEADER.finditer(text)), len(text)]
 
 
 def _read(segment: str, max_label_chars: int) -> ParsedBox | Malformed:
@@ -134,7 +145,7 @@ def _read(segment: str, max_label_chars: int) -> ParsedBox | Malformed:
 
 
 def _why_no_match(segment: str) -> str:
-    if _STRICT_HEADER.match(segment) is None:
+    if HEADER.match(segment) is None:
         return "expected 'bbox_<number>=Bbox(' without blanks or signs"
     body = segment[segment.index("(") + 1 :]
     closing = body.find(")")

@@ -16,7 +16,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import CORNER_SIGNS, Array, Intrinsics, checkpoint_to_optical, optical_to_checkpoint
+from n3d_ros.geometry import (
+    CORNER_SIGNS,
+    Array,
+    Intrinsics,
+    as_seen,
+    checkpoint_to_optical,
+    optical_to_checkpoint,
+)
 
 MENTION_RULES = ("exact_names", "upstream")
 MAX_PLAIN_NAMES = 3
@@ -112,7 +119,8 @@ def projected_corners(box: Box3D, intrinsics: Intrinsics, signs: Array = CORNER_
     """(8, 2) corners and (2,) centre as shares of the picture, yaw ignored; NaN for corners not in front."""
     corners = np.array(box.center) + signs * (np.array(box.size) / 2)
     corners[corners[:, 2] <= 0] = np.nan
-    rays = np.vstack([box.center, corners]) @ intrinsics.normalised().astype(np.float64).T
+    points = as_seen(np.vstack([box.center, corners]), intrinsics)
+    rays = points @ intrinsics.normalised().astype(np.float64).T
     uv = rays[:, :2] / rays[:, 2:]
     return uv[1:], uv[0]
 

@@ -16,15 +16,21 @@ from n3d_ros.protocol.evidence import MENTION_RULES, Evidence, evidence_for_ment
 
 __all__ = [
     "CODE",
+    "IMAGE_MARKER",
     "IMAGE_PAD",
     "MARKERS",
     "SYSTEM",
+    "THINK_END",
+    "THINK_START",
+    "TURN_END",
+    "TURN_START",
     "VISION",
     "Evidence",
     "PromptConfig",
     "answer_prompt",
     "chat",
     "condition",
+    "control",
     "evidence_for_mentions",
     "evidence_from_boxes",
     "first_sentence",
@@ -36,8 +42,17 @@ __all__ = [
 ]
 
 SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
-IMAGE_PAD = "<|image_pad|>"
-VISION = f"<|vision_start|>{IMAGE_PAD}<|vision_end|>"
+
+
+def control(name: str) -> str:
+    """A control token of Qwen's tokenizer: 'im_start' -> '<|im_start|>'."""
+    return f"<|{name}|>"
+
+
+TURN_START, TURN_END = control("im_start"), control("im_end")
+IMAGE_PAD = control("image_pad")
+VISION = control("vision_start") + IMAGE_PAD + control("vision_end")
+THINK_START, THINK_END = "<think>", "</think>"
 CODE = """@dataclass
 class Bbox:
     class: str
@@ -121,7 +136,7 @@ def chat(user: str) -> str:
         raise ValueError(f"question: expected at most one {IMAGE_MARKER}, got {user.count(IMAGE_MARKER)}")
     user = user.replace(IMAGE_MARKER, VISION).replace(CODE_MARKER, CODE)
     return (
-        f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
+        f"{TURN_START}system\n{SYSTEM}{TURN_END}\n{TURN_START}user\n{user}{TURN_END}\n{TURN_START}assistant\n"
     )
 
 
@@ -190,7 +205,7 @@ def split_answer(text: str) -> tuple[str, str]:
 
     A reply cut off inside its reasoning has no answer: (reasoning, "").
     """
-    match = re.fullmatch(r"\s*<think>(.*?)(?:</think>(.*))?", text, flags=re.DOTALL)
+    match = re.fullmatch(rf"\s*{THINK_START}(.*?)(?:{THINK_END}(.*))?", text, flags=re.DOTALL)
     if match is None:
         return "", text.strip()
     return match.group(1).strip(), (match.group(2) or "").strip()

@@ -8,13 +8,13 @@ and picture come first in every prompt, so a second question on the same observa
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.errors import BadInputError, NoDepthError
+from n3d_ros.errors import BadInputError, N3DError, NoDepthError, ResultCode
 from n3d_ros.preprocess.pictures import picture_rows
 from n3d_ros.preprocess.prepare import ModelInputs, Observation, PreprocessConfig, prepare
 from n3d_ros.protocol import prompts
@@ -52,7 +52,7 @@ class EarlyPicture:
         return self._vision.finish(self._blocks, inputs)
 
 
-class Frame:
+class EncodedFrame:
     """`observation` and its encoded picture. `preprocess_ms` and `vision_ms` say what that took, without what
     ran early.
     """
@@ -64,7 +64,9 @@ class Frame:
         observation: Observation,
         options: Options = RIGHT,
         early: EarlyPicture | None = None,
+        should_cancel: Callable[[], bool] | None = None,
     ) -> None:
+        """should_cancel: asked between preparing and encoding; True ends it with CANCELED."""
         self.observation = observation
         self._backend, self._codec, self._options = backend, codec, options
         began = time.perf_counter()
@@ -74,6 +76,8 @@ class Frame:
         except ValueError as error:
             raise (BadInputError if has_depth(observation) else NoDepthError)(str(error)) from error
         prepared = time.perf_counter()
+        if should_cancel is not None and should_cancel():
+            raise N3DError(ResultCode.CANCELED, "canceled before the picture was encoded")
         self._image = backend.encode_image(self.inputs) if early is None else early.finish(self.inputs)
         self.preprocess_ms, self.vision_ms = (prepared - began) * 1e3, (time.perf_counter() - prepared) * 1e3
         self.cache = backend.new_cache(min(backend.config.text.max_positions, MAX_CONTEXT))

@@ -21,12 +21,10 @@ from n3d_ros.protocol.box_codec import (
     decode,
     decode_box,
 )
+from n3d_ros.protocol.box_text import BOX_NAME, FIRST_BOX
 from n3d_ros.runtime.limits import DEFAULT, Limits
 from n3d_ros.runtime.types import GroundedObject
 
-OnBox = Callable[[GroundedObject], None]
-
-FIRST_BOX = "bbox_0=Bbox("
 # Reads bins as if they were metres and shares of the picture: what quirk W3 does.
 AS_WRITTEN = (SceneScale(1.0, (0.0, 0.0, 0.0)), CodecConfig(1.0, 1.0, 1, 1.0))
 
@@ -44,7 +42,7 @@ class ObjectReader:
         self,
         words: str,
         inputs: ModelInputs,
-        on_box: OnBox | None = None,
+        on_box: Callable[[GroundedObject], None] | None = None,
         box_index_rule: str = "any_index",
         limits: Limits = DEFAULT,
     ) -> None:
@@ -113,7 +111,7 @@ class ObjectReader:
 
     def _score(self, parsed: ParsedBox) -> float:
         """Mean probability of the tokens that wrote this box."""
-        start = max(self._text.find(f"bbox_{parsed.index}=", self._read_to), self._read_to)
+        start = max(self._text.find(f"{BOX_NAME}{parsed.index}=", self._read_to), self._read_to)
         self._read_to = self._text.find(")", start) + 1
         begins = [0, *self._ends[:-1]]
         used = [

@@ -2,7 +2,7 @@
 
 One frozen dataclass with the options of docs/specification/quirks.md 4. The defaults are right; `UPSTREAM`
 is the strict mode that does all the release does. It knows no model or prompt. Two options are about a
-picture's file, which the pipeline never sees: whoever reads one calls `shown`.
+picture's file, which the pipeline never sees: whoever reads one calls `as_the_model_sees_it`.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ RIGHT = Options()
 UPSTREAM = Options(**{name: values[1] for name, values in VALUES.items()})
 
 
-def shown(seen: Observation, image: Path, options: Options) -> Observation:
+def as_the_model_sees_it(seen: Observation, image: Path, options: Options) -> Observation:
     """What the model is shown of the file `image`, whose upright picture is in `seen`."""
     if (options.orientation, options.resize_mode) == (RIGHT.orientation, RIGHT.resize_mode):
         return seen

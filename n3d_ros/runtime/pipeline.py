@@ -1,7 +1,7 @@
 """Observation and words in, objects in metres or an answer with its evidence out: the whole way, on any
 backend.
 
-In: `Observation`, words or a question, callbacks for what arrives early. Out: `GroundResult`, `AskResult`;
+In: `Observation`, words or a question, a `Listener` for what arrives early. Out: `GroundResult`, `AskResult`;
 `N3DError` for what cannot be served. It knows no engine, no ROS and no files but the model folder's; one
 caller at a time.
 """
@@ -21,18 +21,18 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol import prompts
 from n3d_ros.runtime import results
 from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision
-from n3d_ros.runtime.decoding.generate import OnText, OnToken, ShouldCancel, generate
+from n3d_ros.runtime.decoding.generate import OnToken, generate
 from n3d_ros.runtime.decoding.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
-from n3d_ros.runtime.frame import EarlyPicture, Frame
+from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
 from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
-from n3d_ros.runtime.objects import ObjectReader, OnBox
+from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
 from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
-from n3d_ros.runtime.types import AskResult, GroundResult, Timing
+from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener, Timing
 from n3d_ros.spatial import Query, check_answer
 
 MAX_TOKENS = 512
@@ -58,7 +58,7 @@ class Pipeline:
         self._codec = TextCodec(backend.tokenizer_path)
         self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
         self._steps, self._options, self._limits = steps, options, limits
-        self._frame: Frame | None = None
+        self._frame: EncodedFrame | None = None
         self._early: EarlyPicture | None = None
 
     @classmethod
@@ -97,16 +97,14 @@ class Pipeline:
         observation: Observation,
         words: str,
         *,
-        on_box: OnBox | None = None,
-        on_text: OnText | None = None,
-        should_cancel: ShouldCancel | None = None,
+        listener: Listener = SILENT,
         max_tokens: int = MAX_TOKENS,
     ) -> GroundResult:
-        """Find everything that `words` name. Callbacks run in this thread, between tokens.
+        """Find everything that `words` name.
 
         BadInputError for words that are empty or unknown to the model, NoDepthError without depth.
         """
-        request = Request(words, on_box, on_text, should_cancel, max_tokens)
+        request = Request(words, listener, max_tokens)
         known = self._known(words)
         text = checked(lambda: prompts.ground_prompt(prompts.ground_question(known)))
         return self._locate(observation, request, text)[1]
@@ -116,20 +114,18 @@ class Pipeline:
         observation: Observation,
         question: str,
         *,
-        on_box: OnBox | None = None,
-        on_text: OnText | None = None,
-        should_cancel: ShouldCancel | None = None,
+        listener: Listener = SILENT,
         max_tokens: int = MAX_TOKENS,
     ) -> AskResult:
         """Answer a question in two stages: find its objects, then reason with their boxes as evidence.
 
-        `on_text` streams the second stage. Where a spatial question's objects are not all found there is no
-        second stage and no answer: the message says what is missing. Errors as in `ground`.
+        `listener.on_text` hears the second stage alone. Where a spatial question's objects are not all found
+        there is no second stage and no answer: the message says what is missing. Errors as in `ground`.
         """
-        request = Request(question, on_box, on_text, should_cancel, max_tokens)
+        request = Request(question, listener, max_tokens)
         known = self._known(question)
         text = checked(lambda: prompts.locate_prompt(known))
-        frame, ground = self._locate(observation, replace(request, on_text=None), text)
+        frame, ground = self._locate(observation, request.without_text(), text)
         missing = self._missing(ground, spatial_query(known))
         if missing:
             return results.unanswered(ground, spatial_query(known), missing)
@@ -142,8 +138,7 @@ class Pipeline:
         question: str,
         ground: GroundResult,
         *,
-        on_text: OnText | None = None,
-        should_cancel: ShouldCancel | None = None,
+        listener: Listener = SILENT,
         max_tokens: int = MAX_TOKENS,
     ) -> AskResult:
         """Answer a follow-up question about objects found earlier on the same observation ("How tall is
@@ -152,7 +147,7 @@ class Pipeline:
         BadInputError for a `ground` of another observation and where the question mentions none of its
         objects; other errors as in `ground`.
         """
-        request = Request(question, None, on_text, should_cancel, max_tokens)
+        request = Request(question, listener, max_tokens)
         known = self._known(question)
         check_same_observation(ground, observation)
         rule = self._options.mention_rule
@@ -160,7 +155,7 @@ class Pipeline:
         missing = self._missing(replace(ground, objects=topic.objects, code=ResultCode.OK), topic.query)
         if missing:
             return replace(results.unanswered(ground, topic.query, missing), timing=Timing())
-        frame, is_new = self._frame_of(observation)
+        frame, is_new = self._frame_of(observation, request)
         encoding = Timing(frame.preprocess_ms, frame.vision_ms) if is_new else Timing()
         return self._answer(frame, request, topic, ground, encoding)
 
@@ -169,13 +164,11 @@ class Pipeline:
         observation: Observation,
         question: str,
         *,
-        on_box: OnBox | None = None,
-        on_text: OnText | None = None,
-        should_cancel: ShouldCancel | None = None,
+        listener: Listener = SILENT,
         max_tokens: int = MAX_TOKENS,
     ) -> GroundResult:
         """The first stage alone, with a question asked as it is ("Detect boxes."). Errors as in `ground`."""
-        request = Request(question, on_box, on_text, should_cancel, max_tokens)
+        request = Request(question, listener, max_tokens)
         known = self._known(question)
         return self._locate(observation, request, checked(lambda: prompts.ground_prompt(known)))[1]
 
@@ -190,11 +183,17 @@ class Pipeline:
             return ""
         return results.missing_evidence(ground, query)
 
-    def _locate(self, observation: Observation, request: Request, text: str) -> tuple[Frame, GroundResult]:
+    def _locate(
+        self, observation: Observation, request: Request, text: str
+    ) -> tuple[EncodedFrame, GroundResult]:
         """The first stage, and the encoded observation."""
-        frame, is_new = self._frame_of(observation)
+        frame, is_new = self._frame_of(observation, request)
         reader = ObjectReader(
-            request.words, frame.inputs, request.on_box, self._options.box_index_rule, self._limits
+            request.words,
+            frame.inputs,
+            request.listener.on_box,
+            self._options.box_index_rule,
+            self._limits,
         )
         guide = self._steps.for_boxes(self._codec, request.words, self.backend.config.stop_token_ids)
         generation, num_reused = self._generate(frame, request, text, guide, reader.push)
@@ -204,11 +203,17 @@ class Pipeline:
         timing = results.stage_timing(frame, is_new, generation, num_reused, request.began, decoded)
         ratio = frame.inputs.valid_ratio
         return frame, results.grounded(
-            reader.objects, malformed, generation, request.words, observation, ratio, timing
+            reader.objects,
+            malformed,
+            generation,
+            words=request.words,
+            observation=observation,
+            valid_ratio=ratio,
+            timing=timing,
         )
 
     def _answer(
-        self, frame: Frame, request: Request, topic: Topic, ground: GroundResult, before: Timing
+        self, frame: EncodedFrame, request: Request, topic: Topic, ground: GroundResult, before: Timing
     ) -> AskResult:
         """The second stage: the question again, with the numbers of what it is about."""
         if not topic.evidence:
@@ -219,11 +224,19 @@ class Pipeline:
         generation, num_reused = self._generate(frame, request, text, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)
         timing = results.total_timing(before, generation, num_reused, request.began)
-        result = results.answered(ground, topic.objects, generation, exact, consistent, problem, timing)
+        result = results.answered(
+            ground,
+            topic.objects,
+            generation,
+            exact=exact,
+            consistent=consistent,
+            problem=problem,
+            timing=timing,
+        )
         return result if self._options.answer_rule == "upstream" else results.confirmed(result, exact)
 
     def _generate(
-        self, frame: Frame, request: Request, text: str, guide: Guide, on_token: OnToken | None = None
+        self, frame: EncodedFrame, request: Request, text: str, guide: Guide, on_token: OnToken | None = None
     ) -> tuple[results.Generation, int]:
         """One reply, and how many tokens of its prompt were already in the cache."""
         if not self._steps.frame_reuse:
@@ -233,24 +246,26 @@ class Pipeline:
             self.backend,
             frame.cache,
             rows,
-            TextStream(self._codec),
-            self.backend.config.stop_token_ids,
-            min(request.max_tokens, room),
-            Sampler(self._sampling, frame.prompt),
-            on_token,
-            request.should_cancel,
-            guide.drafter,
-            guide.constraint,
-            request.stream,
+            stream=TextStream(self._codec),
+            stop_ids=self.backend.config.stop_token_ids,
+            max_tokens=min(request.max_tokens, room),
+            sampler=Sampler(self._sampling, frame.prompt),
+            drafter=guide.drafter,
+            constraint=guide.constraint,
+            on_token=on_token,
+            listener=request.listener,
         )
         frame.remember()
         return generation, num_reused
 
-    def _frame_of(self, observation: Observation) -> tuple[Frame, bool]:
+    def _frame_of(self, observation: Observation, request: Request) -> tuple[EncodedFrame, bool]:
         """The encoded observation, and whether it had to be encoded now."""
         if self._frame is not None and self._frame.observation is observation:
             return self._frame, False
         early = self._early if self._early is not None and self._early.shows(observation.rgb) else None
         self._frame = self._early = None
-        self._frame = Frame(self.backend, self._codec, observation, self._options, early)
+        should_cancel = request.listener.should_cancel
+        self._frame = EncodedFrame(
+            self.backend, self._codec, observation, self._options, early, should_cancel=should_cancel
+        )
         return self._frame, True

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from n3d_ros.errors import BadInputError
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.prompts import MARKERS
-from n3d_ros.runtime.decoding.generate import OnText, ShouldCancel
 from n3d_ros.runtime.decoding.text import TextCodec
-from n3d_ros.runtime.objects import OnBox
-from n3d_ros.runtime.types import GroundResult
+from n3d_ros.runtime.types import GroundResult, Listener
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a caller asked for and wants to hear of; `began` starts its clock."""
+    """What a caller asked for and who hears of it; `began` starts its clock."""
 
     words: str
-    on_box: OnBox | None
-    on_text: OnText | None
-    should_cancel: ShouldCancel | None
+    listener: Listener
     max_tokens: int
     began: float = field(default_factory=time.perf_counter)
 
@@ -34,10 +30,9 @@ class Request:
         if self.max_tokens < 1:
             raise BadInputError(f"max_tokens: expected a positive number, got {self.max_tokens}")
 
-    def stream(self, chunk: str) -> None:
-        """Hand on a piece of text, if there is one."""
-        if self.on_text is not None and chunk:
-            self.on_text(chunk)
+    def without_text(self) -> Request:
+        """The same, but nobody hears of the text."""
+        return replace(self, listener=replace(self.listener, on_text=None))
 
 
 def known_text(codec: TextCodec, text: str) -> str:

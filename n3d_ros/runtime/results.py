@@ -17,7 +17,7 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.box_codec import Malformed
 from n3d_ros.protocol.prompts import split_answer
 from n3d_ros.runtime.decoding.generate import CANCELED, FULL, Generation
-from n3d_ros.runtime.frame import Frame
+from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
 
@@ -41,6 +41,7 @@ def grounded(
     objects: Sequence[GroundedObject],
     malformed: tuple[Malformed, ...],
     generation: Generation,
+    *,
     words: str,
     observation: Observation,
     valid_ratio: float,
@@ -49,15 +50,15 @@ def grounded(
     """The result of a first stage."""
     code, message = _outcome(len(objects), malformed, generation, words)
     return GroundResult(
-        tuple(objects),
-        generation.text,
-        generation.token_ids,
-        malformed,
-        code,
-        message,
-        timing,
-        words,
-        valid_ratio,
+        objects=tuple(objects),
+        raw_text=generation.text,
+        token_ids=generation.token_ids,
+        malformed=malformed,
+        code=code,
+        message=message,
+        timing=timing,
+        words=words,
+        valid_ratio=valid_ratio,
         stamp_ns=observation.stamp_ns,
         frame_id=observation.frame_id,
         depth_is_estimated=observation.depth_is_estimated,
@@ -126,6 +127,7 @@ def answered(
     ground: GroundResult,
     objects: tuple[GroundedObject, ...],
     generation: Generation,
+    *,
     exact: SpatialAnswer | None,
     consistent: bool | None,
     problem: str,
@@ -170,7 +172,7 @@ def confirmed(result: AskResult, exact: SpatialAnswer | None) -> AskResult:
 
 
 def stage_timing(
-    frame: Frame, is_new: bool, generation: Generation, num_reused: int, began: float, decoded: float
+    frame: EncodedFrame, is_new: bool, generation: Generation, num_reused: int, began: float, decoded: float
 ) -> Timing:
     """Times of a first stage; a picture that was already encoded costs nothing."""
     now = time.perf_counter()

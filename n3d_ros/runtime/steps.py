@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from n3d_ros.protocol.prompts import IMAGE_MARKER
 from n3d_ros.runtime.decoding.box_drafts import BoxDrafter
 from n3d_ros.runtime.decoding.drafting import LONGEST_GUESS, Drafter, TextDrafter
 from n3d_ros.runtime.decoding.generate import Constraint
@@ -20,7 +21,7 @@ from n3d_ros.runtime.decoding.trust import COPIED, EXPECTED, TrustedDrafter
 from n3d_ros.runtime.topic import spatial_query
 
 GRAMMARS = ("off", "strict")
-SENTENCE = re.compile(r"[.?!]|<image>")
+SENTENCE = re.compile(rf"[.?!]|{IMAGE_MARKER}")
 ARTICLE = re.compile(r"^(?:the|an|a)\s+", re.IGNORECASE)
 
 

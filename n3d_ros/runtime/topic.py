@@ -22,10 +22,10 @@ from n3d_ros.protocol.evidence import (
     evidence_from_boxes,
     mentioned,
 )
+from n3d_ros.protocol.prompts import IMAGE_MARKER
 from n3d_ros.runtime.types import GroundedObject
 from n3d_ros.spatial import Query, parse_question
 
-IMAGE_MARKER = "<image>"
 ANY_ID = re.compile(r"(?<!\w)\d+_[^\W\d]\w*")
 
 

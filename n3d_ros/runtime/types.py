@@ -1,10 +1,11 @@
-"""What the pipeline returns. Data only: no model, no ROS, no engine runtime.
+"""What the pipeline returns, and who hears of it before that. Data only: no model, no ROS, no engine runtime.
 
 Boxes are in the ROS optical frame of the picture they were found in, metres; times are milliseconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from n3d_ros.boxes import Box3D, Rectangle
@@ -29,6 +30,22 @@ class GroundedObject:
     number: int = 0
     # Centre as the model wrote it, shares of the picture's width and height; None when it is not known.
     uv: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of a reply while it is written, in the caller's thread, between tokens.
+
+    on_text: each new piece of text. on_box: each object, as soon as its box closes. should_cancel: asked
+    before the prompt and after every token; True ends the reply.
+    """
+
+    on_text: Callable[[str], None] | None = None
+    on_box: Callable[[GroundedObject], None] | None = None
+    should_cancel: Callable[[], bool] | None = None
+
+
+SILENT = Listener()
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,13 @@ class RgbdCamera:
             for px, points, pieces in zip(visible_px, local, self.scene.pieces, strict=True)
         ]
         return View(
-            self._rgb[::-1].copy(), _metres(self._depth[::-1]), instance, camera, boxes, visible, visible_px
+            self._rgb[::-1].copy(),
+            _metres(self._depth[::-1]),
+            instance,
+            camera,
+            boxes=boxes,
+            visible=visible,
+            visible_px=visible_px,
         )
 
     def _draw(self, picture: Array, depth: Array | None, segment: bool) -> None:

@@ -125,7 +125,15 @@ def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: s
     if not all(_on_support(item, room.areas[place.area]) for item, place in zip(points, places, strict=True)):
         return None
     return Scene(
-        seed, layout, objects, points, tuple(body.pieces for body in bodies), room, look, model, data
+        seed,
+        layout,
+        objects,
+        points,
+        tuple(body.pieces for body in bodies),
+        room=room,
+        look=look,
+        model=model,
+        data=data,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from n3d_ros.protocol.prompts import THINK_END
 from n3d_ros.spatial.types import ORDER, WHICH, YES_NO, SpatialAnswer
 from n3d_ros.spatial.words import SIDES
 
@@ -41,7 +42,7 @@ _NOT = re.compile(r"\bnot\b|n't\b", re.IGNORECASE)
 
 def check_answer(text: str, expected: SpatialAnswer) -> bool | None:
     """Does the sentence agree: a number within 10 % or 1 cm, the same hour, verdict, name or order?"""
-    sentence = text.rsplit("</think>", maxsplit=1)[-1]
+    sentence = text.rsplit(THINK_END, maxsplit=1)[-1]
     form = expected.query.form
     if form == YES_NO:
         return _check_verdict(sentence, expected)

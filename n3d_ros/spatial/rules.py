@@ -109,8 +109,12 @@ def _closer(query: Query, objects: list[Thing]) -> SpatialAnswer:
     trace = f"{facts} {sums} {values} {extreme}"
     margin = abs(to_b - to_c)
     if query.form == YES_NO:
-        return _yes_no(query, [b, a, c], winner is b, comparative, trace, margin, f"{a.name} than {c.name}")
-    return _chosen(query, [b, c, a], winner, f"{winner.name} is {comparative} {a.name}.", trace, margin, 2)
+        return _yes_no(
+            query, [b, a, c], winner is b, comparative, trace, margin, of=f"{a.name} than {c.name}"
+        )
+    return _chosen(
+        query, [b, c, a], winner, f"{winner.name} is {comparative} {a.name}.", trace, margin, choices=2
+    )
 
 
 def _direction(query: Query, objects: list[Thing]) -> SpatialAnswer:
@@ -125,7 +129,7 @@ def _direction(query: Query, objects: list[Thing]) -> SpatialAnswer:
     )
     sentence = f"{a.name} will find {b.name} around the {hour} o'clock direction."
     margin = min(degrees % 30, 30 - degrees % 30)
-    return _measured(query, objects, float(hour), sentence, trace, "o'clock", margin)
+    return _measured(query, objects, float(hour), sentence, trace, unit="o'clock", margin=margin)
 
 
 def _depth_order(query: Query, objects: list[Thing]) -> SpatialAnswer:

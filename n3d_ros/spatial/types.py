@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.protocol.prompts import THINK_END, THINK_START
 
 VALUE, YES_NO, WHICH, ORDER = "value", "yes_no", "which", "order"
 FORMS = (VALUE, YES_NO, WHICH, ORDER)
@@ -87,4 +88,4 @@ class SpatialAnswer:
     @property
     def text(self) -> str:
         """What a model is trained to write: the trace in think tags, then the sentence."""
-        return f"<think> {self.reasoning} </think> {self.answer}"
+        return f"{THINK_START} {self.reasoning} {THINK_END} {self.answer}"

@@ -88,7 +88,8 @@ def pipeline(monkeypatch, tmp_path):
     (tmp_path / "model" / "config.json").write_text("{}")
     Image.new("RGB", (64, 48)).save("p.png")
     pcd = np.ones((48, 64, 4), np.float16)
-    pcd[..., 0] = np.linspace(0, 1, 64)
+    pcd[..., 0] = 0.5 - (np.arange(64) + 0.5) / 64
+    pcd[..., 1] = 0.5 - (np.arange(48)[:, None] + 0.5) / 48
     np.savez("p.npz", pcd=pcd, intr=np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], np.float32))
     return fake
 

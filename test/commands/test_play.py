@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,8 @@ from places import CHECKOUT
 
 from n3d_ros.commands.play import fill_camera_info, schedule
 from n3d_ros.files.frames import RgbdFrame, write_frame
-from n3d_ros.geometry import Intrinsics
+from n3d_ros.geometry import Distortion, Intrinsics
+from n3d_ros.node.conversions import intrinsics_of
 
 CAMERA = Intrinsics(60.0, 61.0, 31.5, 23.5, 64, 48)
 
@@ -30,9 +32,33 @@ def test_every_folder_is_held_and_its_first_frame_announced(recording):
     assert played == [("a", True), ("a", False), ("b", True), ("b", False)]
 
 
+def test_depth_in_units_that_no_encoding_says_is_played_in_metres(tmp_path):
+    units = np.full((48, 64), 7500, np.uint16)
+    units[0, :2] = [0, 65535]
+    frame = RgbdFrame(np.full((48, 64, 3), 7, np.uint8), units, "16UC1", CAMERA, "", 0.0002)
+    write_frame(tmp_path / "fifths", frame)
+    ((played, _),) = schedule([tmp_path / "fifths"], 1, loop=False)
+    assert (played.encoding, played.depth[1, 1]) == ("32FC1", np.float32(1.5))
+    assert np.isnan(played.depth[0, :2]).all()
+    write_frame(tmp_path / "millimetres", replace(frame, depth_scale_m=0.001))
+    ((played, _),) = schedule([tmp_path / "millimetres"], 1, loop=False)
+    assert played.encoding == "16UC1"
+
+
+def test_a_scale_is_given_on_the_command_line(recording):
+    (played, _), *_ = schedule([recording / "a"], 1, False, 0.0002)
+    assert (played.encoding, played.depth[1, 1]) == ("32FC1", np.float32(0.0004))
+
+
 def test_a_loop_begins_again(recording):
     frames = schedule([recording / "a", recording / "b"], 1, loop=True)
     assert [next(frames)[0].name for _ in range(3)] == ["a", "b", "a"]
+
+
+def test_the_camera_info_says_the_lens_and_reads_back():
+    lens = Distortion("plumb_bob", (-0.1, 0.02, 0.001, 0.0, 0.0))
+    bent = replace(CAMERA, distortion=lens)
+    assert intrinsics_of(fill_camera_info(SimpleNamespace(), bent), 64, 48) == bent
 
 
 def test_the_camera_info_says_pixels_of_a_rectified_picture():

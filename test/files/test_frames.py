@@ -1,6 +1,8 @@
 """Files to frames and back; every unusable file is an error that names it."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,12 +13,13 @@ from n3d_ros.files.frames import (
     find_frames,
     read_depth,
     read_frame,
-    read_intrinsics,
     read_rgbd,
     write_frame,
 )
 from n3d_ros.files.picture_file import read_picture
-from n3d_ros.geometry import Intrinsics
+from n3d_ros.geometry import Distortion, Intrinsics
+from n3d_ros.node.conversions import depth_array, fill_image
+from n3d_ros.preprocess.metres import measured_depth
 
 INTRINSICS = Intrinsics(100.0, 110.0, 3.5, 2.5, 8, 6)
 ROTATE_90 = 6
@@ -140,7 +143,7 @@ def test_depth_of_another_type_or_shape_is_refused(tmp_path, array):
 def test_double_precision_depth_is_metres(tmp_path):
     np.save(tmp_path / "d.npy", np.full((4, 4), 2.0))
     raw, encoding = read_depth(tmp_path / "d.npy")
-    assert (raw.dtype, encoding) == (np.float32, "32FC1")
+    assert raw.dtype == np.float32 and encoding == "32FC1"
 
 
 def test_unreadable_depth_files_are_refused(tmp_path):
@@ -150,29 +153,6 @@ def test_unreadable_depth_files_are_refused(tmp_path):
         read_depth(tmp_path / "d.npy")
     with pytest.raises(ValueError, match="expected .png .* or .npy"):
         read_depth(tmp_path / "d.exr")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "expected JSON"),
-        ("[1, 2]", "expected a JSON object"),
-        ('{"fx": 1}', "missing"),
-        ('{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 4, "height": 4}', "fx must be positive, got 0"),
-        ('{"fx": null, "fy": 1, "cx": 1, "cy": 1, "width": 4, "height": 4}', "camera.json"),
-        ('{"k": [0, 0, 0, 0, 0, 0, 0, 0, 0], "width": 4, "height": 4}', "fx must be positive"),
-    ],
-)
-def test_unusable_intrinsics_are_refused(tmp_path, text, message):
-    (tmp_path / "camera.json").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_intrinsics(tmp_path / "camera.json")
-
-
-def test_intrinsics_may_come_as_a_camera_matrix(tmp_path):
-    values = {"k": [100.0, 0, 3.5, 0, 110.0, 2.5, 0, 0, 1], "width": 8, "height": 6}
-    (tmp_path / "camera.json").write_text(json.dumps(values))
-    assert read_intrinsics(tmp_path / "camera.json") == INTRINSICS
 
 
 def test_intrinsics_of_another_picture_are_refused(tmp_path):
@@ -188,3 +168,54 @@ def test_every_recorded_frame_reads(rgbd_dir):
     assert len(folders) >= 30
     for folder in folders:
         assert np.isfinite(read_frame(folder).observation().depth).any(), folder
+
+
+# --- scales
+
+
+def test_a_folder_says_the_scale_of_its_depth(tmp_path):
+    in_fifths = replace(frame(), depth=np.full((6, 8), 7500, np.uint16), depth_scale_m=0.0002)
+    write_frame(tmp_path, in_fifths)
+    assert json.loads((tmp_path / "intrinsics.json").read_text())["depth_scale"] == 0.0002
+    assert read_frame(tmp_path).observation().depth[0, 0] == np.float32(1.5)
+
+
+def test_a_scale_may_be_given_where_the_folder_says_none_or_the_same(tmp_path):
+    write_frame(tmp_path, replace(frame(), depth=np.full((6, 8), 7500, np.uint16)))
+    assert read_frame(tmp_path, depth_scale_m=0.0002).observation().depth[0, 0] == np.float32(1.5)
+    write_frame(tmp_path, replace(frame(), depth_scale_m=0.001))
+    assert read_frame(tmp_path, depth_scale_m=0.001).depth_scale_m == 0.001
+    with pytest.raises(ValueError, match="expected one, got 0.0002 and depth_scale 0.001 in the file"):
+        read_frame(tmp_path, depth_scale_m=0.0002)
+
+
+@pytest.mark.parametrize("scale", [None, 0.0002])
+def test_one_frame_gives_one_depth_by_every_way_in(tmp_path, scale):
+    """File, Python and message, to the bit: with holes of both kinds, far pixels and any scale."""
+    units = np.random.default_rng(0).integers(400, 30000 if scale is None else 65535, (48, 64), np.uint16)
+    units[:30] //= 8 if scale is None else 1
+    units[0, :4] = [0, 65535, 1, 20001]
+    camera = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
+    write_frame(tmp_path, RgbdFrame(np.zeros((48, 64, 3), np.uint8), units, "16UC1", camera, "", scale))
+    by_file = read_frame(tmp_path).observation().depth
+    by_python = measured_depth(units, "16UC1", scale)
+    by_message = depth_array(fill_image(SimpleNamespace(), units, "16UC1"), scale)
+    np.testing.assert_array_equal(by_file, by_python)
+    np.testing.assert_array_equal(by_file, by_message)
+    assert np.isnan(by_file[0, :2]).all()
+    if scale is None:
+        assert np.isnan(by_file[0, 3])  # 20.001 m
+
+
+def test_a_lens_is_written_and_read(tmp_path):
+    lens = Distortion("plumb_bob", (-0.1, 0.02, 0.0, 0.0, 0.0))
+    bent = replace(frame(), intrinsics=replace(INTRINSICS, distortion=lens))
+    write_frame(tmp_path, bent)
+    assert read_frame(tmp_path).intrinsics == bent.intrinsics
+
+
+def test_depth_of_a_huge_claimed_size_is_refused_before_memory_is_taken(tmp_path):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 1000000), }".ljust(117) + b"\n"
+    (tmp_path / "d.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(ValueError, match="expected a NumPy array in '.*d.npy', got shape"):
+        read_depth(tmp_path / "d.npy")

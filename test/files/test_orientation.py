@@ -19,11 +19,11 @@ from n3d_ros.files.conversations import Conversation, write_conversations
 from n3d_ros.files.frames import as_released
 from n3d_ros.files.picture_file import read_orientation, read_picture
 from n3d_ros.files.points_file import read_points, write_points
-from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.geometry import Distortion, Intrinsics, SceneScale
 from n3d_ros.preprocess.depth import normalise, pool_to_grid, round_coordinates
 from n3d_ros.preprocess.prepare import Observation, PreprocessConfig, prepare
 from n3d_ros.protocol.box_codec import decode_box, parse
-from n3d_ros.runtime.options import RIGHT, UPSTREAM, shown
+from n3d_ros.runtime.options import RIGHT, UPSTREAM, as_the_model_sees_it
 
 STORED = [[10, 20, 30], [40, 50, 60]]
 UPRIGHT = [[40, 10], [50, 20], [60, 30]]
@@ -197,7 +197,9 @@ def test_strict_mode_reads_the_upright_map_in_rows_of_the_stored_picture(tmp_pat
     camera = Intrinsics(500.0, 500.0, 239.5, 319.5, 480, 640)
     depth = np.random.default_rng(0).uniform(0.5, 3.0, (640, 480)).astype(np.float32)
     write_points(tmp_path / "p.npz", Observation(np.zeros((640, 480, 3), np.uint8), camera, depth))
-    seen = shown(read_points(tmp_path / "p.jpg", tmp_path / "p.npz"), tmp_path / "p.jpg", UPSTREAM)
+    seen = as_the_model_sees_it(
+        read_points(tmp_path / "p.jpg", tmp_path / "p.npz"), tmp_path / "p.jpg", UPSTREAM
+    )
     inputs = prepare(seen, PreprocessConfig(point_map_reshape=UPSTREAM.point_map_reshape))
     assert inputs.grid_hw == (34, 46)
     upright = normalise(seen.point_map)
@@ -219,3 +221,11 @@ def test_strict_mode_decodes_boxes_with_the_upright_camera_in_shares_of_the_pict
 def test_the_option_is_right_by_default_and_the_release_s_in_strict_mode():
     assert (RIGHT.orientation, UPSTREAM.orientation) == ("apply_once", "upstream")
     assert (RIGHT.resize_mode, UPSTREAM.resize_mode) == ("rgb", "upstream")
+
+
+def test_a_lens_has_no_turned_picture(folder):
+    bent = replace(CAMERA, distortion=Distortion("plumb_bob", (-0.1, 0.0, 0.0, 0.0)))
+    seen = Observation(read_picture(Path("p.jpg")), bent, depth=upright_depth())
+    with pytest.raises(ValueError, match="rectify it first"):
+        as_released(seen, Path("p.jpg"))
+    assert as_released(seen, Path("p.jpg"), orientation="apply_once").intrinsics == bent

@@ -214,6 +214,5 @@ def view(address, shape, kind):
     """The array that lies at an address."""
     dtype = np.dtype({"tensor(float)": np.float32, "tensor(int64)": np.int64}[kind])
     size = int(np.prod(shape))
-    return np.frombuffer((ctypes.c_char * (size * dtype.itemsize)).from_address(address), dtype).reshape(
-        shape
-    )
+    memory = memoryview((ctypes.c_char * (size * dtype.itemsize)).from_address(address))
+    return np.frombuffer(memory, dtype).reshape(shape)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import BadInputError, ResultCode
-from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
+from n3d_ros.runtime.types import SILENT, AskResult, GroundedObject, GroundResult, Timing
 
 
 class FakePipeline:
@@ -27,7 +28,7 @@ class FakePipeline:
         self.calls.append(("start", rgb.copy()))
         return True
 
-    def ground(self, observation, words, *, on_box=None, on_text=None, should_cancel=None, max_tokens=512):
+    def ground(self, observation, words, *, listener=SILENT, max_tokens=512):
         self.stamps.append(observation.stamp_ns)
         self.calls.append(("ground", observation.rgb.copy()))
         if words == "florble":
@@ -35,16 +36,16 @@ class FakePipeline:
         found: list[GroundedObject] = []
         code = ResultCode.OK
         for number, box in enumerate(self.boxes):
-            self._wait(should_cancel)
-            if should_cancel():
+            self._wait(listener)
+            if listener.should_cancel():
                 code = ResultCode.CANCELED
                 break
             found.append(GroundedObject(f"{number}_{box.label}", box, (10.0, 20.0, 30.5, 40.0), words))
-            if on_text:
-                on_text(f"bbox_{number}")
-            if on_box:
-                on_box(found[-1])
-        self._wait(should_cancel)
+            if listener.on_text:
+                listener.on_text(f"bbox_{number}")
+            if listener.on_box:
+                listener.on_box(found[-1])
+        self._wait(listener)
         timing = Timing(
             preprocess_ms=1.0,
             vision_ms=2.0,
@@ -60,11 +61,11 @@ class FakePipeline:
             depth_is_estimated=observation.depth_is_estimated,
         )  # fmt: skip
 
-    def ask(self, observation, question, *, on_box=None, on_text=None, should_cancel=None, max_tokens=512):
-        ground = self.ground(observation, "red mug", on_box=on_box, should_cancel=should_cancel)
-        if on_text:
-            on_text("It is")
-        self._wait(should_cancel)
+    def ask(self, observation, question, *, listener=SILENT, max_tokens=512):
+        ground = self.ground(observation, "red mug", listener=replace(listener, on_text=None))
+        if listener.on_text:
+            listener.on_text("It is")
+        self._wait(listener)
         return AskResult(
             "It is 1.25 meters away.",
             "because",
@@ -81,6 +82,6 @@ class FakePipeline:
             ground,
         )
 
-    def _wait(self, should_cancel):
-        while self.gate is not None and not self.gate.acquire(timeout=0.01) and not should_cancel():
+    def _wait(self, listener):
+        while self.gate is not None and not self.gate.acquire(timeout=0.01) and not listener.should_cancel():
             pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.node.conversions import fill_image
-from n3d_ros.node.n3d_node import N3DNode
+from n3d_ros.node.node import N3DNode
 
 DEADLINE_S = 30.0
 FRAME = "camera_color_optical_frame"
@@ -61,7 +61,7 @@ class Graph:
         end = time.monotonic() + DEADLINE_S
         while not (value := condition()):
             assert time.monotonic() < end, (
-                f"no {what} within {DEADLINE_S} s; node: {self.node.codes} {self.node.last_error}"
+                f"no {what} within {DEADLINE_S} s; node: {self.node.desk.codes} {self.node.desk.last_error}"
             )
             self.client_executor.spin_once(timeout_sec=0.02)
         return value
@@ -71,8 +71,8 @@ class Graph:
         received: list[Any] = []
         subscription = self.client.create_subscription(message_type, topic, received.append, qos)
         self.wait(lambda: self.client.count_publishers(subscription.topic_name), f"publisher of {topic}")
-        publisher = next(p for p in self.node.publishers if p.topic_name == subscription.topic_name)
-        self.wait(publisher.get_subscription_count, f"connection of {topic}")
+        publishers = [p for p in self.node.publishers if p.topic_name == subscription.topic_name]
+        self.wait(lambda: all(p.get_subscription_count() for p in publishers), f"connection of {topic}")
         return received
 
     def connect_camera(self) -> None:
@@ -97,29 +97,52 @@ class Graph:
             message.header.frame_id = FRAME
         return rgb, depth, info
 
-    def publish(self, messages: tuple[Image, Image, CameraInfo] | None = None) -> int:
-        """Publish one frame; its colour stamp in nanoseconds."""
+    def publish(
+        self,
+        messages: tuple[Image, Image, CameraInfo] | None = None,
+        topics: Sequence[str] = ("info", "depth", "rgb"),
+    ) -> int:
+        """Publish one frame, or a part of it; its colour stamp in nanoseconds."""
         rgb, depth, info = messages or self.messages()
-        self.info.publish(info)
-        self.depth.publish(depth)
-        self.rgb.publish(rgb)
+        parts = {"info": info, "depth": depth, "rgb": rgb}
+        for topic in topics:
+            getattr(self, topic).publish(parts[topic])
         return int(rgb.header.stamp.sec) * 10**9 + int(rgb.header.stamp.nanosec)
 
     def one_frame(self) -> int:
         """Publish one frame and wait until the node has it; its stamp in nanoseconds."""
         self.connect_camera()
         stamp = self.publish()
-        self.wait(lambda: self.node.latest.frame and self.node.latest.frame.frame.stamp_ns == stamp, "frame")
+        self.wait(lambda: self.newest_ns() == stamp, "frame")
         return stamp
 
-    def publish_until(self, condition: Callable[[], Any], what: str) -> Any:
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest complete frame that the node has."""
+        newest = self.node.camera.frames.frame
+        return None if newest is None else newest.stamp_ns
+
+    def wait_for_engine(self) -> None:
+        """Wait until the engine is loaded."""
+        self.wait(lambda: self.node.desk.worker.state == "ready", "engine")
+
+    def num_received(self, name: str) -> int:
+        """Messages of one input: 'rgb', 'camera_info' or 'depth'."""
+        return next(one.arrivals.num for one in self.node.camera.topics.inputs if one.name == name)
+
+    def now_s(self) -> float:
+        """The steady clock on which the node notes arrivals."""
+        return time.monotonic()
+
+    def publish_until(
+        self, condition: Callable[[], Any], what: str, topics: Sequence[str] = ("info", "depth", "rgb")
+    ) -> Any:
         """Publish frames until the condition holds: for what must happen at some frame, whichever."""
         last = [0.0]
 
         def step() -> Any:
             if time.monotonic() - last[0] > 0.05:
                 last[0] = time.monotonic()
-                self.publish()
+                self.publish(topics=topics)
             return condition()
 
         return self.wait(step, what)

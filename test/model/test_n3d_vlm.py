@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from n3d_ros.model.config import N3DConfig  # noqa: E402
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration  # noqa: E402
 from n3d_ros.model.point_encoding import merge_group_index  # noqa: E402
-from n3d_ros.model.vision import N3DVisionTower, patch_position_code, rows_by_window_length  # noqa: E402
+from n3d_ros.model.vision import patch_position_code, rows_by_window_length  # noqa: E402
 from n3d_ros.preprocess.point_code import patch_position_code as patch_position_code_numpy  # noqa: E402
 from n3d_ros.preprocess.point_code import sinusoid as sinusoid_numpy  # noqa: E402
 
@@ -81,7 +81,7 @@ def test_two_pictures_in_one_call_equal_two_calls():
     torch.testing.assert_close(both, alone, atol=1e-5, rtol=1e-5)
 
 
-def added_code(order: str, h: int, w: int) -> tuple[torch.Tensor, torch.Tensor, N3DVisionTower]:
+def added_code(order, h, w):
     """What the tower added to its last block's output, and the coordinates it was given."""
     model, (pixels, grid, coords) = tiny(order), picture(h, w)
     tower, seen = model.model.visual, {}

@@ -8,7 +8,7 @@ import pytest
 from tensor_files import change_tensors, read_tensors, write_tensors
 
 from n3d_ros.engines.export.folder import export
-from n3d_ros.engines.quantize.folder import QuantizeConfig, quantize
+from n3d_ros.engines.quantize.folder import QuantizeConfig, quantize_folder
 from n3d_ros.engines.synthetic.checkpoint import write_synthetic
 from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder import tensors
@@ -151,7 +151,7 @@ def test_export_and_quantise_refuse_weights_that_are_no_numbers_and_leave_nothin
     change_tensors(checkpoint, change)
     for write in (
         lambda out: export(checkpoint, out),
-        lambda out: quantize(checkpoint, out, QuantizeConfig("int8")),
+        lambda out: quantize_folder(checkpoint, out, QuantizeConfig("int8")),
     ):
         with pytest.raises(ModelFolderError, match="model.norm.weight holds NaN"):
             write(tmp_path / "out")
@@ -212,5 +212,5 @@ def test_a_wrapped_and_a_plain_tensor_of_one_name_are_refused(checkpoint, load):
 
 def test_torch_names_what_n3d_quantize_packed(checkpoint, tmp_path):
     load_model = pytest.importorskip("n3d_ros.model.checkpoint").load_model
-    quantize(checkpoint, tmp_path / "q", QuantizeConfig("int8"))
+    quantize_folder(checkpoint, tmp_path / "q", QuantizeConfig("int8"))
     refused(load_model, tmp_path / "q", "which `n3d quantize` wrote", "torch takes")

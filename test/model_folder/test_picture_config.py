@@ -8,7 +8,7 @@ import pytest
 
 from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.config import load_config
-from n3d_ros.model_folder.picture_config import FILE_NAME, read_picture
+from n3d_ros.model_folder.picture_config import PREPROCESSOR_NAME, read_picture_config
 from n3d_ros.preprocess import pictures
 from n3d_ros.preprocess.pictures import (
     RELEASE,
@@ -33,15 +33,15 @@ def picture(width: int, height: int) -> np.ndarray:
 
 
 def read(folder, fields: object) -> PictureConfig:
-    (folder / FILE_NAME).write_text(json.dumps(fields))
-    return read_picture(folder, patch=14, merge=2, temporal_patch=2)
+    (folder / PREPROCESSOR_NAME).write_text(json.dumps(fields))
+    return read_picture_config(folder, patch=14, merge=2, temporal_patch=2)
 
 
 # --- the file
 
 
 def test_a_folder_without_the_file_prepares_as_the_release(tmp_path) -> None:
-    assert read_picture(tmp_path, 14, 2, 2) == RELEASE == PreprocessConfig().picture
+    assert read_picture_config(tmp_path, 14, 2, 2) == RELEASE == PreprocessConfig().picture
     assert load_config(default_model_dir()).preprocess().picture == RELEASE
 
 
@@ -81,9 +81,9 @@ def test_other_means_and_deviations_reach_the_patch_rows(tmp_path) -> None:
 
 def test_a_model_folder_carries_it_to_the_preparation(tmp_path) -> None:
     (tmp_path / "config.json").write_text((default_model_dir() / "config.json").read_text())
-    (tmp_path / FILE_NAME).write_text('{"image_processor_type": "Qwen2VLImageProcessorFast"}')
+    (tmp_path / PREPROCESSOR_NAME).write_text('{"image_processor_type": "Qwen2VLImageProcessorFast"}')
     assert load_config(tmp_path).preprocess().picture.processor == "fast"
-    (tmp_path / FILE_NAME).write_text('{"patch_size": 16}')
+    (tmp_path / PREPROCESSOR_NAME).write_text('{"patch_size": 16}')
     with pytest.raises(ModelFolderError, match="preprocessor_config.json: patch_size: expected 14, got 16"):
         load_config(tmp_path)
 
@@ -114,9 +114,9 @@ def test_what_is_not_built_is_refused_by_name(tmp_path, fields, message) -> None
 
 
 def test_a_broken_file_is_named(tmp_path) -> None:
-    (tmp_path / FILE_NAME).write_text("{")
-    with pytest.raises(ModelFolderError, match=FILE_NAME):
-        read_picture(tmp_path, 14, 2, 2)
+    (tmp_path / PREPROCESSOR_NAME).write_text("{")
+    with pytest.raises(ModelFolderError, match=PREPROCESSOR_NAME):
+        read_picture_config(tmp_path, 14, 2, 2)
 
 
 # --- pictures

@@ -8,7 +8,7 @@ import pytest
 from byte_backend import byte_tokenizer
 
 from n3d_ros.errors import ModelFolderError
-from n3d_ros.model_folder.picture_config import FILE_NAME, NESTED_NAME, read_picture
+from n3d_ros.model_folder.picture_config import NESTED_NAME, PREPROCESSOR_NAME, read_picture_config
 from n3d_ros.preprocess.pictures import RELEASE, PatchLayout, picture_rows
 
 LIMITED = replace(RELEASE, min_pixels=3136, max_pixels=1003520)
@@ -16,7 +16,7 @@ PATCHES = (14, 2, 2)
 
 
 def write(folder, nested=None, old=None):
-    for name, fields in ((NESTED_NAME, nested), (FILE_NAME, old)):
+    for name, fields in ((NESTED_NAME, nested), (PREPROCESSOR_NAME, old)):
         if fields is not None:
             (folder / name).write_text(json.dumps(fields))
 
@@ -46,15 +46,15 @@ def test_what_a_whole_processor_saves_is_read(processor, tmp_path):
 
     words = transformers.PreTrainedTokenizerFast(tokenizer_object=byte_tokenizer(), eos_token="<|im_end|>")
     transformers.LlavaProcessor(processor, words).save_pretrained(tmp_path)
-    assert (tmp_path / NESTED_NAME).is_file() and not (tmp_path / FILE_NAME).exists()
-    assert read_picture(tmp_path, *PATCHES) == replace(EXPECTED, processor="fast")
+    assert (tmp_path / NESTED_NAME).is_file() and not (tmp_path / PREPROCESSOR_NAME).exists()
+    assert read_picture_config(tmp_path, *PATCHES) == replace(EXPECTED, processor="fast")
     words_again = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert words_again.convert_tokens_to_ids("<|im_end|>") == byte_tokenizer().token_to_id("<|im_end|>")
 
 
 def test_what_a_picture_processor_saves_alone_prepares_as_it_does(processor, tmp_path):
     processor.save_pretrained(tmp_path)
-    config = read_picture(tmp_path, *PATCHES)
+    config = read_picture_config(tmp_path, *PATCHES)
     assert config == EXPECTED
     picture = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     expected = processor(picture, return_tensors="np")
@@ -82,22 +82,22 @@ def test_the_nested_name_leaves_the_processor_to_the_older_file_where_it_does_no
     tmp_path, nested, old, processor
 ):
     write(tmp_path, None if nested is None else {"image_processor": nested}, old)
-    assert read_picture(tmp_path, *PATCHES) == replace(LIMITED, processor=processor)
+    assert read_picture_config(tmp_path, *PATCHES) == replace(LIMITED, processor=processor)
 
 
 @pytest.mark.parametrize("nested", [{"processor_class": "Qwen2_5_VLProcessor"}, {"image_processor": None}])
 def test_a_processor_file_without_a_picture_processor_says_nothing(tmp_path, nested):
     write(tmp_path, nested)
-    assert read_picture(tmp_path, *PATCHES) == RELEASE
+    assert read_picture_config(tmp_path, *PATCHES) == RELEASE
     write(tmp_path, nested, named("Fast"))
-    assert read_picture(tmp_path, *PATCHES).processor == "fast"
+    assert read_picture_config(tmp_path, *PATCHES).processor == "fast"
 
 
 def test_two_files_that_agree_in_other_words_are_one(tmp_path):
     limits = {"size": {"shortest_edge": 3136, "longest_edge": 12845056}}
     old = named("Fast", min_pixels=3136, max_pixels=12845056)
     write(tmp_path, {"image_processor": named("", **limits)}, old)
-    found = read_picture(tmp_path, *PATCHES)
+    found = read_picture_config(tmp_path, *PATCHES)
     assert (found.processor, found.min_pixels, found.max_pixels) == ("fast", 3136, 12845056)
 
 
@@ -111,8 +111,10 @@ def test_two_files_that_agree_in_other_words_are_one(tmp_path):
 )
 def test_two_files_that_contradict_each_other_are_named_with_both_values(tmp_path, nested, old, message):
     write(tmp_path, {"image_processor": nested}, old)
-    with pytest.raises(ModelFolderError, match=f"expected {NESTED_NAME} and {FILE_NAME} to agree; {message}"):
-        read_picture(tmp_path, *PATCHES)
+    with pytest.raises(
+        ModelFolderError, match=f"expected {NESTED_NAME} and {PREPROCESSOR_NAME} to agree; {message}"
+    ):
+        read_picture_config(tmp_path, *PATCHES)
 
 
 @pytest.mark.parametrize(
@@ -129,10 +131,10 @@ def test_two_files_that_contradict_each_other_are_named_with_both_values(tmp_pat
 def test_the_nested_settings_are_checked_like_the_older_ones(tmp_path, fields, message):
     write(tmp_path, fields)
     with pytest.raises(ModelFolderError, match=f"{NESTED_NAME}: .*{message}"):
-        read_picture(tmp_path, *PATCHES)
+        read_picture_config(tmp_path, *PATCHES)
 
 
 def test_a_broken_file_is_named(tmp_path):
     (tmp_path / NESTED_NAME).write_text("{")
     with pytest.raises(ModelFolderError, match=NESTED_NAME):
-        read_picture(tmp_path, *PATCHES)
+        read_picture_config(tmp_path, *PATCHES)

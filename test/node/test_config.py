@@ -1,8 +1,15 @@
 """The files an operator edits name topics and parameters that exist."""
 
+import subprocess
+import sys
+
 import pytest
 import yaml
 from places import CHECKOUT
+
+from n3d_ros.child_process import package_environment
+from n3d_ros.node.parameters.declared import DECLARATIONS, Parameters
+from n3d_ros.node.parameters.table import parameters_of, values_in
 
 CONFIG = CHECKOUT / "config"
 PRESETS = sorted((CONFIG / "cameras").glob("*.yaml"))
@@ -17,3 +24,63 @@ def test_a_preset_remaps_the_three_inputs(path):
 
 def test_presets_for_the_common_cameras():
     assert {"realsense", "zed", "zed_before_5_1", "orbbec", "generic"} <= {path.stem for path in PRESETS}
+
+
+SHIPPED = CONFIG / "n3d.yaml"
+
+
+def test_the_shipped_file_names_only_parameters_that_exist_with_their_defaults():
+    given = values_in(yaml.safe_load(SHIPPED.read_text()))
+    assert parameters_of(given) == Parameters()
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"depth": {"max_km": 1.0}}, "depth.max_km"),
+        ({"depth": {"max_m": 0.0}}, r"depth.max_m: expected 0.01..1000"),
+        ({"depth": {"max_m": float("nan")}}, "depth.max_m"),
+        ({"depth": {"min_m": 20.0}}, "less than depth.max_m"),
+        ({"markers": {"style": "round"}}, "wire, solid"),
+        ({"model": {"threads": "two"}}, "expected int, got 'two'"),
+        ({"sync": {"queue_size": True}}, "expected int, got True"),
+        ({"early_start": 1}, "expected bool, got 1"),
+    ],
+)
+def test_a_file_with_something_else_is_refused_by_name(given, named):
+    with pytest.raises(ValueError, match=named):
+        parameters_of(values_in({"/**": {"ros__parameters": given}}))
+
+
+def test_the_table_in_the_documentation_is_the_printed_one():
+    printed = subprocess.run(
+        [sys.executable, "-m", "n3d_ros.node.parameters"],
+        cwd=CHECKOUT,
+        env=package_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.count("\n") == len(DECLARATIONS) + 2
+    assert printed in (CHECKOUT / "docs" / "interface.md").read_text()
+
+
+@pytest.mark.parametrize("one", DECLARATIONS, ids=lambda one: one.name)
+def test_a_declaration_is_complete(one):
+    assert one.description
+    assert hasattr(Parameters(), one.field_name)
+    has_bounds = one.low is not None and one.high is not None
+    assert has_bounds is (one.type_name in ("int", "float"))
+
+
+def test_the_node_takes_the_backends_that_the_commands_take():
+    assert Parameters(backend="torch:cuda:bf16").backend == "torch:cuda:bf16"
+    with pytest.raises(ValueError, match="backend: expected auto, trt, ort, torch .*got 'cuda'"):
+        Parameters(backend="cuda")
+
+
+def test_units_come_from_the_names():
+    units = {one.name: one.unit for one in DECLARATIONS}
+    assert units["depth.max_m"] == "m" and units["sync.max_slop_ms"] == "ms"
+    assert units["continuous.rate_hz"] == "Hz" and units["goal_timeout_s"] == "s"
+    assert units["markers.alpha"] == units["backend"] == ""

@@ -3,6 +3,7 @@
 import io
 import math
 import struct
+import zlib
 from types import SimpleNamespace
 
 import cv2
@@ -49,8 +50,9 @@ def compressed(data, name):
     return SimpleNamespace(format=name, data=data, header=header())
 
 
-def info(fx=100.0, fy=100.0, width=2, height=2):
-    return SimpleNamespace(k=[fx, 0.0, 0.5, 0.0, fy, 0.5, 0.0, 0.0, 1.0], width=width, height=height)
+def info(fx=400.0, fy=400.0, width=2, height=2):
+    cx, cy = max((width - 1) / 2, 0.5), max((height - 1) / 2, 0.5)
+    return SimpleNamespace(k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0], width=width, height=height)
 
 
 def refused(code, function, *arguments):
@@ -103,7 +105,7 @@ def test_yuv422_with_neutral_colour_is_grey(encoding, pixels):
 def test_depth_of_either_byte_order_is_metres(big_endian, padding):
     millimetres = np.array([[0, 1], [1000, 65535]], np.uint16)
     depth = depth_array(image(millimetres, "16UC1", padding, big_endian))
-    np.testing.assert_array_equal(depth, np.array([[np.nan, 0.001], [1.0, 65.535]], np.float32))
+    np.testing.assert_array_equal(depth, np.array([[np.nan, 0.001], [1.0, np.nan]], np.float32))
     metres = np.array([[np.nan, -1.0], [np.inf, 2.5]], np.float32)
     depth = depth_array(image(metres, "32FC1", padding, big_endian))
     np.testing.assert_array_equal(depth, np.array([[np.nan, np.nan], [np.nan, 2.5]], np.float32))
@@ -189,10 +191,11 @@ def test_unusable_depth_is_named(message, code, named):
 
 def test_intrinsics_follow_the_pictures_size():
     own = intrinsics_of(info(width=640, height=480), 640, 480)
-    assert (own.fx, own.width) == (100.0, 640)
+    assert (own.fx, own.width) == (400.0, 640)
     half = intrinsics_of(info(width=640, height=480), 320, 240)
-    assert (half.fx, half.cx, half.width) == (50.0, 0.0, 320)  # (0.5 + 0.5) / 2 - 0.5
-    assert intrinsics_of(info(width=0, height=0), 320, 240).width == 320
+    assert (half.fx, half.cx, half.width) == (200.0, 159.5, 320)  # (319.5 + 0.5) / 2 - 0.5
+    without_sizes = SimpleNamespace(k=info(width=320, height=240).k, width=0, height=0)
+    assert intrinsics_of(without_sizes, 320, 240).width == 320
 
 
 @pytest.mark.parametrize("focal", [0.0, -1.0, math.nan, math.inf])
@@ -214,6 +217,14 @@ def test_an_observation_takes_stamp_and_frame_from_the_colour_image():
     assert stamp_ns(header().stamp) == 3_000_000_005
 
 
+def test_a_rectified_picture_is_seen_through_p():
+    depth = image(np.full((2, 2), 1000, np.uint16), "16UC1")
+    rectified = info()
+    rectified.p = [410.0, 0.0, 0.5, 0.0, 0.0, 410.0, 0.5, 0.0, 0.0, 0.0, 1.0, 0.0]
+    assert observation(image(PICTURE, "rgb8"), depth, rectified, kind="rectified").intrinsics.fx == 410.0
+    assert observation(image(PICTURE, "rgb8"), depth, rectified).intrinsics.fx == 400.0
+
+
 @pytest.mark.parametrize(
     ("pixels", "encoding"),
     [
@@ -231,3 +242,18 @@ def test_what_is_written_reads_back(pixels, encoding):
 def test_writing_the_wrong_shape_is_an_error():
     with pytest.raises(ValueError, match="rgb8"):
         fill_image(SimpleNamespace(), PICTURE.astype(np.uint16), "rgb8")
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (40000, 40000), (12000, 12000)])
+def test_a_compressed_picture_of_absurd_size_is_refused_by_its_header(size):
+    width, height = size
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    png += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    for read, data, format in (
+        (rgb_array, png, "rgb8; png compressed bgr8"),
+        (depth_array, bytes(12) + png, "16UC1; compressedDepth png"),
+        (depth_array, png, "png"),
+    ):
+        with pytest.raises(BadInputError, match=r"at most 64 megapixels|decompression bomb"):
+            read(SimpleNamespace(format=format, data=data))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid, to_metres
+from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
+from n3d_ros.preprocess.metres import to_metres
 from n3d_ros.preprocess.point_code import (
     PointEncodingConfig,
     axis_sinusoid,

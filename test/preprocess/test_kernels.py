@@ -271,7 +271,7 @@ def test_bad_depth_is_named_as_without_kernels(kernels, value, message) -> None:
 def test_far_points_that_float16_just_holds_are_kept(kernels) -> None:
     depth = np.full((3, 40), np.nan, np.float32)
     depth[:, 15:25] = 60000.0  # the outer columns, where x would be beyond float16, are empty
-    wide = Intrinsics(8, 8, 20, 1, 40, 3)
+    wide = Intrinsics(10, 10, 20, 1, 40, 3)
     normalised = normalise(depth_to_point_map(depth, wide))
     pooled = pool_depth(depth, wide, (1, 4))
     np.testing.assert_array_equal(pooled.points, pool_to_grid(normalised, (1, 4)))

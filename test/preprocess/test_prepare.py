@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid, to_metres
+from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
+from n3d_ros.preprocess.metres import to_metres
 from n3d_ros.preprocess.pictures import (
     BICUBIC,
     CLIP_MEAN,
@@ -56,7 +57,8 @@ def picture(width: int = 640, height: int = 480) -> np.ndarray:
     ],
 )
 def test_the_long_side_is_set_and_the_short_one_truncated(size, long_side, expected) -> None:
-    assert long_side_size(*size, long_side) == expected
+    width, height = size
+    assert long_side_size(width, height, long_side) == expected
 
 
 def test_processor_sizes_round_half_to_even_in_units_of_28() -> None:

@@ -83,7 +83,7 @@ def test_a_goal_that_waits_for_a_frame_can_be_canceled(make_graph):
 def test_next_waits_for_a_frame_newer_than_the_goal(make_graph):
     graph = make_graph(FakePipeline([MUG]), frame_timeout_s=3600.0)
     ready(graph)
-    graph.wait(lambda: graph.node.worker.state == "ready", "engine")
+    graph.wait_for_engine()
     handle = graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug", frame_policy=Ground.Goal.NEXT))
     assert not graph.pipeline.stamps
     stamp = graph.publish()
@@ -115,7 +115,7 @@ def test_a_goal_longer_than_the_limit_ends_with_timeout(make_graph):
 
 
 def test_another_frame_without_tf2_is_refused_by_name(make_graph, monkeypatch):
-    monkeypatch.setattr("n3d_ros.node.transforms.available", lambda: False)
+    monkeypatch.setattr("n3d_ros.node.outputs.optional_packages.has_tf", lambda: False)
     graph = make_graph(FakePipeline([MUG]))
     ready(graph)
     end = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug", frame="base_link")))

@@ -7,6 +7,7 @@ from std_msgs.msg import String
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
+from n3d_ros.node.engine import load_pipeline
 from n3d_ros.srv import Ask, GetInfo, Ground, GroundImage
 
 
@@ -112,10 +113,15 @@ def test_a_missing_topic_is_named(make_graph, published, code):
     for name, message in (("rgb", rgb), ("depth", depth), ("info", info)):
         if name in published:
             getattr(graph, name).publish(message)
-    graph.wait(lambda: sum(one.count for one in graph.node.inputs.topics) == len(published), "the messages")
+    graph.wait(
+        lambda: sum(one.arrivals.num for one in graph.node.camera.topics.inputs) == len(published),
+        "the messages",
+    )
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
     assert response.code == code
-    assert all(one.topic in response.message for one in graph.node.inputs.topics if not one.count)
+    assert all(
+        one.topic in response.message for one in graph.node.camera.topics.inputs if not one.arrivals.num
+    )
 
 
 def test_a_simulation_that_stands_still_does_not_stop_timeouts(make_graph):
@@ -127,7 +133,7 @@ def test_old_frames_are_stale(make_graph):
     graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.2)
     graph.connect_camera()
     graph.publish(graph.messages(stamp_ns=graph.node.now_ns() - 5 * 10**9))
-    graph.wait(lambda: graph.node.latest.frame, "a frame")
+    graph.wait(lambda: graph.node.camera.frames.frame, "a frame")
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
     assert response.code == ResultCode.STALE
     assert "max_frame_age_s" in response.message
@@ -140,9 +146,17 @@ def test_a_model_that_does_not_load_is_reported_and_requests_end(make_graph):
     graph = make_graph(load=load)
     graph.one_frame()
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
-    assert response.code == ResultCode.INTERNAL
+    assert response.code == ResultCode.BAD_INPUT
     assert "expected a folder" in response.message
     assert graph.call(GetInfo, "n3d/get_info", GetInfo.Request()).state.startswith("failed")
+
+
+def test_a_wrong_model_path_is_bad_input_and_is_named(make_graph):
+    graph = make_graph(load=load_pipeline, model__path="/nowhere/at/all")
+    graph.one_frame()
+    response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert response.code == ResultCode.BAD_INPUT
+    assert "/nowhere/at/all" in response.message
 
 
 def test_an_engine_defect_is_internal_and_the_node_goes_on(make_graph):
@@ -156,7 +170,7 @@ def test_an_engine_defect_is_internal_and_the_node_goes_on(make_graph):
 
 
 def test_output_frame_without_tf2_is_refused_as_a_parameter(make_graph, monkeypatch):
-    monkeypatch.setattr("n3d_ros.node.transforms.available", lambda: False)
+    monkeypatch.setattr("n3d_ros.node.outputs.optional_packages.has_tf", lambda: False)
     with pytest.raises(ValueError, match="tf2_ros"):
         make_graph(FakePipeline([]), output_frame="map")
 

@@ -20,7 +20,7 @@ def make(make_graph):
     def made(**parameters):
         graph = make_graph(FakePipeline([MUG]), **parameters)
         graph.connect_camera()
-        graph.wait(lambda: graph.node.worker.state == "ready", "engine")
+        graph.wait_for_engine()
         return graph
 
     return made
@@ -36,8 +36,8 @@ def colour_first(graph, messages, until):
     graph.info.publish(info)
     graph.rgb.publish(rgb)
     graph.wait(until, "what comes before depth")
-    newest = graph.node.latest.frame
-    assert newest is None or newest.frame.rgb.header.stamp != rgb.header.stamp
+    newest = graph.node.camera.frames.frame
+    assert newest is None or newest.header.stamp != rgb.header.stamp
     graph.depth.publish(depth)
 
 
@@ -52,7 +52,7 @@ def test_the_picture_begins_before_depth_and_the_result_is_that_of_its_frame(mak
     assert np.array_equal(started, grounded)
     assert (result.header.stamp, result.header.frame_id) == (messages[0].header.stamp, FRAME)
     assert [found.label for found in result.boxes] == ["red mug"]
-    assert graph.node.last_error == ""
+    assert graph.node.desk.last_error == ""
 
 
 def test_results_with_and_without_are_the_same(make):
@@ -62,7 +62,7 @@ def test_results_with_and_without_are_the_same(make):
     graph.wait(lambda: len(boxes) == 1, "boxes")
     graph.node.set_parameters([Parameter("early_start", value=False)])
     messages = graph.messages()
-    colour_first(graph, messages, lambda: graph.node.inputs.topics[0].count == 2)
+    colour_first(graph, messages, lambda: graph.num_received("rgb") == 2)
     graph.wait(lambda: len(boxes) == 2, "boxes again")
     assert names(graph) == ["start", "ground", "ground"]
     assert boxes[1].header.stamp == messages[0].header.stamp
@@ -80,8 +80,8 @@ def test_a_request_that_waits_for_the_next_frame_begins_with_its_picture(make):
 
 def test_nobody_asks_no_picture_begins(make):
     graph = make()
-    colour_first(graph, graph.messages(), lambda: graph.node.inputs.topics[0].count == 1)
-    graph.wait(lambda: graph.node.latest.frame, "frame")
+    colour_first(graph, graph.messages(), lambda: graph.num_received("rgb") == 1)
+    graph.wait(lambda: graph.node.camera.frames.frame, "frame")
     assert names(graph) == []
 
 
@@ -92,7 +92,7 @@ def test_another_colour_image_with_depth_is_answered_while_the_first_waits_in_va
     lost, newer = graph.messages(now - 33_000_000), graph.messages(now)
     graph.rgb.publish(lost[0])
     graph.wait(lambda: names(graph) == ["start"], "the picture whose depth is lost")
-    colour_first(graph, newer, lambda: graph.node.inputs.topics[0].count == 2)
+    colour_first(graph, newer, lambda: graph.num_received("rgb") == 2)
     (result,) = graph.wait(lambda: boxes, "boxes")
     assert result.header.stamp == newer[0].header.stamp
     assert names(graph) == ["start", "ground"]
@@ -104,7 +104,7 @@ def test_a_goal_is_canceled_while_the_picture_runs(make):
     graph.pipeline.start = lambda rgb: begun.set() or gate.wait(30.0)
     handle = graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug", frame_policy=Ground.Goal.NEXT))
     colour_first(graph, graph.messages(), begun.is_set)
-    graph.wait(lambda: graph.node.latest.frame, "frame")
+    graph.wait(lambda: graph.node.camera.frames.frame, "frame")
     graph.wait(handle.cancel_goal_async().done, "cancel response")
     assert graph.result(handle).result.code == ResultCode.CANCELED
     gate.set()

@@ -2,24 +2,9 @@
 
 from fake_pipeline import FakePipeline
 from graph import BOX, MUG
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from graph_views import LATCHED, scene
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker, MarkerArray
-
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-def scene(arrays):
-    """What a viewer shows after these messages."""
-    shown = {}
-    for array in arrays:
-        for marker in array.markers:
-            assert marker.action in (Marker.ADD, Marker.DELETE)
-            if marker.action == Marker.ADD:
-                shown[marker.ns, marker.id] = marker
-            else:
-                shown.pop((marker.ns, marker.id), None)
-    return shown
 
 
 def test_a_vanished_object_leaves_no_ghost_and_the_others_do_not_blink(make_graph):

@@ -1,31 +1,11 @@
-"""Parameters: the shipped file, bounds, descriptions, what may change while the node runs."""
+"""Parameters of a running node: bounds, descriptions, what may change while the node runs."""
 
 import pytest
 import rclpy
-import yaml
 from fake_pipeline import FakePipeline
-from places import CHECKOUT
 from rclpy.parameter import Parameter
 
-from n3d_ros.node.parameters import PARAMETERS, defaults, field_name
-
-SHIPPED = CHECKOUT / "config" / "n3d.yaml"
-
-
-def flat(values, prefix=""):
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def test_the_shipped_file_names_only_parameters_that_exist_with_values_in_bounds():
-    given = dict(flat(yaml.safe_load(SHIPPED.read_text())["/**"]["ros__parameters"]))
-    assert set(given) <= {row.name for row in PARAMETERS}
-    assert type(defaults())(
-        **{**vars(defaults()), **{field_name(name): value for name, value in given.items()}}
-    )
+from n3d_ros.node.parameters.declared import DECLARATIONS
 
 
 @pytest.mark.parametrize(
@@ -38,19 +18,19 @@ def test_the_shipped_file_names_only_parameters_that_exist_with_values_in_bounds
 )
 def test_a_value_out_of_bounds_is_refused_and_the_old_one_stays(make_graph, name, value, named):
     graph = make_graph(FakePipeline([]))
-    before = graph.node.parameters
+    before = graph.node.live.now
     (result,) = graph.node.set_parameters([Parameter(name, value=value)])
     assert not result.successful
     assert named in result.reason
-    assert graph.node.parameters == before
+    assert graph.node.live.now == before
 
 
 def test_dynamic_parameters_change_and_read_only_ones_do_not(make_graph):
     graph = make_graph(FakePipeline([]))
     (result,) = graph.node.set_parameters([Parameter("depth.max_m", value=3.0)])
-    assert (result.successful, graph.node.parameters.depth_max_m) == (True, 3.0)
+    assert (result.successful, graph.node.live.now.depth_max_m) == (True, 3.0)
     (result,) = graph.node.set_parameters([Parameter("backend", value="torch")])
-    assert (result.successful, graph.node.parameters.backend) == (False, "auto")
+    assert (result.successful, graph.node.live.now.backend) == (False, "auto")
 
 
 def test_a_bad_value_at_the_start_names_the_parameter(make_graph):
@@ -62,7 +42,12 @@ def test_a_bad_value_at_the_start_names_the_parameter(make_graph):
 
 def test_every_parameter_is_described(make_graph):
     graph = make_graph(FakePipeline([]))
-    for row in PARAMETERS:
-        descriptor = graph.node.describe_parameter(row.name)
-        assert len(descriptor.description) > 10
-        assert descriptor.read_only is not row.dynamic
+    for one in DECLARATIONS:
+        descriptor = graph.node.describe_parameter(one.name)
+        assert one.description in descriptor.description
+        assert descriptor.additional_constraints == (one.bounds if one.choices else "")
+        ranges = [*descriptor.floating_point_range, *descriptor.integer_range]
+        assert [(span.from_value, span.to_value) for span in ranges] == (
+            [] if one.low is None else [(one.low, one.high)]
+        )
+        assert descriptor.read_only is not one.dynamic

@@ -4,24 +4,33 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
+import rclpy
 from places import CHECKOUT
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
 
-DEADLINE_S = 120.0
+from n3d_ros.action import Ground as GroundAction
+from n3d_ros.errors import ResultCode
+from n3d_ros.srv import GetInfo, Ground
+
+DEADLINE_S = 60.0
+DOMAIN = 30 + os.getpid() % 60
 COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node", "--ros-args"]
 
 
 @pytest.fixture
 def start():
     """Start the node with ROS arguments; killed at the end when it still runs."""
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(30 + os.getpid() % 60), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN), "PYTHONUNBUFFERED": "1"}
     processes = []
 
-    def begin(*arguments):
+    def begin(*arguments, command=COMMAND):
         processes.append(
             subprocess.Popen(
-                [*COMMAND, *arguments], cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True
+                [*command, *arguments], cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True
             )
         )
         return processes[-1]
@@ -48,7 +57,7 @@ def test_it_stays_up_without_a_model_and_stops_cleanly(start, how):
 
 @pytest.mark.parametrize(
     ("parameter", "named"),
-    [("markers.alpha:=7.0", "markers.alpha"), ("backend:=abacus", "auto, ort, torch, trt")],
+    [("markers.alpha:=7.0", "markers.alpha"), ("backend:=abacus", "auto, trt, ort, torch")],
 )
 def test_a_refused_parameter_ends_it_with_code_2_and_the_reason(start, parameter, named):
     process = start("-p", parameter)
@@ -56,3 +65,89 @@ def test_a_refused_parameter_ends_it_with_code_2_and_the_reason(start, parameter
     assert process.returncode == 2
     assert named in errors
     assert "Traceback" not in errors
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "rclpy":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from n3d_ros.node.n3d_node import main
+sys.exit(main(sys.argv))
+"""
+
+
+def test_an_interrupt_while_it_still_imports_ends_it_cleanly_and_no_node_is_made(start):
+    refused = ("--ros-args", "-p", "markers.alpha:=7.0")
+    process = start(*refused, command=[sys.executable, "-c", INTERRUPTED_IMPORT])
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (0, "")
+
+
+HANGING_ENGINE = """
+import sys, threading
+from n3d_ros.node import engine, n3d_node
+
+def load(_):
+    print("loading", file=sys.stderr, flush=True)
+    threading.Event().wait()
+
+engine.load_pipeline = load
+sys.exit(n3d_node.main())
+"""
+
+
+def test_an_engine_that_never_stops_does_not_keep_it(start):
+    process = start(command=[sys.executable, "-c", HANGING_ENGINE])
+    assert next(line for line in process.stderr if "loading" in line)
+    process.send_signal(signal.SIGTERM)
+    _, rest = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, rest
+    assert "the engine does not stop" in rest
+
+
+@pytest.fixture
+def client():
+    """A node of this process in the graph of the started one, and how it waits."""
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=DOMAIN)
+    node = rclpy.create_node("client", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def wait(condition):
+        end_s = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < end_s
+            executor.spin_once(timeout_sec=0.02)
+
+    yield node, wait
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_goals_and_calls_that_are_open_when_it_stops_get_an_answer(start, client):
+    node, wait = client
+    process = start("-p", "model.path:=/nowhere/at/all", "-p", "frame_timeout_s:=3600.0")
+    actions = ActionClient(node, GroundAction, "n3d/ground")
+    services = node.create_client(Ground, "n3d/ground")
+    wait(lambda: actions.server_is_ready() and services.service_is_ready())
+    sent = [actions.send_goal_async(GroundAction.Goal(prompt="red mug")) for _ in range(3)]
+    call = services.call_async(Ground.Request(prompt="red mug"))
+    wait(lambda: all(goal.done() for goal in sent))
+    results = [goal.result().get_result_async() for goal in sent]
+    pause = node.create_client(GetInfo, "n3d/get_info")
+    wait(pause.service_is_ready)
+    wait(pause.call_async(GetInfo.Request()).done)
+    process.send_signal(signal.SIGINT)
+    wait(lambda: call.done() and all(result.done() for result in results))
+    assert call.result().code == ResultCode.CANCELED
+    assert [result.result().result.code for result in results] == [ResultCode.CANCELED] * 3
+    _, rest = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest

@@ -79,7 +79,7 @@ def test_a_waiting_service_request_holds_up_neither_images_nor_other_requests(ma
     waiting = client.call_async(Ground.Request(prompt="red mug"))
     graph.wait(lambda: graph.pipeline.stamps, "the engine to begin")
     stamp = graph.publish()
-    graph.wait(lambda: graph.node.latest.frame.frame.stamp_ns == stamp, "the next frame")
+    graph.wait(lambda: graph.newest_ns() == stamp, "the next frame")
     assert graph.call(GetInfo, "n3d/get_info", GetInfo.Request()).state == "ready"
     assert not waiting.done()
     gate.release(2)
@@ -150,7 +150,7 @@ def test_overlay_is_drawn_only_while_somebody_subscribes(make_graph):
 
 def test_info_names_state_and_what_is_absent(make_graph):
     graph = make_graph(FakePipeline([]))
-    graph.wait(lambda: graph.node.worker.state == "ready", "engine")
+    graph.wait_for_engine()
     info = graph.call(GetInfo, "n3d/get_info", GetInfo.Request())
     assert (info.state, info.model, info.backend, info.model_path) == (
         "ready",
@@ -172,22 +172,22 @@ def test_thirty_hertz_before_a_slow_model_builds_no_lag(make_graph):
     for index in range(1, 31):
         stamp = begin + index * 33_000_000
         graph.publish(graph.messages(stamp_ns=stamp))
-        graph.wait(lambda stamp=stamp: graph.node.latest.frame.frame.stamp_ns == stamp, "the frame")
+        graph.wait(lambda stamp=stamp: graph.newest_ns() == stamp, "the frame")
     gate.release(4)
     graph.wait(lambda: len(boxes) == 2, "two results")
     assert [stamp_ns(result.header) for result in boxes] == [first, stamp], "the 29 between are skipped"
-    assert graph.node.worker.num_superseded >= 29
+    assert graph.node.desk.worker.num_superseded >= 29
 
 
 def test_auto_qos_becomes_reliable_when_every_publisher_is(make_graph):
     graph = make_graph(FakePipeline([MUG]), qos__rgb="auto", qos__depth="auto", qos__info="auto")
-    assert not any(one.reliable for one in graph.node.inputs.topics)
-    graph.wait(lambda: all(one.reliable for one in graph.node.inputs.topics), "reliable subscriptions")
-    graph.publish_until(lambda: graph.node.latest.frame, "a frame")
+    assert not any(one.reliable for one in graph.node.camera.topics.inputs)
+    graph.wait(lambda: all(one.reliable for one in graph.node.camera.topics.inputs), "reliable subscriptions")
+    graph.publish_until(lambda: graph.node.camera.frames.frame, "a frame")
     careless = graph.client.create_publisher(Image, "rgb/image", SENSOR_DATA)
-    graph.wait(lambda: not graph.node.inputs.topics[0].reliable, "the weaker QoS that all can serve")
+    graph.wait(lambda: not graph.node.camera.topics.inputs[0].reliable, "the weaker QoS that all can serve")
     picture, _, _ = graph.messages(stamp_ns=12345)
     graph.wait(
-        lambda: careless.publish(picture) or graph.node.inputs.topics[0].last_stamp_ns == 12345,
+        lambda: careless.publish(picture) or graph.node.camera.topics.inputs[0].last_stamp_ns == 12345,
         "a picture of the careless publisher",
     )

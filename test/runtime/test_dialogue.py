@@ -10,6 +10,7 @@ from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.types import Listener
 
 CAMERA = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
 FOUND = "".join(
@@ -107,14 +108,13 @@ def test_objects_of_another_observation_are_refused(dialogue, observation):
 
 def test_the_answer_streams_and_can_be_canceled(dialogue):
     chunks = []
-    result, _, _, _ = dialogue("How tall is 0_red mug?", "Quite tall.", on_text=chunks.append)
+    result, _, _, _ = dialogue("How tall is 0_red mug?", "Quite tall.", listener=Listener(chunks.append))
     assert "".join(chunks) == result.raw_text == "Quite tall."
     chunks.clear()
     canceled, _, _, _ = dialogue(
         "How tall is 0_red mug?",
         "Quite tall.",
-        on_text=chunks.append,
-        should_cancel=lambda: len(chunks) >= 5,
+        listener=Listener(chunks.append, should_cancel=lambda: len(chunks) >= 5),
     )
     assert (canceled.code, canceled.raw_text) == (ResultCode.CANCELED, "Quite")
 

@@ -18,7 +18,8 @@ GOOD = "bbox_0=Bbox(mug,500,500,600,500,100,100,100)"
 def observation(depth=None, point_map=None, width=64, height=48):
     if depth is None and point_map is None:
         depth = np.random.default_rng(0).uniform(0.8, 1.6, (height, width)).astype(np.float32)
-    camera = Intrinsics(60.0, 60.0, (width - 1) / 2, (height - 1) / 2, width, height)
+    focal = 0.9 * max(width, height)
+    camera = Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)
     return Observation(np.zeros((height, width, 3), np.uint8), camera, depth, point_map)
 
 

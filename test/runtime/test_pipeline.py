@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 from n3d_ros.boxes import Box3D, iou_3d
-from n3d_ros.errors import BadInputError, NoDepthError, ResultCode
+from n3d_ros.errors import BadInputError, N3DError, NoDepthError, ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
 from n3d_ros.protocol.prompts import ground_prompt, ground_question
 from n3d_ros.runtime.decoding.text import TextCodec
-from n3d_ros.runtime.frame import Frame
+from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import Steps
+from n3d_ros.runtime.types import Listener
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
@@ -57,7 +58,7 @@ def test_score_is_the_mean_probability_of_the_tokens_of_the_box(
 def test_each_box_is_announced_before_the_next_one_is_written(fake_backend, observation, box_text):
     events = []
     Pipeline(fake_backend({"mug": box_text(MUG, BOWL)})).ground(
-        observation, "red mug", on_box=lambda found: events.append(found.id), on_text=events.append
+        observation, "red mug", listener=Listener(events.append, lambda found: events.append(found.id))
     )
     first = events.index("0_red mug")
     assert "bbox_" in events[:first] and "bbox_" in events[first:]
@@ -133,10 +134,21 @@ def test_no_depth_is_its_own_code(fake_backend):
 def test_cancel_keeps_the_boxes_found_so_far(fake_backend, observation, box_text):
     found = []
     result = Pipeline(fake_backend({"mug": box_text(MUG, BOWL)})).ground(
-        observation, "red mug", on_box=found.append, should_cancel=lambda: bool(found)
+        observation,
+        "red mug",
+        listener=Listener(on_box=found.append, should_cancel=lambda: bool(found)),
     )
     assert result.code == ResultCode.CANCELED
     assert [thing.id for thing in result.objects] == ["0_red mug"]
+
+
+def test_cancel_before_the_picture_is_encoded_spares_the_encoding(fake_backend, observation, box_text):
+    backend = fake_backend({"mug": box_text(MUG)})
+    pipeline = Pipeline(backend)
+    with pytest.raises(N3DError) as error:
+        pipeline.ground(observation, "red mug", listener=Listener(should_cancel=lambda: True))
+    assert (error.value.code, backend.num_pictures) == (ResultCode.CANCELED, 0)
+    assert pipeline.ground(observation, "red mug").code == ResultCode.OK
 
 
 def test_the_token_limit_is_reported(fake_backend, observation, box_text):
@@ -194,7 +206,9 @@ def test_a_sentence_that_geometry_does_not_confirm_is_replaced_by_the_computed_o
 
 def test_only_the_answer_is_streamed_as_text(fake_backend, observation, box_text):
     chunks, found = [], []
-    ask(fake_backend, observation, box_text, "the distance is", on_text=chunks.append, on_box=found.append)
+    ask(
+        fake_backend, observation, box_text, "the distance is", listener=Listener(chunks.append, found.append)
+    )
     assert "".join(chunks) == "the distance is"
     assert len(found) == 2
 
@@ -221,8 +235,7 @@ def test_cancel_in_the_second_stage_keeps_the_evidence(fake_backend, observation
         observation,
         box_text,
         "the distance is",
-        on_text=chunks.append,
-        should_cancel=lambda: bool(chunks),
+        listener=Listener(chunks.append, should_cancel=lambda: bool(chunks)),
     )
     assert (result.code, len(result.objects), result.raw_text) == (ResultCode.CANCELED, 2, "the")
 
@@ -253,7 +266,7 @@ def test_a_pass_that_failed_does_not_spoil_the_next_question(fake_backend, obser
 
 def test_a_prompt_can_go_on_in_the_middle_of_the_picture(fake_backend, observation):
     backend = fake_backend({})
-    frame = Frame(backend, TextCodec(backend.tokenizer_path), observation)
+    frame = EncodedFrame(backend, TextCodec(backend.tokenizer_path), observation)
     text = ground_prompt(ground_question("red mug"))
     whole, _, _ = frame.prompt_rows(text)
     frame.cache.ids += whole.embeds[:, 0].tolist()

@@ -15,6 +15,7 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.decoding.sampling import sampling_for
 from n3d_ros.runtime.options import RIGHT, UPSTREAM, Options
 from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.types import Listener
 
 STRICT = replace(UPSTREAM, sampling="greedy")
 CAMERA = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
@@ -139,7 +140,11 @@ def test_w3_a_box_numbered_0_anywhere_makes_all_count(pipeline, observation):
     results = []
     for options in (RIGHT, STRICT):
         asking, _ = pipeline(reply, options=options)
-        results.append(asking.detect(observation, "Find all.", on_box=lambda thing: heard.append(thing.id)))
+        results.append(
+            asking.detect(
+                observation, "Find all.", listener=Listener(on_box=lambda thing: heard.append(thing.id))
+            )
+        )
     assert results[0].objects == results[1].objects
     assert heard == ["4_lamp", "0_mug"] * 2
 

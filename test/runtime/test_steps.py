@@ -15,6 +15,7 @@ from n3d_ros.runtime.decoding.text import TextCodec, TextStream
 from n3d_ros.runtime.decoding.trust import EXPECTED, TrustedDrafter
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import LOSSLESS, Steps, expected_labels
+from n3d_ros.runtime.types import Listener
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
@@ -73,8 +74,9 @@ def write(fake_backend, tokenizer):
         cache = scripted.new_cache(200)
         prompt = PromptRows(backend.embed([1, 2, 3]), np.tile(np.arange(3), (3, 1)), 3)
         generation = generate(
-            backend, cache, prompt, TextStream(codec), {0}, options.pop("max_tokens", 60), Sampler(sampling),
-            lambda text, probability: chunks.append((text, probability)), drafter=drafter, **options,
+            backend, cache, prompt, stream=TextStream(codec), stop_ids={0}, sampler=Sampler(sampling),
+            on_token=lambda text, probability: chunks.append((text, probability)), drafter=drafter,
+            **{"max_tokens": 60, **options},
         )  # fmt: skip
         return generation, chunks, backend, cache
 
@@ -139,7 +141,7 @@ def test_cancel_is_asked_after_every_token_of_a_pass(write):
     seen = []
 
     drafted, _, backend, cache = write(
-        Knows(plain.token_ids, 8), should_cancel=lambda: seen.append(1) or len(seen) == 4
+        Knows(plain.token_ids, 8), listener=Listener(should_cancel=lambda: seen.append(1) or len(seen) == 4)
     )
     assert (drafted.token_ids, drafted.finish, backend.num_passes) == (plain.token_ids[:3], "canceled", 1)
     assert cache.ids[3:] == list(plain.token_ids[:3])

@@ -67,14 +67,14 @@ def compare(reference: Pipeline, tested: Pipeline, seed: int) -> Comparison | No
     answers = [result.answer for result in results] or ["", ""]
     return Comparison(
         seed,
-        truth.label,
-        _iou(boxes[0], truth),
-        _iou(boxes[1], truth),
-        1.0 if boxes == [None, None] else _iou(boxes[0], boxes[1]),
-        question,
-        answers[0],
-        answers[1],
-        same_answer(*results) if results else None,
+        words=truth.label,
+        iou_reference=_iou(boxes[0], truth),
+        iou_tested=_iou(boxes[1], truth),
+        iou_between=1.0 if boxes == [None, None] else _iou(boxes[0], boxes[1]),
+        question=question,
+        answer_reference=answers[0],
+        answer_tested=answers[1],
+        same_answer=same_answer(*results) if results else None,
     )
 
 

@@ -106,11 +106,12 @@ def summarise_questions(refusals: Sequence[Refusal], answered: Sequence[Answered
     if not refusals or not answered:
         raise ValueError(f"expected refusals and questions, got {len(refusals)} and {len(answered)}")
     return QuestionSummary(
-        len(refusals),
-        float(np.mean([not refusal.num_found for refusal in refusals])),
-        len(answered),
-        float(np.mean([one.found for one in answered])),
-        float(np.mean([one.right for one in answered])),
-        float(np.mean([one.confirmed for one in answered])),
-        sum(one.num_passes for one in answered) / max(sum(one.num_tokens for one in answered), 1),
+        num_absent=len(refusals),
+        share_refused=float(np.mean([not refusal.num_found for refusal in refusals])),
+        num_questions=len(answered),
+        share_answered=float(np.mean([one.found for one in answered])),
+        share_right=float(np.mean([one.right for one in answered])),
+        share_confirmed=float(np.mean([one.confirmed for one in answered])),
+        passes_per_token=sum(one.num_passes for one in answered)
+        / max(sum(one.num_tokens for one in answered), 1),
     )

@@ -16,7 +16,7 @@ import numpy as np
 from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.sim import RgbdCamera, generate, random_look, sample_camera
+from n3d_ros.sim import RgbdCamera, View, generate, random_look, sample_camera
 from n3d_ros.training.evaluation.answers import Answered, Refusal, try_absent, try_question
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX
 
@@ -89,13 +89,13 @@ def run_trial(pipeline: Pipeline, seed: int) -> Trial | None:
     )
 
 
-def choose_target(view, rng: np.random.Generator) -> int | None:
+def choose_target(view: View, rng: np.random.Generator) -> int | None:
     """Index of a random object that can be asked for by name."""
     fit = askable(view)
     return int(rng.choice(fit)) if fit else None
 
 
-def askable(view) -> list[int]:
+def askable(view: View) -> list[int]:
     """Objects that are the only one of their name, well visible, their centre inside the picture."""
     count = Counter(box.label for box in view.boxes)
     return [
@@ -108,7 +108,7 @@ def askable(view) -> list[int]:
     ]
 
 
-def in_picture(box: Box3D, view) -> bool:
+def in_picture(box: Box3D, view: View) -> bool:
     """Whether the centre of `box` projects into the picture."""
     x, y, z = box.center
     k = view.camera.intrinsics
@@ -118,9 +118,11 @@ def in_picture(box: Box3D, view) -> bool:
 def score(seed: int, truth: Box3D, found: list[Box3D], malformed: int, total_ms: float) -> Trial:
     """Compare the first box found (one was asked for) with the truth."""
     if not found:
-        return Trial(seed, truth.label, 0.0, None, 0, malformed, total_ms)
+        return Trial(seed, truth.label, 0.0, None, 0, malformed=malformed, total_ms=total_ms)
     error = math.dist(found[0].center, truth.center)
-    return Trial(seed, truth.label, iou_3d(found[0], truth), error, len(found), malformed, total_ms)
+    return Trial(
+        seed, truth.label, iou_3d(found[0], truth), error, len(found), malformed=malformed, total_ms=total_ms
+    )
 
 
 def summarise(results: list[Trial]) -> Summary:

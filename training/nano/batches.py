@@ -9,32 +9,28 @@ robot's sequences.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.pictures import PatchLayout, patch_rows
 from n3d_ros.preprocess.point_code import PointEncodingConfig, round_coordinates
 from n3d_ros.protocol import prompts
-from n3d_ros.protocol.box_codec import encode_box
 from n3d_ros.training.nano.labels import IGNORE, Labeller, Segment
+from n3d_ros.training.nano.shards import ViewShards, view_objects
+from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 from n3d_ros.training.questions import (
-    MIN_VISIBLE,
-    MIN_VISIBLE_PX,
     ViewObjects,
     reason_sample,
     sample_questions,
 )
 
 NUM_CELLS = GRID[0] * GRID[1] // 4
-BOX_FIELDS = (0, 1, 2, 4, 5, 6)
 
 
 @dataclass
@@ -70,7 +66,7 @@ class Batch:
     # (B, T) int64: what the label quotes from its question (`labels.Segment`), -1 elsewhere
     copied: Tensor
     # (B, T) int64: what the token itself is that may be quoted, -1 elsewhere
-    shown: Tensor
+    quotable: Tensor
     # (B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding
     segment: Tensor
     # (3, B, T) int64
@@ -78,63 +74,9 @@ class Batch:
     image_start: int
 
     def to(self, device: torch.device) -> "Batch":
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(
-            **{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()}
-        )
-
-
-class ViewShards:
-    """All views of a folder of shards, small arrays in memory, pictures memory-mapped by numpy where the file
-    allows.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.shards = folder, {}
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Take in shards that have been written since."""
-        for path in sorted(self.folder.glob("views_*.npz")):
-            if path not in self.shards:
-                with np.load(path) as data:
-                    self.shards[path] = {key: data[key] for key in data.files}
-        self.index = [(path, row) for path, shard in self.shards.items() for row in range(len(shard["rgb"]))]
-        if not self.index:
-            raise FileNotFoundError(f"{self.folder}: expected views_*.npz (render them first), found none")
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def view(self, number: int) -> dict:
-        path, row = self.index[number]
-        return {key: values[row] for key, values in self.shards[path].items()}
-
-
-def view_objects(view: dict) -> tuple[ViewObjects, np.ndarray]:
-    """Names, box lines and askability of a view's objects, and their (n, 6) bins for the dense loss."""
-    present = [i for i in range(MAX_OBJECTS) if view["kind"][i] >= 0]
-    kinds = tuple(KIND_NAMES[view["kind"][i]] for i in present)
-    colors = tuple(COLOR_NAMES[view["color"][i]] for i in present)
-    names = tuple(f"{c} {k}" for c, k in zip(colors, kinds, strict=True))
-    scene = SceneScale(float(view["scale"]), tuple(map(float, view["shift"])))
-    intrinsics = Intrinsics(*map(float, view["intrinsics"]), WIDTH, HEIGHT)
-    boxes = [
-        Box3D(names[i], tuple(map(float, view["boxes"][i][:3])), tuple(map(float, view["boxes"][i][3:])))
-        for i in present
-    ]
-    bins = np.array([view_bins(box, scene, intrinsics) for box in boxes], dtype=np.int64).reshape(-1, 7)
-    inside = [bool(0 < b[0] < 999 and 0 < b[1] < 999) for b in bins]
-    askable = tuple(
-        bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
-        for i in present
-    )
-    return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
-
-
-def view_bins(box: Box3D, scene: SceneScale, intrinsics: Intrinsics) -> tuple[float, ...]:
-    """The seven bins of a box, zeros (never asked for) when its centre is behind the camera."""
-    return encode_box(box, scene, intrinsics) if box.center[2] > 0 else (0,) * 7
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {k: v.to(device, non_blocking=True) for k, v in tensors.items()}
+        return replace(self, **moved)
 
 
 class Packer:
@@ -154,9 +96,9 @@ class Packer:
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
-        self.pad = tokenizer.token_to_id(prompts.IMAGE_PAD)
+        self.pad = token_id(tokenizer, prompts.IMAGE_PAD)
 
-    def batch(self, views: list[dict], with_text: bool = True) -> Batch:
+    def batch(self, views: list[dict[str, np.ndarray]], with_text: bool = True) -> Batch:
         """One batch of `views`; without text the rows hold the picture only."""
         objects = [view_objects(view) for view in views]
         with_reasoning = self.rng.random() < self.reason_share
@@ -203,7 +145,7 @@ class Packer:
             "is_choice": np.zeros(size, bool),
             "looked_at": np.full(size, -1),
             "copied": np.full(size, -1),
-            "shown": np.full(size, -1),
+            "quotable": np.full(size, -1),
             "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
@@ -222,7 +164,7 @@ class Packer:
                 out["is_number"][b, span], out["looked_at"][b, span] = segment.is_number, segment.looked_at
                 out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
                 out["is_verdict"][b, span], out["is_choice"][b, span] = segment.is_verdict, segment.is_choice
-                out["shown"][b, span] = segment.shown
+                out["quotable"][b, span] = segment.quotable
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
         return {key: torch.from_numpy(value) for key, value in out.items()} | {

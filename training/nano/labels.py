@@ -13,15 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import Tokenizer
 
-from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS
+from n3d_ros.protocol.box_text import BOX_NAME, BOX_OPEN
+from n3d_ros.protocol.prompts import THINK_END
+from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS, token_id
 from n3d_ros.training.questions import Sample
 
 IGNORE = -100
 ANGLE_FIELD = 3
 FIRST_NAME = 1000
-VERDICTS = ("bbox_", "\n")
+VERDICTS = (BOX_NAME, "\n")
 # What a trace decides by comparing: the largest value and whose it is, values in order, the verdict.
-CHOICES = re.compile(r"(?<=est is) .+?(?=\. )|(?<=they are) .+?(?=\. </think>)|(?<=</think>) (?:Yes|No)")
+CHOICES = re.compile(
+    rf"(?<=est is) .+?(?=\. )|(?<=they are) .+?(?=\. {THINK_END})|(?<={THINK_END}) (?:Yes|No)"
+)
 COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
 
 
@@ -45,7 +49,7 @@ class Segment:
     # in a name
     copied: list[int]
     # what the token itself is that may be quoted, by the same codes, -1 elsewhere
-    shown: list[int]
+    quotable: list[int]
 
 
 class Labeller:
@@ -53,10 +57,10 @@ class Labeller:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.first_number = tokenizer.token_to_id("0")
-        self.comma, self.close = tokenizer.token_to_id(","), tokenizer.token_to_id(")\n")
-        self.begin, self.open = tokenizer.token_to_id("bbox_"), tokenizer.token_to_id("Bbox(")
-        self.shown = shown_hundredths(tokenizer)
+        self.first_number = token_id(tokenizer, "0")
+        self.comma, self.close = token_id(tokenizer, ","), token_id(tokenizer, ")\n")
+        self.begin, self.open = token_id(tokenizer, BOX_NAME), token_id(tokenizer, BOX_OPEN)
+        self.quotable = quotable_hundredths(tokenizer)
 
     def segment(self, sample: Sample) -> Segment:
         """Tokens of one sample; labels are shifted, so position i learns token i + 1."""
@@ -66,16 +70,26 @@ class Labeller:
         labels = [IGNORE] * (start - 1) + answer.ids + [IGNORE]
         is_number, looked = self._box_numbers(ids, labels, start, sample.targets)
         is_sum, copied = self._decimals(ids, tokens, labels, start)
-        shown, names = self.shown[ids].tolist(), name_places(tokens, sample.names)
+        quotable, names = self.quotable[ids].tolist(), name_places(tokens, sample.names)
         for i, place in names.items():
-            shown[i] = place
+            quotable[i] = place
             if i >= start:
                 copied[i - 1] = place
         verdict = answer.tokens[0] in VERDICTS
         is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
         decided = [match.span() for match in CHOICES.finditer(sample.answer)]
         is_choice = [False] * (start - 1) + overlapping(answer.offsets, decided) + [False]
-        return Segment(ids, labels, is_number, is_sum, is_verdict, is_choice, looked, copied, shown)
+        return Segment(
+            ids,
+            labels,
+            is_number,
+            is_sum,
+            is_verdict,
+            is_choice,
+            looked_at=looked,
+            copied=copied,
+            quotable=quotable,
+        )
 
     def _box_numbers(
         self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]
@@ -98,9 +112,9 @@ class Labeller:
     ) -> tuple[list[bool], list[int]]:
         """Which labels are computed decimals, and the hundredths of those that are quoted."""
         is_sum, copied = [False] * len(ids), [-1] * len(ids)
-        given = {int(value) for value in self.shown[ids[:start]] if value >= 0}
+        given = {int(value) for value in self.quotable[ids[:start]] if value >= 0}
         for i in range(start, len(ids) - 1):
-            value = int(self.shown[labels[i]])
+            value = int(self.quotable[labels[i]])
             if value < 0:
                 continue
             computed = any(follows(tokens[: i + 1], *before) for before in COMPUTED_AFTER)
@@ -123,7 +137,8 @@ def follows(tokens: list[str], word: str, blank: str) -> bool:
 
 def name_places(tokens: Sequence[str], names: Sequence[str]) -> dict[int, int]:
     """Index of each token that belongs to one of `names` -> FIRST_NAME + the name's and the word's place."""
-    words, places = [token.strip() for token in tokens], {}
+    words = [token.strip() for token in tokens]
+    places: dict[int, int] = {}
     for number, name in enumerate(names):
         parts = name.split()
         for i in range(len(words) - len(parts) + 1):
@@ -132,9 +147,9 @@ def name_places(tokens: Sequence[str], names: Sequence[str]) -> dict[int, int]:
     return places
 
 
-def shown_hundredths(tokenizer: Tokenizer) -> np.ndarray:
+def quotable_hundredths(tokenizer: Tokenizer) -> np.ndarray:
     """(vocabulary,) int64: the hundredths that a decimal's token shows, -1 for every other token."""
-    shown = np.full(tokenizer.get_vocab_size(), -1, np.int64)
+    quotable = np.full(tokenizer.get_vocab_size(), -1, np.int64)
     for text in DECIMALS + SHORT_DECIMALS:
-        shown[tokenizer.token_to_id(text)] = round(float(text) * 100)
-    return shown
+        quotable[token_id(tokenizer, text)] = round(float(text) * 100)
+    return quotable

@@ -3,7 +3,7 @@
 Plain next-token training teaches a small model little about a picture in the time of a CPU. Four things
 change that, and all of them fall away after training, so the shipped model is the plain one:
   - a box number is right to a few bins, and a computed decimal to about a hundredth, so their targets are
-    narrow bells over the numbers instead of a single one;
+    narrow bell over the numbers instead of a single one;
   - every merged image token that shows an object is asked, through the language model's own number rows, for
     that object's box, kind and colour;
   - while the model writes an object's numbers, some heads of one layer are rewarded for looking at that
@@ -12,6 +12,7 @@ change that, and all of them fall away after training, so the shipped model is t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,8 @@ from torch.nn.functional import (
 )
 from transformers import AttentionInterface
 
-from n3d_ros.training.nano.batches import IGNORE, Batch
+from n3d_ros.training.nano.batches import Batch
+from n3d_ros.training.nano.labels import IGNORE
 
 ATTENTION_NAME = "n3d_watched"
 
@@ -65,10 +67,10 @@ class DenseHeads(nn.Module):
         language model.
         """
         tokens, cells = self.norm(tokens), batch.cells.reshape(-1)
-        shown = cells >= 0
+        has_object = cells >= 0
         picture = torch.arange(len(cells), device=cells.device) // batch.cells.shape[1]
-        which = (picture[shown], cells[shown])
-        features = tokens[shown]
+        which = (picture[has_object], cells[has_object])
+        features = tokens[has_object]
         kind, color = self.kind(features).float(), self.color(features).float()
         numbers = [
             number_loss(head(features) @ number_rows.T, batch.bins[which][:, f], table)
@@ -76,7 +78,7 @@ class DenseHeads(nn.Module):
         ]
         return {
             "present": binary_cross_entropy_with_logits(
-                self.present(tokens).float().squeeze(1), shown.float()
+                self.present(tokens).float().squeeze(1), has_object.float()
             ),
             "kind": cross_entropy(kind, batch.kind[which]),
             "color": cross_entropy(color, batch.color[which]),
@@ -96,15 +98,26 @@ class Watch:
             ("look", look_layer, look_heads, look_loss),
             ("copy", copy_layer, copy_heads, copy_loss),
         ]
-        self.batch, self.losses = None, {}
+        self.batch: Batch | None = None
+        self.losses: dict[str, Tensor] = {}
         AttentionInterface.register(ATTENTION_NAME, self.attend)
 
-    def attend(self, module, query, key, value, attention_mask, dropout=0.0, scaling=None, **kwargs):
+    def attend(
+        self,
+        module: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor,
+        *,
+        scaling: float,
+        **kwargs: Any,
+    ) -> tuple[Tensor, None]:
         """Attention as always; in a watched layer also the loss of not looking at the right place."""
         key, value = (x.repeat_interleave(module.num_key_value_groups, dim=1) for x in (key, value))
         out = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
-        for name, layer, heads, loss in self.watched if self.batch is not None else ():
-            if layer == module.layer_idx:
+        for name, layer, heads, loss in self.watched:
+            if self.batch is not None and layer == module.layer_idx:
                 self.losses[name] = loss(
                     query[:, :heads], key[:, :heads], attention_mask, scaling, self.batch
                 )
@@ -121,22 +134,23 @@ def look_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: B
     wanted[:, start : start + batch.cells.shape[1]] = (
         batch.cells[rows] == batch.looked_at[rows, cols][:, None]
     )
-    return attention_loss(query, key, mask, scaling, rows, cols, wanted)
+    return attention_loss(query, key, mask, scaling, (rows, cols), wanted)
 
 
 def copy_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
     """-log of the attention that each quoting row gives to what it quotes, a number or a name's word."""
     rows, cols = torch.nonzero(batch.copied >= 0, as_tuple=True)
-    wanted = batch.shown[rows] == batch.copied[rows, cols][:, None]
-    return attention_loss(query, key, mask, scaling, rows, cols, wanted)
+    wanted = batch.quotable[rows] == batch.copied[rows, cols][:, None]
+    return attention_loss(query, key, mask, scaling, (rows, cols), wanted)
 
 
 def attention_loss(
-    query: Tensor, key: Tensor, mask: Tensor, scaling: float, rows: Tensor, cols: Tensor, wanted: Tensor
+    query: Tensor, key: Tensor, mask: Tensor, scaling: float, at: tuple[Tensor, Tensor], wanted: Tensor
 ) -> Tensor:
-    """-log of the attention of the tokens (rows, cols) on their `wanted` (R, T) keys, mean over tokens and
-    heads; tokens that see none of theirs do not count.
+    """-log of the attention of the tokens `at` (rows, cols) on their `wanted` (R, T) keys, mean over tokens
+    and heads; tokens that see none of theirs do not count.
     """
+    rows, cols = at
     visible = mask[rows, 0, cols]
     seen = (wanted & visible).any(1)
     if not seen.any():
@@ -149,7 +163,7 @@ def attention_loss(
 
 
 @dataclass(frozen=True)
-class Bells:
+class SoftTargets:
     """Soft targets for the labels in `where` (R,) bool: `table` (num, num) over the ids from `first` on."""
 
     where: Tensor
@@ -157,18 +171,36 @@ class Bells:
     table: Tensor
 
 
-def text_loss(logits: Tensor, labels: Tensor, bells: dict[str, Bells]) -> dict[str, Tensor]:
-    """Next-token losses of rows (R, vocabulary): soft where one of `bells` says so, under its name, else
-    exact ("words"); "legal" is the cost of tokens outside the bells' ids.
+def text_loss(logits: Tensor, labels: Tensor, soft: dict[str, SoftTargets]) -> dict[str, Tensor]:
+    """Next-token losses of rows (R, vocabulary): soft where one of `soft` says so, under its name, else
+    exact ("words"); "legal" is the cost of tokens outside the ids of `soft`.
     """
-    exact = ~torch.stack([bell.where for bell in bells.values()]).any(0)
+    exact = ~torch.stack([one.where for one in soft.values()]).any(0)
     losses = {"words": cross_entropy(logits[exact].float(), labels[exact], ignore_index=IGNORE)}
     nothing, legal = losses["words"] * 0, []
-    for name, bell in bells.items():
-        rows, ids = logits[bell.where], slice(bell.first, bell.first + len(bell.table))
+    for name, one in soft.items():
+        rows, ids = logits[one.where], slice(one.first, one.first + len(one.table))
         losses[name] = (
-            number_loss(rows[:, ids], labels[bell.where] - bell.first, bell.table) if len(rows) else nothing
+            number_loss(rows[:, ids], labels[one.where] - one.first, one.table) if len(rows) else nothing
         )
         legal.append(rows.float().logsumexp(1) - rows[:, ids].float().logsumexp(1))
     illegal = torch.cat(legal)
     return losses | {"legal": illegal.mean() if len(illegal) else nothing}
+
+
+def weight(name: str) -> float:
+    """Weight of a loss in the sum; names that are not losses (hit rates) have none."""
+    return {
+        "present": 1.0,
+        "kind": 1.0,
+        "color": 0.5,
+        "box": 1.0,
+        "words": 1.0,
+        "numbers": 1.5,
+        "legal": 1.0,
+        "sums": 0.5,
+        "verdict": 0.5,
+        "choice": 1.0,
+        "look": 1.0,
+        "copy": 0.5,
+    }.get(name, 0.0)

@@ -1,25 +1,31 @@
 """Build n3d-nano untrained: the tokenizer, the configuration, and number rows that start as a smooth code.
 
-In: presets. Out: a model and its tokenizer. The rows of the box numbers and of the decimals start as sines
+In: presets. Out: a model, later its folder. The rows of the box numbers and of the decimals start as sines
 and cosines of the number, so that neighbouring numbers are alike from the first step.
 """
 
 import math
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from n3d_ros.model.config import N3DConfig
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
+from n3d_ros.protocol.prompts import control
 from n3d_ros.training.nano.configs import NanoModel
+from n3d_ros.training.nano.tokenizer import token_id
 
+# Names, in the module, of the token rows and of the output layer that shares them.
+TIED = ("model.language_model.embed_tokens.weight", "lm_head.weight")
 WHITENING_FLOOR = 1e-4
 
 
 def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
     """Configuration of n3d-nano for `tokenizer`."""
     ids = {
-        name: tokenizer.token_to_id(f"<|{name}|>")
+        name: token_id(tokenizer, control(name))
         for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_end", "endoftext")
     }
     return N3DConfig(
@@ -70,11 +76,11 @@ def build_nano(preset: NanoModel, tokenizer: Tokenizer, seed: int = 0) -> N3DFor
     model = N3DForConditionalGeneration(nano_config(preset, tokenizer))
     rows = model.get_input_embeddings().weight
     code = number_code(1000, rows.shape[1]) * 0.1
-    boxes, decimals, short = (tokenizer.token_to_id(text) for text in ("0", "0.00", "0.0"))
+    boxes, decimals, short = (token_id(tokenizer, text) for text in ("0", "0.00", "0.0"))
     with torch.no_grad():
         rows[boxes : boxes + 1000] = code
-        rows[decimals : decimals + 1000] = code + rows[tokenizer.token_to_id(".")]
-        rows[short : short + 100] = code[::10] + rows[tokenizer.token_to_id(",")]
+        rows[decimals : decimals + 1000] = code + rows[token_id(tokenizer, ".")]
+        rows[short : short + 100] = code[::10] + rows[token_id(tokenizer, ",")]
     return model
 
 
@@ -113,3 +119,13 @@ def still_blocks(model: N3DForConditionalGeneration) -> None:
             for layer in (block.attn.proj, block.mlp.down_proj):
                 layer.weight.zero_()
                 layer.bias.zero_()
+
+
+def save_model(
+    model: N3DForConditionalGeneration, weights: dict[str, Tensor], tokenizer: Tokenizer, folder: Path
+) -> None:
+    """`weights` in the model's checkpoint format, with config and tokenizer."""
+    state = {**model.state_dict(), **weights}
+    state[TIED[1]] = state[TIED[0]]
+    model.save_pretrained(folder, state_dict=state)
+    tokenizer.save(str(folder / "tokenizer.json"))

@@ -21,18 +21,21 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
-from n3d_ros.training.nano.batches import Batch, Packer, ViewShards, batches
+from n3d_ros.training.nano.batches import Batch, Packer, batches
 from n3d_ros.training.nano.configs import NanoModel, TrainConfig
 from n3d_ros.training.nano.labels import IGNORE
 from n3d_ros.training.nano.losses import (
     ATTENTION_NAME,
-    Bells,
     DenseHeads,
+    SoftTargets,
     Watch,
     soft_number_table,
     text_loss,
+    weight,
 )
-from n3d_ros.training.nano.model import build_nano, still_blocks, whiten_patches
+from n3d_ros.training.nano.model import TIED, build_nano, save_model, still_blocks, whiten_patches
+from n3d_ros.training.nano.shards import ViewShards
+from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES
 
 log = logging.getLogger(__name__)
@@ -52,7 +55,7 @@ class Trainer:
         self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
         self.table = soft_number_table(config.number_sigma).to(self.device)
         self.decimals = soft_number_table(config.decimal_sigma).to(self.device)
-        self.first_number, self.first_decimal = tokenizer.token_to_id("0"), tokenizer.token_to_id("0.00")
+        self.first_number, self.first_decimal = token_id(tokenizer, "0"), token_id(tokenizer, "0.00")
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimizers = make_optimizers(self.model, self.heads, config)
         self.shards, self.rng = ViewShards(views), np.random.default_rng([config.seed, time.time_ns()])
@@ -72,8 +75,8 @@ class Trainer:
         that its tokenizer lacked keep their untrained rows.
         """
         saved = N3DForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).state_dict()
-        known = saved["lm_head.weight"].shape[0]
-        for name in ("model.language_model.embed_tokens.weight", "lm_head.weight"):
+        known = saved[TIED[1]].shape[0]
+        for name in TIED:
             saved[name] = torch.cat([saved[name], self.model.state_dict()[name][known:]])
         self.model.load_state_dict(saved)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
@@ -126,7 +129,8 @@ class Trainer:
                 group["lr"] = group["peak"] * rate
             optimizer.zero_grad(set_to_none=True)
         losses = self.losses(batch)
-        total = sum(value * weight(key) for key, value in losses.items() if weight(key))
+        weighed = (value * weight(key) for key, value in losses.items() if weight(key))
+        total = sum(weighed, start=torch.zeros((), device=self.device))
         total.backward()
         torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], 1.0)
         for optimizer in self.optimizers:
@@ -169,11 +173,11 @@ class Trainer:
         self.watch.batch = None
         learned = batch.labels != IGNORE
         logits = self.model.lm_head(hidden[learned])
-        bells = {
-            "numbers": Bells(batch.is_number[learned], self.first_number, self.table),
-            "sums": Bells(batch.is_sum[learned], self.first_decimal, self.decimals),
+        soft = {
+            "numbers": SoftTargets(batch.is_number[learned], self.first_number, self.table),
+            "sums": SoftTargets(batch.is_sum[learned], self.first_decimal, self.decimals),
         }
-        losses = text_loss(logits, batch.labels[learned], bells) | self.watch.losses
+        losses = text_loss(logits, batch.labels[learned], soft) | self.watch.losses
         for name, chosen in (("verdict", batch.is_verdict[learned]), ("choice", batch.is_choice[learned])):
             if chosen.any():
                 losses[name] = cross_entropy(logits[chosen].float(), batch.labels[learned][chosen])
@@ -232,24 +236,6 @@ class Trainer:
         self.trained_s = state["trained_s"] if keep_clock else 0.0
 
 
-def weight(name: str) -> float:
-    """Weight of a loss in the sum; names that are not losses (hit rates) have none."""
-    return {
-        "present": 1.0,
-        "kind": 1.0,
-        "color": 0.5,
-        "box": 1.0,
-        "words": 1.0,
-        "numbers": 1.5,
-        "legal": 1.0,
-        "sums": 0.5,
-        "verdict": 0.5,
-        "choice": 1.0,
-        "look": 1.0,
-        "copy": 0.5,
-    }.get(name, 0.0)
-
-
 def segment_mask(segment: Tensor) -> Tensor:
     """(B, 1, T, T) bool: each token sees the shared part and its own question, never what comes later."""
     length = segment.shape[1]
@@ -274,13 +260,3 @@ def make_optimizers(
     for group in (*muon.param_groups, *adam.param_groups):
         group["peak"] = group["lr"]
     return [muon, adam]
-
-
-def save_model(
-    model: N3DForConditionalGeneration, weights: dict[str, Tensor], tokenizer: Tokenizer, folder: Path
-) -> None:
-    """`weights` in the model's checkpoint format, with config and tokenizer."""
-    state = {**model.state_dict(), **weights}
-    state["lm_head.weight"] = state["model.language_model.embed_tokens.weight"]
-    model.save_pretrained(folder, state_dict=state)
-    tokenizer.save(str(folder / "tokenizer.json"))

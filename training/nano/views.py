@@ -15,15 +15,28 @@ One view of a shard (V views, at most MAX_OBJECTS objects, nano's picture 224x16
     kind, color, visible_px (V, MAX_OBJECTS), visible   -1 / 0 where there is no object
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
 from n3d_ros.preprocess.pictures import resize_picture
-from n3d_ros.sim import COLORS, KINDS, RgbdCamera, generate, random_look, sample_camera, sensor_noise
+from n3d_ros.sim import (
+    COLORS,
+    KINDS,
+    RgbdCamera,
+    Scene,
+    View,
+    generate,
+    random_look,
+    sample_camera,
+    sensor_noise,
+)
+
+Record = dict[str, np.ndarray]
 
 MAX_OBJECTS = 10
 WIDTH, HEIGHT = 224, 168
@@ -68,15 +81,16 @@ def render_shards(config: RenderConfig, folder: Path) -> Iterator[Path]:
         yield path
 
 
-def write_shard(views: list[dict], path: Path) -> None:
+def write_shard(views: list[Record], path: Path) -> None:
     """Stack the views and write them whole or not at all."""
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        np.savez(file, **{key: np.stack([view[key] for view in views]) for key in views[0]})
+        stacked: Any = {key: np.stack([view[key] for view in views]) for key in views[0]}
+        np.savez(file, **stacked)
     partial.replace(path)
 
 
-def scene_views(seed: int, config: RenderConfig) -> Iterator[dict]:
+def scene_views(seed: int, config: RenderConfig) -> Iterator[Record]:
     """Records of the views of one scene."""
     scene, rng = generate(seed), np.random.default_rng(seed)
     with RgbdCamera(scene, RENDER_WIDTH, RENDER_HEIGHT) as camera:
@@ -86,7 +100,7 @@ def scene_views(seed: int, config: RenderConfig) -> Iterator[dict]:
             yield view_record(scene, view, depth)
 
 
-def view_record(scene, view, depth: np.ndarray) -> dict:
+def view_record(scene: Scene, view: View, depth: np.ndarray) -> Record:
     """One view in the shard's layout."""
     points = normalise(depth_to_point_map(depth, view.camera.intrinsics))
     intrinsics = view.camera.intrinsics.scaled_to(WIDTH, HEIGHT)
@@ -94,7 +108,7 @@ def view_record(scene, view, depth: np.ndarray) -> dict:
     return {
         "rgb": resize_picture(view.rgb, WIDTH, 28),
         "pooled": pool_to_grid(points, GRID).astype(np.float32),
-        "scale": np.float64(points.scene.scale),
+        "scale": np.asarray(points.scene.scale, np.float64),
         "shift": np.asarray(points.scene.shift, np.float32),
         "intrinsics": np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy]),
         "cells": dominant_objects(view.instance),
@@ -106,9 +120,9 @@ def view_record(scene, view, depth: np.ndarray) -> dict:
     }
 
 
-def padded(rows: list, shape: tuple, dtype: type, fill: int = 0) -> np.ndarray:
+def padded(rows: Sequence[Any], shape: tuple[int, ...], dtype: type, fill: int = 0) -> np.ndarray:
     """`rows` as an array of MAX_OBJECTS rows of `shape`, the rest `fill`."""
-    out = np.full((MAX_OBJECTS, *shape), fill, dtype)
+    out: np.ndarray = np.full((MAX_OBJECTS, *shape), fill, dtype)
     if rows:
         out[: len(rows)] = rows
     return out

@@ -25,6 +25,7 @@ from n3d_ros.preprocess.pictures import picture_rows
 from n3d_ros.preprocess.point_code import round_coordinates
 from n3d_ros.preprocess.pooling import PooledScene, pool_depth, thin_depth
 from n3d_ros.preprocess.prepare import ModelInputs, Observation, PreprocessConfig, prepare
+from n3d_ros.text_table import text_table
 
 # (width, height) -> most milliseconds that the median of `prepare` may take.
 GOALS_MS = {(640, 480): 3.0, (1280, 720): 4.0}
@@ -103,18 +104,18 @@ def view(buffers: tuple[bytes, bytes], camera: Intrinsics) -> Observation:
     return Observation(rgb, camera, np.frombuffer(buffers[1], dtype=np.float32).reshape(size))
 
 
-def table(results: Sequence[HostResult]) -> str:
-    """For people: one block per size, milliseconds."""
+def results_text(results: Sequence[HostResult]) -> str:
+    """For people: one table per size, milliseconds."""
     library = kernels()
     found = "not built: run tools/build_native.sh" if library is None else library.path.name
     lines = [f"one thread, milliseconds; numpy {np.__version__}, compiled kernels: {found}"]
     for result in results:
         size = f"{result.width}x{result.height}"
-        lines.append(f"\n{size:<28}{'p50':>9}{'p95':>9}{'p99':>9}{'best':>9}{'CPU p50':>10}")
+        rows = [[size, "p50", "p95", "p99", "best", "CPU p50"]]
         for name in result.times:
-            walls = "".join(f"{result.wall_ms(name, percentile):9.3f}" for percentile in (50, 95, 99, 0))
-            lines.append(f"{name:<28}{walls}{result.cpu_ms(name):10.3f}")
-        lines += _verdicts(result)
+            walls = [result.wall_ms(name, percentile) for percentile in (50, 95, 99, 0)]
+            rows.append([name, *(f"{value:.3f}" for value in (*walls, result.cpu_ms(name)))])
+        lines += ["", text_table(rows), *_verdicts(result)]
     return "\n".join(lines)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from statistics import median
 
-from n3d_ros.engines.bench.samples import AGAIN, ASK, EARLY, GROUND, QUERIES, STAGES, Sample, TextCost
+from n3d_ros.engines.bench.samples import AGAIN, ASK, EARLY, GROUND, QUERIES, STAGES, BenchSample, TextCost
 
-Get = Callable[[Sample], float | None]
+Get = Callable[[BenchSample], float | None]
 
 # What is compared between systems: the query, its time on the clock and its processor time. The last but one
 # counts until the last box, so that both are about the same work.
@@ -22,7 +22,7 @@ TOTALS: dict[str, tuple[str, Get, Get]] = {
 }
 
 
-def figures(samples: list[Sample]) -> dict[str, float | None]:
+def figures(samples: list[BenchSample]) -> dict[str, float | None]:
     """Everything about one system that needs no other."""
     by_query = {query: [sample for sample in samples if sample.query == query] for query in QUERIES}
     asks = by_query[ASK]
@@ -50,7 +50,7 @@ def figures(samples: list[Sample]) -> dict[str, float | None]:
     }
 
 
-def speedup(samples: Iterable[Sample], name: str, baseline: str, query: str, get: Get) -> float | None:
+def speedup(samples: Iterable[BenchSample], name: str, baseline: str, query: str, get: Get) -> float | None:
     """Median of baseline / system over pairs of the same scene and repetition; None without pairs."""
     times: dict[tuple[int, int], dict[str, float]] = {}
     for sample in samples:
@@ -61,7 +61,7 @@ def speedup(samples: Iterable[Sample], name: str, baseline: str, query: str, get
     return median(ratios) if ratios else None
 
 
-def within(samples: Iterable[Sample], query: str, base: str, get: Get) -> float | None:
+def within(samples: Iterable[BenchSample], query: str, base: str, get: Get) -> float | None:
     """Median of one query / another of the same system, scene and repetition; None without pairs."""
     times: dict[tuple[int, int], dict[str, float]] = {}
     for sample in samples:
@@ -95,13 +95,13 @@ def guesses_held(costs: list[TextCost]) -> float | None:
     return ratio(accepted, drafted)
 
 
-def step_ms(samples: list[Sample]) -> float | None:
+def step_ms(samples: list[BenchSample]) -> float | None:
     """Decoding time over passes, for a system whose passes cannot be timed alone."""
     costs = [sample.box for sample in samples if sample.box.num_forward_passes > 1]
     return median(c.decode_ms / (c.num_forward_passes - 1) for c in costs) if costs else None
 
 
-def stages_ms(samples: list[Sample], query: str) -> dict[str, float | None]:
+def stages_ms(samples: list[BenchSample], query: str) -> dict[str, float | None]:
     """Median of every stage of one query."""
     chosen = [sample for sample in samples if sample.query == query]
     return {stage: of(chosen, _stage(stage)) for stage in STAGES}
@@ -111,7 +111,7 @@ def _stage(name: str) -> Get:
     return lambda sample: sample.stages[name]
 
 
-def same_ids(samples: list[Sample], baseline: list[Sample]) -> tuple[int, int]:
+def same_ids(samples: list[BenchSample], baseline: list[BenchSample]) -> tuple[int, int]:
     """(answers whose tokens all equal the baseline's, answers compared), each question counted once."""
     theirs = {(sample.query, sample.seed): sample.ids for sample in baseline}
     ours = {(sample.query, sample.seed): sample.ids for sample in samples}
@@ -119,7 +119,7 @@ def same_ids(samples: list[Sample], baseline: list[Sample]) -> tuple[int, int]:
     return sum(ours[key] == theirs[key] for key in shared), len(shared)
 
 
-def of(samples: Iterable[Sample], get: Get) -> float | None:
+def of(samples: Iterable[BenchSample], get: Get) -> float | None:
     """Median of what there is."""
     values = [value for value in map(get, samples) if value is not None]
     return median(values) if values else None

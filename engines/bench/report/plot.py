@@ -1,6 +1,6 @@
 """A report as one picture: where the time of a question goes in every system, and how the goals stand.
 
-In: `Recording` and `Report`. Out: a PIL image. Drawn with Pillow, which is there anyway.
+In: `Recording` and `BenchReport`. Out: a PIL image. Drawn with Pillow, which is there anyway.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from n3d_ros.engines.bench.measure import Recording
-from n3d_ros.engines.bench.report.summary import FIGURES, Goal, Report
+from n3d_ros.engines.bench.report.summary import FIGURES, BenchReport, Goal
 from n3d_ros.engines.bench.samples import ASK, GROUND, STAGES
 
 Colour = tuple[int, int, int]
@@ -50,7 +50,7 @@ class _Pen:
         self.draw.rectangle((round(x0), round(y0), max(round(x0), round(x1) - 1), round(y1)), fill=fill)
 
 
-def draw_report(recording: Recording, report: Report) -> Image.Image:
+def draw_report(recording: Recording, report: BenchReport) -> Image.Image:
     """RGB, 1200 pixels wide, as high as it needs."""
     goals = report.goals
     height = 240 + len(report.figures) * (BAR + GAP) + (60 + len(goals) * GOAL_ROW if goals else 0) + MARGIN
@@ -72,7 +72,7 @@ def _heading(pen: _Pen, recording: Recording) -> int:
     return 132
 
 
-def _stages(pen: _Pen, report: Report, y: int) -> int:
+def _stages(pen: _Pen, report: BenchReport, y: int) -> int:
     """One stacked bar per system. What a system cannot tell apart is in its next stage."""
     query = ASK if any(stages[ASK]["total"] for stages in report.stages_ms.values()) else GROUND
     pen.text(MARGIN, y, f"{FIGURES[f'{query}_ms'].capitalize()}: milliseconds by stage", 22)

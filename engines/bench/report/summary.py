@@ -1,6 +1,6 @@
 """Raw samples -> what a person compares: figures by system, ratios to Hugging Face, and how the goals stand.
 
-In: a `Recording`. Out: a `Report` of plain numbers for table, JSON and plot. `bench_figures` does the sums.
+In: a `Recording`. Out: a `BenchReport` of plain numbers for table, JSON and plot. `figures` does the sums.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from n3d_ros.engines.bench.measure import HUGGING_FACE, PLAIN, Recording
+from n3d_ros.engines.bench.measure import Recording
+from n3d_ros.engines.bench.options import HUGGING_FACE, PLAIN
 from n3d_ros.engines.bench.report.figures import TOTALS, figures, same_ids, speedup, stages_ms, step_ms
 from n3d_ros.engines.bench.samples import ASK, QUERIES
 from n3d_ros.engines.bench.steps import PASS_LENGTHS
@@ -41,7 +42,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Report:
+class BenchReport:
     """figures: by system, then by name (`FIGURES` says what they mean). stages_ms: by system, query, stage.
     passes_ms, passes_cpu_ms: by backend and tokens a pass. same_ids: by system, (answers equal to Hugging
     Face's, answers).
@@ -103,7 +104,7 @@ _FASTER = {
 }
 
 
-def make_report(recording: Recording) -> Report:
+def make_report(recording: Recording) -> BenchReport:
     """All figures of a recording."""
     names = recording.options.systems
     samples = {name: [sample for sample in recording.samples if sample.system == name] for name in names}
@@ -119,15 +120,15 @@ def make_report(recording: Recording) -> Report:
         if backend in cpu_passes and recording.options.threads == 1 and not recording.machine["gpu"]:
             seconds = cpu_passes[backend][1] / 1e3
             values["bandwidth_share_cpu"] = recording.decode_bytes[name] / seconds / 1e9 / max(large, small)
-    return Report(
-        by_system,
-        {name: {query: stages_ms(samples[name], query) for query in QUERIES} for name in names},
-        passes,
-        cpu_passes,
-        {name: same_ids(samples[name], theirs) for name in names},
-        max(large, small),
-        large,
-        _goals(recording, by_system[names[0]], passes, cpu_passes),
+    return BenchReport(
+        figures=by_system,
+        stages_ms={name: {query: stages_ms(samples[name], query) for query in QUERIES} for name in names},
+        passes_ms=passes,
+        passes_cpu_ms=cpu_passes,
+        same_ids={name: same_ids(samples[name], theirs) for name in names},
+        copy_gb_s=max(large, small),
+        copy_large_gb_s=large,
+        goals=_goals(recording, by_system[names[0]], passes, cpu_passes),
     )
 
 

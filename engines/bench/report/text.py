@@ -1,14 +1,16 @@
-"""A report as text for the terminal. In: `Report` and `Recording`. Out: lines."""
+"""A report as text for the terminal. In: `BenchReport` and `Recording`. Out: lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from n3d_ros.engines.bench.measure import Recording
-from n3d_ros.engines.bench.report.summary import FIGURES, Goal, Report
+from n3d_ros.engines.bench.report.summary import FIGURES, BenchReport, Goal
 from n3d_ros.engines.bench.samples import ASK, GROUND, STAGES
+from n3d_ros.text_table import text_table
 
-NAME_WIDTH, CELL_WIDTH = 46, 15
+Cells = list[str]
+
 SHARES = (
     "second_question",
     "second_question_cpu",
@@ -21,13 +23,15 @@ SHARES = (
 )
 
 
-def table(recording: Recording, report: Report) -> str:
+def report_text(recording: Recording, report: BenchReport) -> str:
     """Everything that `n3d bench` prints."""
-    parts = [_heading(recording, report), _figures(report), _stages(recording, report), _passes(report)]
-    return "\n".join(line for part in [*parts, _same_ids(report), _goals(report.goals)] for line in part)
+    rows = [*_figures(report), *_stages(recording, report), *_passes(report), *_same_ids(report)]
+    return "\n".join(
+        [*_heading(recording, report), text_table(rows), text_table(_goals(report.goals), "<><")]
+    )
 
 
-def _heading(recording: Recording, report: Report) -> Iterator[str]:
+def _heading(recording: Recording, report: BenchReport) -> Iterator[str]:
     options, machine = recording.options, recording.machine
     where = ", ".join(gpu["name"] for gpu in machine["gpu"]) or machine["board"] or machine["processor"]
     size = f"{options.num_scenes} scenes x {options.repetitions} repetitions, medians"
@@ -40,54 +44,55 @@ def _heading(recording: Recording, report: Report) -> Iterator[str]:
     yield ""
 
 
-def _figures(report: Report) -> Iterator[str]:
-    yield _row("", list(report.figures))
+def _figures(report: BenchReport) -> Iterator[Cells]:
+    yield ["", *report.figures]
     for name, meaning in FIGURES.items():
         values = [figures.get(name) for figures in report.figures.values()]
         if any(value is not None for value in values):
             unit = ", ms" if name.endswith("_ms") else ""
-            yield _row(meaning + unit, [_cell(name, value) for value in values])
-    yield ""
+            yield [meaning + unit, *(_cell(name, value) for value in values)]
+    yield []
 
 
-def _stages(recording: Recording, report: Report) -> Iterator[str]:
+def _stages(recording: Recording, report: BenchReport) -> Iterator[Cells]:
     for query in (GROUND, ASK):
         if query in recording.options.queries:
-            yield _row(FIGURES[f"{query}_ms"] + ": ms by stage", [""] * len(report.figures))
+            yield [FIGURES[f"{query}_ms"] + ": ms by stage"]
             for stage in STAGES:
                 values = [stages[query][stage] for stages in report.stages_ms.values()]
-                yield _row(f"  {stage}", [_cell("stage_ms", value) for value in values])
-    yield ""
+                yield [f"  {stage}", *(_cell("stage_ms", value) for value in values)]
+    yield []
 
 
-def _passes(report: Report) -> Iterator[str]:
+def _passes(report: BenchReport) -> Iterator[Cells]:
     """One column a backend; the first figure on the clock, the second of processor time."""
-    yield _row("a pass of the decoder, ms (processor time)", list(report.passes_ms))
+    yield ["a pass of the decoder, ms (processor time)", *report.passes_ms]
     for length in sorted({length for passes in report.passes_ms.values() for length in passes}):
         cells = [
             f"{_cell('pass_ms', passes[length])} ({_cell('pass_ms', report.passes_cpu_ms[name][length])})"
             for name, passes in report.passes_ms.items()
         ]
-        yield _row(f"  {length} token{'s' if length > 1 else ''}", cells)
-    yield ""
+        yield [f"  {length} token{'s' if length > 1 else ''}", *cells]
+    yield []
 
 
-def _same_ids(report: Report) -> Iterator[str]:
+def _same_ids(report: BenchReport) -> Iterator[Cells]:
     cells = [f"{same} of {count}" if count else "-" for same, count in report.same_ids.values()]
-    yield _row("answers with Hugging Face's very tokens", cells)
-    yield ""
+    yield ["answers with Hugging Face's very tokens", *cells]
+    yield []
 
 
-def _goals(goals: list[Goal]) -> Iterator[str]:
-    width = max((len(goal.name) for goal in goals), default=0)
-    for goal in goals:
-        sign, word = (">=" if goal.at_least else "<="), ("reached" if goal.met else "missed")
-        cpu = "" if goal.cpu is None else f", by processor time {goal.cpu:.2f}"
-        yield f"{goal.name:<{width}}  {goal.value:6.2f}  goal {sign} {goal.limit:.2f}  {word}{cpu}"
-
-
-def _row(name: str, cells: list[str]) -> str:
-    return f"{name:<{NAME_WIDTH}}" + "".join(f"{cell:>{CELL_WIDTH}}" for cell in cells)
+def _goals(goals: list[Goal]) -> list[Cells]:
+    return [
+        [
+            goal.name,
+            f"{goal.value:.2f}",
+            f"goal {'>=' if goal.at_least else '<='} {goal.limit:.2f}",
+            "reached" if goal.met else "missed",
+            "" if goal.cpu is None else f"by processor time {goal.cpu:.2f}",
+        ]
+        for goal in goals
+    ]
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,19 +26,19 @@ def write_set(folder: Path, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.RandomState(seed)
     model = ModelWriter(folder / "model", seed)
-    cases, facts = {}, {}
+    cases, noted = {}, {}
     for name, shape in CASES.items():
-        arrays, facts[name] = draw_case(shape, random)
+        arrays, noted[name] = draw_case(shape, random)
         cases[name] = {**arrays, **model.run(arrays, random)}
         np.savez_compressed(folder / f"case_{name}.npz", **_thinned(cases[name]))
-    _write_json(folder / "forward_report.json", facts)
+    _write_json(folder / "forward_report.json", noted)
     recipe, wide = wide_case(cases["A_landscape"], "case_A_landscape.npz", seed)
     _write_json(folder / "case_W_wide.json", recipe)
     np.savez_compressed(folder / "case_W_wide.npz", **wide)
     np.savez_compressed(
         folder / "moge_input_P.npz", **depth_model_input(cases["P_full_pipeline"]["image_raw"])
     )
-    fast = {
+    fast: dict[str, Any] = {
         name: fast_rows(case["image_raw"], case["image_bicubic"].shape) for name, case in _straight(cases)
     }
     np.savez_compressed(folder / "pixel_values_fast_processor.npz", **fast)
@@ -56,7 +57,7 @@ def _straight(cases: dict[str, dict[str, np.ndarray]]) -> list[tuple[str, dict[s
     return [(name, case) for name, case in cases.items() if "image_lanczos" not in case]
 
 
-def _thinned(case: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _thinned(case: dict[str, Any]) -> dict[str, Any]:
     """The long case keeps some rows of its heavy arrays, as the recorded one does."""
     if "image_lanczos" not in case:
         return case

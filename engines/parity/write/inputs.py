@@ -40,7 +40,7 @@ CASES = {
 
 
 def draw_case(shape: CaseShape, random: np.random.RandomState) -> tuple[Arrays, Arrays]:
-    """Picture, map and everything before the model; and the facts of forward_report.json."""
+    """Picture, map and everything before the model; and what forward_report.json notes."""
     raw = _smooth_picture(shape.picture, random)
     arrays: Arrays = {"image_raw": raw}
     if shape.resized:
@@ -56,8 +56,8 @@ def draw_case(shape: CaseShape, random: np.random.RandomState) -> tuple[Arrays, 
     arrays.update(_point_map(shape, random))
     normalised, digest = _normalise(arrays)
     _pool(arrays, normalised, grid)
-    facts = {"grid": [[1, *grid]], "tokens": grid[0] * grid[1] // 4, "points_norm_sha256": digest}
-    return arrays, facts
+    noted = {"grid": [[1, *grid]], "tokens": grid[0] * grid[1] // 4, "points_norm_sha256": digest}
+    return arrays, noted
 
 
 def _smooth_picture(size: tuple[int, int], random: np.random.RandomState) -> np.ndarray:

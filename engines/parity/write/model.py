@@ -38,7 +38,7 @@ TEXT = {
     "max_position_embeddings": 4096, "use_sliding_window": False, "rope_theta": 1e6,
     "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [2, 3, 3]},
 }  # fmt: skip
-VISION = {
+VISION: dict[str, Any] = {
     "depth": 3, "hidden_size": 80, "hidden_act": "silu", "intermediate_size": 96, "num_heads": 4,
     "patch_size": 14, "spatial_merge_size": 2, "window_size": 112, "out_hidden_size": 96,
     "fullatt_block_indexes": [1],
@@ -47,7 +47,7 @@ IDS = {
     "bos_token_id": 500, "eos_token_id": 501, "pad_token_id": 500, "vision_start_token_id": 502,
     "vision_end_token_id": 503, "vision_token_id": 504, "image_token_id": 505, "video_token_id": 506,
 }  # fmt: skip
-WIDE = {
+WIDE: dict[str, Any] = {
     "depth": 2, "hidden_size": 192, "hidden_act": "silu", "intermediate_size": 64, "num_heads": 4,
     "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 112,
     "out_hidden_size": 32, "fullatt_block_indexes": [1], "in_channels": 3,
@@ -163,9 +163,9 @@ class ModelWriter:
         self._model.set_attn_implementation("eager")
         logits.append(self._model(**call).logits)
         self._model.set_attn_implementation("sdpa")
-        errors = ("no point_clouds with image", "nan in a valid point", "all points invalid", "two images")
-        errors += ("point count not divisible by 640", "video", "token count mismatch")
-        errors += ("normalise: all mask zero", "normalise: single valid point", "normalise: mask 1 with inf")
+        errors = ["no point_clouds with image", "nan in a valid point", "all points invalid", "two images"]
+        errors += ["point count not divisible by 640", "video", "token count mismatch"]
+        errors += ["normalise: all mask zero", "normalise: single valid point", "normalise: mask 1 with inf"]
         same = "ok: maxdiff_vs_reference 0.0"
         return {
             "reference": same,

@@ -136,12 +136,14 @@ def _projected(box: Box, scene: Scene) -> dict[str, Any]:
     half = np.array([box[f"scale_{axis}"] for axis in "xyz"]) / 2
     points = [centre, *(centre + np.array(signs) * half for signs in CORNERS)]
     pixels = [(camera @ [-x, -y, z])[:2] / z if z > 0 else None for x, y, z in points]
+    middle = pixels[0]
+    assert middle is not None, f"expected the centre in front of the camera, got {centre}"
     seen = np.array([pixel for pixel in pixels[1:] if pixel is not None])
     size = seen.max(axis=0) - seen.min(axis=0)
     return {
         "corners_2d": [None if pixel is None else pixel.tolist() for pixel in pixels[1:]],
-        "center_2d": pixels[0].tolist(),
-        "bbox_2d": [*pixels[0].tolist(), *size.tolist()],
+        "center_2d": middle.tolist(),
+        "bbox_2d": [*middle.tolist(), *size.tolist()],
     }
 
 

@@ -40,7 +40,7 @@ def run_host(args: argparse.Namespace) -> int:
     """Measure, print, write; CommandFailed when a result differs from the plain transcription."""
     from tqdm import tqdm
 
-    from n3d_ros.engines.bench.host.timing import WARM_UP, as_json, measure, table
+    from n3d_ros.engines.bench.host.timing import WARM_UP, as_json, measure, results_text
 
     if args.repetitions < 1:
         raise ValueError(f"--repetitions: expected 1 or more, got {args.repetitions}")
@@ -48,11 +48,11 @@ def run_host(args: argparse.Namespace) -> int:
     total = len(sizes) * (args.repetitions + WARM_UP)
     with tqdm(total=total, unit="frame", desc="bench host", file=sys.stderr) as bar:
         results = [measure(*size, args.repetitions, bar.update) for size in sizes]
-    print(table(results))
+    print(results_text(results))
     if args.json is not None:
         write_text(args.json, json.dumps([as_json(result) for result in results], indent=1) + "\n")
     if not all(result.equal for result in results):
-        raise CommandFailed("the prepared inputs differ from the plain transcription, see the table")
+        raise CommandFailed("the prepared inputs differ from the plain transcription, see the results_text")
     return 0
 
 

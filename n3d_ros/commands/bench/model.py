@@ -15,21 +15,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.engines.bench.measure import (
-    DEFAULT_SYSTEMS,
-    DTYPES,
-    SYSTEMS,
-    BenchOptions,
-    Recording,
-    check_memory,
-    num_pieces,
-    record,
-)
+from n3d_ros.commands.model_options import add_model_option, model_folder
+from n3d_ros.engines.bench.measure import Recording, check_weights_fit, num_pieces, record
 from n3d_ros.engines.bench.memory import ProcessFailed
-from n3d_ros.engines.bench.report.summary import Report, make_report
-from n3d_ros.engines.bench.report.text import table
+from n3d_ros.engines.bench.options import DEFAULT_SYSTEMS, SYSTEMS, BenchOptions
+from n3d_ros.engines.bench.report.summary import BenchReport, make_report
+from n3d_ros.engines.bench.report.text import report_text
 from n3d_ros.engines.bench.samples import BenchScene
 from n3d_ros.engines.synthetic.config import PRESETS
+from n3d_ros.runtime.backends.pytorch.options import DTYPES
 from n3d_ros.storage.whole_file import whole_file, write_text
 
 # What random weights write is never what was expected: the first beside the second shows what a drafter costs
@@ -40,9 +34,7 @@ SYNTHETIC_SYSTEMS = ("torch", "torch-plain", "huggingface")
 def add_model_bench(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d bench`."""
     model = parser.add_mutually_exclusive_group()
-    model.add_argument(
-        "--model", type=Path, metavar="DIR", help="model folder (default: the shipped n3d-nano)"
-    )
+    add_model_option(model)
     model.add_argument(
         "--synthetic",
         choices=tuple(PRESETS),
@@ -74,7 +66,7 @@ def add_model_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dtype",
         default="auto",
-        choices=DTYPES,
+        choices=("auto", *DTYPES),
         metavar="TYPE",
         help="bf16, fp16 or fp32, of torch and huggingface",
     )
@@ -107,7 +99,7 @@ def run_model_bench(args: argparse.Namespace) -> int:
             print(f"n3d bench: {error}", file=sys.stderr)
             return 1
     report = make_report(recording)
-    print(table(recording, report))
+    print(report_text(recording, report))
     write_results(args.json, args.plot, recording, report)
     return 0
 
@@ -123,12 +115,11 @@ def _prepared(args: argparse.Namespace) -> Iterator[tuple[BenchOptions, Iterator
     }
     if args.synthetic is None:
         from n3d_ros.engines.bench.scenes import bench_scenes
-        from n3d_ros.runtime.backends.factory import default_model_dir
         from n3d_ros.runtime.pipeline import MAX_TOKENS
 
         systems = tuple(args.systems or DEFAULT_SYSTEMS)
         max_tokens = MAX_TOKENS if args.max_tokens is None else args.max_tokens
-        options = BenchOptions(args.model or default_model_dir(), systems, max_tokens=max_tokens, **numbers)
+        options = BenchOptions(model_folder(args.model), systems, max_tokens=max_tokens, **numbers)
         yield options, bench_scenes()
         return
     with _synthetic(args, tuple(args.systems or SYNTHETIC_SYSTEMS), numbers) as prepared:
@@ -150,7 +141,7 @@ def _synthetic(
     total = num_bytes(args.synthetic)
     options = BenchOptions(Path(), systems, max_tokens=max_tokens, **numbers)
     if args.folder is None or not (args.folder / "config.json").is_file():  # before gigabytes are written
-        check_memory(options, lambda size: size * total // ITEM_BYTES["bf16"], free_memory_gb())
+        check_weights_fit(options, lambda size: size * total // ITEM_BYTES["bf16"], free_memory_gb())
     with contextlib.ExitStack() as stack:
         with tqdm(total=total, unit="B", unit_scale=True, desc="weights", file=sys.stderr) as bar:
             folder = stack.enter_context(synthetic.synthetic_folder(args.synthetic, args.folder, bar.update))
@@ -165,7 +156,9 @@ def _synthetic(
         yield options, synthetic.noise_scenes()
 
 
-def write_results(json_file: Path | None, picture: Path | None, recording: Recording, report: Report) -> None:
+def write_results(
+    json_file: Path | None, picture: Path | None, recording: Recording, report: BenchReport
+) -> None:
     """The files that were asked for."""
     if json_file is not None:
         write_text(json_file, json.dumps(to_dict(recording, report), indent=1) + "\n")
@@ -176,7 +169,7 @@ def write_results(json_file: Path | None, picture: Path | None, recording: Recor
             draw_report(recording, report).save(part)
 
 
-def to_dict(recording: Recording, report: Report) -> dict[str, object]:
+def to_dict(recording: Recording, report: BenchReport) -> dict[str, object]:
     """Everything of a run, for JSON."""
     return {
         "command": shlex.join(["n3d", *sys.argv[1:]]),

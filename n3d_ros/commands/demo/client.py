@@ -103,8 +103,8 @@ class DemoClient:
         )
         boxes = [_box(item) for item in result.boxes.boxes]
         _require_answer(words, result.code, result.message)
-        answer = self._answer(words, result.boxes.header, boxes, {label}, started, streamed, result.raw_text)
-        return replace(answer, message=result.message)
+        answer = self._answer(words, result.boxes.header, boxes, {label}, started, streamed)
+        return replace(answer, message=result.message, raw_text=result.raw_text)
 
     def ask(self, question: str) -> Answer:
         """One ask goal about objects that the simulator knows by the names in the question."""
@@ -119,13 +119,12 @@ class DemoClient:
         found, query = result.answer, parse_question(question)
         assert query is not None, "the demo asks questions from the templates"
         boxes = [_box(item) for item in found.evidence]
-        answer = self._answer(
-            question, found.header, boxes, set(query.objects), started, streamed, result.raw_text
-        )
+        answer = self._answer(question, found.header, boxes, set(query.objects), started, streamed)
         return replace(
             answer,
             is_question=True,
             text=found.answer,
+            raw_text=result.raw_text,
             message=found.message,
             reasoning=found.reasoning,
             value=found.value if found.has_value else None,
@@ -155,7 +154,6 @@ class DemoClient:
         labels: set[str],
         started: float,
         streamed: _Stream,
-        raw_text: str,
     ) -> Answer:
         """Joined with truth and picture of its stamp; CommandFailed when the camera published no such
         stamp.
@@ -175,7 +173,6 @@ class DemoClient:
             boxes,
             exact,
             seconds,
-            raw_text=raw_text,
             partial_boxes=streamed.num_boxes,
             camera=self._camera,
             rgb=rgb,

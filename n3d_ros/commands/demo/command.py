@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.demo.children import Children
-from n3d_ros.commands.demo.report import Answer, picture, question_text, report_json, table
+from n3d_ros.commands.demo.report import Answer, answers_text, picture, question_text, report_json
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed
 from n3d_ros.node.transport import make_room_for_images
@@ -93,7 +93,7 @@ def interview(client: DemoClient) -> list[Answer]:
     """Ground some objects of the scene one after the other, then ask about two of them."""
     info = client.wait_until_ready()
     print(f"node ready: {info}")
-    names = choose_names(client.first_truth())
+    names = names_to_ask_for(client.first_truth())
     answers = []
     for name in names:
         print(f'\nfind "the {name}"')
@@ -105,12 +105,12 @@ def interview(client: DemoClient) -> list[Answer]:
     answers.append(client.ask(question))
     stamps = {answer.stamp_ns for answer in answers if answer.boxes}
     num_markers = client.wait_for_markers(stamps) if stamps else 0
-    print(f"\n{table(answers[:-1])}\n\n{question_text(answers[-1])}")
+    print(f"\n{answers_text(answers[:-1])}\n\n{question_text(answers[-1])}")
     print(f"\nevery answer carries the stamp and optical frame of its picture; {num_markers} markers arrived")
     return answers
 
 
-def choose_names(objects: list[dict[str, Any]]) -> list[str]:
+def names_to_ask_for(objects: list[dict[str, Any]]) -> list[str]:
     """Names that stand for one clearly visible object each, largest in the picture first.
 
     CommandFailed when the scene shows fewer than two.

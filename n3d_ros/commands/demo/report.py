@@ -16,8 +16,9 @@ import numpy.typing as npt
 from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.overlay import add_caption, draw_boxes, tile
+from n3d_ros.text_table import text_table
 
-HEADER = f"{'asked for':<16} {'':<6} {'centre x y z (m)':>20}   {'size (m)':>17}   {'error':>7}  {'IoU':>4}"
+HEADER = ["asked for", "", "centre x y z (m)", "size (m)", "error", "IoU"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BoxPair:
     """One found box (None: nothing found) with the true box it is compared with (None: there is none)."""
 
     asked: str
@@ -70,22 +71,19 @@ class Comparison:
         return None if self.box is None or self.truth is None else iou_3d(self.box, self.truth)
 
 
-def compare(answer: Answer) -> list[Comparison]:
+def pair_boxes(answer: Answer) -> list[BoxPair]:
     """Each found box with the nearest true box of its label, or of all; a truth nothing was found for stands
     alone.
     """
-    rows = [Comparison(answer.asked, box, _nearest(box, answer.truth)) for box in answer.boxes]
+    rows = [BoxPair(answer.asked, box, _nearest(box, answer.truth)) for box in answer.boxes]
     missed = [box for box in answer.truth if box not in [row.truth for row in rows]]
-    return rows + [Comparison(answer.asked, None, box) for box in missed]
+    return rows + [BoxPair(answer.asked, None, box) for box in missed]
 
 
-def table(answers: list[Answer]) -> str:
+def answers_text(answers: list[Answer]) -> str:
     """Two lines per box: what was found and the truth."""
-    lines = [HEADER]
-    for answer in answers:
-        for row in compare(answer):
-            lines += _rows(row)
-    return "\n".join(line.rstrip() for line in lines)
+    rows = [row for answer in answers for compared in pair_boxes(answer) for row in _rows(compared)]
+    return text_table([HEADER, *rows], "<<>")
 
 
 def question_text(answer: Answer) -> str:
@@ -124,7 +122,7 @@ def _caption(answer: Answer) -> list[str]:
     if answer.is_question:
         truth = "" if answer.true_value is None else f" (truth: {answer.true_value:.2f} {answer.unit or 'm'})"
         return [answer.asked, (answer.text or "no answer") + truth]
-    rows = [row for row in compare(answer) if row.error_m is not None]
+    rows = [row for row in pair_boxes(answer) if row.error_m is not None]
     found = [f"centre off by {100 * (row.error_m or 0.0):.1f} cm, IoU {row.iou or 0.0:.2f}" for row in rows]
     return [f'find "{answer.asked}"', "; ".join(found) or "nothing found"]
 
@@ -134,21 +132,20 @@ def _nearest(box: Box3D, truth: list[Box3D]) -> Box3D | None:
     return min(candidates, key=lambda other: math.dist(box.center, other.center), default=None)
 
 
-def _rows(row: Comparison) -> list[str]:
+def _rows(row: BoxPair) -> list[list[str]]:
     """The found box above the true one."""
     error = "" if row.error_m is None else f"{100 * row.error_m:.1f} cm"
     iou = "" if row.iou is None else f"{row.iou:.2f}"
     return [
-        f"{row.asked:<16} {'found':<6} {_columns(row.box)}   {error:>7}  {iou:>4}",
-        f"{'':<16} {'truth':<6} {_columns(row.truth)}",
+        [row.asked, "found", *_columns(row.box), error, iou],
+        ["", "truth", *_columns(row.truth)],
     ]
 
 
-def _columns(box: Box3D | None) -> str:
+def _columns(box: Box3D | None) -> list[str]:
     if box is None:
-        return f"{'nothing':>20}   {'':>17}"
-    center, size = " ".join(f"{x:6.3f}" for x in box.center), " ".join(f"{x:5.3f}" for x in box.size)
-    return f"{center:>20}   {size:>17}"
+        return ["nothing", ""]
+    return [" ".join(f"{x:6.3f}" for x in box.center), " ".join(f"{x:5.3f}" for x in box.size)]
 
 
 def _answer_json(answer: Answer) -> dict[str, Any]:
@@ -167,7 +164,7 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
                 "center_error_m": row.error_m,
                 "iou_3d": row.iou,
             }
-            for row in compare(answer)
+            for row in pair_boxes(answer)
         ],
     }
     if answer.is_question:

@@ -14,13 +14,13 @@ from typing import Any
 
 from n3d_ros.commands.infer.conversation import run_conversations
 from n3d_ros.commands.infer.input import add_input_options, read_observation
-from n3d_ros.commands.infer.output import STDOUT, result_json, table, write_json, write_overlay
+from n3d_ros.commands.infer.output import STDOUT, result_json, result_text, write_json, write_overlay
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed, N3DError, ResultCode
 from n3d_ros.plain_text import shown as quoted
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
-from n3d_ros.runtime.options import RIGHT, UPSTREAM, VALUES, Options, shown
+from n3d_ros.runtime.options import RIGHT, UPSTREAM, VALUES, Options, as_the_model_sees_it
 from n3d_ros.runtime.types import AskResult, GroundResult
 
 BAD_INPUT_CODES = (ResultCode.BAD_INPUT, ResultCode.NO_DEPTH, ResultCode.NO_CAMERA_INFO)
@@ -59,11 +59,11 @@ def run_infer(args: argparse.Namespace) -> int:
         load = partial(_load, args)
         return run_conversations(args.conversation, args.output, args.detect, _options(args), load)
     _check_words(args)
-    observation = shown(read_observation(args), args.image, _options(args))
+    observation = as_the_model_sees_it(read_observation(args), args.image, _options(args))
     pipeline = _load(args)
     result = _answer(pipeline, observation, args)
     if args.json != STDOUT:
-        print(table(result))
+        print(result_text(result))
     if args.json is not None:
         write_json(args.json, result_json(result))
     if args.overlay is not None:
@@ -106,7 +106,18 @@ def _check_words(args: argparse.Namespace) -> None:
 
 
 def _check_conversation_options(args: argparse.Namespace) -> None:
-    names = ("image", "depth", "intrinsics", "points", "estimate_depth", "ground", "ask", "json", "overlay")
+    names = (
+        "image",
+        "depth",
+        "depth_scale",
+        "intrinsics",
+        "points",
+        "estimate_depth",
+        "ground",
+        "ask",
+        "json",
+        "overlay",
+    )
     given = [name for name in names if getattr(args, name) is not None]
     if given:
         raise ValueError(f"--conversation: expected none of --{given[0].replace('_', '-')}, which it brings")
@@ -128,8 +139,8 @@ def _answer(pipeline: Any, observation: Observation, args: argparse.Namespace) -
 def _ask(pipeline: Any, observation: Observation, args: argparse.Namespace) -> GroundResult | AskResult:
     """One question, or words first and then a question about what they found."""
     if args.ground is None:
-        return pipeline.ask(observation, args.ask)  # type: ignore[no-any-return]
+        return pipeline.ask(observation, args.ask)
     found = pipeline.ground(observation, args.ground)
     if args.ask is None or found.code != ResultCode.OK:
-        return found  # type: ignore[no-any-return]
-    return pipeline.ask_about(observation, args.ask, found)  # type: ignore[no-any-return]
+        return found
+    return pipeline.ask_about(observation, args.ask, found)

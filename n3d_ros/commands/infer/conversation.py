@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from n3d_ros.errors import CommandFailed, N3DError, ResultCode
 from n3d_ros.files.conversations import (
-    FIRST_BOX,
     Conversation,
     boxes_text,
     find_file,
@@ -25,13 +24,15 @@ from n3d_ros.files.conversations import (
 )
 from n3d_ros.files.points_file import read_points
 from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.runtime.options import Options, shown
+from n3d_ros.protocol.box_text import FIRST_BOX
+from n3d_ros.protocol.prompts import THINK_END, THINK_START
+from n3d_ros.runtime.options import Options, as_the_model_sees_it
 from n3d_ros.runtime.types import AskResult, GroundResult
 
 DEFAULT_FOLDER = Path("outputs")
 # The release's limit of new tokens (docs/specification/prompts.md 4.1): many boxes need more than
 # a robot's question.
-MAX_TOKENS = 4096
+RELEASED_MAX_TOKENS = 4096
 
 
 def run_conversations(
@@ -49,7 +50,7 @@ def run_conversations(
         tqdm(list(zip(conversations, files, outputs, strict=True)), unit="entry", disable=None)
     ):
         try:
-            seen = shown(read_points(*paths), paths[0], options)
+            seen = as_the_model_sees_it(read_points(*paths), paths[0], options)
             ground, answer = _converse(pipeline, seen, one, detect)
         except N3DError as error:
             problems.append(f"entry {number}: {error.code.name}: {error.message}")
@@ -66,11 +67,11 @@ def _converse(
 ) -> tuple[GroundResult, AskResult | None]:
     """Both stages of one entry, or with `detect` the first."""
     if detect or one.follow_up is not None:
-        ground = pipeline.detect(observation, one.question, max_tokens=MAX_TOKENS)
+        ground = pipeline.detect(observation, one.question, max_tokens=RELEASED_MAX_TOKENS)
         if detect:
             return ground, None
-        return ground, pipeline.ask_about(observation, one.follow_up, ground, max_tokens=MAX_TOKENS)
-    answer = pipeline.ask(observation, one.question, max_tokens=MAX_TOKENS)
+        return ground, pipeline.ask_about(observation, one.follow_up, ground, max_tokens=RELEASED_MAX_TOKENS)
+    answer = pipeline.ask(observation, one.question, max_tokens=RELEASED_MAX_TOKENS)
     return answer.ground, answer
 
 
@@ -92,7 +93,7 @@ def answer_text(answer: AskResult | None) -> str:
     if answer is None:
         return ""
     if answer.answer and answer.answer not in answer.raw_text:
-        return f"<think>{answer.reasoning}</think> {answer.answer}"
+        return f"{THINK_START}{answer.reasoning}{THINK_END} {answer.answer}"
     return answer.raw_text
 
 

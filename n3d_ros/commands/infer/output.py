@@ -15,19 +15,20 @@ from n3d_ros.plain_text import without_controls
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundResult
 from n3d_ros.storage import whole_file
+from n3d_ros.text_table import text_table
 
 STDOUT = Path("-")
 
 
 def result_json(result: GroundResult | AskResult) -> dict[str, Any]:
     """What --json writes. Optical frame, metres, radians, pixels, milliseconds."""
-    answered = isinstance(result, AskResult)
+    asked = result if isinstance(result, AskResult) else None
     return {
         "objects": [{"id": item.id, **box_json(item.box, item.box_2d_px)} for item in result.objects],
-        "answer": result.answer if answered else "",
-        "reasoning": result.reasoning if answered else "",
-        "value": result.value if answered else None,
-        "unit": result.unit if answered else "",
+        "answer": asked.answer if asked else "",
+        "reasoning": asked.reasoning if asked else "",
+        "value": asked.value if asked else None,
+        "unit": asked.unit if asked else "",
         "message": result.message,
         "raw_text": result.raw_text,
         "token_ids": [int(token) for token in result.token_ids],
@@ -49,15 +50,13 @@ def box_json(box: Box3D, rectangle: Rectangle | None) -> dict[str, Any]:
     }
 
 
-def table(result: GroundResult | AskResult) -> str:
+def result_text(result: GroundResult | AskResult) -> str:
     """For people: one line per box, then the answer."""
-    lines = [
-        f"{'object':<24} {'x':>7} {'y':>7} {'z':>7}   {'w':>6} {'h':>6} {'d':>6}   score  (m, optical frame)"
-    ]
+    rows = [["object", "x", "y", "z", "w", "h", "d", "score", "(m, optical frame)"]]
     for item in result.objects:
-        center = " ".join(f"{value:7.3f}" for value in item.box.center)
-        size = " ".join(f"{value:6.3f}" for value in item.box.size)
-        lines.append(f"{item.id:<24} {center}   {size}   {item.box.score:5.2f}")
+        numbers = [f"{value:.3f}" for value in (*item.box.center, *item.box.size)]
+        rows.append([item.id, *numbers, f"{item.box.score:.2f}"])
+    lines = [text_table(rows)]
     if not result.objects:
         lines.append("nothing found")
     if result.depth_is_estimated:

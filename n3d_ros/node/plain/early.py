@@ -1,21 +1,24 @@
 """The vision blocks begin while a colour image's depth is still on its way: it enters the model after them.
 
-In: colour images that wait for their depth, and the stamps of complete frames. Out: at most one job for an
-idle worker, in whose thread the picture is converted and started. It only warms the engine: a query runs on
-its complete frame as ever, and the engine itself compares the pixels. It knows no ROS.
+In: the stamps of colour images that wait for their depth, how to get each one's pixels, and the stamps of
+complete frames. Out: at most one job for an idle worker, in whose thread the picture is converted and
+started. It only warms the engine: a query runs on its complete frame as ever, and the engine itself compares
+the pixels. It knows no ROS.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from n3d_ros.node.conversions import rgb_array, stamp_ns
+import numpy as np
+import numpy.typing as npt
+
 from n3d_ros.node.plain.worker import Job, Worker
 
+# Complete frames without an early picture after one that was not of the next complete frame: with depth at
+# half the rate of colour every second picture would be in vain.
 PAUSE_FRAMES = 10
-"""Complete frames without an early picture after one that was not of the next complete frame: with depth at
-half the rate of colour every second picture would be in vain.
-"""
 
 
 class EarlyStart:
@@ -29,19 +32,19 @@ class EarlyStart:
         self._num_paused = 0
         self._is_served = True
 
-    def try_start(self, rgb: Any) -> Job | None:
-        """Begin with this message's picture; None where it is not the time. The job's error is the query's as
-        well: nobody has to handle it.
+    def try_start(self, stamp_ns: int, picture: Callable[[], npt.NDArray[np.uint8]]) -> Job | None:
+        """Begin with the picture of this stamp, (H, W, 3) RGB, made in the worker's thread; None where it is
+        not the time. The job's error is the query's as well: nobody has to handle it.
         """
         if not self._is_served or self._num_paused or self._begun_ns is not None:
             return None
 
         def work(engine: Any, job: Job) -> None:
-            self._is_served = engine.start(rgb_array(rgb))
+            self._is_served = engine.start(picture())
 
         job = self._worker.try_early(work)
         if job is not None:
-            self._begun_ns = stamp_ns(rgb.header.stamp)
+            self._begun_ns = stamp_ns
         return job
 
     def frame_complete(self, frame_ns: int) -> None:

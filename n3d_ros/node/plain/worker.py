@@ -5,20 +5,27 @@ It knows no ROS and no model: the engine is whatever `load` returns.
 
 Requests run in the order they came; when too many wait, the one that waited longest is superseded. A
 continuous job waits in a slot of its own: a newer one takes its place, and it runs when no request waits.
+Who asks gets an answer in time, also where the engine does not stop: `expire` ends such a job without it.
 Early work prepares a job that is still to come: it runs only where nothing waits, and costs no job its turn.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor, wait
 from typing import Any, Generic, TypeVar
 
 from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.node.plain.failure import failure
+
+# An engine that was told to stop ends at its next token or stage, with what it has found. After this it is
+# not waited for any more.
+STOP_GRACE_S = 1.0
 
 Engine = TypeVar("Engine")
 
@@ -31,27 +38,36 @@ class Job:
     def __init__(self, run: Callable[[Any, Job], Any], timeout_s: float | None = None) -> None:
         self.future: Future[Any] = Future()
         self._run = run
-        self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        self._canceled = threading.Event()
+        self.deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        self._canceled_s = math.inf
 
     def cancel(self) -> None:
         """Stop at the next token."""
-        self._canceled.set()
+        self._canceled_s = min(self._canceled_s, time.monotonic())
 
-    @property
-    def timed_out(self) -> bool:
-        return self._deadline is not None and time.monotonic() > self._deadline
+    def overdue_s(self, now_s: float) -> float:
+        """How long ago it should have stopped; below zero: it need not."""
+        return now_s - min(self.deadline_s, self._canceled_s)
 
     def should_stop(self) -> bool:
         """What a running job asks between tokens."""
-        return self._canceled.is_set() or self.timed_out
+        return self.overdue_s(time.monotonic()) >= 0
 
     @property
     def stop_code(self) -> ResultCode:
         """Why the job should stop: CANCELED or TIMEOUT; OK when it should not."""
-        if self._canceled.is_set():
+        return self.stop_code_at(time.monotonic())
+
+    def stop_code_at(self, now_s: float) -> ResultCode:
+        """The same at another moment of time.monotonic()."""
+        if self._canceled_s < math.inf:
             return ResultCode.CANCELED
-        return ResultCode.TIMEOUT if self.timed_out else ResultCode.OK
+        return ResultCode.TIMEOUT if now_s >= self.deadline_s else ResultCode.OK
+
+    def check(self) -> None:
+        """What a running job calls between its stages; N3DError with the stop code when it should end."""
+        if self.should_stop():
+            raise N3DError(self.stop_code, "stopped between two stages")
 
     def fail(self, code: ResultCode, message: str) -> None:
         """Complete with a typed error, unless the job is complete."""
@@ -82,6 +98,7 @@ class Worker(Generic[Engine]):
         self._busy = False
         self._stopped = False
         self._running: Job | None = None
+        self._begun: list[Future[Any]] = []
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-worker")
         # Done when the engine is loaded, with its exception when it could not be.
         self.loaded: Future[Engine] = self._threads.submit(load)
@@ -138,27 +155,60 @@ class Worker(Generic[Engine]):
         """CANCELED at once while the job waits; a running job stops at its next token."""
         job.cancel()
         with self._lock:
-            waiting = job in self._requests or job is self._next
-            if job is self._next:
-                self._next = None
-            elif waiting:
-                self._requests.remove(job)
+            waiting = job in self._waiting()
+            self._forget([job])
         if waiting:
             job.fail(ResultCode.CANCELED, "canceled before it began")
 
-    def stop(self) -> None:
-        """Cancel everything and wait for the thread."""
+    def expire(self, now_s: float) -> None:
+        """End what waits beyond its deadline, and what the engine runs on although it should have stopped.
+
+        now_s: time.monotonic().
+        """
+        with self._lock:
+            late = [job for job in self._waiting() if job.overdue_s(now_s) >= 0]
+            self._forget(late)
+            running = self._running
+        for job in late:
+            job.fail(ResultCode.TIMEOUT, "its time was up while it waited for the engine")
+        if running is not None and running.overdue_s(now_s) > STOP_GRACE_S:
+            running.fail(running.stop_code_at(now_s), f"the engine did not stop within {STOP_GRACE_S:g} s")
+
+    def hangs_s(self, now_s: float) -> float:
+        """How long the engine has gone on with a job that was ended without it; 0: it does not."""
+        running = self._running
+        overdue_s = 0.0 if running is None else running.overdue_s(now_s)
+        return overdue_s if overdue_s > STOP_GRACE_S else 0.0
+
+    def begin_stop(self) -> None:
+        """Take no more work, cancel everything."""
         with self._lock:
             self._stopped = True
-            waiting = [*self._requests, *(job for job in (self._next, self._continuous) if job)]
-            self._requests.clear()
-            self._next = self._continuous = None
-            running = self._running
+            waiting, running = self._waiting(), self._running
+            self._forget(waiting)
         for job in waiting:
             job.fail(ResultCode.CANCELED, "the node shuts down")
         if running is not None:
             running.cancel()
-        self._threads.shutdown(wait=True)
+
+    def stop(self, timeout_s: float | None = None) -> None:
+        """Cancel everything and wait for the thread, at most timeout_s: `is_running` if it goes on."""
+        self.begin_stop()
+        wait([self.loaded, *self._begun], timeout_s)
+        self._threads.shutdown(wait=not self.is_running)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the engine's thread is at work."""
+        return not all(future.done() for future in (self.loaded, *self._begun))
+
+    def _waiting(self) -> list[Job]:
+        return [*self._requests, *(job for job in (self._next, self._continuous) if job)]
+
+    def _forget(self, jobs: Sequence[Job]) -> None:
+        self._requests = deque(job for job in self._requests if job not in jobs)
+        self._next = None if self._next in jobs else self._next
+        self._continuous = None if self._continuous in jobs else self._continuous
 
     def _is_waited_for(self) -> bool:
         return bool(self._requests or self._next or self._continuous)
@@ -195,11 +245,14 @@ class Worker(Generic[Engine]):
 
     def _begin(self, job: Job) -> Future[Any]:
         self._busy, self._running = True, job
-        return self._threads.submit(self._execute, job)
+        self._begun = [self._threads.submit(self._execute, job)]
+        return self._begun[0]
 
     def _execute(self, job: Job) -> Any:
-        if self.state != "ready":
-            raise N3DError(ResultCode.INTERNAL, f"the model did not load: {self.state}")
+        error = self.loaded.exception()
+        if error is not None:
+            code, message = failure(error)
+            raise N3DError(code, f"the model did not load: {message}")
         return job.execute(self.loaded.result())
 
     def _finish(self, job: Job, done: Future[Any]) -> None:

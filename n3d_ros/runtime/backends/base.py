@@ -53,6 +53,13 @@ class HeldTokens:
             raise ValueError(f"cache: expected a length of 0 to {self._length}, got {length}")
         self._length = length
 
+    def require_room(self, num_new: int) -> None:
+        """ValueError where so many further tokens do not fit."""
+        if self._length + num_new > self.capacity:
+            raise ValueError(
+                f"cache: expected at most {self.capacity} tokens, got {self._length} + {num_new}"
+            )
+
     def grew(self, num_rows: int) -> None:
         """Count rows that a pass has written."""
         self._length += num_rows

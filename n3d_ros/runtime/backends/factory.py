@@ -1,12 +1,14 @@
-"""Chooses the backend: the only place that does, and each is imported only when it is chosen.
+"""Names the backends and chooses one: the only place that does, and each is imported only when it is chosen.
 
-In: a model folder and a name. Out: a loaded `Backend`. Errors name the folder, file or library that is
-missing.
+In: a model folder and a name as people write it. Out: a loaded `Backend`. Errors name the choices, or the
+folder, file or library that is missing. A new backend is a file of its own and a row of `BACKENDS`.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,18 +17,30 @@ from n3d_ros.errors import BadInputError, EngineError, MissingLibraryError, Mode
 from n3d_ros.model_folder.hub import local_folder
 from n3d_ros.model_folder.manifest import FILE_NAME, check_files, read_manifest
 from n3d_ros.runtime.backends.base import AnyBackend
+from n3d_ros.runtime.backends.pytorch.options import BY_DEFAULT, TorchOptions
 from n3d_ros.runtime.backends.trt.folder import cache_folder
 
 logger = logging.getLogger(__name__)
 
-BACKENDS = ("auto", "trt", "ort", "torch")
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    "trt": (),
-    "ort": ("onnxruntime",),
-    "torch": ("torch", "transformers"),
-}
-"""What must import; TensorRT comes under several names, `trt_api` looks for them."""
-REMEDIES = {"ort": "pip install onnxruntime", "torch": "pip install -r requirements/train.txt"}
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class BackendChoice:
+    """A backend as a caller names it: `name` is 'auto' or a row of `BACKENDS`, `torch` says where it runs."""
+
+    name: str = AUTO
+    torch: TorchOptions = BY_DEFAULT
+
+    @classmethod
+    def parse(cls, text: str) -> BackendChoice:
+        """From 'auto', 'ort', 'torch:cuda', 'torch:cpu:bf16'. BadInputError naming the choices for any other
+        text.
+        """
+        name, _, place = text.partition(":")
+        if name not in (AUTO, *BACKENDS) or (place and name != "torch"):
+            raise BadInputError(f"backend: expected {BACKEND_FORMS}, got {text!r}")
+        return cls(name, TorchOptions.parse(place))
 
 
 def default_model_dir() -> Path:
@@ -44,32 +58,27 @@ def create_backend(model_dir: Path, name: str = "auto", threads: int | None = No
     A folder as training saves it, without graphs and manifest, can only be run by torch, which takes a device
     and a type: 'torch:cuda', 'torch:cpu:bf16'. A `model_dir` 'hub:owner/name' is downloaded first.
     """
-    model_dir = local_folder(model_dir)
-    name, _, place = name.partition(":")
-    if place and name != "torch":
-        raise BadInputError(f"backend: expected a device or type for torch alone, got '{name}:{place}'")
-    if name not in BACKENDS:
-        raise BadInputError(f"backend: expected one of {', '.join(BACKENDS)}, got {name!r}")
+    choice = BackendChoice.parse(name)
     if threads is not None and threads < 1:
         raise BadInputError(f"threads: expected a positive number, got {threads}")
-    if name == "auto" and (engine := _load_trt_if_built(model_dir)) is not None:
-        return engine
-    chosen = _choose(model_dir) if name == "auto" else name
-    missing = [library for library in LIBRARIES[chosen] if find_spec(library) is None]
-    if missing:
+    model_dir = local_folder(model_dir)
+    if choice.name == AUTO and (built := _load_trt_if_built(model_dir)) is not None:
+        return built
+    if choice.name == AUTO:
+        choice = BackendChoice(_best_here(model_dir))
+    kind = BACKENDS[choice.name]
+    if kind.missing:
         raise MissingLibraryError(
-            f"backend {chosen}: expected {', '.join(missing)} to import; {REMEDIES[chosen]}"
+            f"backend {choice.name}: expected {', '.join(kind.missing)} to import; {kind.remedy}"
         )
-    if chosen == "trt":
-        return _load_trt(model_dir)
-    return _load_ort(model_dir, threads) if chosen == "ort" else _load_torch(model_dir, threads, place)
+    return kind.load(model_dir, threads, choice)
 
 
-def _choose(model_dir: Path) -> str:
+def _best_here(model_dir: Path) -> str:
     has_graphs = (model_dir / FILE_NAME).is_file() or not (model_dir / "config.json").is_file()
-    usable = [name for name in ("ort", "torch") if all(find_spec(library) for library in LIBRARIES[name])]
+    usable = [name for name in ("ort", "torch") if not BACKENDS[name].missing]
     if not usable:
-        raise MissingLibraryError(f"expected onnxruntime or torch to import; {REMEDIES['ort']}")
+        raise MissingLibraryError(f"expected onnxruntime or torch to import; {BACKENDS['ort'].remedy}")
     return usable[0] if has_graphs else "torch"
 
 
@@ -82,13 +91,13 @@ def _load_trt_if_built(model_dir: Path) -> AnyBackend | None:
     try:
         if not engines_of(read_manifest(model_dir), cache_folder()):
             return None
-        return _load_trt(model_dir)
+        return _load_trt(model_dir, None, BackendChoice("trt"))
     except (EngineError, MissingLibraryError) as error:
         logger.warning("not on TensorRT: %s", error)
         return None
 
 
-def _load_trt(model_dir: Path) -> AnyBackend:
+def _load_trt(model_dir: Path, _threads: int | None, _choice: BackendChoice) -> AnyBackend:
     manifest = read_manifest(model_dir)
     check_files(model_dir, manifest)
     from n3d_ros.runtime.backends.trt.find import find_engine
@@ -99,7 +108,7 @@ def _load_trt(model_dir: Path) -> AnyBackend:
     return TrtBackend(model_dir, manifest, folder, record)
 
 
-def _load_ort(model_dir: Path, threads: int | None) -> AnyBackend:
+def _load_ort(model_dir: Path, threads: int | None, _choice: BackendChoice) -> AnyBackend:
     manifest = read_manifest(model_dir)
     check_files(model_dir, manifest)
     from n3d_ros.runtime.backends.ort import OrtBackend
@@ -107,9 +116,32 @@ def _load_ort(model_dir: Path, threads: int | None) -> AnyBackend:
     return OrtBackend(model_dir, manifest, threads)
 
 
-def _load_torch(model_dir: Path, threads: int | None, place: str) -> AnyBackend:
+def _load_torch(model_dir: Path, threads: int | None, choice: BackendChoice) -> AnyBackend:
     if (model_dir / FILE_NAME).is_file():
         check_files(model_dir, read_manifest(model_dir))
-    from n3d_ros.runtime.backends.pytorch.backend import TorchBackend, TorchOptions
+    from n3d_ros.runtime.backends.pytorch.backend import TorchBackend
 
-    return TorchBackend(model_dir, threads, TorchOptions.parse(place))
+    return TorchBackend(model_dir, threads, choice.torch)
+
+
+@dataclass(frozen=True)
+class BackendKind:
+    """One way to run a model. `libraries` must import, `remedy` installs them."""
+
+    load: Callable[[Path, int | None, BackendChoice], AnyBackend]
+    libraries: tuple[str, ...] = ()
+    remedy: str = ""
+
+    @property
+    def missing(self) -> list[str]:
+        """Those of the libraries that are not installed."""
+        return [library for library in self.libraries if find_spec(library) is None]
+
+
+BACKENDS = {
+    "trt": BackendKind(_load_trt),  # TensorRT comes under several names, `trt.api` looks for them
+    "ort": BackendKind(_load_ort, ("onnxruntime",), "pip install onnxruntime"),
+    "torch": BackendKind(_load_torch, ("torch", "transformers"), "pip install -r requirements/train.txt"),
+}
+# What a backend's name may be, for help texts and errors.
+BACKEND_FORMS = f"{', '.join((AUTO, *BACKENDS))} or torch:DEVICE:TYPE, such as torch:cuda:bf16"

@@ -16,7 +16,7 @@ import onnxruntime
 from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.manifest import VISION_PARTS, Manifest
-from n3d_ros.model_folder.tensors import read_entries, to_float32
+from n3d_ros.model_folder.tensors import EmbeddingTable
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.runtime.backends.base import HeldTokens, Rows
 from n3d_ros.runtime.backends.positions import (
@@ -26,8 +26,6 @@ from n3d_ros.runtime.backends.positions import (
     picture_inputs,
     vision_inputs,
 )
-
-EMBEDDING = "model.embed_tokens.weight"
 
 
 class OrtCache(HeldTokens):
@@ -59,8 +57,7 @@ class OrtBackend:
         self._vision = [_session(folder / name, threads) for name in parts]
         self._decoder = _session(folder / manifest.decoder, threads)
         self._rope = self._rope_tables(0)
-        entry = read_entries(folder)[EMBEDDING]
-        self._embedding, self._embedding_dtype = entry.array(), entry.dtype
+        self._embedding = EmbeddingTable(folder)
 
     def encode_image(self, inputs: ModelInputs) -> Rows:
         """Merged image tokens (M, hidden) float32."""
@@ -83,7 +80,7 @@ class OrtBackend:
 
     def embed(self, ids: Sequence[int]) -> Rows:
         """Embedding rows (T, hidden) float32."""
-        return to_float32(self._embedding[np.asarray(ids, dtype=np.int64)], self._embedding_dtype)
+        return self._embedding.float32(ids)
 
     def new_cache(self, capacity: int) -> OrtCache:
         """An empty cache; the operating system gives its memory page by page as it fills."""
@@ -105,9 +102,8 @@ class OrtBackend:
         logit_rows: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:
         """Run T new tokens: see `Backend.forward`."""
+        cache.require_room(len(embeds))
         past = cache.length
-        if past + len(embeds) > cache.capacity:
-            raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {len(embeds)}")
         cos, sin = self._rope.at(positions)
         feeds = {
             "inputs_embeds": embeds,

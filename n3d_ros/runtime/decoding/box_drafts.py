@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from n3d_ros.protocol.box_text import BOX_OPEN, FIRST_BOX, HEADER, box_start
 from n3d_ros.runtime.decoding.text import TextCodec
 
 NUM_FIELDS, ANGLE = 7, 3
@@ -23,8 +24,7 @@ DIGITS_OF_A_BIN = 3
 # Beginnings of class names that tokenizers merge in different ways with what stands before.
 CLASS_PROBES = ("person", "a", "chair", "night stand", "orange", "the", "t", "mug", "bottle", "1")
 
-_HEADER = re.compile(r"bbox_\d+=Bbox\(")
-_LABEL = re.compile(r"bbox_\d+=Bbox\(([^,)]*),")
+_LABEL = re.compile(HEADER.pattern + r"([^,)]*),")
 
 
 class BoxDrafter:
@@ -51,7 +51,7 @@ class BoxDrafter:
 
     def _forced(self, line: str, text: str, number: int) -> str:
         """The characters that must follow within the line, '' where the model decides."""
-        header = _HEADER.match(line)
+        header = HEADER.match(line)
         if header is None:
             return ""
         label, *fields = line[header.end() :].split(",")
@@ -73,7 +73,7 @@ class BoxDrafter:
 
     def _angle(self, text: str) -> str:
         """The angle that the last whole box had."""
-        body = text[: text.rfind("\n") + 1].rstrip("\n").rpartition("Bbox(")[2]
+        body = text[: text.rfind("\n") + 1].rstrip("\n").rpartition(BOX_OPEN)[2]
         fields = body.rstrip(")").split(",")
         return fields[1 + ANGLE] if len(fields) == 1 + NUM_FIELDS else USUAL_ANGLE
 
@@ -90,7 +90,7 @@ class BoxDrafter:
 @lru_cache(maxsize=256)
 def header_tokens(codec: TextCodec, number: int, label: str) -> tuple[int, ...]:
     """How a box begins, through its class name where that is known."""
-    start = f"bbox_{number}=Bbox("
+    start = box_start(number)
     if label:
         return tuple(tokens_behind(codec, "", f"{start}{label},", "5"))
     cuts = [codec.encode(start + probe) for probe in CLASS_PROBES]
@@ -119,7 +119,8 @@ def tokens_behind(codec: TextCodec, before: str, forced: str, after: str) -> lis
 @lru_cache(maxsize=8)
 def has_number_tokens(codec: TextCodec) -> bool:
     """Whether a bin is always one token, so that a number is complete with it."""
-    return all(len(tokens_behind(codec, "bbox_0=Bbox(a,", str(n), ",")) == 1 for n in (5, 47, 128, 500, 999))
+    before = f"{FIRST_BOX}a,"
+    return all(len(tokens_behind(codec, before, str(n), ",")) == 1 for n in (5, 47, 128, 500, 999))
 
 
 def _rest_of_label(begun: str, labels: Sequence[str]) -> str:

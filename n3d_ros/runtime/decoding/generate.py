@@ -20,12 +20,11 @@ from n3d_ros.runtime.backends.base import Backend, CacheT, Rows
 from n3d_ros.runtime.decoding.drafting import LONGEST_GUESS, Drafter
 from n3d_ros.runtime.decoding.sampling import Sampler, softmax_of
 from n3d_ros.runtime.decoding.text import TextStream
+from n3d_ros.runtime.types import SILENT, Listener
 
 STOPPED, FULL, CANCELED = "stopped", "full", "canceled"
 
-OnText = Callable[[str], None]
 OnToken = Callable[[str, float], None]
-ShouldCancel = Callable[[], bool]
 Logits = npt.NDArray[np.float32]
 
 
@@ -74,24 +73,24 @@ def generate(
     backend: Backend[CacheT],
     cache: CacheT,
     prompt: PromptRows,
+    *,
     stream: TextStream,
     stop_ids: Collection[int],
     max_tokens: int,
     sampler: Sampler | None = None,
-    on_token: OnToken | None = None,
-    should_cancel: ShouldCancel | None = None,
     drafter: Drafter | None = None,
     constraint: Constraint | None = None,
-    on_text: OnText | None = None,
+    on_token: OnToken | None = None,
+    listener: Listener = SILENT,
 ) -> Generation:
-    """Write up to `max_tokens` tokens. `should_cancel` is asked before the prompt and after every token.
+    """Write up to `max_tokens` tokens. Greedy without a sampler.
 
     on_token(text, probability): the text that each token adds, empty while a character is incomplete; once
-    more at the end if text was held back. on_text(text): the same text alone, which spares a softmax a token
-    where on_token is None. Greedy without a sampler.
+    more at the end if text was held back. `listener.on_text` hears the same text alone, which spares a
+    softmax a token where on_token is None; its `on_box` is not called here.
     """
-    cancel = should_cancel or _never
-    reply = _Reply(stream, on_token, on_text, sampler or Sampler(), constraint)
+    cancel = listener.should_cancel or _never
+    reply = _Reply(stream, sampler or Sampler(), constraint, on_token, listener.on_text)
     passes = _Passes(backend, cache, prompt, drafter)
     if cancel():
         return reply.end(CANCELED, passes)
@@ -109,7 +108,7 @@ def _verify(
     guess: Sequence[int],
     stop_ids: Collection[int],
     max_tokens: int,
-    cancel: ShouldCancel,
+    cancel: Callable[[], bool],
 ) -> tuple[str, int]:
     """Write the tokens of one pass: row i of `logits` follows guess[:i]. (Why the reply ends or '', number of
     guessed tokens that held.)
@@ -180,10 +179,10 @@ class _Reply:
     def __init__(
         self,
         stream: TextStream,
-        on_token: OnToken | None,
-        on_text: OnText | None,
         sampler: Sampler,
         constraint: Constraint | None,
+        on_token: OnToken | None,
+        on_text: Callable[[str], None] | None,
     ) -> None:
         self.ids: list[int] = []
         self.text = ""
@@ -210,21 +209,21 @@ class _Reply:
             self._say(rest)
         now = time.perf_counter()
         return Generation(
-            tuple(self.ids),
-            self.text,
-            finish,
-            (passes.prefilled - passes.began) * 1e3,
-            (now - passes.prefilled) * 1e3,
-            passes.num_forward,
-            passes.num_drafted,
-            passes.num_accepted,
+            token_ids=tuple(self.ids),
+            text=self.text,
+            finish=finish,
+            prefill_ms=(passes.prefilled - passes.began) * 1e3,
+            decode_ms=(now - passes.prefilled) * 1e3,
+            num_forward_passes=passes.num_forward,
+            num_drafted=passes.num_drafted,
+            num_accepted=passes.num_accepted,
         )
 
     def _say(self, chunk: str) -> None:
         self.text += chunk
         if self._on_token is not None:
             self._on_token(chunk, self._probability)
-        if self._on_text is not None:
+        if self._on_text is not None and chunk:
             self._on_text(chunk)
 
 

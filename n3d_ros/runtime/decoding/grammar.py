@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from n3d_ros.protocol.box_text import BOX_NAME, BOX_OPEN
 from n3d_ros.runtime.decoding.text import TextCodec
 
 NUM_FIELDS, NUM_WITH_DECIMALS, FIRST_SIZE = 7, 2, 4
@@ -69,9 +70,9 @@ class Automaton:
     def _box(self, start: int, line_end: int) -> int:
         """Up to and with the class name; the state in which a comma may follow."""
         header = self._state()
-        for state in self._number(self._word(start, b"bbox_"), DIGITS):
+        for state in self._number(self._word(start, BOX_NAME.encode()), DIGITS):
             self._arc(state, b"=", header)
-        first, rest = self._word(header, b"Bbox("), self._state()
+        first, rest = self._word(header, BOX_OPEN.encode()), self._state()
         printable = bytes(code for code in range(33, 256) if code != 127 and code not in NOT_IN_CLASS)
         self._arc(first, printable, rest)
         return self._arc(rest, printable + b" ", rest)

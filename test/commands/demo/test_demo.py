@@ -31,12 +31,12 @@ def test_the_largest_clear_unambiguous_objects_are_asked_for():
         seen("ball", 40),
         seen("ball", 50),
     ]
-    assert demo.choose_names(objects) == ["blue box", "red mug"]
+    assert demo.names_to_ask_for(objects) == ["blue box", "red mug"]
 
 
 def test_a_scene_that_shows_too_little_is_refused():
     with pytest.raises(CommandFailed, match="expected two clearly visible objects"):
-        demo.choose_names([seen("red mug", 10), seen("blue box", 30, visible=0.1)])
+        demo.names_to_ask_for([seen("red mug", 10), seen("blue box", 30, visible=0.1)])
 
 
 def test_the_demo_s_question_is_one_that_can_be_computed():

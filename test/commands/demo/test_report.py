@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.commands.demo.report import Answer, compare, picture, question_text, report_json, table
+from n3d_ros.commands.demo.report import Answer, answers_text, pair_boxes, picture, question_text, report_json
 from n3d_ros.geometry import Intrinsics
 
 CAMERA = Intrinsics(500.0, 500.0, 319.5, 239.5, 640, 480)
@@ -22,32 +22,32 @@ def answer(boxes, truth, **more):
 
 
 def test_the_error_is_the_distance_of_the_centres():
-    (row,) = compare(answer([FOUND], [MUG]))
+    (row,) = pair_boxes(answer([FOUND], [MUG]))
     assert row.error_m == pytest.approx(0.05)
     assert row.iou == pytest.approx(0.42 / 1.58)
 
 
 def test_a_box_is_compared_with_the_nearest_truth_of_its_label():
     decoy = Box3D("blue box", FOUND.center, FOUND.size)
-    rows = compare(answer([FOUND], [decoy, MUG]))
+    rows = pair_boxes(answer([FOUND], [decoy, MUG]))
     assert rows[0].truth == MUG
     assert (rows[1].box, rows[1].truth) == (None, decoy)
 
 
 def test_a_box_of_another_label_is_compared_with_the_nearest_of_all():
     strange = Box3D("thing", (0.28, 0.0, 1.0), (0.1, 0.1, 0.1))
-    assert compare(answer([strange], [MUG, BOX]))[0].truth == BOX
+    assert pair_boxes(answer([strange], [MUG, BOX]))[0].truth == BOX
 
 
 def test_what_was_not_found_stands_in_the_table():
-    lines = table([answer([], [MUG])]).splitlines()
+    lines = answers_text([answer([], [MUG])]).splitlines()
     assert "nothing" in lines[1]
     assert "1.000" in lines[2]
     assert max(len(line) for line in lines) <= 80
 
 
 def test_the_table_shows_centre_size_error_and_overlap():
-    lines = table([answer([FOUND], [MUG])]).splitlines()
+    lines = answers_text([answer([FOUND], [MUG])]).splitlines()
     for number in ("0.030", "1.040", "0.100", "5.0 cm", "0.27"):
         assert number in lines[1]
 

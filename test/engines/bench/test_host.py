@@ -11,7 +11,7 @@ from n3d_ros.cli import main
 from n3d_ros.engines.bench.host import oracle as host_oracle
 from n3d_ros.engines.bench.host import timing as host_bench
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess.depth import to_metres
+from n3d_ros.preprocess.metres import to_metres
 from n3d_ros.preprocess.prepare import Observation, prepare
 
 

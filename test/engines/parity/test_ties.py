@@ -6,15 +6,16 @@ import pytest
 pytest.importorskip("torch")
 
 from n3d_ros.engines.parity.inputs import RELEASE, check_rounded, grid_of
-from n3d_ros.engines.parity.report import Record, Report, merged
+from n3d_ros.engines.parity.report import ParityReport, Record, merged
 from n3d_ros.preprocess.point_code import round_coordinates, scale_coordinates
 
 SUMMED = 200
 
 
 def compared(pooled, recorded, num_summed=SUMMED):
-    report = Report()
-    check_rounded(report, "A", pooled, np.asarray(recorded, np.float32), num_summed, "whole way")
+    report = ParityReport()
+    recorded = np.asarray(recorded, np.float32)
+    check_rounded(report, "A", pooled, recorded, num_summed=num_summed, note="whole way")
     (line,) = report.lines
     return line
 
@@ -84,11 +85,11 @@ def test_no_coordinate_of_the_release_may_move_by_one_but_those_at_a_tie(golden_
 
 
 def test_a_tie_is_printed_beside_the_lines_that_have_none():
-    report, pooled = Report(), with_step(20.5003)
+    report, pooled = ParityReport(), with_step(20.5003)
     rounded = round_coordinates(pooled, RELEASE)
     for case in "ABCDE":
-        check_rounded(report, case, pooled, rounded, SUMMED)
+        check_rounded(report, case, pooled, rounded, num_summed=SUMMED)
     rounded[0, 0] = 20
-    check_rounded(report, "F", pooled, rounded, SUMMED)
+    check_rounded(report, "F", pooled, rounded, num_summed=SUMMED)
     printed = [str(line) for line in merged(report.lines)]
     assert len(printed) == 2 and "5 cases" in printed[0] and "1 of 12 are ties" in printed[1]

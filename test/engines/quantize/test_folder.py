@@ -7,7 +7,7 @@ import onnx
 import pytest
 from tensor_files import head_repeats_embedding
 
-from n3d_ros.engines.quantize.folder import QuantizeConfig, products, quantize
+from n3d_ros.engines.quantize.folder import QuantizeConfig, products, quantize_folder
 from n3d_ros.engines.quantize.rounding import PRECISIONS, quantized, scales
 from n3d_ros.engines.synthetic.checkpoint import write_synthetic
 from n3d_ros.errors import BadInputError, ModelFolderError
@@ -125,7 +125,7 @@ def dequantized_checkpoint(source, quantized_folder, target):
 def test_the_graph_computes_with_exactly_the_rounded_weights(tiny, tmp_path, precision, in_float32):
     from n3d_ros.engines.export.folder import export
 
-    manifest = quantize(tiny, tmp_path / "q", QuantizeConfig(precision))
+    manifest = quantize_folder(tiny, tmp_path / "q", QuantizeConfig(precision))
     export(dequantized_checkpoint(tiny, tmp_path / "q", tmp_path / "plain"), tmp_path / "e")
     export(tiny, tmp_path / "original")
     exact, ours, original = (logits(tmp_path / name) for name in ("e", "q", "original"))
@@ -136,7 +136,7 @@ def test_the_graph_computes_with_exactly_the_rounded_weights(tiny, tmp_path, pre
 
 
 def test_the_graph_has_the_form_that_runtimes_fuse_and_the_file_shrinks(tiny, tmp_path):
-    quantize(tiny, tmp_path / "q", QuantizeConfig("int4"))
+    quantize_folder(tiny, tmp_path / "q", QuantizeConfig("int4"))
     model = onnx.load(tmp_path / "q" / "decoder.onnx", load_external_data=False)
     onnx.checker.check_model(str(tmp_path / "q" / "decoder.onnx"))
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 21)]
@@ -151,7 +151,7 @@ def test_the_graph_has_the_form_that_runtimes_fuse_and_the_file_shrinks(tiny, tm
 
 
 def test_the_head_can_stay_as_it_is(tiny, tmp_path):
-    quantize(tiny, tmp_path / "q", QuantizeConfig("int4", head=False))
+    quantize_folder(tiny, tmp_path / "q", QuantizeConfig("int4", head=False))
     assert "lm_head.weight" in read_entries(tmp_path / "q")
     assert np.isfinite(logits(tmp_path / "q")).all()
 
@@ -165,7 +165,7 @@ def test_a_tied_head_is_quantised_and_the_embedding_kept(tiny, tmp_path):
         (tmp_path / "m" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
     head_repeats_embedding(tmp_path / "m")
-    quantize(tmp_path / "m", tmp_path / "q", QuantizeConfig("int4"))
+    quantize_folder(tmp_path / "m", tmp_path / "q", QuantizeConfig("int4"))
     entries = read_entries(tmp_path / "q")
     assert {"model.embed_tokens.weight", "model.embed_tokens.quantized"} <= set(entries)
     assert "lm_head.weight" not in entries
@@ -181,14 +181,14 @@ def test_input_factors_are_taken_out_of_the_weights_again(tiny, tmp_path):
         name: rng.uniform(0.5, 2.0, entries[name + ".weight"].shape[1]).astype(np.float32)
         for name in products(config, head=False)
     }
-    quantize(tiny, tmp_path / "plain", QuantizeConfig("int8", head=False))
-    quantize(tiny, tmp_path / "scaled", QuantizeConfig("int8", head=False), input_scales=factors)
+    quantize_folder(tiny, tmp_path / "plain", QuantizeConfig("int8", head=False))
+    quantize_folder(tiny, tmp_path / "scaled", QuantizeConfig("int8", head=False), input_scales=factors)
     plain, scaled = logits(tmp_path / "plain"), logits(tmp_path / "scaled")
     assert 0 < np.abs(plain - scaled).max() < 0.05 * plain.std() + 0.02
 
 
 def test_inputs_that_are_no_whole_blocks_stay_as_they_are_and_are_named(tiny, tmp_path, caplog):
-    quantize(tiny, tmp_path / "q", QuantizeConfig("int4", block=64))
+    quantize_folder(tiny, tmp_path / "q", QuantizeConfig("int4", block=64))
     assert "its 96 inputs are no multiple of 64" in caplog.text
     assert np.isfinite(logits(tmp_path / "q")).all()
 
@@ -200,7 +200,7 @@ def test_the_report_of_the_written_folder_is_part_of_it(tiny, tmp_path):
         seen.append(logits(folder).shape)
         return {"mean_iou": 0.5}
 
-    manifest = quantize(tiny, tmp_path / "q", QuantizeConfig(), report=report)
+    manifest = quantize_folder(tiny, tmp_path / "q", QuantizeConfig(), measure_loss=report)
     assert seen == [(5, 2048)]
     assert json.loads((tmp_path / "q" / "accuracy.json").read_text()) == {"mean_iou": 0.5}
     assert "accuracy.json" in manifest.files
@@ -208,15 +208,18 @@ def test_the_report_of_the_written_folder_is_part_of_it(tiny, tmp_path):
 
 
 def test_a_report_that_fails_leaves_nothing(tiny, tmp_path):
+    def report(_folder):
+        raise ZeroDivisionError
+
     with pytest.raises(ZeroDivisionError):
-        quantize(tiny, tmp_path / "q", QuantizeConfig(), report=lambda _: 1 / 0)
+        quantize_folder(tiny, tmp_path / "q", QuantizeConfig(), measure_loss=report)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_quantised_weights_are_not_quantised_again(tiny, tmp_path):
-    quantize(tiny, tmp_path / "q", QuantizeConfig("int8"))
+    quantize_folder(tiny, tmp_path / "q", QuantizeConfig("int8"))
     with pytest.raises(ModelFolderError, match="expected unquantised weights, found quantised ones"):
-        quantize(tmp_path / "q", tmp_path / "again", QuantizeConfig())
+        quantize_folder(tmp_path / "q", tmp_path / "again", QuantizeConfig())
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from n3d_ros.engines.tensorrt.boards import Board, Preset, board, choose_preset, estimate
+from n3d_ros.engines.tensorrt.boards import Board, Preset, board, choose_preset, estimate_memory
 from n3d_ros.engines.tensorrt.layer_split import ModelSize, largest_part, layer_ranges
 from n3d_ros.errors import OutOfMemoryError
 from n3d_ros.runtime.backends.trt.api import TENSORRT
@@ -50,7 +50,7 @@ def test_a_small_model_is_never_cut_and_gets_the_best_that_the_gpu_computes_with
 def test_a_model_that_runs_but_builds_only_in_many_parts_gets_as_few_as_do():
     tight = Board("tight", ("sm87",), TENSORRT, 17.0, unified=True)
     assert choose_preset(tight, SEVEN_B) == Preset("bf16", 4096, 3)
-    two, three = (estimate(SEVEN_B, "bf16", 4096, True, parts).build_gb for parts in (2, 3))
+    two, three = (estimate_memory(SEVEN_B, "bf16", 4096, True, parts).build_gb for parts in (2, 3))
     assert two > 17 > three
 
 
@@ -88,15 +88,15 @@ def test_every_part_has_a_layer_and_every_layer_a_part_however_large_the_head_is
 
 
 def test_a_split_lowers_the_build_and_not_the_run_and_never_below_the_vision_tower():
-    whole, halves, eighths = (estimate(SEVEN_B, "int4", 2048, True, n) for n in (1, 2, 8))
+    whole, halves, eighths = (estimate_memory(SEVEN_B, "int4", 2048, True, n) for n in (1, 2, 8))
     assert whole.run_gb == halves.run_gb == eighths.run_gb
     assert whole.build_gb > halves.build_gb > eighths.build_gb == 1.35 * 2.45 + 0.5
 
 
 def test_estimates_stay_near_what_was_measured():
     """docs/specification/engines.md 10: 4 bits 10.8 GB, 16 bits about 20 GB with a stream writer."""
-    assert 10.5 < estimate(SEVEN_B, "int4", 4096, unified=False).build_gb < 11.5
-    assert 19 < estimate(SEVEN_B, "bf16", 4096, unified=False).build_gb < 22
+    assert 10.5 < estimate_memory(SEVEN_B, "int4", 4096, unified=False).build_gb < 11.5
+    assert 19 < estimate_memory(SEVEN_B, "bf16", 4096, unified=False).build_gb < 22
 
 
 def test_a_model_that_cannot_run_in_any_precision_is_refused_with_what_it_needs():

@@ -1,13 +1,11 @@
 """A picture begins before its depth where that delays and loses nothing."""
 
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from n3d_ros.errors import ResultCode
-from n3d_ros.node.conversions import NANOSECONDS, fill_image
+from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.node.plain.early import PAUSE_FRAMES, EarlyStart
 from n3d_ros.node.plain.worker import Worker
 
@@ -49,17 +47,18 @@ def early(worker):
     return EarlyStart(worker)
 
 
-def colour(second, encoding="rgb8"):
-    """A message whose pixels say which it is."""
-    message = fill_image(SimpleNamespace(), np.full((2, 2, 3), second, np.uint8), "rgb8")
-    message.encoding = encoding
-    message.header = SimpleNamespace(stamp=SimpleNamespace(sec=second, nanosec=0))
-    return message
+def picture(second):
+    """Pixels that say which picture it is."""
+    return np.full((2, 2, 3), second, np.uint8)
 
 
-def begin(early, second, encoding="rgb8"):
+def try_start(early, second):
+    return early.try_start(second, lambda: picture(second))
+
+
+def begin(early, second):
     """Whether the picture was begun; it is through when this returns."""
-    job = early.try_start(colour(second, encoding))
+    job = try_start(early, second)
     return job is not None and job.future.exception(DEADLINE_S) is None
 
 
@@ -73,7 +72,7 @@ def names(engine):
 
 def test_the_picture_begins_in_the_workers_thread_and_the_query_follows_it(early, worker, engine):
     assert begin(early, 1)
-    early.frame_complete(1 * NANOSECONDS)
+    early.frame_complete(1)
     asked(worker, engine, "query").future.result(DEADLINE_S)
     assert engine.calls == [("start", 1, "n3d-worker"), "query"]
 
@@ -86,10 +85,10 @@ def test_depth_that_stays_away_costs_one_picture(early, engine):
 
 def test_after_a_newer_colour_image_was_complete_first_there_is_a_pause(early, engine):
     assert begin(early, 1)
-    early.frame_complete(2 * NANOSECONDS)
+    early.frame_complete(2)
     for second in range(3, 3 + PAUSE_FRAMES):
         assert not begin(early, second)
-        early.frame_complete(second * NANOSECONDS)
+        early.frame_complete(second)
     assert begin(early, 90)
     assert names(engine) == [("start", 1), ("start", 90)]
 
@@ -97,21 +96,24 @@ def test_after_a_newer_colour_image_was_complete_first_there_is_a_pause(early, e
 def test_every_frame_whose_depth_comes_begins_early(early):
     for second in range(1, 5):
         assert begin(early, second)
-        early.frame_complete(second * NANOSECONDS)
+        early.frame_complete(second)
 
 
 def test_an_engine_that_cannot_is_asked_once(early, engine):
     engine.can = False
     for second in range(1, 4):
         begin(early, second)
-        early.frame_complete(second * NANOSECONDS)
+        early.frame_complete(second)
     assert names(engine) == [("start", 1)]
 
 
 def test_a_picture_that_cannot_be_used_is_a_typed_error_of_its_job(early, engine):
-    job = early.try_start(colour(1, encoding="bayer_rggb8"))
+    def unusable():
+        raise BadInputError("colour encoding")
+
+    job = early.try_start(1, unusable)
     assert job.future.exception(DEADLINE_S).code == ResultCode.BAD_INPUT
-    early.frame_complete(1 * NANOSECONDS)
+    early.frame_complete(1)
     assert begin(early, 2)
 
 
@@ -119,7 +121,7 @@ def test_a_busy_worker_begins_no_picture_and_keeps_none(early, worker, engine):
     begun, gate = threading.Event(), threading.Event()
     running = worker.submit(lambda _, job: (begun.set(), gate.wait(DEADLINE_S)))
     assert begun.wait(DEADLINE_S)
-    assert early.try_start(colour(1)) is None
+    assert try_start(early, 1) is None
     gate.set()
     running.future.result(DEADLINE_S)
     asked(worker, engine, "query").future.result(DEADLINE_S)

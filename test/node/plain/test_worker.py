@@ -1,11 +1,12 @@
 """Jobs run one at a time, in order, and each future is completed exactly once."""
 
 import threading
+import time
 
 import pytest
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.plain.worker import Worker
+from n3d_ros.node.plain.worker import STOP_GRACE_S, Worker
 
 DEADLINE_S = 30.0
 
@@ -109,7 +110,7 @@ def test_an_engine_that_does_not_load_fails_every_job_with_the_reason():
     worker = Worker(load)
     job = worker.submit(lambda engine, job: "never")
     error = job.future.exception(DEADLINE_S)
-    assert (error.code, "no model there" in error.message) == (ResultCode.INTERNAL, True)
+    assert (error.code, error.message) == (ResultCode.BAD_INPUT, "the model did not load: no model there")
     assert worker.state == "failed: no model there"
     assert worker.engine is None
     worker.stop()
@@ -202,3 +203,70 @@ def test_stop_cancels_the_job_that_runs():
     worker.stop()
     timer.cancel()
     assert job.future.result(DEADLINE_S) == ResultCode.CANCELED
+
+
+def test_a_job_that_waits_beyond_its_deadline_ends_while_the_engine_is_busy(worker):
+    jobs = [
+        worker.submit(lambda engine, job: "never", timeout_s=60.0),
+        worker.offer(lambda *_: "never", 60.0),
+    ]
+    worker.expire(time.monotonic())
+    assert not any(job.future.done() for job in jobs)
+    worker.expire(time.monotonic() + 61.0)
+    assert [code_of(job) for job in jobs] == [ResultCode.TIMEOUT] * 2
+
+
+@pytest.mark.parametrize("code", [ResultCode.TIMEOUT, ResultCode.CANCELED])
+def test_an_engine_that_does_not_stop_is_not_waited_for(worker, gate, code):
+    begun, go_on = threading.Event(), threading.Event()
+    stuck = worker.submit(lambda *_: (begun.set(), go_on.wait(DEADLINE_S), "late")[-1], timeout_s=60.0)
+    gate.set()
+    assert begun.wait(DEADLINE_S)
+    now_s = stuck.deadline_s
+    if code == ResultCode.CANCELED:
+        worker.cancel(stuck)
+        now_s = time.monotonic()
+    worker.expire(now_s)
+    assert not stuck.future.done(), "it may still end by itself, with what it has found"
+    worker.expire(now_s + STOP_GRACE_S + 1.0)
+    assert code_of(stuck) == code
+    assert worker.hangs_s(now_s) == 0.0
+    assert worker.hangs_s(now_s + 10.0) == pytest.approx(10.0, abs=1.0)
+    following = worker.submit(lambda *_: "fine")
+    go_on.set()
+    assert following.future.result(DEADLINE_S) == "fine", "what came too late is dropped"
+    assert worker.hangs_s(now_s + 10.0) == 0.0
+
+
+def test_a_job_ends_between_its_stages(worker, gate):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def stages(engine, job):
+        begun.set()
+        assert go_on.wait(DEADLINE_S)
+        job.check()
+        return "never"
+
+    job = worker.submit(stages)
+    gate.set()
+    assert begun.wait(DEADLINE_S)
+    worker.cancel(job)
+    go_on.set()
+    assert code_of(job) == ResultCode.CANCELED
+
+
+def test_stop_waits_only_as_long_as_it_is_told_to(worker, gate):
+    worker.stop(timeout_s=0.0)
+    assert worker.is_running
+    gate.set()
+    worker.stop()
+    assert not worker.is_running
+
+
+def test_an_engine_that_fails_to_load_for_an_unforeseen_reason_is_a_defect():
+    def load():
+        raise ZeroDivisionError("in the engine")
+
+    worker = Worker(load)
+    assert code_of(worker.submit(lambda *_: "never")) == ResultCode.INTERNAL
+    worker.stop()

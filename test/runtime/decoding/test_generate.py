@@ -9,6 +9,7 @@ from n3d_ros.runtime.decoding import generate as generate_module
 from n3d_ros.runtime.decoding.generate import CANCELED, FULL, STOPPED, PromptRows, generate
 from n3d_ros.runtime.decoding.sampling import Sampler, Sampling
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
+from n3d_ros.runtime.types import Listener
 
 
 @pytest.fixture
@@ -23,7 +24,12 @@ def reply(fake_backend, tokenizer):
         stream = TextStream(TextCodec(backend.tokenizer_path))
         options = {"max_tokens": 50, **options}
         return generate(
-            backend, backend.new_cache(99), prompt, stream, backend.config.stop_token_ids, **options
+            backend,
+            backend.new_cache(99),
+            prompt,
+            stream=stream,
+            stop_ids=backend.config.stop_token_ids,
+            **options,
         ), backend
 
     return run
@@ -42,7 +48,7 @@ def test_it_ends_at_the_token_limit_without_a_pass_for_a_token_nobody_wants(repl
 
 
 def test_cancel_before_the_prompt_costs_no_pass(reply):
-    generation, backend = reply("blue bowl", should_cancel=lambda: True)
+    generation, backend = reply("blue bowl", listener=Listener(should_cancel=lambda: True))
     assert (generation.finish, generation.token_ids, backend.fed) == (CANCELED, (), [])
 
 
@@ -51,7 +57,7 @@ def test_cancel_is_asked_after_every_token(reply):
     generation, _ = reply(
         "blue bowl, green can",
         on_token=lambda text, _p: chunks.append(text),
-        should_cancel=lambda: len(chunks) == 3,
+        listener=Listener(should_cancel=lambda: len(chunks) == 3),
     )
     assert (generation.finish, generation.text) == (CANCELED, "blue bowl,")
 
@@ -90,7 +96,7 @@ def test_a_token_that_the_grammar_forced_has_its_probability_among_all(reply, to
 def test_text_alone_costs_no_softmax(reply, monkeypatch):
     expected, chunks = reply("blue bowl, green can")[0], []
     monkeypatch.setattr(generate_module, "softmax_of", None)
-    generation, _ = reply("blue bowl, green can", on_text=chunks.append)
+    generation, _ = reply("blue bowl, green can", listener=Listener(chunks.append))
     assert (generation.token_ids, "".join(chunks)) == (expected.token_ids, expected.text)
 
 

@@ -16,8 +16,9 @@ from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import decode
-from n3d_ros.training.nano.batches import NUM_CELLS, Packer, view_objects
+from n3d_ros.training.nano.batches import NUM_CELLS, Packer
 from n3d_ros.training.nano.labels import IGNORE
+from n3d_ros.training.nano.shards import view_objects
 from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS, build_tokenizer, extended
 from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
 from n3d_ros.training.nano.vocabulary import known_words
@@ -167,7 +168,7 @@ def test_a_repeated_name_points_at_that_name_in_the_question_word_by_word(packer
     tokens = tokenizer.encode(question).tokens
     sources = {
         tokenizer.id_to_token(segment.labels[i]): [
-            tokens[j] for j, shown in enumerate(segment.shown[: len(tokens)]) if shown == place
+            tokens[j] for j, shown in enumerate(segment.quotable[: len(tokens)]) if shown == place
         ]
         for i, place in enumerate(segment.copied)
         if place >= 0
@@ -183,7 +184,7 @@ def test_the_name_in_a_box_points_at_that_name_in_the_question(packer):
     quoted = [
         (tokenizer.id_to_token(segment.labels[i]).strip(), tokenizer.id_to_token(segment.ids[j]).strip())
         for i, place in enumerate(segment.copied)
-        for j, shown in enumerate(segment.shown[: i + 1])
+        for j, shown in enumerate(segment.quotable[: i + 1])
         if place >= 0 and shown == place
     ]
     assert quoted and all(label == source for label, source in quoted)
@@ -223,7 +224,7 @@ def test_questions_about_three_objects_come_as_often_as_asked_for():
 
 
 def test_a_short_and_a_full_decimal_show_the_same_hundredths(packer):
-    tokenizer, shown = packer.labeller.tokenizer, packer.labeller.shown
+    tokenizer, shown = packer.labeller.tokenizer, packer.labeller.quotable
     assert shown[tokenizer.token_to_id("0.5")] == shown[tokenizer.token_to_id("0.50")] == 50
     assert tokenizer.encode("is 123.45 degrees, 0.16.").tokens[-3:] == [" ", "0.16", "."]
     assert "3.45" not in tokenizer.encode("is 123.45 degrees").tokens

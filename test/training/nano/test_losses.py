@@ -10,7 +10,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 from types import SimpleNamespace  # noqa: E402
 
 from n3d_ros.training.nano.losses import (  # noqa: E402
-    Bells,
+    SoftTargets,
     copy_loss,
     look_loss,
     number_loss,
@@ -57,7 +57,7 @@ def test_look_loss_without_anything_to_look_at_is_zero():
 def test_copy_loss_is_the_log_of_attention_on_the_quoted_number():
     nothing = torch.zeros(1, 1, 6, 4)
     batch = SimpleNamespace(
-        copied=torch.tensor([[-1, -1, -1, -1, -1, 18]]), shown=torch.tensor([[-1, 18, 50, 18, -1, -1]])
+        copied=torch.tensor([[-1, -1, -1, -1, -1, 18]]), quotable=torch.tensor([[-1, 18, 50, 18, -1, -1]])
     )
     mask = torch.ones(6, 6, dtype=torch.bool).tril()[None, None]
     assert copy_loss(nothing, nothing, mask, 0.5, batch).item() == pytest.approx(math.log(6 / 2))
@@ -65,7 +65,7 @@ def test_copy_loss_is_the_log_of_attention_on_the_quoted_number():
 
 def test_what_a_row_cannot_see_is_no_source():
     nothing = torch.zeros(1, 1, 3, 4)
-    batch = SimpleNamespace(copied=torch.tensor([[-1, 18, -1]]), shown=torch.tensor([[-1, -1, 18]]))
+    batch = SimpleNamespace(copied=torch.tensor([[-1, 18, -1]]), quotable=torch.tensor([[-1, -1, 18]]))
     mask = torch.ones(3, 3, dtype=torch.bool).tril()[None, None]
     assert copy_loss(nothing, nothing, mask, 1.0, batch) == 0
 
@@ -74,14 +74,16 @@ def test_soft_rows_do_not_count_as_words_and_tokens_outside_their_bell_are_illeg
     table = soft_number_table(1.0, num_bins=4)
     logits = torch.full((2, 6), -30.0)
     logits[0, 1], logits[1, 2:] = 30.0, table[3].clamp_min(1e-30).log()
-    losses = text_loss(logits, torch.tensor([1, 5]), {"sums": Bells(torch.tensor([False, True]), 2, table)})
+    losses = text_loss(
+        logits, torch.tensor([1, 5]), {"sums": SoftTargets(torch.tensor([False, True]), 2, table)}
+    )
     assert {name: value.item() for name, value in losses.items()} == pytest.approx(
         {"words": 0.0, "sums": 0.0, "legal": 0.0}, abs=1e-4
     )
     logits[1, 0] = 10.0
-    assert text_loss(logits, torch.tensor([1, 5]), {"sums": Bells(torch.tensor([False, True]), 2, table)})[
-        "legal"
-    ] == pytest.approx(10.0, abs=1e-2)
+    assert text_loss(
+        logits, torch.tensor([1, 5]), {"sums": SoftTargets(torch.tensor([False, True]), 2, table)}
+    )["legal"] == pytest.approx(10.0, abs=1e-2)
 
 
 def test_number_rows_start_with_neighbours_alike():

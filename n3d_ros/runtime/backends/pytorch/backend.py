@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,60 +21,14 @@ from torch import Tensor
 from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.model.checkpoint import load_model
 from n3d_ros.model_folder.config import load_config
-from n3d_ros.model_folder.tensors import read_entries, to_float32
+from n3d_ros.model_folder.tensors import EmbeddingTable
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.runtime.backends.base import Rows
 from n3d_ros.runtime.backends.pytorch.cache import AppendWriter, KeyValueStore, TorchCache
+from n3d_ros.runtime.backends.pytorch.options import BY_DEFAULT, TorchOptions
 from n3d_ros.runtime.backends.pytorch.step import StepRunner
 
-EMBEDDING = "model.embed_tokens.weight"
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-@dataclass(frozen=True)
-class TorchOptions:
-    """Where and in which precision the model runs.
-
-    device: 'auto' (a GPU where torch sees one), 'cpu', 'cuda' or 'cuda:1'. dtype: 'auto' (bf16 on a GPU,
-    fp32 on a CPU), 'fp32', 'fp16' or 'bf16'. cuda_graphs: replay passes of few tokens instead of launching
-    every kernel; without a GPU there are none.
-    """
-
-    device: str = "auto"
-    dtype: str = "auto"
-    cuda_graphs: bool = True
-
-    def __post_init__(self) -> None:
-        if self.device not in ("auto", "cpu") and self.device.partition(":")[0] != "cuda":
-            raise BadInputError(f"device: expected auto, cpu, cuda or cuda:<number>, got {self.device!r}")
-        if self.dtype != "auto" and self.dtype not in DTYPES:
-            raise BadInputError(f"dtype: expected auto or one of {', '.join(DTYPES)}, got {self.dtype!r}")
-
-    @classmethod
-    def parse(cls, text: str) -> TorchOptions:
-        """From 'cuda', 'bf16', 'cuda:bf16', 'cuda:1:fp16' or nothing."""
-        *device, last = text.split(":")
-        dtype = last if last in DTYPES else "auto"
-        return cls(":".join(device if dtype == last else [*device, last]) or "auto", dtype)
-
-    def resolved_device(self) -> torch.device:
-        """BadInputError for a GPU that torch does not see."""
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        number = self.device.partition(":")[2] or "0"
-        if self.device == "cpu":
-            return torch.device("cpu")
-        if not number.isdigit() or int(number) >= torch.cuda.device_count():
-            raise BadInputError(
-                f"device: expected one of the {torch.cuda.device_count()} GPUs that torch sees, "
-                f"got {self.device!r}"
-            )
-        return torch.device("cuda", int(number))
-
-    def resolved_dtype(self, device: torch.device) -> torch.dtype:
-        """The type of weights and activations."""
-        auto = "bf16" if device.type == "cuda" else "fp32"
-        return DTYPES[auto if self.dtype == "auto" else self.dtype]
+TORCH_TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class TorchBackend:
@@ -83,20 +36,17 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(
-        self, folder: Path, threads: int | None = None, options: TorchOptions = TorchOptions()
-    ) -> None:
+    def __init__(self, folder: Path, threads: int | None = None, options: TorchOptions = BY_DEFAULT) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         self.config = load_config(folder)
         self.tokenizer_path = folder / "tokenizer.json"
-        self._device = options.resolved_device()
-        self._dtype = options.resolved_dtype(self._device)
+        self._device = device_of(options)
+        self._dtype = dtype_of(options, self._device)
         with _named_memory_error():
             model: Any = load_model(folder, self._dtype)
             self.model: Any = model.to(self._device)
-        self._embedding = read_entries(folder)[EMBEDDING]
-        self._rows = self._embedding.array()
+        self._embedding = EmbeddingTable(folder)
         self._free: list[KeyValueStore] = []
         graphs = options.cuda_graphs and self._device.type == "cuda"
         self._steps = StepRunner(self.model, self.config.text) if graphs else None
@@ -128,7 +78,7 @@ class TorchBackend:
 
     def embed(self, ids: Sequence[int]) -> Rows:
         """Embedding rows (T, hidden) float32, read from the checkpoint's file: no way to the GPU and back."""
-        return to_float32(self._rows[np.asarray(ids, dtype=np.int64)], self._embedding.dtype)
+        return self._embedding.float32(ids)
 
     def new_cache(self, capacity: int) -> TorchCache:
         """An empty cache, in the memory of one that is no longer used where that fits."""
@@ -150,8 +100,7 @@ class TorchBackend:
     ) -> npt.NDArray[np.float32]:
         """Run T new tokens: see `Backend.forward`."""
         past, num_new = cache.length, len(embeds)
-        if past + num_new > cache.capacity:
-            raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {past} + {num_new}")
+        cache.require_room(num_new)
         rows, places = torch.from_numpy(embeds)[None], torch.from_numpy(positions)[:, None]
         with _named_memory_error():
             wanted = torch.from_numpy(logit_rows).to(self._device)
@@ -174,6 +123,27 @@ class TorchBackend:
         ).last_hidden_state[0]
         logits: Tensor = self.model.lm_head(hidden[wanted])
         return logits
+
+
+def device_of(options: TorchOptions) -> torch.device:
+    """BadInputError for a GPU that torch does not see."""
+    if options.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    number = options.device.partition(":")[2] or "0"
+    if options.device == "cpu":
+        return torch.device("cpu")
+    if not number.isdigit() or int(number) >= torch.cuda.device_count():
+        raise BadInputError(
+            f"device: expected one of the {torch.cuda.device_count()} GPUs that torch sees, "
+            f"got {options.device!r}"
+        )
+    return torch.device("cuda", int(number))
+
+
+def dtype_of(options: TorchOptions, device: torch.device) -> torch.dtype:
+    """The type of weights and activations."""
+    auto = "bf16" if device.type == "cuda" else "fp32"
+    return TORCH_TYPES[auto if options.dtype == "auto" else options.dtype]
 
 
 def _causal_mask(past: int, num_new: int, device: torch.device) -> Tensor | None:

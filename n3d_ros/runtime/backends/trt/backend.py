@@ -15,7 +15,7 @@ import numpy.typing as npt
 from n3d_ros.errors import EngineError
 from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.manifest import Manifest, read_manifest
-from n3d_ros.model_folder.tensors import read_entries, to_float32
+from n3d_ros.model_folder.tensors import EmbeddingTable
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.runtime.backends.base import Rows
 from n3d_ros.runtime.backends.positions import mrope_tables, vision_inputs
@@ -25,8 +25,6 @@ from n3d_ros.runtime.backends.trt.decoder import TrtCache, TrtDecoder
 from n3d_ros.runtime.backends.trt.folder import VISION, EngineRecord, read_record
 from n3d_ros.runtime.backends.trt.graph import EngineGraph
 from n3d_ros.runtime.backends.trt.plan import check_picture, chunks, pass_bias, plan_pass
-
-EMBEDDING = "model.embed_tokens.weight"
 
 
 class TrtBackend:
@@ -53,8 +51,10 @@ class TrtBackend:
         largest = self.shapes.image_tokens * text.hidden * self._vision.item_bytes("image_embeds")
         self._image_embeds = DeviceBuffer(self._cuda, largest)
         parts = record.decoder_parts(text.layers)
-        self._decoder = TrtDecoder(api, self._cuda, engines, parts, text, self.shapes, cuda_graphs)
-        self._embedding = read_entries(folder)[EMBEDDING]
+        self._decoder = TrtDecoder(
+            api, self._cuda, engines, parts, text, shapes=self.shapes, cuda_graphs=cuda_graphs
+        )
+        self._embedding = EmbeddingTable(folder)
 
     @property
     def cuda_graphs(self) -> bool:
@@ -75,10 +75,9 @@ class TrtBackend:
 
     def embed(self, ids: Sequence[int]) -> Rows:
         """Embedding rows (T, hidden) as the engine takes them."""
-        stored = self._embedding.array()[np.asarray(ids, dtype=np.int64)]
         if self._embedding.dtype == "BF16" and self._decoder.takes_bfloat16:
-            return stored
-        return self._decoder.as_rows(to_float32(stored, self._embedding.dtype))
+            return self._embedding.stored(ids)
+        return self._decoder.as_rows(self._embedding.float32(ids))
 
     def new_cache(self, capacity: int) -> TrtCache:
         """An empty cache, as large as the engine's profiles allow. OutOfMemoryError when the GPU is full."""
@@ -92,9 +91,8 @@ class TrtBackend:
         logit_rows: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:
         """Run T new tokens: see `Backend.forward`. A failed pass leaves the cache as it was."""
+        cache.require_room(len(embeds))
         before = cache.length
-        if before + len(embeds) > cache.capacity:
-            raise ValueError(f"cache: expected at most {cache.capacity} tokens, got {before} + {len(embeds)}")
         found: dict[int, npt.NDArray[np.float32]] = {}
         try:
             for chunk in chunks(len(embeds), np.asarray(logit_rows), self.shapes):

@@ -14,7 +14,7 @@ from n3d_ros.model_folder.manifest import Manifest
 from n3d_ros.runtime.backends.trt import api, cuda
 from n3d_ros.runtime.backends.trt.folder import (
     EngineRecord,
-    check_files,
+    check_engines,
     engine_folders,
     mismatch,
     read_record,
@@ -44,7 +44,7 @@ def find_engine(model_dir: Path, manifest: Manifest, root: Path) -> tuple[Path, 
     for path, record in candidates:
         reason = mismatch(record, manifest, record.runtime, versions.get(record.runtime, "none"), gpu.sm)
         if reason is None:
-            check_files(path, record)
+            check_engines(path, record)
             warn_if_writable_by_others(path)
             return path, record
         reasons.append(f"{path.name}: {reason}")

@@ -25,7 +25,7 @@ from n3d_ros.runtime.backends.trt.shapes import EngineShapes
 
 logger = logging.getLogger(__name__)
 
-FILE_NAME = "engine.json"
+RECORD_NAME = "engine.json"
 FORMAT = 1
 VISION, DECODER = "vision.engine", "decoder.engine"
 CACHE_VARIABLE = "N3D_ENGINES"
@@ -106,9 +106,9 @@ def cache_folder() -> Path:
 
 def read_record(folder: Path) -> EngineRecord:
     """Parse engine.json. EngineError when it is missing, damaged or of another format."""
-    path = folder / FILE_NAME
+    path = folder / RECORD_NAME
     if not path.is_file():
-        raise EngineError(f"{folder}: expected an {FILE_NAME}, found none; build one with `n3d build`")
+        raise EngineError(f"{folder}: expected an {RECORD_NAME}, found none; build one with `n3d build`")
     try:
         record = _record(read_fields(path))
     except (ModelFolderError, BadInputError) as error:
@@ -160,7 +160,7 @@ def _check_names(path: Path, record: EngineRecord) -> None:
         next_layer = part.stop
 
 
-def check_files(folder: Path, record: EngineRecord) -> None:
+def check_engines(folder: Path, record: EngineRecord) -> None:
     """Compare the engines with their checksums. EngineError naming the first that is missing or differs."""
     for name, expected in sorted(record.files.items()):
         path = folder / name
@@ -196,10 +196,10 @@ def mismatch(
 
 def engine_folders(root: Path) -> Iterator[Path]:
     """Engine folders in `root`, by name; also `root` itself."""
-    if (root / FILE_NAME).is_file():
+    if (root / RECORD_NAME).is_file():
         yield root
     if root.is_dir():
-        yield from sorted(path for path in root.iterdir() if (path / FILE_NAME).is_file())
+        yield from sorted(path for path in root.iterdir() if (path / RECORD_NAME).is_file())
 
 
 def warn_if_writable_by_others(folder: Path) -> None:

@@ -11,7 +11,8 @@ from n3d_ros.engines.parity.write.model import ModelWriter  # noqa: E402
 from n3d_ros.errors import BadInputError, N3DError, ResultCode  # noqa: E402
 from n3d_ros.geometry import Intrinsics, SceneScale  # noqa: E402
 from n3d_ros.preprocess.prepare import ModelInputs  # noqa: E402
-from n3d_ros.runtime.backends.pytorch.backend import TorchBackend, TorchOptions  # noqa: E402
+from n3d_ros.runtime.backends.pytorch.backend import TorchBackend, device_of  # noqa: E402
+from n3d_ros.runtime.backends.pytorch.options import TorchOptions  # noqa: E402
 from n3d_ros.runtime.backends.pytorch.step import Step, span_for  # noqa: E402
 
 TOKENS = [7, 300, 12, 44, 9, 18, 101, 3]
@@ -144,10 +145,10 @@ def test_device_and_type_are_read_from_a_backends_name(text, device, dtype):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_named():
-    assert TorchOptions().resolved_device().type == "cpu"
+    assert device_of(TorchOptions()).type == "cpu"
     for device in ("cuda", "cuda:3", "cuda:x"):
         with pytest.raises(BadInputError, match="expected one of the 0 GPUs that torch sees"):
-            TorchOptions(device).resolved_device()
+            device_of(TorchOptions(device))
 
 
 def test_too_little_memory_is_a_named_error_and_the_backend_stays_usable(backend, monkeypatch):

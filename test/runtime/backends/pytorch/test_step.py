@@ -6,7 +6,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from n3d_ros.runtime.backends.pytorch import step as torch_step  # noqa: E402
-from n3d_ros.runtime.backends.pytorch.backend import TorchBackend, TorchOptions  # noqa: E402
+from n3d_ros.runtime.backends.pytorch.backend import TorchBackend  # noqa: E402
+from n3d_ros.runtime.backends.pytorch.options import TorchOptions  # noqa: E402
 from n3d_ros.runtime.backends.pytorch.step import StepRunner, width_for  # noqa: E402
 
 IDS = np.random.default_rng(0).integers(20, 900, 60).tolist()

@@ -16,12 +16,12 @@ from n3d_ros.runtime.backends.trt import cuda as trt_cuda
 from n3d_ros.runtime.backends.trt import find as trt_find
 from n3d_ros.runtime.backends.trt.folder import (
     DECODER,
-    FILE_NAME,
+    RECORD_NAME,
     VISION,
     EngineRecord,
     LayerPart,
     cache_folder,
-    check_files,
+    check_engines,
     mismatch,
     read_record,
     warn_if_writable_by_others,
@@ -74,7 +74,7 @@ def put(root, manifest, name="e", engines=(VISION, DECODER), **changes):
         n3d_version="0",
     )
     record = replace(record, **changes)
-    (folder / FILE_NAME).write_text(record.to_json())
+    (folder / RECORD_NAME).write_text(record.to_json())
     return folder, record
 
 
@@ -141,7 +141,7 @@ def test_a_changed_engine_file_is_named(root, manifest, here):
         trt_find.find_engine(factory.default_model_dir(), manifest, root)
     (folder / DECODER).unlink()
     with pytest.raises(EngineError, match="decoder.engine: expected .* bytes, found none"):
-        check_files(folder, record)
+        check_engines(folder, record)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_changed_engine_file_is_named(root, manifest, here):
 )
 def test_a_damaged_record_is_named(root, manifest, text, message):
     folder, _ = put(root, manifest)
-    (folder / FILE_NAME).write_text(text)
+    (folder / RECORD_NAME).write_text(text)
     with pytest.raises(EngineError, match=message):
         read_record(folder)
 
@@ -170,7 +170,7 @@ def put_parts(root, manifest, parts=PARTS):
 def test_a_record_of_parts_comes_back_and_their_order_is_another_engine(root, manifest):
     folder, record = put_parts(root, manifest)
     assert read_record(folder) == record and record.decoder_parts(5) == PARTS
-    check_files(folder, record)
+    check_engines(folder, record)
     assert replace(record, parts=(LayerPart("a.engine", 0, 3), LayerPart("b.engine", 3, 5))).key != record.key
 
 
@@ -178,7 +178,7 @@ def test_a_record_from_before_there_were_parts_still_fits(root, manifest):
     folder, record = put(root, manifest)
     data = json.loads(record.to_json())
     del data["parts"]
-    (folder / FILE_NAME).write_text(json.dumps(data))
+    (folder / RECORD_NAME).write_text(json.dumps(data))
     assert read_record(folder) == record and record.decoder_parts(5) == (LayerPart(DECODER, 0, 5),)
     left_out = ("files", "n3d_version")
     old = json.dumps({name: value for name, value in data.items() if name not in left_out}, sort_keys=True)
@@ -205,9 +205,9 @@ def test_a_part_without_checksum_or_file_is_named(root, manifest):
     folder, record = put_parts(root, manifest)
     (folder / "b.engine").unlink()
     with pytest.raises(EngineError, match="b.engine: expected 12 bytes, found none; build it again"):
-        check_files(folder, record)
+        check_engines(folder, record)
     lacking = replace(record, files={VISION: record.files[VISION], "a.engine": record.files["a.engine"]})
-    (folder / FILE_NAME).write_text(lacking.to_json())
+    (folder / RECORD_NAME).write_text(lacking.to_json())
     with pytest.raises(EngineError, match="expected checksums of vision.engine and a.engine and b.engine"):
         read_record(folder)
 
@@ -216,7 +216,7 @@ def test_a_record_cannot_point_outside_its_folder(root, manifest):
     folder, record = put(root, manifest)
     data = json.loads(record.to_json())
     data["files"]["../" + VISION] = data["files"][VISION]
-    (folder / FILE_NAME).write_text(json.dumps(data))
+    (folder / RECORD_NAME).write_text(json.dumps(data))
     with pytest.raises(EngineError, match=r"expected plain file names, got '\.\./vision.engine'"):
         read_record(folder)
 

@@ -1,0 +1,247 @@
+"""Camera files that name their numbers, JSON or YAML, already parsed -> `Intrinsics` and the depth scale.
+
+In: the mapping of a file. Out: `CameraStatement`. Everything that a file says about one number must agree,
+and what looks like a lens or a depth unit and is not understood is refused: ignoring it would give wrong
+metres. It does not know files. Formats, besides this package's own keys:
+
+- ROS: sensor_msgs/msg/CameraInfo.msg in ros2/common_interfaces, as JSON, from `ros2 topic echo`, and what
+  camera_calibration writes (ros-perception/image_common, camera_calibration_parsers/src/parse_yml.cpp)
+- RealSense: rs2_intrinsics in librealsense, include/librealsense2/h/rs_types.h (ppx, ppy, model, coeffs)
+- Open3D: PinholeCameraIntrinsic and PinholeCameraParameters, intrinsic_matrix column by column
+  (isl-org/Open3D, cpp/open3d/camera/PinholeCameraIntrinsic.cpp)
+- Record3D: the file `metadata` of an .r3d archive, K column by column, w, h (marek-simonik/record3d)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from n3d_ros.cameras.camera_info import windowed
+from n3d_ros.geometry import Distortion, Intrinsics
+from n3d_ros.geometry.intrinsics import NAMES, matrix_numbers, number
+from n3d_ros.plain_text import shown
+from n3d_ros.preprocess.metres import checked_scale
+
+SCALARS = {
+    "fx": ("fx",),
+    "fy": ("fy",),
+    "cx": ("cx", "ppx"),
+    "cy": ("cy", "ppy"),
+    "width": ("width", "w", "image_width"),
+    "height": ("height", "h", "image_height"),
+}
+ROWS, COLUMNS = ("k", "K", "camera_matrix"), ("intrinsic_matrix",)
+COEFFICIENTS = ("d", "D", "coeffs", "distortion_coefficients", "dist_coeffs")
+MODELS = ("distortion_model", "model")
+# By number: rs2_distortion in rs_types.h.
+REALSENSE_MODELS = (
+    "none", "modified_brown_conrady", "inverse_brown_conrady", "ftheta", "brown_conrady", "kannala_brandt4",
+)  # fmt: skip
+PER_FRAME = "perFrameIntrinsicCoeffs"
+LENS_LIKE = re.compile(r"^(k[1-6]|p[12]|s[1-4]|tau_?[xy])$|dist|coeff|^xi$", re.IGNORECASE)
+SCALE_LIKE = re.compile(r"depth.*(scale|factor|unit)|(scale|factor|unit).*depth", re.IGNORECASE)
+# Two statements of one number agree to a thousandth, which is what files round to, or to 0.01 px.
+AGREEMENT = 1e-3
+FOCUS_AGREEMENT = 0.01
+
+
+@dataclass(frozen=True)
+class CameraStatement:
+    """intrinsics: of the picture. depth_scale_m: metres per unit of its depth, None where not said."""
+
+    intrinsics: Intrinsics
+    depth_scale_m: float | None = None
+
+
+def camera_of_mapping(values: Mapping[str, Any]) -> CameraStatement:
+    """ValueError that says what was expected and what came."""
+    nested = values.get("intrinsic")
+    if isinstance(nested, Mapping):  # Open3D's PinholeCameraParameters
+        values = {**values, **nested}
+    statements = _statements(values)
+    missing = [name for name in NAMES if not statements[name]]
+    if missing:
+        known = [key for key in values if isinstance(key, str)][:12]
+        raise ValueError(
+            f"intrinsics: expected {', '.join(NAMES)}, missing {missing} in the keys {shown(known)}"
+        )
+    six: dict[str, Any] = {name: _agreed(name, statements[name]) for name in NAMES}
+    camera = Intrinsics(**six, distortion=_lens(values), is_crop=_flag(values, "is_crop"))
+    if "roi" in values or "binning_x" in values or "binning_y" in values:
+        camera = windowed(
+            camera, _roi(values.get("roi")), _count(values, "binning_x"), _count(values, "binning_y")
+        )
+    _check_frames(values, camera)
+    return CameraStatement(camera, _scale(values))
+
+
+def _statements(values: Mapping[str, Any]) -> dict[str, list[tuple[str, float]]]:
+    """Name -> (key, value) of everything that states it."""
+    found: dict[str, list[tuple[str, float]]] = {
+        name: [(key, number(key, values[key])) for key in keys if key in values]
+        for name, keys in SCALARS.items()
+    }
+    for key in (*ROWS, *COLUMNS):
+        if key in values:
+            four = _matrix(key, values[key], key in COLUMNS or _is_record3d(key, values))
+            for name, value in zip(NAMES[:4], four, strict=True):
+                found[name].append((key, value))
+    return found
+
+
+def _is_record3d(key: str, values: Mapping[str, Any]) -> bool:
+    return key == "K" and "w" in values and "width" not in values
+
+
+def _matrix(key: str, stated: Any, by_columns: bool) -> tuple[float, float, float, float]:
+    """fx, fy, cx, cy; a list of three rows is never by columns."""
+    if isinstance(stated, Mapping):  # camera_calibration: rows, cols, data
+        stated = stated.get("data")
+    if not isinstance(stated, Sequence) or isinstance(stated, str):
+        raise ValueError(f"intrinsics: expected nine numbers in {key}, got {shown(stated)}")
+    is_nested = len(stated) == 3 and all(isinstance(row, Sequence) and len(row) == 3 for row in stated)
+    if by_columns and not is_nested and len(stated) == 9:
+        stated = [stated[3 * column + row] for row in range(3) for column in range(3)]
+    elif not is_nested and len(stated) != 9:
+        raise ValueError(f"intrinsics: expected nine numbers in {key}, got {shown(stated)}")
+    try:
+        return matrix_numbers(stated)
+    except ValueError as error:
+        raise ValueError(f"{error} (key {key})") from error
+
+
+def _agreed(name: str, stated: list[tuple[str, float]]) -> float:
+    """The first of several statements that agree."""
+    (first_key, first), *others = stated
+    for key, value in others:
+        if abs(value - first) > max(0.01, AGREEMENT * abs(first)):
+            raise ValueError(
+                f"intrinsics: expected one {name}, got {first:g} from {first_key} and {value:g} from {key}"
+            )
+    return first
+
+
+def _lens(values: Mapping[str, Any]) -> Distortion | None:
+    stated = [(key, _numbers(key, values[key])) for key in COEFFICIENTS if key in values]
+    understood = {*COEFFICIENTS, *MODELS, PER_FRAME}
+    for key, value in values.items():
+        if (
+            isinstance(key, str)
+            and LENS_LIKE.search(key)
+            and key not in understood
+            and _says_something(value)
+        ):
+            raise ValueError(
+                f"intrinsics: {shown(key)} looks like distortion and is not understood; expected "
+                f"distortion_model with D"
+            )
+    if not stated:
+        return None
+    if any(other != stated[0][1] for _, other in stated):
+        raise ValueError(f"intrinsics: expected one distortion, got {' and '.join(key for key, _ in stated)}")
+    if _model(values) is None and stated[0][0] == "coeffs" and any(stated[0][1]):
+        raise ValueError("intrinsics: expected RealSense's model with coeffs: several have five coefficients")
+    return Distortion.stated(_model(values), stated[0][1])
+
+
+def _model(values: Mapping[str, Any]) -> str | None:
+    """The stated model; None where none is. RealSense's numbers become names."""
+    for key in MODELS:
+        stated = values.get(key)
+        if isinstance(stated, int) and not isinstance(stated, bool) and 0 <= stated < len(REALSENSE_MODELS):
+            return REALSENSE_MODELS[stated]
+        if isinstance(stated, str):
+            return stated
+        if stated is not None:
+            raise ValueError(f"intrinsics: expected the name of a lens model in {key}, got {shown(stated)}")
+    return None
+
+
+def _numbers(key: str, stated: Any) -> tuple[float, ...]:
+    if isinstance(stated, Mapping):  # camera_calibration: rows, cols, data
+        stated = stated.get("data")
+    if not isinstance(stated, Sequence) or isinstance(stated, str) or len(stated) > 14:
+        raise ValueError(f"intrinsics: expected up to 14 numbers in {key}, got {shown(stated)}")
+    return tuple(number(key, value) for value in stated)
+
+
+def _says_something(value: Any) -> bool:
+    """Whether it is anything but zeros."""
+    if isinstance(value, Mapping):
+        return any(_says_something(inner) for inner in value.values())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return any(_says_something(inner) for inner in value)
+    return value not in (None, 0, 0.0, "", "none")
+
+
+def _flag(values: Mapping[str, Any], key: str) -> bool:
+    stated = values.get(key, False)
+    if not isinstance(stated, bool):
+        raise ValueError(f"intrinsics: expected true or false in {key}, got {shown(stated)}")
+    return stated
+
+
+def _roi(stated: Any) -> SimpleNamespace | None:
+    if stated is None:
+        return None
+    if not isinstance(stated, Mapping):
+        raise ValueError(
+            f"intrinsics: expected x_offset, y_offset, width, height in roi, got {shown(stated)}"
+        )
+    names = ("x_offset", "y_offset", "width", "height")
+    return SimpleNamespace(**{name: _whole(f"roi.{name}", stated.get(name, 0)) for name in names})
+
+
+def _count(values: Mapping[str, Any], key: str) -> int:
+    """0 means 1."""
+    return _whole(key, values.get(key, 0)) or 1
+
+
+def _whole(key: str, stated: Any) -> int:
+    value = number(key, stated)
+    if not value.is_integer() or value < 0:
+        raise ValueError(f"intrinsics: expected a whole number of pixels in {key}, got {value:g}")
+    return int(value)
+
+
+def _check_frames(values: Mapping[str, Any], camera: Intrinsics) -> None:
+    """Record3D also states fx fy cx cy of every frame. A focus that moved makes K wrong for most of them."""
+    if PER_FRAME not in values:
+        return
+    rows = values[PER_FRAME]
+    if not isinstance(rows, Sequence) or not all(isinstance(row, Sequence) and len(row) == 4 for row in rows):
+        raise ValueError(f"intrinsics: expected fx fy cx cy of every frame in {PER_FRAME}, got {shown(rows)}")
+    stated = np.array([[number(PER_FRAME, value) for value in row] for row in rows]).reshape(-1, 4)
+    expected = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+    if (np.abs(stated - expected) > FOCUS_AGREEMENT * expected[0]).any():
+        raise ValueError(
+            f"intrinsics: {PER_FRAME} differs from K by more than {FOCUS_AGREEMENT:.0%}; write the "
+            f"frame's own fx, fy, cx, cy"
+        )
+
+
+def _scale(values: Mapping[str, Any]) -> float | None:
+    for key, value in values.items():
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if isinstance(key, str) and key != "depth_scale" and SCALE_LIKE.search(key) and is_number:
+            raise ValueError(
+                f"intrinsics: {shown(key)} = {value:g} looks like the unit of depth and is not understood; "
+                f"expected depth_scale in metres per unit"
+            )
+    return None if values.get("depth_scale") is None else checked_scale(values["depth_scale"])
+
+
+def with_scale(statement: CameraStatement, scale_m: float | None) -> CameraStatement:
+    """The same with a scale that the caller gives. ValueError where the file says another one."""
+    if scale_m is None:
+        return statement
+    stated = statement.depth_scale_m
+    if stated is not None and abs(stated - scale_m) > 1e-9 * scale_m:
+        raise ValueError(f"depth scale: expected one, got {scale_m:g} and depth_scale {stated:g} in the file")
+    return replace(statement, depth_scale_m=checked_scale(scale_m))

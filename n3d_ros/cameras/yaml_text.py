@@ -1,0 +1,46 @@
+"""YAML of camera_calibration and `ros2 topic echo` -> one mapping.
+
+In: the text. Out: the mapping of its one document. Aliases and repeated keys are refused. It does not know
+what the keys mean.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from n3d_ros.plain_text import one_line, shown
+
+# YAML 1.1 reads 1e-05 as text, and every printer of Python or C++ writes it so.
+DOTLESS_FLOAT = re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$")
+
+
+def parse_yaml(text: str) -> dict[str, Any]:
+    """ValueError for what is no YAML, or not one mapping."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+        """Plain values only, each key once, no aliases (they multiply)."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("an alias")
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = [key for key in keys if keys.count(key) > 1]
+            if twice:
+                raise yaml.YAMLError(f"{shown(twice[0])} twice in one mapping")
+            return super().construct_mapping(node, deep)
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", DOTLESS_FLOAT, list("-+0123456789"))
+    try:
+        documents = [one for one in yaml.load_all(text, Loader) if one is not None]
+    except RecursionError as error:
+        raise ValueError("values nested too deep") from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # numbers and dates that only look like some
+        raise ValueError(one_line(str(error), 200)) from error
+    if len(documents) != 1 or not isinstance(documents[0], dict):
+        raise ValueError(f"{len(documents)} documents, the first {shown(documents[:1])}")
+    return documents[0]

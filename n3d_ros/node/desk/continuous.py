@@ -1,0 +1,74 @@
+"""The standing question: what `continuous.prompt` names, looked for in every frame that can be served.
+
+In: each complete frame, and the camera's silence. Out: at most one waiting errand; its result, or once the
+reason why there are no frames any more, under the markers' slot `CONTINUOUS`. It knows no topic.
+"""
+
+from __future__ import annotations
+
+import time
+
+from std_msgs.msg import Header
+
+from n3d_ros.errors import ResultCode
+from n3d_ros.node.desk.desk import Desk
+from n3d_ros.node.desk.errand import Errand
+from n3d_ros.node.desk.queries import GroundQuery
+from n3d_ros.node.inputs.camera import Camera
+from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.failure import failure
+from n3d_ros.node.plain.worker import Job
+
+CONTINUOUS = "continuous"
+
+
+class Continuous:
+    """Looks as often as it may."""
+
+    def __init__(self, desk: Desk, camera: Camera) -> None:
+        self._desk, self._camera = desk, camera
+        self._last_s = float("-inf")
+        # The words of which it was said that there are no frames.
+        self._given_up = ""
+
+    def is_due(self) -> bool:
+        """Whether the next complete frame will be looked at."""
+        wanted = self._desk.parameters.now
+        period_s = 1 / wanted.continuous_rate_hz if wanted.continuous_rate_hz else 0.0
+        return bool(standing_words(wanted)) and time.monotonic() - self._last_s >= period_s
+
+    def look(self, frame: CameraFrame) -> None:
+        """Offer the question about this frame, if it is due."""
+        self._given_up = ""
+        if not self.is_due():
+            return
+        self._last_s = time.monotonic()
+        words = standing_words(self._desk.parameters.now)
+        errand = Errand(GroundQuery((words,)), frame, CONTINUOUS)
+        self._desk.offer(errand, lambda job: self._done(errand, job, words))
+
+    def check(self) -> None:
+        """Say once that frames have stopped, or that none ever came."""
+        wanted, arrivals = self._desk.parameters.now, self._camera.arrivals
+        words = standing_words(wanted)
+        limit_s = max(wanted.frame_timeout_s, arrivals.late_after_s())
+        if not words or words == self._given_up or arrivals.silent_s(time.monotonic()) <= limit_s:
+            return
+        self._given_up = words
+        newest = self._camera.frames.frame
+        about = Header() if newest is None else newest.header
+        self._desk.give_up(GroundQuery((words,)), CONTINUOUS, about, self._camera.why_no_frame())
+
+    def _done(self, errand: Errand, job: Job, words: str) -> None:
+        """Nothing of an errand whose place a newer frame took, or whose words nobody asks for any more."""
+        error = job.future.exception()
+        is_superseded = error is not None and failure(error)[0] == ResultCode.SUPERSEDED
+        if not is_superseded and words == standing_words(self._desk.parameters.now):
+            self._desk.finish(errand, job)
+
+
+def standing_words(wanted: Parameters) -> str:
+    """What is looked for all the time; empty: nothing."""
+    is_wanted = wanted.continuous_enabled and wanted.continuous_prompt.strip()
+    return wanted.continuous_prompt if is_wanted else ""

@@ -1,0 +1,69 @@
+"""The end of one request as messages: always typed, also when the job failed.
+
+In: an errand's query and frame, and what its job gave. Out: an `Outcome` in the camera's optical frame. It
+publishes nothing and knows no other frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from std_msgs.msg import Header
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.errors import ResultCode
+from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.node.desk.queries import AskQuery, GroundQuery, Query
+from n3d_ros.node.outputs import messages
+from n3d_ros.node.outputs.messages import Ages
+
+
+@dataclass
+class Outcome:
+    """boxes: found, or the answer's evidence; found: the same as the library gave them."""
+
+    code: ResultCode
+    message: str
+    boxes: Box3DArray
+    answer: SpatialAnswer
+    timing: Timing
+    raw_text: str = ""
+    found: tuple[Box3D, ...] = ()
+
+    def with_code(self, code: ResultCode, message: str) -> Outcome:
+        """This one, with code and reason in every part of it."""
+        self.code, self.message = code, message
+        for part in (self.boxes, self.answer):
+            part.code, part.message = int(code), message
+        return self
+
+
+def failed(query: Query, code: ResultCode, message: str, about: Header | None = None) -> Outcome:
+    """An outcome without a result: typed, empty, with the reason."""
+    about = about or Header()
+    boxes = Box3DArray(header=about, words=", ".join(query.words) if isinstance(query, GroundQuery) else "")
+    answer = SpatialAnswer(
+        header=about,
+        question=query.question if isinstance(query, AskQuery) else "",
+        consistent=SpatialAnswer.CONSISTENT_UNKNOWN,
+    )
+    return Outcome(code, message, boxes, answer, Timing(header=about)).with_code(code, message)
+
+
+def successful(query: Query, result: Any, about: Header, ids: list[str], ages: Ages) -> Outcome:
+    """Of a `GroundResult` or `AskResult`, whatever its code."""
+    answer = SpatialAnswer()
+    ground = result
+    if isinstance(query, AskQuery):
+        answer = messages.spatial_answer(query.question, result, about, ids, ages)
+        ground = replace(result.ground, objects=result.objects, code=result.code, message=result.message)
+    return Outcome(
+        result.code,
+        result.message,
+        messages.box_array(ground, about, ids),
+        answer,
+        messages.timing(result.timing, about, ages),
+        raw_text=result.raw_text,
+        found=tuple(found.box for found in result.objects),
+    )

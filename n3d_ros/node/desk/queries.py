@@ -1,0 +1,100 @@
+"""What is asked of a frame, and how the engine answers it. Runs in the worker's thread.
+
+In: an `Observation` and a query. Out: the runtime's `GroundResult` or `AskResult`. It knows no topic, no
+queue and no message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from n3d_ros.errors import BadInputError, ResultCode
+from n3d_ros.node.engine import Engine
+from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.worker import Job
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener
+
+
+@dataclass(frozen=True)
+class GroundQuery:
+    """Find what the words name. max_boxes: 0 = no limit."""
+
+    words: tuple[str, ...]
+    max_boxes: int = 0
+    listener: Listener = SILENT
+
+    def check(self) -> None:
+        """BAD_INPUT unless there is something to look for."""
+        if not self.words or not all(words.strip() for words in self.words):
+            raise BadInputError("prompt: expected words such as 'the red mug', got an empty prompt")
+        if self.max_boxes < 0:
+            raise BadInputError(f"max_boxes: expected 0 or more, got {self.max_boxes}")
+
+    def run(self, engine: Engine, seen: Observation, parameters: Parameters, job: Job) -> GroundResult:
+        """One pass per name; the results joined in the order of the names."""
+        self.check()
+        results = []
+        for words in self.words:
+            results.append(
+                engine.ground(
+                    seen,
+                    words,
+                    listener=replace(self.listener, should_cancel=job.should_stop),
+                    max_tokens=parameters.generation_max_tokens,
+                )
+            )
+            if results[-1].code != ResultCode.OK:
+                break
+        joined = _join(results)
+        return replace(joined, objects=joined.objects[: self.max_boxes or None])
+
+
+@dataclass(frozen=True)
+class AskQuery:
+    """Answer a question."""
+
+    question: str
+    listener: Listener = SILENT
+
+    def check(self) -> None:
+        """BAD_INPUT unless something is asked."""
+        if not self.question.strip():
+            raise BadInputError(
+                "question: expected a sentence such as 'How far is the red mug?', got an empty question"
+            )
+
+    def run(self, engine: Engine, seen: Observation, parameters: Parameters, job: Job) -> AskResult:
+        """Locate, then answer."""
+        self.check()
+        result: AskResult = engine.ask(
+            seen,
+            self.question,
+            listener=replace(self.listener, should_cancel=job.should_stop),
+            max_tokens=parameters.generation_max_tokens,
+        )
+        return result
+
+
+Query: TypeAlias = GroundQuery | AskQuery
+
+
+def _join(results: list[GroundResult]) -> GroundResult:
+    """One result of several: lists appended, times and counts added; code and message are the last one's."""
+    first, last = results[0], results[-1]
+    if len(results) == 1:
+        return first
+    measures = vars(first.timing)
+    timing = replace(
+        first.timing, **{name: sum(getattr(one.timing, name) for one in results) for name in measures}
+    )
+    return replace(
+        last,
+        timing=timing,
+        words=", ".join(one.words for one in results),
+        objects=type(first.objects)(found for one in results for found in one.objects),
+        malformed=type(first.malformed)(text for one in results for text in one.malformed),
+        token_ids=type(first.token_ids)(token for one in results for token in one.token_ids),
+        raw_text="\n".join(one.raw_text for one in results),
+    )

@@ -1,0 +1,100 @@
+"""What comes back from the worker -> outcomes with the image's stamp and frame, published where they belong.
+
+In: an errand with its ended job. Out: an `Outcome`, and what the topics show of it. Runs in the executor's
+thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from std_msgs.msg import Header
+
+from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.desk.errand import Errand, code_of
+from n3d_ros.node.desk.outcome import Outcome, failed, successful
+from n3d_ros.node.outputs.messages import Ages
+from n3d_ros.node.outputs.publishers import Publishers
+from n3d_ros.node.outputs.transforms import Transforms, transform_object
+from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.failure import failure
+from n3d_ros.node.plain.ids import StableIds
+from n3d_ros.node.plain.worker import Job
+
+
+class Results:
+    """Makes outcomes, keeps ids stable, publishes. now_ns: the node's ROS clock."""
+
+    def __init__(self, publishers: Publishers, transforms: Transforms, now_ns: Callable[[], int]) -> None:
+        self._publishers = publishers
+        self._transforms = transforms
+        self._now_ns = now_ns
+        self._ids = StableIds()
+        self._end_to_end_ms: deque[float] = deque(maxlen=200)
+
+    def outcome(self, errand: Errand, job: Job, parameters: Parameters) -> Outcome:
+        """Of a job that has ended. Only frames of the camera itself, those with a slot, carry ids on."""
+        frame, about = errand.frame, errand.frame.header
+        error = job.future.exception()
+        if error is not None:
+            code, message = failure(error)
+            return failed(errand.query, code_of(code, job), message, about)
+        result = job.future.result()
+        result = replace(result, code=code_of(result.code, job))
+        age_ms = frame.age_s(self._now_ns()) * 1e3
+        ages = Ages(abs(frame.messages.skew_ns) / 1e6, errand.queue_age_ms, age_ms)
+        ids = (self._ids if errand.slot else StableIds()).assign([found.box for found in result.objects])
+        made = successful(errand.query, result, about, ids, ages)
+        return self._in_frame(made, errand.output_frame or parameters.output_frame)
+
+    def publish(self, made: Outcome, errand: Errand, parameters: Parameters) -> None:
+        """On every topic that the outcome concerns."""
+        if made.answer.question:
+            self._publishers.answer(made.answer)
+        else:
+            self._publishers.boxes(made.boxes)
+        if made.code != ResultCode.OK:
+            return
+        self._end_to_end_ms.append(made.timing.end_to_end_ms)
+        self._publishers.timing(made.timing)
+        self._publishers.markers(errand.slot, made.boxes, parameters)
+        seen = errand.frame.observation
+        if seen is not None:
+            self._publishers.debug_image(errand.frame.header, seen, made.found, parameters)
+
+    def publish_absence(self, made: Outcome, slot: str) -> None:
+        """Why there is nothing to see any more; what the slot showed is deleted."""
+        self._publishers.boxes(made.boxes)
+        self._publishers.clear_markers(slot)
+
+    def forget(self) -> None:
+        """Delete all markers; ids begin anew."""
+        self._publishers.clear_markers()
+        self._ids.forget()
+
+    def latency(self) -> dict[str, float]:
+        """Image stamp to published result, milliseconds."""
+        if not self._end_to_end_ms:
+            return {}
+        p50, p99 = np.percentile(np.asarray(self._end_to_end_ms), [50, 99]).tolist()
+        return {"end_to_end_p50_ms": p50, "end_to_end_p99_ms": p99}
+
+    def _in_frame(self, made: Outcome, output_frame: str) -> Outcome:
+        """Expressed in output_frame at the image's stamp; with code TF and as they are when that fails."""
+        source, stamp = made.boxes.header.frame_id, made.boxes.header.stamp
+        if not output_frame or output_frame == source:
+            return made
+        try:
+            rotation, translation = self._transforms.lookup(output_frame, source, stamp_ns(stamp))
+        except N3DError as error:
+            return made.with_code(error.code, error.message)
+        about = Header(stamp=stamp, frame_id=output_frame)
+        for box in made.boxes.boxes:
+            transform_object(box, rotation, translation)
+        made.boxes.header = made.answer.header = about
+        made.answer.evidence = made.boxes.boxes if made.answer.question else []
+        return made

@@ -1,0 +1,122 @@
+"""One request from arrival to outcome: first it waits for a frame, then for the engine.
+
+In: a query. Out: a `Ticket` whose future the servers await; it is completed exactly once, in the executor's
+thread. A ticket can be canceled in either wait and while the engine runs.
+"""
+
+from __future__ import annotations
+
+import time
+
+from rclpy.task import Future
+
+from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.node.desk.desk import Desk
+from n3d_ros.node.desk.errand import Errand
+from n3d_ros.node.desk.outcome import Outcome, failed
+from n3d_ros.node.desk.queries import Query
+from n3d_ros.node.inputs.camera import Camera
+from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.plain.failure import failure
+from n3d_ros.node.plain.latest_frame import FrameRequest
+from n3d_ros.node.plain.worker import Job
+
+ASKED = "asked"
+
+
+class Ticket:
+    """One open request. future: -> Outcome."""
+
+    def __init__(self, desk: Desk, camera: Camera, query: Query, output_frame: str = "") -> None:
+        self.future = Future()
+        self._desk, self._camera = desk, camera
+        self._query, self._output_frame = query, output_frame
+        self._request: FrameRequest[CameraFrame] | None = None
+        self._job: Job | None = None
+
+    def wait_for_frame(self, stamp_ns: int, next_only: bool) -> None:
+        """Go on with the newest frame; with the next one; or with the first at or after stamp_ns (0: any)."""
+
+        def accepts(frame: CameraFrame) -> bool:
+            return frame.stamp_ns >= stamp_ns if stamp_ns else self._camera.is_fresh(frame)
+
+        deadline_s = time.monotonic() + self._desk.parameters.now.frame_timeout_s
+        self._request = FrameRequest(accepts, self._on_frame, deadline_s)
+        self._camera.frames.request(self._request, next_only=next_only)
+
+    def start(self, frame: CameraFrame, slot: str) -> None:
+        """Queue the query for this frame. slot: of the markers; empty: nothing is published."""
+        errand = Errand(self._query, frame, slot, self._output_frame)
+        self._job = self._desk.submit(errand, lambda job: self._complete(self._desk.finish(errand, job)))
+
+    def refuse(self, code: ResultCode, message: str) -> None:
+        """End without having run."""
+        self._desk.count(code, message)
+        self._complete(failed(self._query, code, message))
+
+    def cancel(self) -> None:
+        """Stop wherever it is; completes with CANCELED unless it is complete."""
+        if self._job is not None:
+            self._desk.worker.cancel(self._job)
+        elif self._request is not None:
+            self._camera.frames.forget(self._request)
+            self.refuse(ResultCode.CANCELED, "canceled while waiting for a frame")
+
+    def _on_frame(self, frame: CameraFrame | None) -> None:
+        if frame is None:
+            self.refuse(*self._camera.why_no_frame())
+        else:
+            self.start(frame, ASKED)
+
+    def _complete(self, outcome: Outcome) -> None:
+        if not self.future.done():
+            self.future.set_result(outcome)
+
+
+class Tickets:
+    """Opens tickets; a query that cannot be asked at all is refused at once."""
+
+    def __init__(self, desk: Desk, camera: Camera) -> None:
+        self.open: set[Ticket] = set()
+        self._is_closed = False
+        self._desk, self._camera = desk, camera
+
+    def close(self) -> None:
+        """The node shuts down: everybody gets an answer, and whoever still comes gets one at once."""
+        self._is_closed = True
+        for ticket in self.open:
+            ticket.cancel()
+
+    async def outcome(self, ticket: Ticket) -> Outcome:
+        """Of a ticket, which is open until then."""
+        self.open.add(ticket)
+        outcome: Outcome = await ticket.future
+        self.open.discard(ticket)
+        return outcome
+
+    def about_camera(
+        self, query: Query, stamp_ns: int = 0, next_only: bool = False, output_frame: str = ""
+    ) -> Ticket:
+        """About a frame of the node's camera."""
+        ticket = Ticket(self._desk, self._camera, query, output_frame)
+        if self._can_be_asked(ticket, query):
+            ticket.wait_for_frame(stamp_ns, next_only)
+        return ticket
+
+    def about_pictures(self, query: Query, frame: CameraFrame) -> Ticket:
+        """About pictures that came with the request."""
+        ticket = Ticket(self._desk, self._camera, query)
+        if self._can_be_asked(ticket, query):
+            ticket.start(frame, slot="")
+        return ticket
+
+    def _can_be_asked(self, ticket: Ticket, query: Query) -> bool:
+        if self._is_closed:
+            ticket.refuse(ResultCode.CANCELED, "the node shuts down")
+            return False
+        try:
+            query.check()
+        except N3DError as error:
+            ticket.refuse(*failure(error))
+            return False
+        return True

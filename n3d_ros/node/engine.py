@@ -1,0 +1,67 @@
+"""What the node needs of a model: the interface, how one is loaded, and what it says of itself.
+
+In: the node's parameters. Out: an `Engine`, and strings from its backend and its folder's manifest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.model_folder.manifest import FILE_NAME, read_manifest
+from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.types import AskResult, GroundResult, Listener
+
+
+class Backend(Protocol):
+    """Of the engine runtime: its name, and the file that lies in the model's folder."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tokenizer_path(self) -> Path: ...
+
+
+class Engine(Protocol):
+    """The methods of n3d_ros.runtime.pipeline.Pipeline that the node calls, from one thread."""
+
+    @property
+    def backend(self) -> Backend: ...
+
+    def start(self, rgb: npt.NDArray[np.uint8]) -> bool: ...
+
+    def ground(
+        self, observation: Observation, words: str, *, listener: Listener, max_tokens: int
+    ) -> GroundResult: ...
+
+    def ask(
+        self, observation: Observation, question: str, *, listener: Listener, max_tokens: int
+    ) -> AskResult: ...
+
+
+def load_pipeline(wanted: Parameters) -> Engine:
+    """The engine of the model folder; N3DError naming what is missing or differs."""
+    from n3d_ros.runtime.backends.factory import default_model_dir
+    from n3d_ros.runtime.pipeline import Pipeline
+
+    return Pipeline.load(
+        Path(wanted.model_path or default_model_dir()),
+        backend=wanted.backend,
+        threads=wanted.model_threads or None,
+    )
+
+
+def describe(engine: Engine) -> dict[str, str]:
+    """model, model_path, backend, precision; no precision without a manifest."""
+    folder = engine.backend.tokenizer_path.parent
+    described = {"model": folder.name, "model_path": str(folder), "backend": engine.backend.name}
+    if (folder / FILE_NAME).is_file():
+        manifest = read_manifest(folder)
+        described["model"] = f"{manifest.name} {manifest.model_sha256[:12]}"
+        described["precision"] = f"weights {manifest.weights_dtype}, computing {manifest.compute_dtype}"
+    return described

@@ -1,0 +1,81 @@
+"""What the node says of itself: /diagnostics once a period, and a line in the log for each change.
+
+In: camera and desk. Out: a DiagnosticArray, log lines. What is a warning is decided in `plain.input_state`
+and `outputs.diagnostics`.
+"""
+
+from __future__ import annotations
+
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+
+from n3d_ros.node.desk.desk import Desk
+from n3d_ros.node.inputs.camera import Camera
+from n3d_ros.node.outputs import diagnostics, optional_packages
+from n3d_ros.node.plain.input_state import Level, Watch
+
+
+class Health:
+    """Collects, publishes, logs."""
+
+    def __init__(self, node: Node, desk: Desk, camera: Camera) -> None:
+        self._node, self._desk, self._camera = node, desk, camera
+        self._watch = Watch()
+        self._num_same_name = 1
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+
+    def publish(self) -> None:
+        """One message."""
+        name, topics, desk = self._node.get_fully_qualified_name(), self._camera.topics, self._desk
+        now = self._node.get_clock().now()
+        inputs = [
+            diagnostics.input_status(name, one, state, now.nanoseconds)
+            for one, state in zip(topics.inputs, topics.states(), strict=True)
+        ]
+        absent = "; ".join(optional_packages.missing())
+        hangs_s = desk.worker.hangs_s(time.monotonic())
+        measured = {"superseded": desk.worker.num_superseded, **desk.results.latency()}
+        self._publisher.publish(
+            diagnostics.array(
+                now.to_msg(),
+                [
+                    *inputs,
+                    diagnostics.sync_status(name, topics, self._camera.arrivals, time.monotonic()),
+                    diagnostics.engine_status(name, desk.worker.state, hangs_s, {"absent": absent}),
+                    diagnostics.result_status(name, desk.codes, desk.last_error, measured),
+                    diagnostics.name_status(name, self._num_same_name),
+                ],
+            )
+        )
+
+    def look(self) -> None:
+        """Log what has changed since the last look."""
+        for level, message in self._watch.changes(self._camera.topics.states()):
+            self._log(level, message)
+        name = self._node.get_fully_qualified_name()
+        num_same = sum(
+            f"{namespace.rstrip('/')}/{node}" == name
+            for node, namespace in self._node.get_node_names_and_namespaces()
+        )
+        if num_same > max(self._num_same_name, 1):
+            self._log(Level.ERROR, diagnostics.same_name(name, num_same))
+        self._num_same_name = num_same
+
+    def log_engine(self) -> None:
+        """How loading ended, and what is absent on this machine."""
+        state = self._desk.worker.state
+        self._log(Level.OK if state == "ready" else Level.ERROR, f"model: {state}")
+        for absent in optional_packages.missing():
+            self._log(Level.OK, f"absent: {absent}")
+
+    def _log(self, level: Level, message: str) -> None:
+        """A call of its own for each severity: rclpy refuses one call that changes its severity."""
+        log = self._node.get_logger()
+        if level == Level.OK:
+            log.info(message)
+        elif level == Level.WARN:
+            log.warning(message)
+        else:
+            log.error(message)

@@ -1,0 +1,1 @@
+"""The camera's topics -> complete frames, and why there is none."""

@@ -1,0 +1,77 @@
+"""The camera as requests see it: its newest complete frame, whether that is fresh, and why there is none.
+
+In: topics. Out: frames to whoever waits for them, and to the node's callbacks. Nothing is converted here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+
+from n3d_ros.errors import ResultCode
+from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.inputs.frame import CameraFrame, Messages
+from n3d_ros.node.inputs.topics import CameraTopics
+from n3d_ros.node.parameters.live import LiveParameters
+from n3d_ros.node.plain.arrivals import Arrivals
+from n3d_ros.node.plain.input_state import AHEAD_S, FrameState, why_no_frame
+from n3d_ros.node.plain.latest_frame import LatestFrame
+from n3d_ros.node.plain.sync import Frame
+
+
+class Camera:
+    """on_frame: hears of each newer complete frame, on_colour of each colour image whose depth is to come.
+
+    arrivals: of complete frames.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        parameters: LiveParameters,
+        on_frame: Callable[[CameraFrame], None],
+        on_colour: Callable[[Any], None],
+    ) -> None:
+        self._parameters, self._clock = parameters, node.get_clock()
+        self._on_frame = on_frame
+        self.frames: LatestFrame[CameraFrame] = LatestFrame()
+        self.arrivals = Arrivals(time.monotonic())
+        self.topics = CameraTopics(node, parameters.now, self._complete, on_colour)
+
+    def is_fresh(self, frame: CameraFrame) -> bool:
+        """Whether a frame is young enough to be answered about."""
+        limit_s = self._parameters.now.max_frame_age_s
+        return not limit_s or frame.age_s(self._now_ns()) <= limit_s
+
+    def is_awaited(self, rgb: Any) -> bool:
+        """Whether somebody waits for the frame of this colour image."""
+        coming = CameraFrame(Frame(rgb, None, None, stamp_ns(rgb.header.stamp), 0))
+        return self.frames.is_awaited(coming)
+
+    def why_no_frame(self) -> tuple[ResultCode, str]:
+        """Why a request waited in vain for a frame."""
+        wanted, newest = self._parameters.now, self.frames.frame
+        state = None
+        if newest is not None:
+            age_s = newest.age_s(self._now_ns())
+            state = FrameState(age_s, newest.arrived_ago_s(), is_fresh=self.is_fresh(newest))
+        return why_no_frame(
+            self.topics.states(),
+            state,
+            slop_ms=self.topics.sync.slop_ns / 1e6,
+            max_age_s=wanted.max_frame_age_s,
+            waited_s=wanted.frame_timeout_s,
+        )
+
+    def _now_ns(self) -> int:
+        return int(self._clock.now().nanoseconds)
+
+    def _complete(self, messages: Messages) -> None:
+        is_ahead = messages.stamp_ns - self._now_ns() > AHEAD_S * 1e9
+        frame = CameraFrame(messages, is_ahead)
+        self.arrivals.add(frame.arrived_s)
+        self.frames.put(frame)
+        self._on_frame(frame)

@@ -1,0 +1,1 @@
+"""Results -> messages, markers and topics, in the frame asked for."""

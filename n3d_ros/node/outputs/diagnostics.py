@@ -1,0 +1,118 @@
+"""The node's health as /diagnostics: inputs, pairing, engine, results.
+
+In: plain numbers and names. Out: a DiagnosticArray. It decides what is a warning; it measures nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from n3d_ros.node.inputs.topics import CameraTopics, Input
+from n3d_ros.node.plain.arrivals import Arrivals
+from n3d_ros.node.plain.input_state import InputState, Level, verdict
+
+
+def status(name: str, level: Level, message: str, values: Mapping[str, Any]) -> DiagnosticStatus:
+    """One line; numbers are printed with three decimals."""
+    texts = {key: f"{value:.3f}" if isinstance(value, float) else str(value) for key, value in values.items()}
+    return DiagnosticStatus(
+        name=name,
+        level=bytes([level]),
+        message=message,
+        values=[KeyValue(key=key, value=text) for key, text in texts.items()],
+    )
+
+
+def input_status(node_name: str, one: Input, state: InputState, now_ns: int) -> DiagnosticStatus:
+    """Level and sentence of `verdict`, with the figures. now_ns: ROS time."""
+    values: dict[str, Any] = {
+        "topic": state.topic,
+        "publishers": state.num_publishers,
+        "messages": state.num,
+        "rate_hz": state.rate_hz,
+        "silent_s": state.silent_s,
+        "qos": "reliable" if one.reliable else "sensor_data",
+        "frame_id": one.frame_id,
+        "encoding": one.encoding,
+    }
+    if one.last_stamp_ns is not None:
+        values["age_s"] = (now_ns - one.last_stamp_ns) / 1e9
+    level, message = verdict(state)
+    return status(f"{node_name}: {one.name}", level, message, values)
+
+
+def sync_status(node_name: str, topics: CameraTopics, frames: Arrivals, now_s: float) -> DiagnosticStatus:
+    """WARN when images come and do not pair, or the depth's frame is not the colour's.
+
+    frames: arrivals of complete frames; now_s: on their clock.
+    """
+    sync, name = topics.sync, f"{node_name}: sync"
+    skews_ms = np.asarray(sync.skews_ns, np.float64) / 1e6
+    values: dict[str, Any] = {**sync.counts, "slop_ms": sync.slop_ns / 1e6, "rate_hz": frames.rate_hz(now_s)}
+    if skews_ms.size:
+        values["skew_p50_ms"], values["skew_p99_ms"] = np.percentile(skews_ms, [50, 99]).tolist()
+    tf_frames = {one.name: one.frame_id for one in topics.inputs}
+    if tf_frames["rgb"] and tf_frames["depth"] and tf_frames["rgb"] != tf_frames["depth"]:
+        return status(
+            name,
+            Level.WARN,
+            f"depth is in '{tf_frames['depth']}', colour in '{tf_frames['rgb']}': "
+            "switch on the driver's alignment of depth to colour",
+            values,
+        )
+    all_come = all(one.num and not one.is_late for one in topics.states())
+    if all_come and (not frames.num or frames.is_late(now_s)):
+        slop_ms = sync.slop_ns / 1e6
+        message = f"colour and depth come, but not within {slop_ms:.1f} ms of each other"
+        return status(name, Level.WARN, message, values)
+    if not all_come:
+        return status(name, Level.WARN, f"no frame for {frames.silent_s(now_s):.1f} s", values)
+    return status(name, Level.OK, f"{frames.rate_hz(now_s):.1f} Hz", values)
+
+
+def name_status(node_name: str, num_nodes: int) -> DiagnosticStatus:
+    """ERROR where several nodes have this name: they answer each other's requests."""
+    level = Level.ERROR if num_nodes > 1 else Level.OK
+    message = same_name(node_name, num_nodes) if num_nodes > 1 else "the name is this node's alone"
+    return status(f"{node_name}: name", level, message, {"nodes": num_nodes})
+
+
+def same_name(node_name: str, num_nodes: int) -> str:
+    """What several nodes of one name mean, and what to do."""
+    return (
+        f"{num_nodes} nodes are named {node_name}: requests go to any of them and topics mix; start each "
+        "with a name or namespace of its own (--ros-args -r __node:=NAME, or namespace:= of the launch file)"
+    )
+
+
+def engine_status(node_name: str, state: str, hangs_s: float, values: Mapping[str, Any]) -> DiagnosticStatus:
+    """ERROR when the model did not load, or goes on with what should have ended hangs_s ago (0: no)."""
+    if hangs_s:
+        message = f"busy with a request that should have ended {hangs_s:.1f} s ago; requests wait or time out"
+        return status(f"{node_name}: engine", Level.ERROR, message, values)
+    level = {"loading": Level.WARN, "ready": Level.OK}.get(state, Level.ERROR)
+    return status(f"{node_name}: engine", level, state, values)
+
+
+def result_status(
+    node_name: str, codes: Mapping[str, int], last_error: str, values: Mapping[str, Any]
+) -> DiagnosticStatus:
+    """WARN when the newest result was not OK, with its reason."""
+    return status(
+        f"{node_name}: results",
+        Level.WARN if last_error else Level.OK,
+        last_error or "ok",
+        {**codes, **values},
+    )
+
+
+def array(stamp: Time, statuses: Sequence[DiagnosticStatus]) -> DiagnosticArray:
+    """The message."""
+    message = DiagnosticArray(status=list(statuses))
+    message.header.stamp = stamp
+    return message

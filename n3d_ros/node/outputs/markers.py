@@ -1,0 +1,129 @@
+"""Boxes for RViz and Foxglove that neither blink nor leave ghosts.
+
+In: `Box3DArray`s, each in a named slot ("continuous", "asked"). Out: one MarkerArray per result that adds
+everything shown and deletes what vanished. Never a DELETEALL (a late viewer would see an empty scene until
+the next result), never an id that depends on the place in a list.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Point, Pose
+from visualization_msgs.msg import Marker, MarkerArray
+
+from n3d_ros.geometry import BOX_EDGES, box_corners
+from n3d_ros.msg import Box3DArray, GroundedObject
+from n3d_ros.node.conversions import NANOSECONDS
+
+Key: TypeAlias = tuple[str, int]
+LINE_WIDTH_M = 0.006
+LABEL_GAP_M = 0.03
+COLOURS = (
+    (1.0, 0.84, 0.04),
+    (0.19, 0.82, 0.35),
+    (1.0, 0.41, 0.71),
+    (0.39, 0.82, 1.0),
+    (1.0, 0.58, 0.0),
+    (0.75, 0.35, 0.95),
+)
+
+
+@dataclass(frozen=True)
+class MarkerStyle:
+    """solid: filled boxes instead of edges. alpha 0..1. label_height_m: letters. lifetime_s: 0 = forever."""
+
+    solid: bool = False
+    alpha: float = 0.8
+    label_height_m: float = 0.05
+    lifetime_s: float = 0.0
+
+
+class MarkerTracker:
+    """Remembers what viewers were told to show."""
+
+    def __init__(self, camera: str) -> None:
+        self._camera = camera
+        self._numbers: dict[str, int] = {}
+        self._by_slot: dict[str, dict[Key, Marker]] = {}
+
+    def show(self, slot: str, result: Box3DArray, style: MarkerStyle) -> MarkerArray:
+        """Replace what `slot` shows."""
+        return self._replace(
+            slot,
+            {_key(marker): marker for box in result.boxes for marker in self._markers(box, result, style)},
+        )
+
+    def clear(self) -> MarkerArray:
+        """Delete everything."""
+        deletions = [_deletion(marker) for of_slot in self._by_slot.values() for marker in of_slot.values()]
+        self._by_slot.clear()
+        self._numbers.clear()
+        return MarkerArray(markers=deletions)
+
+    def clear_slot(self, slot: str) -> MarkerArray:
+        """Delete what `slot` shows."""
+        return self._replace(slot, {})
+
+    def _replace(self, slot: str, markers: dict[Key, Marker]) -> MarkerArray:
+        before = self._by_slot.get(slot, {})
+        self._by_slot[slot] = markers
+        visible = {key: marker for of_slot in self._by_slot.values() for key, marker in of_slot.items()}
+        vanished = [_deletion(marker) for key, marker in before.items() if key not in visible]
+        in_use = {number for _, number in visible}
+        self._numbers = {identity: number for identity, number in self._numbers.items() if number in in_use}
+        return MarkerArray(markers=[*visible.values(), *vanished])
+
+    def _number(self, identity: str) -> int:
+        """The marker number of an object: kept while it is shown, else the smallest free one."""
+        if identity not in self._numbers:
+            in_use = set(self._numbers.values())
+            self._numbers[identity] = next(number for number in itertools.count() if number not in in_use)
+        return self._numbers[identity]
+
+    def _markers(self, box: GroundedObject, result: Box3DArray, style: MarkerStyle) -> tuple[Marker, Marker]:
+        number = self._number(box.id)
+        colour = COLOURS[number % len(COLOURS)]
+        shape = _solid(box) if style.solid else _edges(box)
+        label = _label(box, style.label_height_m)
+        for marker, kind in ((shape, "box"), (label, "label")):
+            marker.header = result.header
+            marker.ns, marker.id, marker.action = f"{self._camera}/{kind}", number, Marker.ADD
+            marker.color.r, marker.color.g, marker.color.b = colour
+            marker.color.a = float(style.alpha)
+            seconds, rest = divmod(style.lifetime_s, 1)
+            marker.lifetime = Duration(sec=int(seconds), nanosec=int(rest * NANOSECONDS))
+        return shape, label
+
+
+def _key(marker: Marker) -> Key:
+    return marker.ns, marker.id
+
+
+def _deletion(marker: Marker) -> Marker:
+    return Marker(header=marker.header, ns=marker.ns, id=marker.id, action=Marker.DELETE)
+
+
+def _edges(box: GroundedObject) -> Marker:
+    marker = Marker(type=Marker.LINE_LIST, pose=box.pose)
+    marker.scale.x = LINE_WIDTH_M
+    corners = box_corners((0, 0, 0), (box.size.x, box.size.y, box.size.z))
+    marker.points = [Point(x=x, y=y, z=z) for x, y, z in corners[np.asarray(BOX_EDGES).ravel()].tolist()]
+    return marker
+
+
+def _solid(box: GroundedObject) -> Marker:
+    return Marker(type=Marker.CUBE, pose=box.pose, scale=box.size)
+
+
+def _label(box: GroundedObject, height_m: float) -> Marker:
+    """Text above the box: in the optical frame up is -y."""
+    marker = Marker(type=Marker.TEXT_VIEW_FACING, text=box.label, pose=Pose(orientation=box.pose.orientation))
+    centre = box.pose.position
+    marker.pose.position = Point(x=centre.x, y=centre.y - box.size.y / 2 - LABEL_GAP_M, z=centre.z)
+    marker.scale.z = height_m
+    return marker

@@ -1,0 +1,36 @@
+"""What a ROS distribution has and PyPI lacks, and what the node goes without where it does not import."""
+
+from __future__ import annotations
+
+import importlib.util
+
+
+def has_detections() -> bool:
+    """Whether vision_msgs imports."""
+    return importlib.util.find_spec("vision_msgs") is not None
+
+
+def has_tf() -> bool:
+    """Whether tf2_ros imports."""
+    return importlib.util.find_spec("tf2_ros") is not None
+
+
+def missing() -> list[str]:
+    """Packages that do not import, each with what is absent because of it."""
+    absent = [] if has_detections() else ["vision_msgs: no ~/detections"]
+    return absent if has_tf() else [*absent, "tf2_ros: no output_frame"]
+
+
+def capabilities() -> list[str]:
+    """What this node can do."""
+    detections = ["detections"] if has_detections() else []
+    return ["ground", "ask", *detections, *(["output_frame"] if has_tf() else [])]
+
+
+def refuse_frame_without_tf(frame: str) -> None:
+    """ValueError where results are wanted in another frame and tf2_ros is absent."""
+    if frame and not has_tf():
+        raise ValueError(
+            f"output_frame '{frame}': tf2_ros does not import here, so results stay in the camera's optical "
+            "frame; leave it empty or source a ROS distribution"
+        )

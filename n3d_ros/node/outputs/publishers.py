@@ -1,0 +1,80 @@
+"""The node's topics: what is published for a result.
+
+In: finished `Box3DArray`s and `SpatialAnswer`s. Out: ~/boxes, ~/detections, ~/markers, ~/answer, ~/timing,
+~/debug/image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.outputs import messages, optional_packages
+from n3d_ros.node.outputs.markers import MarkerStyle, MarkerTracker
+from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.overlay import draw_boxes
+from n3d_ros.preprocess.prepare import Observation
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Publishers:
+    """Creates the topics and knows which of them somebody needs."""
+
+    def __init__(self, node: Node) -> None:
+        self._boxes = node.create_publisher(Box3DArray, "~/boxes", 10)
+        self._markers = node.create_publisher(MarkerArray, "~/markers", LATCHED)
+        self._answer = node.create_publisher(SpatialAnswer, "~/answer", LATCHED)
+        self._timing = node.create_publisher(Timing, "~/timing", 10)
+        self._debug = node.create_publisher(Image, "~/debug/image", 1)
+        self._detections = None
+        if optional_packages.has_detections():
+            from vision_msgs.msg import Detection3DArray
+
+            self._detections = node.create_publisher(Detection3DArray, "~/detections", 10)
+        self._tracker = MarkerTracker(node.get_namespace().strip("/") or node.get_name())
+
+    def boxes(self, result: Box3DArray) -> None:
+        """~/boxes, and ~/detections where vision_msgs imports."""
+        self._boxes.publish(result)
+        if self._detections is not None:
+            self._detections.publish(messages.detections(result))
+
+    def answer(self, answer: SpatialAnswer) -> None:
+        """~/answer, latched."""
+        self._answer.publish(answer)
+
+    def timing(self, timing: Timing) -> None:
+        """~/timing."""
+        self._timing.publish(timing)
+
+    def markers(self, slot: str, result: Box3DArray, parameters: Parameters) -> None:
+        """~/markers: what `slot` shows from now on."""
+        if parameters.markers_enabled:
+            style = MarkerStyle(
+                parameters.markers_style == "solid",
+                parameters.markers_alpha,
+                parameters.markers_label_height_m,
+                parameters.markers_lifetime_s,
+            )
+            self._markers.publish(self._tracker.show(slot, result, style))
+
+    def clear_markers(self, slot: str | None = None) -> None:
+        """Delete what a slot, or everything, shows."""
+        self._markers.publish(self._tracker.clear() if slot is None else self._tracker.clear_slot(slot))
+
+    def debug_image(
+        self, about: Header, seen: Observation, boxes: Sequence[Box3D], parameters: Parameters
+    ) -> None:
+        """~/debug/image with the boxes projected into it, while somebody subscribes."""
+        if parameters.debug_image_enabled and self._debug.get_subscription_count():
+            picture = draw_boxes(seen.rgb, boxes, seen.intrinsics)
+            self._debug.publish(fill_image(Image(header=about), picture, "rgb8"))

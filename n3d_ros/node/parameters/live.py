@@ -1,0 +1,68 @@
+"""The declarations on a ROS node, and the values as they are now.
+
+In: a node. Out: `LiveParameters.now`, replaced as a whole when an operator changes something: who reads it
+once has one consistent set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from n3d_ros.node.parameters.declared import DECLARATIONS, Declaration, Parameters
+
+Check = Callable[[Parameters], None]
+OnChange = Callable[[Parameters, Parameters], None]
+
+
+class LiveParameters:
+    """Declares everything. check: raises ValueError for values that this machine cannot serve. on_change: is
+    told the values before and after each change.
+    """
+
+    def __init__(self, node: Node, check: Check, on_change: OnChange) -> None:
+        """ValueError when a value from outside is out of bounds or refused."""
+        self._node, self._check, self._on_change = node, check, on_change
+        values = {
+            one.field_name: node.declare_parameter(one.name, one.default, descriptor(one)).value
+            for one in DECLARATIONS
+        }
+        self.now = Parameters(**values)
+        check(self.now)
+        node.add_on_set_parameters_callback(self._set)
+
+    def set(self, name: str, value: bool | int | float | str) -> SetParametersResult:
+        """As `ros2 param set` does."""
+        return self._node.set_parameters([Parameter(name, value=value)])[0]
+
+    def _set(self, changes: Sequence[Parameter]) -> SetParametersResult:
+        names = {one.name: one.field_name for one in DECLARATIONS}
+        before = self.now
+        try:
+            after = replace(before, **{names[one.name]: one.value for one in changes if one.name in names})
+            self._check(after)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.now = after
+        self._on_change(before, after)
+        return SetParametersResult(successful=True)
+
+
+def descriptor(one: Declaration) -> ParameterDescriptor:
+    """What `ros2 param describe` shows."""
+    unit = f", {one.unit}" if one.unit else ""
+    message = ParameterDescriptor(
+        name=one.name, description=f"{one.description}{unit}", read_only=not one.dynamic
+    )
+    if one.choices:
+        message.additional_constraints = one.bounds
+    if one.low is not None and one.high is not None:
+        if isinstance(one.default, float):
+            message.floating_point_range = [FloatingPointRange(from_value=one.low, to_value=one.high)]
+        else:
+            message.integer_range = [IntegerRange(from_value=int(one.low), to_value=int(one.high), step=1)]
+    return message

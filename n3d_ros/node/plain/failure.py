@@ -1,0 +1,19 @@
+"""What an exception means to whoever asked: a code and a message.
+
+In: what ended a job. Out: a typed code; INTERNAL is what nobody foresaw, and only that is a defect.
+"""
+
+from __future__ import annotations
+
+from n3d_ros.errors import N3DError, ResultCode
+
+
+def failure(error: BaseException) -> tuple[ResultCode, str]:
+    """Typed code and message of an exception."""
+    if isinstance(error, N3DError):
+        return ResultCode(error.code), error.message
+    if isinstance(error, MemoryError):
+        return ResultCode.OOM, "out of memory"
+    if isinstance(error, ValueError):
+        return ResultCode.BAD_INPUT, str(error)
+    return ResultCode.INTERNAL, f"{type(error).__name__}: {error}"

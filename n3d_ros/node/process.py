@@ -1,0 +1,75 @@
+"""The node's life in its process: made, spun until told to stop, ended in order.
+
+In: ROS arguments, and an event that says stop. Out: the exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from n3d_ros.node import engine
+from n3d_ros.node.node import N3DNode
+from n3d_ros.node.transport import make_room_for_images
+
+# For answers to those who wait when the node is stopped, and then for their way: a client asks for a goal's
+# result in a request of its own, and a message dies with its publisher.
+ANSWER_S = 3.0
+LINGER_S = 0.5
+
+
+def run(arguments: list[str] | None, stop: threading.Event) -> int:
+    """0: stopped; 2: a parameter was refused."""
+    if stop.is_set():
+        return 0
+    # rclpy's own handlers end the context under a publishing callback; this loop ends between two callbacks.
+    make_room_for_images()
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = N3DNode(engine.load_pipeline)
+    except (ValueError, ParameterException) as error:
+        print(f"n3d_node: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not stop.is_set():
+            executor.spin_once()  # returns at the latest with the housekeeping timer
+        _answer_who_waits(node, executor)
+    finally:
+        node.destroy_node()
+        executor.shutdown()
+        rclpy.try_shutdown()
+    if node.desk.worker.is_running:
+        _leave_without_the_engine()
+    return 0
+
+
+def _answer_who_waits(node: N3DNode, executor: Executor) -> None:
+    if not node.tickets.open:
+        return
+    node.begin_stop()
+    _spin(executor, ANSWER_S, until=lambda: not node.tickets.open)
+    _spin(executor, LINGER_S)
+
+
+def _spin(executor: Executor, duration_s: float, until: Callable[[], bool] = lambda: False) -> None:
+    end_s = time.monotonic() + duration_s
+    while time.monotonic() < end_s and not until():
+        executor.spin_once(timeout_sec=0.1)
+
+
+def _leave_without_the_engine() -> None:
+    """Python would wait for the engine's thread for ever."""
+    print("n3d_node: the engine does not stop; leaving without it", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,1 @@
+"""Services and actions: requests in, outcomes out."""

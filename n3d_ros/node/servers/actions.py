@@ -1,0 +1,80 @@
+"""The node's actions: feedback while the model writes, cancel, an end that tells OK from everything else."""
+
+from __future__ import annotations
+
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+
+from n3d_ros.action import Ask, Ground
+from n3d_ros.errors import ResultCode
+from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.desk.desk import Desk
+from n3d_ros.node.desk.outcome import Outcome
+from n3d_ros.node.desk.queries import AskQuery, Query
+from n3d_ros.node.desk.tickets import Ticket, Tickets
+from n3d_ros.node.servers.exchange import REQUESTS, fill_ask, fill_ground, ground_query
+from n3d_ros.node.servers.feedback import Feedback
+
+
+class Actions:
+    """Creates them, and knows which ticket is which goal's."""
+
+    def __init__(self, node: Node, group: CallbackGroup, desk: Desk, tickets: Tickets) -> None:
+        self._desk, self._tickets = desk, tickets
+        self._open: dict[bytes, Ticket] = {}
+        self._servers = [
+            ActionServer(
+                node,
+                kind,
+                name,
+                execute,
+                callback_group=group,
+                cancel_callback=self._cancel,
+                goal_service_qos_profile=REQUESTS,
+                result_service_qos_profile=REQUESTS,
+                cancel_service_qos_profile=REQUESTS,
+            )
+            for kind, name, execute in ((Ground, "~/ground", self._ground), (Ask, "~/ask", self._ask))
+        ]
+
+    def destroy(self) -> None:
+        """Node.destroy_node leaves action servers alone."""
+        for server in self._servers:
+            server.destroy()
+
+    async def _ground(self, goal: ServerGoalHandle) -> Ground.Result:
+        feedback = Feedback(self._desk, goal, Ground.Feedback, Ground.Feedback.LOCATE)
+        outcome = await self._serve(goal, ground_query(goal.request, feedback.listener()))
+        return fill_ground(Ground.Result(), outcome)
+
+    async def _ask(self, goal: ServerGoalHandle) -> Ask.Result:
+        feedback = Feedback(self._desk, goal, Ask.Feedback, Ask.Feedback.REASON)
+        outcome = await self._serve(goal, AskQuery(goal.request.question, feedback.listener()))
+        return fill_ask(Ask.Result(), outcome)
+
+    async def _serve(self, goal: ServerGoalHandle, query: Query) -> Outcome:
+        """Await the goal's ticket and set the goal's state; only OK succeeds."""
+        request, identity = goal.request, bytes(goal.goal_id.uuid)
+        ticket = self._tickets.about_camera(
+            query, stamp_ns(request.stamp), request.frame_policy == request.NEXT, request.frame
+        )
+        self._open[identity] = ticket
+        if goal.is_cancel_requested:
+            ticket.cancel()
+        outcome = await self._tickets.outcome(ticket)
+        del self._open[identity]
+        if outcome.code == ResultCode.OK:
+            goal.succeed()
+        elif outcome.code == ResultCode.CANCELED and goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        return outcome
+
+    def _cancel(self, goal: ServerGoalHandle) -> CancelResponse:
+        ticket = self._open.get(bytes(goal.goal_id.uuid))
+        if ticket is not None:
+            ticket.cancel()
+        return CancelResponse.ACCEPT

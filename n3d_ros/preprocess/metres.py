@@ -1,0 +1,148 @@
+"""A depth picture as stored or sent -> metres: one function for files, Python and the node.
+
+In: the array of a file or a message with its ROS encoding, and the scale where somebody gave one. Out: (H, W)
+float32 metres along z, NaN = none, or an error that says which unit it looks like. It does not know cameras,
+files or messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.errors import BadInputError, NoDepthError
+
+MILLIMETRE_M = 0.001
+# Metres per unit by encoding, as ROS has it (REP 118).
+DEFAULT_SCALES = {"16UC1": MILLIMETRE_M, "mono16": MILLIMETRE_M, "32FC1": 1.0}
+# Beside 0: sensors and data sets write the largest 16-bit number where they measured nothing.
+NO_DATA = 65535
+# Depth outside is no depth, unless the caller says otherwise. 20 m: the reach of stereo cameras.
+MIN_DEPTH_M, MAX_DEPTH_M = 0.0, 20.0
+# Where the median of a whole picture in millimetres lies that a depth camera took. Nearer is below the reach
+# of all but macro cameras, farther is beyond that of active ones; both are what other scales look like.
+MILLIMETRE_MEDIANS_M = (0.2, 10.0)
+# KITTI: depth development kit. TUM: cvg.cit.tum.de/data/datasets/rgbd-dataset/file_formats. The others:
+# librealsense's depth units of L515, D405 and older cameras.
+OTHER_SCALES = {
+    1 / 256: "KITTI's 1/256",
+    0.01: "centimetres, 0.01",
+    1 / 4000: "a quarter of a millimetre, 0.00025",
+    1 / 5000: "TUM's 1/5000",
+    1 / 10000: "a tenth of a millimetre, 0.0001",
+}
+USUAL_MEDIANS_M = (0.35, 6.0)
+# Above it metres were surely another unit (REP 118 wants metres).
+MAX_MEDIAN_M = 50.0
+# Rooms and tables have smaller medians than this in centimetres and larger ones in millimetres.
+CENTIMETRE_MEDIAN = 200.0
+SAMPLE_STEP = 4
+GIVE_SCALE = "--depth-scale, depth_scale in intrinsics.json, depth.scale_m of the node"
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def measured_depth(
+    raw: npt.NDArray[Any],
+    encoding: str,
+    scale_m: float | None = None,
+    min_m: float = MIN_DEPTH_M,
+    max_m: float = MAX_DEPTH_M,
+) -> FloatArray:
+    """Depth as stored -> (H, W) float32 metres within min_m..max_m, NaN where there is none.
+
+    raw, encoding, scale_m: as of `to_metres`. BadInputError where the whole picture looks like another unit
+    than the one it is read in, NoDepthError where no pixel is left.
+    """
+    try:
+        metres = to_metres(raw, encoding, scale_m)
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
+    check_metres(metres, remedy=f"give the scale {{scale:g}} ({GIVE_SCALE})")
+    if scale_m is None and DEFAULT_SCALES[encoding] == MILLIMETRE_M:
+        _check_millimetres(metres)
+    with np.errstate(invalid="ignore"):
+        metres[(metres < min_m) | (metres > max_m)] = np.nan
+    if not np.isfinite(metres).any():
+        raise NoDepthError(f"no valid depth: none of {metres.size} pixels lies in {min_m:g}..{max_m:g} m")
+    return metres
+
+
+def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None) -> FloatArray:
+    """Depth picture of a driver -> (H, W) float32 metres along z; NaN for 0, negative, NaN, inf, and 65535
+    of 16 bits.
+
+    encoding: '16UC1' or 'mono16' (millimetres unless scale_m says otherwise), '32FC1' (metres).
+    scale_m: metres per unit, at most 1. ValueError on any other encoding, or when shape or dtype do not fit
+    it.
+    """
+    if encoding not in DEFAULT_SCALES:
+        raise ValueError(f"depth encoding: expected one of {', '.join(DEFAULT_SCALES)}, got {encoding!r}")
+    if raw.ndim != 2:
+        raise ValueError(f"depth: expected shape (H, W), got {raw.shape}")
+    expected_kind = "f" if encoding == "32FC1" else "u"
+    if raw.dtype.kind != expected_kind:
+        raise ValueError(f"depth: encoding {encoding} does not fit an array of {raw.dtype}")
+    scale = DEFAULT_SCALES[encoding] if scale_m is None else checked_scale(scale_m)
+    metres: FloatArray = np.multiply(raw, scale, dtype=np.float64).astype(np.float32)
+    metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
+    if expected_kind == "u":
+        metres[raw == NO_DATA] = np.nan
+    return metres
+
+
+def checked_scale(scale_m: float) -> float:
+    """Metres per unit. ValueError for what is none; units per metre are named."""
+    if isinstance(scale_m, bool) or not isinstance(scale_m, (int, float, np.number)):
+        raise ValueError(f"depth scale: expected positive metres per unit, got {scale_m!r:.40}")
+    if not (np.isfinite(scale_m) and scale_m > 0):
+        raise ValueError(f"depth scale: expected positive metres per unit, got {scale_m!r}")
+    if scale_m > 1:
+        raise ValueError(
+            f"depth scale: expected metres per unit, at most 1, got {scale_m!r}; units per metre are written "
+            f"as {1 / scale_m:g}"
+        )
+    return float(scale_m)
+
+
+def check_metres(depth: FloatArray, name: str = "depth", remedy: str = "divide by {per_m}") -> None:
+    """BadInputError where depth (H, W) said to be in metres must be in another unit. remedy: what to do, of
+    `per_m` units per metre or `scale` metres per unit.
+    """
+    median = median_m(depth)
+    if median > MAX_MEDIAN_M:
+        unit, per_m = ("centimetres", 100) if median < CENTIMETRE_MEDIAN else ("millimetres", 1000)
+        raise BadInputError(
+            f"{name}: expected metres, got a median depth of {median:.0f}, which looks like {unit}: "
+            f"{remedy.format(per_m=per_m, scale=1 / per_m)}"
+        )
+
+
+def median_m(depth: FloatArray) -> float:
+    """Median of what was measured, of every fourth pixel of every fourth row where these hold any; else 0."""
+    for seen in (depth[::SAMPLE_STEP, ::SAMPLE_STEP], depth):
+        measured = seen[np.isfinite(seen)]
+        if measured.size:
+            return float(np.median(measured))
+    return 0.0
+
+
+def _check_millimetres(metres: FloatArray) -> None:
+    """BadInputError for 16-bit depth of a scene that no depth camera sees so near or so far."""
+    median = median_m(metres)
+    low, high = MILLIMETRE_MEDIANS_M
+    if low <= median <= high or median == 0:
+        return
+    units = median / MILLIMETRE_M
+    fits = [
+        f"{name} would make it {units * scale:.2f} m"
+        for scale, name in OTHER_SCALES.items()
+        if USUAL_MEDIANS_M[0] <= units * scale <= USUAL_MEDIANS_M[1]
+    ]
+    raise BadInputError(
+        f"depth: expected a median of {low:g} to {high:g} m, got {median:.3f} m from 16 bits read as "
+        f"millimetres ({'; '.join(fits) or 'no usual scale fits'}): give the scale in metres per unit "
+        f"({GIVE_SCALE}), {MILLIMETRE_M} where millimetres are right"
+    )

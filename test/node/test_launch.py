@@ -1,0 +1,110 @@
+"""`n3d.launch.py`: presets become remappings. launch and launch_ros come with a ROS distribution and not from
+PyPI: stand-ins record what the file says to them.
+"""
+
+import importlib.util
+import shutil
+import sys
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from places import CHECKOUT
+
+ament_index = pytest.importorskip("ament_index_python.packages")
+CONFIG = CHECKOUT / "config"
+PRESETS = sorted(path.stem for path in (CONFIG / "cameras").glob("*.yaml"))
+
+
+@dataclass
+class DeclareLaunchArgument:
+    name: str
+    default_value: str
+    description: str
+    choices: list = field(default_factory=list)
+
+
+@dataclass
+class LaunchConfiguration:
+    name: str
+
+    def perform(self, context):
+        return context[self.name]
+
+
+class Recorded:
+    """Keeps what it is given."""
+
+    def __init__(self, *given, **named):
+        self.given, self.named = given, named
+
+
+class Launch:
+    """The launch file, read in a copy of `config/`."""
+
+    def __init__(self):
+        spec = importlib.util.spec_from_file_location("n3d_launch", CHECKOUT / "launch" / "n3d.launch.py")
+        self.module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.module)
+        self.arguments = {
+            one.name: one
+            for one in self.module.generate_launch_description().given[0]
+            if isinstance(one, DeclareLaunchArgument)
+        }
+
+    def node(self, **given):
+        """The node that is started when these arguments are given on the command line."""
+        context = {name: one.default_value for name, one in self.arguments.items()} | given
+        for name, value in given.items():
+            assert not self.arguments[name].choices or value in self.arguments[name].choices
+        (node,) = self.module.start_node(context)
+        return node.named
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """A package share with a copy of `config/`; what is dropped into it counts."""
+    modules: dict[str, dict[str, Any]] = {
+        "launch": {"LaunchContext": dict, "LaunchDescription": Recorded},
+        "launch.actions": {"DeclareLaunchArgument": DeclareLaunchArgument, "OpaqueFunction": Recorded},
+        "launch.substitutions": {"LaunchConfiguration": LaunchConfiguration},
+        "launch_ros": {},
+        "launch_ros.actions": {"Node": Recorded},
+    }
+    for name, members in modules.items():
+        module = ModuleType(name)
+        vars(module).update(members)
+        monkeypatch.setitem(sys.modules, name, module)
+    shutil.copytree(CONFIG, tmp_path / "config")
+    monkeypatch.setattr(ament_index, "get_package_share_directory", lambda package: str(tmp_path))
+    return tmp_path / "config"
+
+
+def test_a_preset_is_one_file(config):
+    topics = {"rgb/image": "/eye/rgb", "rgb/camera_info": "/eye/info", "depth/image": "/eye/depth"}
+    (config / "cameras" / "third_eye.yaml").write_text(yaml.safe_dump({"topics": topics}))
+    launch = Launch()
+    assert launch.arguments["camera"].choices == sorted([*PRESETS, "third_eye"])
+    assert dict(launch.node(camera="third_eye")["remappings"]) == topics
+
+
+@pytest.mark.parametrize("camera", PRESETS)
+def test_every_shipped_preset_is_a_choice(config, camera):
+    topics = yaml.safe_load((CONFIG / "cameras" / f"{camera}.yaml").read_text())["topics"]
+    assert dict(Launch().node(camera=camera)["remappings"]) == topics
+
+
+def test_a_topic_given_by_hand_wins_over_the_preset(config):
+    remappings = dict(Launch().node(camera="zed", depth_topic="/other/depth")["remappings"])
+    assert remappings["depth/image"] == "/other/depth"
+    assert remappings["rgb/image"].startswith("/zed/")
+
+
+def test_arguments_become_parameters_after_the_file_and_empty_ones_do_not(config):
+    node = Launch().node(prompt="red mug", use_sim_time="true")
+    file, overrides, time = node["parameters"]
+    assert file == str(config / "n3d.yaml")
+    assert overrides == {"continuous.prompt": "red mug"}
+    assert time == {"use_sim_time": True}

@@ -1,0 +1,99 @@
+"""One function for depth of every way in: units, holes, limits, and scenes that cannot be."""
+
+import numpy as np
+import pytest
+
+from n3d_ros.errors import BadInputError, N3DError, NoDepthError, ResultCode
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.preprocess.metres import measured_depth, to_metres
+from n3d_ros.preprocess.prepare import Observation
+
+NAN = np.nan
+
+
+def test_the_largest_16_bit_number_is_no_depth():
+    np.testing.assert_array_equal(
+        to_metres(np.uint16([[0, 65535, 65534]]), "16UC1"), np.float32([[NAN, NAN, 65.534]])
+    )
+    np.testing.assert_array_equal(
+        to_metres(np.uint16([[0, 65535, 5000]]), "16UC1", 1 / 5000), np.float32([[NAN, NAN, 1.0]])
+    )
+
+
+@pytest.mark.parametrize(("scale", "units"), [(1 / 5000, 3250), (1 / 256, 166), (0.0001, 6500), (0.001, 650)])
+def test_a_given_scale_is_used(scale, units):
+    depth = measured_depth(np.full((8, 8), units, np.uint16), "16UC1", scale)
+    np.testing.assert_allclose(depth, 0.65, atol=0.002)
+
+
+@pytest.mark.parametrize(
+    ("units", "named"),
+    [
+        (166, "0.166 m from 16 bits read as millimetres (KITTI's 1/256 would make it 0.65 m"),
+        (20000, "TUM's 1/5000 would make it 4.00 m"),
+        (65, "centimetres, 0.01 would make it 0.65 m"),
+        (12, "no usual scale fits"),
+    ],
+)
+def test_a_scene_that_no_camera_sees_in_millimetres_is_refused_with_the_scales_that_fit(units, named):
+    with pytest.raises(BadInputError) as caught:
+        measured_depth(np.full((8, 8), units, np.uint16), "16UC1")
+    assert named in caught.value.message
+    assert "--depth-scale" in caught.value.message
+
+
+def test_a_near_scene_passes_where_millimetres_are_said():
+    assert measured_depth(np.full((8, 8), 120, np.uint16), "16UC1", 0.001)[0, 0] == np.float32(0.12)
+
+
+def test_millimetres_as_floats_are_refused_everywhere():
+    millimetres = np.full((8, 8), 650.0, np.float32)
+    with pytest.raises(BadInputError, match="looks like millimetres"):
+        measured_depth(millimetres, "32FC1")
+    camera = Intrinsics(8.0, 8.0, 3.5, 3.5, 8, 8)
+    with pytest.raises(BadInputError, match="looks like millimetres"):
+        Observation(np.zeros((8, 8, 3), np.uint8), camera, depth=millimetres)
+    with pytest.raises(BadInputError, match="point_map: .* looks like millimetres"):
+        Observation(np.zeros((8, 8, 3), np.uint8), camera, point_map=np.full((8, 8, 3), 650.0, np.float32))
+
+
+def test_centimetres_are_named():
+    with pytest.raises(BadInputError, match=r"a median depth of 65, which looks like centimetres: .* 0.01"):
+        measured_depth(np.full((8, 8), 65.0, np.float32), "32FC1")
+
+
+def test_the_median_is_of_what_was_measured_wherever_it_lies():
+    sparse = np.full((8, 8), NAN, np.float32)
+    sparse[3, 3] = 900.0  # between the pixels that are looked at first
+    with pytest.raises(BadInputError, match="median depth of 900"):
+        measured_depth(sparse, "32FC1")
+
+
+def test_limits_hold_and_an_empty_picture_is_no_depth():
+    depth = measured_depth(np.float32([[0.5, 1.0, 25.0]]), "32FC1", min_m=0.6)
+    np.testing.assert_array_equal(depth, np.float32([[NAN, 1.0, NAN]]))
+    with pytest.raises(NoDepthError, match=r"none of 3 pixels lies in 0\.\.20 m"):
+        measured_depth(np.zeros((1, 3), np.uint16), "16UC1")
+
+
+@pytest.mark.parametrize(
+    ("scale", "named"),
+    [(0, "positive"), (-1.0, "positive"), (NAN, "positive"), (True, "positive"), (5000, "written as 0.0002")],
+)
+def test_a_scale_that_is_none_is_refused(scale, named):
+    with pytest.raises(N3DError, match=named) as caught:
+        measured_depth(np.full((8, 8), 650, np.uint16), "16UC1", scale)
+    assert caught.value.code == ResultCode.BAD_INPUT
+
+
+@pytest.mark.parametrize("size", [(848, 480), (640, 640), (1280, 960)])
+def test_depth_of_another_view_is_noticed(size):
+    camera = Intrinsics(900.0, 900.0, 639.5, 359.5, 1280, 720)
+    with pytest.raises(ValueError, match=f"got {size[0]}x{size[1]}; register depth to colour first"):
+        Observation(np.zeros((720, 1280, 3), np.uint8), camera, depth=np.ones(size[::-1], np.float32))
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1280, 720), (427, 240), (320, 180)])
+def test_depth_of_the_picture_resized_is_taken(size):
+    camera = Intrinsics(900.0, 900.0, 639.5, 359.5, 1280, 720)
+    Observation(np.zeros((720, 1280, 3), np.uint8), camera, depth=np.ones(size[::-1], np.float32))
