@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.node.conversions import (
     depth_array,
     fill_image,
