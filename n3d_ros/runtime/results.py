@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
+from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.box_codec import Malformed
 from n3d_ros.protocol.prompts import split_answer
@@ -19,6 +20,9 @@ from n3d_ros.runtime.decoding.generate import CANCELED, FULL, Generation
 from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
+
+# In messages, which travel into logs and diagnostics on one line.
+MAX_WORDS_SHOWN = 200
 
 __all__ = [
     "Generation",
@@ -72,7 +76,7 @@ def _outcome(
     if not num_objects and remarks:
         return ResultCode.PARSE, "; ".join(["no usable box", *remarks])
     if not num_objects:
-        return ResultCode.OK, f"nothing found for '{words}'"
+        return ResultCode.OK, f"nothing found for '{one_line(words, MAX_WORDS_SHOWN)}'"
     return ResultCode.OK, "; ".join(remarks)
 
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from n3d_ros.errors import CommandFailed
+from n3d_ros.storage.whole_file import write_text
 
 SIZES = ("640x480", "1280x720")
 
@@ -61,8 +62,7 @@ def _measure_host(sizes: list[tuple[int, int]], args: argparse.Namespace) -> int
         results = [measure(*size, args.repetitions, bar.update) for size in sizes]
     print(results_text(results))
     if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps([as_json(result) for result in results], indent=1) + "\n")
+        write_text(args.json, json.dumps([as_json(result) for result in results], indent=1) + "\n")
     if not all(result.equal for result in results):
         raise CommandFailed("the prepared inputs differ from the plain transcription, see the table")
     return 0
