@@ -191,7 +191,7 @@ def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_cho
         ("preprocess.prepare", "n3d_ros.preprocess.depth", True),
         ("preprocess.prepare", "n3d_ros.runtime.types", False),
         ("preprocess.prepare", "n3d_ros.cli", False),
-        ("spatial.rules", "n3d_ros.spatial.types", True),
+        ("spatial.answering", "n3d_ros.spatial.types", True),
         ("spatial", "n3d_ros.runtime.types", False),
         ("runtime.pipeline", "n3d_ros.protocol.prompts", True),
         ("runtime.pipeline", "n3d_ros.model.config", False),

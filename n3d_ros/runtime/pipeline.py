@@ -125,11 +125,12 @@ class Pipeline:
         request = Request(question, listener, max_tokens)
         known = self._known(question)
         text = checked(lambda: prompts.locate_prompt(known))
-        frame, ground = self._locate(observation, request.without_text(), text)
-        missing = self._missing(ground, spatial_query(known))
+        query = spatial_query(known)
+        frame, ground = self._locate(observation, request.without_text(), text, query)
+        missing = self._missing(ground, query)
         if missing:
-            return results.unanswered(ground, spatial_query(known), missing)
-        topic = located(known, ground.objects, frame.inputs.intrinsics)
+            return results.unanswered(ground, query, missing)
+        topic = located(known, ground.objects, frame.inputs.intrinsics, query)
         return self._answer(frame, request, topic, ground, ground.timing)
 
     def ask_about(
@@ -150,8 +151,8 @@ class Pipeline:
         request = Request(question, listener, max_tokens)
         known = self._known(question)
         check_same_observation(ground, observation)
-        rule = self._options.mention_rule
-        topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule)
+        rule, query = self._options.mention_rule, spatial_query(known)
+        topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule, query)
         missing = self._missing(replace(ground, objects=topic.objects, code=ResultCode.OK), topic.query)
         if missing:
             return replace(results.unanswered(ground, topic.query, missing), timing=Timing())
@@ -184,9 +185,9 @@ class Pipeline:
         return results.missing_evidence(ground, query)
 
     def _locate(
-        self, observation: Observation, request: Request, text: str
+        self, observation: Observation, request: Request, text: str, query: Query | None = None
     ) -> tuple[EncodedFrame, GroundResult]:
-        """The first stage, and the encoded observation."""
+        """The first stage, and the encoded observation. `query`: what the text asks, where it is spatial."""
         frame, is_new = self._frame_of(observation, request)
         reader = ObjectReader(
             request.words,
@@ -195,7 +196,8 @@ class Pipeline:
             self._options.box_index_rule,
             self._limits,
         )
-        guide = self._steps.for_boxes(self._codec, request.words, self.backend.config.stop_token_ids)
+        stop_ids = self.backend.config.stop_token_ids
+        guide = self._steps.for_boxes(self._codec, request.words, stop_ids, query)
         generation, num_reused = self._generate(frame, request, text, guide, reader.push)
         decoded = time.perf_counter()
         reader.finish()
@@ -219,7 +221,8 @@ class Pipeline:
         if not topic.evidence:
             _log.warning("no object found or mentioned: %r is answered without numbers", topic.question)
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
-        exact, problem = results.exact_answer(topic.query, topic.boxes)
+        ids = [thing.id for thing in topic.objects]
+        exact, problem = results.exact_answer(topic.query, topic.boxes, ids)
         guide = self._steps.for_answer(self._codec, text, likely_text(topic))
         generation, num_reused = self._generate(frame, request, text, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)
