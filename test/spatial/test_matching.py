@@ -36,6 +36,11 @@ def test_a_name_that_says_another_thing_finds_none(name):
         find_boxes([name], SCENE)
 
 
+def test_a_name_that_lacks_more_than_an_adjective_in_the_label_finds_none():
+    with pytest.raises(ValueError, match="expected a box for 'coffee mug'"):
+        find_boxes(["coffee mug"], [box("mug")])
+
+
 def test_of_a_label_and_a_longer_one_the_name_means_its_own():
     plain = box("mug", z=2.0)
     assert find_boxes(["mug", "red mug"], [MUG, plain]) == [plain, MUG]
