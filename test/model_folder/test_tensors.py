@@ -42,7 +42,7 @@ def refusal(path):
         ({"\x1b[31m\n": 7}, r"\x1b[31m\n"),
         ([], "expected a safetensors header, got []"),
         (b"\xff" * 8, "utf-8"),
-        (b'{"a":' * 5000, "nested more than 64 deep"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested more than 64 deep"),
         (b'{"a": 1, "a": 2}', "'a' twice in one object"),
         (b'{"a": NaN}', "NaN, which is no number"),
     ],
