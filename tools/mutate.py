@@ -117,14 +117,14 @@ MUTATIONS = (
     ),
     Mutation(
         "margin of the clock: to one edge of the hour alone",
-        f"{PACKAGE}/spatial/rules.py",
+        f"{PACKAGE}/spatial/relations/places.py",
         "min(degrees % 30, 30 - degrees % 30)",
         "degrees % 30",
         "test/spatial/test_margins.py",
     ),
     Mutation(
         "margin of an order: of the worst pair",
-        f"{PACKAGE}/spatial/rules.py",
+        f"{PACKAGE}/spatial/relations/places.py",
         "min(along_z(a, b) for a, b in pairwise(ranked))",
         "max(along_z(a, b) for a, b in pairwise(ranked))",
         "test/spatial/test_margins.py",
