@@ -1,1 +1,1 @@
-"""2D annotations and depth -> 3D boxes, as `n3d lift` does it: readers, filters, shards, a page to look at."""
+"""2D annotations and depth -> 3D boxes, as `n3d lift` does it: readers, filters, shards, a page."""

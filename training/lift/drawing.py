@@ -24,7 +24,6 @@ SIDE_PX = 240
 MARGIN = 0.2
 MASK_COLOUR = (255, 60, 60)
 KEPT_COLOUR, DROPPED_COLOUR, BOX_COLOUR = (90, 200, 250), (255, 80, 80), (255, 214, 10)
-MAX_POINTS = 20_000
 # (axis to the right, axis down, sign of what points down): from above, z goes up the panel; from the side, z
 # to the right and y down.
 FROM_ABOVE, FROM_SIDE = (0, 2, -1.0), (2, 1, 1.0)
@@ -87,24 +86,28 @@ def _fitted(picture: Picture) -> Picture:
 
 
 def _cloud_panel(attempt: Attempt, title: str, view: tuple[int, int, float]) -> Picture:
-    """Kept points blue, dropped ones red, the box yellow; both axes have one scale, said in the corner."""
+    """Kept points blue, dropped ones red, the box yellow; both axes have one scale, said in the corner.
+
+    The panel is fitted to the box, else to all points; how many lie beyond it is said too.
+    """
     assert attempt.cloud is not None
-    step = -(-len(attempt.cloud.points) // MAX_POINTS)
-    points, kept = attempt.cloud.points[::step], attempt.cloud.kept[::step]
-    flat = _flat(points, view)
-    corners = None if attempt.box is None else _flat(_bounds(attempt.box), view)
-    shown = flat if corners is None else np.vstack([flat, corners])
-    low, span = shown.min(axis=0), max(float(np.ptp(shown, axis=0).max()), 1e-3)
+    flat = _flat(attempt.cloud.points, view)
+    bounds = flat if attempt.box is None else _flat(_bounds(attempt.box), view)
+    middle, span = (
+        (bounds.min(axis=0) + bounds.max(axis=0)) / 2,
+        max(float(np.ptp(bounds, axis=0).max()), 1e-3),
+    )
     scale = SIDE_PX * (1 - 2 * MARGIN) / span
-    offset = (SIDE_PX - np.ptp(shown, axis=0) * scale) / 2
+    pixels = np.rint((flat - middle) * scale + SIDE_PX / 2).astype(int)
+    is_inside = ((pixels >= 0) & (pixels < SIDE_PX)).all(axis=1)
     panel = np.full((SIDE_PX, SIDE_PX, 3), INK, np.uint8)
-    for chosen, colour in ((kept, KEPT_COLOUR), (~kept, DROPPED_COLOUR)):
-        x, y = np.rint((flat[chosen] - low) * scale + offset).astype(int).T
+    for chosen, colour in ((attempt.cloud.kept, KEPT_COLOUR), (~attempt.cloud.kept, DROPPED_COLOUR)):
+        x, y = pixels[chosen & is_inside].T
         panel[y, x] = colour
-    if corners is not None:
-        first, last = (tuple(map(int, row)) for row in np.rint((corners - low) * scale + offset))
+    if attempt.box is not None:
+        first, last = (tuple(map(int, row)) for row in np.rint((bounds - middle) * scale + SIDE_PX / 2))
         cv2.rectangle(panel, first, last, BOX_COLOUR, 1)
-    for line, text in enumerate((title, f"{span:.3f} m across")):
+    for line, text in enumerate((title, f"{span:.3f} m", f"{np.count_nonzero(~is_inside)} points beyond")):
         place = (6, 14 + 14 * line)
         cv2.putText(panel, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
     return panel

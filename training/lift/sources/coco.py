@@ -29,9 +29,12 @@ from n3d_ros.training.lift.filters import Reason, Rejected
 from n3d_ros.training.lift.sources.json_items import json_items
 from n3d_ros.training.lift.sources.records import AnnotationRecord, PictureRecord, Rectangle
 
-TABLES = """ CREATE TABLE categories (key TEXT PRIMARY KEY, name TEXT); CREATE TABLE pictures (number INTEGER
-PRIMARY KEY, key TEXT, entry TEXT, is_repeated INTEGER DEFAULT 0); CREATE TABLE annotations (number INTEGER
-PRIMARY KEY, key TEXT, picture TEXT, entry TEXT, is_repeated INTEGER DEFAULT 0);
+TABLES = """
+CREATE TABLE categories (key TEXT PRIMARY KEY, name TEXT);
+CREATE TABLE pictures (number INTEGER PRIMARY KEY, key TEXT, entry TEXT, is_repeated INTEGER DEFAULT 0);
+CREATE TABLE annotations (
+  number INTEGER PRIMARY KEY, key TEXT, picture TEXT, entry TEXT, is_repeated INTEGER DEFAULT 0
+);
 """
 # Annotations of no picture come as pictures without an entry, behind the others, so that they are counted
 # too.
