@@ -122,7 +122,7 @@ class LiftConfig:
     rim_px: int = 1
     rim_step: float = 0.02
     gap_share: float = 0.1
-    far_tail_share: float = 0.01
+    far_tail_share: float = 0.002
     max_depth_m: float = 20.0
     max_broken_share: float = 0.2
     max_reject_share: float = 0.9
