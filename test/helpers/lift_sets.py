@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -124,7 +124,7 @@ def simulated_set(folder, seeds, noisy=False, as_polygons=False):
     return TinySet(folder, content), truth
 
 
-@lru_cache(maxsize=None)
+@cache
 def _view(seed, width=640, height=480, min_px=400):
     """A view, and the true visible boxes of its objects that are large enough."""
     scene, rng = generate(seed), np.random.default_rng(seed)
