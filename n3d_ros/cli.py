@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from n3d_ros.errors import CommandFailed
+from n3d_ros.plain_text import one_line
 from n3d_ros.version import __version__
 
 ROBOT = "run `make venv`"
@@ -76,10 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     except CommandFailed as error:
-        print(f"n3d {chosen}: {error}", file=sys.stderr)
+        print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
         return 1
-    except (OSError, ValueError) as error:
-        print(f"n3d {chosen}: {error}", file=sys.stderr)
+    except (OSError, ValueError) as error:  # what a file or a model wrote may be quoted in it
+        print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -26,9 +26,12 @@ def likely_text(topic: Topic) -> str:
     answered, _ = exact_answer(query, boxes)
     if answered is not None:
         return answered.text
-    if query is None or len(boxes) != len(query.objects):
+    if query is None or not query.is_plain or len(boxes) != len(query.names):
         return ""
-    return answer_in_order(query, by_mention(topic.question, query.objects, boxes)).text
+    try:
+        return answer_in_order(query, by_mention(topic.question, query.names, boxes)).text
+    except ValueError:  # boxes that the rule cannot answer about have no likely answer
+        return ""
 
 
 def by_mention(question: str, names: Sequence[str], boxes: Sequence[Box3D]) -> list[Box3D]:

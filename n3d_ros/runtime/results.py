@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
+from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.box_codec import Malformed
 from n3d_ros.protocol.prompts import split_answer
@@ -19,6 +20,15 @@ from n3d_ros.runtime.decoding.generate import CANCELED, FULL, Generation
 from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
+from n3d_ros.spatial.types import ORDER, WHICH
+
+NOT_UNDERSTOOD = (
+    "not computed: the question was not understood whole as a spatial one; the words are the model's"
+)
+NOT_COMPUTED = "not computed, the words are the model's"
+
+# In messages, which travel into logs and diagnostics on one line.
+MAX_WORDS_SHOWN = 200
 
 __all__ = [
     "Generation",
@@ -72,7 +82,7 @@ def _outcome(
     if not num_objects and remarks:
         return ResultCode.PARSE, "; ".join(["no usable box", *remarks])
     if not num_objects:
-        return ResultCode.OK, f"nothing found for '{words}'"
+        return ResultCode.OK, f"nothing found for '{one_line(words, MAX_WORDS_SHOWN)}'"
     return ResultCode.OK, "; ".join(remarks)
 
 
@@ -80,13 +90,13 @@ def missing_evidence(ground: GroundResult, query: Query | None) -> str:
     """Why there can be no answer, empty where there can be one."""
     if ground.code != ResultCode.OK:
         return ground.message
-    if query is None or len(ground.objects) >= len(query.objects):
+    if query is None or len(ground.objects) >= len(query.names):
         return ""
     if not ground.objects:
         return ground.message
     found = ", ".join(thing.box.label for thing in ground.objects)
     return (
-        f"found {len(ground.objects)} of the {len(query.objects)} objects that the question is about: {found}"
+        f"found {len(ground.objects)} of the {len(query.names)} objects that the question is about: {found}"
     )
 
 
@@ -109,14 +119,22 @@ def unanswered(ground: GroundResult, query: Query | None, message: str) -> AskRe
     )
 
 
-def exact_answer(query: Query | None, boxes: Sequence[Box3D]) -> tuple[SpatialAnswer | None, str]:
-    """The answer computed from the boxes, or None with the reason."""
+def exact_answer(
+    query: Query | None, boxes: Sequence[Box3D], ids: Sequence[str] | None = None
+) -> tuple[SpatialAnswer | None, str]:
+    """The answer computed from the boxes, or None with the reason. `ids`: how messages call the boxes.
+
+    Where two things are equal, neither is the taller one: the choice has no exact answer.
+    """
     if query is None:
-        return None, ""
+        return None, NOT_UNDERSTOOD
     try:
-        return answer(query, boxes), ""
+        exact = answer(query, boxes, ids)
     except ValueError as error:
-        return None, str(error)
+        return None, f"{NOT_COMPUTED}: {error}"
+    if exact.margin == 0 and query.form in (WHICH, ORDER):
+        return None, f"{NOT_COMPUTED}: {' and '.join(exact.among)} are equal there"
+    return exact, ""
 
 
 def answered(
@@ -154,17 +172,19 @@ def answered(
         timing=timing,
         ground=ground,
         computed=exact.answer if exact else "",
+        own_answer=sentence,
     )
 
 
 def confirmed(result: AskResult, exact: SpatialAnswer | None) -> AskResult:
     """A sentence of the model that the geometry does not confirm is no answer: the computed one takes its
-    place, and the message says so.
+    place, and the message says why and quotes the model. Only a question that was understood whole has one.
     """
     if exact is None or result.consistent is True or result.code != ResultCode.OK:
         return result
-    message = f"computed from the boxes; the model's own words were: {result.answer!r}"
-    return replace(result, answer=exact.answer, reasoning=exact.reasoning, message=message)
+    why = "contradict them" if result.consistent is False else "cannot be compared with them"
+    message = f"computed from the boxes; the model's own words {why}: {result.own_answer!r}"
+    return replace(result, answer=exact.answer, reasoning=exact.reasoning, message=message, is_computed=True)
 
 
 def stage_timing(

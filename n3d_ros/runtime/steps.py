@@ -18,7 +18,7 @@ from n3d_ros.runtime.decoding.generate import Constraint
 from n3d_ros.runtime.decoding.grammar import BoxGrammar, StrictGrammar
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.decoding.trust import COPIED, EXPECTED, TrustedDrafter
-from n3d_ros.runtime.topic import spatial_query
+from n3d_ros.spatial import Query
 
 GRAMMARS = ("off", "strict")
 SENTENCE = re.compile(rf"[.?!]|{IMAGE_MARKER}")
@@ -54,9 +54,11 @@ class Steps:
         if not 1 <= self.longest_draft <= LONGEST_GUESS:
             raise ValueError(f"longest_draft: expected 1 to {LONGEST_GUESS}, got {self.longest_draft}")
 
-    def for_boxes(self, codec: TextCodec, words: str, stop_ids: Collection[int]) -> Guide:
-        """For a first stage about `words`."""
-        boxes = BoxDrafter(codec, expected_labels(words))
+    def for_boxes(
+        self, codec: TextCodec, words: str, stop_ids: Collection[int], query: Query | None = None
+    ) -> Guide:
+        """For a first stage about `words`, which ask `query` where they are a spatial question."""
+        boxes = BoxDrafter(codec, expected_labels(words, query))
         drafter = TrustedDrafter(boxes, EXPECTED) if self.jump_forward else None
         strict = self.grammar == "strict"
         return Guide(drafter, StrictGrammar(_grammar(codec, frozenset(stop_ids))) if strict else None)
@@ -78,10 +80,9 @@ def _grammar(codec: TextCodec, stop_ids: frozenset[int]) -> BoxGrammar:
     return BoxGrammar(codec, stop_ids)
 
 
-def expected_labels(words: str) -> tuple[str, ...]:
+def expected_labels(words: str, query: Query | None = None) -> tuple[str, ...]:
     """The class names that a request fixes: a question's objects, or the words, where they are a name."""
-    query = spatial_query(words)
     if query is not None:
-        return query.objects
+        return query.names
     name = ARTICLE.sub("", " ".join(words.split()))
     return (name,) if name and not SENTENCE.search(name) else ()

@@ -42,15 +42,24 @@ class Topic:
     evidence: tuple[Evidence, ...]
 
 
-def located(question: str, objects: Sequence[GroundedObject], intrinsics: Intrinsics) -> Topic:
-    """Everything that was located for this question."""
+def located(
+    question: str,
+    objects: Sequence[GroundedObject],
+    intrinsics: Intrinsics,
+    query: Query | None = None,
+) -> Topic:
+    """Everything that was located for this question, which asks `query`."""
     boxes = tuple(thing.box for thing in objects)
     evidence = evidence_from_boxes(boxes, intrinsics, [thing.number for thing in objects])
-    return Topic(question, spatial_query(question), tuple(objects), boxes, evidence)
+    return Topic(question, query, tuple(objects), boxes, evidence)
 
 
 def mentioned_topic(
-    question: str, objects: Sequence[GroundedObject], intrinsics: Intrinsics, rule: str = "exact_names"
+    question: str,
+    objects: Sequence[GroundedObject],
+    intrinsics: Intrinsics,
+    rule: str = "exact_names",
+    query: Query | None = None,
 ) -> Topic:
     """The objects that a follow-up question mentions, by id ("4_mug") or by a label that only one has.
 
@@ -59,7 +68,7 @@ def mentioned_topic(
     a question that mentions none, naming those at hand.
     """
     if rule == "upstream":
-        return _upstream_topic(question, objects, intrinsics)
+        return _upstream_topic(question, objects, intrinsics, query)
     names = [thing.id for thing in objects] + [thing.box.label for thing in objects]
     order = mentioned(question, names)
     _check(question, objects, [names[index] for index in order])
@@ -70,9 +79,7 @@ def mentioned_topic(
     )
     called = {index % len(objects): names[index] for index in order}
     boxes = tuple(replace(objects[index].box, label=name) for index, name in called.items())
-    return Topic(
-        question, spatial_query(question), tuple(objects[index] for index in called), boxes, evidence
-    )
+    return Topic(question, query, tuple(objects[index] for index in called), boxes, evidence)
 
 
 def spatial_query(question: str) -> Query | None:
@@ -80,13 +87,15 @@ def spatial_query(question: str) -> Query | None:
     return parse_question(" ".join(question.replace(IMAGE_MARKER, " ").split()))
 
 
-def _upstream_topic(question: str, objects: Sequence[GroundedObject], intrinsics: Intrinsics) -> Topic:
+def _upstream_topic(
+    question: str, objects: Sequence[GroundedObject], intrinsics: Intrinsics, query: Query | None
+) -> Topic:
     boxes, numbers = [thing.box for thing in objects], [thing.number for thing in objects]
     evidence = evidence_for_mentions(question, boxes, intrinsics, numbers, "upstream")
     names = {item.name for item in evidence}
     chosen = tuple(thing for thing in objects if thing.id in names)
     labelled = tuple(replace(thing.box, label=thing.id) for thing in chosen)
-    return Topic(question, spatial_query(question), chosen, labelled, evidence)
+    return Topic(question, query, chosen, labelled, evidence)
 
 
 def _check(question: str, objects: Sequence[GroundedObject], names: Sequence[str]) -> None:

@@ -108,10 +108,11 @@ class AskResult:
     """An answer with its evidence.
 
     `objects` are those it is about. `value`, `unit` and `relation` are computed from them (None and empty
-    where the question is no known spatial relation or its objects were not found); `consistent` says whether
-    the model's sentence agrees with them, None where that cannot be told. `answer` and `reasoning` are the
-    model's words where they agree or nothing can be computed, else computed too, and `message` quotes the
-    model. `ground` is the first stage.
+    where the question was not understood whole, or a name means no box or several: `message` says why);
+    `consistent` says whether the model's sentence agrees with them, None where that cannot be told. Both
+    sentences are here: `own_answer` by the model, `computed` from the boxes. `answer` and `reasoning` are the
+    model's where they agree or nothing can be computed; else, with `is_computed`, the computed ones, and
+    `message` says why and quotes the model. `ground` is the first stage.
     """
 
     answer: str
@@ -129,6 +130,10 @@ class AskResult:
     ground: GroundResult
     # The exact answer's own sentence, empty where there is none.
     computed: str = field(default="")
+    # The model's own sentence, empty where it wrote none.
+    own_answer: str = ""
+    # Is `answer` the computed sentence, because the model's was not confirmed?
+    is_computed: bool = False
 
     @property
     def depth_is_estimated(self) -> bool:

@@ -1,117 +1,260 @@
 """Does a sentence that a model wrote agree with the exact answer?
 
-In: the model's text and the `SpatialAnswer` computed from the boxes. Out: True, False, or None when the text
-says nothing that can be checked. Only the part after `</think>` counts.
+In: the model's text and the `SpatialAnswer` computed from the boxes. Out: True, False, or None where that
+cannot be told. Only the part after `</think>` counts. A sentence is judged when every word of it is one that
+such an answer needs; another thing, another number, a doubt, a "not" in an odd place, and it cannot be told.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from n3d_ros.protocol.prompts import THINK_END
-from n3d_ros.spatial.types import ORDER, WHICH, YES_NO, SpatialAnswer
-from n3d_ros.spatial.words import SIDES
+from n3d_ros.spatial.language.patterns import Matcher, compiled
+from n3d_ros.spatial.language.tokens import Token, tokens_of
+from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
+from n3d_ros.spatial.relations import BY_NAME
+from n3d_ros.spatial.types import ORDER, SIDE, WHICH, YES_NO, SpatialAnswer
 
 RELATIVE_TOLERANCE = 0.10
 ABSOLUTE_TOLERANCE_M = 0.01
 
-_METRES = {
-    "m": 1.0,
-    "meter": 1.0,
-    "metre": 1.0,
-    "cm": 0.01,
-    "centimeter": 0.01,
-    "centimetre": 0.01,
-    "mm": 0.001,
-}
-_METRES |= {
-    "millimeter": 0.001,
-    "inch": 0.0254,
-    "inche": 0.0254,
-    "foot": 0.3048,
-    "feet": 0.3048,
-    "ft": 0.3048,
-}
-_NUMBER = r"(?<![\w.])(\d+(?:\.\d+)?|\.\d+)"
-_LENGTH = re.compile(rf"{_NUMBER}\s*({'|'.join(sorted(_METRES, key=len, reverse=True))})s?\b", re.IGNORECASE)
-_HOUR = re.compile(r"\b(\d{1,2})\s*o['’]?\s?clock", re.IGNORECASE)
-_YES = re.compile(r"\b(?:yes|true|correct|indeed)\b", re.IGNORECASE)
-_NO = re.compile(r"\b(?:no|false|incorrect)\b", re.IGNORECASE)
-_NOT = re.compile(r"\bnot\b|n't\b", re.IGNORECASE)
+_YES, _NO = {"yes", "true", "correct", "indeed"}, {"no", "false", "incorrect"}
+_FILLER_WORDS = (
+    "it they that this is are about around approximately roughly apart away from to of at in , . < !"
+)
+_FILLERS = set(_FILLER_WORDS.split())
+_CLOSER = {"closer": "(closer | nearer) to", "farther": "(farther | further) away? from"}
+_NAME = re.compile(r"name\d+")
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A sentence in tokens; names are `name0`, `name1`, ... by their place in the answer's `among`, further
+    ones behind those. `sides` are those mentioned.
+    """
+
+    words: tuple[Token, ...]
+    keys: tuple[str, ...]
+    sides: frozenset[str]
+
+    @property
+    def names(self) -> list[int]:
+        """The names in their order, each once."""
+        return list(dict.fromkeys(int(key[4:]) for key in self.keys if _NAME.fullmatch(key)))
+
+    @property
+    def in_order(self) -> bool:
+        """Is the first thing named first, or nothing? "B is on the left" tells of B, whatever was asked."""
+        return self.names == list(range(len(self.names)))
+
+    @property
+    def num_not(self) -> int:
+        return self.keys.count("not")
 
 
 def check_answer(text: str, expected: SpatialAnswer) -> bool | None:
-    """Does the sentence agree: a number within 10 % or 1 cm, the same hour, verdict, name or order?"""
+    """Does the sentence agree: a number within 10 % or 1 cm, the same hour, verdict, name, side or order?"""
     sentence = text.rsplit(THINK_END, maxsplit=1)[-1]
-    form = expected.query.form
-    if form == YES_NO:
-        return _check_verdict(sentence, expected)
-    if form in (WHICH, ORDER):
-        return _check_names(sentence, expected)
-    return (
-        _check_hour(sentence, expected)
-        if expected.relation == "direction"
-        else _check_length(sentence, expected)
-    )
-
-
-def _check_length(sentence: str, expected: SpatialAnswer) -> bool | None:
-    found = _LENGTH.search(_without_names(sentence, expected))
-    if found is None or expected.value is None:
-        return None
-    metres = float(found[1]) * _METRES[found[2].casefold()]
-    return abs(metres - expected.value) <= max(RELATIVE_TOLERANCE * abs(expected.value), ABSOLUTE_TOLERANCE_M)
-
-
-def _check_hour(sentence: str, expected: SpatialAnswer) -> bool | None:
-    found = _HOUR.search(sentence)
-    return None if found is None else int(found[1]) == expected.value
-
-
-def _check_verdict(sentence: str, expected: SpatialAnswer) -> bool | None:
-    """By "yes" or "no" if there is one, else by the side that the sentence claims."""
-    plain = _without_names(sentence, expected)
-    said = _said(bool(_YES.search(plain)), bool(_NO.search(plain)))
+    if _plain(sentence) and _plain(sentence) == _plain(expected.answer):
+        return True
+    said = _read(sentence, expected)
     if said is None:
-        said = _claimed_side(plain, expected)
-    return None if said is None else said == expected.verdict
-
-
-def _claimed_side(plain: str, expected: SpatialAnswer) -> bool | None:
-    """Does the text put the first object on the side asked for? "not" turns it round. None: no side."""
-    sides = {
-        side.asks: re.search(
-            rf"\b(?:{side.asks}|{side.predicate}|{side.comparative})\b", plain, re.IGNORECASE
-        )
-        for side in SIDES
-        if side.relation == expected.relation
-    }
-    said = _said(bool(sides.pop(expected.query.asks, None)), any(sides.values()))
-    return said if said is None or not _NOT.search(plain) else not said
-
-
-def _said(this: bool, other: bool) -> bool | None:
-    return None if this == other else this
-
-
-def _check_names(sentence: str, expected: SpatialAnswer) -> bool | None:
-    """The names mentioned, in order, against those the answer picks; None when too few are mentioned."""
-    mentioned = list(
-        dict.fromkeys(found[0].casefold() for found in _names_pattern(expected).finditer(sentence))
-    )
-    wanted = [name.casefold() for name in expected.names]
-    if len(mentioned) < len(wanted):
         return None
-    return mentioned[: len(wanted)] == wanted
+    if expected.query.form == YES_NO:
+        return _check_verdict(said, expected)
+    if expected.query.form == WHICH:
+        return _check_choice(said, expected)
+    if expected.query.form == ORDER:
+        return _check_order(said, expected)
+    if expected.query.form == SIDE:
+        return _check_side(said, expected)
+    return _check_number(said, expected)
 
 
-def _without_names(sentence: str, expected: SpatialAnswer) -> str:
-    """The sentence without the objects' names, whose words ("4_mug", "no entry") could pass for an answer."""
-    return _names_pattern(expected).sub(" ", sentence)
+def _plain(sentence: str) -> str:
+    return " ".join(token.key for token in tokens_of(sentence))
 
 
-def _names_pattern(expected: SpatialAnswer) -> re.Pattern[str]:
-    longest_first = sorted(expected.among, key=len, reverse=True)
-    return re.compile(
-        rf"(?<!\w)(?:{'|'.join(re.escape(name) for name in longest_first)})(?!\w)", re.IGNORECASE
-    )
+def _read(sentence: str, expected: SpatialAnswer) -> _Said | None:
+    """The sentence, None where it holds a word that no such answer needs."""
+    known = tokens_of(_numbered(expected.answer, expected))
+    words = tokens_of(_numbered(sentence, expected))
+    sides, used = _sides(words, expected)
+    allowed = {token.key for token in known} | _FILLERS | _YES | _NO | {"not", "than", "then", "one", "and"}
+    for place, word in enumerate(words):
+        is_free = word.key in allowed or place in used or _NAME.fullmatch(word.key) is not None
+        if not is_free and not _is_number(word.key) and word.key not in BY_WORD:
+            return None
+    return _Said(words, tuple(word.key for word in words), frozenset(sides)) if words else None
+
+
+def _numbered(sentence: str, expected: SpatialAnswer) -> str:
+    """The sentence with a plain word for every name, since names ("4_mug", "no entry") could pass for
+    answers.
+    """
+    names = _names(expected)
+    longest_first = sorted(range(len(names)), key=lambda index: len(names[index]), reverse=True)
+    for index in longest_first:
+        name = re.escape(names[index])
+        sentence = re.sub(rf"(?<!\w){name}(?!\w)", f"name{index}", sentence, flags=re.IGNORECASE)
+    return sentence
+
+
+def _names(expected: SpatialAnswer) -> list[str]:
+    return list(dict.fromkeys((*expected.among, *(box.label for box in expected.evidence))))
+
+
+def _sides(words: tuple[Token, ...], expected: SpatialAnswer) -> tuple[set[str], set[int]]:
+    """The sides of the relation that the words name, and the places of those words."""
+    found: set[str] = set()
+    used: set[int] = set()
+    for asks, matcher in _side_matchers(expected).items():
+        for start in range(len(words)):
+            for end, _ in matcher(words, start, {}):
+                found.add(asks)
+                used |= set(range(start, end))
+    return found, used
+
+
+def _side_matchers(expected: SpatialAnswer) -> dict[str, Matcher]:
+    if expected.relation == "closer":
+        patterns = dict(_CLOSER)
+    else:
+        patterns = {
+            side.asks: " | ".join(
+                part for part in (side.stem and f"{side.stem} {side.tail}", side.more, side.most) if part
+            )
+            for side in BY_NAME[expected.relation].sides
+        }
+    return {asks: compiled(pattern, {}) for asks, pattern in patterns.items()}
+
+
+def _is_number(key: str) -> bool:
+    return key.isascii() and key.replace(".", "", 1).isdecimal()
+
+
+def _check_number(said: _Said, expected: SpatialAnswer) -> bool | None:
+    if expected.value is None or said.num_not or said.sides - {expected.query.asks} or _has_verdict(said):
+        return None
+    if expected.unit == "m":
+        return _check_lengths(said, expected) if _in_this_order(said, expected) else None
+    numbers = [
+        float(key) if _is_number(key) else WRITTEN_NUMBERS[key]
+        for key in said.keys
+        if _is_number(key) or key in WRITTEN_NUMBERS
+    ]
+    if len(numbers) != 1 or (expected.unit == "o'clock" and ("o'clock" not in said.keys or not _faces(said))):
+        return None
+    if expected.unit == "l":
+        return None
+    return numbers[0] == expected.value
+
+
+def _faces(said: _Said) -> bool:
+    """ "A will find B" or "B is at ... of A", not the other way round."""
+    if len(said.names) < 2:
+        return True
+    return said.names == ([0, 1] if "find" in said.keys else [1, 0])
+
+
+def _in_this_order(said: _Said, expected: SpatialAnswer) -> bool:
+    """Are the things named in the question's order, where that matters?"""
+    return not expected.query.asks or said.in_order
+
+
+def _check_lengths(said: _Said, expected: SpatialAnswer) -> bool | None:
+    """Every length that is said against the value; None without one, or where they differ from each other."""
+    lengths = _lengths(said)
+    if not lengths or expected.value is None:
+        return None
+    agree = {_is_near(length, expected.value) for length in lengths}
+    return agree.pop() if len(agree) == 1 else None
+
+
+def _lengths(said: _Said) -> list[float]:
+    """All lengths in metres; none where a number is no length."""
+    keys = said.keys
+    places = [at for at, key in enumerate(keys) if _is_number(key)]
+    if any(at + 1 >= len(keys) or keys[at + 1] not in BY_WORD for at in places):
+        return []
+    return [float(keys[at]) * BY_WORD[keys[at + 1]].metres for at in places]
+
+
+def _is_near(length: float, value: float) -> bool:
+    return abs(length - value) <= max(RELATIVE_TOLERANCE * abs(value), ABSOLUTE_TOLERANCE_M)
+
+
+def _has_verdict(said: _Said) -> bool:
+    return bool((_YES | _NO) & set(said.keys))
+
+
+def _check_verdict(said: _Said, expected: SpatialAnswer) -> bool | None:
+    """By "yes" or "no", by the side that the sentence claims, or by both where they do not contradict."""
+    by_word = _verdict_by_word(said, expected)
+    by_claim = _verdict_by_claim(said, expected)
+    told = {verdict for verdict in (by_word, by_claim) if verdict is not None}
+    if len(told) != 1 or not _numbers_agree(said, expected) or (said.sides and by_claim is None):
+        return None
+    return told.pop() == expected.verdict
+
+
+def _verdict_by_word(said: _Said, expected: SpatialAnswer) -> bool | None:
+    """None also for a bare answer to a question with "not": "no" to that can mean either."""
+    yes, no = bool(_YES & set(said.keys)), bool(_NO & set(said.keys))
+    if yes == no or (expected.query.negated and not said.sides):
+        return None
+    if said.num_not and not said.sides and (yes or said.num_not > 1):
+        return None
+    return yes
+
+
+def _verdict_by_claim(said: _Said, expected: SpatialAnswer) -> bool | None:
+    """ "A is left of B" claims the side; "A is not left of B" denies it; "not right of" says neither."""
+    if len(said.sides) != 1 or said.num_not > 1 or not said.in_order or expected.query.parts:
+        return None
+    (side,) = said.sides
+    if said.num_not and side != expected.query.asks:
+        return None
+    claim = (side == expected.query.asks) and not said.num_not
+    return claim != expected.query.negated
+
+
+def _numbers_agree(said: _Said, expected: SpatialAnswer) -> bool:
+    if not any(map(_is_number, said.keys)):
+        return True
+    limit = expected.query.limit
+    return limit is not None and expected.value is not None and _check_lengths(said, expected) is True
+
+
+def _check_choice(said: _Said, expected: SpatialAnswer) -> bool | None:
+    """The thing that the sentence says is most so; "A is smaller than B" says that B is bigger."""
+    names, choices = said.names, len(expected.among)
+    if not names or said.num_not or expected.query.negated or _has_verdict(said) or len(said.sides) > 1:
+        return None
+    if any(map(_is_number, said.keys)) or names[0] >= choices:
+        return None
+    if not said.sides:
+        picked: int | None = names[0] if len(names) == 1 else None
+    elif said.sides == {expected.query.asks}:
+        picked = names[0]
+    else:
+        picked = 1 - names[0] if choices == 2 else None
+    return None if picked is None else _names(expected)[picked] == expected.names[0]
+
+
+def _check_order(said: _Said, expected: SpatialAnswer) -> bool | None:
+    if said.num_not or _has_verdict(said) or len(said.names) < len(expected.names):
+        return None
+    ends = [key for key in tokens_of(expected.answer.split(":")[0]) if key.key not in _FILLERS]
+    places = [said.keys.index(end.key) for end in ends if end.key in said.keys]
+    if places != sorted(places) or len(places) == 1:
+        return None
+    return said.names == list(range(len(expected.names)))
+
+
+def _check_side(said: _Said, expected: SpatialAnswer) -> bool | None:
+    if len(said.sides) != 1 or said.num_not or _has_verdict(said) or not said.in_order:
+        return None
+    return expected.side in said.sides

@@ -1,161 +1,126 @@
-"""How a question about space is understood.
+"""How a question about space is understood: whole, or not at all.
 
-In: text. Out: a `Query` (which relation, between which names) or None. Knows nothing of boxes; `spatial`
-answers. Everything is a table of small regular expressions, tried in order, so a new wording is one more row.
+In: text. Out: a `Query` or None. Knows nothing of boxes. Frames of politeness come off, then every pattern of
+every relation is compared with all the words that are left. Where a word is left over, or two patterns mean
+different things, the question is not understood: nothing is guessed and nothing is ignored.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from n3d_ros.spatial.types import ORDER, VALUE, WHICH, YES_NO, Query
-from n3d_ros.spatial.words import CAMERA, SIDES
+from n3d_ros.spatial.grammar.rows import Builder, all_rows, facing
+from n3d_ros.spatial.grammar.slots import BOUND_PATTERNS, FACING_PATTERN, side_patterns, slots
+from n3d_ros.spatial.language.frames import FRAME_PATTERNS, unframed, with_unit
+from n3d_ros.spatial.language.nouns import Named
+from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits, literals
+from n3d_ros.spatial.language.tokens import tokens_of
+from n3d_ros.spatial.relations import BY_NAME
+from n3d_ros.spatial.types import OPPOSITE, VALUE, WHICH, Query
+
+_SEEN = "as? (seen | viewed | looking | when seen | when viewed)?"
+_VIEW = "(perspective | point of view | viewpoint | view)"
+_VIEWS = {
+    OPPOSITE: f"{_SEEN} from opposite side (of (camera | viewer | me | scene))?",
+    "other": f"{_SEEN} from other side of (camera | scene)",
+    "": f"{_SEEN} from ((camera | viewer | observer) 's | my) {_VIEW}",
+    "same": f"{_SEEN} from {_VIEW} of (camera | viewer | observer)",
+    "facing": f"{_SEEN} from A 's {_VIEW} , FACE",
+    "facing too": f"{_SEEN} from {_VIEW} of A , FACE",
+}
+# Asked for as "closer to the camera", which is the same from anywhere.
+_NO_TURN = (("front_behind", WHICH),)
 
 
 @dataclass(frozen=True)
-class _Rule:
-    """A pattern with the groups a, b, c (names) or names (a list of names), and what it means."""
+class _View:
+    """A viewpoint that a question names: facing and viewer, both empty for the camera's own."""
 
-    pattern: re.Pattern[str]
-    relation: str
-    asks: str
-    form: str
-
-
-def _rule(pattern: str, relation: str, asks: str = "", form: str = VALUE) -> _Rule:
-    """Compile a row: A, B, C stand for one name each, NAMES for a list, CAMERA for whoever looks."""
-    for word, group in (("NAMES", r"(?P<names>.+)"), ("CAMERA", CAMERA), ("WHICH", _WHICH)):
-        pattern = pattern.replace(word, group)
-    pattern = re.sub(r"\b([ABC])\b", lambda found: f"(?P<{found[1].lower()}>.+?)", pattern)
-    return _Rule(re.compile(pattern, re.IGNORECASE), relation, asks, form)
+    way: str = ""
+    face: tuple[str, Named | None] | None = None
+    viewer: Named | None = None
 
 
-_WHICH = r"(?:which|what|who)(?: one| object| thing)?(?: of (?:them|these|the two|the three))? is(?: the)?"
-_DISTANCE = r"(?:(?:what is|what's|give me|measure|estimate) )?(?:the )?{0}(?:distance|separation|gap) "
-_CLOSER = (
-    ("closer", r"(?:closer|nearer|closest|nearest) to"),
-    ("farther", r"(?:farther|further|farthest|furthest)(?: away)? from"),
-)
-
-
-def _side_rules() -> list[_Rule]:
-    rules = []
-    for side in SIDES:
-        predicates = [rf"(?:{side.comparative_pattern}) than"]
-        if side.predicate_pattern:
-            predicates.append(rf"(?:located |placed |standing |lying )?(?:{side.predicate_pattern})")
-        rules += [_rule(rf"is A {text} B", side.relation, side.asks, YES_NO) for text in predicates]
-        for text in (
-            rf"WHICH (?:{side.comparative_pattern})(?: one)?[,:]? NAMES",
-            rf"which of NAMES is (?:the )?(?:{side.comparative_pattern})(?: one)?",
-            rf"is (?P<names>.+ or .+?) (?:the )?(?:{side.comparative_pattern})(?: one)?",
-        ):
-            rules.append(_rule(text, side.relation, side.asks, WHICH))
-    return rules
-
-
-def _closer_rules() -> list[_Rule]:
-    rules = []
-    for asks, words in _CLOSER:
-        rules += [
-            _rule(rf"is B {words} A than C", "closer", asks, YES_NO),
-            _rule(rf"WHICH {words} A[,:] B,? or C", "closer", asks, WHICH),
-            _rule(rf"(?:is|are) (?:either )?B or C {words} A", "closer", asks, WHICH),
-            _rule(rf"which of B and C is {words} A", "closer", asks, WHICH),
-        ]
-    return rules
-
-
-def _distance_rules() -> list[_Rule]:
-    rules = []
-    for relation, adjective, adverb in (
-        ("horizontal_distance", "horizontal ", " horizontally"),
-        ("vertical_distance", "vertical ", " vertically"),
-        ("distance", "(?:direct |total |straight-line )?", ""),
-    ):
-        rules += [
-            _rule(_DISTANCE.format(adjective) + r"(?:between|from|of) A (?:and|to|from) B", relation),
-            _rule(rf"how far{adverb} (?:away |apart )?is A (?:away )?from B", relation),
-            _rule(rf"how far (?:away |apart )?is A (?:away )?from B{adverb}", relation),
-            _rule(rf"how far is it from A to B{adverb}", relation),
-            _rule(rf"how far(?: apart)?{adverb} are A and B(?: apart| from each other)?", relation),
-            _rule(rf"how far(?: apart)? are A and B(?: apart| from each other)?{adverb}", relation),
-        ]
-    return [
-        _rule(r"how far(?: away)? is A(?: away)? from CAMERA", "distance"),
-        _rule(_DISTANCE.format("") + r"(?:(?:between|from) CAMERA (?:and|to)|to) A", "distance"),
-        *rules,
-        _rule(r"how much (?:higher|lower) is A than B", "vertical_distance"),
-        _rule(r"how far(?: away)? is A", "distance"),
-    ]
-
-
-def _other_rules() -> list[_Rule]:
-    extents = (("width", "wide|broad", "width"), ("height", "tall|high", "height"))
-    rules = [_rule(rf"how (?:{adjective}) is A", relation) for relation, adjective, _ in extents]
-    rules += [_rule(rf"(?:what is|what's) the {noun} of A", relation) for relation, _, noun in extents]
-    where = r"(?:from|of|relative to|seen from|as seen from|viewed from)"
-    direction = (
-        r"(?:in |at )?(?:which|what) (?:clock direction|clock position|direction|o'clock(?: direction)?)"
-    )
-    at = r"(?:(?:if )?(?:you are|i am|i'm|you're) |when )?(?:standing |located )?at"
-    rules += [
-        _rule(rf"{direction} is B {where} A", "direction"),
-        _rule(rf"{at} A, where (?:will|can|would|do|should) (?:you|i) find B", "direction"),
-        _rule(rf"{at} A, {direction} is B", "direction"),
-    ]
-    near, far = r"(?:near|nearest|closest|front)", r"(?:far|farthest|furthest|back)"
-    sort = r"(?:order|sort|rank|list|arrange) NAMES(?: by (?:depth|distance))?,? from"
-    rules.append(_rule(rf"{sort} {near} to {far}", "depth_order", "near", ORDER))
-    rules.append(_rule(rf"{sort} {far} to {near}", "depth_order", "far", ORDER))
-    rules.append(_rule(r"WHICH (?:closer|nearer|closest|nearest)[,:]? NAMES", "front_behind", "front", WHICH))
-    rules.append(
-        _rule(
-            r"WHICH (?:farther|further|farthest|furthest)(?: away)?[,:]? NAMES",
-            "front_behind",
-            "behind",
-            WHICH,
-        )
-    )
-    return rules
-
-
-_RULES = (*_side_rules(), *_closer_rules(), *_distance_rules(), *_other_rules())
-_POLITE = re.compile(r"(?:please|can you tell me|could you tell me|tell me|do you know)[, ]+", re.IGNORECASE)
-_ARTICLE = re.compile(r"(?:the|an|a|this|that|my|your) ", re.IGNORECASE)
-_MAX_CHARS = 300
-"""Longer sentences are no templates; three open-ended names in a pattern cost the cube of the length."""
-_END = re.compile(r"[?.!](?=\s|$)")
+@dataclass(frozen=True)
+class _Grammar:
+    rows: tuple[tuple[Matcher, Builder, bool], ...]
+    views: tuple[tuple[str, Matcher], ...]
 
 
 def parse_question(text: str) -> Query | None:
-    """Understand a question: every template of `QUESTIONS` and common paraphrases.
+    """Understand a question: every template of `QUESTIONS` and what people write instead.
 
-    None when it is about something else.
+    None when it is about something else, or not understood to the last word.
     """
-    sentence = _END.split(" ".join(text.split()), maxsplit=1)[0]
-    sentence = _POLITE.sub("", sentence, count=1) if _POLITE.match(sentence) else sentence
-    if len(sentence) > _MAX_CHARS:
+    words = unframed(tokens_of(text))
+    words, unit = with_unit(words)
+    words = unframed(words)
+    if not words:
         return None
-    for rule in _RULES:
-        match = rule.pattern.fullmatch(sentence)
-        names = _names(match) if match else ()
-        if names and (rule.form not in (WHICH, ORDER) or len(names) >= 2):
-            return Query(rule.relation, names, rule.asks, rule.form)
-    return None
+    queries = {query for rest, view in _views(words) for query in _readings(rest, view)}
+    if len(queries) != 1:
+        return None
+    query = _in_unit(queries.pop(), unit)
+    says_camera = any(word.key == "camera" for word in words)
+    return replace(query, names_camera=True) if query is not None and says_camera else query
 
 
-def plain_name(name: str) -> str:
-    """A name without article and outer punctuation, blanks collapsed: "the  red mug," -> "red mug"."""
-    words = " ".join(name.split()).strip(" ,;:'\"")
-    return _ARTICLE.sub("", words, count=1) if _ARTICLE.match(words) else words
+def _in_unit(query: Query, unit: str) -> Query | None:
+    """The query with the unit asked for; None where the answer is no length."""
+    if not unit:
+        return query
+    is_length = query.form == VALUE and BY_NAME[query.relation].unit == "m"
+    return replace(query, unit=unit) if is_length else None
 
 
-def _names(match: re.Match[str]) -> tuple[str, ...]:
-    """The names of a match in the order a, b, c; empty when one of them is empty."""
-    groups = match.groupdict()
-    found = re.split(r",? (?:or|and) |, ", groups["names"]) if "names" in groups else []
-    found = found or [groups[key] for key in ("a", "b", "c") if key in groups]
-    names = tuple(plain_name(name) for name in found)
-    return names if all(names) else ()
+def _readings(words: Words, view: _View | None) -> Iterator[Query]:
+    """Every query that all the words can mean."""
+    for matcher, build, turns in _grammar().rows:
+        if view is not None and not turns:
+            continue
+        for found in fits(matcher, words):
+            query = build(found)
+            query = query if query is None or view is None else _turned(query, view)
+            if query is not None:
+                yield query
+
+
+def _turned(query: Query, view: _View) -> Query | None:
+    """The query from that viewpoint, None where it would be the same from any, or the facing is not said."""
+    if not BY_NAME[query.relation].turns or (query.relation, query.form) in _NO_TURN or query.facing:
+        return None
+    if len(query.objects) < BY_NAME[query.relation].fewest or query.relation == "viewer_side":
+        return None
+    if view.face is not None and view.viewer is not None:
+        return facing(query, view.face, view.viewer)
+    return replace(query, facing=view.way)
+
+
+def _views(words: Words) -> Iterator[tuple[Words, _View | None]]:
+    """The words as they are, and without each viewpoint at their beginning or end."""
+    yield words, None
+    for name, matcher in _grammar().views:
+        way = OPPOSITE if name in (OPPOSITE, "other") else ""
+        for end, found in matcher(words, 0, {}):
+            start = end + (end < len(words) and words[end].key == ",")
+            yield words[start:], _View(way, found.get("FACE"), found.get("A"))
+        for start in range(1, len(words)):
+            for found in fits(matcher, words[start:]):
+                stop = start - (words[start - 1].key == ",")
+                yield words[:stop], _View(way, found.get("FACE"), found.get("A"))
+
+
+@lru_cache(maxsize=1)
+def _grammar() -> _Grammar:
+    """All patterns, compiled once. No name may hold a word that a pattern uses."""
+    rows = all_rows()
+    patterns = [*(row.pattern for row in rows), *_VIEWS.values(), *side_patterns(), *BOUND_PATTERNS.values()]
+    patterns += [*FRAME_PATTERNS, FACING_PATTERN]
+    used = {word for pattern in patterns for word in literals(pattern)}
+    table = slots(used)
+    return _Grammar(
+        tuple((compiled(row.pattern, table), row.build, row.turns) for row in rows),
+        tuple((name, compiled(pattern, table)) for name, pattern in _VIEWS.items()),
+    )

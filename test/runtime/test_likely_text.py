@@ -10,7 +10,7 @@ from n3d_ros.runtime.likely_text import by_mention, likely_text
 from n3d_ros.runtime.results import exact_answer
 from n3d_ros.runtime.topic import located
 from n3d_ros.runtime.types import GroundedObject
-from n3d_ros.spatial import QUESTIONS, Query, answer, answer_in_order
+from n3d_ros.spatial import QUESTIONS, Query, answer, answer_in_order, parse_question
 
 CAMERA = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
@@ -21,7 +21,7 @@ CLOSER = "Is the red mug or the blue bowl closer to the green can?"
 
 def topic_of(question, *boxes):
     things = [GroundedObject(f"{n}_{box.label}", box, None, "", n) for n, box in enumerate(boxes)]
-    return located(question, things, CAMERA)
+    return located(question, things, CAMERA, parse_question(question))
 
 
 def test_it_is_computed_from_the_numbers_that_the_prompt_shows():

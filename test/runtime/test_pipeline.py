@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from places import CHECKOUT
 
 from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.errors import BadInputError, N3DError, NoDepthError, ResultCode
@@ -12,11 +13,13 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
 from n3d_ros.protocol.prompts import ground_prompt, ground_question
+from n3d_ros.runtime import topic
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import Steps
 from n3d_ros.runtime.types import Listener
+from n3d_ros.spatial import parse_question
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
@@ -193,14 +196,22 @@ def test_a_sentence_that_contradicts_the_boxes_is_called_inconsistent(fake_backe
     assert (result.consistent, result.value) == (False, pytest.approx(0.406, abs=0.01))
 
 
-@pytest.mark.parametrize("words", ["The distance is 2.5 meters.", "the distance is"])
-def test_a_sentence_that_geometry_does_not_confirm_is_replaced_by_the_computed_one(
-    fake_backend, observation, box_text, words
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("The distance is 2.5 meters.", "contradict them"),
+        ("the distance is", "cannot be compared with them"),
+        ("The distance is 0.41 meters and 2.5 meters.", "cannot be compared with them"),
+    ],
+)
+def test_a_sentence_that_geometry_does_not_confirm_is_replaced_by_the_computed_one_and_both_are_published(
+    fake_backend, observation, box_text, words, why
 ):
     result, _ = ask(fake_backend, observation, box_text, words)
     assert result.answer == "The distance between red mug and blue bowl is 0.41 meters."
     assert "distance = sqrt(" in result.reasoning
-    assert result.message == f"computed from the boxes; the model's own words were: {words!r}"
+    assert result.message == f"computed from the boxes; the model's own words {why}: {words!r}"
+    assert (result.own_answer, result.computed, result.is_computed) == (words, result.answer, True)
     assert result.raw_text == words
 
 
@@ -226,6 +237,31 @@ def test_a_question_that_is_no_known_relation_is_answered_without_a_value(
     backend = fake_backend({"First locate": box_text(MUG), "The 3D bbox of": "red"})
     result = Pipeline(backend).ask(observation, "What color is the mug?")
     assert (result.answer, result.value, result.relation, result.consistent) == ("red", None, "", None)
+    assert result.message == (
+        "not computed: the question was not understood whole as a spatial one; the words are the model's"
+    )
+    assert (result.is_computed, result.computed, result.own_answer) == (False, "", "red")
+
+
+def test_of_two_boxes_that_fit_equally_neither_is_taken_and_both_are_named(
+    fake_backend, observation, box_text
+):
+    other = Box3D("red mug", (0.1, 0.05, 1.2), (0.09, 0.1, 0.08))
+    backend = fake_backend({"The 3D bbox of": "the distance is", "First locate": box_text(MUG, other, BOWL)})
+    result = Pipeline(backend).ask(observation, QUESTION)
+    assert (result.answer, result.value, result.relation) == ("the distance is", None, "")
+    assert "'red mug' is ambiguous: it could be 0_red mug or 1_red mug" in result.message
+
+
+def test_a_question_is_parsed_once(fake_backend, observation, box_text, monkeypatch):
+    asked = []
+    monkeypatch.setattr(topic, "parse_question", lambda text: asked.append(text) or parse_question(text))
+    result, backend = ask(fake_backend, observation, box_text, "the distance is")
+    assert result.value is not None and asked == [QUESTION]
+    Pipeline(backend).ask_about(observation, QUESTION, result.ground)
+    assert asked == [QUESTION, QUESTION]
+    places = [p for p in (CHECKOUT / "n3d_ros/runtime").rglob("*.py") if "parse_question(" in p.read_text()]
+    assert [place.name for place in places] == ["topic.py"], "the runtime's one place to parse"
 
 
 def test_cancel_in_the_second_stage_keeps_the_evidence(fake_backend, observation, box_text):

@@ -201,7 +201,7 @@ def test_w4_the_model_s_words_stand_against_the_geometry_in_strict_mode_only(pip
         ("W1", "reads the 640x632 point map as 640 rows of 632 and shears it"),
         ("W2", "the release's mention pattern misses ['0_chair', '1_lamp'] in 'How far is 0_chair from"),
         ("W3", "no box is numbered 0: the release reads their bins as metres"),
-        ("W4", "no object found or mentioned: 'How tall is it?' is answered without numbers"),
+        ("W4", "no object found or mentioned: 'How tall is the vase?' is answered without numbers"),
         ("W4", "no object found or mentioned: 'Is there room?' is answered without numbers"),
     ],
 )
@@ -220,7 +220,7 @@ def test_what_strict_mode_loses_is_logged_and_by_default_nothing_is(
         second_prompt(pipeline, observation, options, ["chair", "lamp"], "How far is 0_chair from 1_lamp?")
     else:
         reply = box(1, "lamp") if quirk == "W3" else "None."
-        pipeline(reply, "5 m.", options=options)[0].ask(observation, "How tall is it?")
+        pipeline(reply, "5 m.", options=options)[0].ask(observation, "How tall is the vase?")
     messages = [record.getMessage() for record in caplog.records]
     assert any(said in message for message in messages) == (options == STRICT), messages
     assert options == STRICT or not messages

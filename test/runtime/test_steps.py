@@ -16,6 +16,7 @@ from n3d_ros.runtime.decoding.trust import EXPECTED, TrustedDrafter
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import LOSSLESS, Steps, expected_labels
 from n3d_ros.runtime.types import Listener
+from n3d_ros.spatial import parse_question
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
@@ -249,7 +250,7 @@ def test_boxes_that_are_never_written_are_no_longer_guessed(codec):
 
 def test_the_words_fix_the_class_and_a_question_its_objects():
     assert expected_labels("the  red mug") == ("red mug",)
-    assert expected_labels(QUESTION) == ("red mug", "blue bowl")
+    assert expected_labels(QUESTION, parse_question(QUESTION)) == ("red mug", "blue bowl")
     assert expected_labels("Detect boxes.") == expected_labels("What color is the mug?") == ()
 
 

@@ -1,0 +1,1 @@
+"""The grammar of questions: the patterns of all relations together. `questions` uses it."""

@@ -1,0 +1,78 @@
+"""What stands around a question and changes nothing: politeness, "in this scene", the unit wanted.
+
+In: words. Out: the words inside, and the unit. Knows no question.
+"""
+
+from __future__ import annotations
+
+from n3d_ros.spatial.language.nouns import unit_slot
+from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits
+from n3d_ros.spatial.language.tokens import Token
+from n3d_ros.spatial.language.units import BY_WORD
+
+_BEFORE = """
+please | kindly | hi | hello | hey | ok | okay | well | so | excuse me | in (this)? scene
+| (can | could | would | will) you (please | kindly)? | (may | can | could) i (ask | know)
+| (tell | give | show) (me | us)? | let (me | us) know | do you know | i wonder | i am wondering
+| i (want | need | wish | would like | like) to know
+| measure | estimate | calculate | compute | determine | find out? | work out | provide | state | report
+| check | verify | confirm | say
+"""
+_AFTER = "please | thanks | thank you | for me | in (this)? scene | i need to know"
+_UNIT_AFTER = "(measured | expressed | given)? in UNIT"
+FRAME_PATTERNS = (_BEFORE, _AFTER, _UNIT_AFTER)
+
+_SLOTS = {"UNIT": unit_slot}
+_OPENINGS, _CLOSINGS = compiled(_BEFORE, _SLOTS), compiled(_AFTER, _SLOTS)
+_UNIT = compiled(_UNIT_AFTER, _SLOTS)
+_SIZES = ("tall", "wide", "high", "deep", "broad", "close")
+_COMPARATIVE_WORDS = (
+    "taller shorter wider narrower thinner broader higher lower closer nearer farther further"
+)
+_COMPARATIVES = frozenset(_COMPARATIVE_WORDS.split())
+
+
+def unframed(words: Words) -> Words:
+    """The words without polite openings and closings, and commas beside them."""
+    while True:
+        shorter = _without_closing(_without_opening(words, _OPENINGS), _CLOSINGS)
+        if shorter == words:
+            return words
+        words = shorter
+
+
+def with_unit(words: Words) -> tuple[Words, str]:
+    """The words without "in cm", "how many cm" as "how far" or "how", and the unit's key; '' where none is
+    named.
+    """
+    for at in range(1, len(words)):
+        found = next(fits(_UNIT, words[at:]), None)
+        if found is not None:
+            return _without_commas(words[:at]), str(found["UNIT"])
+    if len(words) > 3 and words[0].key == "in" and words[1].key in BY_WORD and words[2].key == ",":
+        return words[3:], BY_WORD[words[1].key].key
+    if [word.key for word in words[:2]] == ["how", "many"] and len(words) > 3 and words[2].key in BY_WORD:
+        rest = words[3:]
+        degree = () if rest[0].key in _SIZES else ("much",) if rest[0].key in _COMPARATIVES else ("far",)
+        return (words[0], *(Token(word, word) for word in degree), *rest), BY_WORD[words[2].key].key
+    return words, ""
+
+
+def _without_opening(words: Words, openings: Matcher) -> Words:
+    longest = max((end for end, _ in openings(words, 0, {})), default=0)
+    return _without_commas(words[longest:]) if 0 < longest < len(words) else words
+
+
+def _without_closing(words: Words, closings: Matcher) -> Words:
+    for at in range(1, len(words)):
+        if any(True for _ in fits(closings, words[at:])):
+            return _without_commas(words[:at])
+    return words
+
+
+def _without_commas(words: Words) -> Words:
+    while words and words[0].key == ",":
+        words = words[1:]
+    while words and words[-1].key == ",":
+        words = words[:-1]
+    return words

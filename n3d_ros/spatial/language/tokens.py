@@ -1,0 +1,80 @@
+"""Text -> words.
+
+In: one question as a person writes it. Out: `Token`s in small letters, articles noted beside the word that
+they stand before. Numbering, quotation marks and the sentence's end are gone; everything else stays, so that
+what nobody understands is noticed. Knows no grammar.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Longer sentences are no questions about a few objects, and backtracking over names costs time.
+MAX_CHARS = 300
+
+_PIECE = re.compile(r"\d+(?:\.\d+)?(?=[a-z]+\b)(?!\d*_)|\d+\.\d+|\w+(?:[-/'&.]\w+)*|\S", re.IGNORECASE)
+_NUMBERING = re.compile(
+    r"\s*(?:(?:q|question)\s*\d*\s*[.:)]|\(?\d{1,3}\s*[.:)]|\(?[a-z][.)]|[-*\u2022#])\s+", re.IGNORECASE
+)
+_CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
+_QUOTES = re.compile(r"[\"`]|(?<!\w)'|'(?!\w)")
+_LAST_WORDS = re.compile(r"[?.!]+\s+(?=(?:please|thanks|thank you|i need to know)\b[.! ]*$)", re.IGNORECASE)
+_END = re.compile(r"[\s?.!\u2026]+$")
+_ARTICLES = ("the", "a", "an")
+_CONTRACTIONS = {
+    **{
+        f"{word}'s": (word, "is")
+        for word in ["what", "which", "who", "where", "how", "it", "that", "there", "here"]
+    },
+    **{
+        f"{word}n't": (word, "not")
+        for word in ["is", "are", "does", "do", "was", "were", "could", "would", "should", "did"]
+    },
+    "i'm": ("i", "am"),
+    "i'd": ("i", "would"),
+    "you're": ("you", "are"),
+    "can't": ("can", "not"),
+    "cannot": ("can", "not"),
+}
+
+
+@dataclass(frozen=True)
+class Token:
+    """`text` as written, `key` in small letters, `article`: the one dropped before it, if any."""
+
+    text: str
+    key: str
+    article: str = ""
+
+
+def tokens_of(text: str) -> tuple[Token, ...]:
+    """The words of a question; none where it is longer than MAX_CHARS."""
+    plain = " ".join(text.translate(_CURLY).split())
+    plain = _NUMBERING.sub("", plain, count=1) if _NUMBERING.match(plain) else plain
+    if len(plain) > MAX_CHARS:
+        return ()
+    plain = _QUOTES.sub("", _LAST_WORDS.sub(" ", _END.sub("", plain)))
+    return tuple(_without_articles([token for word in _PIECE.findall(plain) for token in _split(word)]))
+
+
+def _split(word: str) -> list[Token]:
+    """Contractions and possessives are two words: "what's" is "what is", "mug's" is "mug 's"."""
+    key = "," if word in ":;" else word.casefold()
+    if key in _CONTRACTIONS:
+        return [Token(part, part) for part in _CONTRACTIONS[key]]
+    if key.endswith("'s"):
+        return [Token(word[:-2], key[:-2]), Token(word[-2:], "'s")]
+    return [Token(word, key)]
+
+
+def _without_articles(tokens: list[Token]) -> list[Token]:
+    found: list[Token] = []
+    article = ""
+    for token in tokens:
+        if token.key in _ARTICLES:
+            article = token.key
+        else:
+            found.append(Token(token.text, token.key, article))
+            article = ""
+    return found if not article else [*found, Token(article, article)]

@@ -1,0 +1,92 @@
+"""Understood whole or not at all: what was understood can be said back, and no word is ignored."""
+
+import random
+
+import pytest
+from peoples_questions import FURTHER, SHARED
+
+from n3d_ros.spatial import QUESTIONS, parse_question
+from n3d_ros.spatial.language.patterns import compiled
+from n3d_ros.spatial.restating import restated
+
+NAMES = {"a": "red mug", "b": "blue bowl", "c": "green can"}
+TEMPLATES = [template.format(**NAMES) for templates in QUESTIONS.values() for template in templates]
+UNDERSTOOD = [text for text in (*TEMPLATES, *FURTHER, *SHARED) if parse_question(text) is not None]
+_STRANGE = """
+not never no nor slightly nearly directly hardly twice half unless except without only handle edge lid top
+side second last other two every all any some 2 3 m cm than from in on near inside behind left above taller
+nearest us if when was lamp really wooden
+"""
+STRANGE = _STRANGE.split()
+"""Words that change a question, or that the grammar does not know: none may be in it without a trace."""
+
+
+@pytest.mark.parametrize("question", UNDERSTOOD)
+def test_what_was_understood_said_back_is_understood_the_same(question):
+    query = parse_question(question)
+    assert parse_question(restated(query)) == query, restated(query)
+
+
+def test_no_word_put_into_a_question_is_ignored():
+    rng = random.Random(3)
+    for _ in range(4000):
+        question, strange = rng.choice(UNDERSTOOD), rng.choice(STRANGE)
+        words = question.split()
+        at = rng.randrange(len(words))
+        changed = " ".join([*words[:at], strange, *words[at:]])
+        is_same = parse_question(changed) == parse_question(question)
+        assert not is_same or _is_harmless(words, at, strange), (question, changed)
+
+
+def _is_harmless(words, at, strange):
+    """A word that is there already, or one of a fixed phrase that says the same without it."""
+    around = " ".join([*words[max(at - 3, 0) : at], strange, *words[at : at + 3]]).casefold()
+    return any(phrase in around for phrase in HARMLESS)
+
+
+HARMLESS = ("left side of", "right side of", "on left", "on right", "on the left", "on the right", "from me")
+
+
+def test_questions_of_shuffled_words_are_understood_only_where_every_word_is_accounted_for():
+    rng = random.Random(7)
+    pool = sorted({word.strip("?.,!:").casefold() for text in UNDERSTOOD for word in text.split()})
+    num_understood = 0
+    for _ in range(4000):
+        words = rng.choice(UNDERSTOOD).strip("?. ").casefold().split()
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(words))
+            words[at : at + rng.randint(0, 2)] = rng.sample(pool, rng.randint(0, 2))
+            words = words or ["mug"]
+        question = " ".join(words)
+        query = parse_question(question)
+        if query is None:
+            continue
+        num_understood += 1
+        assert parse_question(restated(query)) == query, question
+        assert _content(restated(query)) >= _content(question), (question, restated(query))
+    assert num_understood > 50, "the shuffling should now and then make a question"
+
+
+def _content(question):
+    """Names, numbers, negations and joints: what a restatement may not lose."""
+    words = question.replace("?", " ").replace(",", " ").replace("'s", " ").split()
+    kept = {"mug", "bowl", "red", "blue", "green", "box", "table", "not", "opposite", "facing", "lamp"}
+    return kept & set(words)
+
+
+ODD = [
+    "", "?", "mug", "is", "how far", "the the the", "how far is the from the", "is left of", "1.", "a", "'s",
+    "of of of", "Is the mug left of the box? " * 20, "how far is the mug (the red one) from the box?",
+    "how far is the mug from the box + 1 m?", "how far is the mug @ the box?", "\u0000", "how far is the",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("question", ODD)
+def test_odd_text_is_not_understood(question):
+    assert parse_question(question) is None
+
+
+@pytest.mark.parametrize("pattern", ["(a", "a)", "a | (b"])
+def test_a_pattern_that_does_not_close_is_refused(pattern):
+    with pytest.raises(ValueError, match="pattern"):
+        compiled(pattern, {})
