@@ -63,9 +63,9 @@ def silhouette(z: Depth, mask: Mask, rim_px: int, step: float) -> Mask:
     inside = cv2.erode(padded.astype(np.uint8), _square(rim_px))[rim_px:-rim_px, rim_px:-rim_px].astype(bool)
     known = inside & np.isfinite(z)
     # the range of depth of the inside around each pixel; an empty one is inf..-inf
-    border = {"kernel": _square(rim_px), "borderType": cv2.BORDER_REPLICATE}  # OpenCV's own is finite
-    nearest = cv2.erode(np.where(known, z, np.float32(np.inf)), **border)
-    farthest = cv2.dilate(np.where(known, z, np.float32(-np.inf)), **border)
+    window, border = _square(rim_px), cv2.BORDER_REPLICATE  # OpenCV's own border is finite
+    nearest = cv2.erode(np.where(known, z, np.float32(np.inf)), window, borderType=border)
+    farthest = cv2.dilate(np.where(known, z, np.float32(-np.inf)), window, borderType=border)
     slack = np.float32(step) * z
     off = (z < nearest - slack) | (z > farthest + slack)
     found: Mask = mask & ~inside & np.isfinite(nearest) & off
