@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from n3d_ros.training.lift.depth_sources import DepthSource
     from n3d_ros.training.lift.filters import LiftConfig
     from n3d_ros.training.lift.run import Done, LiftJob
+    from n3d_ros.training.lift.shards import Entry
     from n3d_ros.training.lift.sources.records import Source
 
 
@@ -70,29 +71,44 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
 
 
 def run_lift(args: argparse.Namespace) -> int:
-    """Lift, print what was kept and why the rest was not; exit code 0."""
-    from n3d_ros.training.lift.page import write_page
-    from n3d_ros.training.lift.run import LiftJob, begin, shards_of_task
-    from n3d_ros.training.lift.shards import read_entry, write_manifest
+    """Lift, print what was kept and why the rest was not; exit code 0. A run that stops leaves a page too."""
+    from n3d_ros.training.lift.run import LiftJob, TooManyRejects, begin, shards_of_task
+    from n3d_ros.training.lift.shards import write_manifest
 
     config = _config(args.config)
     job = LiftJob(_source(args), _depth_source(args), config, args.out, args.shard_size)
     begin(job)
-    done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), args.workers)
+    try:
+        done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), args.workers)
+    except TooManyRejects:
+        _show(job, _entries(job), args.page_samples)
+        raise
     print(summary(done, config))
-    entries = [
-        entry for number in range(job.num_shards) if (entry := read_entry(job.out, number)) is not None
-    ]
+    entries = _entries(job)
     if len(entries) < job.num_shards:
         print(
             f"{len(entries)} of {job.num_shards} shards are there; the task that finishes writes the manifest"
         )
         return 0
-    manifest = write_manifest(job.out, entries, job.description())
+    write_manifest(job.out, entries, job.description())
     print(f"{job.num_shards} shards and manifest.json in {job.out}")
-    if args.page_samples > 0:
-        print(f"look at {write_page(job, manifest, args.page_samples)}")
+    _show(job, entries, args.page_samples)
     return 0
+
+
+def _entries(job: LiftJob) -> list[Entry]:
+    """Of the shards that are there, whoever made them."""
+    from n3d_ros.training.lift.shards import read_entry
+
+    found = (read_entry(job.out, number) for number in range(job.num_shards))
+    return [entry for entry in found if entry is not None]
+
+
+def _show(job: LiftJob, entries: list[Entry], num_samples: int) -> None:
+    from n3d_ros.training.lift.page import write_page
+
+    if num_samples > 0:
+        print(f"look at {write_page(job, entries, num_samples)}")
 
 
 def summary(done: list[Done], config: LiftConfig) -> str:

@@ -99,6 +99,10 @@ class Rejected(Exception):
         self.reason, self.detail = reason, detail
 
 
+# Thresholds that end a run and change nothing in what it makes.
+STOPS = ("max_broken_share", "max_reject_share", "min_judged")
+
+
 @dataclass(frozen=True)
 class LiftConfig:
     """Every threshold of lifting. The paper names none; these are ours (docs/data.md says what each one

@@ -1,8 +1,8 @@
 """One self-contained HTML page: for every filter some annotations that it rejected, and some that were kept.
 
-In: a finished job. Out: `page.html`. What is shown is drawn from shards at random but always the same; those
-pictures are lifted again, so nothing is stored for the page and memory does not grow with the set. It decides
-nothing.
+In: a job and the shards that are there. Out: `page.html`. What is shown is drawn from shards at random but
+always the same; those pictures are lifted again, so nothing is stored for the page and memory does not grow
+with the set. It decides nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from n3d_ros.storage.whole_file import write_text
 from n3d_ros.training.lift.drawing import draw_attempt
 from n3d_ros.training.lift.lifting import Attempt, LiftedPicture, lift_picture
 from n3d_ros.training.lift.run import LiftJob
-from n3d_ros.training.lift.shards import shard_file
+from n3d_ros.training.lift.shards import Entry, shard_file, totals
 
 PAGE = "page.html"
 KEPT = "kept"
@@ -51,18 +51,19 @@ class _Sample:
     annotation: str
 
 
-def write_page(job: LiftJob, manifest: dict[str, Any], num_samples: int = 8) -> Path:
-    """num_samples: annotations for each filter, and kept ones."""
-    chosen = _choose(job, num_samples)
-    counts = [(KEPT, "boxes", manifest["kept"], None)]
-    counts += [(one["name"], one["means"], one["count"], one.get("threshold")) for one in manifest["filters"]]
+def write_page(job: LiftJob, entries: list[Entry], num_samples: int = 8) -> Path:
+    """entries: of the shards to look at. num_samples: annotations for each filter, and kept ones."""
+    chosen = _choose(job, entries, num_samples)
+    sums = totals(entries, job.config)
+    counts = [(KEPT, "boxes", sums["kept"], None)]
+    counts += [(one["name"], one["means"], one["count"], one.get("threshold")) for one in sums["filters"]]
     sections = [
         _section(job, name, means, chosen[name])
         for name, means, count, _ in counts
         if count and name in chosen
     ]
-    share = f"{manifest['kept']} of {manifest['annotations']} annotations"
-    title = f"{share} lifted in {manifest['pictures']} pictures"
+    share = f"{sums['kept']} of {sums['annotations']} annotations"
+    title = f"{share} lifted in {sums['pictures']} pictures"
     page = (
         f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>n3d lift</title>"
         f"<style>{STYLE}</style></head><body><h1>{title}</h1><p>{LEGEND}</p>{_table(counts)}{''.join(sections)}</body></html>\n"
@@ -71,11 +72,11 @@ def write_page(job: LiftJob, manifest: dict[str, Any], num_samples: int = 8) -> 
     return job.out / PAGE
 
 
-def _choose(job: LiftJob, num_samples: int) -> dict[str, list[_Sample]]:
+def _choose(job: LiftJob, entries: list[Entry], num_samples: int) -> dict[str, list[_Sample]]:
     """By filter, the annotations whose hashes are smallest."""
     heaps: dict[str, list[_Sample]] = {}
-    for number in range(job.num_shards):
-        for name, sample in _samples(shard_file(job.out, number)):
+    for entry in entries:
+        for name, sample in _samples(shard_file(job.out, entry.number)):
             best = heaps.get(name, [])
             heaps[name] = heapq.nsmallest(num_samples, [*best, sample])
     return heaps

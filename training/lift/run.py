@@ -24,7 +24,7 @@ import cv2
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.lift.depth_sources import DepthSource
-from n3d_ros.training.lift.filters import RULES, Kind, LiftConfig, Reason
+from n3d_ros.training.lift.filters import RULES, STOPS, Kind, LiftConfig, Reason
 from n3d_ros.training.lift.lifting import lift_picture
 from n3d_ros.training.lift.shards import Entry, read_entry, remove_parts, write_shard
 from n3d_ros.training.lift.sources.records import Source
@@ -62,11 +62,12 @@ class LiftJob:
         return range(first, min(first + self.shard_size, len(self.source)))
 
     def description(self) -> dict[str, Any]:
-        """What two runs must share to write one set, as JSON."""
+        """What two runs must share to write one set, as JSON; when to stop may differ."""
+        config = {name: value for name, value in self.config.to_dict().items() if name not in STOPS}
         return {
             "source": self.source.identity(),
             "depth_source": self.depth_source.identity(),
-            "config": self.config.to_dict(),
+            "config": config,
             "shard_size": self.shard_size,
         }
 

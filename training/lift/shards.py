@@ -143,25 +143,25 @@ def read_entry(out: Path, number: int) -> Entry | None:
 
 def write_manifest(out: Path, entries: list[Entry], run: dict[str, Any]) -> dict[str, Any]:
     """Sums over all shards, every filter with its threshold and count, and each file with its checksum."""
-    manifest = {
-        **run,
+    manifest = {**run, **totals(entries, LiftConfig.from_dict(run["config"]))}
+    manifest["shards"] = [
+        {"file": shard_file(out, entry.number).name, "pictures": entry.num_pictures, "kept": entry.num_kept}
+        | {"bytes": entry.size, "sha256": entry.sha256}
+        for entry in entries
+    ]
+    write_json(out / MANIFEST, manifest)
+    return manifest
+
+
+def totals(entries: list[Entry], config: LiftConfig) -> dict[str, Any]:
+    """Sums over shards, by filter."""
+    return {
         "pictures": sum(entry.num_pictures for entry in entries),
         "annotations": sum(entry.num_annotations for entry in entries),
         "kept": sum(entry.num_kept for entry in entries),
-        "filters": filter_counts(entries, LiftConfig.from_dict(run["config"])),
+        "filters": filter_counts(entries, config),
         "pictures_rejected": dict(sum((Counter(entry.faults) for entry in entries), Counter())),
-        "shards": [
-            {
-                "file": shard_file(out, entry.number).name,
-                "pictures": entry.num_pictures,
-                "kept": entry.num_kept,
-            }
-            | {"bytes": entry.size, "sha256": entry.sha256}
-            for entry in entries
-        ],
     }
-    write_json(out / MANIFEST, manifest)
-    return manifest
 
 
 def filter_counts(entries: Iterable[Entry], config: LiftConfig) -> list[dict[str, Any]]:

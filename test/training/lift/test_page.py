@@ -14,14 +14,12 @@ from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.lifting import lift_picture
 from n3d_ros.training.lift.page import write_page
 from n3d_ros.training.lift.run import lift_shards
-from n3d_ros.training.lift.shards import write_manifest
 
 
 def page_of(made, out, **options):
     job = made.job(out, LiftConfig(max_broken_share=1.0), shard_size=2)
     entries = [done.entry for done in lift_shards(job, range(job.num_shards))]
-    manifest = write_manifest(out, entries, job.description())
-    return write_page(job, manifest, **options).read_text(encoding="utf-8")
+    return write_page(job, entries, **options).read_text(encoding="utf-8")
 
 
 def test_every_filter_that_rejected_something_has_its_pictures(tmp_path):

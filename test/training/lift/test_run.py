@@ -188,6 +188,17 @@ def test_broken_data_stop_the_run_and_say_why(six, tmp_path):
     assert [read_entry(job.out, number) is not None for number in range(3)] == [True, True, False]
 
 
+def test_a_stopped_run_shows_why_and_goes_on_with_another_limit(six, tmp_path, capsys):
+    for annotation in six.content["annotations"][:4]:
+        annotation["category_id"] = 99
+    assert main(command(six, tmp_path / "out")) == 2
+    printed = capsys.readouterr()
+    assert "broken, got 4 of 6" in printed.err and "look at" in printed.out
+    assert "category_unknown" in (tmp_path / "out/page.html").read_text()
+    (tmp_path / "config.json").write_text('{"max_broken_share": 0.9}')
+    assert main(command(six, tmp_path / "out", "--config", str(tmp_path / "config.json"))) == 0
+
+
 def test_strict_thresholds_stop_the_run_too_and_crowds_do_not(six, tmp_path):
     for annotation in six.content["annotations"][:3]:
         annotation["iscrowd"] = 1
