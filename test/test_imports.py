@@ -55,6 +55,7 @@ ROWS = {
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
+    "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
     "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
     "cli": "errors plain_text version commands",
 }
@@ -75,6 +76,8 @@ THIRD_PARTY = {
     "huggingface_hub": ("model_folder.hub", "model"),
     "tokenizers": ("runtime", "model", "engines", "training", "commands.train"),
     "moge": ("depth_models",),
+    "pyarrow": ("training.lift", "commands"),
+    "pycocotools": ("training.lift", "commands"),
     "mujoco": ("sim",),
     "cv_bridge": ("node.conversions",),
 }
