@@ -106,12 +106,12 @@ def write_shard(out: Path, number: int, first: int, pictures: Iterable[LiftedPic
     entry = Entry(
         number,
         first,
-        rows,
-        kept,
-        path.stat().st_size,
-        checksum(path),
-        dict(sorted(rejected.items())),
-        dict(sorted(faults.items())),
+        num_pictures=rows,
+        num_kept=kept,
+        size=path.stat().st_size,
+        sha256=checksum(path),
+        rejected=dict(sorted(rejected.items())),
+        faults=dict(sorted(faults.items())),
     )
     write_json(_entry_file(out, number), asdict(entry))
     return entry
