@@ -51,21 +51,28 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="JSON of thresholds that differ (docs/data.md)"
     )
-    parser.add_argument("--shard-size", type=int, default=256, help="pictures a shard (default: %(default)s)")
     parser.add_argument(
-        "--workers", type=int, default=1, help="processes on this machine (default: %(default)s)"
+        "--shard-size", type=int, metavar="N", default=256, help="pictures a shard (default: %(default)s)"
     )
     parser.add_argument(
-        "--task-id", type=int, default=0, help="of several machines, this one's number from 0"
+        "--workers", type=int, metavar="N", default=1, help="processes on this machine (default: %(default)s)"
     )
     parser.add_argument(
-        "--num-tasks", type=int, default=1, help="machines that share --out (default: %(default)s)"
+        "--task-id", type=int, metavar="N", default=0, help="of several machines, this one's number from 0"
+    )
+    parser.add_argument(
+        "--num-tasks",
+        type=int,
+        metavar="N",
+        default=1,
+        help="machines that share --out (default: %(default)s)",
     )
     parser.add_argument(
         "--page-samples",
         type=int,
+        metavar="N",
         default=8,
-        help="annotations a filter on the page, 0: no page (default: %(default)s)",
+        help="examples a filter on the page, 0: none (default: %(default)s)",
     )
     parser.set_defaults(run=run_lift)
 

@@ -224,5 +224,7 @@ def test_guessed_depth_beyond_the_limit_is_none(tiny, monkeypatch):
 
 
 def test_a_depth_model_that_does_not_load_ends_the_run(tiny):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
     with pytest.raises(FileNotFoundError, match="absent"):
         lift_picture(tiny.source().record(0), EstimatedDepth("depth-anything-v2", "absent"), LiftConfig())
