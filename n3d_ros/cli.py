@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from n3d_ros.errors import CommandFailed
+from n3d_ros.plain_text import one_line
 from n3d_ros.version import __version__
 
 ROBOT = "run `make venv`"
@@ -37,6 +38,7 @@ COMMANDS = {
     "play": Command("publish folders of RGB-D frames as a camera would", ROS),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
+    "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
     "train": Command("train a model on simulated scenes", TRAIN),
     "eval": Command("measure a model on simulated scenes it never saw", TRAIN),
     "export": Command("write a trained model as a folder that the robot loads", TRAIN),
@@ -75,10 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     except CommandFailed as error:
-        print(f"n3d {chosen}: {error}", file=sys.stderr)
+        print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
         return 1
-    except (OSError, ValueError) as error:
-        print(f"n3d {chosen}: {error}", file=sys.stderr)
+    except (OSError, ValueError) as error:  # what a file or a model wrote may be quoted in it
+        print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

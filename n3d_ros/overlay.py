@@ -1,8 +1,9 @@
 """Boxes drawn into the picture they were found in.
 
 In: an RGB picture, boxes in the optical frame (metres), the picture's intrinsics. Out: a new RGB picture.
-Line width and text grow with the picture; everything is readable at 640x480. Knows nothing of models, files
-or ROS.
+Line width and text grow with the picture; everything is readable at 640x480. A box that no picture can show
+(numbers beyond float64's squares, or none) leaves no trace, and its neighbours are drawn. Knows nothing of
+models, files or ROS.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from n3d_ros.boxes import NEAR_PLANE_M, Box3D, box_2d_px, edge_points
 from n3d_ros.geometry import BOX_EDGES, Array, Intrinsics, project
+from n3d_ros.plain_text import cut, without_controls
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -39,6 +41,9 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 REFERENCE_WIDTH_PX = 640
 SUBPIXEL_BITS = 4
 CAPTION_LINES = 2
+MAX_DRAWN_M = 1e9
+# Farther distances are written as 1.0e+05 m.
+MAX_PLAIN_M = 1e4
 
 
 def draw_boxes(
@@ -56,13 +61,13 @@ def draw_boxes(
     """
     picture: Picture = np.array(rgb, order="C")
     thickness = max(1, round(2 * _scale(picture)))
-    for box in truth:
+    for box in filter(_is_drawable, truth):
         _draw_edges(picture, box, intrinsics, TRUTH_COLOUR, max(1, thickness // 2), hidden_too=False)
-    far_to_near = sorted(enumerate(boxes), key=lambda item: -item[1].center[2])
-    for index, box in far_to_near:
+    drawable = [(index, box) for index, box in enumerate(boxes) if _is_drawable(box)]
+    for index, box in sorted(drawable, key=lambda item: -item[1].center[2]):
         _draw_edges(picture, box, intrinsics, colours[index % len(colours)], thickness)
     taken: list[Rectangle] = []
-    for index, box in enumerate(boxes):
+    for index, box in drawable:
         _draw_label(picture, box, intrinsics, colours[index % len(colours)], taken)
     return picture
 
@@ -90,6 +95,12 @@ def tile(pictures: Sequence[Picture], columns: int = 2) -> Picture:
     rows = [np.hstack(padded[i : i + columns]) for i in range(0, len(padded), columns)]
     tiled: Picture = np.vstack(rows)
     return tiled
+
+
+def _is_drawable(box: Box3D) -> bool:
+    """Whether all corners are numbers whose products with a focal length are numbers too."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool((np.abs(box.corners()) < MAX_DRAWN_M).all())
 
 
 def _scale(picture: Picture) -> float:
@@ -166,7 +177,10 @@ def _draw_label(
     if rectangle is None:
         return
     scale, pad = 0.45 * _scale(picture), round(3 * _scale(picture))
-    text = f"{_printable(box.label)} {math.dist(box.center, (0, 0, 0)):.2f} m"
+    distance_m = math.dist(box.center, (0, 0, 0))
+    number = f"{distance_m:.2f}" if distance_m < MAX_PLAIN_M else f"{distance_m:.1e}"
+    room = max(picture.shape[1] - 2 * pad - cv2.getTextSize(f" {number} m", FONT, scale, 1)[0][0], 0)
+    text = f"{_fit(box.label, room, scale)} {number} m"
     (width, height), baseline = cv2.getTextSize(text, FONT, scale, 1)
     size = (width + 2 * pad, height + baseline + 2 * pad)
     left, top = _place(rectangle, size, picture.shape[:2], taken)
@@ -194,11 +208,11 @@ def _place(
 
 def _printable(text: str) -> str:
     """OpenCV's fonts hold ASCII only."""
-    return text.encode("ascii", "replace").decode("ascii")
+    return without_controls(text).encode("ascii", "replace").decode("ascii")
 
 
 def _fit(line: str, width: int, scale: float) -> str:
-    text = _printable(line)
+    text = cut(_printable(line), max(width, 0))  # a letter is wider than a pixel
     while text and cv2.getTextSize(text, FONT, scale, 1)[0][0] > width:
         text = text[:-4] + "..." if len(text) > 4 else ""
     return text

@@ -314,3 +314,23 @@ def test_help_of_a_robot_command_loads_nothing_heavy(command):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_words_without_end_are_refused_before_a_model_loads(files, monkeypatch, capsys):
+    monkeypatch.setattr(infer, "load_pipeline", None)  # what is not called needs not be there
+    assert run(files, "--ground", "mug " * 1000) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected at most 2000 characters (--max-words), got 'mug mug" in line and len(line) < 300
+    assert run(files, "--ask", "a\x1b[31m") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_error_is_one_line_without_control_characters_whatever_it_quotes(monkeypatch, capsys):
+    def raises(_):
+        raise ValueError("expected a name\ngot '\x1b[31m" + "x" * 9999)
+
+    monkeypatch.setattr(infer, "run_infer", raises)
+    assert cli.main(["infer"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("n3d infer: expected a name got ' [31mxxx") and line.endswith("...")
+    assert len(line) < 4100

@@ -86,3 +86,36 @@ def test_tiles_fill_rows_and_leave_the_last_place_dark():
     assert (tiled[480:, 640:] < 30).all()
     with pytest.raises(ValueError, match="one size"):
         tile([GREY, GREY[:10]])
+
+
+class Absurd(Box3D):
+    """What `Box3D` refuses to be."""
+
+    def __post_init__(self):
+        pass
+
+
+@pytest.mark.parametrize("value", [1e9, 1e154, 1e300, 1.7e308, -1e154])
+@pytest.mark.parametrize("where", ["x", "y", "z", "size", "all"])
+def test_a_box_beyond_all_numbers_does_not_stop_its_neighbours_from_being_drawn(value, where):
+    center = tuple(value if where in (axis, "all") else 1.0 for axis in "xyz")
+    box = Box3D("far", center, (abs(value),) * 3 if where in ("size", "all") else (0.1, 0.1, 0.1))
+    with np.errstate(all="raise"):
+        picture = draw_boxes(GREY, [box, MUG], CAMERA, truth=[box])
+    assert (picture == COLOURS[1]).all(axis=2).any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("part", ["center", "size", "yaw"])
+def test_what_is_no_box_leaves_no_trace(value, part):
+    three = (value, 1.0, value)
+    good = {"center": MUG.center, "size": MUG.size, "yaw": 0.0}
+    if part == "yaw" and np.isinf(value):
+        pytest.skip("math.sin refuses infinity before a corner is made")
+    box = Absurd("absurd", **{**good, part: value if part == "yaw" else three})
+    np.testing.assert_array_equal(draw_boxes(GREY, [box], CAMERA, truth=[box]), GREY)
+
+
+def test_a_label_of_a_megabyte_stays_in_the_picture_and_takes_no_time():
+    picture = draw_boxes(GREY, [Box3D("\x1b[31m\n" + "long " * 200_000, MUG.center, MUG.size)], CAMERA)
+    assert picture.shape == GREY.shape and len(drawn(picture)) > 0

@@ -15,7 +15,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import format_box
-from n3d_ros.protocol.evidence import as_shown
+from n3d_ros.protocol.evidence import as_quoted
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
 
 MIN_VISIBLE_PX = 60
@@ -132,7 +132,7 @@ def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Genera
     query = parse_question(question)
     assert query is not None, question
     prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
-    text = answer(query, [as_shown(box) for box in boxes]).text
+    text = answer(query, [as_quoted(box) for box in boxes]).text
     return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], text + END, (), names)
 
 

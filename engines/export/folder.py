@@ -26,6 +26,7 @@ from n3d_ros.engines.work_folder import new_folder
 from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder import picture_config
 from n3d_ros.model_folder.config import ModelConfig, load_config
+from n3d_ros.model_folder.foreign import check_tensors
 from n3d_ros.model_folder.manifest import FILE_NAME, VISION_PARTS, Manifest, record_of
 from n3d_ros.model_folder.tensors import TensorEntry, read_entries
 from n3d_ros.version import __version__
@@ -63,10 +64,11 @@ def export(
         raise ModelFolderError(f"weights type: expected one of {list(STORED)} or none, got {weights_dtype!r}")
     check_compute(compute_dtype)
     check_source(model_dir)
-    config = load_config(model_dir)
+    config, entries = load_config(model_dir), read_entries(model_dir)
+    check_tensors(model_dir, entries, config.text.tied)
     with new_folder(out_dir, FILE_NAME) as folder:
         copy_small_files(model_dir, folder)
-        _write_weights(read_entries(model_dir), config, folder, weights_dtype)
+        _write_weights(entries, config, folder, weights_dtype)
         write_graphs(config, folder, compute_dtype)
         return write_manifest(folder, out_dir.name, config, compute_dtype, full_checksums=full_checksums)
 

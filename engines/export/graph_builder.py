@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from n3d_ros.errors import ModelFolderError
+from n3d_ros.model_folder.foreign import QUANTIZED
 from n3d_ros.model_folder.tensors import TensorEntry
 
 OPSET = 18
@@ -31,7 +32,7 @@ TYPES = {
     "F8_E4M3": TensorProto.FLOAT8E4M3FN,
 }
 # Endings of the tensors that stand for a quantised `.weight` (see `quantize`).
-QUANTIZED, SCALE, INPUT_SCALE = ".quantized", ".scale", ".input_scale"
+SCALE, INPUT_SCALE = ".scale", ".input_scale"
 FLOAT = TensorProto.FLOAT
 
 

@@ -106,6 +106,10 @@ class ParityReport:
             note = f"expected {_short(expected)}, got {_short(actual)}"
         self.lines.append(Deviation(quantity, case, float(differ), 0.0, "differing", note))
 
+    def differing(self, quantity: str, case: str, count: int, note: str = "") -> None:
+        """So many entries differ; none may."""
+        self.lines.append(Deviation(quantity, case, float(count), 0.0, "differing", note))
+
     def fault(self, quantity: str, case: str, note: str) -> None:
         """Something that could not be compared at all."""
         self.lines.append(Deviation(quantity, case, np.inf, 0.0, "", note))

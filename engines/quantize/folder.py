@@ -23,13 +23,14 @@ from n3d_ros.engines.export.folder import (
     write_graphs,
     write_manifest,
 )
-from n3d_ros.engines.export.graph_builder import INPUT_SCALE, QUANTIZED, SCALE
+from n3d_ros.engines.export.graph_builder import INPUT_SCALE, SCALE
 from n3d_ros.engines.export.weights import NewTensor, copied, write_tensors
 from n3d_ros.engines.quantize import rounding
 from n3d_ros.engines.quantize.rounding import PRECISIONS
 from n3d_ros.engines.work_folder import new_folder
 from n3d_ros.errors import BadInputError, ModelFolderError
 from n3d_ros.model_folder.config import ModelConfig, load_config
+from n3d_ros.model_folder.foreign import QUANTIZED, check_tensors
 from n3d_ros.model_folder.manifest import FILE_NAME, Manifest
 from n3d_ros.model_folder.tensors import EMBEDDING, TensorEntry, read_entries
 
@@ -88,6 +89,7 @@ def quantize_folder(
     model, entries = load_config(model_dir), read_entries(model_dir)
     if any(name.endswith(QUANTIZED) for name in entries):
         raise ModelFolderError(f"{model_dir}: expected unquantised weights, found quantised ones")
+    check_tensors(model_dir, entries, model.text.tied)
     tensors = plan(entries, model, config, input_scales or {})
     with new_folder(out_dir, FILE_NAME) as folder:
         copy_small_files(model_dir, folder)

@@ -11,7 +11,7 @@ which `roi` is cut out and then binned.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from n3d_ros.geometry import Distortion, Intrinsics
@@ -94,7 +94,7 @@ def _by_matrix(info: Any, width: int, height: int) -> Intrinsics:
     if not model and len(coefficients) and any(coefficients):
         raise ValueError(f"expected a distortion_model with d = {[float(one) for one in coefficients][:14]}")
     distortion = Distortion.stated(model, coefficients) if len(coefficients) or model else None
-    return plain if distortion is None else _with(plain, distortion)
+    return plain if distortion is None else replace(plain, distortion=distortion)
 
 
 def _by_projection(info: Any, width: int, height: int) -> Intrinsics:
@@ -117,10 +117,6 @@ def _matrix(info: Any, names: tuple[str, ...], count: int) -> list[float]:
 def _first(info: Any, names: tuple[str, ...], default: Any) -> Any:
     """The attribute under its ROS 2 or its ROS 1 name."""
     return next((getattr(info, name) for name in names if hasattr(info, name)), default)
-
-
-def _with(plain: Intrinsics, distortion: Distortion) -> Intrinsics:
-    return Intrinsics(plain.fx, plain.fy, plain.cx, plain.cy, plain.width, plain.height, distortion)
 
 
 def _binning(info: Any) -> tuple[int, int]:

@@ -64,7 +64,8 @@ def camera_of_table(text: str) -> Intrinsics:
         raise ValueError(f"cameras.txt: expected {expected} parameters of {name}, got {len(params)}")
     (cx, cy), lens = params[model.num_focal : model.num_focal + 2], params[model.num_focal + 2 :]
     fx, fy = params[0], params[model.num_focal - 1]
-    return Intrinsics(fx, fy, cx - HALF_PX, cy - HALF_PX, _whole(width), _whole(height), model.lens(lens))
+    size = (_whole(width), _whole(height))
+    return Intrinsics(fx, fy, cx - HALF_PX, cy - HALF_PX, *size, distortion=model.lens(lens))
 
 
 def _whole(word: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from n3d_ros.commands.model_options import add_model_options, model_folder
+from n3d_ros.storage.whole_file import write_text
 from n3d_ros.text_table import text_table
 
 
@@ -36,8 +37,8 @@ def run_eval(args: argparse.Namespace) -> int:
     )
     print(summary_table(summary))
     if args.json:
-        args.json.write_text(
-            json.dumps({"summary": summary, "trials": [asdict(t) for t in results]}, indent=1)
+        write_text(
+            args.json, json.dumps({"summary": summary, "trials": [asdict(t) for t in results]}, indent=1)
         )
     return 0
 

@@ -9,15 +9,17 @@ that name the entry, what was expected and what came. Source: docs/specification
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.plain_text import shown
 from n3d_ros.protocol.box_text import box_start, parse
 from n3d_ros.protocol.prompts import IMAGE_MARKER
+from n3d_ros.storage.json_file import JsonError, read_json
+from n3d_ros.storage.whole_file import write_json
 
 MAX_ONE_QUESTION_MESSAGES = 3
 ROLES = ("user", "assistant")
@@ -34,10 +36,10 @@ class Conversation:
 
     def __post_init__(self) -> None:
         if not self.messages or not self.messages[0].replace(IMAGE_MARKER, "").strip():
-            raise ValueError(f"messages: expected a question first, got {self.messages[:1]!r}")
+            raise ValueError(f"messages: expected a question first, got {shown(self.messages[:1])}")
         for question in self.messages[::2]:
             if question.count(IMAGE_MARKER) > 1:
-                raise ValueError(f"messages: expected at most one {IMAGE_MARKER}, got {question!r}")
+                raise ValueError(f"messages: expected at most one {IMAGE_MARKER}, got {shown(question)}")
 
     @property
     def question(self) -> str:
@@ -52,9 +54,11 @@ class Conversation:
 
 def read_conversations(path: Path) -> list[Conversation]:
     """Every entry of a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"conversation: expected a file, got '{path}'")
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        entries = read_json(path)
+    except JsonError as error:
         raise ValueError(f"conversation: expected JSON in '{path}', got {error}") from error
     if not isinstance(entries, list) or not entries:
         raise ValueError(
@@ -91,9 +95,19 @@ def find_file(name: str, conversations: Path) -> Path:
     """
     places = [Path(name), conversations.parent / name, conversations.parent.parent / name]
     for place in places:
-        if place.is_file():
+        if is_file(place):
             return place
-    raise FileNotFoundError(f"expected '{name}' in the working folder or near '{conversations}', found none")
+    raise FileNotFoundError(
+        f"expected {shown(name)} in the working folder or near '{conversations}', found none"
+    )
+
+
+def is_file(place: Path) -> bool:
+    """Whether a file is there; no name that the system refuses (a null, 5,000 letters) is one."""
+    try:
+        return place.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def boxes_text(boxes: Sequence[Box3D], uvs: Sequence[tuple[float, float]], numbers: Sequence[int]) -> str:
@@ -119,6 +133,9 @@ def output_paths(folder: Path, conversations: Sequence[Conversation]) -> list[Pa
     ValueError where two entries would share a name: the release lets the second replace the first.
     """
     paths = [folder / f"{Path(one.points).stem}.json" for one in conversations]
+    for one in conversations:
+        if not Path(one.points).stem or "\0" in one.points:
+            raise ValueError(f"points: expected a path to a file, got {shown(one.points)}")
     for number, path in enumerate(paths):
         if path in paths[:number]:
             first = paths.index(path)
@@ -150,11 +167,11 @@ def _conversation(entry: Any) -> Conversation:
 def _messages(entry: dict[str, Any]) -> tuple[str, ...]:
     messages = entry.get("messages")
     if not isinstance(messages, list):
-        raise ValueError(f"messages: expected a list, got {messages!r}")
+        raise ValueError(f"messages: expected a list, got {shown(messages)}")
     for turn, message in enumerate(messages):
         content = message.get("content") if isinstance(message, dict) else None
         if not isinstance(content, str) or message.get("role") != ROLES[turn % 2]:
-            raise ValueError(f"messages: expected content and role {ROLES[turn % 2]!r}, got {message!r}")
+            raise ValueError(f"messages: expected content and role {ROLES[turn % 2]!r}, got {shown(message)}")
     return tuple(message["content"] for message in messages)
 
 
@@ -164,10 +181,9 @@ def _one(entry: dict[str, Any], name: str) -> str:
         raise ValueError("videos: expected none, the model takes one picture")
     values = entry.get(name)
     if not (isinstance(values, list) and len(values) == 1 and isinstance(values[0], str)):
-        raise ValueError(f"{name}: expected one path, got {values!r}")
+        raise ValueError(f"{name}: expected one path, got {shown(values)}")
     return values[0]
 
 
 def _write(path: Path, content: list[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, content, indent=4, ensure_ascii=False)

@@ -20,12 +20,21 @@ import numpy.typing as npt
 from PIL import Image
 
 from n3d_ros.files.camera_file import read_camera
-from n3d_ros.files.picture_file import QUARTER_TURNS, UPRIGHT, read_orientation, read_picture
+from n3d_ros.files.picture_file import (
+    DAMAGED,
+    MAX_MEGAPIXELS,
+    QUARTER_TURNS,
+    UPRIGHT,
+    check_size,
+    read_orientation,
+    read_picture,
+)
 from n3d_ros.geometry import Array, Intrinsics
+from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.metres import MAX_DEPTH_M, measured_depth
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.storage.array_file import ArrayFileError, read_npy
-from n3d_ros.storage.whole_file import write_json
+from n3d_ros.storage.whole_file import whole_file, write_json
 
 COLOR_NAMES = ("color.png", "color.jpg", "color.jpeg")
 DEPTH_NAMES = ("depth.png", "depth.npy")
@@ -79,12 +88,20 @@ def read_frame(folder: Path, depth_scale_m: float | None = None) -> RgbdFrame:
 
 
 def read_rgbd(
-    image: Path, depth: Path, intrinsics: Path, name: str = "", depth_scale_m: float | None = None
+    image: Path,
+    depth: Path,
+    intrinsics: Path,
+    name: str = "",
+    depth_scale_m: float | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
 ) -> RgbdFrame:
-    """A frame from three files, the last of any kind that `read_camera` reads."""
+    """A frame from three files, the last of any kind that `read_camera` reads. max_megapixels: a larger
+    picture is refused.
+    """
     camera = read_camera(intrinsics, depth_scale_m)
-    rgb, orientation = read_picture(image), read_orientation(image)
-    raw, encoding = read_depth(depth)
+    rgb = read_picture(image, max_megapixels=max_megapixels)
+    orientation = read_orientation(image, max_megapixels)
+    raw, encoding = read_depth(depth, max_megapixels)
     if orientation != UPRIGHT:
         _check_turned(image, orientation, rgb.shape[:2], raw.shape)
     return RgbdFrame(rgb, raw, encoding, camera.intrinsics, name or image.stem, camera.depth_scale_m)
@@ -102,8 +119,9 @@ def as_released(
     """
     if orientation not in ORIENTATIONS:
         raise ValueError(f"orientation: expected one of {ORIENTATIONS}, got {orientation!r}")
-    rgb = read_picture(image, upright=orientation == APPLY_ONCE, resize_mode=resize_mode)
-    turned = orientation != APPLY_ONCE and read_orientation(image) in QUARTER_TURNS
+    most = max(MAX_MEGAPIXELS, seen.rgb.shape[0] * seen.rgb.shape[1] / 1e6)  # it was let in before
+    rgb = read_picture(image, orientation == APPLY_ONCE, resize_mode, most)
+    turned = orientation != APPLY_ONCE and read_orientation(image, most) in QUARTER_TURNS
     if turned and seen.intrinsics.distortion is not None:
         raise ValueError("orientation 'upstream': a lens that bends has no turned picture; rectify it first")
     intrinsics = seen.intrinsics.scaled_to(rgb.shape[1], rgb.shape[0])
@@ -113,27 +131,31 @@ def as_released(
 def write_frame(folder: Path, frame: RgbdFrame) -> None:
     """Write a frame folder that `read_frame` reads back; the folder is made when absent."""
     folder.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(frame.rgb).save(folder / "color.png")
-    if frame.encoding == "16UC1":
-        Image.fromarray(frame.depth.astype(np.uint16)).save(folder / "depth.png")
-    else:
-        np.save(folder / "depth.npy", frame.depth.astype(np.float32))
+    with whole_file(folder / "color.png") as part:
+        Image.fromarray(frame.rgb).save(part)
+    is_integer = frame.encoding == "16UC1"
+    with whole_file(folder / ("depth.png" if is_integer else "depth.npy")) as part:
+        if is_integer:
+            Image.fromarray(frame.depth.astype(np.uint16)).save(part)
+        else:
+            np.save(part, frame.depth.astype(np.float32))
     camera = frame.intrinsics.to_dict()
     if frame.depth_scale_m is not None:
         camera["depth_scale"] = frame.depth_scale_m
     write_json(folder / "intrinsics.json", camera, indent=1)
 
 
-def read_depth(path: Path) -> tuple[Array, str]:
+def read_depth(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[Array, str]:
     """(h, w) depth as stored and its encoding: uint16 millimetres -> '16UC1', float32 metres -> '32FC1'.
 
-    .png holds 16-bit millimetres; .npy holds uint16 millimetres or float32 or float64 metres.
+    .png holds 16-bit millimetres; .npy holds uint16 millimetres or float32 or float64 metres. max_megapixels:
+    a larger picture is refused.
     """
     _require_file(path, "depth")
     if path.suffix.lower() == ".npy":
         raw = _load_npy(path)
     elif path.suffix.lower() == ".png":
-        raw = _load_depth_png(path)
+        raw = _load_depth_png(path, max_megapixels)
     else:
         raise ValueError(f"depth: expected .png (16-bit millimetres) or .npy (float32 metres), got '{path}'")
     if raw.dtype == np.float64:
@@ -161,16 +183,17 @@ def _load_npy(path: Path) -> Array:
         raise ValueError(f"depth: expected a NumPy array in '{path}', got {error}") from error
 
 
-def _load_depth_png(path: Path) -> Array:
+def _load_depth_png(path: Path, max_megapixels: float) -> Array:
     try:
         with Image.open(path) as picture:
+            check_size(picture.width, picture.height, max_megapixels)
             if picture.format != "PNG" or not picture.mode.startswith("I"):
                 raise ValueError(
                     f"depth: expected a 16-bit grey PNG in '{path}', got {picture.format} {picture.mode}"
                 )
             return np.asarray(picture).astype(np.uint16)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"depth: cannot read '{path}': {error}") from error
+    except (*DAMAGED, Image.DecompressionBombError) as error:
+        raise ValueError(f"depth: cannot read '{path}': {one_line(str(error), 300)}") from error
 
 
 def _one_of(folder: Path, names: tuple[str, ...], what: str) -> Path:

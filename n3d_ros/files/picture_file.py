@@ -2,11 +2,15 @@
 
 In: a path. Out: (H, W, 3) uint8, upright or as stored, converted to RGB first or as the release converts. It
 knows neither depth nor cameras. Errors are OSError or ValueError that name the file, what was expected and
-what came. Source: docs/specification/inputs.md 1.1, 2.
+what came; a picture of absurd size is refused by its header, before memory is taken. Source:
+docs/specification/inputs.md 1.1, 2.
 """
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +19,32 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.pictures import long_side_size, resize_exact
 from n3d_ros.preprocess.resample import LANCZOS
 
+# Of a picture; phones take up to 50. One such takes about 0.2 GB and two seconds to read. A PNG of half a
+# megabyte can announce a thousand times its size.
+MAX_MEGAPIXELS = 64.0
+# What Pillow may try. Other readers, AVIF among them, raise what they like on damaged files.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+# A JPEG of phones with further pictures behind the first, which is the one that is meant.
+ONE_OF_MANY = "MPO"
+# What Pillow's readers of these formats raise for damaged files.
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 EIGHT_BIT_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "CMYK", "YCbCr", "1")
 # Modes of which resizing and converting to RGB may change places.
 SAME_EITHER_WAY = ("RGB", "L")
@@ -32,8 +59,13 @@ TURNED = range(2, 9)
 QUARTER_TURNS = (5, 6, 7, 8)
 
 
-def read_picture(path: Path, upright: bool = True, resize_mode: str = RGB_FIRST) -> npt.NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB. upright: the file's EXIF orientation is applied.
+def read_picture(
+    path: Path,
+    upright: bool = True,
+    resize_mode: str = RGB_FIRST,
+    max_megapixels: float = MAX_MEGAPIXELS,
+) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB. upright: the file's EXIF orientation is applied. max_megapixels: more are refused.
 
     resize_mode: 'rgb', or 'upstream': a palette, black-and-white, CMYK or transparent picture comes at a long
     side of 640, for the release resizes it in its own colours (a palette by nearest neighbour) and only then
@@ -41,7 +73,7 @@ def read_picture(path: Path, upright: bool = True, resize_mode: str = RGB_FIRST)
     """
     if resize_mode not in RESIZE_MODES:
         raise ValueError(f"resize_mode: expected one of {RESIZE_MODES}, got {resize_mode!r}")
-    with _opened(path) as picture:
+    with _opened(path, max_megapixels) as picture:
         if upright and _orientation(picture) != UPRIGHT:
             picture = ImageOps.exif_transpose(picture)
         if resize_mode != RGB_FIRST and not _is_same_either_way(picture):
@@ -49,27 +81,63 @@ def read_picture(path: Path, upright: bool = True, resize_mode: str = RGB_FIRST)
         return np.asarray(picture.convert("RGB"))
 
 
-def read_orientation(path: Path) -> int:
+def read_orientation(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> int:
     """The file's EXIF orientation, 1 (upright) to 8."""
-    with _opened(path) as picture:
+    with _opened(path, max_megapixels) as picture:
         return _orientation(picture)
 
 
+def check_encoded_size(data: bytes, max_megapixels: float = MAX_MEGAPIXELS) -> None:
+    """ValueError for an encoded picture, as messages hold it, that is too large or has no readable header.
+    Nothing is decoded.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            width, height = picture.size
+    except UnidentifiedImageError as error:
+        raise ValueError(f"picture: expected one of {', '.join(FORMATS)}, got {len(data)} bytes") from error
+    except (*DAMAGED, Image.DecompressionBombError) as error:
+        raise ValueError(f"picture: expected an encoded picture, got {one_line(str(error), 200)}") from error
+    check_size(width, height, max_megapixels)
+
+
+def check_size(width: int, height: int, max_megapixels: float = MAX_MEGAPIXELS) -> None:
+    """ValueError for more pixels than that."""
+    if not max_megapixels > 0:
+        raise ValueError(f"picture: expected a limit above 0 megapixels, got {max_megapixels:g}")
+    if width * height > max_megapixels * 1e6:
+        most = f"{max_megapixels:g} megapixels (--max-megapixels)"
+        raise ValueError(f"picture: expected at most {most}, got {width}x{height}")
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, max_megapixels: float) -> Iterator[Image.Image]:
     """The picture in a file of a mode that is supported; what Pillow cannot read is named."""
     if not path.is_file():
         found = "a folder" if path.is_dir() else "does not exist"
         raise FileNotFoundError(f"picture: expected a file, got '{path}' ({found})")
     try:
-        with Image.open(path) as picture:
-            if picture.mode not in EIGHT_BIT_MODES:
-                raise ValueError(f"picture: expected 8 bits per channel in '{path}', got mode {picture.mode}")
+        with Image.open(path, formats=FORMATS) as picture:
+            check_size(picture.width, picture.height, max_megapixels)
+            _check_kind(picture)
             yield picture
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ValueError(f"picture: expected a PNG or JPEG, got '{path}': {error}") from error
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"picture: cannot read '{path}': {error}") from error
+    except Image.DecompressionBombError as error:  # Pillow's own limit, which it checks first
+        most = f"{max_megapixels:g} megapixels (--max-megapixels)"
+        raise ValueError(f"picture: expected at most {most}, got '{path}': {error}") from error
+    except UnidentifiedImageError as error:
+        reason = one_line(str(error), 200)
+        raise ValueError(f"picture: expected a PNG or JPEG, got '{path}': {reason}") from error
+    except DAMAGED as error:
+        reason = one_line(str(error) or type(error).__name__, 200)
+        raise ValueError(f"picture: cannot read '{path}': {reason}") from error
+
+
+def _check_kind(picture: Image.Image) -> None:
+    if picture.mode not in EIGHT_BIT_MODES:
+        raise ValueError(f"expected 8 bits per channel, got mode {picture.mode}")
+    num_frames = getattr(picture, "n_frames", 1)
+    if num_frames > 1 and picture.format != ONE_OF_MANY:
+        raise ValueError(f"expected one picture, got {picture.format} with {num_frames}")
 
 
 def _orientation(picture: Image.Image) -> int:

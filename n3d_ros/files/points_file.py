@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.cameras.points_fit import check_fit
-from n3d_ros.files.picture_file import read_picture
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS, read_picture
 from n3d_ros.geometry import Intrinsics, checkpoint_to_optical, optical_to_checkpoint
 from n3d_ros.geometry.intrinsics import matrix_numbers
 from n3d_ros.preprocess.depth import depth_to_point_map
@@ -48,11 +48,11 @@ class Points:
         return Intrinsics(fx * width, fy * height, u * width - 0.5, v * height - 0.5, width, height)
 
 
-def read_points(image: Path, points: Path) -> Observation:
+def read_points(image: Path, points: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Observation:
     """A picture, upright, with its point file, which is of the upright picture too: the release's depth model
-    applies the EXIF orientation.
+    applies the EXIF orientation. max_megapixels: a larger picture is refused.
     """
-    rgb, read = read_picture(image), read_points_file(points)
+    rgb, read = read_picture(image, max_megapixels=max_megapixels), read_points_file(points)
     try:
         intrinsics = read.intrinsics(rgb.shape[1], rgb.shape[0])
         return Observation(rgb, intrinsics, point_map=read.point_map)

@@ -54,7 +54,7 @@ class Intrinsics:
             object.__setattr__(self, name, value)
         for name in NAMES[4:]:
             object.__setattr__(self, name, _side(name, getattr(self, name)))
-        check_camera(self.fx, self.fy, self.cx, self.cy, self.width, self.height, self.is_crop)
+        check_camera(self.fx, self.fy, self.cx, self.cy, self.width, self.height, is_crop=self.is_crop)
 
     @classmethod
     def from_matrix(cls, matrix: ArrayLike, width: int, height: int) -> Intrinsics:

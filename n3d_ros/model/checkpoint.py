@@ -3,26 +3,29 @@ not fit.
 
 In: config.json (flat as on the hub, or nested) and safetensors (one file or shards) under the hub's names or
 the module's. Out: `N3DForConditionalGeneration`. Reads local files only; how a hub name becomes a folder is
-`runtime.hub`'s business, what a tensor is called `runtime.safetensors_file`'s.
+`model_folder.hub`'s business, what a tensor is called `model_folder.tensors`'s, what other tools leave in a
+checkpoint `model_folder.foreign`'s.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError, safe_open
 
 from n3d_ros.errors import ModelFolderError
 from n3d_ros.model.config import N3DConfig
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
 from n3d_ros.model_folder.config import load_config
-from n3d_ros.model_folder.tensors import TensorEntry, read_entries, short_name
+from n3d_ros.model_folder.fields import read_fields
+from n3d_ros.model_folder.foreign import check_tensors, check_trained
+from n3d_ros.model_folder.tensors import HEAD, TensorEntry, read_entries, short_name
+from n3d_ros.plain_text import one_line
 
-HEAD = "lm_head.weight"
 SPECIAL_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
@@ -30,10 +33,12 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> N3DForCondit
     """The model of `folder` on the CPU, in evaluation mode, every weight converted to `dtype`.
 
     ModelFolderError when config.json or the weights are missing or not of this model; every missing,
-    unexpected and wrongly shaped tensor is named in it.
+    unexpected and wrongly shaped tensor is named in it. Numbers are looked at before the model is built.
     """
     config = read_config(folder)
     entries = read_entries(folder)
+    check_trained(folder, entries)
+    check_tensors(folder, entries, config.tie_word_embeddings)
     names = _module_names(config)
     if config.tie_word_embeddings:
         entries.pop(HEAD, None)
@@ -52,11 +57,15 @@ def read_config(folder: Path) -> N3DConfig:
     file says otherwise. ModelFolderError for what the other backends would refuse too.
     """
     load_config(folder)
-    fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    fields = dict(read_fields(folder / "config.json").values)
     if fields.get("text_config"):  # the release keeps these outside, where today's class does not look
         outer = {name: fields[name] for name in SPECIAL_TOKENS if name in fields}
         fields["text_config"] = {**outer, **fields["text_config"]}
-    config: N3DConfig = N3DConfig.from_dict(fields)
+    try:
+        config: N3DConfig = N3DConfig.from_dict(fields)
+    except (StrictDataclassError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = one_line(f"{type(error).__name__}: {error}", 300)
+        raise ModelFolderError(f"{folder / 'config.json'}: transformers refuses it: {reason}") from error
     return config
 
 
@@ -88,8 +97,11 @@ def _read_tensors(entries: Mapping[str, TensorEntry], names: Mapping[str, str]) 
     """Module name -> tensor, memory-mapped: a shard's bytes are read when they are converted."""
     tensors: dict[str, torch.Tensor] = {}
     for file in sorted({entry.file for entry in entries.values()}):
-        with safe_open(str(file), "pt") as opened:
-            for short, entry in entries.items():
-                if entry.file == file:
-                    tensors[names[short]] = opened.get_tensor(entry.name)
+        try:
+            with safe_open(str(file), "pt") as opened:
+                for short, entry in entries.items():
+                    if entry.file == file:
+                        tensors[names[short]] = opened.get_tensor(entry.name)
+        except SafetensorError as error:  # the library refuses gaps between tensors
+            raise ModelFolderError(f"{file}: expected a safetensors file, got {error}") from error
     return tensors

@@ -1,18 +1,20 @@
 """The numbers of a Qwen2.5-VL `config.json` that graphs and host code need, without transformers.
 
-In: the JSON (nested as saved today, or flat as older releases). Out: one frozen `ModelConfig`. It does not
-know weights; the file of the picture processor is `picture_config`'s.
+In: the JSON (nested as saved today, or flat as older releases). Out: one frozen `ModelConfig` whose numbers
+fit one another, or ModelFolderError that names file and field. It does not know weights; the file of the
+picture processor is `picture_config`'s.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from n3d_ros.errors import ModelFolderError
+from n3d_ros.model_folder.fields import Fields, read_fields
+from n3d_ros.model_folder.foreign import check_beside_config, check_unpacked_config
 from n3d_ros.model_folder.picture_config import read_picture_config
 from n3d_ros.preprocess.pictures import PictureConfig
 from n3d_ros.preprocess.point_code import PointEncodingConfig
@@ -97,19 +99,14 @@ class ModelConfig:
 
 def load_config(folder: Path) -> ModelConfig:
     """Read `config.json` and, where there are, `generation_config.json` for the stop tokens and the picture
-    processor's file.
+    processor's file. ModelFolderError, also for weights that another tool packed.
     """
-    path = folder / "config.json"
+    path, generation = folder / "config.json", folder / "generation_config.json"
     if not path.is_file():
         raise ModelFolderError(f"{folder}: expected a config.json, found none")
-    generation = folder / "generation_config.json"
-    extra = json.loads(generation.read_text(encoding="utf-8")) if generation.is_file() else {}
-    try:
-        config = parse_config(json.loads(path.read_text(encoding="utf-8")), extra)
-    except KeyError as error:
-        raise ModelFolderError(f"{path}: expected the field {error}") from error
-    except json.JSONDecodeError as error:
-        raise ModelFolderError(f"{path}: expected JSON, got {error}") from error
+    check_beside_config(folder)
+    extra = read_fields(generation) if generation.is_file() else Fields({}, str(generation))
+    config = _parse(read_fields(path), extra)
     vision = config.vision
     return replace(
         config, picture=read_picture_config(folder, vision.patch, vision.merge, vision.temporal_patch)
@@ -117,97 +114,135 @@ def load_config(folder: Path) -> ModelConfig:
 
 
 def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None = None) -> ModelConfig:
-    """From the parsed JSON. KeyError for a missing field, ModelFolderError for an unsupported value."""
-    text = config.get("text_config") or config
-    if not isinstance(config["vision_config"], Mapping):
-        raise ModelFolderError(f"config.json: expected a vision_config, got {config['vision_config']!r}")
-    if config.get("model_type", MODEL_TYPE) != MODEL_TYPE:
-        raise ModelFolderError(f"config.json: model_type must be {MODEL_TYPE}, got {config['model_type']!r}")
-    patch_position = config.get("patch_position", "none")
-    if patch_position not in PATCH_POSITIONS:
-        raise ModelFolderError(
-            f"config.json: patch_position must be one of {PATCH_POSITIONS}, got {patch_position!r}"
-        )
+    """From the parsed JSON. ModelFolderError for a missing field and for an unsupported value."""
+    return _parse(Fields(config, "config.json"), Fields(generation or {}, "generation_config.json"))
+
+
+def _parse(config: Fields, generation: Fields) -> ModelConfig:
+    check_unpacked_config(config.values, config.where)
+    config.choice("model_type", (MODEL_TYPE,), MODEL_TYPE)
+    text_fields = config.section("text_config") if config.get("text_config", None) is not None else config
+    tied = any(_is_said(level, "tie_word_embeddings") for level in (config, text_fields))
+    text = _text(text_fields, tied)
     return ModelConfig(
-        vision=_vision(config["vision_config"], text["hidden_size"]),
-        text=_text(text, any(level.get("tie_word_embeddings", False) for level in (config, text))),
-        image_token_id=config["image_token_id"],
-        stop_token_ids=_stop_tokens(generation or {}, config, text),
-        point_encoding=PointEncodingConfig(
-            config.get("point_encoding_order", "raster"),
-            config.get("point_encoding_unit", 0.001),
-            config.get("point_encoding_center", "scene_mean"),
-            config.get("point_encoding_gain", 1.0),
-        ),
-        patch_position=patch_position,
-        long_side_px=config.get("long_side_px", 640),
+        vision=_vision(config.section("vision_config"), text.hidden),
+        text=text,
+        image_token_id=_token(config, "image_token_id", config.get("image_token_id"), text.vocab),
+        stop_token_ids=_stop_tokens(text.vocab, generation, config, text_fields),
+        point_encoding=_point_encoding(config),
+        patch_position=config.choice("patch_position", PATCH_POSITIONS, "none"),
+        long_side_px=config.count("long_side_px", 640),
     )
 
 
-def _vision(vision: Mapping[str, Any], text_hidden: int) -> VisionConfig:
-    patch, merge = vision["patch_size"], vision.get("spatial_merge_size", 2)
-    if vision.get("hidden_act", "silu") != "silu":
-        raise ModelFolderError(f"config.json: vision hidden_act must be silu, got {vision['hidden_act']!r}")
+def _vision(vision: Fields, text_hidden: int) -> VisionConfig:
+    patch, merge = vision.count("patch_size"), vision.count("spatial_merge_size", 2)
+    vision.choice("hidden_act", ("silu",), "silu")
+    hidden, heads, depth = vision.count("hidden_size"), vision.count("num_heads"), vision.count("depth")
+    full_attention = vision.counts("fullatt_block_indexes")
+    window_px = vision.count("window_size", 112)
+    if hidden % (4 * heads):
+        vision.refuse("hidden_size", f"a multiple of 4 times num_heads {heads}", hidden)
+    if any(index >= depth for index in full_attention):
+        vision.refuse("fullatt_block_indexes", f"numbers below depth {depth}", list(full_attention))
+    if window_px < patch * merge:
+        vision.refuse("window_size", f"at least {patch * merge} px, one merged token", window_px)
     return VisionConfig(
-        hidden=vision["hidden_size"],
-        depth=vision["depth"],
-        heads=vision["num_heads"],
-        mlp=vision["intermediate_size"],
-        out_hidden=vision.get("out_hidden_size", text_hidden),
+        hidden=hidden,
+        depth=depth,
+        heads=heads,
+        mlp=vision.count("intermediate_size"),
+        out_hidden=vision.count("out_hidden_size", text_hidden),
         patch=patch,
         merge=merge,
-        temporal_patch=vision.get("temporal_patch_size", 2),
-        channels=vision.get("in_channels", vision.get("in_chans", 3)),
-        window_merged=vision.get("window_size", 112) // merge // patch,
-        full_attention=tuple(vision["fullatt_block_indexes"]),
-        rope_theta=_rope(vision, "axial").get("rope_theta", 10000.0),
+        temporal_patch=vision.count("temporal_patch_size", 2),
+        channels=vision.count("in_channels", vision.get("in_chans", 3)),
+        window_merged=window_px // merge // patch,
+        full_attention=full_attention,
+        rope_theta=_rope(vision, "axial").number("rope_theta", 10000.0),
     )
 
 
-def _text(text: Mapping[str, Any], tied: bool) -> TextConfig:
+def _text(text: Fields, tied: bool) -> TextConfig:
     rope = _rope(text, "default")
-    heads = text["num_attention_heads"]
-    head_dim = text["hidden_size"] // heads
-    if text.get("use_sliding_window", False):
-        raise ModelFolderError("config.json: use_sliding_window must be false, got true")
-    section = tuple(rope.get("mrope_section", (16, 24, 24)))
-    if sum(section) != head_dim // 2:
-        raise ModelFolderError(f"config.json: mrope_section must sum to {head_dim // 2}, got {section}")
+    hidden, heads = text.count("hidden_size"), text.count("num_attention_heads")
+    kv_heads = text.count("num_key_value_heads")
+    if hidden % (2 * heads):
+        text.refuse("hidden_size", f"a multiple of twice num_attention_heads {heads}", hidden)
+    if heads % kv_heads:
+        text.refuse("num_key_value_heads", f"a divisor of num_attention_heads {heads}", kv_heads)
+    if _is_said(text, "use_sliding_window"):
+        text.refuse("use_sliding_window", "false", True)
+    text.choice("hidden_act", ("silu",), "silu")
+    section = rope.counts("mrope_section", (16, 24, 24))
+    if len(section) != 3 or sum(section) != hidden // heads // 2:
+        rope.refuse("mrope_section", f"three numbers with the sum {hidden // heads // 2}", list(section))
     return TextConfig(
-        hidden=text["hidden_size"],
-        layers=text["num_hidden_layers"],
+        hidden=hidden,
+        layers=text.count("num_hidden_layers"),
         heads=heads,
-        kv_heads=text["num_key_value_heads"],
-        head_dim=head_dim,
-        mlp=text["intermediate_size"],
-        vocab=text["vocab_size"],
-        norm_eps=text["rms_norm_eps"],
-        rope_theta=rope.get("rope_theta", 1e6),
+        kv_heads=kv_heads,
+        head_dim=hidden // heads,
+        mlp=text.count("intermediate_size"),
+        vocab=text.count("vocab_size"),
+        norm_eps=text.number("rms_norm_eps"),
+        rope_theta=rope.number("rope_theta", 1e6),
         mrope_section=section,
-        max_positions=text["max_position_embeddings"],
+        max_positions=text.count("max_position_embeddings"),
         tied=tied,
     )
 
 
-def _rope(section: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _is_said(level: Fields, name: str) -> bool:
+    """A switch that is off where it is absent or null."""
+    return level.get(name, None) is not None and level.flag(name)
+
+
+def _point_encoding(config: Fields) -> PointEncodingConfig:
+    try:
+        return PointEncodingConfig(
+            config.text("point_encoding_order", "raster"),
+            config.number("point_encoding_unit", 0.001),
+            config.text("point_encoding_center", "scene_mean"),
+            config.number("point_encoding_gain", 1.0),
+        )
+    except ModelFolderError:
+        raise
+    except ValueError as error:
+        raise ModelFolderError(f"{config.where}: {error}") from error
+
+
+def _rope(section: Fields, kind: str) -> Fields:
     """`rope_parameters` of today or `rope_theta` and `rope_scaling` of older files; only unscaled rotary
     positions.
     """
-    old = {
-        **(section.get("rope_scaling") or {}),
-        **({"rope_theta": section["rope_theta"]} if "rope_theta" in section else {}),
-    }
-    rope = {**old, **(section.get("rope_parameters") or {})}
-    found = rope.get("rope_type", rope.get("type", kind))
-    if found not in (kind, "mrope"):
-        raise ModelFolderError(f"config.json: rope_type must be {kind}, got {found!r}")
+    found: dict[str, Any] = {}
+    for name in ("rope_scaling", "rope_parameters"):
+        if name == "rope_parameters" and "rope_theta" in section.values:
+            found["rope_theta"] = section.get("rope_theta")
+        if section.get(name, None) is not None:
+            found |= section.section(name).values
+    rope = Fields(found, f"{section.where}: rope_parameters")
+    rope_type = found.get("rope_type", found.get("type", kind))
+    if rope_type not in (kind, "mrope"):
+        rope.refuse("rope_type", kind, rope_type)
     return rope
 
 
-def _stop_tokens(*sources: Mapping[str, Any]) -> tuple[int, ...]:
+def _stop_tokens(vocab: int, *sources: Fields) -> tuple[int, ...]:
     """`eos_token_id` of the first source that has one, a number or a list."""
     for source in sources:
-        found = source.get("eos_token_id")
+        found = source.get("eos_token_id", None)
         if found is not None:
-            return tuple(found) if isinstance(found, list) else (found,)
-    raise ModelFolderError("config.json: expected an eos_token_id, found none")
+            ids = found if isinstance(found, list) and found else [found]
+            return tuple(_token(source, "eos_token_id", one, vocab) for one in ids)
+    raise ModelFolderError(f"{sources[1].where}: expected an eos_token_id, found none")
+
+
+def _token(source: Fields, name: str, found: Any, vocab: int) -> int:
+    """A token's number. Its text, which some tools write there, is in tokenizer.json beside the number."""
+    if isinstance(found, str):
+        source.refuse(name, "the token's number (tokenizer.json, added_tokens)", found)
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < vocab:
+        source.refuse(name, f"a token's number below vocab_size {vocab}", found)
+    return int(found)

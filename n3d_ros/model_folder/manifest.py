@@ -9,19 +9,33 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from n3d_ros.errors import ModelFolderError
+from n3d_ros.model_folder.fields import Fields, read_fields
+from n3d_ros.model_folder.tensors import is_plain_name
+from n3d_ros.plain_text import shown
 
 FILE_NAME = "manifest.json"
 # The vision graph in two, so that the blocks can run before depth arrives; folders may lack them.
 VISION_PARTS = ("vision_blocks.onnx", "vision_merger.onnx")
 FORMAT = 1
+TEXTS = (
+    "name",
+    "model_sha256",
+    "config",
+    "tokenizer",
+    "vision",
+    "decoder",
+    "weights_dtype",
+    "compute_dtype",
+    "point_encoding_order",
+)
+SHA256 = re.compile("[0-9a-f]{64}")
 CHUNK_BYTES = 1 << 20
-
-
 LARGE_BYTES = 1 << 28
 SAMPLE_STRIDE, SAMPLE_BYTES = 1 << 20, 1 << 12
 
@@ -76,23 +90,53 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder}: expected a {FILE_NAME}, found none; write one with `n3d export --model ... --out ...`"
         )
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
-            raise ModelFolderError(
-                f"{path}: expected format {FORMAT}, got {data['format']}; export the model again"
-            )
-        files = {name: FileRecord(**record) for name, record in data.pop("files").items()}
-        manifest = Manifest(**{**data, "weights": tuple(data["weights"]), "files": files})
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ModelFolderError(f"{path}: expected the manifest of an exported model, got {error}") from error
+        manifest = _manifest(read_fields(path))
+    except ModelFolderError as error:
+        raise ModelFolderError(
+            f"{error.message}; expected the manifest of an exported model, export it again"
+        ) from error
     _check_names(path, manifest)
     return manifest
+
+
+def _manifest(data: Fields) -> Manifest:
+    if data.get("format") != FORMAT or isinstance(data.get("format"), bool):
+        raise ModelFolderError(f"{data.where}: expected format {FORMAT}, got {shown(data.get('format'))}")
+    data.only([field.name for field in fields(Manifest)])
+    texts: dict[str, Any] = {name: data.text(name) for name in TEXTS}
+    versions = data.section("versions")
+    return Manifest(
+        **texts,
+        weights=data.texts("weights"),
+        versions={tool: versions.text(tool) for tool in versions.values},
+        files=read_records(data),
+        quantization=dict(data.section("quantization", {}).values),
+    )
+
+
+def read_records(data: Fields) -> dict[str, FileRecord]:
+    """The checksums under "files", by plain file name. ModelFolderError."""
+    files = data.section("files")
+    odd = next((name for name in files.values if not is_plain_name(name)), None)
+    if odd is not None:
+        raise ModelFolderError(f"{files.where}: expected plain file names, got {shown(odd)}")
+    return {name: _record(files.section(name)) for name in files.values}
+
+
+def _record(data: Fields) -> FileRecord:
+    data.only([field.name for field in fields(FileRecord)])
+    sha256, num_bytes = data.text("sha256"), data.get("num_bytes")
+    if not SHA256.fullmatch(sha256):
+        data.refuse("sha256", "64 hexadecimal digits", sha256)
+    if type(num_bytes) is not int or num_bytes < 0:
+        data.refuse("num_bytes", "a number of bytes", num_bytes)
+    return FileRecord(num_bytes, sha256, data.flag("sampled", False))
 
 
 def _check_names(path: Path, manifest: Manifest) -> None:
     """Every named file lies in the folder itself, and is listed with its checksum."""
     used = {manifest.config, manifest.tokenizer, manifest.vision, manifest.decoder, *manifest.weights}
-    odd = [name for name in sorted(used | set(manifest.files)) if Path(name).name != name]
+    odd = [name for name in (manifest.name, *sorted(used)) if not is_plain_name(name)]
     if odd:
         raise ModelFolderError(f"{path}: expected plain file names, got {odd[0]!r}")
     if not used <= set(manifest.files):

@@ -10,7 +10,7 @@ docs/specification/inputs.md 1.2, 1.4.
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields as fields_of
@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.errors import ModelFolderError
+from n3d_ros.plain_text import shown
 from n3d_ros.preprocess.pictures import CLIP_MEAN, CLIP_STD, RELEASE, PictureConfig
 from n3d_ros.preprocess.resample import BICUBIC
+from n3d_ros.storage.json_file import read_json
 
 PREPROCESSOR_NAME = "preprocessor_config.json"
 NESTED_NAME, NESTED_KEY = "processor_config.json", "image_processor"
@@ -31,6 +33,7 @@ CLASS_NAMES = re.compile(r"Qwen2(_5_)?VL(Image)?Processor(Fast|Pil)?")
 ENDINGS = {"Fast": "fast", "Pil": "slow"}
 # The processor's own limits, for a file that names none.
 MIN_PIXELS, MAX_PIXELS = 56 * 56, 28 * 28 * 1280
+MAX_AREA = 1 << 40
 RESCALE_FACTOR = 1 / 255
 # Switches of which one value is built; null and absent mean that value.
 ONLY = {
@@ -58,13 +61,13 @@ def read_picture_config(folder: Path, patch: int, merge: int, temporal_patch: in
 def _read(path: Path, expected: Mapping[str, Any], key: str | None, unsaid: str) -> PictureConfig | None:
     """The settings in one file, under `key` where one is given; None where there are none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        found = read_json(path) if path.is_file() else None
         if key is not None and isinstance(found, Mapping):
             found = found.get(key)
         if found is None:
             return None
         if not isinstance(found, Mapping):
-            raise ValueError(f"expected a JSON object, got {found!r}")
+            raise ValueError(f"expected a JSON object, got {shown(found)}")
         given = {name: value for name, value in found.items() if value is not None}
         _require(given, expected)
         return parse_picture(given, unsaid)
@@ -77,11 +80,11 @@ def parse_picture(fields: Mapping[str, Any], unsaid: str = "slow") -> PictureCon
     ValueError or TypeError for an unsupported value.
     """
     factor = fields.get("rescale_factor", RESCALE_FACTOR)
-    if abs(factor - RESCALE_FACTOR) > 1e-9:
-        raise ValueError(f"rescale_factor: expected 1/255, got {factor!r}")
+    if not _is_number(factor) or abs(factor - RESCALE_FACTOR) > 1e-9:
+        raise ValueError(f"rescale_factor: expected 1/255, got {shown(factor)}")
     size = fields.get("size", {})
     if not isinstance(size, Mapping):
-        raise ValueError(f"size: expected limits of the area by name, got {size!r}")
+        raise ValueError(f"size: expected limits of the area by name, got {shown(size)}")
     return PictureConfig(
         _processor(fields, unsaid),
         _numbers(fields, "image_mean", CLIP_MEAN),
@@ -99,10 +102,11 @@ def _differing(new: PictureConfig, old: PictureConfig) -> str:
 
 def _processor(fields: Mapping[str, Any], unsaid: str) -> str:
     name = fields.get("image_processor_type", fields.get("processor_class", "Qwen2VLImageProcessor"))
-    match = CLASS_NAMES.fullmatch(name)
+    match = CLASS_NAMES.fullmatch(name) if isinstance(name, str) else None
     if match is None:
         raise ValueError(
-            f"image_processor_type: expected Qwen2VLImageProcessor or Qwen2VLImageProcessorFast, got {name!r}"
+            "image_processor_type: expected Qwen2VLImageProcessor or Qwen2VLImageProcessorFast, "
+            f"got {shown(name)}"
         )
     return ENDINGS.get(match.group(3), unsaid)
 
@@ -110,19 +114,25 @@ def _processor(fields: Mapping[str, Any], unsaid: str) -> str:
 def _limit(fields: Mapping[str, Any], size: Mapping[str, Any], name: str, edge: str, default: int) -> int:
     """The outer name wins over `size`, whose 'edges' are areas too."""
     value = fields.get(name, size.get(edge, size.get(name, default)))
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}: expected a positive number of pixels, got {value!r}")
+    if type(value) is not int or not 1 <= value < MAX_AREA:
+        raise ValueError(f"{name}: expected a positive number of pixels, got {shown(value)}")
     return value
 
 
 def _numbers(fields: Mapping[str, Any], name: str, default: tuple[float, ...]) -> tuple[float, ...]:
     values = fields.get(name, default)
-    if not isinstance(values, (list, tuple)):
-        raise ValueError(f"{name}: expected a list of three numbers, got {values!r}")
+    if not isinstance(values, (list, tuple)) or len(values) != 3 or not all(map(_is_number, values)):
+        raise ValueError(f"{name}: expected a list of three numbers, got {shown(values)}")
     return tuple(float(value) for value in values)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
+
+
 def _require(fields: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Switches and sizes of which one value is built; 1 is no true, as in the other settings."""
     for name, value in expected.items():
-        if fields.get(name, value) != value:
-            raise ValueError(f"{name}: expected {value!r}, got {fields[name]!r}")
+        found = fields.get(name, value)
+        if isinstance(found, bool) != isinstance(value, bool) or found != value:
+            raise ValueError(f"{name}: expected {value!r}, got {shown(found)}")

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from n3d_ros.cameras.camera_info import AUTO, camera_of_info
 from n3d_ros.errors import BadInputError, N3DError
+from n3d_ros.files.picture_file import check_encoded_size
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M, measured_depth
 from n3d_ros.preprocess.prepare import Observation
@@ -152,12 +153,20 @@ def _decode_colour(image: Any) -> npt.NDArray[np.uint8]:
     CameraInfo and depth are about those pixels.
     """
     data = np.frombuffer(memoryview(image.data), np.uint8)
-    decoded = cv2.imdecode(data, AS_SENT) if data.size else None
+    expected = f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {image.format!r}"
+    _check_encoded_size(data.tobytes(), expected)
+    decoded = cv2.imdecode(data, AS_SENT)
     if decoded is None:
-        raise BadInputError(
-            f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {image.format!r}"
-        )
+        raise BadInputError(expected)
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _check_encoded_size(data: bytes, expected: str) -> None:
+    """BadInputError for a picture of absurd size, by its header: OpenCV would take the memory first."""
+    try:
+        check_encoded_size(data)
+    except ValueError as error:
+        raise BadInputError(f"{expected} ({error})") from error
 
 
 def _decode_depth(image: Any) -> tuple[Array, str]:
@@ -172,7 +181,9 @@ def _decode_depth(image: Any) -> tuple[Array, str]:
             "compressed depth: expected PNG, got RVL; set the driver's compressedDepth format to png"
         )
     png = data[COMPRESSED_DEPTH_HEADER.size :] if transported else data
-    raw = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+    expected = f"compressed depth: expected a 16-bit grey PNG, got no picture in {image.format!r}"
+    _check_encoded_size(png, expected)
+    raw = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
     if raw is None or raw.ndim != 2 or raw.dtype != np.uint16:
         found = "no picture" if raw is None else f"{raw.dtype} {raw.shape}"
         raise BadInputError(f"compressed depth: expected a 16-bit grey PNG, got {found} in {image.format!r}")

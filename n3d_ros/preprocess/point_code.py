@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.preprocess.kernels import kernels
+from n3d_ros.preprocess import kernels
 
 ORDERS = ("raster", "aligned")
 CENTERS = ("scene_mean", "origin")
@@ -95,9 +95,11 @@ def sinusoid(coords: npt.NDArray[Any], width: int) -> FloatArray:
     if coords.ndim != 2 or coords.shape[1] != 3:
         raise ValueError(f"coords: expected shape (N, 3), got {coords.shape}")
     block = width // 3
-    rows, native = _known_rows(coords, block), kernels()
-    if rows is not None and native is not None:
-        return native.gather_blocks(rows, coords.astype(np.int64) + TABLE_REACH, width)
+    rows = _known_rows(coords, block)
+    if rows is not None:
+        found = kernels.gather_blocks(rows, coords.astype(np.int64) + TABLE_REACH, width)
+        if found is not None:
+            return found
     code = np.empty((len(coords), width), dtype=np.float32)
     for axis, steps in enumerate(np.asarray(coords).T):
         known = axis_sinusoid(steps, block) if rows is None else rows[steps.astype(np.int64) + TABLE_REACH]

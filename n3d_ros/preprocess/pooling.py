@@ -1,8 +1,8 @@
-"""Depth or a point map -> one mean point per patch, by the compiled kernels or by numpy.
+"""Depth or a point map -> one mean point per patch.
 
 In: what the camera measured, in the optical frame. Out: normalised means in the checkpoint frame, the scale
 of the scene and the share of pixels that held a measurement. It does not know pictures or codes. The
-arithmetic is that of `n3d_ros.preprocess.depth`; both ways give the same bits.
+arithmetic is that of `n3d_ros.preprocess.depth`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.geometry import Intrinsics, SceneScale
+from n3d_ros.preprocess import kernels
 from n3d_ros.preprocess.depth import TRUE_SHAPE, depth_to_point_map, normalise, pool_to_grid, rays
-from n3d_ros.preprocess.kernels import PooledRows, kernels
+from n3d_ros.preprocess.native_library import PooledRows
 
 # Depth with fewer measured pixels than this (projected lidar) keeps every one of them.
 SPARSE_RATIO = 0.1
@@ -66,26 +67,23 @@ def pool_depth(
     """depth: (H, W) float32 metres, of these intrinsics. Raises what `normalise` and `pool_to_grid` raise."""
     if intrinsics.distortion is not None:
         return pool_points(depth_to_point_map(depth, intrinsics), grid_hw, reshape)
-    native = kernels()
-    fits = depth.shape == (intrinsics.height, intrinsics.width)
-    if native is not None and reshape == TRUE_SHAPE and fits:
-        pooled = native.pool_depth(depth, *_rays(intrinsics), grid_hw)
+    if reshape == TRUE_SHAPE and depth.shape == (intrinsics.height, intrinsics.width):
+        pooled = kernels.pool_depth(depth, *_rays(intrinsics), grid_hw)
         if pooled is not None:
             return _scene(pooled, depth.size)
-    return _pool_by_numpy(depth_to_point_map(depth, intrinsics), grid_hw, reshape)
+    return _pool(depth_to_point_map(depth, intrinsics), grid_hw, reshape)
 
 
 def pool_points(point_map: FloatArray, grid_hw: tuple[int, int], reshape: str = TRUE_SHAPE) -> PooledScene:
     """point_map: (H, W, 3) float32 metres, NaN = none. Raises what `normalise` and `pool_to_grid` raise."""
-    native = kernels()
-    if native is not None and reshape == TRUE_SHAPE:
-        pooled = native.pool_points(point_map, grid_hw)
+    if reshape == TRUE_SHAPE:
+        pooled = kernels.pool_points(point_map, grid_hw)
         if pooled is not None:
             return _scene(pooled, point_map.shape[0] * point_map.shape[1])
-    return _pool_by_numpy(point_map, grid_hw, reshape)
+    return _pool(point_map, grid_hw, reshape)
 
 
-def _pool_by_numpy(point_map: FloatArray, grid_hw: tuple[int, int], reshape: str) -> PooledScene:
+def _pool(point_map: FloatArray, grid_hw: tuple[int, int], reshape: str) -> PooledScene:
     normalised = normalise(point_map)
     valid_ratio = float(np.count_nonzero(normalised.valid)) / normalised.valid.size
     return PooledScene(pool_to_grid(normalised, grid_hw, reshape), normalised.scene, valid_ratio)

@@ -9,7 +9,7 @@ normalize_coeffs_8bpc), equal in all versions the project allows; torch ATen/nat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,46 @@ class ResizePass:
     def taps(self) -> int:
         return int(self.weights.shape[1])
 
+    @cached_property
+    def is_identity(self) -> bool:
+        """Every output is its source, as `no_pass` makes it."""
+        own = self.first[:, None] + np.arange(self.taps) == np.arange(self.size_out)[:, None]
+        return self.size_in == self.size_out and bool((self.weights == own * (1 << PRECISION_BITS)).all())
+
+
+@dataclass(frozen=True, eq=False)
+class Resize:
+    """Both passes of one resize: over columns, then over rows."""
+
+    columns: ResizePass
+    rows: ResizePass
+
+
+@lru_cache(maxsize=16)
+def resizes(size: tuple[int, int], *steps: tuple[tuple[int, int], int]) -> tuple[Resize, ...]:
+    """From size (width, height) to that of each step, by its filter.
+
+    Steps that change nothing are left out, unless none would remain. A side that keeps its length gets
+    `no_pass`: Pillow and torch leave it alone, too.
+    """
+    found = []
+    for after, resample in steps:
+        if after != size:
+            columns, rows = (_any_pass(*sides, resample) for sides in zip(size, after, strict=True))
+            found.append(Resize(columns, rows))
+        size = after
+    return tuple(found) or (Resize(no_pass(size[0]), no_pass(size[1])),)
+
+
+def _any_pass(size_in: int, size_out: int, resample: int) -> ResizePass:
+    return no_pass(size_in) if size_in == size_out else resize_pass(size_in, size_out, resample)
+
+
+def no_pass(size: int) -> ResizePass:
+    """The pass that gives its source."""
+    weights = np.full((size, 1), 1 << PRECISION_BITS, dtype=np.int32)
+    return ResizePass(size, size, np.arange(size, dtype=np.int32), weights)
+
 
 @lru_cache(maxsize=32)
 def resize_pass(size_in: int, size_out: int, resample: int) -> ResizePass:
@@ -64,6 +104,7 @@ def resize_pass(size_in: int, size_out: int, resample: int) -> ResizePass:
     end = np.minimum((center + support + 0.5).astype(np.int64), size_in)
     taps = int((end - start).max())
     first = np.minimum(start, size_in - taps)
+    # (size_out, taps) source pixels; the curve is read at their distances from the output's centre.
     source = first[:, None] + np.arange(taps)
     shape = _lanczos if resample == LANCZOS else _bicubic
     weights = shape((source - center[:, None] + 0.5) * (1.0 / stretch))

@@ -19,7 +19,16 @@ import numpy as np
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale, as_seen, undistorted
-from n3d_ros.protocol.box_text import Malformed, Parsed, ParsedBox, StreamingParser, box_start, parse
+from n3d_ros.plain_text import MAX_SHOWN_CHARS, one_line, without_controls
+from n3d_ros.protocol.box_text import (
+    MAX_LABEL_CHARS,
+    Malformed,
+    Parsed,
+    ParsedBox,
+    StreamingParser,
+    box_start,
+    parse,
+)
 
 __all__ = [
     "Bins",
@@ -42,6 +51,8 @@ __all__ = [
 ]
 
 Bins = tuple[float, ...]
+# No camera sees farther, and squares of what lies far beyond leave float64.
+MAX_REACH_M = 1e6
 
 
 @dataclass(frozen=True)
@@ -107,12 +118,19 @@ def dequantize(bins: Sequence[float], config: CodecConfig = RELEASED) -> tuple[f
     return (u, v, z * config.world_range, turn * config.angle_range - config.angle_range / 2, *sizes)
 
 
-def decode(text: str, scene: SceneScale, intrinsics: Intrinsics, config: CodecConfig = RELEASED) -> Decoded:
+def decode(
+    text: str,
+    scene: SceneScale,
+    intrinsics: Intrinsics,
+    config: CodecConfig = RELEASED,
+    *,
+    max_label_chars: int = MAX_LABEL_CHARS,
+) -> Decoded:
     """Every box of a text in metres.
 
     Never raises for what a model wrote: unusable boxes are returned as malformed.
     """
-    parsed = parse(text)
+    parsed = parse(text, max_label_chars)
     boxes: list[DecodedBox] = []
     malformed = list(parsed.malformed)
     for parsed_box in parsed.boxes:
@@ -120,7 +138,7 @@ def decode(text: str, scene: SceneScale, intrinsics: Intrinsics, config: CodecCo
             boxes.append(decode_box(parsed_box, scene, intrinsics, config))
         except ValueError as error:
             text_of_box = format_box(parsed_box.index, parsed_box.label, parsed_box.values)
-            malformed.append(Malformed(text_of_box, str(error)))
+            malformed.append(Malformed(one_line(text_of_box, MAX_SHOWN_CHARS), str(error)))
     return Decoded(tuple(boxes), tuple(malformed))
 
 
@@ -130,19 +148,27 @@ def decode_box(
     """One box in metres (docs/specification/box_text.md 4, 5).
 
     ValueError when its centre is not in front of the camera (guard G3). Runs of blanks in the class are
-    collapsed: streaming leaves them there (docs/specification/prompts.md 4.2).
+    collapsed: streaming leaves them there (docs/specification/prompts.md 4.2). Control characters count as
+    blanks, so that none reaches a terminal, a log or a marker. ValueError too for a centre or a size beyond
+    MAX_REACH_M.
     """
     u, v, z, angle, *sizes = dequantize(parsed.values, config)
     unit_m = 1 / scene.scale  # times it, as the release does: dividing differs in the last digit
     z_m = z * unit_m + scene.shift[2]
-    if not 0 < z_m < math.inf:
-        raise ValueError(f"expected a centre in front of the camera, got z = {z_m:.3f} m")
+    if not z_m > 0:
+        raise ValueError(f"expected a centre in front of the camera, got z = {z_m:.3g} m")
     inverse = np.linalg.inv(intrinsics.normalised())
     ray = inverse.astype(np.float64) @ (u, v, 1.0)
     ray[:2] = undistorted(ray[:2], intrinsics)
     x, y, _ = z_m * ray
     size = (sizes[0] * unit_m, sizes[1] * unit_m, sizes[2] * unit_m)
-    box = Box3D(" ".join(parsed.label.split()), (float(x), float(y), z_m), size, yaw=0.0 - angle)
+    if not max(abs(x), abs(y), z_m, *size) <= MAX_REACH_M:
+        raise ValueError(
+            f"expected a box within {MAX_REACH_M:g} m, got centre {x:.3g} {y:.3g} {z_m:.3g} m and size "
+            f"{' '.join(f'{side:.3g}' for side in size)} m"
+        )
+    label = " ".join(without_controls(parsed.label).split())
+    box = Box3D(label, (float(x), float(y), z_m), size, yaw=0.0 - angle)
     return DecodedBox(parsed.index, box, parsed.values, (u, v))
 
 

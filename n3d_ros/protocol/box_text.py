@@ -14,6 +14,8 @@ import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from n3d_ros.plain_text import shown, without_controls
+
 BOX_NAME, BOX_OPEN = "bbox_", "Bbox("
 # How the grammar begins a box, whatever its number.
 HEADER = re.compile(r"bbox_\d+=Bbox\(")
@@ -21,6 +23,9 @@ HEADER = re.compile(r"bbox_\d+=Bbox\(")
 _LOOSE_HEADER = re.compile(r"bbox_[^\s=(_]*\s*=\s*Bbox\s*\(")
 _BOX = re.compile(r"bbox_(\d+)=Bbox\(([^,]+)((?:,[^,)]+){7})\)")
 _SHOWN_CHARS = 120
+MAX_INDEX_DIGITS = 9
+# Of a class name, the longest of published data sets have about 60; beyond it a model has lost its way.
+MAX_LABEL_CHARS = 200
 
 
 def box_start(number: int) -> str:
@@ -59,7 +64,7 @@ class Parsed:
     malformed: tuple[Malformed, ...]
 
 
-def parse(text: str) -> Parsed:
+def parse(text: str, max_label_chars: int = MAX_LABEL_CHARS) -> Parsed:
     """Read every box of a text.
 
     Never raises: broken boxes are counted in `malformed` and the good ones kept.
@@ -67,7 +72,7 @@ def parse(text: str) -> Parsed:
     boxes: list[ParsedBox] = []
     malformed: list[Malformed] = []
     for start, end in pairwise(_bounds(text)):
-        found = _read(text[start:end])
+        found = _read(text[start:end], max_label_chars)
         if isinstance(found, ParsedBox):
             boxes.append(found)
         else:
@@ -82,6 +87,7 @@ class StreamingParser:
     The boxes of all `feed` calls together are those of `parse` on the joined text.
     """
 
+    max_label_chars: int = MAX_LABEL_CHARS
     _rest: str = field(default="", init=False)
 
     def feed(self, text_chunk: str) -> list[ParsedBox]:
@@ -90,7 +96,7 @@ class StreamingParser:
         boxes: list[ParsedBox] = []
         bounds = _bounds(self._rest)
         for start, end in pairwise(bounds):
-            found = _read(self._rest[start:end])
+            found = _read(self._rest[start:end], self.max_label_chars)
             if isinstance(found, ParsedBox):
                 boxes.append(found)
         self._forget(bounds[:-1])
@@ -111,7 +117,7 @@ def _bounds(text: str) -> list[int]:
     return [*(match.start() for match in _LOOSE_HEADER.finditer(text)), len(text)]
 
 
-def _read(segment: str) -> ParsedBox | Malformed:
+def _read(segment: str, max_label_chars: int) -> ParsedBox | Malformed:
     """The box at the start of `segment`, which ends before the next box header."""
     match = _BOX.match(segment)
     if match is None:
@@ -120,12 +126,22 @@ def _read(segment: str) -> ParsedBox | Malformed:
     try:
         values = [float(text) for text in fields]
     except ValueError:
-        return Malformed(match[0], f"expected seven numbers, got {fields}")
+        return Malformed(_shown(match[0]), f"expected seven numbers, got {shown(fields)}")
     if not all(math.isfinite(value) for value in values):
-        return Malformed(match[0], f"expected finite numbers, got {fields}")
-    if not match[2].strip():
-        return Malformed(match[0], "expected a class name, got blanks")
-    return ParsedBox(int(match[1]), match[2].strip(), (*values[:4], *map(abs, values[4:])))
+        return Malformed(_shown(match[0]), f"expected finite numbers, got {shown(fields)}")
+    if not without_controls(match[2]).strip():
+        return Malformed(_shown(match[0]), "expected a class name, got blanks")
+    if len(match[1]) > MAX_INDEX_DIGITS:  # Python converts 4,300 digits at most, a message holds 32 bits
+        digits = len(match[1])
+        return Malformed(
+            _shown(match[0]), f"expected a number of {MAX_INDEX_DIGITS} digits, got one of {digits}"
+        )
+    label = match[2].strip()
+    if len(label) > max_label_chars:
+        return Malformed(
+            _shown(match[0]), f"expected a class name of {max_label_chars} characters, got {len(label)}"
+        )
+    return ParsedBox(int(match[1]), label, (*values[:4], *map(abs, values[4:])))
 
 
 def _why_no_match(segment: str) -> str:
@@ -138,9 +154,9 @@ def _why_no_match(segment: str) -> str:
     fields = body[:closing].split(",")
     if len(fields) != 8:
         return f"expected a class and 7 numbers, got {len(fields)} fields (a comma in the class counts)"
-    return f"expected no empty field, got {fields}"
+    return f"expected no empty field, got {shown(fields)}"
 
 
 def _shown(segment: str) -> str:
     """The broken box for a log line: to its parenthesis if it has one, never a whole paragraph."""
-    return segment[: segment.find(")") + 1 or len(segment)].strip()[:_SHOWN_CHARS]
+    return without_controls(segment[: segment.find(")") + 1 or len(segment)].strip()[:_SHOWN_CHARS])

@@ -97,7 +97,7 @@ def box_3d(box: Box3D) -> tuple[float, float, float, float, float, float]:
     )  # fmt: skip
 
 
-def as_shown(box: Box3D) -> Box3D:
+def as_quoted(box: Box3D) -> Box3D:
     """The box that the evidence tells of, every number rounded: what is computed from it is what a reader of
     the evidence can compute.
     """

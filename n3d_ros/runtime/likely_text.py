@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.protocol.evidence import as_shown
+from n3d_ros.protocol.evidence import as_quoted
 from n3d_ros.runtime.results import exact_answer
 from n3d_ros.runtime.topic import Topic
 from n3d_ros.spatial import answer_in_order
@@ -22,7 +22,7 @@ def likely_text(topic: Topic) -> str:
     """The answer's text from the boxes as shown, found by name, else in the order in which the question
     mentions its objects; '' for a question about no known relation, or with more or fewer boxes than objects.
     """
-    query, boxes = topic.query, [as_shown(box) for box in topic.boxes]
+    query, boxes = topic.query, [as_quoted(box) for box in topic.boxes]
     answered, _ = exact_answer(query, boxes)
     if answered is not None:
         return answered.text

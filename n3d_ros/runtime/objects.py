@@ -22,6 +22,7 @@ from n3d_ros.protocol.box_codec import (
     decode_box,
 )
 from n3d_ros.protocol.box_text import BOX_NAME, FIRST_BOX
+from n3d_ros.runtime.limits import DEFAULT, Limits
 from n3d_ros.runtime.types import GroundedObject
 
 # Reads bins as if they were metres and shares of the picture: what quirk W3 does.
@@ -43,12 +44,13 @@ class ObjectReader:
         inputs: ModelInputs,
         on_box: Callable[[GroundedObject], None] | None = None,
         box_index_rule: str = "any_index",
+        limits: Limits = DEFAULT,
     ) -> None:
         self.objects: list[GroundedObject] = []
-        self._words, self._inputs, self._on_box = words, inputs, on_box
+        self._words, self._inputs, self._on_box, self._limits = words, inputs, on_box, limits
         self._is_upstream = box_index_rule == "upstream"
         self._units = (inputs.scene, CodecConfig())
-        self._parser = StreamingParser()
+        self._parser = StreamingParser(limits.max_label_chars)
         self._waiting: list[tuple[ParsedBox, float]] = []
         self._text, self._read_to = "", 0
         self._ends: list[int] = []
@@ -75,7 +77,8 @@ class ObjectReader:
         reason.
         """
         scene, config = self._units
-        return decode(self._text, scene, self._inputs.intrinsics, config).malformed
+        camera, most = self._inputs.intrinsics, self._limits.max_label_chars
+        return decode(self._text, scene, camera, config, max_label_chars=most).malformed
 
     def _add_waiting(self) -> None:
         for parsed, score in self._waiting:

@@ -26,6 +26,7 @@ from n3d_ros.runtime.decoding.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
 from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
 from n3d_ros.runtime.likely_text import likely_text
+from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
@@ -50,12 +51,13 @@ class Pipeline:
         sampling: Sampling | None = None,
         steps: Steps = LOSSLESS,
         options: Options = RIGHT,
+        limits: Limits = DEFAULT,
     ) -> None:
         """sampling: None takes the one that `options` name, with the model folder's own settings."""
         self.backend = backend
         self._codec = TextCodec(backend.tokenizer_path)
         self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
-        self._steps, self._options = steps, options
+        self._steps, self._options, self._limits = steps, options, limits
         self._frame: EncodedFrame | None = None
         self._early: EarlyPicture | None = None
 
@@ -68,6 +70,7 @@ class Pipeline:
         sampling: Sampling | None = None,
         steps: Steps = LOSSLESS,
         options: Options = RIGHT,
+        limits: Limits = DEFAULT,
     ) -> Pipeline:
         """Open a model folder. backend: 'auto', 'ort' or 'torch'. threads: None lets the backend choose.
 
@@ -75,7 +78,7 @@ class Pipeline:
         """
         from n3d_ros.runtime.backends.factory import create_backend
 
-        return cls(create_backend(Path(model_dir), backend, threads), sampling, steps, options)
+        return cls(create_backend(Path(model_dir), backend, threads), sampling, steps, options, limits)
 
     def start(self, rgb: npt.NDArray[np.uint8]) -> bool:
         """Begin with a picture, (H, W, 3) uint8, whose depth is still to come: the next observation with
@@ -102,7 +105,7 @@ class Pipeline:
         BadInputError for words that are empty or unknown to the model, NoDepthError without depth.
         """
         request = Request(words, listener, max_tokens)
-        known = known_text(self._codec, words)
+        known = self._known(words)
         text = checked(lambda: prompts.ground_prompt(prompts.ground_question(known)))
         return self._locate(observation, request, text)[1]
 
@@ -120,7 +123,7 @@ class Pipeline:
         there is no second stage and no answer: the message says what is missing. Errors as in `ground`.
         """
         request = Request(question, listener, max_tokens)
-        known = known_text(self._codec, question)
+        known = self._known(question)
         text = checked(lambda: prompts.locate_prompt(known))
         query = spatial_query(known)
         frame, ground = self._locate(observation, request.without_text(), text, query)
@@ -146,7 +149,7 @@ class Pipeline:
         objects; other errors as in `ground`.
         """
         request = Request(question, listener, max_tokens)
-        known = known_text(self._codec, question)
+        known = self._known(question)
         check_same_observation(ground, observation)
         rule, query = self._options.mention_rule, spatial_query(known)
         topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule, query)
@@ -167,8 +170,13 @@ class Pipeline:
     ) -> GroundResult:
         """The first stage alone, with a question asked as it is ("Detect boxes."). Errors as in `ground`."""
         request = Request(question, listener, max_tokens)
-        known = known_text(self._codec, question)
+        known = self._known(question)
         return self._locate(observation, request, checked(lambda: prompts.ground_prompt(known)))[1]
+
+    def _known(self, words: str) -> str:
+        """Words as the tokenizer knows them; BadInputError for what is no text or too much of it."""
+        check_words(words, self._limits)
+        return known_text(self._codec, words)
 
     def _missing(self, ground: GroundResult, query: Query | None) -> str:
         """Why there is no second stage, empty where there is one. The release always reasons (quirk W4)."""
@@ -182,7 +190,11 @@ class Pipeline:
         """The first stage, and the encoded observation. `query`: what the text asks, where it is spatial."""
         frame, is_new = self._frame_of(observation, request)
         reader = ObjectReader(
-            request.words, frame.inputs, request.listener.on_box, self._options.box_index_rule
+            request.words,
+            frame.inputs,
+            request.listener.on_box,
+            self._options.box_index_rule,
+            self._limits,
         )
         stop_ids = self.backend.config.stop_token_ids
         guide = self._steps.for_boxes(self._codec, request.words, stop_ids, query)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
+from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.box_codec import Malformed
 from n3d_ros.protocol.prompts import split_answer
@@ -25,6 +26,9 @@ NOT_UNDERSTOOD = (
     "not computed: the question was not understood whole as a spatial one; the words are the model's"
 )
 NOT_COMPUTED = "not computed, the words are the model's"
+
+# In messages, which travel into logs and diagnostics on one line.
+MAX_WORDS_SHOWN = 200
 
 __all__ = [
     "Generation",
@@ -78,7 +82,7 @@ def _outcome(
     if not num_objects and remarks:
         return ResultCode.PARSE, "; ".join(["no usable box", *remarks])
     if not num_objects:
-        return ResultCode.OK, f"nothing found for '{words}'"
+        return ResultCode.OK, f"nothing found for '{one_line(words, MAX_WORDS_SHOWN)}'"
     return ResultCode.OK, "; ".join(remarks)
 
 

@@ -10,7 +10,7 @@ where every relation's words and rule are one entry; `checking` compares a model
 
 What each relation means: docs/specification/spatial.md 1, 2. A trace quotes the numbers of the prompt's
 evidence (rounded, checkpoint frame); every result is computed from the boxes as they are given, so a last
-digit may differ from what the quoted numbers give. `evidence.as_shown` rounds a box as the evidence is: from
+digit may differ from what the quoted numbers give. `evidence.as_quoted` rounds a box as the evidence is: from
 such boxes a trace follows from what it quotes, and so it can be learned and predicted.
 """
 

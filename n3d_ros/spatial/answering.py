@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial.matching import check_camera, find, fitting, ids_of
-from n3d_ros.spatial.quoting import Thing, boxes_of
+from n3d_ros.spatial.quoting import NamedBox, boxes_of
 from n3d_ros.spatial.relations import BY_NAME, RELATIONS
 from n3d_ros.spatial.types import FACINGS, FORMS, Pick, Query, SpatialAnswer
 from n3d_ros.spatial.viewpoints import seen_by, words_for
@@ -43,7 +43,7 @@ def answer_in_order(query: Query, boxes: Sequence[Box3D]) -> SpatialAnswer:
     check(query)
     if not query.is_plain or len(boxes) != len(query.names):
         raise ValueError(f"expected {len(query.names)} boxes, one per object, got {len(boxes)}")
-    called = {name: Thing(box.label, box) for name, box in zip(query.names, boxes, strict=True)}
+    called = {name: NamedBox(box.label, box) for name, box in zip(query.names, boxes, strict=True)}
     core = [called[name] for name in query.objects]
     return _seen(query, core, called.get(query.viewer), called.get(query.faced))
 
@@ -64,7 +64,9 @@ def check(query: Query) -> None:
         )
 
 
-def _seen(query: Query, core: list[Thing], viewer: Thing | None, faced: Thing | None) -> SpatialAnswer:
+def _seen(
+    query: Query, core: list[NamedBox], viewer: NamedBox | None, faced: NamedBox | None
+) -> SpatialAnswer:
     """The rule's answer, with the things as they are seen from the query's viewpoint."""
     relation = BY_NAME[query.relation]
     if not query.facing and viewer is None:
@@ -115,7 +117,7 @@ def _picked(name: str, pick: Pick, boxes: Sequence[Box3D], ids: Sequence[str]) -
         raise ValueError(f"expected {pick.rank} boxes or more for '{name}', got {[ids[i] for i in fit]}")
     if len(fit) == 1:
         return fit[0]
-    things = [Thing(ids[index], boxes[index]) for index in fit]
+    things = [NamedBox(ids[index], boxes[index]) for index in fit]
     order = BY_NAME[pick.relation].rule(Query(pick.relation, tuple(ids), pick.asks, "order"), things)
     if order.margin == 0:
         raise ValueError(f"'{name}' is ambiguous: of {', '.join(order.names)} two are equal")
@@ -128,10 +130,10 @@ def _extras(query: Query, boxes: Sequence[Box3D], ids: Sequence[str]) -> list[in
 
 def _thing(
     place: int, places: Sequence[int], query: Query, boxes: Sequence[Box3D], ids: Sequence[str]
-) -> Thing:
+) -> NamedBox:
     """A box by its label; by the question's name or its id where others here are called the same."""
     label = boxes[place].label
     labels = [boxes[other].label for other in set(places)]
     if labels.count(label) == 1:
-        return Thing(label, boxes[place])
-    return Thing(ids[place], boxes[place])
+        return NamedBox(label, boxes[place])
+    return NamedBox(ids[place], boxes[place])

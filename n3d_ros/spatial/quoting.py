@@ -17,7 +17,7 @@ X, Y, Z, WIDTH, HEIGHT, DEPTH, LITRES = range(7)
 
 
 @dataclass(frozen=True)
-class Thing:
+class NamedBox:
     """A box, its name, and seven numbers: centre in the checkpoint frame, size, volume in litres."""
 
     name: str
@@ -30,43 +30,43 @@ class Thing:
         return (-x, -y, z, *self.box.size, self.box.volume * 1000.0)
 
     @property
-    def shown(self) -> tuple[float, ...]:
+    def quoted(self) -> tuple[float, ...]:
         """The same rounded: the six numbers that the prompt's evidence gives, and the volume."""
         return (*box_3d(self.box), round(self.exact[LITRES], 2))
 
 
-def center_text(thing: Thing) -> str:
+def center_text(thing: NamedBox) -> str:
     """The sentence that quotes a centre."""
-    return f"The center of {thing.name} is {_list(thing.shown[:3])}."
+    return f"The center of {thing.name} is {_list(thing.quoted[:3])}."
 
 
-def size_text(thing: Thing) -> str:
+def size_text(thing: NamedBox) -> str:
     """The sentence that quotes a size."""
-    return f"The size of {thing.name} is {_list(thing.shown[3:6])}."
+    return f"The size of {thing.name} is {_list(thing.quoted[3:6])}."
 
 
-def deltas_text(a: Thing, b: Thing) -> str:
+def deltas_text(a: NamedBox, b: NamedBox) -> str:
     """How far the quoted centres lie apart on each axis."""
-    return ", ".join(f"d{axis} = {abs(a.shown[i] - b.shown[i]):.2f}" for i, axis in enumerate("xyz")) + "."
+    return ", ".join(f"d{axis} = {abs(a.quoted[i] - b.quoted[i]):.2f}" for i, axis in enumerate("xyz")) + "."
 
 
-def along_z(a: Thing, b: Thing) -> float:
+def along_z(a: NamedBox, b: NamedBox) -> float:
     """Metres between two centres along the optical axis."""
     return abs(a.exact[Z] - b.exact[Z])
 
 
-def apart(a: Thing, b: Thing) -> float:
+def apart(a: NamedBox, b: NamedBox) -> float:
     """Metres between two centres."""
     return math.dist(a.box.center, b.box.center)
 
 
-def root_text(a: Thing, b: Thing) -> str:
+def root_text(a: NamedBox, b: NamedBox) -> str:
     """The Euclidean distance of the quoted centres, written out."""
-    squares = ((a.shown[i] - b.shown[i]) ** 2 for i in range(3))
+    squares = ((a.quoted[i] - b.quoted[i]) ** 2 for i in range(3))
     return f"sqrt({' + '.join(f'{square:.2f}' for square in squares)})"
 
 
-def boxes_of(objects: list[Thing]) -> tuple[Box3D, ...]:
+def boxes_of(objects: list[NamedBox]) -> tuple[Box3D, ...]:
     """The boxes alone."""
     return tuple(thing.box for thing in objects)
 
@@ -80,7 +80,7 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def of_each(things: Sequence[Thing], values: Sequence[float], unit: str = "") -> str:
+def of_each(things: Sequence[NamedBox], values: Sequence[float], unit: str = "") -> str:
     """Every value with its owner, as "0.10 for red mug and 0.20 for blue bowl": a model that has written
     which value is the largest finds the name behind it.
     """

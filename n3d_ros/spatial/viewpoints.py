@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from n3d_ros.spatial.quoting import Thing, X, Z
+from n3d_ros.spatial.quoting import NamedBox, X, Z
 from n3d_ros.spatial.types import CAMERA, LEFT, OBJECT, OPPOSITE, RIGHT, Query
 
 # Horizontal direction (x left, z forward) of each facing that is the camera's own or parallel to its axes.
 _FORWARD = {"": (0.0, 1.0), OPPOSITE: (0.0, -1.0), LEFT: (1.0, 0.0), RIGHT: (-1.0, 0.0)}
 
 
-def seen_by(query: Query, things: list[Thing], viewer: Thing | None, faced: Thing | None) -> list[Thing]:
+def seen_by(
+    query: Query, things: list[NamedBox], viewer: NamedBox | None, faced: NamedBox | None
+) -> list[NamedBox]:
     """The things with their places as whoever looks sees them: from its own place where the query asks about
     the viewer's sides, else only turned.
 
@@ -28,7 +30,7 @@ def seen_by(query: Query, things: list[Thing], viewer: Thing | None, faced: Thin
     return [replace(thing, box=replace(thing.box, center=_turned(thing, ahead, origin))) for thing in things]
 
 
-def words_for(query: Query, faced: Thing | None) -> str:
+def words_for(query: Query, faced: NamedBox | None) -> str:
     """How the answer calls the viewpoint; empty for the camera's."""
     who = query.viewer
     return {
@@ -41,7 +43,7 @@ def words_for(query: Query, faced: Thing | None) -> str:
     }[query.facing]
 
 
-def _forward(query: Query, viewer: Thing | None, faced: Thing | None) -> tuple[float, float]:
+def _forward(query: Query, viewer: NamedBox | None, faced: NamedBox | None) -> tuple[float, float]:
     """Unit vector (x left, z forward) in which the viewer looks."""
     if query.facing in _FORWARD:
         return _FORWARD[query.facing]
@@ -58,7 +60,7 @@ def _forward(query: Query, viewer: Thing | None, faced: Thing | None) -> tuple[f
 
 
 def _turned(
-    thing: Thing, ahead: tuple[float, float], origin: tuple[float, float, float]
+    thing: NamedBox, ahead: tuple[float, float], origin: tuple[float, float, float]
 ) -> tuple[float, float, float]:
     """The centre in the optical frame of somebody at `origin` (optical) who looks `ahead`."""
     x, y, z = (value - at for value, at in zip(thing.box.center, origin, strict=True))

@@ -21,11 +21,13 @@ import numpy.typing as npt
 
 from n3d_ros.plain_text import one_line, shown
 
+# Of one array in memory: a point map of 33 million pixels in float64.
 MAX_ARRAY_BYTES = 1 << 30
-"""Of one array in memory: a point map of 33 million pixels in float64."""
+# Version 3 differs in the names of record fields alone, and records are refused.
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-"""Version 3 differs in the names of record fields alone, and records are refused."""
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What numpy, zipfile and Python's literal parser raise for damaged files, all of it seen when fuzzing.
+# MemoryError comes from that parser: how much the data needs is checked before.
 DAMAGED = (
     ValueError,
     TypeError,
@@ -44,9 +46,6 @@ DAMAGED = (
     zipfile.BadZipFile,
     tokenize.TokenError,
 )
-"""What numpy, zipfile and Python's literal parser raise for damaged files, all of it seen when fuzzing.
-MemoryError comes from that parser: how much the data needs is checked before.
-"""
 
 
 class ArrayFileError(ValueError):

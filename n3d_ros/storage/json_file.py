@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from n3d_ros.plain_text import one_line, shown
 
 MAX_JSON_BYTES = 1 << 28
+# Configurations nest three or four deep. Deeper text ends in Python's recursion limit, here or later.
 MAX_DEPTH = 64
-"""Configurations nest three or four deep. Deeper text ends in Python's recursion limit, here or later."""
 HALF_A_PAIR = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 

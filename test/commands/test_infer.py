@@ -78,7 +78,7 @@ def pipeline(monkeypatch, tmp_path):
     """The fake pipeline, and what it was loaded with under `loaded`."""
     fake = FakePipeline()
 
-    def load(folder, backend, options, seed):
+    def load(folder, backend, options, seed, limits):
         fake.loaded = (options, seed)
         return fake
 

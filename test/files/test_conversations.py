@@ -164,3 +164,31 @@ def test_outputs_equal_the_official_files_but_for_the_blanks_that_streaming_adds
             assert " ".join(metric(recorded["stage1_reply"], scale).split()) == boxes, name
             compared += 1
     assert compared >= 20
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff",
+        b'[{"messages": ' * 3000,
+        b'[{"messages": [{"role": "user", "content": "\\ud800"}], "images": ["a"], "points": ["b"]}]',
+        b'[{"messages": [{"role": "user", "content": 3}], "images": ["a"], "points": ["b"]}]',
+        b'[{"messages": [{"role": ["user"], "content": "a"}], "images": ["a"], "points": ["b"]}]',
+        b'[{"messages": {"0": 1}, "images": ["a"], "points": ["b"]}]',
+        b'[{"messages": [7], "images": ["a"], "points": ["b"]}]',
+        b"[" + b"9" * 5000 + b"]",
+        b"[NaN]",
+        b"[[[]]]",
+    ],
+)
+def test_what_is_no_conversation_ends_in_one_short_line(tmp_path, content):
+    (tmp_path / "c.json").write_bytes(content)
+    with pytest.raises(ValueError, match="c.json") as error:
+        read_conversations(tmp_path / "c.json")
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "x" * 5000 + ".png", "\n"])
+def test_a_name_that_no_system_takes_is_a_file_that_is_not_there(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match="found none"):
+        find_file(name, tmp_path / "c.json")

@@ -1,14 +1,18 @@
 """Pictures that are no plain RGB: converted first, or resized in their own colours as in the release.
 
-EXIF orientation is in test_orientation, what is refused in test_frames.
+And what is no picture, or one of absurd size. EXIF orientation is in test_orientation.
 """
+
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from n3d_ros.files.frames import as_released
-from n3d_ros.files.picture_file import read_picture
+from n3d_ros.files.picture_file import check_encoded_size, read_picture
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.pictures import PatchLayout, picture_rows
 from n3d_ros.preprocess.prepare import Observation
@@ -91,3 +95,82 @@ def test_intrinsics_follow_the_picture_and_depth_stays(tmp_path):
 def test_an_unknown_resize_mode_is_named(tmp_path):
     with pytest.raises(ValueError, match="resize_mode: expected one of .*, got 'best'"):
         read_picture(tmp_path / "p.png", resize_mode="best")
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, depth=8, colour=2, *more):
+    """A PNG with this header and no pixels."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def refusal(path, content=None, **options):
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError) as error:
+        read_picture(path, **options)
+    assert path.name in str(error.value) and "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (20000, 20000), (12000, 6000), (2**31 - 1, 1)])
+def test_a_picture_of_absurd_size_is_refused_by_its_header(tmp_path, size):
+    tracemalloc.start()
+    message = refusal(tmp_path / "bomb.png", png(*size))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "expected at most 64 megapixels (--max-megapixels), got" in message
+    assert peak < 1e6
+    with pytest.raises(ValueError, match="picture: expected"):
+        check_encoded_size((tmp_path / "bomb.png").read_bytes())
+
+
+def test_the_limit_of_size_is_the_caller_s(tmp_path):
+    colours(100, 50).save(tmp_path / "p.png")
+    assert read_picture(tmp_path / "p.png", max_megapixels=0.005).shape == (50, 100, 3)
+    assert "at most 0.0049 megapixels (--max-megapixels), got 100x50" in refusal(
+        tmp_path / "p.png", max_megapixels=0.0049
+    )
+    check_encoded_size((tmp_path / "p.png").read_bytes(), 0.005)
+    with pytest.raises(ValueError, match="got 100x50"):
+        check_encoded_size((tmp_path / "p.png").read_bytes(), 0.0049)
+    with pytest.raises(ValueError, match="expected one of PNG, JPEG, .*, got 5 bytes"):
+        check_encoded_size(b"hello")
+
+
+def test_megabytes_of_text_in_a_png_are_refused_with_its_name(tmp_path):
+    text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(8 << 20)))
+    assert "text" in refusal(tmp_path / "text.png", png(4, 4, 8, 2, text)).lower()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.gif", "a.webp"])
+def test_an_animation_is_no_picture(tmp_path, name):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+    assert "expected one picture, got" in refusal(tmp_path / name)
+
+
+def test_sixteen_bits_of_grey_are_no_colour_picture_and_of_colour_lose_the_lower_eight(tmp_path):
+    Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "grey.png")
+    assert "expected 8 bits per channel, got mode I;16" in refusal(tmp_path / "grey.png")
+    row = b"\0" + struct.pack(">HHH", 0x1234, 0x8000, 0xFFFF)
+    whole = png(1, 1, 16, 2).replace(chunk(b"IDAT", b""), chunk(b"IDAT", zlib.compress(row)))
+    (tmp_path / "colour.png").write_bytes(whole)
+    np.testing.assert_array_equal(read_picture(tmp_path / "colour.png"), [[[0x12, 0x80, 0xFF]]])
+
+
+def test_avif_and_what_else_is_no_picture_are_named(tmp_path):
+    avif = b"\0\0\0\x1cftypavif" + bytes(200)
+    for content in (avif, b"", b"hello", b"%PDF-1.4", b"P6 4 4 255\n"):
+        assert "expected a PNG or JPEG" in refusal(tmp_path / "p.png", content)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.bmp", "a.gif", "a.tiff"])
+def test_a_picture_that_is_cut_short_is_named_wherever_it_is_cut(tmp_path, name):
+    colours(40, 30).save(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    for end in range(1, len(whole) - 60, max(len(whole) // 23, 1)):
+        refusal(tmp_path / name, whole[:end])

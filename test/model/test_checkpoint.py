@@ -134,10 +134,10 @@ def test_a_tied_head_is_not_looked_for(checkpoint):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "qwen3_vl"}, "model_type must be qwen2_5_vl, got 'qwen3_vl'"),
+        ({"model_type": "qwen3_vl"}, "model_type: expected 'qwen2_5_vl', got 'qwen3_vl'"),
         ({"point_encoding_order": "spiral"}, "point_encoding_order: expected one of"),
-        ({"use_sliding_window": True}, "use_sliding_window must be false"),
-        ({"vision_config": None}, "expected a vision_config, got None"),
+        ({"use_sliding_window": True}, "use_sliding_window: expected false, got True"),
+        ({"vision_config": None}, "vision_config: expected an object, got None"),
     ],
 )
 def test_a_config_of_something_else_is_named(checkpoint, change, message):

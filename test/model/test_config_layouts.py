@@ -10,13 +10,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tensor_files import head_repeats_embedding  # noqa: E402
 from transformers import GenerationConfig, Qwen2_5_VLConfig  # noqa: E402
 
 from n3d_ros.engines.parity.write.model import FLAT, IDS, NESTED, TEXT, VISION, ModelWriter  # noqa: E402
-from n3d_ros.model.checkpoint import HEAD, load_model, read_config  # noqa: E402
+from n3d_ros.model.checkpoint import load_model, read_config  # noqa: E402
 from n3d_ros.model.config import N3DConfig  # noqa: E402
 from n3d_ros.model_folder.config import load_config  # noqa: E402
-from n3d_ros.model_folder.tensors import read_entries  # noqa: E402
+from n3d_ros.model_folder.tensors import HEAD, read_entries  # noqa: E402
 
 THETA, SECTION = 3e5, [1, 3, 4]
 OLD_ROPE = {"rope_theta": THETA, "rope_scaling": {"type": "mrope", "mrope_section": SECTION}}
@@ -112,10 +113,11 @@ def test_a_tied_head_may_be_said_at_either_level(checkpoint, outer, inner):
     assert load_config(folder).text.tied == read_config(folder).tie_word_embeddings == bool(outer or inner)
 
 
-def test_graph_and_torch_class_agree_that_a_head_beside_a_tied_embedding_is_not_used(checkpoint):
+def test_graph_and_torch_class_agree_that_a_head_that_repeats_a_tied_embedding_is_not_used(checkpoint):
     config = copy.deepcopy(NESTED)
     config["text_config"]["tie_word_embeddings"] = True
     folder = checkpoint(config)
+    head_repeats_embedding(folder)
     assert HEAD in read_entries(folder) and load_config(folder).text.tied
     model = load_model(folder)
     assert model.lm_head.weight is model.get_input_embeddings().weight

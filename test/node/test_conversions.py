@@ -3,6 +3,7 @@
 import io
 import math
 import struct
+import zlib
 from types import SimpleNamespace
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.node.conversions import (
     depth_array,
     fill_image,
@@ -241,3 +242,18 @@ def test_what_is_written_reads_back(pixels, encoding):
 def test_writing_the_wrong_shape_is_an_error():
     with pytest.raises(ValueError, match="rgb8"):
         fill_image(SimpleNamespace(), PICTURE.astype(np.uint16), "rgb8")
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (40000, 40000), (12000, 12000)])
+def test_a_compressed_picture_of_absurd_size_is_refused_by_its_header(size):
+    width, height = size
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    png += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    for read, data, format in (
+        (rgb_array, png, "rgb8; png compressed bgr8"),
+        (depth_array, bytes(12) + png, "16UC1; compressedDepth png"),
+        (depth_array, png, "png"),
+    ):
+        with pytest.raises(BadInputError, match=r"at most 64 megapixels|decompression bomb"):
+            read(SimpleNamespace(format=format, data=data))

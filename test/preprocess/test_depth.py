@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from n3d_ros.geometry import Intrinsics
+from n3d_ros.preprocess import kernels
 from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
 from n3d_ros.preprocess.metres import to_metres
 from n3d_ros.preprocess.point_code import (
@@ -336,11 +337,11 @@ def test_the_sinusoid_equals_the_official_module(golden_dir: Path, width: int) -
 
 
 @pytest.mark.parametrize("coords", [[[3, -2, 3]], [[9000, 1, 2]], [[0.5, 1, 2]], np.zeros((0, 3))])
-def test_looked_up_steps_and_others_have_the_same_code(monkeypatch, coords) -> None:
+@pytest.mark.parametrize("path", ["fastest", kernels.NUMPY])
+def test_looked_up_steps_and_others_have_the_same_code(coords, path) -> None:
     coords = np.asarray(coords, dtype=np.float32)
     expected = np.zeros((len(coords), 20), np.float32)
     for axis in range(3):
         expected[:, 6 * axis : 6 * axis + 6] = axis_sinusoid(coords[:, axis], 6)
-    for _ in range(2):
+    with kernels.using(kernels.paths()[0] if path == "fastest" else path):
         np.testing.assert_array_equal(sinusoid(coords, 20), expected)
-        monkeypatch.setattr("n3d_ros.preprocess.point_code.kernels", lambda: None)

@@ -1,67 +1,49 @@
-"""Compiled kernels: the same bits as Pillow and numpy, for any size and layout; and life without them."""
+"""Compiled kernels: the same bits as Pillow and numpy for any size and layout; the choice; life without."""
 
 import os
 import subprocess
-from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kernel_paths import COMPILED, native_path, taking
 from PIL import Image
 from places import CHECKOUT
 
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess import kernels as native
-from n3d_ros.preprocess import pictures, pooling
+from n3d_ros.preprocess import kernels, native_library, pooling
 from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
-from n3d_ros.preprocess.pictures import PatchLayout, PictureConfig, picture_rows
+from n3d_ros.preprocess.native_library import NativePath
+from n3d_ros.preprocess.pictures import (
+    RELEASE,
+    PatchLayout,
+    PictureConfig,
+    patch_rows,
+    picture_rows,
+    resize_picture,
+)
 from n3d_ros.preprocess.pooling import pool_depth, pool_points
-from n3d_ros.preprocess.resample import BICUBIC, LANCZOS, ResizePass, resize_pass
-from n3d_ros.preprocess.vnni_layout import resize_stages
+from n3d_ros.preprocess.resample import (
+    BICUBIC,
+    LANCZOS,
+    Resize,
+    ResizePass,
+    no_pass,
+    resize_axis,
+    resize_pass,
+    resizes,
+)
 
-CPU_INFO = Path("/proc/cpuinfo")
-CPU_FLAGS = CPU_INFO.read_text().split() if CPU_INFO.exists() else []
-PATHS = {
-    "as shipped": (),  # by hand for AVX-512 VNNI where the machine has it, else the next
-    "the compiler's best for this machine": ("-DN3D_NO_VNNI",),
-    "AVX2": ("-DN3D_NO_VNNI", "-DN3D_NO_CLONES", "-mavx2"),
-    "any machine": ("-DN3D_NO_VNNI", "-DN3D_NO_CLONES"),
-}
 RANDOM = np.random.default_rng(5)
+# Scale and offset with which patch rows hold the grey levels themselves.
+LEVELS = np.float64([[1, 1, 1], [0, 0, 0]])
 
 
-@pytest.fixture(scope="session")
-def build(tmp_path_factory) -> Callable[..., Path]:
-    """native/*.c, compiled once with more flags than usual."""
-
-    @lru_cache
-    def compiled(*flags: str) -> Path:
-        target = tmp_path_factory.mktemp("kernels") / "_native.so"
-        usual = (CHECKOUT / "native" / "flags").read_text().split()
-        sources = sorted((CHECKOUT / "native").glob("*.c"))
-        compiler = os.environ.get("CC", "cc")
-        subprocess.run(
-            [compiler, *usual, *flags, "-fPIC", "-shared", "-o", target, *sources, "-lm"], check=True
-        )
-        return target
-
-    return compiled
-
-
-@pytest.fixture(params=PATHS)
-def kernels(request, build, monkeypatch) -> native.Kernels:
-    """Every path through the kernels that this machine can run; the library uses it, too."""
-    loaded, flags = native.kernels(), PATHS[request.param]
-    if loaded is None:
-        pytest.skip("tools/build_native.sh found no C compiler")
-    if "-mavx2" in flags and "avx2" not in CPU_FLAGS:
-        pytest.skip("no AVX2 here")
-    if flags:
-        loaded = native.Kernels(build(*flags))
-    monkeypatch.setattr(pictures, "kernels", lambda: loaded)
-    monkeypatch.setattr(pooling, "kernels", lambda: loaded)
-    return loaded
+@pytest.fixture(params=COMPILED)
+def native(request) -> NativePath:
+    """Every path that this machine can run; the library takes it meanwhile."""
+    with taking(request.param):
+        yield native_path(request.param)
 
 
 def picture(width: int, height: int) -> np.ndarray:
@@ -81,9 +63,21 @@ def camera(width: int, height: int) -> Intrinsics:
     return Intrinsics(0.8 * width + 1, 0.9 * width + 1, 0.45 * width, 0.55 * height, width, height)
 
 
+def by_pillow(source: np.ndarray, long_side_px: int, layout: PatchLayout, config=RELEASE) -> tuple:
+    """Patch rows and grid without the kernels, whatever path is taken."""
+    return patch_rows(resize_picture(source, long_side_px, layout.factor, config), layout, config)
+
+
 def by_numpy(depth: np.ndarray, grid: tuple[int, int]) -> tuple:
     normalised = normalise(depth_to_point_map(depth, camera(depth.shape[1], depth.shape[0])))
     return pool_to_grid(normalised, grid), normalised.scene, normalised.valid.mean()
+
+
+def resized(native: NativePath, source: np.ndarray, steps: tuple[Resize, ...]) -> np.ndarray:
+    """(H, W, 3) uint8: patches of one pixel are the picture in its own order, every level twice."""
+    rows = native.picture_rows(source, steps, LEVELS, patch=1, merge=1)
+    shape = (steps[-1].rows.size_out, steps[-1].columns.size_out, 3, 2)
+    return rows.reshape(shape)[..., 0].astype(np.uint8)
 
 
 # --- pictures
@@ -102,30 +96,56 @@ def by_numpy(depth: np.ndarray, grid: tuple[int, int]) -> tuple:
         ((500, 70), (7, 1)),
     ],
 )
-def test_both_passes_give_pillows_grey_levels(kernels, size, target, resample) -> None:
+def test_both_passes_give_pillows_grey_levels(native, size, target, resample) -> None:
     source = picture(*size)
-    columns = kernels.resize_columns(source, resize_pass(size[0], target[0], resample))
-    by_pillow = Image.fromarray(source).resize((target[0], size[1]), resample)
-    np.testing.assert_array_equal(columns, np.asarray(by_pillow))
-    rows = kernels.resize_rows(columns, resize_pass(size[1], target[1], resample))
-    np.testing.assert_array_equal(rows, np.asarray(by_pillow.resize(target, resample)))
+    found = resized(native, source, resizes(size, (target, resample)))
+    by_columns = Image.fromarray(source).resize((target[0], size[1]), resample)
+    np.testing.assert_array_equal(found, np.asarray(by_columns.resize(target, resample)))
 
 
-def test_pictures_need_not_lie_in_one_piece(kernels) -> None:
+@pytest.mark.parametrize("resample", [LANCZOS, BICUBIC])
+@pytest.mark.parametrize(
+    ("before", "after"), [(480, 476), (100, 37), (90, 30), (35, 35), (31, 200), (400, 5)]
+)
+def test_one_pass_alone_gives_pillows_grey_levels(native, before, after, resample) -> None:
+    plan, other = resize_pass(before, after, resample), no_pass(50)
+    if before == after:
+        plan = no_pass(before)
+    wide, high = picture(before, 50), picture(50, before)
+    by_pillow = Image.fromarray(wide).resize((after, 50), resample)
+    np.testing.assert_array_equal(resized(native, wide, [Resize(plan, other)]), np.asarray(by_pillow))
+    by_pillow = Image.fromarray(high).resize((50, after), resample)
+    np.testing.assert_array_equal(resized(native, high, [Resize(other, plan)]), np.asarray(by_pillow))
+
+
+@pytest.mark.parametrize("heaviest", [1 << 22, -(1 << 22), (1 << 23) - 1, 32767, 32768, -32768, 65536])
+def test_weights_of_any_size_are_summed_exactly(native, heaviest) -> None:
+    """Beside half, so that the last bit of a product decides a level."""
+    random = np.random.default_rng(7)
+    weights = random.integers(-(1 << 18), 1 << 18, (40, 7)).astype(np.int32)
+    weights[:, 3] = heaviest
+    weights[::3] = np.minimum(weights, weights[:, ::-1])[::3]  # the same from both ends
+    first = np.sort(random.integers(0, 34, 40)).astype(np.int32)
+    plan = ResizePass(40, 40, first, weights)
+    source = picture(40, 40)
+    expected = resize_axis(resize_axis(source, plan, axis=1), plan, axis=0)
+    np.testing.assert_array_equal(resized(native, source, [Resize(plan, plan)]), expected)
+
+
+def test_pictures_need_not_lie_in_one_piece(native) -> None:
     whole = picture(50, 80)
     for part in (whole[5:70:3], whole[::-1], whole[:, 3:40], whole[:, ::2], whole[..., ::-1], whole[:7, :9]):
-        plan = resize_pass(part.shape[1], 31, BICUBIC)
+        resize = Resize(resize_pass(part.shape[1], 31, BICUBIC), no_pass(part.shape[0]))
         expected = Image.fromarray(np.ascontiguousarray(part)).resize((31, part.shape[0]), BICUBIC)
-        np.testing.assert_array_equal(kernels.resize_columns(part, plan), np.asarray(expected))
+        np.testing.assert_array_equal(resized(native, part, [resize]), np.asarray(expected))
 
 
 @pytest.mark.parametrize("layout", [PatchLayout(), PatchLayout(7, 3), PatchLayout(16, 1)])
 @pytest.mark.parametrize("size", [(640, 480), (1280, 720), (479, 640), (201, 150), (322, 322), (336, 336)])
-def test_patch_rows_are_the_same_bits_as_without_kernels(kernels, monkeypatch, size, layout) -> None:
+def test_patch_rows_are_the_same_bits_as_without_kernels(native, size, layout) -> None:
     source = picture(*size)
     rows, grid = picture_rows(source, 336, layout)
-    monkeypatch.setattr(pictures, "kernels", lambda: None)
-    expected, expected_grid = picture_rows(source, 336, layout)
+    expected, expected_grid = by_pillow(source, 336, layout)
     assert grid == expected_grid
     np.testing.assert_array_equal(rows, expected)
 
@@ -151,49 +171,34 @@ def extreme_pictures(width: int, height: int) -> dict[str, np.ndarray]:
     "size",
     [(640, 480), (1280, 720), (641, 479), (720, 1280), (1920, 1080), (3000, 300), (640, 200), (644, 476)],
 )
-def test_extreme_pictures_are_the_same_bits_as_without_kernels(
-    kernels, monkeypatch, size, long_side_px, processor
-) -> None:
+def test_extreme_pictures_are_the_same_bits_as_without_kernels(native, size, long_side_px, processor) -> None:
     config, sources = PictureConfig(processor), extreme_pictures(*size)
     found = {name: picture_rows(sources[name], long_side_px, PatchLayout(), config) for name in sources}
-    monkeypatch.setattr(pictures, "kernels", lambda: None)
     for name, source in sources.items():
-        rows, grid = picture_rows(source, long_side_px, PatchLayout(), config)
+        rows, grid = by_pillow(source, long_side_px, PatchLayout(), config)
         assert found[name][1] == grid
         np.testing.assert_array_equal(found[name][0], rows, err_msg=name)
 
 
 @pytest.mark.parametrize("width", [16, 21, 22, 23, 28, 29, 63, 64, 65])
-def test_small_pictures_are_the_same_bits_as_without_kernels(kernels, monkeypatch, width) -> None:
+def test_small_pictures_are_the_same_bits_as_without_kernels(native, width) -> None:
     sources = [picture(width, height) for height in (width - 2, width, 2 * width + 1)]
     found = [picture_rows(source, 96, PatchLayout(8, 2)) for source in sources]
-    monkeypatch.setattr(pictures, "kernels", lambda: None)
     for (rows, grid), source in zip(found, sources, strict=True):
-        expected, expected_grid = picture_rows(source, 96, PatchLayout(8, 2))
+        expected, expected_grid = by_pillow(source, 96, PatchLayout(8, 2))
         assert grid == expected_grid
         np.testing.assert_array_equal(rows, expected)
 
 
-def test_patch_rows_of_pictures_that_do_not_lie_in_one_piece(kernels, monkeypatch) -> None:
+def test_patch_rows_of_pictures_that_do_not_lie_in_one_piece(native) -> None:
     whole = picture(150, 240)
     parts = [whole[5:200:3], whole[::-1], whole[:, 3:140], whole[:, ::2], whole[..., ::-1], whole[:70, :90]]
     found = [picture_rows(part, 112, PatchLayout()) for part in parts]
-    monkeypatch.setattr(pictures, "kernels", lambda: None)
     for (rows, _grid), part in zip(found, parts, strict=True):
-        np.testing.assert_array_equal(rows, picture_rows(part, 112, PatchLayout())[0])
+        np.testing.assert_array_equal(rows, by_pillow(part, 112, PatchLayout())[0])
 
 
-def test_a_picture_goes_the_whole_way_at_once_where_the_machine_can(kernels, request, monkeypatch) -> None:
-    able = {"avx512_vnni", "avx512vbmi", "avx512bw", "avx512vl"} <= set(CPU_FLAGS)
-    shipped = request.node.callspec.params["kernels"] == "as shipped"
-    assert kernels.whole_pictures == (shipped and able)
-    monkeypatch.setattr(pictures, "_rows_by_passes", lambda *arguments: pytest.fail("pass by pass"))
-    if kernels.whole_pictures:
-        for size in ((640, 480), (1280, 720), (641, 479), (1920, 1080)):
-            picture_rows(picture(*size), 640, PatchLayout())
-
-
-def test_rows_returned_before_are_not_written_again(kernels) -> None:
+def test_rows_returned_before_are_not_written_again(native) -> None:
     first, _grid = picture_rows(picture(64, 48), 56, PatchLayout())
     copy = first.copy()
     second, _grid = picture_rows(picture(64, 48), 56, PatchLayout())
@@ -215,7 +220,7 @@ def test_a_resize_pass_that_leaves_its_source_is_refused() -> None:
 
 @pytest.mark.parametrize("grid", [(34, 46), (3, 5), (1, 1)])
 @pytest.mark.parametrize("size", [(640, 480), (37, 23), (16, 9), (1, 2), (5, 1)])
-def test_pooled_depth_is_the_same_bits_as_without_kernels(kernels, size, grid) -> None:
+def test_pooled_depth_is_the_same_bits_as_without_kernels(native, size, grid) -> None:
     depth = scene(*size)
     pooled = pool_depth(depth, camera(*size), grid)
     points, scale, valid_ratio = by_numpy(depth, grid)
@@ -225,7 +230,7 @@ def test_pooled_depth_is_the_same_bits_as_without_kernels(kernels, size, grid) -
 
 
 @pytest.mark.parametrize("metres", [1e-6, 1e-4, 0.01, 1.0, 100.0, 65000.0])
-def test_float16_is_rounded_alike_from_subnormals_to_the_largest(kernels, metres) -> None:
+def test_float16_is_rounded_alike_from_subnormals_to_the_largest(native, metres) -> None:
     points = RANDOM.uniform(-metres, metres, (40, 50, 3)).astype(np.float32)
     pooled = pool_points(points, (40, 50))
     normalised = normalise(points)
@@ -233,7 +238,7 @@ def test_float16_is_rounded_alike_from_subnormals_to_the_largest(kernels, metres
     assert pooled.scene == normalised.scene
 
 
-def test_ties_of_float16_go_to_the_even_neighbour(kernels) -> None:
+def test_ties_of_float16_go_to_the_even_neighbour(native) -> None:
     ties = np.float32([1.0, 1 + 2**-11, 1 + 3 * 2**-11, 2.0**-25, 3 * 2.0**-25, 2048.0, 2049.0, 2051.0])
     points = np.stack([ties, -ties, ties], axis=-1)[None]
     np.testing.assert_array_equal(
@@ -241,7 +246,7 @@ def test_ties_of_float16_go_to_the_even_neighbour(kernels) -> None:
     )
 
 
-def test_maps_need_not_lie_in_one_piece(kernels) -> None:
+def test_maps_need_not_lie_in_one_piece(native) -> None:
     whole = scene(90, 60)
     halves = (whole[::2, ::2], whole[:, 1::2], whole[:, 2:67:2], whole[::3, 1::3])
     for part in (*halves, whole[::2], whole[:, ::2], whole[10:, 7:], whole[::-1, ::-1], whole.T):
@@ -263,12 +268,12 @@ def test_maps_need_not_lie_in_one_piece(kernels) -> None:
         (1e38, "beyond 65504 m"),
     ],
 )
-def test_bad_depth_is_named_as_without_kernels(kernels, value, message) -> None:
+def test_bad_depth_is_named_as_without_kernels(native, value, message) -> None:
     with pytest.raises(ValueError, match=message):
         pool_depth(np.full((3, 4), value, np.float32), camera(4, 3), (1, 1))
 
 
-def test_far_points_that_float16_just_holds_are_kept(kernels) -> None:
+def test_far_points_that_float16_just_holds_are_kept(native) -> None:
     depth = np.full((3, 40), np.nan, np.float32)
     depth[:, 15:25] = 60000.0  # the outer columns, where x would be beyond float16, are empty
     wide = Intrinsics(10, 10, 20, 1, 40, 3)
@@ -277,7 +282,7 @@ def test_far_points_that_float16_just_holds_are_kept(kernels) -> None:
     np.testing.assert_array_equal(pooled.points, pool_to_grid(normalised, (1, 4)))
 
 
-def test_one_point_has_no_extent_with_kernels_either(kernels) -> None:
+def test_one_point_has_no_extent_with_kernels_either(native) -> None:
     depth = np.full((3, 4), np.nan, np.float32)
     depth[1, 1] = 2.0
     with pytest.raises(ValueError, match="no extent: its 1 valid points"):
@@ -287,40 +292,39 @@ def test_one_point_has_no_extent_with_kernels_either(kernels) -> None:
 # --- what C must never see
 
 
-def test_arrays_that_do_not_fit_are_refused_before_they_are_read(kernels) -> None:
-    plan = resize_pass(20, 10, BICUBIC)
+def test_arrays_that_do_not_fit_are_refused_before_they_are_read(native) -> None:
     rays = np.ones(4, np.float32)
     scale = np.ones((2, 3))
-    stages = resize_stages((30, 40), ((56, 28), BICUBIC), ((28, 28), BICUBIC))
+    steps = resizes((40, 30), ((56, 28), BICUBIC), ((28, 28), BICUBIC))
+    table, index = np.ones((5, 2), np.float32), np.zeros((1, 3), np.int64)
     calls = [
-        lambda: kernels.picture_rows(picture(30, 39), stages, scale, 14, 2),
-        lambda: kernels.picture_rows(picture(30, 40), stages[1:], scale, 14, 2),
-        lambda: kernels.picture_rows(picture(30, 40), stages[::-1], scale, 14, 2),
-        lambda: kernels.picture_rows(picture(30, 40), (), scale, 14, 2),
-        lambda: kernels.picture_rows(picture(30, 40), (*stages, stages[1]), scale, 14, 2),
-        lambda: kernels.picture_rows(picture(30, 40), stages, scale, 14, 3),
-        lambda: kernels.picture_rows(picture(30, 40), stages, scale[:1], 14, 2),
-        lambda: kernels.picture_rows(picture(30, 40).astype(np.float32), stages, scale, 14, 2),
-        lambda: kernels.resize_columns(picture(19, 20), plan),
-        lambda: kernels.resize_rows(picture(20, 19), plan),
-        lambda: kernels.resize_rows(picture(20, 20)[..., :2], plan),
-        lambda: kernels.resize_rows(picture(20, 20).astype(np.float32), plan),
-        lambda: kernels.resize_rows(picture(0, 20), plan),
-        lambda: kernels.patch_rows(picture(27, 28), None, scale, 14, 2),
-        lambda: kernels.patch_rows(picture(28, 20), plan, scale, 14, 2),
-        lambda: kernels.patch_rows(picture(28, 28), None, scale[:1], 14, 2),
-        lambda: kernels.pool_depth(np.ones((4, 5), np.float32), rays, rays, (1, 1)),
-        lambda: kernels.pool_depth(np.ones((4, 4)), rays, rays, (1, 1)),
-        lambda: kernels.pool_depth(np.ones((4, 4), np.float32), rays, rays, (0, 1)),
-        lambda: kernels.pool_points(np.ones((4, 4), np.float32), (1, 1)),
-        lambda: kernels.pool_points(np.ones((0, 4, 3), np.float32), (1, 1)),
+        lambda: native.picture_rows(picture(39, 30), steps, scale, 14, 2),
+        lambda: native.picture_rows(picture(40, 29), steps, scale, 14, 2),
+        lambda: native.picture_rows(picture(40, 30), steps[1:], scale, 14, 2),
+        lambda: native.picture_rows(picture(40, 30), steps[::-1], scale, 14, 2),
+        lambda: native.picture_rows(picture(40, 30), (), scale, 14, 2),
+        lambda: native.picture_rows(picture(40, 30), (*steps, steps[1]), scale, 14, 2),
+        lambda: native.picture_rows(picture(40, 30), steps, scale, 14, 3),
+        lambda: native.picture_rows(picture(40, 30), steps, scale[:1], 14, 2),
+        lambda: native.picture_rows(picture(40, 30).astype(np.float32), steps, scale, 14, 2),
+        lambda: native.picture_rows(picture(40, 30)[..., :2], steps, scale, 14, 2),
+        lambda: native.picture_rows(picture(40, 0), steps, scale, 14, 2),
+        lambda: native.pool_depth(np.ones((4, 5), np.float32), rays, rays, (1, 1)),
+        lambda: native.pool_depth(np.ones((4, 4)), rays, rays, (1, 1)),
+        lambda: native.pool_depth(np.ones((4, 4), np.float32), rays, rays, (0, 1)),
+        lambda: native.pool_points(np.ones((4, 4), np.float32), (1, 1)),
+        lambda: native.pool_points(np.ones((0, 4, 3), np.float32), (1, 1)),
+        lambda: native.gather_blocks(table, index + 5, 6),
+        lambda: native.gather_blocks(table, index - 1, 6),
+        lambda: native.gather_blocks(table, index, 5),
+        lambda: native.gather_blocks(table.astype(np.float64), index, 6),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="expected"):
             call()
 
 
-def test_no_array_of_the_caller_is_written(kernels) -> None:
+def test_no_array_of_the_caller_is_written(native) -> None:
     rgb, depth = picture(64, 48), scene(64, 48)
     copies = rgb.copy(), depth.copy()
     picture_rows(rgb, 56, PatchLayout())
@@ -329,35 +333,87 @@ def test_no_array_of_the_caller_is_written(kernels) -> None:
     np.testing.assert_array_equal(depth, copies[1])
 
 
+# --- which are taken
+
+
+@pytest.fixture
+def compiled(monkeypatch) -> dict[str, str]:
+    """A machine with two paths beside numpy, and nothing asked for."""
+    found = {"fast": "fast kernels", "slow": "slow kernels"}
+    monkeypatch.setattr(kernels, "_compiled", lambda: found)
+    monkeypatch.delenv(kernels.VARIABLE, raising=False)
+    return found
+
+
+def test_the_fastest_path_is_taken_unless_another_is_asked_for(compiled, monkeypatch) -> None:
+    assert kernels.paths() == ("fast", "slow", "numpy")
+    assert kernels.path() == "fast"
+    monkeypatch.setenv("N3D_KERNELS", "slow")
+    assert kernels.path() == "slow"
+    with kernels.using("numpy"):
+        assert kernels.path() == "numpy"
+        with kernels.using("fast"):
+            assert kernels.path() == "fast"
+        assert kernels.path() == "numpy"
+    assert kernels.path() == "slow"
+
+
+def test_a_path_that_this_machine_has_not_is_named_with_those_it_has(compiled, monkeypatch) -> None:
+    named = "expected one of fast, slow, numpy on this machine, got 'neon'"
+    with pytest.raises(ValueError, match=named), kernels.using("neon"):
+        pass
+    monkeypatch.setenv("N3D_KERNELS", "neon")
+    with pytest.raises(ValueError, match="got 'neon'"):
+        picture_rows(picture(64, 48), 56, PatchLayout())
+
+
+def test_the_paths_of_a_machine_end_with_what_every_machine_has() -> None:
+    if kernels.paths() == ("numpy",):
+        pytest.skip("no compiled kernels")
+    assert kernels.paths()[-2:] == ("baseline", "numpy")
+    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+    assert ("avx2" in kernels.paths()) == ("avx2" in flags)
+
+
 # --- without them
 
 
 @pytest.fixture
 def fresh_search() -> None:
     """Look for the library again, now and after the test."""
-    native.kernels.cache_clear()
+    kernels._compiled.cache_clear()
     yield
-    native.kernels.cache_clear()
+    kernels._compiled.cache_clear()
 
 
-def test_a_library_of_other_sources_is_not_used(kernels, fresh_search, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(native, "ABI", native.ABI + 1)
-    assert native.kernels() is None
-    assert f"expected interface {native.ABI}, got {native.ABI - 1}; rebuild" in caplog.text
+def test_a_library_of_other_sources_is_not_used(fresh_search, monkeypatch, caplog) -> None:
+    if len(kernels.paths()) == 1:
+        pytest.skip("no compiled kernels")
+    kernels._compiled.cache_clear()
+    monkeypatch.setattr(native_library, "ABI", native_library.ABI + 1)
+    assert kernels.paths() == ("numpy",)
+    expected = native_library.ABI
+    assert f"expected interface {expected}, got {expected - 1}; rebuild" in caplog.text
 
 
 def test_a_file_that_is_no_library_is_not_used(fresh_search, monkeypatch, tmp_path, caplog) -> None:
     (tmp_path / "_native.so").write_text("no library")
-    monkeypatch.setattr(native, "__file__", str(tmp_path / "native.py"))
-    assert native.kernels() is None
+    monkeypatch.setattr(kernels, "__file__", str(tmp_path / "kernels.py"))
+    assert kernels.paths() == ("numpy",)
     assert "compiled kernels not used" in caplog.text
 
 
-def test_without_kernels_numpy_does_the_same(monkeypatch) -> None:
-    monkeypatch.setattr(pooling, "kernels", lambda: None)
+def test_without_kernels_numpy_does_the_same() -> None:
     depth = scene(30, 20)
-    pooled = pool_depth(depth, camera(30, 20), (2, 3))
+    with kernels.using("numpy"):
+        pooled = pool_depth(depth, camera(30, 20), (2, 3))
     np.testing.assert_array_equal(pooled.points, by_numpy(depth, (2, 3))[0])
+
+
+def libraries() -> list[tuple[str, float]]:
+    """Names and times of what was built."""
+    folder = CHECKOUT / "n3d_ros" / "preprocess"
+    return sorted((path.name, path.stat().st_mtime) for path in folder.glob("_native*"))
 
 
 @pytest.mark.parametrize(
@@ -365,7 +421,7 @@ def test_without_kernels_numpy_does_the_same(monkeypatch) -> None:
     [("no-such-compiler", "no C compiler (no-such-compiler)"), ("false", "could not compile")],
 )
 def test_a_build_without_a_working_compiler_says_so_and_goes_on(compiler, message) -> None:
-    before = sorted((path.name, path.stat().st_mtime) for path in (CHECKOUT / "n3d_ros").glob("_native*"))
+    before = libraries()
     result = subprocess.run(
         [CHECKOUT / "tools" / "build_native.sh"],
         env={**os.environ, "CC": compiler},
@@ -374,9 +430,7 @@ def test_a_build_without_a_working_compiler_says_so_and_goes_on(compiler, messag
     )
     assert result.returncode == 0
     assert message in result.stderr
-    assert before == sorted(
-        (path.name, path.stat().st_mtime) for path in (CHECKOUT / "n3d_ros").glob("_native*")
-    )
+    assert before == libraries()
 
 
 # --- depth larger than the release's maps

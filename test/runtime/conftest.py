@@ -102,7 +102,7 @@ def fake_backend(tokenizer, tmp_path):
                     "num_attention_heads": 1,
                     "num_key_value_heads": 1,
                     "intermediate_size": 8,
-                    "vocab_size": 1,
+                    "vocab_size": tokenizer.get_vocab_size(),
                     "rms_norm_eps": 1e-6,
                     "eos_token_id": ids["im_end"],
                     "max_position_embeddings": max_positions,

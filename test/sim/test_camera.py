@@ -1,6 +1,7 @@
 """Where cameras stand, how they move, how rooms are coloured and what a sensor does to depth."""
 
 import colorsys
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)  # mujoco, and libosmes
 
 from n3d_ros.geometry import project, transform_points
 from n3d_ros.sim import look_at, orbit_camera, random_look, sample_camera, sensor_noise
-from n3d_ros.sim.camera import share_in_view
+from n3d_ros.sim.camera import Camera, intrinsics_of, share_in_view
 from n3d_ros.sim.look import SURFACES
 from n3d_ros.sim.textures import random_pattern
 
@@ -106,3 +107,38 @@ def test_noise_leaves_holes_at_edges_and_out_of_range_and_its_input_alone():
     assert np.isnan(noisy[20:80, 49:51]).mean() > 0.25
     assert np.isnan(noisy[20:80, 60:]).mean() < 0.1
     assert np.array_equal(noisy, sensor_noise(depth, np.random.default_rng(3)), equal_nan=True)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (335, 251)])
+def test_the_principal_point_is_the_middle_of_the_picture_whose_pixels_have_their_centres_at_integers(
+    width, height
+):
+    camera = intrinsics_of(width, height, 60.0)
+    left = project([-math.tan(math.radians(30.0)), 0.0, 1.0], camera)
+    right = project([math.tan(math.radians(30.0)), 0.0, 1.0], camera)
+    assert (left[0], right[0]) == (pytest.approx(-0.5), pytest.approx(width - 0.5))
+    assert left[1] == (height - 1) / 2 and camera.fx == camera.fy
+
+
+def test_positive_roll_turns_the_camera_clockwise_so_that_its_right_side_sinks():
+    rolled = look_at((1, 0, 0), (0, 0, 0), roll_rad=0.1)
+    assert rolled[:3, 0] == pytest.approx([0, np.cos(0.1), -np.sin(0.1)])
+    assert rolled[:3, 1] == pytest.approx([0, -np.sin(0.1), -np.cos(0.1)])
+
+
+def test_a_shelf_is_seen_from_its_open_side():
+    shelf = SimpleNamespace(layout="shelf", object_points=SCENE.object_points)
+    middle = np.mean([points.mean(axis=0) for points in SCENE.object_points], axis=0)
+    rng = np.random.default_rng(0)
+    cameras = [sample_camera(shelf, rng, 336, 252) for _ in range(40)]
+    cameras += [orbit_camera(shelf, time_s) for time_s in range(0, 40, 4)]
+    for camera in cameras:
+        x, y, _ = camera.T_world_camera[:3, 3] - middle
+        assert x > 0 and abs(np.degrees(np.arctan2(y, x))) < 45
+
+
+def test_an_object_behind_the_camera_is_not_in_view_though_its_mirror_image_is_in_the_picture():
+    camera = Camera(intrinsics_of(336, 252, 60.0), look_at((1.0, 0.0, 0.0), (0.0, 0.0, 0.0)))
+    before, behind = CUBE, CUBE + [2.0, 0.0, 0.0]
+    for points, share in (((before,), 1.0), ((behind,), 0.0), ((before, behind), 0.5)):
+        assert share_in_view(SimpleNamespace(layout="table", object_points=points), camera) == share

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.protocol.evidence import as_shown, box_3d
+from n3d_ros.protocol.evidence import as_quoted, box_3d
 from n3d_ros.spatial import QUESTIONS, RELATIONS, Query, answer, check_answer, parse_question
 
 MUG = Box3D("red mug", (0.1, 0.2, 1.0), (0.1, 0.12, 0.1))
@@ -209,11 +209,11 @@ def test_a_trace_names_the_owner_of_every_value_that_it_compares(question):
 def test_from_boxes_as_shown_a_result_follows_from_what_the_trace_quotes():
     a = Box3D("a", (0.0, 0.0, 1.0049), (0.104, 0.106, 1))
     b = Box3D("b", (0.0, 0.0, 1.0151), (1, 1, 1))
-    shown = as_shown(a)
+    shown = as_quoted(a)
     assert shown.center == (0.0, 0.0, 1.0) and shown.size == (0.1, 0.11, 1.0)
-    found = answer(Query("distance", ("a", "b")), [as_shown(a), as_shown(b)])
+    found = answer(Query("distance", ("a", "b")), [as_quoted(a), as_quoted(b)])
     assert found.answer == "The distance between a and b is 0.02 meters."
-    assert box_3d(as_shown(b)) == box_3d(b)
+    assert box_3d(as_quoted(b)) == box_3d(b)
 
 
 def test_results_come_from_unrounded_boxes():

@@ -23,7 +23,7 @@ from n3d_ros.protocol import prompts
 from n3d_ros.training.nano.labels import IGNORE, Labeller, Segment
 from n3d_ros.training.nano.shards import ViewShards, view_objects
 from n3d_ros.training.nano.tokenizer import token_id
-from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
+from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH, Record
 from n3d_ros.training.questions import (
     ViewObjects,
     reason_sample,
@@ -98,7 +98,7 @@ class Packer:
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
         self.pad = token_id(tokenizer, prompts.IMAGE_PAD)
 
-    def batch(self, views: list[dict[str, np.ndarray]], with_text: bool = True) -> Batch:
+    def batch(self, views: list[Record], with_text: bool = True) -> Batch:
         """One batch of `views`; without text the rows hold the picture only."""
         objects = [view_objects(view) for view in views]
         with_reasoning = self.rng.random() < self.reason_share

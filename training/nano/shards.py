@@ -11,7 +11,7 @@ import numpy as np
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.protocol.box_codec import encode_box
-from n3d_ros.training.nano.views import COLOR_NAMES, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
+from n3d_ros.training.nano.views import COLOR_NAMES, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH, Record
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX, ViewObjects
 
 # Of the seven bins, those that the dense loss learns: all but the angle.
@@ -25,7 +25,7 @@ class ViewShards:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.shards: dict[Path, dict[str, np.ndarray]] = {}
+        self.shards: dict[Path, Record] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -41,12 +41,12 @@ class ViewShards:
     def __len__(self) -> int:
         return len(self.index)
 
-    def view(self, number: int) -> dict[str, np.ndarray]:
+    def view(self, number: int) -> Record:
         path, row = self.index[number]
         return {key: values[row] for key, values in self.shards[path].items()}
 
 
-def view_objects(view: dict[str, np.ndarray]) -> tuple[ViewObjects, np.ndarray]:
+def view_objects(view: Record) -> tuple[ViewObjects, np.ndarray]:
     """Names, box lines and askability of a view's objects, and their (n, 6) bins for the dense loss."""
     present = [i for i in range(MAX_OBJECTS) if view["kind"][i] >= 0]
     kinds = tuple(KIND_NAMES[view["kind"][i]] for i in present)
@@ -62,7 +62,8 @@ def view_objects(view: dict[str, np.ndarray]) -> tuple[ViewObjects, np.ndarray]:
         bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
         for i in present
     )
-    return ViewObjects(names, kinds, colors, bins, askable, tuple(boxes), intrinsics), bins[:, BOX_FIELDS]
+    found = ViewObjects(names, kinds, colors, bins, askable, boxes=tuple(boxes), intrinsics=intrinsics)
+    return found, bins[:, BOX_FIELDS]
 
 
 def xyz(row: np.ndarray) -> tuple[float, float, float]:

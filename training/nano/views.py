@@ -36,6 +36,7 @@ from n3d_ros.sim import (
     sensor_noise,
 )
 
+# One view in a shard's layout.
 Record = dict[str, np.ndarray]
 
 MAX_OBJECTS = 10

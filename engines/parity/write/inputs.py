@@ -1,7 +1,8 @@
 """Random pictures and point maps, and what the specification makes of them, computed plainly.
 
-In: sizes and a random generator. Out: arrays under the recorded names. Pillow resizes, torch pools; nothing
-here calls the library's own preparation (docs/specification/inputs.md 1 to 6).
+In: sizes and a random generator. Out: arrays under the recorded names. What the specification makes of them
+comes from `engines.oracle`; nothing here calls the library's own preparation. Source:
+docs/specification/inputs.md 1 to 6.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from PIL import Image
-from torch.nn.functional import adaptive_avg_pool2d, interpolate
+from torch.nn.functional import interpolate
 
-MEAN = np.array([0.48145466, 0.4578275, 0.40821073])
-STD = np.array([0.26862954, 0.26130258, 0.27577711])
-PATCH, MERGE, LONG_SIDE = 14, 2, 640
+from n3d_ros.engines import oracle
+from n3d_ros.engines.oracle import LONG_SIDE, MERGE, PATCH, UNIT
+
 Arrays = dict[str, Any]
 
 
@@ -44,13 +44,11 @@ def draw_case(shape: CaseShape, random: np.random.RandomState) -> tuple[Arrays, 
     raw = _smooth_picture(shape.picture, random)
     arrays: Arrays = {"image_raw": raw}
     if shape.resized:
-        height, width = shape.picture
-        size = (LONG_SIDE, int(height * LONG_SIDE / width))
-        arrays["image_lanczos"] = raw = _resized(raw, size, Image.Resampling.LANCZOS)
-    factor = PATCH * MERGE
-    height, width = (factor * round(side / factor) for side in raw.shape[:2])
-    arrays["image_bicubic"] = _resized(raw, (width, height), Image.Resampling.BICUBIC)
-    arrays["pixel_values"] = patch_rows(arrays["image_bicubic"])
+        size = oracle.long_side_size(raw.shape[1], raw.shape[0])
+        arrays["image_lanczos"] = raw = oracle.resized(raw, size, oracle.LANCZOS)
+    width, height = oracle.processor_size(raw.shape[1], raw.shape[0])
+    arrays["image_bicubic"] = oracle.resized(raw, (width, height), oracle.BICUBIC)
+    arrays["pixel_values"] = oracle.patch_rows(arrays["image_bicubic"])
     grid = (height // PATCH, width // PATCH)
     arrays["image_grid_thw"] = np.array([[1, *grid]])
     arrays.update(_point_map(shape, random))
@@ -67,30 +65,11 @@ def _smooth_picture(size: tuple[int, int], random: np.random.RandomState) -> np.
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
-def _resized(picture: np.ndarray, size: tuple[int, int], filter_: Image.Resampling) -> np.ndarray:
-    """Columns first, rows second, rounded in between: what Pillow 11 does in one call."""
-    image = Image.fromarray(picture)
-    return np.asarray(image.resize((size[0], image.height), filter_).resize(size, filter_))
-
-
-def patch_rows(picture: np.ndarray) -> np.ndarray:
-    """(N, 1176) float32 by the loops of docs/specification/inputs.md 1.3."""
-    values = ((picture / 255.0 - MEAN) / STD).astype(np.float32)
-    rows, columns = picture.shape[0] // PATCH, picture.shape[1] // PATCH
-    out = []
-    for group in np.ndindex(rows // MERGE, columns // MERGE):
-        for inner in np.ndindex(MERGE, MERGE):
-            y, x = ((MERGE * g + i) * PATCH for g, i in zip(group, inner, strict=True))
-            patch = values[y : y + PATCH, x : x + PATCH].transpose(2, 0, 1)
-            out.append(np.repeat(patch[:, None], 2, axis=1).ravel())
-    return np.array(out)
-
-
 def fast_rows(raw: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Every fifth patch row of a picture resized by torch, as the fast processor does."""
     channels = torch.from_numpy(raw).permute(2, 0, 1)[None]
     resized = interpolate(channels, size=shape[:2], mode="bicubic", antialias=True, align_corners=False)
-    return patch_rows(resized[0].permute(1, 2, 0).numpy())[::5]
+    return oracle.patch_rows(resized[0].permute(1, 2, 0).numpy())[::5]
 
 
 def depth_model_input(raw: np.ndarray) -> Arrays:
@@ -118,15 +97,12 @@ def _point_map(shape: CaseShape, random: np.random.RandomState) -> Arrays:
 
 
 def _normalise(arrays: Arrays) -> tuple[np.ndarray, str]:
-    """docs/specification/inputs.md 4 with the mean in float64; fills in the recorded names, returns rows
-    (H*W, 4).
+    """docs/specification/inputs.md 4; fills in the recorded names.
+
+    Returns the points (H*W, 3) and a digest of the rows (H*W, 4).
     """
-    rows = arrays["pcd"].astype(np.float32).reshape(-1, 4)
+    rows, scale, shift = oracle.oracle_points(arrays["pcd"])
     valid = rows[:, 3] > 0
-    shift = rows[valid, :3].min(axis=0)
-    rows[:, :3] -= shift
-    scale = 1.0 / float(np.sqrt((rows[valid, :3] ** 2).sum(axis=1)).mean(dtype=np.float64))
-    rows[:, :3] *= np.float32(scale)
     kept = rows[valid, :3]
     arrays.update(
         shift0=shift,
@@ -138,30 +114,27 @@ def _normalise(arrays: Arrays) -> tuple[np.ndarray, str]:
     )
     if not valid.all():
         arrays["valid_mean_norm"] = kept.mean(axis=0, dtype=np.float64).astype(np.float32)
-    digest = hashlib.sha256(rows.tobytes()).hexdigest()
-    return np.where(valid[:, None], rows[:, :3], kept.mean(axis=0, dtype=np.float64)), digest
+    return oracle.filled(rows), hashlib.sha256(rows.tobytes()).hexdigest()
 
 
 def _pool(arrays: Arrays, points: np.ndarray, grid: tuple[int, int]) -> None:
-    """docs/specification/inputs.md 5, 6 in the release's reading of the map; torch pools in float64."""
+    """docs/specification/inputs.md 5, 6 in the release's reading of the map."""
     height, width = arrays["pcd"].shape[:2]
-    read_as = (-1, LONG_SIDE, 3) if grid[0] < grid[1] else (LONG_SIDE, -1, 3)
-    pooled = _pooled(points.reshape(read_as), grid)
+    points_read = points.reshape((-1, LONG_SIDE, 3) if grid[0] < grid[1] else (LONG_SIDE, -1, 3))
+    pooled = oracle.pool(points_read, grid)
     single = pooled.astype(np.float32)
-    centre = np.float32(single.reshape(-1, 3).mean(axis=0, dtype=np.float64).mean())
-    steps = (single.reshape(-1, 3) - centre) / np.float32(0.001)
+    steps, centre = oracle.steps_of(single), oracle.centre(single)
     arrays.update(
         pooled_hw3=single,
         center_scalar=centre,
         coords_pre_round=steps,
-        coords_pre_round_f64=(pooled.reshape(-1, 3) - float(centre)) / 0.001,
-        coords_rounded=torch.from_numpy(steps).round().numpy(),
-        bf16_coords_rounded=_steps_in_bf16(points.reshape(read_as), grid),
+        coords_pre_round_f64=(pooled.reshape(-1, 3) - float(centre)) / UNIT,
+        coords_rounded=np.rint(steps),
+        bf16_coords_rounded=_steps_in_bf16(points_read, grid),
     )
-    if (height, width) != points.reshape(read_as).shape[:2]:
-        arrays["pooled_if_rows_were_640_wide"] = _pooled(points.reshape(height, width, 3), grid).reshape(
-            -1, 3
-        )
+    if points_read.shape[:2] != (height, width):
+        by_shape = oracle.pool(points.reshape(height, width, 3), grid)
+        arrays["pooled_if_rows_were_640_wide"] = by_shape.reshape(-1, 3)
 
 
 def _steps_in_bf16(points: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
@@ -169,13 +142,8 @@ def _steps_in_bf16(points: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
     (docs/specification/model.md 5).
     """
     coarse = torch.from_numpy(points.astype(np.float32)).bfloat16().float().numpy()
-    pooled = _pooled(coarse, grid).reshape(-1, 3)
-    return np.rint((pooled - pooled.mean(axis=0).mean()) / 0.001).astype(np.float32)
-
-
-def _pooled(points: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    channels = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float64)).permute(2, 0, 1)[None]
-    return adaptive_avg_pool2d(channels, grid)[0].permute(1, 2, 0).contiguous().numpy()
+    pooled = oracle.pool(coarse, grid).reshape(-1, 3)
+    return np.rint((pooled - pooled.mean(axis=0).mean()) / UNIT).astype(np.float32)
 
 
 def sizes(random: np.random.RandomState, count: int = 12) -> list[dict[str, Any]]:
@@ -188,12 +156,7 @@ def sizes(random: np.random.RandomState, count: int = 12) -> list[dict[str, Any]
 
 def _size(width: int, height: int) -> dict[str, Any]:
     scale = LONG_SIDE / max(width, height)
-    landscape = width >= height
-    resized = (
-        (LONG_SIDE, int(height * LONG_SIDE / width))
-        if landscape
-        else (int(width * LONG_SIDE / height), LONG_SIDE)
-    )
+    resized = oracle.long_side_size(width, height)
     entry: dict[str, Any] = {
         "raw_wh": [width, height],
         "pointmap_hw": [round(height * scale), round(width * scale)],
@@ -201,7 +164,7 @@ def _size(width: int, height: int) -> dict[str, Any]:
     }
     if min(resized) < PATCH * MERGE:
         return {**entry, "processor_error": f"height or width under {PATCH * MERGE}"}
-    columns, rows = (2 * round(side / (PATCH * MERGE)) for side in resized)
+    columns, rows = (side // PATCH for side in oracle.processor_size(*resized))
     rows_of_640 = rows < columns
     map_height, map_width = entry["pointmap_hw"]
     return {

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from n3d_ros.errors import CommandFailed
+from n3d_ros.storage.whole_file import write_text
 
 SIZES = ("640x480", "1280x720")
 
@@ -31,28 +32,39 @@ def add_host(parser: argparse.ArgumentParser) -> None:
         "--sizes", nargs="+", default=list(SIZES), metavar="WxH", help=f"default: {' '.join(SIZES)}"
     )
     parser.add_argument("--repetitions", type=int, default=100, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--path",
+        metavar="NAME",
+        help="kernels to take: avx512, avx2, baseline or numpy; default: the fastest",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and raw samples")
     parser.set_defaults(run=run_host)
 
 
 def run_host(args: argparse.Namespace) -> int:
     """Measure, print, write; CommandFailed when a result differs from the plain transcription."""
-    from tqdm import tqdm
-
-    from n3d_ros.engines.bench.host.timing import WARM_UP, as_json, measure, results_text
+    from n3d_ros.preprocess import kernels
 
     if args.repetitions < 1:
         raise ValueError(f"--repetitions: expected 1 or more, got {args.repetitions}")
     sizes = [_size(text) for text in args.sizes]
+    with kernels.using(args.path or kernels.path()):
+        return _measure_host(sizes, args)
+
+
+def _measure_host(sizes: list[tuple[int, int]], args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from n3d_ros.engines.bench.preparation import WARM_UP, as_json, measure, results_text
+
     total = len(sizes) * (args.repetitions + WARM_UP)
     with tqdm(total=total, unit="frame", desc="bench host", file=sys.stderr) as bar:
         results = [measure(*size, args.repetitions, bar.update) for size in sizes]
     print(results_text(results))
     if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps([as_json(result) for result in results], indent=1) + "\n")
+        write_text(args.json, json.dumps([as_json(result) for result in results], indent=1) + "\n")
     if not all(result.equal for result in results):
-        raise CommandFailed("the prepared inputs differ from the plain transcription, see the results_text")
+        raise CommandFailed("the prepared inputs differ from the plain transcription, see the table")
     return 0
 
 

@@ -24,6 +24,7 @@ from n3d_ros.engines.bench.report.text import report_text
 from n3d_ros.engines.bench.samples import BenchScene
 from n3d_ros.engines.synthetic.config import PRESETS
 from n3d_ros.runtime.backends.pytorch.options import DTYPES
+from n3d_ros.storage.whole_file import whole_file, write_text
 
 # What random weights write is never what was expected: the first beside the second shows what a drafter costs
 # until it gives up.
@@ -160,11 +161,12 @@ def write_results(
 ) -> None:
     """The files that were asked for."""
     if json_file is not None:
-        json_file.write_text(json.dumps(to_dict(recording, report), indent=1) + "\n", encoding="utf-8")
+        write_text(json_file, json.dumps(to_dict(recording, report), indent=1) + "\n")
     if picture is not None:
         from n3d_ros.engines.bench.report.plot import draw_report
 
-        draw_report(recording, report).save(picture)
+        with whole_file(picture) as part:
+            draw_report(recording, report).save(part)
 
 
 def to_dict(recording: Recording, report: BenchReport) -> dict[str, object]:

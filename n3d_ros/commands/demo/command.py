@@ -25,6 +25,7 @@ from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed
 from n3d_ros.node.transport import make_room_for_images
 from n3d_ros.spatial import QUESTIONS
+from n3d_ros.storage.whole_file import whole_file, write_text
 
 if TYPE_CHECKING:
     from n3d_ros.commands.demo.client import DemoClient
@@ -129,8 +130,9 @@ def write_report(folder: Path, answers: list[Answer]) -> None:
     """demo.png and demo.json."""
     from PIL import Image
 
-    Image.fromarray(picture(answers)).save(folder / "demo.png")
-    (folder / "demo.json").write_text(json.dumps(report_json(answers), indent=2) + "\n", encoding="utf-8")
+    with whole_file(folder / "demo.png") as part:
+        Image.fromarray(picture(answers)).save(part)
+    write_text(folder / "demo.json", json.dumps(report_json(answers), indent=2) + "\n")
     print(f"wrote {folder / 'demo.png'} and {folder / 'demo.json'}")
 
 

@@ -17,7 +17,9 @@ from n3d_ros.commands.infer.input import add_input_options, read_observation
 from n3d_ros.commands.infer.output import STDOUT, result_json, result_text, write_json, write_overlay
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed, N3DError, ResultCode
+from n3d_ros.plain_text import shown as quoted
 from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
 from n3d_ros.runtime.options import RIGHT, UPSTREAM, VALUES, Options, as_the_model_sees_it
 from n3d_ros.runtime.types import AskResult, GroundResult
 
@@ -43,6 +45,8 @@ def add_infer(parser: argparse.ArgumentParser) -> None:
     rules = VALUES["sampling"]
     add("--sampling", choices=rules, metavar="S", help="greedy, or upstream (default with --strict)")
     add("--seed", type=int, default=0, metavar="N", help="of --sampling upstream (default: 0)")
+    # not in the help, which fits one screen: the error of who needs it names it
+    add("--max-words", type=int, default=DEFAULT.max_words_chars, help=argparse.SUPPRESS)
     add("--json", type=Path, metavar="OUT", help="write the result as JSON (- for standard output)")
     add("--overlay", type=Path, metavar="PNG", help="write the picture with the projected boxes")
     parser.set_defaults(run=run_infer)
@@ -69,17 +73,18 @@ def run_infer(args: argparse.Namespace) -> int:
     return 0
 
 
-def load_pipeline(folder: Path, backend: str, options: Options, seed: int) -> Any:
+def load_pipeline(folder: Path, backend: str, options: Options, seed: int, limits: Limits) -> Any:
     """The runtime's pipeline; imported late because it brings the engine runtime with it."""
     from n3d_ros.runtime.decoding.sampling import sampling_for
     from n3d_ros.runtime.pipeline import Pipeline
 
     sampling = sampling_for(options.sampling, folder, seed)
-    return Pipeline.load(folder, backend=backend, sampling=sampling, options=options)
+    return Pipeline.load(folder, backend=backend, sampling=sampling, options=options, limits=limits)
 
 
 def _load(args: argparse.Namespace) -> Any:
-    return load_pipeline(model_folder(args.model), args.backend, _options(args), args.seed)
+    limits = Limits(max_words_chars=args.max_words)
+    return load_pipeline(model_folder(args.model), args.backend, _options(args), args.seed, limits)
 
 
 def _options(args: argparse.Namespace) -> Options:
@@ -96,7 +101,8 @@ def _check_words(args: argparse.Namespace) -> None:
     for name in ("ground", "ask"):
         words = getattr(args, name)
         if words is not None and not words.strip():
-            raise ValueError(f"--{name}: expected words, got {words!r}")
+            raise ValueError(f"--{name}: expected words, got {quoted(words)}")
+        check_words(words or "", Limits(max_words_chars=args.max_words))
 
 
 def _check_conversation_options(args: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from n3d_ros.files.camera_file import read_intrinsics
 from n3d_ros.files.frames import read_rgbd
-from n3d_ros.files.picture_file import read_picture
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS, read_picture
 from n3d_ros.files.points_file import read_points
 from n3d_ros.preprocess.prepare import Observation
 
@@ -22,6 +22,8 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     add("--depth-scale", type=float, metavar="M", help="metres per unit of --depth, e.g. 0.0002")
     add("--intrinsics", type=Path, metavar="F", help="its camera: JSON, ROS YAML, COLMAP")
     add("--points", type=Path, metavar="NPZ", help="point map (pcd, intr) instead of depth")
+    # not in the help, which fits one screen: the error of who needs it names it
+    add("--max-megapixels", type=float, default=MAX_MEGAPIXELS, help=argparse.SUPPRESS)
     guess = f"guess it: {' or '.join(ESTIMATORS)}"
     add("--estimate-depth", choices=ESTIMATORS, metavar="M", help=guess)
     add("--depth-model", metavar="DIR", help="its folder, or hub:NAME to download it")
@@ -39,13 +41,19 @@ def read_observation(args: argparse.Namespace) -> Observation:
         _check_no_scale(args)
         if args.depth is not None or args.intrinsics is not None or args.estimate_depth is not None:
             raise ValueError("expected --points alone or --depth with --intrinsics, got both")
-        return read_points(args.image, args.points)
+        return read_points(args.image, args.points, args.max_megapixels)
     if args.estimate_depth is not None:
         return _estimated(args)
     if args.depth is None or args.intrinsics is None:
         missing = " and ".join(name for name in ("depth", "intrinsics") if getattr(args, name) is None)
         raise ValueError(f"expected --depth with --intrinsics, or --points; {missing} missing")
-    frame = read_rgbd(args.image, args.depth, args.intrinsics, depth_scale_m=args.depth_scale)
+    frame = read_rgbd(
+        args.image,
+        args.depth,
+        args.intrinsics,
+        depth_scale_m=args.depth_scale,
+        max_megapixels=args.max_megapixels,
+    )
     return frame.observation()
 
 
@@ -61,7 +69,7 @@ def _estimated(args: argparse.Namespace) -> Observation:
     _check_no_scale(args)
     if args.depth_model is None:
         raise ValueError("--estimate-depth: expected --depth-model, a folder or hub:NAME to download it")
-    rgb = read_picture(args.image)
+    rgb = read_picture(args.image, max_megapixels=args.max_megapixels)
     intrinsics = None if args.intrinsics is None else read_intrinsics(args.intrinsics)
     from n3d_ros.depth_models import estimate
 

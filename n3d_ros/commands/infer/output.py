@@ -1,4 +1,8 @@
-"""What `n3d infer` writes about a result: JSON, a table for people, a picture with boxes."""
+"""What `n3d infer` writes about a result: JSON, a table for people, a picture with boxes.
+
+What a model wrote reaches a terminal without control characters, JSON as it is (escaped there). Files are
+written whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.boxes import Box3D, Rectangle
+from n3d_ros.plain_text import without_controls
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundResult
+from n3d_ros.storage import whole_file
 from n3d_ros.text_table import text_table
 
 STDOUT = Path("-")
@@ -61,7 +67,7 @@ def result_text(result: GroundResult | AskResult) -> str:
             lines.append(f"computed from the boxes: {result.value:.3f} {result.unit}")
     if result.message:
         lines.append(result.message)
-    return "\n".join(lines)
+    return "\n".join(map(without_controls, lines))
 
 
 def write_overlay(path: Path, observation: Observation, boxes: list[Box3D]) -> None:
@@ -70,18 +76,12 @@ def write_overlay(path: Path, observation: Observation, boxes: list[Box3D]) -> N
 
     from n3d_ros.overlay import draw_boxes
 
-    _make_parent(path)
-    Image.fromarray(draw_boxes(observation.rgb, boxes, observation.intrinsics)).save(path)
+    with whole_file.whole_file(path) as part:
+        Image.fromarray(draw_boxes(observation.rgb, boxes, observation.intrinsics)).save(part)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=2)
     if path == STDOUT:
-        print(text)
+        print(json.dumps(content, indent=2))
     else:
-        _make_parent(path)
-        path.write_text(text + "\n", encoding="utf-8")
-
-
-def _make_parent(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+        whole_file.write_json(path, content)

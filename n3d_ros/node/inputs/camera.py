@@ -71,7 +71,7 @@ class Camera:
 
     def _complete(self, messages: Messages) -> None:
         is_ahead = messages.stamp_ns - self._now_ns() > AHEAD_S * 1e9
-        frame = CameraFrame(messages, is_ahead)
+        frame = CameraFrame(messages, is_ahead, rgb_topic=self.topics.rgb_topic())
         self.arrivals.add(frame.arrived_s)
         self.frames.put(frame)
         self._on_frame(frame)

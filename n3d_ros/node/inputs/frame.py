@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from n3d_ros.cameras.camera_info import AUTO, kind_of_topic
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import AHEAD_S
@@ -23,13 +24,15 @@ Messages: TypeAlias = Frame[Any, Any]
 class CameraFrame:
     """Messages of one instant, and what was made of them.
 
-    is_ahead: its stamp was ahead of the node's clock when it came. arrived_s: on the steady clock.
+    is_ahead: its stamp was ahead of the node's clock when it came. arrived_s: on the steady clock. rgb_topic:
+    the full name that its colour image came under; empty: a request brought it.
     """
 
     messages: Messages
     is_ahead: bool = False
     arrived_s: float = field(default_factory=time.monotonic)
     observation: Observation | None = None
+    rgb_topic: str = ""
 
     @property
     def stamp_ns(self) -> int:
@@ -63,8 +66,14 @@ class CameraFrame:
                 min_m=parameters.depth_min_m,
                 max_m=parameters.depth_max_m,
                 is_estimated=parameters.depth_is_estimated,
+                kind=self.kind(parameters),
             )
         return self.observation
+
+    def kind(self, parameters: Parameters) -> str:
+        """Whether its colour image is rectified: as the operator says, else as its topic's name does."""
+        said = parameters.rgb_picture
+        return kind_of_topic(self.rgb_topic) if said == AUTO else said
 
 
 def frame_of_request(request: Any) -> CameraFrame:

@@ -95,6 +95,10 @@ class CameraTopics:
         """The topic's full name after namespace and remapping."""
         return self._node.resolve_topic_name(one.topic)
 
+    def rgb_topic(self) -> str:
+        """The full name of the colour image's topic."""
+        return self.resolved(self.inputs[0])
+
     def states(self) -> tuple[InputState, ...]:
         """What each input does now. Camera info that came once is not missed: it describes the lens."""
         now_s = time.monotonic()

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
+from n3d_ros.cameras.camera_info import KINDS
+from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M
 from n3d_ros.runtime.backends.factory import AUTO, BACKEND_FORMS, BackendChoice
 
 Value = TypeVar("Value", bool, int, float, str)
@@ -139,6 +141,13 @@ class Parameters:
         "raw: depth/image; compressed: depth/image/compressedDepth (PNG)",
         choices=TRANSPORTS,
     )
+    rgb_picture: str = _declare(
+        "rgb.picture",
+        KINDS[0],
+        "raw: k and d of the camera info; rectified: p; auto: by the topic's name (image_rect), else raw",
+        choices=KINDS,
+        dynamic=True,
+    )
     qos_rgb: str = _declare("qos.rgb", "auto", QOS_MEANING, choices=QOS)
     qos_depth: str = _declare("qos.depth", "auto", QOS_MEANING, choices=QOS)
     qos_info: str = _declare("qos.info", "auto", QOS_MEANING, choices=QOS)
@@ -162,9 +171,11 @@ class Parameters:
         "the depth topic comes from a depth model and not from a sensor; results say so",
         dynamic=True,
     )
-    depth_min_m: float = _declare("depth.min_m", 0.0, "nearer depth is no depth", 0.0, 100.0, dynamic=True)
+    depth_min_m: float = _declare(
+        "depth.min_m", MIN_DEPTH_M, "nearer depth is no depth", 0.0, 100.0, dynamic=True
+    )
     depth_max_m: float = _declare(
-        "depth.max_m", 20.0, "farther depth is no depth", 0.01, 1000.0, dynamic=True
+        "depth.max_m", MAX_DEPTH_M, "farther depth is no depth", 0.01, 1000.0, dynamic=True
     )
     max_frame_age_s: float = _declare(
         "max_frame_age_s",

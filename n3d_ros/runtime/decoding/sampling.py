@@ -7,7 +7,6 @@ repetition penalty, temperature, top-k, top-p (docs/specification/prompts.md 4.1
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.errors import ModelFolderError
+from n3d_ros.model_folder.fields import Fields, read_fields
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,10 @@ def sampling_for(name: str, model_dir: Path, seed: int = 0) -> Sampling:
     if name not in SAMPLINGS:
         raise ValueError(f"sampling: expected one of {tuple(SAMPLINGS)}, got {name!r}")
     path = model_dir / "generation_config.json"
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        penalty = settings.get("repetition_penalty")
-        return replace(SAMPLINGS[name], seed=seed, repetition_penalty=1.0 if penalty is None else penalty)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ModelFolderError(f"{path}: {error}") from error
+    settings = read_fields(path) if path.is_file() else Fields({}, str(path))
+    said = settings.get("repetition_penalty", None) is not None
+    penalty = settings.number("repetition_penalty") if said else 1.0
+    return replace(SAMPLINGS[name], seed=seed, repetition_penalty=penalty)
 
 
 class Sampler:

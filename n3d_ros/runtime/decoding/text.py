@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from n3d_ros.errors import ModelFolderError
+from n3d_ros.plain_text import one_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 UNKNOWN = "<unk>"
+# What PyO3 makes of a panic in Rust: no Exception, and in no module that could be imported.
+# https://pyo3.rs/main/doc/pyo3/panic/struct.panicexception
+RUST_PANIC = "PanicException"
 AROUND_WORDS = ".,;:?!'\"()"
 # What decoding gives for the first bytes of a character whose last bytes are still to come.
 HALF_A_CHARACTER = "\ufffd"
@@ -35,8 +39,12 @@ class TextCodec:
             raise ModelFolderError(f"{path}: expected a tokenizer file, found none")
         try:
             self.tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises plain Exception, nothing narrower
-            raise ModelFolderError(f"{path}: expected a tokenizer file, got {error}") from error
+            self.tokenizer.decode(self.tokenizer.encode("a word").ids)  # some damage shows only in use
+        except BaseException as error:  # the library raises plain Exception, nothing narrower, or panics
+            if not isinstance(error, Exception) and type(error).__name__ != RUST_PANIC:
+                raise
+            reason = one_line(str(error), 300)
+            raise ModelFolderError(f"{path}: expected a tokenizer file, got {reason}") from error
         self.unknown_id: int | None = self.tokenizer.token_to_id(UNKNOWN)
         self._kinds: dict[int, int] = {}
 

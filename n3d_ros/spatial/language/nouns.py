@@ -7,7 +7,7 @@ noun: a run of words none of which means anything else in a question, so a name 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from n3d_ros.spatial.language.patterns import Slot, Words
@@ -46,6 +46,7 @@ dark light wooden metal plastic glass steel ceramic leather paper cardboard rubb
 """
 # Words that may stand before the noun of a located thing whose label does not say them.
 ADJECTIVES = frozenset(_ADJECTIVES.split())
+_JOINTS = {"and", "or", "than", ","}
 # Words of the grammar that things are called by, too.
 NAMES_ANYWAY = ADJECTIVES | {"clock", "measure", "scene", "place", "list", "can", "object", "thing", "item"}
 
@@ -70,13 +71,12 @@ class Listed:
 CAMERA = Named("camera", ("", "", 0))
 
 
-def noun_slot(
-    reserved: Collection[str], double: Collection[str], selectors: Mapping[str, tuple[str, str]]
-) -> Slot:
+def noun_slot(reserved: Set[str], double: Collection[str], selectors: Mapping[str, tuple[str, str]]) -> Slot:
     """Names, with or without a selector ("second nearest box", "third box from the left"), and the camera.
 
     No name holds a `reserved` word. It takes all words that it can, but may end before a `double` one, which
-    is a thing as well as a word of the grammar ("how many cans can you see").
+    is a thing as well as a word of the grammar, where the grammar goes on behind it ("how many cans can you
+    see"; not "the blue can, the mug").
     """
     ends = {"left": "leftmost", "right": "rightmost"}
 
@@ -141,8 +141,13 @@ def unit_slot(words: Words, at: int) -> Iterator[tuple[int, str]]:
         yield at + 1, BY_WORD[_key(words, at)].key
 
 
-def _name_ends(words: Words, start: int, reserved: Collection[str], double: Collection[str]) -> Iterator[int]:
+def _name_ends(words: Words, start: int, reserved: Set[str], double: Collection[str]) -> Iterator[int]:
     """Places where a name that begins at `start` may end, longest first."""
+
+    def goes_on(end: int) -> bool:
+        key, behind = _key(words, end), _key(words, end + 1)
+        return key in double and (key not in NAMES_ANYWAY or not behind or behind in reserved - _JOINTS)
+
     ends: list[int] = []
     at = start
     while at < min(len(words), start + MAX_WORDS) and (at == start or not words[at].article):
@@ -157,7 +162,7 @@ def _name_ends(words: Words, start: int, reserved: Collection[str], double: Coll
             if not any(character.isalpha() for character in key):
                 break  # a number ends a name: "box 2"
         at += 1
-    return (end for end in reversed(ends) if end == ends[-1] or _key(words, end) in double)
+    return (end for end in reversed(ends) if end == ends[-1] or goes_on(end))
 
 
 def _is_word(key: str, may_be_number: bool) -> bool:

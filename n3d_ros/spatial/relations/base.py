@@ -12,10 +12,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from n3d_ros.spatial.quoting import Thing
+from n3d_ros.spatial.quoting import NamedBox
 from n3d_ros.spatial.types import VALUE, Query, SpatialAnswer
 
-Rule = Callable[[Query, list[Thing]], SpatialAnswer]
+Rule = Callable[[Query, list[NamedBox]], SpatialAnswer]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from n3d_ros.spatial.quoting import (
     HEIGHT,
     LITRES,
     WIDTH,
-    Thing,
+    NamedBox,
     X,
     Y,
     Z,
@@ -33,20 +33,22 @@ def compared(axis: int, quantity: str, sides: tuple[Side, Side], unit: str = "")
     """A rule that compares one of the seven numbers of `quoting`; larger ones are on the first side."""
     facts_of = center_text if axis <= Z else size_text
 
-    def rule(query: Query, objects: list[Thing]) -> SpatialAnswer:
+    def rule(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
         side = next((side for side in sides if side.asks == query.asks), None)
         if side is None:
             asked = [side.asks for side in sides]
             raise ValueError(f"{query.relation}: expected asks to be one of {asked}, got '{query.asks}'")
         facts = " ".join(map(facts_of, objects))
-        values = of_each(objects, [thing.shown[axis] for thing in objects], unit)
+        values = of_each(objects, [thing.quoted[axis] for thing in objects], unit)
         trace = f"{facts} The {quantity} values are {values}."
         sign = 1.0 if side is sides[0] else -1.0
         ranked = sorted(objects, key=lambda thing: sign * thing.exact[axis], reverse=True)
         if query.form == ORDER:
             return _order(query, objects, ranked, sides if side is sides[0] else sides[::-1], axis, trace)
         if query.form == WHICH:
-            return _which(query, objects, ranked, side, axis, trace, unit, sign)
+            return _which(
+                query, objects, ranked=ranked, side=side, axis=axis, trace=trace, unit=unit, sign=sign
+            )
         lead = sign * (objects[0].exact[axis] - objects[1].exact[axis])
         if query.form == YES_NO and query.limit is None:
             margin, best = abs(lead), objects[0] if lead > 0 else objects[1]
@@ -55,15 +57,15 @@ def compared(axis: int, quantity: str, sides: tuple[Side, Side], unit: str = "")
         other = sides[1] if side is sides[0] else sides[0]
         if query.form == SIDE:
             return _one_of_two(query, objects, lead, side, other, trace)
-        return _how_much(query, objects, lead, side, other, axis, trace)
+        return _how_much(query, objects, lead=lead, side=side, other=other, axis=axis, trace=trace)
 
     return rule
 
 
 def _which(
     query: Query,
-    objects: list[Thing],
-    ranked: list[Thing],
+    objects: list[NamedBox],
+    ranked: list[NamedBox],
     side: Side,
     axis: int,
     trace: str,
@@ -75,18 +77,23 @@ def _which(
     return chosen(query, objects, ranked, side.comparative, trace, margin)
 
 
-def _extreme(best: Thing, sign: float, axis: int, unit: str) -> str:
+def _extreme(best: NamedBox, sign: float, axis: int, unit: str) -> str:
     word = "largest" if sign > 0 else "smallest"
-    return f" The {word} is {of_each([best], [best.shown[axis]], unit)}."
+    return f" The {word} is {of_each([best], [best.quoted[axis]], unit)}."
 
 
 def _order(
-    query: Query, objects: list[Thing], ranked: list[Thing], sides: tuple[Side, ...], axis: int, trace: str
+    query: Query,
+    objects: list[NamedBox],
+    ranked: list[NamedBox],
+    sides: tuple[Side, ...],
+    axis: int,
+    trace: str,
 ) -> SpatialAnswer:
     words = f"{sides[0].end} to {sides[1].end}"
     names = tuple(thing.name for thing in ranked)
     margin = min(abs(a.exact[axis] - b.exact[axis]) for a, b in pairwise(ranked))
-    trace += f" From {words} they are {of_each(ranked, [thing.shown[axis] for thing in ranked])}."
+    trace += f" From {words} they are {of_each(ranked, [thing.quoted[axis] for thing in ranked])}."
     sentence = f"From {words}: {', '.join(names)}."
     return SpatialAnswer(
         None, "", sentence, trace, query, boxes_of(objects), names=names, among=names, margin=margin
@@ -94,7 +101,7 @@ def _order(
 
 
 def _one_of_two(
-    query: Query, objects: list[Thing], lead: float, side: Side, other: Side, trace: str
+    query: Query, objects: list[NamedBox], lead: float, side: Side, other: Side, trace: str
 ) -> SpatialAnswer:
     """Which of two opposite sides holds, or neither where the two are equal."""
     a, b = objects
@@ -115,17 +122,17 @@ def _one_of_two(
 
 
 def _how_much(
-    query: Query, objects: list[Thing], lead: float, side: Side, other: Side, axis: int, trace: str
+    query: Query, objects: list[NamedBox], lead: float, side: Side, other: Side, axis: int, trace: str
 ) -> SpatialAnswer:
     """How far the first thing is to the side asked for; no value where it is not there at all."""
     a, b = objects
-    terms = f"{a.shown[axis]:.2f} - {bracketed(b.shown[axis])}"
+    terms = f"{a.quoted[axis]:.2f} - {bracketed(b.quoted[axis])}"
     trace += f" The difference is |{terms}| = {abs(lead):.2f}."
     litres = axis == LITRES
     if lead > 0:
         if litres:
             said = f"{a.name} is {lead:.2f} liters {side.predicate} {b.name}."
-            return counted(query, objects, lead, "l", said, trace, lead)
+            return counted(query, objects, value=lead, unit="l", sentence=said, trace=trace, margin=lead)
         return measured(query, objects, lead, (f"{a.name} is ", f" {side.predicate} {b.name}."), trace)
     amount = f"{-lead:.2f} liters" if litres else length_text(-lead, query.unit)
     there = f"it is {amount} {other.predicate} it" if lead else "the two are equal there"
@@ -192,24 +199,24 @@ RELATIONS = (
             Side(
                 "above",
                 "above",
-                "higher",
-                "higher up?",
-                "highest",
-                "top",
-                "(above | over)",
-                "",
-                ("highest", "topmost"),
+                comparative="higher",
+                more="higher up?",
+                most="highest",
+                end="top",
+                stem="(above | over)",
+                tail="",
+                selector=("highest", "topmost"),
             ),
             Side(
                 "below",
                 "below",
-                "lower",
-                "lower down?",
-                "lowest",
-                "bottom",
-                "(below | under | underneath | beneath)",
-                "",
-                ("lowest",),
+                comparative="lower",
+                more="lower down?",
+                most="lowest",
+                end="bottom",
+                stem="(below | under | underneath | beneath)",
+                tail="",
+                selector=("lowest",),
             ),
         ),
         (
@@ -228,24 +235,24 @@ RELATIONS = (
             Side(
                 "behind",
                 "behind",
-                "farther from the camera",
-                f"{_FAR} away? (from {_NAMED})?",
-                f"(farthest | furthest) away? (from {_NAMED})?",
-                "far",
-                "(behind | in back of)",
-                "",
-                ("farthest", "furthest"),
+                comparative="farther from the camera",
+                more=f"{_FAR} away? (from {_NAMED})?",
+                most=f"(farthest | furthest) away? (from {_NAMED})?",
+                end="far",
+                stem="(behind | in back of)",
+                tail="",
+                selector=("farthest", "furthest"),
             ),
             Side(
                 "front",
                 "in front of",
-                "closer to the camera",
-                f"(closer | nearer) (to {_NAMED})?",
-                f"(closest | nearest) (to {_NAMED})?",
-                "near",
-                "in front",
-                "of",
-                ("nearest", "closest"),
+                comparative="closer to the camera",
+                more=f"(closer | nearer) (to {_NAMED})?",
+                most=f"(closest | nearest) (to {_NAMED})?",
+                end="near",
+                stem="in front",
+                tail="of",
+                selector=("nearest", "closest"),
             ),
         ),
         (

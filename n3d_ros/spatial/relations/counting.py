@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from n3d_ros.spatial.quoting import Thing, boxes_of, listed
+from n3d_ros.spatial.quoting import NamedBox, boxes_of, listed
 from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import counted
 from n3d_ros.spatial.types import Query, SpatialAnswer
 
 
-def _count(query: Query, objects: list[Thing]) -> SpatialAnswer:
+def _count(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     names = listed([thing.name for thing in objects])
     trace = f"Found {'is' if len(objects) == 1 else 'are'} {names}."
     sentence = f"The number of {query.objects[0]} found is {len(objects)}."
@@ -36,7 +36,7 @@ COUNT = Relation(
 def combined(rules: Mapping[str, Rule]) -> Relation:
     """Several yes/no statements joined by "and" or "or", each by its own rule of `rules`."""
 
-    def rule(query: Query, objects: list[Thing]) -> SpatialAnswer:
+    def rule(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
         called = dict(zip(query.objects, objects, strict=True))
         found = [rules[part.relation](part, [called[name] for name in part.objects]) for part in query.parts]
         verdicts = [one.verdict is True for one in found]

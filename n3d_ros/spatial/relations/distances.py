@@ -11,7 +11,7 @@ import math
 
 from n3d_ros.spatial.quoting import (
     WIDTH,
-    Thing,
+    NamedBox,
     X,
     Y,
     apart,
@@ -26,7 +26,7 @@ from n3d_ros.spatial.relations.results import measured
 from n3d_ros.spatial.types import AT_MOST, LESS, MORE, Query, SpatialAnswer
 
 
-def _distance(query: Query, objects: list[Thing]) -> SpatialAnswer:
+def _distance(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     if len(objects) == 1:
         return _distance_from_camera(query, objects[0])
     a, b = objects
@@ -36,18 +36,18 @@ def _distance(query: Query, objects: list[Thing]) -> SpatialAnswer:
     return measured(query, objects, value, (f"The distance between {a.name} and {b.name} is ", "."), trace)
 
 
-def _distance_from_camera(query: Query, a: Thing) -> SpatialAnswer:
+def _distance_from_camera(query: Query, a: NamedBox) -> SpatialAnswer:
     value = math.hypot(*a.box.center)
-    squares = " + ".join(f"{shown * shown:.2f}" for shown in a.shown[:3])
+    squares = " + ".join(f"{shown * shown:.2f}" for shown in a.quoted[:3])
     trace = f"{center_text(a)} distance = sqrt({squares}) = {value:.2f}."
     return measured(query, [a], value, (f"The distance to {a.name} is ", "."), trace)
 
 
 def _axis_distance(axis: int, kind: str) -> Rule:
-    def rule(query: Query, objects: list[Thing]) -> SpatialAnswer:
+    def rule(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
         a, b = objects
         value = abs(a.exact[axis] - b.exact[axis])
-        terms = f"{a.shown[axis]:.2f} - {bracketed(b.shown[axis])}"
+        terms = f"{a.quoted[axis]:.2f} - {bracketed(b.quoted[axis])}"
         trace = f"{center_text(a)} {center_text(b)} {kind} distance = |{terms}| = {value:.2f}."
         sentence = (f"The {kind} distance between {a.name} and {b.name} is ", ".")
         return measured(query, objects, value, sentence, trace)
@@ -55,12 +55,12 @@ def _axis_distance(axis: int, kind: str) -> Rule:
     return rule
 
 
-def _gap(query: Query, objects: list[Thing]) -> SpatialAnswer:
+def _gap(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     a, b = objects
     if a.box.yaw or b.box.yaw:
         raise ValueError(f"gap: expected boxes that are not turned, got yaw {a.box.yaw} and {b.box.yaw} rad")
     rooms = [_room(a.exact, b.exact, axis) for axis in range(3)]
-    shown = [_room(a.shown, b.shown, axis) for axis in range(3)]
+    shown = [_room(a.quoted, b.quoted, axis) for axis in range(3)]
     value = math.hypot(*rooms)
     facts = f"{center_text(a)} {size_text(a)} {center_text(b)} {size_text(b)}"
     each = ", ".join(f"gap {axis} = {room:.2f}" for axis, room in zip("xyz", shown, strict=True))

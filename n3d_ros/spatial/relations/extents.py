@@ -5,14 +5,14 @@ is left alone.
 
 from __future__ import annotations
 
-from n3d_ros.spatial.quoting import DEPTH, HEIGHT, WIDTH, Thing, size_text
+from n3d_ros.spatial.quoting import DEPTH, HEIGHT, WIDTH, NamedBox, size_text
 from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import measured
 from n3d_ros.spatial.types import LESS, MORE, Query, SpatialAnswer
 
 
 def _extent(axis: int, noun: str, place: str) -> Rule:
-    def rule(query: Query, objects: list[Thing]) -> SpatialAnswer:
+    def rule(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
         (a,) = objects
         value = a.exact[axis]
         trace = f"{size_text(a)} The {noun} is the {place} number, {value:.2f}."

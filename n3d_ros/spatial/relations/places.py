@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from n3d_ros.spatial.language.units import length_text
 from n3d_ros.spatial.quoting import (
-    Thing,
+    NamedBox,
     X,
     Y,
     Z,
@@ -27,7 +27,7 @@ from n3d_ros.spatial.relations.results import chosen, counted, measured, yes_no
 from n3d_ros.spatial.types import VALUE, WHICH, YES_NO, Query, SpatialAnswer
 
 
-def _closer(query: Query, objects: list[Thing]) -> SpatialAnswer:
+def _closer(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     a, others = objects[0], objects[1:]
     ways = [apart(a, other) for other in others]
     sign, comparative = (1, "closer to") if query.asks == "closer" else (-1, "farther from")
@@ -48,13 +48,29 @@ def _closer(query: Query, objects: list[Thing]) -> SpatialAnswer:
     if query.form == YES_NO:
         b, c = others
         claim = winner is b and margin > 0
-        return yes_no(query, [b, a, c], claim, comparative, trace, margin, f"{a.name} than {c.name}")
+        return yes_no(
+            query,
+            [b, a, c],
+            claim=claim,
+            predicate=comparative,
+            trace=trace,
+            margin=margin,
+            of=f"{a.name} than {c.name}",
+        )
     in_order = [others[index] for _, index in ranked]
-    return chosen(query, [*others, a], in_order, f"{comparative} {a.name}", trace, margin, len(others))
+    return chosen(
+        query,
+        [*others, a],
+        ranked=in_order,
+        predicate=f"{comparative} {a.name}",
+        trace=trace,
+        margin=margin,
+        choices=len(others),
+    )
 
 
 def _how_much_closer(
-    query: Query, objects: list[Thing], lead: float, comparative: str, trace: str
+    query: Query, objects: list[NamedBox], lead: float, comparative: str, trace: str
 ) -> SpatialAnswer:
     a, b, c = objects
     trace += f" The difference is {abs(lead):.2f}."
@@ -68,14 +84,14 @@ def _how_much_closer(
     return SpatialAnswer(None, "", sentence, trace, query, boxes_of(objects), among=names, margin=abs(lead))
 
 
-def _direction(query: Query, objects: list[Thing]) -> SpatialAnswer:
+def _direction(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     b = objects[-1]
     # From the camera itself everything is measured from the origin.
     from_x, from_z = (objects[0].exact[i] if len(objects) == 2 else 0.0 for i in (X, Z))
-    shown_x, shown_z = (objects[0].shown[i] if len(objects) == 2 else 0.0 for i in (X, Z))
+    shown_x, shown_z = (objects[0].quoted[i] if len(objects) == 2 else 0.0 for i in (X, Z))
     degrees = math.degrees(math.atan2(b.exact[X] - from_x, b.exact[Z] - from_z)) % 360.0
     hour = (12 - int(degrees // 30)) or 12
-    dx, dz = b.shown[X] - shown_x, b.shown[Z] - shown_z
+    dx, dz = b.quoted[X] - shown_x, b.quoted[Z] - shown_z
     trace = (
         f"{' '.join(map(center_text, objects))} dx = {dx:.2f}, dz = {dz:.2f}. "
         f"angle = atan2({dx:.2f}, {dz:.2f}) = "
@@ -84,10 +100,12 @@ def _direction(query: Query, objects: list[Thing]) -> SpatialAnswer:
     a = objects[0].name if len(objects) == 2 else "The camera"
     sentence = f"{a} will find {b.name} around the {hour} o'clock direction."
     margin = min(degrees % 30, 30 - degrees % 30)
-    return counted(query, objects, float(hour), "o'clock", sentence, trace, margin)
+    return counted(
+        query, objects, value=float(hour), unit="o'clock", sentence=sentence, trace=trace, margin=margin
+    )
 
 
-def _viewer_side(query: Query, objects: list[Thing]) -> SpatialAnswer:
+def _viewer_side(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     """On which side of whoever looks a thing is. `spatial` has put the viewer at the origin, looking along
     z.
     """
@@ -98,7 +116,9 @@ def _viewer_side(query: Query, objects: list[Thing]) -> SpatialAnswer:
     trace = f"{center_text(a)} Seen from {who}, its {'xyz'[axis]} is {a.exact[axis]:.2f}."
     if query.form == YES_NO:
         predicate = VIEWER_SIDE.side(query.asks).predicate
-        return yes_no(query, [a], place > 0, predicate, trace, abs(place), who)
+        return yes_no(
+            query, [a], claim=place > 0, predicate=predicate, trace=trace, margin=abs(place), of=who
+        )
     other = VIEWER_SIDE.side(OPPOSITE_SIDES[query.asks])
     true = VIEWER_SIDE.side(query.asks) if place > 0 else other
     neither = f"neither {VIEWER_SIDE.side(query.asks).predicate} nor {other.predicate}"
@@ -127,10 +147,10 @@ OPPOSITE_SIDES = {
 }
 
 
-def _depth_order(query: Query, objects: list[Thing]) -> SpatialAnswer:
+def _depth_order(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     ranked = sorted(objects, key=lambda thing: thing.exact[Z], reverse=query.asks == "far")
     names = tuple(thing.name for thing in ranked)
-    given, sorted_ones = (of_each(order, [thing.shown[Z] for thing in order]) for order in (objects, ranked))
+    given, sorted_ones = (of_each(order, [thing.quoted[Z] for thing in order]) for order in (objects, ranked))
     facts = " ".join(map(center_text, objects))
     direction = "far to near" if query.asks == "far" else "near to far"
     trace = f"{facts} The z values are {given}. From {direction} they are {sorted_ones}."
@@ -142,7 +162,7 @@ def _depth_order(query: Query, objects: list[Thing]) -> SpatialAnswer:
 
 
 def _viewer(asks: str, predicate: str, stem: str, tail: str) -> Side:
-    return Side(asks, predicate, predicate, "", "", "", stem, tail)
+    return Side(asks, predicate, comparative=predicate, more="", most="", end="", stem=stem, tail=tail)
 
 
 _CLOSER = "(closer | nearer | closest | nearest) to"

@@ -9,12 +9,12 @@ import math
 from collections.abc import Sequence
 
 from n3d_ros.spatial.language.units import length_text
-from n3d_ros.spatial.quoting import Thing, boxes_of, listed
+from n3d_ros.spatial.quoting import NamedBox, boxes_of, listed
 from n3d_ros.spatial.types import Query, SpatialAnswer
 
 
 def measured(
-    query: Query, objects: list[Thing], value_m: float, sentence: tuple[str, str], trace: str
+    query: Query, objects: list[NamedBox], value_m: float, sentence: tuple[str, str], trace: str
 ) -> SpatialAnswer:
     """A length; `sentence` is what stands before and behind it. With a limit, whether the length keeps to
     it.
@@ -42,7 +42,7 @@ def measured(
 
 def counted(
     query: Query,
-    objects: list[Thing],
+    objects: list[NamedBox],
     value: float,
     unit: str,
     sentence: str,
@@ -55,7 +55,13 @@ def counted(
 
 
 def yes_no(
-    query: Query, objects: list[Thing], claim: bool, predicate: str, trace: str, margin: float, of: str = ""
+    query: Query,
+    objects: list[NamedBox],
+    claim: bool,
+    predicate: str,
+    trace: str,
+    margin: float,
+    of: str = "",
 ) -> SpatialAnswer:
     """Whether the first object is `predicate` the second, or `of`; "not" in the question turns it round."""
     verdict = claim != query.negated
@@ -69,8 +75,8 @@ def yes_no(
 
 def chosen(
     query: Query,
-    objects: list[Thing],
-    ranked: Sequence[Thing],
+    objects: list[NamedBox],
+    ranked: Sequence[NamedBox],
     predicate: str,
     trace: str,
     margin: float,

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import onnx
 import pytest
+from tensor_files import head_repeats_embedding
 
 from n3d_ros.engines.quantize.folder import QuantizeConfig, products, quantize_folder
 from n3d_ros.engines.quantize.rounding import PRECISIONS, quantized, scales
@@ -163,6 +164,7 @@ def test_a_tied_head_is_quantised_and_the_embedding_kept(tiny, tmp_path):
         (tmp_path / "m").mkdir(exist_ok=True)
         (tmp_path / "m" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
+    head_repeats_embedding(tmp_path / "m")
     quantize_folder(tmp_path / "m", tmp_path / "q", QuantizeConfig("int4"))
     entries = read_entries(tmp_path / "q")
     assert {"model.embed_tokens.weight", "model.embed_tokens.quantized"} <= set(entries)
@@ -232,3 +234,22 @@ def test_quantised_weights_are_not_quantised_again(tiny, tmp_path):
 def test_what_cannot_be_done_is_refused(options, message):
     with pytest.raises(BadInputError, match=message):
         QuantizeConfig(**options)
+
+
+@pytest.mark.parametrize("precision", ["int4", "int8", "fp8"])
+def test_factors_reach_the_rows_of_every_piece(tmp_path, monkeypatch, precision):
+    """A weight that is read in four pieces comes out as the multiplied weight does that is read in one."""
+    rng = np.random.default_rng(2)
+    matrix = rng.normal(size=(3, 16)).astype(np.float32)
+    rows = rng.uniform(0.5, 2.0, 16).astype(np.float32)
+    (tmp_path / "whole").mkdir()
+    expected_of, kind = stored(tmp_path / "whole", matrix * rows), PRECISIONS[precision]
+    expected_scale = scales(expected_of, kind, 2, "fp32", None)
+    expected = np.concatenate(list(quantized(expected_of, kind, 2, expected_scale, None)))
+    monkeypatch.setattr("n3d_ros.engines.quantize.rounding.PIECE_VALUES", 12)
+    weight = stored(tmp_path, matrix)
+    scale = scales(weight, kind, 2, "fp32", rows)
+    pieces = list(quantized(weight, kind, 2, scale, rows))
+    assert len(pieces) == 4
+    np.testing.assert_array_equal(scale, expected_scale)
+    np.testing.assert_array_equal(np.concatenate(pieces), expected)

@@ -121,3 +121,28 @@ def test_the_queue_is_bounded():
     assert sync.counts["rgb_unpaired"] == 8
     with pytest.raises(ValueError, match="got -1 and 5"):
         Synchroniser(max_slop_ns=-1)
+
+
+def test_losses_do_not_widen_the_slop():
+    """Five of eight differences are of two periods; the period is still one."""
+    sync, stamp = synchroniser(), 0
+    for periods in (1, 2, 2, 1, 2, 2, 1, 2, 1):
+        stamp += periods * PERIOD
+        sync.add_rgb(stamp, "c")
+    assert sync.slop_ns == PERIOD // 2
+
+
+def test_a_late_message_inside_the_slop_still_finds_its_partner():
+    sync = synchroniser()
+    last = steady(sync, 5)
+    assert sync.add_rgb(last + 5 * MS, "c6") is None
+    frame = sync.add_depth(last - 5 * MS, "d6")
+    assert (frame.rgb, frame.depth, frame.skew_ns) == ("c6", "d6", -10 * MS)
+    assert sync.counts["depth_out_of_order"] == 0
+
+
+def test_a_late_message_outside_the_slop_is_counted_and_dropped():
+    sync = synchroniser()
+    last = steady(sync, 5)
+    assert sync.add_depth(last - PERIOD // 2 - MS, "late") is None
+    assert sync.counts["depth_out_of_order"] == 1

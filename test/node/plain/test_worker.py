@@ -187,6 +187,24 @@ def test_stop_ends_what_waits_for_early_work(early, gate):
     assert code_of(waiting) == ResultCode.CANCELED
 
 
+def test_stop_cancels_the_job_that_runs():
+    worker, begun, deadline = Worker(lambda: "engine"), threading.Event(), threading.Event()
+
+    def until_told(engine, job):
+        begun.set()
+        while not job.should_stop() and not deadline.wait(0.001):
+            pass
+        return job.stop_code
+
+    timer = threading.Timer(DEADLINE_S, deadline.set)
+    timer.start()
+    job = worker.submit(until_told)
+    assert begun.wait(DEADLINE_S)
+    worker.stop()
+    timer.cancel()
+    assert job.future.result(DEADLINE_S) == ResultCode.CANCELED
+
+
 def test_a_job_that_waits_beyond_its_deadline_ends_while_the_engine_is_busy(worker):
     jobs = [
         worker.submit(lambda engine, job: "never", timeout_s=60.0),

@@ -61,11 +61,14 @@ def test_vision_tables_equal_transformers(grid):
     from transformers.vision_utils import get_vision_position_ids
 
     from n3d_ros.model_folder.config import _vision
+    from n3d_ros.model_folder.fields import Fields
 
     config = Qwen2_5_VLVisionConfig(hidden_size=96, num_heads=2)
     positions = get_vision_position_ids(torch.tensor([[1, *grid]]), 2)
     expected = Qwen2_5_VLVisionRotaryEmbedding(config)(torch.zeros(1), positions)
-    for ours, theirs in zip(host.vision_tables(grid, _vision(config.to_dict(), 8)), expected, strict=True):
+    for ours, theirs in zip(
+        host.vision_tables(grid, _vision(Fields(config.to_dict(), "vision_config"), 8)), expected, strict=True
+    ):
         np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
 
 

@@ -101,7 +101,7 @@ def test_text_alone_costs_no_softmax(reply, monkeypatch):
 
 
 def byte_level_codec(tmp_path):
-    tokenizer = Tokenizer(models.WordLevel({"Ã": 0, "©": 1, "a": 2, "Ġb": 3}))
+    tokenizer = Tokenizer(models.WordLevel({"Ã": 0, "©": 1, "a": 2, "Ġb": 3}, unk_token="a"))
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.save(str(tmp_path / "bytes.json"))
     return TextCodec(tmp_path / "bytes.json")

@@ -66,7 +66,7 @@ class CapturedStep:
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(NUM_WARM_UP):

@@ -13,12 +13,14 @@ import logging
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.errors import EngineError
-from n3d_ros.model_folder.manifest import FileRecord, Manifest, sampled_sha256, sha256_of
+from n3d_ros.errors import BadInputError, EngineError, ModelFolderError
+from n3d_ros.model_folder.fields import Fields, read_fields
+from n3d_ros.model_folder.manifest import FileRecord, Manifest, read_records, sampled_sha256, sha256_of
+from n3d_ros.model_folder.tensors import is_plain_name
 from n3d_ros.runtime.backends.trt.shapes import EngineShapes
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,16 @@ RECORD_NAME = "engine.json"
 FORMAT = 1
 VISION, DECODER = "vision.engine", "decoder.engine"
 CACHE_VARIABLE = "N3D_ENGINES"
+TEXTS = (
+    "model_name",
+    "model_sha256",
+    "runtime",
+    "runtime_version",
+    "precision",
+    "compute",
+    "n3d_version",
+)
+SHAPES = tuple(field.name for field in fields(EngineShapes))
 
 
 @dataclass(frozen=True)
@@ -98,29 +110,44 @@ def read_record(folder: Path) -> EngineRecord:
     if not path.is_file():
         raise EngineError(f"{folder}: expected an {RECORD_NAME}, found none; build one with `n3d build`")
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
-            raise EngineError(f"{path}: expected format {FORMAT}, got {data['format']}; build it again")
-        data["files"] = {name: FileRecord(**record) for name, record in data["files"].items()}
-        data["shapes"] = EngineShapes(**data["shapes"])
-        data["targets"] = tuple(data["targets"])
-        data["parts"] = tuple(LayerPart(**part) for part in data.get("parts", ()))
-        record = EngineRecord(**data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, EngineError):
-            raise
-        raise EngineError(
-            f"{path}: expected the record of an engine, got {error!r}; build it again"
-        ) from error
+        record = _record(read_fields(path))
+    except (ModelFolderError, BadInputError) as error:
+        raise EngineError(f"{error.message}; expected the record of an engine, build it again") from error
     _check_names(path, record)
     return record
 
 
+def _record(data: Fields) -> EngineRecord:
+    if data.get("format") != FORMAT or isinstance(data.get("format"), bool):
+        raise EngineError(
+            f"{data.where}: expected format {FORMAT}, got {data.get('format')!r}; build it again"
+        )
+    data.only([field.name for field in fields(EngineRecord)])
+    shapes, graphs = data.section("shapes"), data.section("graphs")
+    parts = data.get("parts", ())
+    if not isinstance(parts, (list, tuple)):
+        data.refuse("parts", "a list", parts)
+    texts: dict[str, Any] = {name: data.text(name) for name in TEXTS}
+    return EngineRecord(
+        **texts,
+        targets=data.texts("targets"),
+        shapes=EngineShapes(**{name: shapes.count(name) for name in SHAPES}),
+        graphs={name: graphs.text(name) for name in graphs.values},
+        files=read_records(data),
+        parts=tuple(_part(Fields({"part": part}, data.where).section("part")) for part in parts),
+    )
+
+
+def _part(data: Fields) -> LayerPart:
+    return LayerPart(data.text("file"), data.count("first", least=0), data.count("stop"))
+
+
 def _check_names(path: Path, record: EngineRecord) -> None:
     """Plain names, a checksum of every engine, parts that follow one another from the first layer on."""
-    odd = [name for name in record.files if Path(name).name != name]
     engines = [VISION, *(part.file for part in record.decoder_parts(0))]
-    if odd or not set(engines) <= set(record.files):
+    if not is_plain_name(record.model_name):
+        raise EngineError(f"{path}: expected a plain model_name, got {record.model_name!r}; build it again")
+    if not set(engines) <= set(record.files):
         found = sorted(record.files)
         raise EngineError(f"{path}: expected checksums of {' and '.join(engines)}, got {found}")
     next_layer = 0

@@ -217,7 +217,7 @@ def test_a_record_cannot_point_outside_its_folder(root, manifest):
     data = json.loads(record.to_json())
     data["files"]["../" + VISION] = data["files"][VISION]
     (folder / RECORD_NAME).write_text(json.dumps(data))
-    with pytest.raises(EngineError, match="expected checksums of vision.engine and decoder.engine"):
+    with pytest.raises(EngineError, match=r"expected plain file names, got '\.\./vision.engine'"):
         read_record(folder)
 
 
@@ -228,6 +228,15 @@ def test_a_folder_that_others_can_write_to_is_warned_of(root, manifest, caplog):
     folder.chmod(0o777)
     warn_if_writable_by_others(folder)
     assert f"others can write here, and an engine runs as code; `chmod -R go-w {folder}`" in caplog.text
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
+@pytest.mark.parametrize("name", ["", VISION])
+def test_a_group_that_can_write_to_an_engine_is_warned_of_too(root, manifest, caplog, mode, name):
+    folder, _ = put(root, manifest)
+    (folder / name).chmod(mode)
+    warn_if_writable_by_others(folder)
+    assert "others can write here" in caplog.text and str(folder / name) in caplog.text
 
 
 def test_auto_goes_on_without_an_engine_that_does_not_fit_and_says_why(root, manifest, here, caplog):

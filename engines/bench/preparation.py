@@ -1,6 +1,6 @@
 """`n3d bench host`: how long one frame takes from arrays to model inputs, beside the plain transcription.
 
-In: sizes and repetitions. Out: times of every stage, the ratio to `host_oracle` and the difference between
+In: sizes and repetitions. Out: times of every stage, the ratio to `engines.oracle` and the difference between
 the two. The ways take turns, so that a busy moment of the machine hits all of them. One thread: neither the
 kernels nor numpy nor Pillow start others here, and the CPU time of the whole process stands beside the wall
 time to show it.
@@ -9,18 +9,16 @@ time to show it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.engines.bench.host.oracle import OracleInputs, oracle_inputs
+from n3d_ros.engines.oracle import OracleInputs, oracle_inputs
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.preprocess.kernels import kernels
+from n3d_ros.preprocess import kernels
 from n3d_ros.preprocess.pictures import picture_rows
 from n3d_ros.preprocess.point_code import round_coordinates
 from n3d_ros.preprocess.pooling import PooledScene, pool_depth, thin_depth
@@ -106,9 +104,11 @@ def view(buffers: tuple[bytes, bytes], camera: Intrinsics) -> Observation:
 
 def results_text(results: Sequence[HostResult]) -> str:
     """For people: one table per size, milliseconds."""
-    library = kernels()
-    found = "not built: run tools/build_native.sh" if library is None else library.path.name
-    lines = [f"one thread, milliseconds; numpy {np.__version__}, compiled kernels: {found}"]
+    others = ", ".join(kernels.paths())
+    lines = [
+        f"one thread, milliseconds; numpy {np.__version__}; kernels: {kernels.path()} "
+        f"(this machine has {others})"
+    ]
     for result in results:
         size = f"{result.width}x{result.height}"
         rows = [[size, "p50", "p95", "p99", "best", "CPU p50"]]
@@ -122,6 +122,7 @@ def results_text(results: Sequence[HostResult]) -> str:
 def as_json(result: HostResult) -> dict[str, Any]:
     """Figures and raw samples of one size."""
     return {
+        "kernels": kernels.path(),
         "width": result.width,
         "height": result.height,
         "p50_ms": {name: result.wall_ms(name) for name in result.times},
@@ -158,22 +159,8 @@ def _ways(buffers: tuple[bytes, bytes], observation: Observation) -> dict[str, C
 
 
 def _without_kernels(observation: Observation, config: PreprocessConfig) -> ModelInputs:
-    with no_kernels():
+    with kernels.using(kernels.NUMPY):
         return prepare(observation, config)
-
-
-@contextmanager
-def no_kernels() -> Iterator[None]:
-    """As on a machine without a compiler."""
-    with (
-        mock.patch("n3d_ros.preprocess.pictures.kernels", _none),
-        mock.patch("n3d_ros.preprocess.pooling.kernels", _none),
-    ):
-        yield
-
-
-def _none() -> None:
-    return None
 
 
 def _timed(way: Callable[[], object]) -> tuple[float, float]:

@@ -14,16 +14,6 @@
 #define LANES 16 /* columns handled together, sums of each in registers; rows are padded to multiples of it */
 #define FLOAT16_MAX 65504.0f
 
-/* One picture of points. depth: (height, width), or NULL; then x, y, z lie at points + row + column + axis steps.
- * Steps count floats. rays_x (width), rays_y (height): x and y at depth 1 in the optical frame. */
-typedef struct {
-    const float *depth;
-    const float *points;
-    int64_t row_step, column_step, axis_step;
-    int64_t height, width;
-    const float *rays_x, *rays_y;
-} n3d_scene;
-
 /* The scene in one piece, in the checkpoint frame: planes (height, padded), NaN where there is no measurement. With rays_x
  * (padded) and rays_y (height), z is depth as measured; without them x, y, z are points, rounded to float16. */
 typedef struct {
@@ -107,7 +97,7 @@ INLINE void take_row(const float *depth, int64_t row_step, int64_t step, int64_t
     }
 }
 
-CLONES static void take_depth(const n3d_scene *scene, const point_planes *planes, extremes *all) {
+static void take_depth(const n3d_scene *scene, const point_planes *planes, extremes *all) {
     for (int64_t y = 0; y < scene->height; y++) {
         const float *depth = scene->depth + y * scene->row_step;
         const float ray_y = planes->rays_y[y];
@@ -193,7 +183,7 @@ INLINE void sum_planes(const point_planes *planes, const float *corner, int by_r
     }
 }
 
-CLONES static void sum_scene(const point_planes *planes, const float *corner, double *totals, int64_t *count) {
+static void sum_scene(const point_planes *planes, const float *corner, double *totals, int64_t *count) {
     if (planes->rays_x)
         sum_planes(planes, corner, 1, totals, count);
     else
@@ -223,7 +213,7 @@ INLINE void sum_columns(const point_planes *planes, int64_t start, int64_t end, 
     }
 }
 
-CLONES static void sum_bin_rows(const point_planes *planes, int64_t start, int64_t end, const float *corner, float scale,
+static void sum_bin_rows(const point_planes *planes, int64_t start, int64_t end, const float *corner, float scale,
                                 const float *mean, double *sums) {
     if (planes->rays_x)
         sum_columns(planes, start, end, corner, scale, mean, 1, sums);
@@ -246,9 +236,9 @@ static void write_means(const double *sums, int64_t padded, int64_t width, int64
     }
 }
 
-/* pooled: (rows * columns, 3) float32. facts: shift x, y, z, mean distance, number of valid points. sums: (3, padded). */
+/* pooled: (rows * columns, 3) float32. summary: shift x, y, z, mean distance, number of valid points. sums: (3, padded). */
 static int pool_planes(const n3d_scene *scene, const point_planes *planes, int64_t rows, int64_t columns, double *sums,
-                       float *pooled, double *facts) {
+                       float *pooled, double *summary) {
     double totals[4] = {0};
     float corner[3], mean[3];
     int64_t count = 0;
@@ -262,14 +252,14 @@ static int pool_planes(const n3d_scene *scene, const point_planes *planes, int64
         sum_bin_rows(planes, start, end, corner, (float)scale, mean, sums);
         write_means(sums, planes->padded, scene->width, columns, end - start, pooled + 3 * i * columns);
     }
-    for (int axis = 0; axis < 3; axis++) facts[axis] = corner[axis];
-    facts[3] = distance, facts[4] = (double)count;
+    for (int axis = 0; axis < 3; axis++) summary[axis] = corner[axis];
+    summary[3] = distance, summary[4] = (double)count;
     return N3D_DONE;
 }
 
 /* As pool_planes(). N3D_LEFT_TO_NUMPY: no point, perhaps one beyond float16, no extent, no memory; numpy has the error for
  * each. */
-int n3d_pool_points(const n3d_scene *scene, int64_t rows, int64_t columns, float *pooled, double *facts) {
+int EXPORT(n3d_pool_points)(const n3d_scene *scene, int64_t rows, int64_t columns, float *pooled, double *summary) {
     const int64_t padded = (scene->width + LANES - 1) / LANES * LANES, plane = scene->height * padded;
     const int64_t num_floats = scene->depth ? plane + padded + scene->height : 3 * plane;
     double *sums = malloc((size_t)(3 * padded) * sizeof *sums + (size_t)num_floats * sizeof(float));
@@ -283,13 +273,13 @@ int n3d_pool_points(const n3d_scene *scene, int64_t rows, int64_t columns, float
     } else {
         planes.x = rest, planes.y = rest + plane;
     }
-    const int status = pool_planes(scene, &planes, rows, columns, sums, pooled, facts);
+    const int status = pool_planes(scene, &planes, rows, columns, sums, pooled, summary);
     free(sums);
     return status;
 }
 
 /* out (n, width): beside each other rows index[i][0], [1], [2] of a table (any, block), then zeros. */
-int n3d_gather_blocks(const float *table, int64_t block, const int64_t *index, int64_t n, int64_t width, float *out) {
+int EXPORT(n3d_gather_blocks)(const float *table, int64_t block, const int64_t *index, int64_t n, int64_t width, float *out) {
     for (int64_t i = 0; i < n; i++, out += width) {
         for (int axis = 0; axis < 3; axis++)
             memcpy(out + axis * block, table + index[3 * i + axis] * block, (size_t)block * sizeof *out);

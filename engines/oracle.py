@@ -1,10 +1,10 @@
 """Picture, depth and intrinsics -> model inputs, transcribed line by line from the specification.
 
-In: the arrays of one frame. Out: patch rows, patch grid and rounded coordinates. Plain numpy and Pillow in
-the specification's order and words, nothing shared with `n3d_ros.preprocess`: tests hold that one against
-this, and `n3d bench host` measures how much faster it is. Averages are taken in float64, where the
-specification found the released model's rounded coordinates unchanged. Source:
-docs/specification/inputs.md 1, 3 to 6.
+In: the arrays of one frame. Out: patch rows, patch grid and rounded coordinates, and every step between.
+Plain numpy and Pillow in the specification's order and words, nothing shared with `n3d_ros.preprocess`: tests
+hold that one against this, `n3d bench host` measures how much faster it is, and `parity.write` records what
+it gives. Averages are taken in float64, where the specification found the released model's rounded
+coordinates unchanged. Source: docs/specification/inputs.md 1, 3 to 6; sections below are that page's.
 """
 
 from __future__ import annotations
@@ -50,34 +50,50 @@ def oracle_inputs(
 
 
 def oracle_picture(rgb: npt.NDArray[np.uint8]) -> tuple[FloatArray, tuple[int, int]]:
-    """Section 2.1: the 640 rule, the processor's size, CLIP normalisation, patch rows."""
-    height, width = rgb.shape[:2]
+    """Section 1: the 640 rule, the processor's size, CLIP normalisation, patch rows."""
+    size = long_side_size(rgb.shape[1], rgb.shape[0])
+    picture = resized(resized(rgb, size, LANCZOS), processor_size(*size), BICUBIC)
+    return patch_rows(picture), (picture.shape[0] // PATCH, picture.shape[1] // PATCH)
+
+
+def long_side_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) with the long side at 640; the other is truncated."""
     if width >= height:
-        size = (LONG_SIDE, int(height * LONG_SIDE / width))
-    else:
-        size = (int(width * LONG_SIDE / height), LONG_SIDE)
-    picture = _columns_then_rows(Image.fromarray(rgb), size, LANCZOS)
+        return LONG_SIDE, int(height * LONG_SIDE / width)
+    return int(width * LONG_SIDE / height), LONG_SIDE
+
+
+def processor_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height) in whole merge groups, half to even."""
     factor = PATCH * MERGE
-    picture = _columns_then_rows(
-        picture, (factor * round(size[0] / factor), factor * round(size[1] / factor)), BICUBIC
-    )
-    values = ((np.asarray(picture) / 255.0 - MEAN) / STD).astype(np.float32).transpose(2, 0, 1)
+    return factor * round(width / factor), factor * round(height / factor)
+
+
+def resized(picture: npt.NDArray[np.uint8], size: tuple[int, int], resample: int) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) -> size (width, height): columns first, rows second, rounded in between.
+
+    That is what Pillow 11 does in one call; Pillow 13 chooses the order anew for every size.
+    """
+    image = Image.fromarray(picture)
+    return np.asarray(image.resize((size[0], image.height), resample).resize(size, resample))
+
+
+def patch_rows(picture: npt.NDArray[np.uint8]) -> FloatArray:
+    """(H, W, 3) in whole merge groups -> (N, 1176) float32 in merge-group order."""
+    values = ((picture / 255.0 - MEAN) / STD).astype(np.float32).transpose(2, 0, 1)
     frames = np.stack([values, values])  # time, channel, y, x
     rows, columns = values.shape[1] // PATCH, values.shape[2] // PATCH
+    # time, channel, then group, patch in group and pixel of y, and the same of x
     patches = frames.reshape(2, 3, rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH)
+    # a row for each group y, group x, patch y, patch x; in it channel, time, y, x
     patches = patches.transpose(2, 5, 3, 6, 1, 0, 4, 7)
-    return patches.reshape(rows * columns, 3 * 2 * PATCH * PATCH), (rows, columns)
-
-
-def _columns_then_rows(picture: Image.Image, size: tuple[int, int], resample: int) -> Image.Image:
-    """Pillow 11's order of passes, which Pillow 13 chooses anew for every size."""
-    return picture.resize((size[0], picture.height), resample).resize(size, resample)
+    return patches.reshape(rows * columns, 3 * 2 * PATCH * PATCH)
 
 
 def oracle_point_map(
     depth: FloatArray, fx: float, fy: float, cx: float, cy: float
 ) -> npt.NDArray[np.float16]:
-    """Section 2.3: (H, W, 4) float16 x, y, z, validity; checkpoint frame (x left, y up, z forward)."""
+    """Section 3: (H, W, 4) float16 x, y, z, validity; checkpoint frame (x left, y up, z forward)."""
     height, width = depth.shape
     u = (np.arange(width) + 0.5) / width
     v = (np.arange(height) + 0.5) / height
@@ -91,7 +107,7 @@ def oracle_point_map(
 
 
 def oracle_points(pcd: npt.NDArray[np.float16]) -> tuple[FloatArray, float, FloatArray]:
-    """Section 3: ((H*W, 4) float32 normalised points with validity, scale, shift)."""
+    """Section 4: ((H*W, 4) float32 normalised points with validity, scale, shift)."""
     points = pcd.astype(np.float32).reshape(-1, 4)
     xyz, valid = points[:, :3], points[:, 3] > 0
     shift = xyz[valid].min(axis=0)
@@ -101,22 +117,39 @@ def oracle_points(pcd: npt.NDArray[np.float16]) -> tuple[FloatArray, float, Floa
 
 
 def oracle_coordinates(points: FloatArray, map_hw: tuple[int, ...], grid_hw: tuple[int, int]) -> FloatArray:
-    """Section 4.3, steps 2 to 7: invalid points to the mean, adaptive pooling, centre, rounding."""
+    """Sections 5 and 6: (H*W, 4) points -> (N, 3) rounded steps."""
+    pooled = pool(filled(points).reshape(*map_hw, 3), grid_hw).astype(np.float32)
+    return np.rint(steps_of(pooled))
+
+
+def filled(points: FloatArray) -> FloatArray:
+    """(H*W, 4) -> (H*W, 3): points without a measurement are the mean of the others."""
     xyz, valid = points[:, :3].copy(), points[:, 3] > 0
     xyz[~valid] = xyz[valid].mean(axis=0, dtype=np.float64)
-    pooled = oracle_pool(xyz.reshape(*map_hw, 3), grid_hw)
-    center = np.float32(pooled.reshape(-1, 3).mean(axis=0, dtype=np.float64).mean())
-    steps: FloatArray = np.rint((pooled - center) / np.float32(UNIT))
-    return steps.reshape(-1, 3)
+    return xyz
 
 
-def oracle_pool(xyz: FloatArray, grid_hw: tuple[int, int]) -> FloatArray:
-    """Section 4.3, step 5: bin i covers floor(i*n/out) to ceil((i+1)*n/out) - 1."""
+def pool(xyz: FloatArray, grid_hw: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Section 5, step 3: (H, W, 3) -> (h, w, 3) means over bins.
+
+    Bin i covers floor(i*n/out) to ceil((i+1)*n/out) - 1.
+    """
     (height, width), (rows, columns) = xyz.shape[:2], grid_hw
-    pooled = np.empty((rows, columns, 3), dtype=np.float32)
+    pooled = np.empty((rows, columns, 3))
     for i in range(rows):
         for j in range(columns):
             top, bottom = i * height // rows, -(-(i + 1) * height // rows)
             left, right = j * width // columns, -(-(j + 1) * width // columns)
             pooled[i, j] = xyz[top:bottom, left:right].mean(axis=(0, 1), dtype=np.float64)
     return pooled
+
+
+def centre(pooled: FloatArray) -> np.float32:
+    """The one scalar that is subtracted from x, y and z."""
+    return np.float32(pooled.reshape(-1, 3).mean(axis=0, dtype=np.float64).mean())
+
+
+def steps_of(pooled: FloatArray) -> FloatArray:
+    """(h, w, 3) float32 -> (h*w, 3) float32 steps, not yet rounded."""
+    steps: FloatArray = (pooled.reshape(-1, 3) - centre(pooled)) / np.float32(UNIT)
+    return steps

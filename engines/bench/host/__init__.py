@@ -1,1 +1,0 @@
-"""How fast pictures and depth become model inputs."""

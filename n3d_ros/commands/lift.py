@@ -1,0 +1,213 @@
+"""`n3d lift`: 2D annotations and depth into 3D boxes, as shards with a page that shows why."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from n3d_ros.text_table import text_table
+
+if TYPE_CHECKING:
+    from n3d_ros.training.lift.depth_sources import DepthSource
+    from n3d_ros.training.lift.filters import LiftConfig
+    from n3d_ros.training.lift.run import Done, LiftJob
+    from n3d_ros.training.lift.shards import Entry
+    from n3d_ros.training.lift.sources.records import Source
+
+
+def add_lift(parser: argparse.ArgumentParser) -> None:
+    """Options of `n3d lift`."""
+    parser.add_argument(
+        "input",
+        nargs="+",
+        type=Path,
+        help="a COCO instances file, or RGB-D frame folders with annotations.json",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the shards; goes on where it was stopped"
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="COCO: pictures (default: images/ beside the file)"
+    )
+    parser.add_argument(
+        "--depth", type=Path, metavar="DIR", help="COCO: depth files (default: the file's folder)"
+    )
+    parser.add_argument(
+        "--intrinsics", type=Path, metavar="FILE", help="COCO: camera of pictures that state none"
+    )
+    parser.add_argument(
+        "--depth-scale", type=float, metavar="M", help="metres per unit of depth that states none"
+    )
+    parser.add_argument(
+        "--gravity",
+        type=float,
+        nargs=3,
+        metavar=("X", "Y", "Z"),
+        help="its direction in the optical frame: upright boxes too",
+    )
+    parser.add_argument("--depth-model", metavar="NAME", help="guess depth: depth-anything-v2 or moge-2")
+    parser.add_argument("--depth-weights", metavar="DIR", help="folder of the depth model, or hub:NAME")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="JSON of thresholds that differ (docs/data.md)"
+    )
+    parser.add_argument(
+        "--shard-size", type=int, metavar="N", default=256, help="pictures a shard (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", default=1, help="processes on this machine (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--task-id", type=int, metavar="N", default=0, help="of several machines, this one's number from 0"
+    )
+    parser.add_argument(
+        "--num-tasks",
+        type=int,
+        metavar="N",
+        default=1,
+        help="machines that share --out (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--page-samples",
+        type=int,
+        metavar="N",
+        default=8,
+        help="examples a filter on the page, 0: none (default: %(default)s)",
+    )
+    parser.set_defaults(run=run_lift)
+
+
+def run_lift(args: argparse.Namespace) -> int:
+    """Lift, print what was kept and why the rest was not; exit code 0. A run that stops leaves a page too."""
+    from n3d_ros.training.lift.run import LiftJob, TooManyRejects, begin, shards_of_task
+    from n3d_ros.training.lift.shards import write_manifest
+
+    config = _config(args.config)
+    job = LiftJob(_source(args), _depth_source(args), config, args.out, args.shard_size)
+    begin(job)
+    try:
+        done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), args.workers)
+    except TooManyRejects:
+        _show(job, _entries(job), args.page_samples)
+        raise
+    print(summary(done, config))
+    entries = _entries(job)
+    if len(entries) < job.num_shards:
+        print(
+            f"{len(entries)} of {job.num_shards} shards are there; the task that finishes writes the manifest"
+        )
+        return 0
+    write_manifest(job.out, entries, job.description())
+    print(f"{job.num_shards} shards and manifest.json in {job.out}")
+    _show(job, entries, args.page_samples)
+    return 0
+
+
+def _entries(job: LiftJob) -> list[Entry]:
+    """Of the shards that are there, whoever made them."""
+    from n3d_ros.training.lift.shards import read_entry
+
+    found = (read_entry(job.out, number) for number in range(job.num_shards))
+    return [entry for entry in found if entry is not None]
+
+
+def _show(job: LiftJob, entries: list[Entry], num_samples: int) -> None:
+    from n3d_ros.training.lift.page import write_page
+
+    if num_samples > 0:
+        print(f"look at {write_page(job, entries, num_samples)}")
+
+
+def summary(done: list[Done], config: LiftConfig) -> str:
+    """Pictures and boxes, every filter that rejected something, and the rate."""
+    from n3d_ros.training.lift.shards import filter_counts
+
+    entries = [one.entry for one in done]
+    rows = [
+        ["pictures", f"{sum(entry.num_pictures for entry in entries)}"],
+        ["annotations", f"{sum(entry.num_annotations for entry in entries)}"],
+        ["boxes", f"{sum(entry.num_kept for entry in entries)}"],
+    ]
+    for one in filter_counts(entries, config):
+        limit = f" ({one['threshold']:g})" if "threshold" in one else ""
+        rows += [[f"  {one['name']}", f"{one['count']}", f"{one['means']}{limit}"]] if one["count"] else []
+    cpu_s = sum(one.cpu_s for one in done)
+    made = sum(one.entry.num_pictures for one in done if one.cpu_s)
+    if cpu_s > 0:
+        rows.append(
+            [
+                "pictures/s a core",
+                f"{made / cpu_s:.1f}",
+                f"{made} pictures in {cpu_s:.1f} s of processor time",
+            ]
+        )
+    return text_table(rows, "<><")
+
+
+def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
+    from tqdm import tqdm
+
+    from n3d_ros.training.lift.run import lift_shards
+
+    done = []
+    with tqdm(
+        total=sum(len(job.pictures_of(number)) for number in numbers), unit="picture", desc="lift"
+    ) as bar:
+        for one in lift_shards(job, numbers, workers):
+            if not one.cpu_s:  # made before: no rate of this run
+                bar.initial += one.entry.num_pictures
+            bar.update(one.entry.num_pictures)
+            done.append(one)
+    return done
+
+
+def _source(args: argparse.Namespace) -> Source:
+    gravity = None if args.gravity is None else tuple(args.gravity)
+    if args.input[0].suffix.lower() != ".json":
+        return _folders(args, gravity)
+    from n3d_ros.files.camera_file import read_camera
+    from n3d_ros.training.lift.sources.coco import CocoSource, build_index
+
+    if len(args.input) != 1:
+        raise ValueError(f"input: expected one COCO file, got {len(args.input)} inputs")
+    folder = args.input[0].parent
+    camera = None if args.intrinsics is None else read_camera(args.intrinsics, args.depth_scale)
+    return CocoSource(
+        build_index(args.input[0], args.out / "index"),
+        args.images or folder / "images",
+        args.depth or folder,
+        None if camera is None else camera.intrinsics,
+        args.depth_scale if camera is None else camera.depth_scale_m,
+        gravity,
+    )
+
+
+def _folders(args: argparse.Namespace, gravity: Any) -> Source:
+    from n3d_ros.training.lift.sources.folders import FolderSource
+
+    given = [name for name in ("images", "depth", "intrinsics") if getattr(args, name) is not None]
+    if given:
+        raise ValueError(f"--{given[0]}: expected with a COCO file only, got folders; they hold their own")
+    return FolderSource.find(args.input, args.depth_scale, gravity)
+
+
+def _depth_source(args: argparse.Namespace) -> DepthSource:
+    from n3d_ros.training.lift.depth_sources import EstimatedDepth, SensorDepth
+
+    if args.depth_model is None and args.depth_weights is None:
+        return SensorDepth()
+    if args.depth_model is None or args.depth_weights is None:
+        raise ValueError("--depth-model and --depth-weights: expected both or none")
+    return EstimatedDepth(args.depth_model, args.depth_weights)
+
+
+def _config(path: Path | None) -> LiftConfig:
+    from n3d_ros.storage.json_file import JsonError, read_object
+    from n3d_ros.training.lift.filters import LiftConfig
+
+    if path is None:
+        return LiftConfig()
+    try:
+        return LiftConfig.from_dict(read_object(path))
+    except JsonError as error:
+        raise ValueError(f"--config: expected JSON of thresholds in '{path}', got {error}") from error

@@ -1,0 +1,6 @@
+/* What every machine of a kind has: SSE2 on x86-64, NEON on aarch64, plain C elsewhere. */
+#include "kernels.h"
+
+#define N3D_PATH baseline
+#include "picture.h"
+#include "points.h"

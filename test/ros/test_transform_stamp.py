@@ -1,0 +1,51 @@
+"""The transform is that of the image's instant, not the newest: a robot moves on while a model thinks."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from geometry_msgs.msg import Quaternion, Vector3
+from rclpy.time import Time
+
+from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.node.outputs.transforms import Transforms
+
+SECOND = 1_000_000_000
+
+
+class TransformException(Exception):
+    pass
+
+
+class MovingRobot:
+    """tf's buffer of a robot at 1 m/s along x, known from second 10 to 20; time 0 asks for the newest."""
+
+    def lookup_transform(self, target, source, time, timeout=None):
+        at = time.nanoseconds or 20 * SECOND
+        if not 10 * SECOND <= at <= 20 * SECOND:
+            raise TransformException(f"Lookup would require extrapolation at {at}")
+        shift = Vector3(x=at / SECOND)
+        return SimpleNamespace(transform=SimpleNamespace(rotation=Quaternion(), translation=shift))
+
+
+@pytest.fixture
+def transforms(monkeypatch):
+    module = ModuleType("tf2_ros")
+    module.TransformException = TransformException
+    monkeypatch.setitem(sys.modules, "tf2_ros", module)
+    made = object.__new__(Transforms)
+    made._buffer = MovingRobot()
+    return made
+
+
+@pytest.mark.parametrize("at_s", [10.0, 12.5, 20.0])
+def test_it_is_looked_up_at_the_stamp(transforms, at_s):
+    _, translation = transforms.lookup("map", "camera", Time(seconds=at_s).nanoseconds)
+    assert translation == (at_s, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("at_s", [9.0, 21.0])
+def test_an_instant_that_tf_does_not_know_is_refused_and_not_replaced_by_the_newest(transforms, at_s):
+    with pytest.raises(N3DError, match="at the image's stamp") as error:
+        transforms.lookup("map", "camera", Time(seconds=at_s).nanoseconds)
+    assert error.value.code == ResultCode.TF

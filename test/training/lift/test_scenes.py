@@ -1,0 +1,58 @@
+"""Lifted boxes against truth: of simulated scenes, and of real frames of objects whose sizes are known."""
+
+import json
+
+import numpy as np
+import pytest
+from lift_sets import simulated_set
+
+from n3d_ros.boxes import iou_3d
+from n3d_ros.training.lift.depth_sources import SensorDepth
+from n3d_ros.training.lift.filters import LiftConfig
+from n3d_ros.training.lift.lifting import lift_picture
+from n3d_ros.training.lift.sources.folders import FolderSource
+
+SEEDS = range(910_000, 910_005)
+
+
+def overlaps(made, truth):
+    """3D IoU of every kept box with the true visible one; almost everything must be kept."""
+    attempts = made.attempts()
+    kept = {int(one.annotation.key): one.box for one in attempts if one.rejected is None}
+    assert len(attempts) == len(truth) and len(kept) >= 0.9 * len(truth) > 15
+    return np.array([iou_3d(box, truth[key]) for key, box in kept.items()])
+
+
+def test_exact_depth_gives_the_true_visible_box(tmp_path):
+    """Median 0.9 is what issue and documentation promise (docs/data.md has the figures of more scenes)."""
+    assert np.median(overlaps(*simulated_set(tmp_path / "set", SEEDS))) >= 0.9
+
+
+def test_drawn_polygons_and_a_noisy_sensor_cost_little(tmp_path):
+    polygons = np.median(overlaps(*simulated_set(tmp_path / "polygons", SEEDS, as_polygons=True)))
+    noisy = np.median(overlaps(*simulated_set(tmp_path / "noisy", SEEDS, noisy=True)))
+    assert polygons >= 0.85 and noisy >= 0.85
+
+
+@pytest.mark.parametrize("name", ["graspnet6dof_cheezit", "graspnet6dof_mustard"])
+def test_a_real_object_is_no_larger_than_it_is_and_most_of_it_is_seen(rgbd_dir, name):
+    """No side along the camera's axes is longer than the object's measured diagonal; 1 cm for noise.
+
+    A tilted object's longest side may be shorter than its own, so only the diagonal has a lower bound.
+    """
+    stated = json.loads((rgbd_dir / name / "annotations.json").read_text())
+    true_size = np.array(stated["known_object"]["true_size_m_sorted_small_to_large"])
+    picture = lift_picture(FolderSource.find([rgbd_dir / name]).record(0), SensorDepth(), LiftConfig())
+    [attempt] = picture.attempts
+    assert attempt.rejected is None
+    assert max(attempt.box.size) <= np.linalg.norm(true_size) + 0.01
+    assert np.linalg.norm(attempt.box.size) >= 0.8 * np.linalg.norm(true_size)
+
+
+def test_every_annotated_real_frame_is_lifted_or_says_why(rgbd_dir):
+    source = FolderSource.find([rgbd_dir])
+    pictures = [lift_picture(source.record(i), SensorDepth(), LiftConfig()) for i in range(len(source))]
+    attempts = [attempt for picture in pictures for attempt in picture.attempts]
+    assert len(attempts) == sum(len(picture.record.annotations) for picture in pictures) >= 16
+    assert [one.rejected for one in attempts if one.rejected is not None] == []
+    assert all(0.2 < one.box.center[2] < 1.5 and max(one.box.size) < 0.5 for one in attempts)

@@ -1,0 +1,312 @@
+"""Breaks the code in known ways, one at a time, and says which breaks no test notices.
+
+In: nothing, or words that a mutation's name must hold. Out: a line per mutation, and exit code 1 when one
+survives or its text is no longer there. A mutation is a file, what stands in it, what is put there instead,
+and the tests that must fail. Run it in a checkout without changes:
+`.venv/bin/python tools/mutate.py [WORD ...]`. Every file is put back. To add one: a row in MUTATIONS.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE, TRT = "n3d_ros", "n3d_ros/runtime/backends/trt"
+
+
+class Mutation(NamedTuple):
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS = (
+    Mutation(
+        "control tokens: only those of turns",
+        f"{PACKAGE}/protocol/prompts.py",
+        r're.search(r"<\|\w+\|>", question)',
+        r're.search(r"<\|im_\w+\|>", question)',
+        "test/protocol/test_what_prompts_refuse.py",
+    ),
+    Mutation(
+        "curly quotes are allowed in a name",
+        f"{PACKAGE}/protocol/prompts.py",
+        r"\u2018\u2019\u201c\u201d",
+        "",
+        "test/protocol/test_what_prompts_refuse.py",
+    ),
+    Mutation(
+        "tf at the newest instant",
+        f"{PACKAGE}/node/outputs/transforms.py",
+        "Time(nanoseconds=stamp_ns)",
+        "Time()",
+        "test/ros/test_transform_stamp.py",
+    ),
+    Mutation(
+        "stop leaves the running job alone",
+        f"{PACKAGE}/node/plain/worker.py",
+        "            running.cancel()",
+        "            pass",
+        "test/node/plain/test_worker.py",
+    ),
+    Mutation(
+        "AWQ: the first piece's factors for every piece",
+        "engines/quantize/rounding.py",
+        "rows[start : start + step, None]",
+        "rows[: len(piece), None]",
+        "test/engines/quantize/test_folder.py",
+    ),
+    Mutation(
+        "sizes keep their sign",
+        f"{PACKAGE}/protocol/box_text.py",
+        "*map(abs, values[4:])",
+        "*values[4:]",
+        "test/protocol/test_hostile_text.py",
+    ),
+    Mutation(
+        "the last sample of a large file is not read",
+        f"{PACKAGE}/model_folder/manifest.py",
+        "(*range(0, size, SAMPLE_STRIDE), max(size - SAMPLE_BYTES, 0))",
+        "range(0, size, SAMPLE_STRIDE)",
+        "test/model_folder/test_manifest.py",
+    ),
+    Mutation(
+        "a group may write to engines",
+        f"{TRT}/folder.py",
+        "(stat.S_IWGRP | stat.S_IWOTH)",
+        "stat.S_IWOTH",
+        "test/runtime/backends/trt/test_find.py",
+    ),
+    Mutation(
+        "labels: the counter of boxes stands still",
+        "training/nano/labels.py",
+        "            box += ids[i] == self.close\n",
+        "",
+        "test/training/nano/test_labels.py",
+    ),
+    Mutation(
+        "simulator: principal point half a pixel off",
+        f"{PACKAGE}/sim/camera.py",
+        "(width - 1) / 2, (height - 1) / 2, width, height",
+        "width / 2, height / 2, width, height",
+        "test/sim/test_camera.py",
+    ),
+    Mutation(
+        "simulator: roll the other way",
+        f"{PACKAGE}/sim/camera.py",
+        "[c * right + s * down, -s * right + c * down, forward]",
+        "[c * right - s * down, s * right + c * down, forward]",
+        "test/sim/test_camera.py",
+    ),
+    Mutation(
+        "simulator: a shelf from behind",
+        f"{PACKAGE}/sim/camera.py",
+        '"shelf": (-35.0, 35.0)',
+        '"shelf": (145.0, 215.0)',
+        "test/sim/test_camera.py",
+    ),
+    Mutation(
+        "simulator: what is behind the camera is in view",
+        f"{PACKAGE}/sim/camera.py",
+        "(local[:, 2] > 0.05).all() and ",
+        "",
+        "test/sim/test_camera.py",
+    ),
+    Mutation(
+        "margin of the clock: to one edge of the hour alone",
+        f"{PACKAGE}/spatial/relations/places.py",
+        "min(degrees % 30, 30 - degrees % 30)",
+        "degrees % 30",
+        "test/spatial/test_margins.py",
+    ),
+    Mutation(
+        "margin of an order: of the worst pair",
+        f"{PACKAGE}/spatial/relations/places.py",
+        "min(along_z(a, b) for a, b in pairwise(ranked))",
+        "max(along_z(a, b) for a, b in pairwise(ranked))",
+        "test/spatial/test_margins.py",
+    ),
+    Mutation(
+        "period: the median",
+        f"{PACKAGE}/node/plain/sync.py",
+        "ordered[len(ordered) // 4]",
+        "ordered[len(ordered) // 2]",
+        "test/node/plain/test_sync.py",
+    ),
+    Mutation(
+        "a late message inside the slop is dropped",
+        f"{PACKAGE}/node/plain/sync.py",
+        "stamp_ns < self._last_ns - self.slop_ns",
+        "stamp_ns < self._last_ns",
+        "test/node/plain/test_sync.py",
+    ),
+    Mutation(
+        "files are written in place",
+        f"{PACKAGE}/storage/whole_file.py",
+        'part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")',
+        "part = target",
+        "test/storage/test_whole_file.py",
+    ),
+    Mutation(
+        "arrays: more bytes than announced",
+        f"{PACKAGE}/storage/array_file.py",
+        "if num_bytes != num_there:",
+        "if num_bytes > num_there:",
+        "test/storage/test_array_file.py",
+    ),
+    Mutation(
+        "arrays: no limit",
+        f"{PACKAGE}/storage/array_file.py",
+        "if num_bytes > max_bytes:",
+        "if False:",
+        "test/storage/test_array_file.py",
+    ),
+    Mutation(
+        "JSON: a name twice",
+        f"{PACKAGE}/storage/json_file.py",
+        "if len(found) != len(pairs):",
+        "if False:",
+        "test/model_folder/test_config.py",
+    ),
+    Mutation(
+        "JSON: any depth",
+        f"{PACKAGE}/storage/json_file.py",
+        "if depth > MAX_DEPTH:",
+        "if False:",
+        "test/storage/test_json_file.py",
+    ),
+    Mutation(
+        "tensors may share bytes",
+        f"{PACKAGE}/model_folder/tensors.py",
+        "if entry.offset < end and entry.num_bytes:",
+        "if False:",
+        "test/model_folder/test_tensors.py",
+    ),
+    Mutation(
+        "NaN is looked for in the first piece alone",
+        f"{PACKAGE}/model_folder/tensors.py",
+        "for start in range(0, bits.size, PIECE))",
+        "for start in [0])",
+        "test/model_folder/test_foreign.py",
+    ),
+    Mutation(
+        "a tied head is compared by its shape",
+        f"{PACKAGE}/model_folder/foreign.py",
+        "or not _same(_pieces(head), _pieces(embedding))",
+        "",
+        "test/model_folder/test_foreign.py",
+    ),
+    Mutation(
+        "a boolean is a number",
+        f"{PACKAGE}/model_folder/fields.py",
+        "if isinstance(found, bool) or not isinstance(found, int) or not least",
+        "if not isinstance(found, int) or not least",
+        "test/model_folder/test_config.py",
+    ),
+    Mutation(
+        "pictures: no limit of size",
+        f"{PACKAGE}/files/picture_file.py",
+        "            check_size(picture.width, picture.height, max_megapixels)\n",
+        "",
+        "test/files/test_picture_file.py",
+    ),
+    Mutation(
+        "pictures: the first of an animation",
+        f"{PACKAGE}/files/picture_file.py",
+        "if num_frames > 1 and",
+        "if num_frames > 99 and",
+        "test/files/test_picture_file.py",
+    ),
+    Mutation(
+        "labels with control characters",
+        f"{PACKAGE}/protocol/box_codec.py",
+        "without_controls(parsed.label)",
+        "parsed.label",
+        "test/protocol/test_hostile_text.py",
+    ),
+    Mutation(
+        "boxes beyond all reach",
+        f"{PACKAGE}/protocol/box_codec.py",
+        "if not max(abs(x), abs(y), z_m, *size) <= MAX_REACH_M:",
+        "if False:",
+        "test/protocol/test_hostile_text.py",
+    ),
+    Mutation(
+        "ids of any length",
+        f"{PACKAGE}/protocol/box_text.py",
+        "if len(match[1]) > MAX_INDEX_DIGITS:",
+        "if False:",
+        "test/protocol/test_hostile_text.py",
+    ),
+    Mutation(
+        "words of any length",
+        f"{PACKAGE}/runtime/limits.py",
+        "if len(words) > limits.max_words_chars:",
+        "if False:",
+        "test/runtime/test_limits.py",
+    ),
+    Mutation(
+        "drawing of absurd boxes",
+        f"{PACKAGE}/overlay.py",
+        "return bool((np.abs(box.corners()) < MAX_DRAWN_M).all())",
+        "return True",
+        "test/test_overlay.py",
+    ),
+    Mutation(
+        "parity: every neighbour is a tie",
+        "engines/parity/inputs.py",
+        "<= 0.5 + noise)",
+        "<= 1.5)",
+        "test/engines/parity/test_ties.py",
+    ),
+    Mutation(
+        "parity: no difference is a tie",
+        "engines/parity/inputs.py",
+        "<= 0.5 + noise)",
+        "< 0)",
+        "test/engines/parity/test_ties.py",
+    ),
+    Mutation(
+        "parity: noise does not follow the length of the sums",
+        "engines/parity/inputs.py",
+        "NOISE_WIDTH * np.sqrt(num_summed)",
+        "NOISE_WIDTH * 14",
+        "test/engines/parity/test_ties.py",
+    ),
+)
+
+
+def main(words: list[str]) -> int:
+    """Try each chosen mutation; 1 when one survives."""
+    chosen = [one for one in MUTATIONS if all(word in one.name for word in words)]
+    failures = [one.name for one in chosen if not noticed(one)]
+    print(f"{len(chosen) - len(failures)} of {len(chosen)} mutations are noticed")
+    return 1 if failures or not chosen else 0
+
+
+def noticed(mutation: Mutation) -> bool:
+    """Whether the tests fail with the mutation; the file is put back in any case."""
+    path = ROOT / mutation.file
+    before = path.read_text(encoding="utf-8")
+    if before.count(mutation.old) != 1:
+        print(f"GONE      {mutation.name}: expected its text once in {mutation.file}")
+        return False
+    try:
+        path.write_text(before.replace(mutation.old, mutation.new), encoding="utf-8")
+        failed = run(mutation.tests) == 1  # 1: tests failed; others: nothing ran
+    finally:
+        path.write_text(before, encoding="utf-8")
+    print(f"{'noticed ' if failed else 'SURVIVES'}  {mutation.name}", flush=True)
+    return failed
+
+
+def run(tests: str) -> int:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", tests]
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

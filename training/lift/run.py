@@ -1,0 +1,192 @@
+"""A whole set lifted: which process makes which shard, going on after a stop, and stopping where data are
+broken.
+
+In: a `LiftJob`. Out: its ledger entries, one after another as shards are done. It does not know how a picture
+is lifted, and prints nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from n3d_ros.storage.json_file import JsonError, read_object
+from n3d_ros.storage.whole_file import write_json
+from n3d_ros.training.lift.depth_sources import DepthSource
+from n3d_ros.training.lift.filters import RULES, STOPS, Kind, LiftConfig, Reason
+from n3d_ros.training.lift.lifting import lift_picture
+from n3d_ros.training.lift.shards import Entry, read_entry, remove_parts, write_shard
+from n3d_ros.training.lift.sources.records import Source
+
+RUN_FILE = "run.json"
+
+
+class TooManyRejects(ValueError):
+    """The data are not what they say, or not for these thresholds: the message names the most frequent
+    reasons.
+    """
+
+
+@dataclass(frozen=True)
+class LiftJob:
+    """out: the folder of shards. shard_size: pictures a shard. Shards are numbered from 0."""
+
+    source: Source
+    depth_source: DepthSource
+    config: LiftConfig
+    out: Path
+    shard_size: int = 256
+
+    def __post_init__(self) -> None:
+        if self.shard_size < 1:
+            raise ValueError(f"shard_size: expected at least 1, got {self.shard_size}")
+
+    @property
+    def num_shards(self) -> int:
+        return -(-len(self.source) // self.shard_size)
+
+    def pictures_of(self, number: int) -> range:
+        """Records of one shard."""
+        first = number * self.shard_size
+        return range(first, min(first + self.shard_size, len(self.source)))
+
+    def description(self) -> dict[str, Any]:
+        """What two runs must share to write one set, as JSON; when to stop may differ."""
+        config = {name: value for name, value in self.config.to_dict().items() if name not in STOPS}
+        return {
+            "source": self.source.identity(),
+            "depth_source": self.depth_source.identity(),
+            "config": config,
+            "shard_size": self.shard_size,
+        }
+
+
+@dataclass(frozen=True)
+class Done:
+    """One shard. cpu_s: processor time that it took, 0 where an earlier run had made it."""
+
+    entry: Entry
+    cpu_s: float = 0.0
+
+
+def begin(job: LiftJob) -> None:
+    """Say in the folder what is made there. ValueError where something else is."""
+    path = job.out / RUN_FILE
+    stated = json.loads(json.dumps(job.description()))  # tuples become lists, as in the file
+    if not path.is_file():
+        write_json(path, stated)
+        return
+    try:
+        before = read_object(path)
+    except JsonError as error:
+        raise ValueError(f"'{path}': expected what an earlier run wrote, got {error}") from error
+    changed = [key for key in stated if before.get(key) != stated[key]]
+    if changed:
+        raise ValueError(
+            f"'{job.out}': expected the set that is begun there, got another {', '.join(changed)} "
+            f"(compare '{path}'); choose another --out"
+        )
+
+
+def shards_of_task(job: LiftJob, task: int = 0, num_tasks: int = 1) -> range:
+    """Every num_tasks-th shard, from `task` on."""
+    if not 0 <= task < num_tasks:
+        raise ValueError(f"task: expected 0 <= task < {num_tasks}, got {task}")
+    return range(task, job.num_shards, num_tasks)
+
+
+def lift_shards(job: LiftJob, numbers: Sequence[int], workers: int = 1) -> Iterator[Done]:
+    """Make the shards that are not there yet; those that are come first. TooManyRejects stops the run."""
+    if workers < 1:
+        raise ValueError(f"workers: expected at least 1, got {workers}")
+    there = {number: entry for number in numbers if (entry := read_entry(job.out, number)) is not None}
+    missing = [number for number in numbers if number not in there]
+    tally = _Tally(job.config)
+    for entry in there.values():
+        tally.add(entry)
+        yield Done(entry)
+    for done in _made(job, missing, min(workers, len(missing))):
+        tally.add(done.entry)
+        yield done
+        tally.check()
+    tally.check(is_end=True)
+
+
+def lift_shard(job: LiftJob, number: int) -> Done:
+    """Lift the pictures of one shard and write it."""
+    remove_parts(job.out, number)
+    start_s = time.process_time()
+    indices = job.pictures_of(number)
+    pictures = (lift_picture(job.source.record(i), job.depth_source, job.config) for i in indices)
+    entry = write_shard(job.out, number, indices.start, pictures)
+    return Done(entry, time.process_time() - start_s)
+
+
+def _made(job: LiftJob, numbers: Sequence[int], workers: int) -> Iterator[Done]:
+    if workers <= 1:
+        yield from (lift_shard(job, number) for number in numbers)
+        return
+    spawn = multiprocessing.get_context("spawn")  # a forked process would share locks of OpenCV's threads
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start_worker)
+    try:
+        futures = [pool.submit(lift_shard, job, number) for number in numbers]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)  # there is a process for every core already
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed waits for work for ever otherwise (python/cpython issue 111873)."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+class _Tally:
+    """Annotations by reason so far, held against the shares at which a run stops."""
+
+    def __init__(self, config: LiftConfig) -> None:
+        self._config, self._kept = config, 0
+        self._rejected: Counter[Reason] = Counter()
+
+    def add(self, entry: Entry) -> None:
+        self._kept += entry.num_kept
+        self._rejected.update({Reason(name): count for name, count in entry.rejected.items()})
+
+    def check(self, is_end: bool = False) -> None:
+        """At the end, however few there were."""
+        rejected = {reason: n for reason, n in self._rejected.items() if RULES[reason].kind != Kind.SKIPPED}
+        broken = {reason: n for reason, n in rejected.items() if RULES[reason].kind == Kind.BROKEN}
+        judged = self._kept + sum(rejected.values())
+        if judged == 0 or (judged < self._config.min_judged and not is_end):
+            return
+        self._compare("broken", broken, judged, self._config.max_broken_share)
+        self._compare("rejected", rejected, judged, self._config.max_reject_share)
+
+    @staticmethod
+    def _compare(what: str, counts: dict[Reason, int], judged: int, limit: float) -> None:
+        number = sum(counts.values())
+        if number > limit * judged:
+            reasons = ", ".join(f"{reason.value} {n}" for reason, n in Counter(counts).most_common(4))
+            raise TooManyRejects(
+                f"expected at most {100 * limit:g} % of annotations {what}, "
+                f"got {number} of {judged}: {reasons}"
+            )

@@ -1,0 +1,252 @@
+"""Lifted pictures -> Parquet shards, one ledger entry each, and the manifest over all of them.
+
+In: `LiftedPicture`s in order. Out: `shard-NNNNN.parquet`, then `ledger/shard-NNNNN.json`, each written whole,
+in this order: a shard counts when its entry is there. It does not know how boxes are made or who makes which
+shard.
+
+A shard's row is a picture; `objects` are its boxes, `rejected` its annotations without one. Frames: optical
+(x right, y down, z forward), `upright` in the level frame that `R_level_optical` (row by row) leads to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.storage.json_file import JsonError, read_object
+from n3d_ros.storage.whole_file import whole_file, write_json
+from n3d_ros.training.lift.filters import RULES, LiftConfig
+from n3d_ros.training.lift.lifting import Attempt, LiftedPicture
+
+LEDGER = "ledger"
+MANIFEST = "manifest.json"
+_NUMBERS = pa.list_(pa.float64())
+_BOX = pa.struct([("center_m", _NUMBERS), ("size_m", _NUMBERS), ("yaw_rad", pa.float64())])
+_OBJECT = pa.struct(
+    [
+        ("annotation", pa.string()),
+        ("label", pa.string()),
+        ("box", _BOX),
+        ("upright", _BOX),
+        ("extent_px", _NUMBERS),
+        ("mask_px", pa.int64()),
+        ("num_points", pa.int64()),
+        ("depth_share", pa.float64()),
+        ("touches_edge", pa.bool_()),
+    ]
+)
+_REJECTED = pa.struct(
+    [("annotation", pa.string()), ("label", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+)
+SCHEMA = pa.schema(
+    [
+        ("index", pa.int64()),
+        ("picture", pa.string()),
+        ("file", pa.string()),
+        ("width", pa.int64()),
+        ("height", pa.int64()),
+        ("intrinsics", pa.struct([(name, pa.float64()) for name in ("fx", "fy", "cx", "cy")])),
+        ("depth_is_estimated", pa.bool_()),
+        ("R_level_optical", _NUMBERS),
+        ("fault", pa.string()),
+        ("objects", pa.list_(_OBJECT)),
+        ("rejected", pa.list_(_REJECTED)),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger says of one shard. first, num_pictures: which records it holds. rejected: by reason.
+
+    faults: whole pictures by reason. size, sha256: of the shard's file.
+    """
+
+    number: int
+    first: int
+    num_pictures: int
+    num_kept: int
+    size: int
+    sha256: str
+    rejected: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def num_annotations(self) -> int:
+        return self.num_kept + sum(self.rejected.values())
+
+
+def write_shard(out: Path, number: int, first: int, pictures: Iterable[LiftedPicture]) -> Entry:
+    """Shard and entry; OSError leaves neither. The same pictures give the same bytes."""
+    path = shard_file(out, number)
+    rows, kept = 0, 0
+    rejected: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+
+    def counted() -> Iterator[dict[str, Any]]:
+        nonlocal rows, kept
+        for picture in pictures:
+            row = _row(picture)
+            rows, kept = rows + 1, kept + len(row["objects"])
+            rejected.update(one["reason"] for one in row["rejected"])
+            faults.update([row["fault"]] if row["fault"] else [])
+            yield row
+
+    table = pa.Table.from_pylist(list(counted()), SCHEMA)
+    with whole_file(path) as part:
+        pq.write_table(table, part, compression="zstd")
+    entry = Entry(
+        number,
+        first,
+        num_pictures=rows,
+        num_kept=kept,
+        size=path.stat().st_size,
+        sha256=checksum(path),
+        rejected=dict(sorted(rejected.items())),
+        faults=dict(sorted(faults.items())),
+    )
+    write_json(_entry_file(out, number), asdict(entry))
+    return entry
+
+
+def read_entry(out: Path, number: int) -> Entry | None:
+    """The entry of a shard that is whole, None where it has to be made (again).
+
+    ValueError where the ledger is damaged, or the shard is not what it says: somebody changed it.
+    """
+    path = _entry_file(out, number)
+    if not path.is_file():
+        return None
+    try:
+        entry = Entry(**read_object(path))
+    except (JsonError, TypeError) as error:
+        raise ValueError(
+            f"'{path}': expected a ledger entry, got {error}; remove it to make it again"
+        ) from error
+    shard = shard_file(out, number)
+    if not shard.is_file() or shard.stat().st_size != entry.size:
+        found = shard.stat().st_size if shard.is_file() else "no"
+        raise ValueError(
+            f"'{shard}': expected {entry.size} bytes as the ledger says, got {found}; "
+            f"remove '{path}' to make it again"
+        )
+    return entry
+
+
+def write_manifest(out: Path, entries: list[Entry], run: dict[str, Any]) -> dict[str, Any]:
+    """Sums over all shards, every filter with its threshold and count, and each file with its checksum."""
+    manifest = {**run, **totals(entries, LiftConfig.from_dict(run["config"]))}
+    manifest["shards"] = [
+        {"file": shard_file(out, entry.number).name, "pictures": entry.num_pictures, "kept": entry.num_kept}
+        | {"bytes": entry.size, "sha256": entry.sha256}
+        for entry in entries
+    ]
+    write_json(out / MANIFEST, manifest)
+    return manifest
+
+
+def totals(entries: list[Entry], config: LiftConfig) -> dict[str, Any]:
+    """Sums over shards, by filter."""
+    return {
+        "pictures": sum(entry.num_pictures for entry in entries),
+        "annotations": sum(entry.num_annotations for entry in entries),
+        "kept": sum(entry.num_kept for entry in entries),
+        "filters": filter_counts(entries, config),
+        "pictures_rejected": dict(sum((Counter(entry.faults) for entry in entries), Counter())),
+    }
+
+
+def filter_counts(entries: Iterable[Entry], config: LiftConfig) -> list[dict[str, Any]]:
+    """One line for every reason there is, those that rejected nothing included."""
+    counts = sum((Counter(entry.rejected) for entry in entries), Counter())
+    thresholds = config.to_dict()
+    return [
+        {"name": reason.value, "kind": rule.kind.value, "means": rule.means}
+        | ({"threshold": thresholds[rule.threshold]} if rule.threshold else {})
+        | {"count": counts[reason.value]}
+        for reason, rule in RULES.items()
+    ]
+
+
+def shard_file(out: Path, number: int) -> Path:
+    """Where a shard lies."""
+    return out / f"shard-{number:05d}.parquet"
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def remove_parts(out: Path, number: int) -> None:
+    """What a process that was killed while it wrote this shard left behind."""
+    for left in (
+        *out.glob(f".shard-{number:05d}.*.part*"),
+        *(out / LEDGER).glob(f".shard-{number:05d}.*.part*"),
+    ):
+        left.unlink(missing_ok=True)
+
+
+def _entry_file(out: Path, number: int) -> Path:
+    return out / LEDGER / f"shard-{number:05d}.json"
+
+
+def _row(picture: LiftedPicture) -> dict[str, Any]:
+    record, seen = picture.record, picture.observation
+    camera = None if seen is None else seen.intrinsics
+    return {
+        "index": record.index,
+        "picture": record.key,
+        "file": None if record.picture is None else str(record.picture),
+        "width": None if camera is None else camera.width,
+        "height": None if camera is None else camera.height,
+        "intrinsics": None
+        if camera is None
+        else {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy")},
+        "depth_is_estimated": None if seen is None else seen.depth_is_estimated,
+        "R_level_optical": None if picture.level is None else picture.level.ravel().tolist(),
+        "fault": None if picture.fault is None else picture.fault.reason.value,
+        "objects": [_object(one, picture) for one in picture.attempts if one.rejected is None],
+        "rejected": [_rejected(one) for one in picture.attempts if one.rejected is not None],
+    }
+
+
+def _object(attempt: Attempt, picture: LiftedPicture) -> dict[str, Any]:
+    crop, cloud = attempt.crop, attempt.cloud
+    assert crop is not None and cloud is not None and picture.observation is not None
+    camera, extent = picture.observation.intrinsics, crop.extent_px
+    touches = min(extent[:2]) <= 0 or extent[2] >= camera.width or extent[3] >= camera.height
+    return {
+        "annotation": attempt.annotation.key,
+        "label": attempt.annotation.label,
+        "box": _box(attempt.box),
+        "upright": _box(attempt.upright),
+        "extent_px": extent,
+        "mask_px": crop.num_px,
+        "num_points": int(cloud.kept.sum()),
+        "depth_share": attempt.depth_share,
+        "touches_edge": touches,
+    }
+
+
+def _rejected(attempt: Attempt) -> dict[str, Any]:
+    assert attempt.rejected is not None
+    annotation = attempt.annotation
+    return {
+        "annotation": annotation.key,
+        "label": annotation.label,
+        "reason": attempt.rejected.reason.value,
+        "detail": attempt.rejected.detail,
+    }
+
+
+def _box(box: Box3D | None) -> dict[str, Any] | None:
+    return None if box is None else {"center_m": box.center, "size_m": box.size, "yaw_rad": box.yaw}

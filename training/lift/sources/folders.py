@@ -1,0 +1,118 @@
+"""RGB-D frame folders with annotations -> picture records.
+
+In: folders as `n3d_ros.files.frames` reads them, each with `annotations.json`: `objects2d`, a list of objects
+with `label`, `mask` (a picture in the folder, object where it is not black) and perhaps `box2d_xyxy` in
+pixels; perhaps `gravity`, three numbers in the optical frame. Out: `FolderSource`. It measures nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from n3d_ros.files.camera_file import read_camera
+from n3d_ros.files.frames import COLOR_NAMES, DEPTH_NAMES, find_frames
+from n3d_ros.geometry import Vector3
+from n3d_ros.plain_text import one_line, shown
+from n3d_ros.storage.json_file import JsonError, read_object
+from n3d_ros.training.lift.filters import Reason, Rejected
+from n3d_ros.training.lift.sources.coco import direction
+from n3d_ros.training.lift.sources.records import AnnotationRecord, PictureRecord, Rectangle
+
+ANNOTATIONS = "annotations.json"
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """folders: frame folders. depth_scale_m, gravity: of folders that say none."""
+
+    folders: tuple[Path, ...]
+    depth_scale_m: float | None = None
+    gravity: Vector3 | None = None
+
+    @classmethod
+    def find(
+        cls, paths: list[Path], depth_scale_m: float | None = None, gravity: Vector3 | None = None
+    ) -> FolderSource:
+        """Of frame folders, or folders of them, those with annotations. FileNotFoundError where none has."""
+        found = tuple(folder for folder in find_frames(paths) if (folder / ANNOTATIONS).is_file())
+        if not found:
+            raise FileNotFoundError(f"frames: expected {ANNOTATIONS} in a frame folder of {paths}, got none")
+        return cls(found, depth_scale_m, gravity)
+
+    def __len__(self) -> int:
+        return len(self.folders)
+
+    def record(self, index: int) -> PictureRecord:
+        """The index-th folder."""
+        folder = self.folders[index]
+        try:
+            stated = read_object(folder / ANNOTATIONS)
+        except (JsonError, OSError) as error:
+            fault = Rejected(Reason.PICTURE_ENTRY, f"{ANNOTATIONS}: expected JSON, got {error}")
+            return PictureRecord(index, folder.name, (), fault=fault)
+        annotations = _annotations(folder, stated)
+        try:
+            return self._picture(index, folder, annotations, stated)
+        except Rejected as fault:
+            return PictureRecord(index, folder.name, annotations, fault=fault)
+
+    def identity(self) -> dict[str, Any]:
+        """The folders by name, and what stands beside them."""
+        folders = [str(folder) for folder in self.folders]
+        return {"folders": folders, "depth_scale_m": self.depth_scale_m, "gravity": self.gravity}
+
+    def _picture(
+        self, index: int, folder: Path, annotations: tuple[AnnotationRecord, ...], stated: dict[str, Any]
+    ) -> PictureRecord:
+        try:
+            camera = read_camera(folder / "intrinsics.json", self.depth_scale_m)
+        except (OSError, ValueError) as error:
+            raise Rejected(Reason.CAMERA, one_line(str(error), 300)) from error
+        return PictureRecord(
+            index,
+            folder.name,
+            annotations,
+            picture=_first(folder, COLOR_NAMES),
+            depth=_first(folder, DEPTH_NAMES),
+            intrinsics=camera.intrinsics,
+            depth_scale_m=camera.depth_scale_m,
+            gravity=direction(stated["gravity"]) if "gravity" in stated else self.gravity,
+        )
+
+
+def _annotations(folder: Path, stated: dict[str, Any]) -> tuple[AnnotationRecord, ...]:
+    objects = stated.get("objects2d", [])
+    if not isinstance(objects, list):
+        objects = [objects]
+    return tuple(
+        _annotation(folder, f"{folder.name}/{number}", entry) for number, entry in enumerate(objects)
+    )
+
+
+def _annotation(folder: Path, key: str, entry: Any) -> AnnotationRecord:
+    try:
+        if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
+            raise Rejected(Reason.ANNOTATION_ENTRY, f"expected an object with a label, got {shown(entry)}")
+        mask = entry.get("mask")
+        if not isinstance(mask, (str, type(None))):
+            raise Rejected(Reason.MASK_INVALID, f"expected a file's name, got {shown(mask)}")
+        box = _box(entry["box2d_xyxy"]) if "box2d_xyxy" in entry else None
+        return AnnotationRecord(key, entry["label"], folder / mask if mask else None, box)
+    except Rejected as fault:
+        return AnnotationRecord(key, fault=fault)
+
+
+def _box(stated: Any) -> Rectangle:
+    is_box = isinstance(stated, list) and len(stated) == 4
+    if not is_box or not all(isinstance(value, (int, float)) for value in stated):
+        raise Rejected(Reason.BOX_INVALID, f"expected [left, top, right, bottom], got {shown(stated)}")
+    left, top, right, bottom = map(float, stated)
+    if left >= right or top >= bottom:
+        raise Rejected(Reason.BOX_INVALID, f"expected left < right and top < bottom, got {shown(stated)}")
+    return left, top, right, bottom
+
+
+def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
