@@ -215,6 +215,14 @@ def test_guessed_depth_takes_the_pictures_size_and_says_that_it_is_guessed(tiny,
     assert picture.fault.reason is Reason.CAMERA
 
 
+def test_depth_of_another_size_is_never_a_mean_of_two_bodies(tiny):
+    half = np.full((HEIGHT // 2, WIDTH // 2), 2000, np.uint16)
+    half[5:15, 10:20] = 800
+    save_depth(half)(tiny)
+    picture = lift_picture(tiny.source().record(0), depth_sources.SensorDepth(), LiftConfig())
+    assert np.unique(picture.observation.depth).tolist() == pytest.approx([0.8, 2.0])
+
+
 def test_guessed_depth_beyond_the_limit_is_none(tiny, monkeypatch):
     monkeypatch.setattr(depth_sources, "estimate", guess_half_size)
     rgb = np.zeros((48, 64, 3), np.uint8)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from n3d_ros.training.lift import masks
 from n3d_ros.training.lift.filters import LiftConfig, Reason, Rejected
 from n3d_ros.training.lift.masks import crop_of
 
@@ -77,6 +78,13 @@ def test_what_is_no_mask_is_rejected_by_name(segmentation, reason):
     with pytest.raises(Rejected) as caught:
         found(segmentation)
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("counts", ["5o", "52 2", ""])
+def test_packed_counts_that_do_not_end_never_reach_the_c_code(monkeypatch, counts):
+    monkeypatch.delattr(masks.coco_mask, "decode")
+    with pytest.raises(Rejected, match="expected COCO's packed counts"):
+        found({"size": [4, 6], "counts": counts})
 
 
 def test_a_mask_picture_of_another_size_or_none_is_rejected(tmp_path):

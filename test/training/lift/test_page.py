@@ -72,5 +72,6 @@ def test_dropped_points_are_red(tmp_path, depth_mm, dropped):
     drawn = draw_attempt(picture.attempts[0], picture.observation)
     above, aside = drawn[:, SIDE_PX : 2 * SIDE_PX], drawn[:, 2 * SIDE_PX :]
     assert has(drawn[:, :SIDE_PX], BOX_COLOUR)
+    assert has(drawn[:, :SIDE_PX], (128, 75, 60))  # half the picture's colour, half the mask's
     assert has(above, KEPT_COLOUR) or has(above, BOX_COLOUR)
     assert (has(above, DROPPED_COLOUR) or has(aside, DROPPED_COLOUR)) is dropped
