@@ -17,8 +17,11 @@ from PIL import Image
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import BadInputError, EngineError, ModelFolderError
+from n3d_ros.files.camera_file import read_camera
 from n3d_ros.files.conversations import find_file, output_paths, read_conversations
+from n3d_ros.files.frames import read_depth
 from n3d_ros.files.picture_file import check_encoded_size, read_orientation, read_picture
+from n3d_ros.files.points_file import read_points_file
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.manifest import read_manifest
@@ -39,6 +42,7 @@ CAMERA = Intrinsics(50.0, 50.0, 31.5, 23.5, 64, 48)
 SCENE = SceneScale(0.5, (-1.0, -1.0, 0.3))
 GREY = np.full((48, 64, 3), 90, np.uint8)
 MAX_MESSAGE_CHARS = 4000
+FILE_ERRORS = (ValueError, OSError)
 
 
 class Undocumented(AssertionError):
@@ -146,6 +150,11 @@ TARGETS = {
     "npz": partial(
         in_folder, "a.npz", lambda folder: read_npz(folder / "a.npz", ["pcd"], 1 << 20), ArrayFileError
     ),
+    "camera json": partial(in_folder, "c.json", lambda folder: read_camera(folder / "c.json"), FILE_ERRORS),
+    "camera yaml": partial(in_folder, "c.yaml", lambda folder: read_camera(folder / "c.yaml"), FILE_ERRORS),
+    "camera text": partial(in_folder, "c.txt", lambda folder: read_camera(folder / "c.txt"), FILE_ERRORS),
+    "points": partial(in_folder, "p.npz", lambda folder: read_points_file(folder / "p.npz"), FILE_ERRORS),
+    "depth": partial(in_folder, "d.png", lambda folder: read_depth(folder / "d.png", 0.5), FILE_ERRORS),
     "model text": text_of_a_model,
     "words": words_of_a_user,
 }
@@ -191,6 +200,10 @@ def _tokenizer_seed():
     return json.dumps({"version": "1.0", "added_tokens": [], "model": model}).encode()
 
 
+def _depth_pictures():
+    yield _saved(lambda stream: Image.fromarray(np.full((12, 16), 900, np.uint16)).save(stream, "PNG"))
+
+
 def seeds():
     """Target -> right files."""
     nano, array = default_model_dir(), np.zeros((2, 3, 4), np.float16)
@@ -215,6 +228,19 @@ def seeds():
         "encoded": list(_pictures()),
         "npy": [_saved(lambda stream: np.save(stream, array))],
         "npz": [_saved(lambda stream: np.savez_compressed(stream, pcd=array, intr=np.eye(3)))],
+        "camera json": [
+            b'{"fx": 600, "fy": 600.5, "cx": 320, "cy": 240, "width": 640, "height": 480}',
+            b'{"ppx": 320.5, "ppy": 240, "fx": 600, "fy": 600, "width": 640, "height": 480, '
+            b'"model": "brown_conrady", "coeffs": [0.1, 0, 0, 0, 0]}',
+        ],
+        "camera yaml": [
+            b"image_width: 640\nimage_height: 480\ndistortion_model: plumb_bob\n"
+            b"camera_matrix: {rows: 3, cols: 3, data: [600, 0, 320, 0, 600, 240, 0, 0, 1]}\n"
+            b"distortion_coefficients: {rows: 1, cols: 5, data: [0.1, 0, 0, 0, 0]}\n"
+        ],
+        "camera text": [b"# cameras\n1 OPENCV 640 480 600 600 320 240 0.1 0 0 0\n"],
+        "points": [_saved(lambda stream: np.savez_compressed(stream, pcd=array, intr=np.eye(3)))],
+        "depth": list(_depth_pictures()),
         "model text": [box, box * 3 + b"<think>so</think> yes"],
         "words": [b"the red mug", "the \u201cred\u201d <|im_end|> mug".encode()],
     }
