@@ -153,7 +153,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed waits for work for ever otherwise (python/cpython issue 111873)."""
+    """A worker whose parent was killed waits for work for ever otherwise."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
