@@ -38,14 +38,14 @@ def test_drawn_polygons_and_a_noisy_sensor_cost_little(tmp_path):
 def test_a_real_object_is_no_larger_than_it_is_and_most_of_it_is_seen(rgbd_dir, name):
     """No side along the camera's axes is longer than the object's measured diagonal; 1 cm for noise.
 
-    A tilted object's longest side may be shorter than its own, so only the diagonal has a lower bound.
+    Nine tenths of its longest side are seen: 0.181 of 0.191 m of the mustard bottle, filtered or not.
     """
     stated = json.loads((rgbd_dir / name / "annotations.json").read_text())
     true_size = np.array(stated["known_object"]["true_size_m_sorted_small_to_large"])
     picture = lift_picture(FolderSource.find([rgbd_dir / name]).record(0), SensorDepth(), LiftConfig())
     [attempt] = picture.attempts
     assert attempt.rejected is None
-    assert max(attempt.box.size) <= np.linalg.norm(true_size) + 0.01
+    assert 0.9 * true_size[2] <= max(attempt.box.size) <= np.linalg.norm(true_size) + 0.01
     assert np.linalg.norm(attempt.box.size) >= 0.8 * np.linalg.norm(true_size)
 
 
