@@ -37,6 +37,7 @@ ROWS = {
     "spatial": "errors geometry boxes protocol",
     "files": "errors plain_text storage geometry cameras boxes preprocess protocol",
     "model_folder": "errors plain_text storage preprocess",
+    "memory": "plain_text storage geometry boxes spatial",
     "depth_models": "errors geometry preprocess",
     "model": "errors plain_text storage preprocess model_folder",
     "runtime": LIBRARY,
