@@ -19,6 +19,7 @@ from n3d_ros.version import __version__
 ROBOT = "run `make venv`"
 ROS = "run `make ros`, or source a ROS distribution in which this package is built"
 TRAIN = "run `make train`"
+MCP = "run `pip install -r requirements/mcp.txt` beside ROS"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ COMMANDS = {
     "infer": Command("ground words or answer a question on files, without ROS", ROBOT),
     "demo": Command("simulated robot camera, node and questions, on one machine", ROS),
     "play": Command("publish folders of RGB-D frames as a camera would", ROS),
+    "mcp": Command("offer a running node to a language-model planner as MCP tools", MCP),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
