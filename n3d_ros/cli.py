@@ -36,7 +36,8 @@ class Command:
 COMMANDS = {
     "infer": Command("ground words or answer a question on files, without ROS", ROBOT),
     "demo": Command("simulated robot camera, node and questions, on one machine", ROS),
-    "play": Command("publish folders of RGB-D frames as a camera would", ROS),
+    "play": Command("publish frame folders and recordings as a camera would", ROS),
+    "record": Command("keep what a node saw, was asked and answered, as MCAP", ROS),
     "mcp": Command("offer a running node to a language-model planner as MCP tools", MCP),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),

@@ -17,7 +17,7 @@ from n3d_ros.child_process import package_environment
 LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
 NODE = "node.conversions node.parameters node.plain"
-REST = "version client text_table child_process overlay depth_models node sim engines training"
+REST = "version client recording text_table child_process overlay depth_models node sim engines training"
 
 # Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
 # that fits a module holds for it. A row without a dot stands for its folders too.
@@ -59,6 +59,7 @@ ROWS = {
     "training": f"{RUNTIME} version model sim",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
     "client": "errors geometry",
+    "recording": "errors boxes preprocess node.conversions",
     "commands": f"{RUNTIME} {REST}",
     "cli": "errors plain_text version commands",
 }
@@ -88,6 +89,7 @@ THIRD_PARTY = {
     "mujoco": ("sim",),
     "cv_bridge": ("node.conversions",),
     "mcp": ("commands.mcp",),
+    "rosbags": ("recording", "commands.play.bags"),
 }
 
 # The parts that may import ROS: the node, its client, and the programs around both (demo, play).

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
 from typing import Any
@@ -17,6 +17,7 @@ from n3d_ros.client import messages
 from n3d_ros.client.connection import Connection, Goal, call
 from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, RequestFailed
 from n3d_ros.errors import ResultCode
+from n3d_ros.msg import Correction, GroundedObject
 from n3d_ros.srv import GetInfo
 
 OnBox = Callable[[FoundBox], None]
@@ -87,6 +88,27 @@ class N3DClient:
         finally:
             if not goal.future.done():
                 goal.cancel()
+
+    def correct(
+        self,
+        result: Found | Answer,
+        is_right: bool | None = None,
+        boxes: Sequence[FoundBox] | None = None,
+        answer: str = "",
+    ) -> None:
+        """Say what would have been right, for recorders (`n3d record`) and so for training.
+
+        is_right: of the result as it is. Or what would be right: boxes, in the result's frame (none:
+        nothing is there), or the answer's sentence. ValueError unless one of the three is said.
+        """
+        said = [is_right is not None, boxes is not None, bool(answer)]
+        if sum(said) != 1:
+            raise ValueError(f"expected one of is_right, boxes and answer, got {sum(said)} of them")
+        verdict = Correction.CORRECTED if is_right is None else int(is_right)
+        right = [messages.fill_box(GroundedObject(), box) for box in boxes or ()]
+        message = messages.fill_correction(Correction(verdict=verdict, boxes=right, answer=answer), result)
+        publisher = self._connection.publisher(Correction, "correction", self._timeout_s)
+        publisher.publish(message)
 
     async def ground_async(
         self, words: str, frame: str = "", stamp_ns: int = 0, max_boxes: int = 0, on_box: OnBox | None = None

@@ -60,6 +60,19 @@ class Connection:
         self._require(client.service_is_ready, name, "service", wait_s)
         return client
 
+    def publisher(self, kind: type, name: str, wait_s: float) -> Any:
+        """A publisher beside the node's topics; NoNodeError where nobody listens within wait_s."""
+        publisher = self._client(name, lambda full: self._node.create_publisher(kind, full, 10))
+        end_s = time.monotonic() + wait_s
+        while not publisher.get_subscription_count():
+            if time.monotonic() > end_s:
+                raise NoNodeError(
+                    f"expected a recorder that listens to '{publisher.topic_name}' within {wait_s:g} s, "
+                    "got none (n3d record)"
+                )
+            time.sleep(_POLL_S)
+        return publisher
+
     def _client(self, name: str, make: Callable[[str], Any]) -> Any:
         with self._lock:
             if name not in self._clients:

@@ -75,6 +75,24 @@ def node_info(response: Any) -> NodeInfo:
     )
 
 
+def fill_correction(message: Any, result: Found | Answer) -> Any:
+    """Say in a Correction which result it is about, and return it."""
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(result.stamp_ns, 10**9)
+    message.header.frame_id = result.frame
+    message.words = result.words if isinstance(result, Found) else result.question
+    return message
+
+
+def fill_box(message: Any, box: FoundBox) -> Any:
+    """Write a box into a GroundedObject and return it."""
+    at, turned, size = message.pose.position, message.pose.orientation, message.size
+    message.id, message.label, message.score = box.id, box.label, box.score
+    at.x, at.y, at.z = box.center
+    size.x, size.y, size.z = box.size
+    turned.x, turned.y, turned.z, turned.w = box.orientation
+    return message
+
+
 def stamp_ns(header: Any) -> int:
     """Nanoseconds since the epoch of the node's clock."""
     return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)

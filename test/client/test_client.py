@@ -110,6 +110,17 @@ def test_a_cancelled_task_stops_the_node(make_robot):
         robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
 
 
+def test_a_correction_says_one_thing_and_needs_a_listener(make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=2.0) as n3d:
+        found = n3d.ground("the mug")
+        for said in ({}, {"is_right": True, "boxes": ()}, {"boxes": (), "answer": "It is not there."}):
+            with pytest.raises(ValueError, match="expected one of is_right, boxes and answer"):
+                n3d.correct(found, **said)
+        with pytest.raises(NoNodeError, match="expected a recorder that listens to '/n3d/correction'"):
+            n3d.correct(found, is_right=False)
+
+
 def test_the_node_says_what_it_runs(make_robot):
     robot = make_robot(FakePipeline([MUG]))
     with N3DClient(domain_id=robot.domain_id) as n3d:
