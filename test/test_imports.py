@@ -90,6 +90,7 @@ THIRD_PARTY = {
     "cv_bridge": ("node.conversions",),
     "mcp": ("commands.mcp",),
     "rosbags": ("recording", "commands.play.bags"),
+    "rerun": ("commands.view.scene",),
 }
 
 # The parts that may import ROS: the node, its client, and the programs around both (demo, play).

@@ -13,6 +13,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.commands.graph_topics import camera_topics, message_class, topic_qos
 from n3d_ros.recording.moments import Moment, Moments, stamp_of
 from n3d_ros.recording.parts import Parts
 from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, RESULTS
@@ -88,16 +89,9 @@ class Recorder:
 
     def look(self) -> None:
         """Subscribe to camera topics of the node that are not recorded yet."""
-        namespace = self._node.get_namespace()
-        from rclpy.node import NodeNameNonExistentError
-
-        try:
-            found = self._node.get_subscriber_names_and_types_by_node(self._target, namespace)
-        except NodeNameNonExistentError:
-            return
-        for topic, types in found:
-            if topic not in self._types and types[0] in CAMERA:
-                self._subscribe(topic, types[0])
+        for topic, type_name in camera_topics(self._node, self._target):
+            if topic not in self._types:
+                self._subscribe(topic, type_name)
 
     @property
     def topics(self) -> list[str]:
@@ -114,14 +108,12 @@ class Recorder:
             raise self._error
 
     def _subscribe(self, name: str, type_name: str) -> None:
-        from n3d_ros.commands.play.bags import message_class
-
         kind = message_class(type_name)
         assert kind is not None, type_name
         topic = self._node.resolve_topic_name(name)
         self._types[topic] = type_name
         self._node.create_subscription(
-            kind, topic, lambda data: self._on_message(topic, data), _qos(type_name), raw=True
+            kind, topic, lambda data: self._on_message(topic, data), topic_qos(type_name), raw=True
         )
 
     def _on_message(self, topic: str, data: bytes) -> None:
@@ -156,10 +148,3 @@ class Recorder:
             return
         self._written.append((moment.topic, moment.stamp_ns))
         self._parts.write(moment.topic, self._types[moment.topic], moment.received_ns, moment.data)
-
-
-def _qos(type_name: str) -> Any:
-    """Results as they are offered; images as the camera sends them, whatever it is."""
-    from rclpy.qos import QoSProfile, qos_profile_sensor_data
-
-    return qos_profile_sensor_data if type_name in CAMERA else QoSProfile(depth=100)

@@ -81,9 +81,9 @@ def _read_part(path: Path) -> Iterator[Recorded]:
             message: Any = reader.deserialize(raw, connection.msgtype)
             if connection.msgtype in CAMERA:
                 camera.setdefault(connection.topic, {})[stamp_ns(message.header.stamp)] = message
-                _forget_old(camera[connection.topic])
+                forget_old(camera[connection.topic])
             else:
-                yield _recorded(message, connection.msgtype, camera, corrections)
+                yield recorded(message, connection.msgtype, camera, corrections)
     finally:
         reader.close()
 
@@ -96,17 +96,19 @@ def _corrections(reader: Any) -> Iterator[tuple[tuple[int, str], Correction]]:
         yield key, Correction(int(message.verdict), _boxes(message.boxes), message.answer)
 
 
-def _forget_old(messages: dict[int, Any], num_kept: int = 64) -> None:
+def forget_old(messages: dict[int, Any], num_kept: int = 64) -> None:
+    """Keep the newest messages of a topic: a result is about a frame of the last seconds."""
     while len(messages) > num_kept:
         del messages[min(messages)]
 
 
-def _recorded(
+def recorded(
     message: Any, type_name: str, camera: Camera, corrections: dict[tuple[int, str], Correction]
 ) -> Recorded:
+    """A Box3DArray or SpatialAnswer with its frame out of `camera`, whose topics hold a message each."""
     is_question = type_name == ANSWER
     stamp, words = stamp_ns(message.header.stamp), message.question if is_question else message.words
-    seen, fault, frame = _frame(stamp, camera)
+    seen, fault, frame = frame_at(stamp, camera)
     return Recorded(
         stamp,
         words,
@@ -123,7 +125,7 @@ def _recorded(
     )
 
 
-def _frame(stamp: int, camera: Camera) -> tuple[Observation | None, str, str]:
+def frame_at(stamp: int, camera: Camera) -> tuple[Observation | None, str, str]:
     """The frame of a stamp, why there is none, and the colour image's tf frame."""
     colour: Any = None
     depth: Any = None

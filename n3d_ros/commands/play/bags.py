@@ -11,9 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from n3d_ros.commands.graph_topics import message_class
 
 SUFFIXES = (".bag", ".mcap", ".db3")
 METADATA = "metadata.yaml"
@@ -96,16 +97,6 @@ class Bag:
         if kind and not self._reader.is2 and not is_alike(name, self._reader.typestore, self._ros2):
             obstacle = f"{name} of ROS 1 has other fields than that of ROS 2"
         return Track(connection.topic, name, number, kind, obstacle)
-
-
-def message_class(type_name: str) -> type | None:
-    """ "sensor_msgs/msg/Image" -> its class, None where its package does not import."""
-    package, _, name = type_name.partition("/msg/")
-    try:
-        found: type | None = getattr(import_module(f"{package}.msg"), name, None)
-    except ImportError:
-        return None
-    return found
 
 
 def is_alike(type_name: str, theirs: Any, ours: Any) -> bool:
