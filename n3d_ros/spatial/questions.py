@@ -12,11 +12,27 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from n3d_ros.spatial.grammar.rows import Builder, all_rows, facing
-from n3d_ros.spatial.grammar.slots import BOUND_PATTERNS, FACING_PATTERN, side_patterns, slots
+from n3d_ros.spatial.grammar.slots import (
+    BOUND_PATTERNS,
+    FACING_PATTERN,
+    selectors,
+    side_patterns,
+    slots,
+)
 from n3d_ros.spatial.language.frames import FRAME_PATTERNS, unframed, with_unit
-from n3d_ros.spatial.language.nouns import Named
+from n3d_ros.spatial.language.nouns import (
+    ADJECTIVES,
+    CAMERA_WORDS,
+    DETERMINERS,
+    MAX_WORDS,
+    NAMES_ANYWAY,
+    NEVER_IN_NAMES,
+    RANKS,
+    Named,
+)
 from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits, literals
 from n3d_ros.spatial.language.tokens import tokens_of
+from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 from n3d_ros.spatial.relations import BY_NAME
 from n3d_ros.spatial.types import OPPOSITE, VALUE, WHICH, Query
 
@@ -45,8 +61,11 @@ class _View:
 
 @dataclass(frozen=True)
 class _Grammar:
+    """`reserved`: every word that can mean something else than a part of a name."""
+
     rows: tuple[tuple[Matcher, Builder, bool], ...]
     views: tuple[tuple[str, Matcher], ...]
+    reserved: frozenset[str]
 
 
 def parse_question(text: str) -> Query | None:
@@ -65,6 +84,18 @@ def parse_question(text: str) -> Query | None:
     query = _in_unit(queries.pop(), unit)
     says_camera = any(word.key == "camera" for word in words)
     return replace(query, names_camera=True) if query is not None and says_camera else query
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether no word of a name means anything else in a question: then a question about it is understood
+    just as about any other such name. "Blue can" is a name, too, but no plain one.
+    """
+    words = tokens_of(name)
+    reserved = _grammar().reserved
+    return 0 < len(words) <= MAX_WORDS and all(
+        not word.article and word.key not in reserved and any(map(str.isalpha, word.key))
+        for word in words
+    )
 
 
 def _in_unit(query: Query, unit: str) -> Query | None:
@@ -120,7 +151,9 @@ def _grammar() -> _Grammar:
     patterns += [*FRAME_PATTERNS, FACING_PATTERN]
     used = {word for pattern in patterns for word in literals(pattern)}
     table = slots(used)
+    apart = {*CAMERA_WORDS, *DETERMINERS, *RANKS, *selectors(), *BY_WORD, *WRITTEN_NUMBERS, "of", "'s"}
     return _Grammar(
         tuple((compiled(row.pattern, table), row.build, row.turns) for row in rows),
         tuple((name, compiled(pattern, table)) for name, pattern in _VIEWS.items()),
+        frozenset(NEVER_IN_NAMES | used | NAMES_ANYWAY - ADJECTIVES | apart),
     )
