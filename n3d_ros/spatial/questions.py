@@ -30,7 +30,7 @@ from n3d_ros.spatial.language.nouns import (
     RANKS,
     Named,
 )
-from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits, literals
+from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits, literals, needed
 from n3d_ros.spatial.language.tokens import tokens_of
 from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 from n3d_ros.spatial.relations import BY_NAME
@@ -61,9 +61,9 @@ class _View:
 
 @dataclass(frozen=True)
 class _Grammar:
-    """`reserved`: every word that can mean something else than a part of a name."""
+    """A row's first part: the words without which it cannot fit. `reserved`: every word that can mean something else than a part of a name."""
 
-    rows: tuple[tuple[Matcher, Builder, bool], ...]
+    rows: tuple[tuple[frozenset[str], Matcher, Builder, bool], ...]
     views: tuple[tuple[str, Matcher], ...]
     reserved: frozenset[str]
 
@@ -93,8 +93,7 @@ def is_plain_name(name: str) -> bool:
     words = tokens_of(name)
     reserved = _grammar().reserved
     return 0 < len(words) <= MAX_WORDS and all(
-        not word.article and word.key not in reserved and any(map(str.isalpha, word.key))
-        for word in words
+        not word.article and word.key not in reserved and any(map(str.isalpha, word.key)) for word in words
     )
 
 
@@ -108,8 +107,9 @@ def _in_unit(query: Query, unit: str) -> Query | None:
 
 def _readings(words: Words, view: _View | None) -> Iterator[Query]:
     """Every query that all the words can mean."""
-    for matcher, build, turns in _grammar().rows:
-        if view is not None and not turns:
+    keys = {word.key for word in words}
+    for needs, matcher, build, turns in _grammar().rows:
+        if not needs <= keys or (view is not None and not turns):
             continue
         for found in fits(matcher, words):
             query = build(found)
@@ -132,6 +132,8 @@ def _turned(query: Query, view: _View) -> Query | None:
 def _views(words: Words) -> Iterator[tuple[Words, _View | None]]:
     """The words as they are, and without each viewpoint at their beginning or end."""
     yield words, None
+    if not any(word.key == "from" for word in words):  # every viewpoint is seen from somewhere
+        return
     for name, matcher in _grammar().views:
         way = OPPOSITE if name in (OPPOSITE, "other") else ""
         for end, found in matcher(words, 0, {}):
@@ -153,7 +155,7 @@ def _grammar() -> _Grammar:
     table = slots(used)
     apart = {*CAMERA_WORDS, *DETERMINERS, *RANKS, *selectors(), *BY_WORD, *WRITTEN_NUMBERS, "of", "'s"}
     return _Grammar(
-        tuple((compiled(row.pattern, table), row.build, row.turns) for row in rows),
+        tuple((needed(row.pattern), compiled(row.pattern, table), row.build, row.turns) for row in rows),
         tuple((name, compiled(pattern, table)) for name, pattern in _VIEWS.items()),
         frozenset(NEVER_IN_NAMES | used | NAMES_ANYWAY - ADJECTIVES | apart),
     )
