@@ -61,7 +61,9 @@ class _View:
 
 @dataclass(frozen=True)
 class _Grammar:
-    """A row's first part: the words without which it cannot fit. `reserved`: every word that can mean something else than a part of a name."""
+    """A row begins with the words without which it cannot fit. `reserved`: every word that can mean something
+    else than a part of a name.
+    """
 
     rows: tuple[tuple[frozenset[str], Matcher, Builder, bool], ...]
     views: tuple[tuple[str, Matcher], ...]

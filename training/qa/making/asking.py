@@ -49,6 +49,7 @@ class Tally:
     hours: Counter[int] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     pictures: Counter[str] = field(default_factory=Counter)
+    num_pictures: int = 0
     objects: Counter[str] = field(default_factory=Counter)
 
     def add(self, question: Question) -> None:
@@ -58,6 +59,12 @@ class Tally:
             self.verdicts[f"{question.category}/{'yes' if question.verdict else 'no'}"] += 1
         if question.unit == "o'clock" and question.value is not None:
             self.hours[int(question.value)] += 1
+
+    def merge(self, other: Tally) -> None:
+        """Add what another shard has."""
+        for name in ("forms", "verdicts", "hours", "left_out", "pictures", "objects"):
+            getattr(self, name).update(getattr(other, name))
+        self.num_pictures += other.num_pictures
 
     def wanted(self, category: str, rng: random.Random) -> bool:
         """The verdict that the category has less of."""
@@ -133,9 +140,9 @@ def is_true_of(maker: Maker, template: str, a: Thing, b: Thing) -> bool:
 def check_clear(found: SpatialAnswer, boxes: Sequence[Box3D], config: QaConfig) -> None:
     """LeftOut where the answer is too close or a length too short."""
     relation = found.relation
-    if found.query.form == VALUE and found.unit == "m":
-        if found.value is None or found.value < config.min_value_m:
-            raise LeftOut("value_small")
+    is_length = found.query.form == VALUE and found.unit == "m"
+    if is_length and (found.value is None or found.value < config.min_value_m):
+        raise LeftOut("value_small")
     if relation in _SIZES and found.query.form != VALUE:
         least = config.min_margin_share * max(map(_SIZES[relation], boxes))
     elif found.query.limit is not None:

@@ -60,7 +60,7 @@ class Name:
 
 @lru_cache(maxsize=16384)
 def names_of(label: str) -> tuple[Name, ...]:
-    """What a label may be called, each part between slashes on its own; none where no question can hold it."""
+    """What a label may be called, each part between slashes on its own; none where no prompt can hold it."""
     words = " ".join(label.split())
     words = RESPELT.get(words.lower(), words)
     parts = [" ".join(_small(word) for word in part.split()) for part in words.split("/")]
