@@ -44,6 +44,7 @@ COMMANDS = {
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
+    "import-recording": Command("make a set of questions of what a node recorded", TRAIN),
     "make-qa": Command("make questions with answers and traces of 3D boxes", TRAIN),
     "train": Command("train a model on simulated scenes", TRAIN),
     "eval": Command("measure a model on simulated scenes it never saw", TRAIN),

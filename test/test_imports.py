@@ -56,7 +56,7 @@ ROWS = {
     "node.desk": f"{RUNTIME} {NODE} node.engine node.inputs node.outputs",
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
-    "training": f"{RUNTIME} version model sim",
+    "training": f"{RUNTIME} version recording model sim",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
     "client": "errors geometry",
     "recording": "errors boxes preprocess node.conversions",
