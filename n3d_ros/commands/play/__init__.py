@@ -78,7 +78,7 @@ def run_play(args: argparse.Namespace) -> int:
         what = "messages" if bags else "frames"
         print(f"published {player.num_published} {what} of {', '.join(path.name for path in args.folders)}")
         done.result()
-    except ExternalShutdownException:
+    except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
         node.destroy_node()
