@@ -41,6 +41,7 @@ COMMANDS = {
     "view": Command("show a running node or a recording in the Rerun viewer", VIEW),
     "record": Command("keep what a node saw, was asked and answered, as MCAP", ROS),
     "mcp": Command("offer a running node to a language-model planner as MCP tools", MCP),
+    "soak": Command("keep a node under load for an hour and see whether it stays as it was", ROS),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),

@@ -13,7 +13,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.commands.graph_topics import camera_topics, message_class, topic_qos
+from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.recording.moments import Moment, Moments, stamp_of
 from n3d_ros.recording.parts import Parts
 from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, RESULTS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from n3d_ros.commands.graph_topics import camera_topics, message_class, topic_qos
+from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.recording.reader import Camera, forget_old, frame_at, recorded
 from n3d_ros.recording.types import ANSWER, BOXES

@@ -10,7 +10,7 @@ import sys
 import pytest
 from places import CHECKOUT
 
-from n3d_ros.commands.demo.children import Children
+from n3d_ros.commands.graph.children import Children
 from n3d_ros.errors import CommandFailed
 
 HOLD_OPEN = (
@@ -44,7 +44,7 @@ def test_leaving_the_context_ends_the_whole_group(tmp_path, fifo, extra):
 
 
 def test_a_child_that_ignores_the_interrupt_is_killed(tmp_path, fifo, monkeypatch):
-    monkeypatch.setattr("n3d_ros.commands.demo.children.STOP_S", 0.1)
+    monkeypatch.setattr("n3d_ros.commands.graph.children.STOP_S", 0.1)
     with Children(dict(os.environ), tmp_path) as children:
         children.start("holder", holder(fifo, IGNORE_INTERRUPT))
         with fifo.open() as reader:
@@ -57,7 +57,7 @@ def test_a_child_that_ignores_the_interrupt_is_killed(tmp_path, fifo, monkeypatc
 def test_killing_the_parent_ends_its_children(tmp_path, fifo, how):
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from n3d_ros.commands.demo.children import Children\n"
+        "from n3d_ros.commands.graph.children import Children\n"
         "with Children(dict(os.environ), Path(sys.argv[1])) as children:\n"
         "    children.start('holder', sys.argv[2:]); signal.pause()"
     )
