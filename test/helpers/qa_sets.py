@@ -19,9 +19,8 @@ from n3d_ros.training.qa.making.scene import NoScene, scene_of_row
 CAMERA = {"fx": 600.0, "fy": 600.0, "cx": 319.5, "cy": 239.5}
 WIDTH, HEIGHT = 640, 480
 # With slashes, odd spelling, plurals, words of the grammar and one that no question can hold.
-LABELS = (
-    "Person Chair Bottle Desk Cup Cabinet/shelf Book Bowl/Basin Moniter/TV Clock Canned Orange/Tangerine Camera"
-).split()
+LABELS = ["Person", "Chair", "Bottle", "Desk", "Cup", "Cabinet/shelf", "Book", "Bowl/Basin", "Moniter/TV"]
+LABELS += ["Clock", "Canned", "Orange/Tangerine", "Camera"]
 LABELS += ["Potted Plant", "Leather Shoes", "Dining Table", "Coffee Table", "Side Table", "Tennis Racket"]
 VOCABULARY = Vocabulary.of_labels(LABELS)
 

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 
 import pytest
-from qa_sets import questions, random_row, row, thing, write_lifted
+from qa_sets import questions, row, thing, write_lifted
 
 from n3d_ros.cli import main
 from n3d_ros.training.lift.shards import checksum
@@ -26,7 +26,7 @@ def test_the_whole_has_the_papers_sizes():
     sizes = sizes_of(2000)
     assert sum(sizes[name] for name in OPEN) == 1200
     assert sum(sizes[name] for name in NUMERICAL) == 800
-    assert sizes["relative_distance"], sizes["depth_order"] == (71, 129)
+    assert (sizes["relative_distance"], sizes["depth_order"]) == (71, 129)
     assert sum(cells_of(sizes).values()) == 2000
 
 
@@ -40,10 +40,10 @@ def test_smaller_ones_keep_the_proportions_and_the_sum(number):
 def test_a_question_competes_in_one_cell():
     for question in questions(20):
         cell = cell_of(question)
-        if cell is None:
-            assert question.category not in (*OPEN, *NUMERICAL) or (question.value is None) == (
-                question.category in NUMERICAL
-            ) or question.verdict is not None
+        if question.category not in (*OPEN, *NUMERICAL):
+            assert cell is None or cell not in cells_of(sizes_of(2000))
+        elif cell is None:  # lengths as yes or no, and differences of what is compared
+            assert question.form.endswith(("_limit", "_how_much"))
         elif not cell.has_view:
             assert cell.has_three in ((None,) if cell.category not in MANY else (question.num_objects >= 3,))
         else:
@@ -59,13 +59,22 @@ def test_places_are_spread_over_forms_and_answers():
     found = chosen.of_cell(cell)
     kinds = Counter((one.form, one.verdict) for one in found)
     assert len(found) == 12
-    assert kinds["taller_shorter_yes_no", True] == kinds["taller_shorter_yes_no", False] == 3
+    assert kinds["taller_shorter_yes_no", True] >= 2
+    assert kinds["taller_shorter_yes_no", False] >= 2
     assert max(kinds.values()) - min(kinds.values()) <= 1
 
 
 def test_a_set_is_made_from_any_lifted_one(tmp_path, capsys):
     write_lifted(tmp_path / "lifted", 16, 4)
-    arguments = ["make-qa", str(tmp_path / "lifted"), "--benchmark", "--questions", "100", "--page-samples", "0"]
+    arguments = [
+        "make-qa",
+        str(tmp_path / "lifted"),
+        "--benchmark",
+        "--questions",
+        "100",
+        "--page-samples",
+        "0",
+    ]
     for name, workers in (("one", "1"), ("two", "2")):
         assert main([*arguments, "--workers", workers, "--out", str(tmp_path / name)]) == 0
     files = [tmp_path / name / "shard-00000.parquet" for name in ("one", "two")]
@@ -88,17 +97,17 @@ def test_what_cannot_be_filled_is_left_empty_and_said(tmp_path):
     assert main([*arguments, "--benchmark", "--questions", "200"]) == 0
     manifest = json.loads((out / "manifest.json").read_text())
     found = {one["cell"]: one["found"] for one in manifest["cells"]}
-    assert found["depth_order"] == found["relative_distance"] == found["left_right, three objects or more"] == 0
+    assert (
+        found["depth_order"] == found["relative_distance"] == found["left_right, three objects or more"] == 0
+    )
     assert found["left_right, one or two objects"] > 0
     assert {one.category for one in read_questions(out)} <= {*OPEN, *NUMERICAL}
     missing = 200 - manifest["questions"]
     assert missing > 20
-    assert f"could not be filled  {missing:>15}" in benchmark_summary(manifest) or str(missing) in (
-        benchmark_summary(manifest)
-    )
+    (line,) = [one for one in benchmark_summary(manifest).splitlines() if "could not be filled" in one]
+    assert line.split()[4] == str(missing)
 
 
 def test_no_benchmark_without_questions():
     with pytest.raises(ValueError, match="questions: expected at least 1, got 0"):
         sizes_of(0)
-    assert random_row(0)["objects"]

@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(name, lifted, tmp_
 def test_shards_that_are_there_are_not_made_again(lifted, tmp_path, monkeypatch):
     work = job(lifted, tmp_path / "out")
     list(make_shards(work))
-    monkeypatch.setattr(run, "make_shard", None)
+    monkeypatch.setattr(run, "write_questions", None)
     again = list(make_shards(work))
     assert [done.cpu_s for done in again] == [0, 0, 0]
 
@@ -162,7 +162,9 @@ def test_no_picture_is_in_two_sets(lifted, tmp_path):
     assert main([*arguments, "--benchmark", "--questions", "3", "--out", str(first)]) == 0
     second = ["--apart-from", str(first), "--out", str(tmp_path / "second")]
     assert main([*arguments, *second]) == 0
-    pictures = [{one.picture.sha256 for one in read_questions(tmp_path / name)} for name in ("first", "second")]
+    pictures = [
+        {one.picture.sha256 for one in read_questions(tmp_path / name)} for name in ("first", "second")
+    ]
     assert pictures[0] and pictures[1]
     assert not pictures[0] & pictures[1]
     manifest = json.loads((tmp_path / "second/manifest.json").read_text())

@@ -68,7 +68,12 @@ def test_what_rounding_decides_otherwise_is_left_out():
     """0.104 and 0.095 m wide differ by a tenth, and both are 0.10 m in the evidence."""
     a, b = thing("Mug", (0.3, 0, 1), (0.1049, 0.1, 0.1)), thing("Bottle", (-0.3, 0, 1), (0.0951, 0.1, 0.1))
     with pytest.raises(LeftOut, match="margin_narrow"):
-        asked("Which is wider, {ors}?", Filling(things=("mug", "bottle")), (a, b), QaConfig(min_margin_share=0.05))
+        asked(
+            "Which is wider, {ors}?",
+            Filling(things=("mug", "bottle")),
+            (a, b),
+            QaConfig(min_margin_share=0.05),
+        )
 
 
 def test_choices_sides_and_orders_are_for_machines_too():

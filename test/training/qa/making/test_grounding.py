@@ -96,9 +96,11 @@ def test_a_place_names_those_of_which_it_is_true():
 
 def test_a_place_where_nothing_is_finds_nothing():
     behind = found("beside_none", config=only(relation_share=1.0), num_seeds=200)
-    assert {one.text.split(" the ")[0] for one in behind} <= {"book behind", "book in back of", "book below"} | {
-        f"book {word}" for word in ("under", "beneath", "underneath")
-    }
+    assert {one.text.split(" the ")[0] for one in behind} <= {
+        "book behind",
+        "book in back of",
+        "book below",
+    } | {f"book {word}" for word in ("under", "beneath", "underneath")}
     assert all(one.boxes == () for one in behind)
 
 

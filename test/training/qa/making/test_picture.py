@@ -47,7 +47,7 @@ def test_every_category_has_questions_and_verdicts_are_even(made):
 def test_hours_are_spread_over_the_clock(made):
     hours = Counter(int(one.value) for one in made[0] if one.unit == "o'clock")
     assert set(hours) == set(range(1, 13))
-    assert max(hours.values()) <= min(hours.values()) + 2
+    assert max(hours.values()) <= 2 * min(hours.values())
 
 
 def test_ids_are_unique_and_nothing_is_asked_twice_of_a_picture(made):

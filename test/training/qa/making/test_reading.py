@@ -17,7 +17,11 @@ TEMPLATES = (
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_any_two_names_give_what_the_text_gives(template):
-    names = [name.singular for label in LABELS for name in names_of(label)] + ["blue can", "0_mug", "2_red can"]
+    names = [name.singular for label in LABELS for name in names_of(label)] + [
+        "blue can",
+        "0_mug",
+        "2_red can",
+    ]
     for a in names:
         for b in ("mug", "clock", "1_mug"):
             text, query = read(template, Filling((a, b)))

@@ -34,7 +34,10 @@ def test_what_has_no_box_could_be_meant_too():
 def test_a_name_means_what_says_more_about_the_same_noun():
     found = scene(thing("chair", (0.0, 0.0, 1.0)), thing("folding chair", (0.5, 0.0, 1.0)))
     assert names(found.unique) == ["folding chair"]
-    assert {group.name.singular: len(group.members) for group in found.groups} == {"chair": 2, "folding chair": 1}
+    assert {group.name.singular: len(group.members) for group in found.groups} == {
+        "chair": 2,
+        "folding chair": 1,
+    }
     assert found.many == ()
 
 
@@ -46,7 +49,9 @@ def test_sizes_are_asked_of_what_is_seen_whole():
 def test_objects_without_usable_name_are_counted_and_stay_hidden():
     left_out = Counter()
     found = scene_of_row(
-        row(MUG, thing("a, b", (0.0, 0.0, 1.0)), thing("Camera", (0.3, 0.0, 2.0)), thing("Cup", (0, 0, -1.0))),
+        row(
+            MUG, thing("a, b", (0.0, 0.0, 1.0)), thing("Camera", (0.3, 0.0, 2.0)), thing("Cup", (0, 0, -1.0))
+        ),
         picture_rng(0, 0),
         left_out,
     )

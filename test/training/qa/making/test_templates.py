@@ -108,7 +108,13 @@ def test_limits_are_yes_no_questions():
         (t.HEIGHT_LIMIT, ONE, "height"),
         (t.DISTANCE_LIMIT, TWO, "distance"),
     ):
-        lengths = ("more than 0.5 meters", "at least 50 cm", "over 2.5 meters", "less than 50 cm", "at most 7 cm")
+        lengths = (
+            "more than 0.5 meters",
+            "at least 50 cm",
+            "over 2.5 meters",
+            "less than 50 cm",
+            "at most 7 cm",
+        )
         found = put("{limit}", (*lengths, "under 1.0 meters"), templates)
         assert wrong(found, filling, relation, form=YES_NO) == []
 
