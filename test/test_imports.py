@@ -56,8 +56,7 @@ ROWS = {
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
-    "training.qa": "errors plain_text text_table storage geometry boxes preprocess protocol spatial files overlay "
-    "training.lift training.processes",
+    "training.qa": f"{LIBRARY} text_table overlay training.lift training.processes",
     "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
     "cli": "errors plain_text version commands",
 }
