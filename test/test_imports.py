@@ -58,6 +58,7 @@ ROWS = {
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version recording model sim",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
+    "training.qa": f"{LIBRARY} text_table overlay training.lift training.processes",
     "client": "errors geometry",
     "recording": "errors boxes preprocess node.conversions",
     "commands": f"{RUNTIME} {REST}",

@@ -152,9 +152,9 @@ def _job(args: argparse.Namespace) -> QaJob:
         tuple(lifted.labels()),
         _config(args.config),
         args.out,
-        args.seed,
-        Apart.from_sets(args.apart_from),
-        _rewriter(args),
+        seed=args.seed,
+        apart=Apart.from_sets(args.apart_from),
+        rewriter=_rewriter(args),
     )
 
 

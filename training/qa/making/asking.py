@@ -14,13 +14,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial import Query, SpatialAnswer, answer, answer_in_order
 from n3d_ros.spatial.matching import ids_of
 from n3d_ros.spatial.relations import BY_NAME
-from n3d_ros.spatial.types import ORDER, SIDE, VALUE, WHICH, YES_NO
+from n3d_ros.spatial.types import OPPOSITE, ORDER, SIDE, VALUE, WHICH, YES_NO
 from n3d_ros.training.qa.config import QaConfig
 from n3d_ros.training.qa.making.names import Vocabulary
 from n3d_ros.training.qa.making.reading import Filling, read
@@ -107,7 +107,8 @@ def ask(
             check_clear(exact, boxes, maker.config)
             check_clear(shown, boxes, maker.config)
             _check_alike(exact, shown)
-            return _question(maker, category, form, _in_style(text, maker), exact, shown, things)
+            asked = Question("", SPATIAL, category, form, _in_style(text, maker), maker.scene.picture)
+            return _answered_question(asked, exact, shown, things)
     raise LeftOut("verdict_not_wanted")
 
 
@@ -171,23 +172,13 @@ def _check_alike(exact: SpatialAnswer, shown: SpatialAnswer) -> None:
         raise LeftOut("margin_narrow")
 
 
-def _question(
-    maker: Maker,
-    category: str,
-    form: str,
-    text: str,
-    exact: SpatialAnswer,
-    shown: SpatialAnswer,
-    things: Sequence[Thing],
+def _answered_question(
+    asked: Question, exact: SpatialAnswer, shown: SpatialAnswer, things: Sequence[Thing]
 ) -> Question:
     choices, choice = _choice(shown)
-    return Question(
-        id="",
-        kind=SPATIAL,
-        category=category,
-        form=form + ("_inverse" if shown.query.facing == "opposite" else ""),
-        text=text,
-        picture=maker.scene.picture,
+    return replace(
+        asked,
+        form=asked.form + ("_inverse" if shown.query.facing == OPPOSITE else ""),
         boxes=tuple(one.known for one in things),
         answer=shown.answer,
         reasoning=shown.reasoning,

@@ -184,7 +184,7 @@ def _found(maker: Maker, form: str, text: str, things: Sequence[Thing], kind: st
         raise LeftOut("too_many_boxes")
     category = "detection" if kind == DETECT else "grounding"
     boxes = tuple(one.known for one in things)
-    return Question("", kind, category, form, text, maker.scene.picture, boxes)
+    return Question("", kind, category, form, text, maker.scene.picture, boxes=boxes)
 
 
 DETECTION = [Form("detect_all", 1, lambda scene: True, detect)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -115,8 +116,8 @@ class Scene:
 def scene_of_row(row: dict[str, Any], rng: random.Random, left_out: Counter[str]) -> Scene:
     """The scene. NoScene where there is none.
 
-    left_out: counts objects that no question can name ("name_unusable", "behind_camera"), that only boxes are
-    asked for ("name_not_understood"), and whose sizes are not asked for ("touches_edge").
+    left_out: counts objects that no question is about ("name_unusable", "box_missing", "behind_camera"), that
+    only boxes are asked for ("name_not_understood"), and whose sizes are not asked for ("touches_edge").
     """
     if row["fault"]:
         raise NoScene("picture_rejected")
@@ -126,8 +127,9 @@ def scene_of_row(row: dict[str, Any], rng: random.Random, left_out: Counter[str]
     called: dict[str, Name] = {}
     for one in row["objects"]:
         names = names_of(one["label"])
-        if not names or one["box"]["center_m"][2] <= 0:
-            left_out["name_unusable" if not names else "behind_camera"] += 1
+        fault = _fault(one, names)
+        if fault:
+            left_out[fault] += 1
             hidden.append(one["label"])
             continue
         name = called.setdefault(one["label"], rng.choice(names))
@@ -139,6 +141,15 @@ def scene_of_row(row: dict[str, Any], rng: random.Random, left_out: Counter[str]
     things.sort(key=lambda one: (one.extent_px[0] + one.extent_px[2], one.annotation))
     unseen = tuple(dict.fromkeys(name.singular for label in hidden for name in names_of(label)))
     return Scene(row["index"], _picture(row), tuple(things), unseen, len(hidden))
+
+
+def _fault(row: dict[str, Any], names: Sequence[Name]) -> str:
+    """Why no question can be about an object, empty where one can."""
+    if not names:
+        return "name_unusable"
+    if row["box"] is None or row["extent_px"] is None:
+        return "box_missing"
+    return "" if row["box"]["center_m"][2] > 0 else "behind_camera"
 
 
 def _thing(row: dict[str, Any], name: Name) -> Thing:

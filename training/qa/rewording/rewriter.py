@@ -51,21 +51,25 @@ class Rewriter:
     def reworded(
         self, questions: Iterable[Question], out: Path, number: int, counts: Counter[str]
     ) -> Iterator[Question]:
-        """All questions in their order. counts: by verdict, and "failed" ones. CommandFailed after
-        max_failures failures in a row.
+        """All questions in their order. counts: by verdict, and "failed" ones.
+
+        CommandFailed after max_failures failures in a row, and where every request of the shard failed.
         """
-        failures = 0
+        in_a_row = answered = 0
+        failure = EndpointFailed()
         with closing(_Replies(out / FOLDER / f"shard-{number:05d}.jsonl")) as replies:
             for question, reply in self._asked(questions, replies):
                 if isinstance(reply, EndpointFailed):
                     counts["failed"] += 1
-                    failures += 1
-                    if failures >= self.max_failures:
-                        raise CommandFailed(f"rewording: {failures} requests in a row failed: {reply}")
+                    in_a_row, failure = in_a_row + 1, reply
+                    if in_a_row >= self.max_failures:
+                        break
                 elif reply is not None:
-                    failures = 0
+                    in_a_row, answered = 0, answered + 1
                     question = _applied(question, reply, counts)
                 yield question
+        if in_a_row >= self.max_failures or (in_a_row and not answered):
+            raise CommandFailed(f"rewording: {in_a_row} requests in a row failed: {failure}")
 
     def _asked(
         self, questions: Iterable[Question], replies: _Replies

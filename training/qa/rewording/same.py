@@ -15,13 +15,13 @@ from collections import Counter
 from dataclasses import replace
 from enum import Enum
 
-from n3d_ros.protocol.prompts import CODE_MARKER, IMAGE_MARKER
 from n3d_ros.spatial import Query, parse_question
 from n3d_ros.spatial.language.tokens import MAX_CHARS
 from n3d_ros.training.qa.records import SPATIAL, Question
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w*_)")
-_MARKS = (IMAGE_MARKER, CODE_MARKER, "<|", "|>", "<think", "</think")
+# No question needs these, and every mark of a prompt has them.
+_MARKS = frozenset("<>")
 
 
 class Verdict(str, Enum):
@@ -42,7 +42,7 @@ def verdict_of(question: Question, text: str) -> Verdict:
     assert question.kind == SPATIAL, question.kind
     if not text or len(text) > MAX_CHARS or any(ord(character) < 32 for character in text):
         return Verdict.EMPTY
-    if any(mark in text for mark in _MARKS):
+    if _MARKS & set(text):
         return Verdict.MARKS
     if text.casefold() == question.text.casefold():
         return Verdict.UNCHANGED
