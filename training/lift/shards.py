@@ -4,8 +4,10 @@ In: `LiftedPicture`s in order. Out: `shard-NNNNN.parquet`, then `ledger/shard-NN
 in this order: a shard counts when its entry is there. It does not know how boxes are made or who makes which
 shard.
 
-A shard's row is a picture; `objects` are its boxes, `rejected` its annotations without one. Frames: optical
-(x right, y down, z forward), `upright` in the level frame that `R_level_optical` (row by row) leads to.
+A shard's row is a picture; `objects` are its boxes, `rejected` its annotations without one. `sha256` is of
+the picture file's bytes, `look` its difference hash (`looks`). `depth_scale_m`: metres per unit of
+`depth_file`, null for the file's own. Frames: optical (x right, y down, z forward), `upright` in the level
+frame that `R_level_optical` (row by row) leads to.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import whole_file, write_json
 from n3d_ros.training.lift.filters import RULES, LiftConfig
 from n3d_ros.training.lift.lifting import Attempt, LiftedPicture
+from n3d_ros.training.lift.looks import look_of
 
 LEDGER = "ledger"
 MANIFEST = "manifest.json"
@@ -54,7 +57,11 @@ SCHEMA = pa.schema(
         ("width", pa.int64()),
         ("height", pa.int64()),
         ("intrinsics", pa.struct([(name, pa.float64()) for name in ("fx", "fy", "cx", "cy")])),
+        ("depth_file", pa.string()),
+        ("depth_scale_m", pa.float64()),
         ("depth_is_estimated", pa.bool_()),
+        ("sha256", pa.string()),
+        ("look", pa.string()),
         ("R_level_optical", _NUMBERS),
         ("fault", pa.string()),
         ("objects", pa.list_(_OBJECT)),
@@ -211,12 +218,31 @@ def _row(picture: LiftedPicture) -> dict[str, Any]:
         "intrinsics": None
         if camera is None
         else {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy")},
-        "depth_is_estimated": None if seen is None else seen.depth_is_estimated,
+        **_depth_of(picture),
+        **_identity(picture),
         "R_level_optical": None if picture.level is None else picture.level.ravel().tolist(),
         "fault": None if picture.fault is None else picture.fault.reason.value,
         "objects": [_object(one, picture) for one in picture.attempts if one.rejected is None],
         "rejected": [_rejected(one) for one in picture.attempts if one.rejected is not None],
     }
+
+
+def _depth_of(picture: LiftedPicture) -> dict[str, Any]:
+    """The file that boxes rest on, none where the depth was guessed."""
+    record, seen = picture.record, picture.observation
+    is_measured = seen is not None and not seen.depth_is_estimated and record.depth is not None
+    return {
+        "depth_file": str(record.depth) if is_measured else None,
+        "depth_scale_m": record.depth_scale_m if is_measured else None,
+        "depth_is_estimated": None if seen is None else seen.depth_is_estimated,
+    }
+
+
+def _identity(picture: LiftedPicture) -> dict[str, Any]:
+    """What tells the same picture in another set: of its file's bytes, and of what it looks like."""
+    if picture.observation is None or picture.record.picture is None:
+        return {"sha256": None, "look": None}
+    return {"sha256": checksum(picture.record.picture), "look": look_of(picture.observation.rgb)}
 
 
 def _object(attempt: Attempt, picture: LiftedPicture) -> dict[str, Any]:
