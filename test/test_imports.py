@@ -55,7 +55,9 @@ ROWS = {
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
-    "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
+    "training.lift": (
+        "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay"
+    ),
     "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
     "cli": "errors plain_text version commands",
 }

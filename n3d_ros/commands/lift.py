@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from n3d_ros.text_table import text_table
 
 if TYPE_CHECKING:
-    from n3d_ros.training.lift.comparison import Line
     from n3d_ros.training.lift.depth_sources import DepthSource
     from n3d_ros.training.lift.filters import LiftConfig
     from n3d_ros.training.lift.mask_sources import MaskSource
+    from n3d_ros.training.lift.report.comparison import Line
     from n3d_ros.training.lift.run import Done, LiftJob
     from n3d_ros.training.lift.shards import Entry
     from n3d_ros.training.lift.sources.records import Source
@@ -103,7 +103,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 def run_lift(args: argparse.Namespace) -> int:
     """Lift, print what was kept and why the rest was not; exit code 0. A run that stops leaves a page too."""
-    from n3d_ros.training.lift.comparison import compare_job
+    from n3d_ros.training.lift.report.comparison import compare_job
     from n3d_ros.training.lift.run import LiftJob, TooManyRejects, begin, shards_of_task
     from n3d_ros.training.lift.shards import write_manifest
 
@@ -142,7 +142,7 @@ def _entries(job: LiftJob) -> list[Entry]:
 
 
 def _show(job: LiftJob, entries: list[Entry], num_samples: int) -> None:
-    from n3d_ros.training.lift.page import write_page
+    from n3d_ros.training.lift.report.page import write_page
 
     if num_samples > 0:
         print(f"look at {write_page(job, entries, num_samples)}")
@@ -193,7 +193,7 @@ def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
 
 def comparison_table(lines: list[Line]) -> str:
     """Where a sensor's boxes and a model's differ; empty where no model was beside a sensor."""
-    from n3d_ros.training.lift.comparison import HEAD
+    from n3d_ros.training.lift.report.comparison import HEAD
 
     return (
         text_table([["sensor over model", *HEAD], *(line.cells() for line in lines)], "<>>>>>>>") + "\n"

@@ -7,10 +7,10 @@ import pytest
 from lift_sets import simulated_set
 
 from n3d_ros.boxes import iou_3d
-from n3d_ros.training.lift.accuracy import errors_of
 from n3d_ros.training.lift.depth_sources import SensorDepth
 from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.lifting import lift_picture
+from n3d_ros.training.lift.report.measured_frames import errors_of
 from n3d_ros.training.lift.sources.folders import FolderSource
 
 SEEDS = range(910_000, 910_005)

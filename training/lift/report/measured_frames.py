@@ -4,7 +4,7 @@ In: RGB-D frame folders whose `annotations.json` has `boxes3d`: `label`, `center
 the box's own axes, `rotation_matrix` whose columns are these axes, all in the optical frame. Out: one `Error`
 for each. It lifts as `n3d lift` does and changes nothing.
 
-    python -m n3d_ros.training.lift.accuracy FRAMES...
+    python -m n3d_ros.training.lift.report.measured_frames FRAMES...
 
 A lifted box ends where the view ends, so it is compared with what is seen of the object: the box along the
 camera's axes around the sensor's points within SEEN_SLACK_M of the measured box. The mask is made of the

@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.storage.whole_file import write_text
-from n3d_ros.training.lift.comparison import DIFFERS, HEAD, Line, compare_job, differ, ratios
-from n3d_ros.training.lift.drawing import draw_attempt
 from n3d_ros.training.lift.lifting import Attempt, LiftedPicture
+from n3d_ros.training.lift.report.comparison import DIFFERS, HEAD, Line, compare_job, differ, ratios
+from n3d_ros.training.lift.report.drawing import draw_attempt
 from n3d_ros.training.lift.run import LiftJob
 from n3d_ros.training.lift.shards import Entry, shard_file, totals
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 from n3d_ros.cli import main
 from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.training.lift import comparison, depth_sources
-from n3d_ros.training.lift.comparison import Line, compare, differ, ratios
+from n3d_ros.training.lift import depth_sources
+from n3d_ros.training.lift.report import comparison
+from n3d_ros.training.lift.report.comparison import Line, compare, differ, ratios
 
 LEFT, TOP, RIGHT, BOTTOM = OBJECT
 
