@@ -67,11 +67,11 @@ def crop_of(segmentation: Any, size: tuple[int, int], config: LiftConfig) -> Mas
 
 def cropped(mask: Mask) -> MaskCrop:
     """(H, W) bool -> its part with pixels, which may be none."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return MaskCrop(np.zeros((0, 0), dtype=bool), 0, 0)
-    part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return MaskCrop(np.ascontiguousarray(part), int(columns[0]), int(rows[0]))
+    is_turned = not mask.flags.c_contiguous and mask.flags.f_contiguous  # column by column, as COCO decodes
+    rectangle = cv2.boundingRect(np.ascontiguousarray(mask.T if is_turned else mask).view(np.uint8))
+    left, top, width, height = (rectangle[i] for i in ((1, 0, 3, 2) if is_turned else (0, 1, 2, 3)))
+    part = np.ascontiguousarray(mask[top : top + height, left : left + width])
+    return MaskCrop(part, left, top)
 
 
 def _of_picture(stated: MaskPicture, size: tuple[int, int]) -> Mask:
@@ -102,7 +102,7 @@ def _of_rle(stated: dict[str, Any], size: tuple[int, int]) -> Mask:
         decoded = coco_mask.decode(rle if isinstance(counts, str) else coco_mask.frPyObjects(rle, *hw))
     except ValueError as error:
         raise Rejected(Reason.MASK_INVALID, f"RLE: {one_line(str(error), 200)}") from error
-    return np.asarray(decoded, dtype=bool)
+    return np.asarray(decoded).view(bool)
 
 
 def _packed(counts: str) -> bytes:
@@ -140,7 +140,7 @@ def _of_polygons(stated: Any, size: tuple[int, int], slack_px: float) -> Mask:
             f"polygons: expected points of {width}x{height}, got from {low:g} to ({right:g}, {bottom:g})",
         )
     merged = coco_mask.merge(coco_mask.frPyObjects(stated, height, width))
-    return np.asarray(coco_mask.decode(merged), dtype=bool)
+    return np.asarray(coco_mask.decode(merged)).view(bool)
 
 
 def _is_polygon(polygon: Any) -> bool:

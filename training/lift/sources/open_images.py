@@ -112,28 +112,39 @@ def is_segmentations(header: Sequence[str]) -> bool:
 
 def header_of(path: Path) -> list[str]:
     """The first row of a CSV file."""
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        return next(csv.reader(stream), [])
+    return next((row for _, row in _lines(path)), [])
 
 
 def _classes(path: Path) -> Iterator[tuple[str, str]]:
     """(class, its name) of a file without a header."""
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        for line, row in enumerate(csv.reader(stream), 1):
-            if len(row) != 2:
-                raise ValueError(f"'{path}': expected a class and its name in line {line}, got {shown(row)}")
-            yield row[0], without_controls(row[1])
+    for line, row in _lines(path):
+        if len(row) != 2:
+            raise ValueError(f"'{path}': expected a class and its name in line {line}, got {shown(row)}")
+        yield row[0], without_controls(row[1])
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, its values in these columns); None for what a short line lacks."""
+    lines = _lines(path)
+    _, header = next(lines, (0, []))
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise ValueError(f"'{path}': expected Open Images' columns, no {', '.join(missing)}")
+    places = {name: header.index(name) for name in columns}
+    for line, row in lines:
+        yield line, {name: row[place] if place < len(row) else None for name, place in places.items()}
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, its fields). ValueError where the file is no CSV file."""
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in columns if name not in (reader.fieldnames or ())]
-        if missing:
-            raise ValueError(f"'{path}': expected Open Images' columns, no {', '.join(missing)}")
-        for row in reader:
-            yield reader.line_num, {name: row[name] for name in columns}
+        reader = csv.reader(stream)
+        try:
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+        except csv.Error as error:
+            raise ValueError(f"'{path}': expected CSV in line {reader.line_num}, got {error}") from error
 
 
 def _box(entry: dict[str, Any], columns: Sequence[str]) -> Rectangle:

@@ -130,6 +130,20 @@ def test_a_file_without_the_columns_is_refused(folder):
     assert list((folder / "index").iterdir()) == []
 
 
+def test_what_is_no_csv_is_named_by_its_line(folder):
+    (folder / "boxes.csv").write_text(BOXES + '\n"' + "x" * 200_000)
+    (folder / "classes.csv").write_text("/m/0cmf2,Airplane\n")
+    with pytest.raises(ValueError, match=r"boxes\.csv': expected CSV in line \d, got field larger"):
+        open_source([folder / "boxes.csv", folder / "classes.csv"], Beside(), folder / "index")
+
+
+def test_a_class_without_a_name_is_named_by_its_line(folder):
+    (folder / "boxes.csv").write_text(BOXES + "\n")
+    (folder / "classes.csv").write_text("/m/0cmf2,Airplane\n/m/0k4j\n")
+    with pytest.raises(ValueError, match=r"classes\.csv': expected a class and its name in line 2"):
+        open_source([folder / "boxes.csv", folder / "classes.csv"], Beside(), folder / "index")
+
+
 def test_files_that_are_missing_are_named(folder):
     (folder / "boxes.csv").write_text(BOXES + "\n")
     with pytest.raises(ValueError, match="got 1 of boxes, 0 of segmentations, 0 others"):
