@@ -47,6 +47,7 @@ def tiny_sam2(folder):
         vision_config=vision,
         prompt_encoder_config={"hidden_size": 32, "image_size": 64, "patch_size": 16},
         mask_decoder_config={
+            "dynamic_multimask_via_stability": False,
             "hidden_size": 32,
             "mlp_dim": 32,
             "num_attention_heads": 2,
