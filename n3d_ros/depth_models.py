@@ -120,7 +120,7 @@ class _DepthPro:
     turns it into metres (arXiv 2410.02073, section 3.1). The given one is used before the guessed one.
 
     transformers' processor for it needs torchvision, whose builds do not go with every build of torch; the
-    same is done without: normalised, then stretched bilinearly (transformers, image_processing_depth_pro.py).
+    same is done without: normalised, then stretched bilinearly (transformers' models/depth_pro).
     """
 
     def __init__(self, source: str) -> None:

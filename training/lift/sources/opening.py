@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from n3d_ros.files.camera_file import read_camera
 from n3d_ros.geometry import Intrinsics, Vector3
@@ -47,11 +48,11 @@ def open_source(inputs: list[Path], beside: Beside, index_folder: Path, format: 
     if len(inputs) != 1:
         raise ValueError(f"input: expected one file of {format}, got {len(inputs)} inputs")
     index, folder = coco.build_index(inputs[0], index_folder), inputs[0].parent
+    known: dict[str, Any] = {"intrinsics": k, "depth_scale_m": scale, "gravity": beside.gravity}
     if format == "omni3d":  # its files lie in a folder of their own beside the pictures'
         images = beside.images or folder.parent
-        return omni3d.Omni3dSource(index, images, beside.depth or images, k, scale, beside.gravity)
-    images = beside.images or folder / "images"
-    return coco.CocoSource(index, images, beside.depth or folder, k, scale, beside.gravity)
+        return omni3d.Omni3dSource(index, images, beside.depth or images, **known)
+    return coco.CocoSource(index, beside.images or folder / "images", beside.depth or folder, **known)
 
 
 def format_of(inputs: list[Path]) -> str:
@@ -92,7 +93,12 @@ def _open_images(
         )
     index = open_images.build_index(boxes[0], classes[0], masks[0] if masks else None, index_folder)
     folder = boxes[0].parent
-    images = beside.images or folder / "images"
     return open_images.OpenImagesSource(
-        index, images, beside.depth or folder, k, scale, beside.gravity, beside.masks or folder / "masks"
+        index,
+        images=beside.images or folder / "images",
+        depth=beside.depth or folder,
+        intrinsics=k,
+        depth_scale_m=scale,
+        gravity=beside.gravity,
+        masks=beside.masks or folder / "masks",
     )
