@@ -117,7 +117,7 @@ class _DepthAnything:
 
 class _DepthPro:
     """It gives the inverse depth of a camera whose focal length is the picture's width; the true focal length
-    turns it into metres (arXiv 2410.02073, section 3.1). The given one is used before the guessed one.
+    turns it into metres (arXiv 2410.02073). The given one is used before the guessed one.
 
     transformers' processor for it needs torchvision, whose builds do not go with every build of torch; the
     same is done without: normalised, then stretched bilinearly (transformers' models/depth_pro).
