@@ -57,8 +57,10 @@ ROWS = {
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version recording model sim",
-    "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
     "training.qa": f"{LIBRARY} text_table overlay training.lift training.processes",
+    "training.lift": (
+        "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay"
+    ),
     "client": "errors geometry",
     "recording": "errors boxes preprocess node.conversions",
     "commands": f"{RUNTIME} {REST}",

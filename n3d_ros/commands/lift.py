@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from n3d_ros.text_table import text_table
 
 if TYPE_CHECKING:
     from n3d_ros.training.lift.depth_sources import DepthSource
     from n3d_ros.training.lift.filters import LiftConfig
+    from n3d_ros.training.lift.mask_sources import MaskSource
+    from n3d_ros.training.lift.report.comparison import Line
     from n3d_ros.training.lift.run import Done, LiftJob
     from n3d_ros.training.lift.shards import Entry
     from n3d_ros.training.lift.sources.records import Source
+
+FORMATS = ("coco", "objects365", "open-images", "omni3d", "frames")
 
 
 def add_lift(parser: argparse.ArgumentParser) -> None:
@@ -22,19 +26,24 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
         "input",
         nargs="+",
         type=Path,
-        help="a COCO instances file, or RGB-D frame folders with annotations.json",
+        help="a COCO, Objects365 or Omni3D file, Open Images' CSV files, or RGB-D frame folders",
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, help="of the input (default: told by what its files say)"
     )
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the shards; goes on where it was stopped"
     )
     parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="COCO: pictures (default: images/ beside the file)"
+        "--images", type=Path, metavar="DIR", help="pictures of the file (default: images/ beside it)"
     )
+    parser.add_argument("--depth", type=Path, metavar="DIR", help="depth files (default: the file's folder)")
+    parser.add_argument("--intrinsics", type=Path, metavar="FILE", help="camera of pictures that state none")
     parser.add_argument(
-        "--depth", type=Path, metavar="DIR", help="COCO: depth files (default: the file's folder)"
-    )
-    parser.add_argument(
-        "--intrinsics", type=Path, metavar="FILE", help="COCO: camera of pictures that state none"
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="mask pictures of Open Images (default: masks/ beside)",
     )
     parser.add_argument(
         "--depth-scale", type=float, metavar="M", help="metres per unit of depth that states none"
@@ -46,8 +55,7 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
         metavar=("X", "Y", "Z"),
         help="its direction in the optical frame: upright boxes too",
     )
-    parser.add_argument("--depth-model", metavar="NAME", help="guess depth: depth-anything-v2 or moge-2")
-    parser.add_argument("--depth-weights", metavar="DIR", help="folder of the depth model, or hub:NAME")
+    _add_models(parser)
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="JSON of thresholds that differ (docs/data.md)"
     )
@@ -74,16 +82,33 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
         default=8,
         help="examples a filter on the page, 0: none (default: %(default)s)",
     )
+    parser.add_argument(
+        "--omni3d", type=Path, metavar="FILE", help="write the boxes as Omni3D JSON too, once all are there"
+    )
     parser.set_defaults(run=run_lift)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--depth-model",
+        metavar="NAME",
+        help="guess depth where there is none, and beside a sensor's: depth-pro, depth-anything-v2 or moge-2",
+    )
+    parser.add_argument("--depth-weights", metavar="DIR", help="folder of the depth model, or hub:NAME")
+    parser.add_argument(
+        "--mask-model", choices=("sam2",), help="make masks of the 2D boxes of annotations without one"
+    )
+    parser.add_argument("--mask-weights", metavar="DIR", help="folder of the mask model")
 
 
 def run_lift(args: argparse.Namespace) -> int:
     """Lift, print what was kept and why the rest was not; exit code 0. A run that stops leaves a page too."""
+    from n3d_ros.training.lift.report.comparison import compare_job
     from n3d_ros.training.lift.run import LiftJob, TooManyRejects, begin, shards_of_task
     from n3d_ros.training.lift.shards import write_manifest
 
     config = _config(args.config)
-    job = LiftJob(_source(args), _depth_source(args), config, args.out, args.shard_size)
+    job = LiftJob(_source(args), _depth_source(args), config, args.out, args.shard_size, _mask_source(args))
     begin(job)
     try:
         done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), args.workers)
@@ -97,8 +122,13 @@ def run_lift(args: argparse.Namespace) -> int:
             f"{len(entries)} of {job.num_shards} shards are there; the task that finishes writes the manifest"
         )
         return 0
-    write_manifest(job.out, entries, job.description())
+    compared = compare_job(job, entries)
+    run = job.description() | ({"comparison": [line.to_dict() for line in compared]} if compared else {})
+    write_manifest(job.out, entries, run)
     print(f"{job.num_shards} shards and manifest.json in {job.out}")
+    if args.omni3d is not None:
+        print(f"{_write_omni3d(job, args.omni3d)} boxes in {args.omni3d}")
+    print(comparison_table(compared), end="")
     _show(job, entries, args.page_samples)
     return 0
 
@@ -112,7 +142,7 @@ def _entries(job: LiftJob) -> list[Entry]:
 
 
 def _show(job: LiftJob, entries: list[Entry], num_samples: int) -> None:
-    from n3d_ros.training.lift.page import write_page
+    from n3d_ros.training.lift.report.page import write_page
 
     if num_samples > 0:
         print(f"look at {write_page(job, entries, num_samples)}")
@@ -161,44 +191,51 @@ def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
     return done
 
 
-def _source(args: argparse.Namespace) -> Source:
-    gravity = None if args.gravity is None else tuple(args.gravity)
-    if args.input[0].suffix.lower() != ".json":
-        return _folders(args, gravity)
-    from n3d_ros.files.camera_file import read_camera
-    from n3d_ros.training.lift.sources.coco import CocoSource, build_index
+def comparison_table(lines: list[Line]) -> str:
+    """Where a sensor's boxes and a model's differ; empty where no model was beside a sensor."""
+    from n3d_ros.training.lift.report.comparison import HEAD
 
-    if len(args.input) != 1:
-        raise ValueError(f"input: expected one COCO file, got {len(args.input)} inputs")
-    folder = args.input[0].parent
-    camera = None if args.intrinsics is None else read_camera(args.intrinsics, args.depth_scale)
-    return CocoSource(
-        build_index(args.input[0], args.out / "index"),
-        args.images or folder / "images",
-        args.depth or folder,
-        None if camera is None else camera.intrinsics,
-        args.depth_scale if camera is None else camera.depth_scale_m,
-        gravity,
+    return (
+        text_table([["sensor over model", *HEAD], *(line.cells() for line in lines)], "<>>>>>>>") + "\n"
+        if lines
+        else ""
     )
 
 
-def _folders(args: argparse.Namespace, gravity: Any) -> Source:
-    from n3d_ros.training.lift.sources.folders import FolderSource
+def _write_omni3d(job: LiftJob, path: Path) -> int:
+    from n3d_ros.training.lift.omni3d_file import write_omni3d
+    from n3d_ros.training.lift.shards import shard_file
 
-    given = [name for name in ("images", "depth", "intrinsics") if getattr(args, name) is not None]
-    if given:
-        raise ValueError(f"--{given[0]}: expected with a COCO file only, got folders; they hold their own")
-    return FolderSource.find(args.input, args.depth_scale, gravity)
+    shards = [shard_file(job.out, number) for number in range(job.num_shards)]
+    return write_omni3d(shards, path, job.out.resolve().name)
+
+
+def _source(args: argparse.Namespace) -> Source:
+    from n3d_ros.training.lift.sources.opening import Beside, open_source
+
+    gravity = None if args.gravity is None else tuple(args.gravity)
+    beside = Beside(args.images, args.depth, args.masks, args.intrinsics, args.depth_scale, gravity)
+    return open_source(args.input, beside, args.out / "index", args.format)
 
 
 def _depth_source(args: argparse.Namespace) -> DepthSource:
-    from n3d_ros.training.lift.depth_sources import EstimatedDepth, SensorDepth
+    from n3d_ros.training.lift.depth_sources import EstimatedDepth, MeasuredAndEstimated, SensorDepth
 
     if args.depth_model is None and args.depth_weights is None:
         return SensorDepth()
     if args.depth_model is None or args.depth_weights is None:
         raise ValueError("--depth-model and --depth-weights: expected both or none")
-    return EstimatedDepth(args.depth_model, args.depth_weights)
+    return MeasuredAndEstimated(EstimatedDepth(args.depth_model, args.depth_weights))
+
+
+def _mask_source(args: argparse.Namespace) -> MaskSource | None:
+    from n3d_ros.training.lift.mask_sources import Sam2Masks
+
+    if args.mask_model is None and args.mask_weights is None:
+        return None
+    if args.mask_model is None or args.mask_weights is None:
+        raise ValueError("--mask-model and --mask-weights: expected both or none")
+    return Sam2Masks(args.mask_weights)
 
 
 def _config(path: Path | None) -> LiftConfig:

@@ -93,8 +93,8 @@ def annotation_entry(number, picture):
     }
 
 
-def simulated_set(folder, seeds, noisy=False, as_polygons=False):
-    """(TinySet, true visible box by annotation id) of one view of each scene.
+def simulated_set(folder, seeds, noisy=False, as_polygons=False, widen_px=0):
+    """(TinySet, true visible box by annotation id) of one view of each scene; widen_px: of the masks.
 
     The true box is that of everything visible at a resolution FINER times as high, in exact depth: it comes
     from no mask and no filter of lifting.
@@ -112,7 +112,7 @@ def simulated_set(folder, seeds, noisy=False, as_polygons=False):
         size = {"id": seed, "file_name": f"{seed}.png", "width": width, "height": height}
         images.append({**size, "depth_file": f"{seed}.npy", "camera": camera})
         for index, box in boxes.items():
-            mask = view.instance == index
+            mask = _widened(view.instance == index, widen_px)
             number = len(annotations) + 1
             truth[number] = box
             category = names.setdefault(box.label, len(names) + 1)
@@ -145,6 +145,11 @@ def visible_box(depth, mask, intrinsics: Intrinsics, label):
     points = backproject(u, v, depth[v, u], intrinsics)
     low, high = points.min(axis=0), points.max(axis=0)
     return Box3D(label, tuple((low + high) / 2), tuple(high - low))
+
+
+def _widened(mask, px):
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * px + 1, 2 * px + 1))
+    return cv2.dilate(mask.astype(np.uint8), disc).astype(bool)
 
 
 def _rle(mask):
