@@ -6,12 +6,14 @@ questions, files or training.
 Positions decide what attends to what. transformers takes four rows of them: the first counts from 0 in each
 example and cuts the row into examples, the others are the rotary positions of time, height and width, as
 each example would have them alone. Counting on across the row, or three rows alone, trains without an error
-and on something else (NVIDIA-NeMo/Automodel issue 3113); a test holds packed and unpacked losses together.
+and on something else (NVIDIA-NeMo/Automodel issue 3113). So does leaving the cache on: with one, transformers does
+not look for examples in a row. A test holds packed and unpacked losses together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,8 @@ from torch import Tensor
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.training.finetune.examples import Example
 
-Row = dict[str, Tensor]
+# Tensors, and `use_cache`.
+Row = dict[str, Any]
 
 
 def pack(
@@ -55,11 +58,14 @@ def pack(
         "labels": learned,
         "shift_labels": learned,
         "picture_index": torch.tensor(shown, dtype=torch.int64),
+        "use_cache": False,
         **picture_tensors(pictures, merge_size),
     }
 
 
-def picture_tensors(pictures: Sequence[ModelInputs], merge_size: int = 2, patch_values: int = 1176) -> Row:
+def picture_tensors(
+    pictures: Sequence[ModelInputs], merge_size: int = 2, patch_values: int = 1176
+) -> dict[str, Tensor]:
     """The tower's inputs for all pictures, one after another."""
     if not pictures:
         count = merge_size**2
