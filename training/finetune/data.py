@@ -86,7 +86,7 @@ class RowStream(IterableDataset[Row]):
     """Rows of process `rank` of `world_size`; `start_row`: how many of its own rows were trained on before.
 
     What does not fit into a row, or has words that the tokenizer does not know, is left out, counted in
-    `left_out` by reason and logged.
+    `left_out` by reason and logged, the first few with their reasons, all as a sum when an epoch ends.
     """
 
     def __init__(
@@ -126,6 +126,8 @@ class RowStream(IterableDataset[Row]):
                     row, room = [], self.max_tokens
                 row.append(planned)
                 room -= length
+            if self.left_out:
+                _log.warning("left out by the end of epoch %d: %s", epoch, dict(self.left_out))
             if not found:
                 raise ValueError(f"questions: expected some to train on, got none; left out: {self.left_out}")
 

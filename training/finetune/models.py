@@ -60,8 +60,17 @@ def load_trainee(folder: Path, config: FineTuneConfig) -> Any:
     model = load_model(folder, torch.bfloat16 if frozen else torch.float32)
     if config.ablation.code_order:
         set_code_order(model, config.ablation.code_order)
+    if config.checkpointing:
+        checkpoint_layers(model)
     model.config.use_cache = False
     return model if config.lora is None else with_adapters(model, config.lora)
+
+
+def checkpoint_layers(model: Any) -> None:
+    """Keep each layer's input alone for the backward pass, and compute the layer again there."""
+    # transformers 5.24 has a new name for it and will drop the old one.
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def set_code_order(model: N3DForConditionalGeneration, order: str) -> None:

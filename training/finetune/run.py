@@ -110,7 +110,7 @@ def train_stage(
     result = trainer.train(resume_from_checkpoint=begun)
     _save(trainer, config, base, out)
     if trainer.is_world_process_zero():
-        write_json(out / DONE, {"loss": result.training_loss, "left_out": dict(stream.left_out)})
+        write_json(out / DONE, {"loss": result.training_loss, "steps": stage.steps})
     trainer.accelerator.wait_for_everyone()
     return float(result.training_loss)
 
@@ -151,8 +151,6 @@ def training_arguments(config: FineTuneConfig, stage: Stage, out: Path) -> Train
         adam_beta2=config.adam_beta2,
         max_grad_norm=config.max_grad_norm,
         bf16=config.bf16 and on_gpu,
-        gradient_checkpointing=config.checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
         use_cpu=not on_gpu,
         fsdp="full_shard auto_wrap" if config.fsdp else None,
         fsdp_config={"fsdp_version": 2, "transformer_layer_cls_to_wrap": WRAPPED} if config.fsdp else None,
@@ -166,8 +164,7 @@ def training_arguments(config: FineTuneConfig, stage: Stage, out: Path) -> Train
         save_total_limit=2,
         seed=config.seed,
         report_to="tensorboard",
-        disable_tqdm=None,
-    )
+            )
 
 
 def _save(trainer: FineTuner, config: FineTuneConfig, base: Path, out: Path) -> None:
