@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from n3d_ros.protocol.evidence import as_quoted
+from n3d_ros.spatial import answer, parse_question
 from n3d_ros.training.qa.records import SCHEMA, KnownBox, PictureRef, Question
 
 WIDTH, HEIGHT = 64, 48
@@ -35,17 +37,18 @@ def questions_about(picture):
     return [
         Question(f"{name}-mug", "ground", "grounding", "unique", "the red mug", picture, (MUG,)),
         Question(f"{name}-none", "ground", "grounding", "absent", "the blue mug", picture),
-        Question(
-            f"{name}-distance", "spatial", "distance", "value",
-            "What is the distance between the red mug and the blue bowl?", picture, (MUG, BOWL),
-            "The distance is 0.39 m.", "red mug is 0.39 m away.", 0.39, "m",
-        ),
-        Question(
-            f"{name}-depth", "spatial", "front_behind", "yes_no",
-            "Is the red mug in front of the blue bowl?", picture, (MUG, BOWL), "Yes, it is.",
-            "0.80 is less than 1.10.", verdict=True,
-        ),
-    ]  # fmt: skip
+        spatial(picture, "distance", "What is the distance between the red mug and the blue bowl?"),
+        spatial(picture, "front_behind", "Is the red mug in front of the blue bowl?"),
+    ]
+
+
+def spatial(picture, category, text):
+    """A question about both things with the exact answer."""
+    exact = answer(parse_question(text), [as_quoted(one.box) for one in (MUG, BOWL)])
+    return Question(
+        f"{picture.key}-{category}", "spatial", category, category, text, picture, (MUG, BOWL), exact.answer,
+        exact.reasoning, exact.value, "m", exact.verdict,
+    )  # fmt: skip
 
 
 def write_set(folder, questions, per_shard=5):
@@ -65,3 +68,20 @@ def small_set(folder, num_pictures=4):
     """`num_pictures` pictures and four questions about each; the set's folder."""
     pictures = [write_picture(folder / "pictures", number) for number in range(num_pictures)]
     return write_set(folder / "questions", [one for picture in pictures for one in questions_about(picture)])
+
+
+def small_base(folder):
+    """A model folder of a few thousand random weights that knows the words above; the folder."""
+    from n3d_ros.training.nano.configs import NanoModel
+    from n3d_ros.training.nano.model import build_nano
+    from n3d_ros.training.nano.tokenizer import build_tokenizer
+    from n3d_ros.training.nano.vocabulary import known_words
+
+    tokenizer = build_tokenizer(known_words())
+    small = NanoModel(
+        vision_hidden=24, vision_layers=1, vision_heads=1, vision_mlp=24, full_attention=(0,), text_hidden=32,
+        text_layers=1, text_heads=1, text_kv_heads=1, text_mlp=32, mrope_section=(4, 6, 6), long_side_px=112,
+    )  # fmt: skip
+    build_nano(small, tokenizer).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder

@@ -52,7 +52,7 @@ def test_answered_directly_there_is_no_box_and_no_evidence():
     assert turns(UNIQUE, direct) == ()
     (turn,) = turns(DEPTH, direct)
     assert turn.prompt == prompts.answer_prompt(DEPTH.text)
-    assert turn.reply == "Yes, it is."
+    assert turn.reply == "Yes, red mug is in front of blue bowl."
 
 
 def test_boxes_are_written_as_the_robot_reads_them():
