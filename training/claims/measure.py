@@ -63,9 +63,7 @@ class Examinee:
         self.ablation = ablation
         (self.end,) = self.codec.encode(prompts.TURN_END)
 
-    def replies(
-        self, asked: Sequence[tuple[str, ModelInputs]], max_tokens: int
-    ) -> list[str]:
+    def replies(self, asked: Sequence[tuple[str, ModelInputs]], max_tokens: int) -> list[str]:
         """The reply to each chat text about its picture."""
         found: list[str] = []
         for start in range(0, len(asked), AT_ONCE):
@@ -83,7 +81,10 @@ class Examinee:
         return [self.codec.decode(ids) for ids in out[:, inputs["input_ids"].shape[1] :].tolist()]
 
     def _prompt(self, text: str, picture: ModelInputs) -> list[int]:
-        ids, count = self.codec.encode(text), math.prod(picture.grid_hw) // self.maker.preprocess.merge_size**2
+        ids, count = (
+            self.codec.encode(text),
+            math.prod(picture.grid_hw) // self.maker.preprocess.merge_size**2,
+        )
         place = ids.index(self.maker.pad)
         return [*ids[:place], *[self.maker.pad] * count, *ids[place + 1 :]]
 
@@ -107,9 +108,7 @@ def examine(examinee: Examinee, questions: Sequence[Question]) -> Iterator[Mark]
         yield from _direct(examinee, spatial, pictures)
         return
     grounds = [question for question in questions if question.kind == GROUND]
-    asked = [
-        (prompts.ground_prompt(prompts.ground_question(one.text)), pictures[one.id]) for one in grounds
-    ]
+    asked = [(prompts.ground_prompt(prompts.ground_question(one.text)), pictures[one.id]) for one in grounds]
     for question, text in zip(grounds, examinee.replies(asked, MAX_BOX_TOKENS), strict=True):
         yield mark_box(question, _boxes(examinee, text, pictures[question.id]))
     yield from _in_two_calls(examinee, spatial, pictures)
@@ -142,13 +141,14 @@ def _in_two_calls(
         )
         for one in answerable
     ]
-    said = dict(
-        zip([one.id for one in answerable], examinee.replies(second, MAX_ANSWER_TOKENS), strict=True)
-    )
+    said = dict(zip([one.id for one in answerable], examinee.replies(second, MAX_ANSWER_TOKENS), strict=True))
     for question in questions:
         computed = is_right(question, computed_answer(question.text, found[question.id]))
         yield Mark(
-            question.id, question.category, said=is_right(question, said.get(question.id, "")), computed=computed
+            question.id,
+            question.category,
+            said=is_right(question, said.get(question.id, "")),
+            computed=computed,
         )
 
 

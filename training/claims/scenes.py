@@ -1,8 +1,8 @@
 """Simulated scenes -> sets of questions, for training and for measuring.
 
-In: seeds. Out: a folder with pictures, depth and questions, in the format of any set (`training/qa`). It does
-not know models. Few objects, large in the picture, and six kinds of questions: what a small model can learn in
-minutes, and no more.
+In: seeds. Out: a folder with pictures, depth and questions, in the format of any set (`training/qa`). It
+does not know models. Few objects, large in the picture, and six kinds of questions: what a small model can
+learn in minutes, and no more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from n3d_ros.sim import RgbdCamera, SceneConfig, View, generate, random_look, sa
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
 from n3d_ros.storage.whole_file import whole_file
 from n3d_ros.training.evaluation.grounding import in_picture
-from n3d_ros.training.qa.records import GROUND, SCHEMA, SPATIAL, KnownBox, PictureRef, Question
+from n3d_ros.training.qa.records import GROUND, OPEN, SCHEMA, SPATIAL, KnownBox, PictureRef, Question
 from n3d_ros.training.qa.sets import MANIFEST
 from n3d_ros.training.questions import MIN_VISIBLE
 
@@ -91,9 +91,7 @@ def _store(view: View, folder: Path, key: str) -> PictureRef:
     cv2.imwrite(str(folder / depth), millimetres)
     k = view.camera.intrinsics
     sha256 = hashlib.sha256((folder / color).read_bytes()).hexdigest()
-    return PictureRef(
-        key, color, WIDTH, HEIGHT, depth, fx=k.fx, fy=k.fy, cx=k.cx, cy=k.cy, sha256=sha256
-    )
+    return PictureRef(key, color, WIDTH, HEIGHT, depth, fx=k.fx, fy=k.fy, cx=k.cx, cy=k.cy, sha256=sha256)
 
 
 def view_questions(view: View, picture: PictureRef, rng: np.random.Generator) -> list[Question]:
@@ -112,12 +110,12 @@ def view_questions(view: View, picture: PictureRef, rng: np.random.Generator) ->
     return found + [question for question in asked if question is not None]
 
 
-def spatial(
-    boxes: Sequence[KnownBox], picture: PictureRef, rng: np.random.Generator
-) -> Question | None:
+def spatial(boxes: Sequence[KnownBox], picture: PictureRef, rng: np.random.Generator) -> Question | None:
     """A random question of ASKED about two or one of `boxes`; None where its answer is too close a call."""
     relation = str(rng.choice(list(ASKED)))
-    forms = [form for form in QUESTIONS[relation] if ASKED[relation] in ("distance", "size") or form[:2] == "Is"]
+    forms = [
+        form for form in QUESTIONS[relation] if ASKED[relation] in ("distance", "size") or form[:2] == "Is"
+    ]
     template = str(rng.choice(forms))
     a, b = (boxes[int(i)] for i in rng.permutation(len(boxes))[:2])
     text = template.format(a=a.label, b=b.label)

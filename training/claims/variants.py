@@ -1,7 +1,7 @@
 """What is compared: one small model, trained in the paper's variations with the same number of steps.
 
-In: a number of steps and a seed. Out: `Variant`s: for each the stages of `n3d train` that make it. It does not
-know scenes or results.
+In: a number of steps and a seed. Out: `Variant`s: for each the stages of `n3d train` that make it. It does
+not know scenes or results.
 
 The model is n3d-nano with fewer and narrower layers and pictures of 112 px, so that hundreds of steps take
 minutes on one core. It begins with random weights: with n3d-nano's own, which were trained with depth and u,

@@ -63,6 +63,8 @@ class Ablation:
             raise ValueError(f"ablation: unit_m expected positive metres, got {self.unit_m}")
 
 
+# Nothing varied: as the paper trains.
+AS_IN_PAPER = Ablation()
 ABLATIONS: dict[str, dict[str, Any]] = {
     "no_depth": {"depth": NONE},
     "xyz": {"coordinates": XYZ},
@@ -120,7 +122,7 @@ class FineTuneConfig:
     base: str
     stages: tuple[Stage, ...]
     lora: Lora | None = None
-    ablation: Ablation = Ablation()
+    ablation: Ablation = AS_IN_PAPER
     max_tokens: int = 4096
     rows_per_step: int = 1
     questions_per_picture: int = 4
@@ -232,6 +234,3 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, wanted) or isinstance(value, bool) != (hint is bool):
         raise ValueError(f"{where} expected {hint.__name__}, got {value!r}")
     return value
-
-
-

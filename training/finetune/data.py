@@ -137,7 +137,9 @@ class RowStream(IterableDataset[Row]):
             for number in unit:
                 question = self.store.question(number)
                 try:
-                    found = [(one, self._length(one, question)) for one in turns(question, self.maker.ablation)]
+                    found = [
+                        (one, self._length(one, question)) for one in turns(question, self.maker.ablation)
+                    ]
                 except ValueError as error:
                     self._leave_out(question, "cannot be asked", str(error))
                     continue
@@ -146,9 +148,6 @@ class RowStream(IterableDataset[Row]):
                         yield Planned(question, turn), length
                     else:
                         self._leave_out(question, "too long", f"{length} tokens of {self.max_tokens}")
-
-    def _length(self, turn: Turn, question: Question) -> int:
-        return self.maker.planned_length(turn, question.picture)
 
     def _leave_out(self, question: Question, reason: str, details: str) -> None:
         self.left_out[reason] += 1

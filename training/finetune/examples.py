@@ -18,7 +18,7 @@ from n3d_ros.preprocess.prepare import ModelInputs, PreprocessConfig, prepare
 from n3d_ros.protocol.prompts import IMAGE_PAD
 from n3d_ros.runtime.backends.positions import prompt_positions
 from n3d_ros.runtime.decoding.text import TextCodec
-from n3d_ros.training.finetune.configs import NONE, Ablation
+from n3d_ros.training.finetune.configs import AS_IN_PAPER, NONE, Ablation
 from n3d_ros.training.finetune.turns import Turn, reply_text
 from n3d_ros.training.qa.records import PictureRef, Question
 from n3d_ros.training.qa.sets import load_observation
@@ -54,7 +54,7 @@ class ExampleMaker:
         self,
         codec: TextCodec,
         preprocess: PreprocessConfig,
-        ablation: Ablation = Ablation(),
+        ablation: Ablation = AS_IN_PAPER,
         root: Path = Path(),
     ) -> None:
         self.codec, self.preprocess, self.ablation, self.root = codec, preprocess, ablation, root

@@ -1,7 +1,7 @@
 """What one training step of a model needs of memory, without its weights and without a GPU.
 
-In: a `FineTuneConfig` and the number of processes. Out: a `MemoryEstimate` in bytes per process, from the real
-model class on torch's meta device: every shape is computed, nothing is stored. It does not know data.
+In: a `FineTuneConfig` and the number of processes. Out: a `MemoryEstimate` in bytes per process, from the
+real model class on torch's meta device: every shape is computed, nothing is stored. It does not know data.
 
 What autograd keeps for the backward pass is counted as it is kept, so it holds for the model as it is. Not in
 it: what CUDA, NCCL and fragmentation take, and buffers of a moment; leave a tenth of the GPU free.
@@ -150,7 +150,9 @@ def forward(model: Any, config: FineTuneConfig) -> tuple[Tensor, Tensor]:
     dtype = torch.bfloat16 if config.bf16 else torch.float32
     with torch.autocast("cpu", torch.bfloat16, enabled=config.bf16):
         with _tables_on_meta(inner.visual):
-            tokens = inner.visual(_empty(patches, values), grid, point_coords=_empty(patches, 3)).pooler_output
+            tokens = inner.visual(
+                _empty(patches, values), grid, point_coords=_empty(patches, 3)
+            ).pooler_output
         rows = _empty(1, config.max_tokens, inner.config.text_config.hidden_size).to(dtype)
         positions = torch.empty(3, 1, config.max_tokens, dtype=torch.int64, device="meta")
         hidden = inner.language_model(
@@ -159,12 +161,12 @@ def forward(model: Any, config: FineTuneConfig) -> tuple[Tensor, Tensor]:
             attention_mask={"full_attention": None},
             use_cache=False,
         ).last_hidden_state
-    return tokens, hidden
+    return seen.pooler_output, hidden
 
 
 @contextmanager
 def _tables_on_meta(tower: Any) -> Iterator[None]:
-    """The tower computes positions from the grid, whose numbers must be there; what meets weights must not."""
+    """The tower computes places from the grid, whose numbers must be there; what meets weights must not."""
 
     def places(_module: Any, arguments: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         return arguments[0], arguments[1].to("meta")

@@ -86,9 +86,7 @@ def with_adapters(model: N3DForConditionalGeneration, lora: Lora) -> PeftModel:
     layers = f"({LANGUAGE_LAYERS}|{TOWER_LAYERS})" if lora.tower else LANGUAGE_LAYERS
     return get_peft_model(
         model,
-        LoraConfig(
-            r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=layers
-        ),
+        LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=layers),
         autocast_adapter_dtype=True,
     )
 

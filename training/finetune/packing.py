@@ -6,8 +6,8 @@ questions, files or training.
 Positions decide what attends to what. transformers takes four rows of them: the first counts from 0 in each
 example and cuts the row into examples, the others are the rotary positions of time, height and width, as
 each example would have them alone. Counting on across the row, or three rows alone, trains without an error
-and on something else (NVIDIA-NeMo/Automodel issue 3113). So does leaving the cache on: with one, transformers does
-not look for examples in a row. A test holds packed and unpacked losses together.
+and on something else (NVIDIA-NeMo/Automodel issue 3113). So does leaving the cache on: with one, transformers
+does not look for examples in a row. A test holds packed and unpacked losses together.
 """
 
 from __future__ import annotations

@@ -101,18 +101,17 @@ def _check_same(config: FineTuneConfig, out: Path) -> None:
 
 def train_stage(
     config: FineTuneConfig, stage: Stage, base: Path, questions: Path, out: Path, root: Path = Path()
-) -> float:
-    """Train one stage from the model in `base`; its last loss. Goes on from the newest checkpoint in `out`."""
+) -> None:
+    """Train one stage from the model in `base`. Goes on from the newest checkpoint in `out`."""
     arguments = training_arguments(config, stage, out)
     stream = row_stream(config, stage, base, questions, out, arguments, root)
     trainer = FineTuner(load_trainee(base, config), arguments, stream)
     begun = get_last_checkpoint(str(out)) if out.is_dir() else None
-    result = trainer.train(resume_from_checkpoint=begun)
+    trainer.train(resume_from_checkpoint=begun)
     _save(trainer, config, base, out)
     if trainer.is_world_process_zero():
-        write_json(out / DONE, {"loss": result.training_loss, "steps": stage.steps})
+        write_json(out / DONE, {"steps": stage.steps})
     trainer.accelerator.wait_for_everyone()
-    return float(result.training_loss)
 
 
 def row_stream(
@@ -131,9 +130,7 @@ def row_stream(
         store.is_spatial, store.pictures, stage, config.ablation, config.questions_per_picture, config.seed
     )
     maker = ExampleMaker(TextCodec(base / "tokenizer.json"), preprocess_of(base), config.ablation, root)
-    return RowStream(
-        store, plan, maker, config.max_tokens, arguments.process_index, arguments.world_size
-    )
+    return RowStream(store, plan, maker, config.max_tokens, arguments.process_index, arguments.world_size)
 
 
 def training_arguments(config: FineTuneConfig, stage: Stage, out: Path) -> TrainingArguments:
@@ -152,8 +149,6 @@ def training_arguments(config: FineTuneConfig, stage: Stage, out: Path) -> Train
         max_grad_norm=config.max_grad_norm,
         bf16=config.bf16 and on_gpu,
         use_cpu=not on_gpu,
-        fsdp="full_shard auto_wrap" if config.fsdp else None,
-        fsdp_config={"fsdp_version": 2, "transformer_layer_cls_to_wrap": WRAPPED} if config.fsdp else None,
         ddp_find_unused_parameters=False,
         dataloader_num_workers=config.workers,
         ignore_data_skip=True,
@@ -164,7 +159,23 @@ def training_arguments(config: FineTuneConfig, stage: Stage, out: Path) -> Train
         save_total_limit=2,
         seed=config.seed,
         report_to="tensorboard",
-            )
+        **sharding(config.fsdp),
+    )
+
+
+def sharding(fsdp: bool) -> dict[str, Any]:
+    """Arguments that shard weights, gradients and optimiser over the processes, layer by layer."""
+    if not fsdp:
+        return {}
+    return {
+        "fsdp": "full_shard auto_wrap",
+        "fsdp_config": {
+            "fsdp_version": 2,
+            "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+            "transformer_layer_cls_to_wrap": WRAPPED,
+            "state_dict_type": "FULL_STATE_DICT",
+        },
+    }
 
 
 def _save(trainer: FineTuner, config: FineTuneConfig, base: Path, out: Path) -> None:

@@ -16,7 +16,7 @@ from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import RELEASED, decode, encode, encode_box, format_box, quantize
 from n3d_ros.protocol.box_text import parse
-from n3d_ros.training.finetune.configs import DIRECT, UVZ, Ablation
+from n3d_ros.training.finetune.configs import AS_IN_PAPER, DIRECT, UVZ, Ablation
 from n3d_ros.training.qa.records import DETECT, GROUND, Question
 
 # Where the text of a box is planned before its numbers are known: none has more digits than three.
@@ -34,7 +34,7 @@ class Turn:
     boxes: tuple[Box3D, ...] = ()
 
 
-def turns(question: Question, ablation: Ablation = Ablation()) -> tuple[Turn, ...]:
+def turns(question: Question, ablation: Ablation = AS_IN_PAPER) -> tuple[Turn, ...]:
     """What is learned from a question; empty where it asks for boxes and answers are direct.
 
     A spatial question is two turns: its objects are located, then reasoned about with the true boxes as
@@ -59,7 +59,7 @@ def _asked(question: Question) -> str:
     return question.text if question.kind == DETECT else prompts.ground_question(question.text)
 
 
-def reply_text(turn: Turn, inputs: ModelInputs | None, ablation: Ablation = Ablation()) -> str:
+def reply_text(turn: Turn, inputs: ModelInputs | None, ablation: Ablation = AS_IN_PAPER) -> str:
     """The reply with its end token. inputs: of the picture as it is trained on; None plans the longest
     text.
     """

@@ -1,4 +1,4 @@
-"""`n3d train --config NAME`: fine-tune a model in two stages on a set of questions, or say what that takes."""
+"""`n3d train --config NAME`: fine-tune a model in two stages on questions, or say what that takes."""
 
 from __future__ import annotations
 

@@ -10,14 +10,14 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("datasets")
 
-from question_sets import questions_about, small_base, small_set, write_picture, write_set  # noqa: E402
+from question_sets import questions_about, small_base, small_set, write_picture, write_set
 
-from n3d_ros.runtime.decoding.text import TextCodec  # noqa: E402
-from n3d_ros.training.finetune.configs import Ablation, Stage  # noqa: E402
-from n3d_ros.training.finetune.data import QuestionStore, RowStream  # noqa: E402
-from n3d_ros.training.finetune.examples import ExampleMaker  # noqa: E402
-from n3d_ros.training.finetune.models import preprocess_of  # noqa: E402
-from n3d_ros.training.finetune.plan import Plan  # noqa: E402
+from n3d_ros.runtime.decoding.text import TextCodec
+from n3d_ros.training.finetune.configs import AS_IN_PAPER, Ablation, Stage
+from n3d_ros.training.finetune.data import QuestionStore, RowStream
+from n3d_ros.training.finetune.examples import ExampleMaker
+from n3d_ros.training.finetune.models import preprocess_of
+from n3d_ros.training.finetune.plan import Plan
 
 GROUNDING = Stage("stage1_grounding", 1, 1e-3, 1.0)
 MIXED = Stage("stage2_reasoning", 1, 1e-3, 0.5)
@@ -31,7 +31,7 @@ def home(tmp_path_factory):
     return folder
 
 
-def stream(home, stage=MIXED, ablation=Ablation(), max_tokens=400, seed=0, **processes):
+def stream(home, stage=MIXED, ablation=AS_IN_PAPER, max_tokens=400, seed=0, **processes):
     store = QuestionStore(home / "questions", home / "cache")
     plan = Plan(store.is_spatial, store.pictures, stage, ablation, 4, seed)
     maker = ExampleMaker(TextCodec(home / "base" / "tokenizer.json"), preprocess_of(home / "base"), ablation)

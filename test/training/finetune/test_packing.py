@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from small_model import make_model, picture  # noqa: E402, F401
+from small_model import make_model, make_picture  # noqa: E402
 
 from n3d_ros.training.finetune.examples import build_example  # noqa: E402
 from n3d_ros.training.finetune.packing import pack  # noqa: E402
@@ -18,8 +18,10 @@ def example(model, number, merged_hw):
     rng = np.random.default_rng(number)
     pad = model.config.image_token_id
     words = rng.integers(100, 400, 30).tolist()
-    picture = [] if merged_hw is None else [pad]
-    return build_example([*words[:4], *picture, *words[4 : 9 + number]], words[20 : 25 + number], pad, merged_hw)
+    place = [] if merged_hw is None else [pad]
+    return build_example(
+        [*words[:4], *place, *words[4 : 9 + number]], words[20 : 25 + number], pad, merged_hw
+    )
 
 
 @pytest.fixture
@@ -28,10 +30,10 @@ def model():
 
 
 @pytest.fixture
-def packed(model, picture):
+def packed(model):
     """Three examples, each with a picture of its own, in one row, and each alone."""
     examples = [example(model, n, (h // 2, w // 2)) for n, (h, w) in enumerate(GRIDS)]
-    pictures = [picture(*grid, seed=n) for n, grid in enumerate(GRIDS)]
+    pictures = [make_picture(*grid, seed=n) for n, grid in enumerate(GRIDS)]
     alone = [pack([one], [shown], [0]) for one, shown in zip(examples, pictures, strict=True)]
     return pack(examples, pictures, [0, 1, 2]), alone
 
@@ -88,8 +90,8 @@ def test_positions_are_those_that_transformers_computes(model, packed):
         assert row["position_ids"][1:].tolist() == expected.tolist()
 
 
-def test_examples_about_one_picture_encode_it_once(model, picture):
-    shown = picture(4, 6)
+def test_examples_about_one_picture_encode_it_once(model):
+    shown = make_picture(4, 6)
     examples = [example(model, n, (2, 3)) for n in range(3)]
     row = pack(examples, [shown], [0, 0, 0])
     assert row["pixel_values"].shape == (24, 1176)
@@ -100,18 +102,22 @@ def test_examples_about_one_picture_encode_it_once(model, picture):
     torch.testing.assert_close(found[tower], gradients[tower], rtol=2e-3, atol=1e-4)
 
 
-def test_examples_find_their_own_picture(model, picture):
+def test_examples_find_their_own_picture(model):
     examples = [example(model, n, (2, 3)) for n in range(2)]
-    pictures = [picture(4, 6, seed=1), picture(4, 6, seed=2)]
+    pictures = [make_picture(4, 6, seed=1), make_picture(4, 6, seed=2)]
     rows = [pack([one], [pictures[p]], [0]) for one, p in zip(examples, (1, 0), strict=True)]
     expected, _ = loss_and_gradients(model, rows)
-    assert loss_and_gradients(model, [pack(examples, pictures, [1, 0])])[0] == pytest.approx(expected, rel=1e-5)
-    assert loss_and_gradients(model, [pack(examples, pictures, [0, 1])])[0] != pytest.approx(expected, rel=1e-5)
+    assert loss_and_gradients(model, [pack(examples, pictures, [1, 0])])[0] == pytest.approx(
+        expected, rel=1e-5
+    )
+    assert loss_and_gradients(model, [pack(examples, pictures, [0, 1])])[0] != pytest.approx(
+        expected, rel=1e-5
+    )
 
 
-def test_only_replies_are_learned(model, picture):
+def test_only_replies_are_learned(model):
     one = example(model, 0, (2, 3))
-    row = pack([one, one], [picture(4, 6)], [0, 0])
+    row = pack([one, one], [make_picture(4, 6)], [0, 0])
     reply = one.ids[one.num_prompt :].tolist()
     assert row["labels"].tolist() == [[*reply, *reply]]
     kept = row["logits_to_keep"].tolist()

@@ -85,5 +85,3 @@ def test_a_planned_reply_is_never_shorter_than_the_real_one():
     turn = turns(UNIQUE)[0]
     assert len(reply_text(turn, None)) >= len(reply_text(turn, inputs))
     assert reply_text(turn, inputs).endswith("\n" + prompts.TURN_END)
-
-
