@@ -46,6 +46,7 @@ class Mark:
     """
 
     id: str
+    picture: str
     category: str
     iou: float | None = None
     center_error_m: float | None = None
@@ -100,8 +101,8 @@ class Examinee:
         }
 
 
-def examine(examinee: Examinee, questions: Sequence[Question]) -> Iterator[Mark]:
-    """A mark for each question that the variant can be asked: boxes, and answers where they are trained."""
+def examine(examinee: Examinee, questions: Sequence[Question], with_answers: bool) -> Iterator[Mark]:
+    """A mark for each question that the variant was trained to answer. with_answers: it reasons, too."""
     pictures = {question.id: examinee.maker.picture(question) for question in questions}
     spatial = [question for question in questions if question.kind == SPATIAL]
     if examinee.ablation.answers == DIRECT:
@@ -111,7 +112,8 @@ def examine(examinee: Examinee, questions: Sequence[Question]) -> Iterator[Mark]
     asked = [(prompts.ground_prompt(prompts.ground_question(one.text)), pictures[one.id]) for one in grounds]
     for question, text in zip(grounds, examinee.replies(asked, MAX_BOX_TOKENS), strict=True):
         yield mark_box(question, _boxes(examinee, text, pictures[question.id]))
-    yield from _in_two_calls(examinee, spatial, pictures)
+    if with_answers:
+        yield from _in_two_calls(examinee, spatial, pictures)
 
 
 def _direct(
@@ -119,7 +121,7 @@ def _direct(
 ) -> Iterator[Mark]:
     asked = [(prompts.answer_prompt(one.text), pictures[one.id]) for one in questions]
     for question, text in zip(questions, examinee.replies(asked, MAX_ANSWER_TOKENS), strict=True):
-        yield Mark(question.id, question.category, said=is_right(question, text))
+        yield Mark(question.id, question.picture.key, question.category, said=is_right(question, text))
 
 
 def _in_two_calls(
@@ -146,6 +148,7 @@ def _in_two_calls(
         computed = is_right(question, computed_answer(question.text, found[question.id]))
         yield Mark(
             question.id,
+            question.picture.key,
             question.category,
             said=is_right(question, said.get(question.id, "")),
             computed=computed,
@@ -162,9 +165,9 @@ def mark_box(question: Question, found: Sequence[Box3D]) -> Mark:
     """The first box found against the one asked for."""
     truth = question.boxes[0].box
     if not found:
-        return Mark(question.id, question.category, iou=0.0)
+        return Mark(question.id, question.picture.key, question.category, iou=0.0)
     error = math.dist(found[0].center, truth.center)
-    return Mark(question.id, question.category, iou_3d(found[0], truth), error)
+    return Mark(question.id, question.picture.key, question.category, iou_3d(found[0], truth), error)
 
 
 def computed_answer(question: str, boxes: Sequence[Box3D]) -> str:

@@ -34,8 +34,8 @@ QUESTIONS_PER_VIEW = 4
 SCENES = SceneConfig(
     layouts=("table", "floor"),
     kinds=("box", "ball", "can", "cone", "chair", "bottle"),
-    min_objects=3,
-    max_objects=4,
+    min_objects=2,
+    max_objects=2,
     duplicate_share=0.0,
 )
 # Relation of `n3d_ros.spatial` -> category of N3D-Bench. The first three are answered yes or no.
@@ -106,6 +106,11 @@ def view_questions(view: View, picture: PictureRef, rng: np.random.Generator) ->
         Question(f"{picture.key}-{n}", GROUND, "grounding", "unique", f"the {box.label}", picture, (box,))
         for n, box in enumerate(boxes)
     ]
+    if found:
+        everything = tuple(sorted(boxes, key=lambda box: box.center_m[0] / box.center_m[2]))
+        found.append(
+            Question(f"{picture.key}-all", GROUND, "detection", "all", "objects", picture, everything)
+        )
     asked = (spatial(boxes, picture, rng) for _ in range(QUESTIONS_PER_VIEW if len(boxes) > 1 else 0))
     return found + [question for question in asked if question is not None]
 
@@ -113,9 +118,8 @@ def view_questions(view: View, picture: PictureRef, rng: np.random.Generator) ->
 def spatial(boxes: Sequence[KnownBox], picture: PictureRef, rng: np.random.Generator) -> Question | None:
     """A random question of ASKED about two or one of `boxes`; None where its answer is too close a call."""
     relation = str(rng.choice(list(ASKED)))
-    forms = [
-        form for form in QUESTIONS[relation] if ASKED[relation] in ("distance", "size") or form[:2] == "Is"
-    ]
+    is_open = ASKED[relation] in OPEN
+    forms = [form for form in QUESTIONS[relation] if not is_open or form.startswith("Is ")]
     template = str(rng.choice(forms))
     a, b = (boxes[int(i)] for i in rng.permutation(len(boxes))[:2])
     text = template.format(a=a.label, b=b.label)

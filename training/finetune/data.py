@@ -137,9 +137,8 @@ class RowStream(IterableDataset[Row]):
             for number in unit:
                 question = self.store.question(number)
                 try:
-                    found = [
-                        (one, self._length(one, question)) for one in turns(question, self.maker.ablation)
-                    ]
+                    asked = turns(question, self.maker.ablation)
+                    found = [(turn, self.maker.planned_length(turn, question.picture)) for turn in asked]
                 except ValueError as error:
                     self._leave_out(question, "cannot be asked", str(error))
                     continue

@@ -161,7 +161,7 @@ def forward(model: Any, config: FineTuneConfig) -> tuple[Tensor, Tensor]:
             attention_mask={"full_attention": None},
             use_cache=False,
         ).last_hidden_state
-    return seen.pooler_output, hidden
+    return tokens, hidden
 
 
 @contextmanager
