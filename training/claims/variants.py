@@ -30,11 +30,13 @@ SMALL = NanoModel(
     text_hidden=128, text_layers=4, text_heads=4, text_kv_heads=2, text_mlp=320, mrope_section=(4, 6, 6),
     long_side_px=112,
 )  # fmt: skip
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 3e-3
 ROWS_PER_STEP = 4
 MAX_TOKENS = 512
 SHARE_OF_DATA = 0.2
 GROUNDING_SHARE = 0.4
+# What one over the scale of these scenes is in the median: so bins are as fine without depth as with it.
+UNIT_M = 1.8
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Variant:
 VARIANTS = (
     Variant("grounding first", Ablation(), stages=2),
     Variant("answers directly", Ablation(answers=DIRECT), stages=2),
-    Variant("no depth", Ablation(depth=NONE)),
+    Variant("no depth", Ablation(depth=NONE, unit_m=UNIT_M)),
     Variant("x, y, z", Ablation(coordinates=XYZ)),
     Variant("20 % of the data", Ablation(data_share=SHARE_OF_DATA)),
 )
