@@ -56,6 +56,8 @@ ROWS = {
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
+    "training.finetune": f"{RUNTIME} model training.qa training.nano",
+    "training.claims": f"{LIBRARY} model runtime text_table sim training",
     "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
     "cli": "errors plain_text version commands",
 }

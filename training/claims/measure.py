@@ -101,8 +101,8 @@ class Examinee:
         }
 
 
-def examine(examinee: Examinee, questions: Sequence[Question], with_answers: bool) -> Iterator[Mark]:
-    """A mark for each question that the variant was trained to answer. with_answers: it reasons, too."""
+def examine(examinee: Examinee, questions: Sequence[Question]) -> Iterator[Mark]:
+    """A mark for each question, asked in the way that the variant was trained."""
     pictures = {question.id: examinee.maker.picture(question) for question in questions}
     spatial = [question for question in questions if question.kind == SPATIAL]
     if examinee.ablation.answers == DIRECT:
@@ -112,8 +112,7 @@ def examine(examinee: Examinee, questions: Sequence[Question], with_answers: boo
     asked = [(prompts.ground_prompt(prompts.ground_question(one.text)), pictures[one.id]) for one in grounds]
     for question, text in zip(grounds, examinee.replies(asked, MAX_BOX_TOKENS), strict=True):
         yield mark_box(question, _boxes(examinee, text, pictures[question.id]))
-    if with_answers:
-        yield from _in_two_calls(examinee, spatial, pictures)
+    yield from _in_two_calls(examinee, spatial, pictures)
 
 
 def _direct(

@@ -10,8 +10,8 @@ machine would give each another number.
 from __future__ import annotations
 
 import logging
+import re
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,12 +23,14 @@ from n3d_ros.storage.json_file import read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.claims.measure import Examinee, Mark, examine
 from n3d_ros.training.claims.scenes import SceneSet, write_scenes
+from n3d_ros.training.claims.typical import typical_marks
 from n3d_ros.training.claims.variants import SMALL, VARIANTS, Variant, config_of
-from n3d_ros.training.finetune.configs import UNTRAINED, FineTuneConfig
+from n3d_ros.training.finetune.configs import STAGE_1, STAGE_2, UNTRAINED, FineTuneConfig
 from n3d_ros.training.finetune.run import row_stream, run, train_stage, training_arguments
 from n3d_ros.training.nano.model import build_nano, still_blocks, whiten_patches
 from n3d_ros.training.nano.tokenizer import build_tokenizer
 from n3d_ros.training.nano.vocabulary import known_words
+from n3d_ros.training.qa.records import GROUND, SPATIAL, Question
 from n3d_ros.training.qa.sets import read_questions
 
 TRAIN_SEED, TEST_SEED = 3_000_000, 20_000
@@ -67,14 +69,27 @@ def check_claims(budget: Budget, base: str, out: Path) -> dict[str, list[list[Ma
     test = write_scenes(SceneSet(TEST_SEED, budget.test_views), out / f"test-{budget.test_views}")
     bases = [_base(base, out / f"seed{seed}", train, seed) for seed in range(budget.seeds)]
     steps = budget.steps or _steps(budget, bases[0], train, out)
-    results: dict[str, list[list[Mark]]] = {variant.name: [] for variant in VARIANTS}
-    for seed, folder in enumerate(bases):
-        for variant in VARIANTS:
-            home = out / f"seed{seed}" / f"{variant.name.replace(' ', '_')}-{steps}"
-            config = config_of(variant, folder, steps, seed)
+    asked = {"typical answers": [list(typical_marks(list(read_questions(train)), _questions(test)))]}
+    results: dict[str, list[list[Mark]]] = asked | {variant.name: [] for variant in VARIANTS}
+    for variant in VARIANTS:
+        for seed, folder in enumerate(bases):
+            home = _home(out, seed, variant.name, steps)
+            start = (
+                folder if variant.after is None else _model(_home(out, seed, variant.after, steps), STAGE_1)
+            )
+            config = config_of(variant, start, steps, seed)
             results[variant.name].append(_marks(variant, config, train, test, home))
             write_json(out / "results.json", _as_json(budget, base, steps, results))
     return results
+
+
+def _home(out: Path, seed: int, name: str, steps: int) -> Path:
+    """The folder of one trained variant."""
+    return out / f"seed{seed}" / f"{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}-{steps}"
+
+
+def _model(home: Path, stage: str) -> Path:
+    return home / stage / "model"
 
 
 def _as_json(budget: Budget, base: str, steps: int, results: dict[str, list[list[Mark]]]) -> dict[str, Any]:
@@ -111,7 +126,7 @@ def _stream(config: FineTuneConfig, train: Path, base: Path) -> Any:
 
 def _steps(budget: Budget, base: Path, train: Path, out: Path) -> int:
     """Steps a stage that fill the minutes, from the time of a few."""
-    stages = sum(variant.stages for variant in VARIANTS)
+    stages = sum(variant.rounds for variant in VARIANTS)
     config = config_of(VARIANTS[0], base, TRIAL_STEPS, 0)
     began = time.monotonic()
     train_stage(config, config.stages[0], base, train, out / "trial", train)
@@ -128,11 +143,15 @@ def _marks(variant: Variant, config: FineTuneConfig, train: Path, test: Path, ho
         return [Mark(**mark) for mark in read_object(file)["marks"]]
     _log.info("%s, seed %d", variant.name, config.seed)
     model = run(config, train, home, train)
-    marks = list(examine(Examinee(model, variant.ablation, test), _questions(test), variant.stages > 1))
+    marks = list(examine(Examinee(model, variant.ablation, test), _questions(test, variant)))
     write_json(file, {"marks": [asdict(mark) for mark in marks]}, indent=None)
     return marks
 
 
-def _questions(test: Path) -> Sequence[Any]:
-    """For boxes, those for one thing; and all spatial ones."""
-    return [question for question in read_questions(test) if question.category != "detection"]
+def _questions(test: Path, variant: Variant | None = None) -> list[Question]:
+    """What is asked of all, or of one variant: for one thing's box in the first stage, to answer in the
+    second.
+    """
+    kinds = {None: (GROUND, SPATIAL), STAGE_1: (GROUND,), STAGE_2: (SPATIAL,)}
+    asked = kinds[None if variant is None else variant.stage]
+    return [one for one in read_questions(test) if one.kind in asked and one.category != "detection"]

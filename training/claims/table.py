@@ -14,6 +14,14 @@ import numpy as np
 
 from n3d_ros.text_table import text_table
 from n3d_ros.training.claims.measure import RIGHT_IOU, Mark
+from n3d_ros.training.claims.variants import (
+    BOXES,
+    CAMERA_XYZ,
+    DIRECTLY,
+    GROUNDING_FIRST,
+    LESS_DATA,
+    NO_DEPTH,
+)
 from n3d_ros.training.qa.records import OPEN
 
 DRAWS = 2000
@@ -70,16 +78,13 @@ COLUMNS: dict[str, Read] = {
     "yes/no, computed": open_computed,
     "numbers, computed": number_computed,
 }
-# Claim -> the variant that the paper has ahead, the one behind, what is compared, whether more is better.
+BOX_COLUMNS = ("mean IoU", "centre error, m")
+# Claim -> the variant that the paper has ahead, the one behind, what is compared.
 CLAIMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "grounding first beats answering directly": (
-        "grounding first",
-        "answers directly",
-        ("yes/no", "numbers"),
-    ),
-    "depth beats none": ("grounding first", "no depth", ("mean IoU", "centre error, m")),
-    "u, v, z beats x, y, z": ("grounding first", "x, y, z", ("mean IoU", "centre error, m")),
-    "all data beats 20 %": ("grounding first", "20 % of the data", ("mean IoU", "centre error, m")),
+    "grounding first beats answering directly": (GROUNDING_FIRST, DIRECTLY, ("yes/no", "numbers")),
+    "depth beats none": (BOXES, NO_DEPTH, BOX_COLUMNS),
+    "u, v, z beats x, y, z": (BOXES, CAMERA_XYZ, BOX_COLUMNS),
+    "all data beats 20 %": (BOXES, LESS_DATA, BOX_COLUMNS),
 }
 LESS_IS_BETTER = ("centre error, m",)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from n3d_ros.training.finetune.configs import (
+    AS_IN_PAPER,
     DIRECT,
     NONE,
     STAGE_1,
@@ -33,6 +34,7 @@ SMALL = NanoModel(
 LEARNING_RATE = 3e-3
 ROWS_PER_STEP = 4
 MAX_TOKENS = 512
+SAVE_EVERY = 50
 SHARE_OF_DATA = 0.2
 GROUNDING_SHARE = 0.4
 # What one over the scale of these scenes is in the median: so bins are as fine without depth as with it.
@@ -41,33 +43,42 @@ UNIT_M = 1.8
 
 @dataclass(frozen=True)
 class Variant:
-    """One trained model. stages: how many of the two; 1 where only its boxes are compared."""
+    """One trained model. stage: the only one that it is trained in. after: the variant whose model it begins
+    with, None for the base.
+    """
 
     name: str
     ablation: Ablation
-    stages: int = 1
+    stage: str = STAGE_1
+    after: str | None = None
+
+    @property
+    def rounds(self) -> int:
+        """How often it takes the steps of one stage: what answers directly has no first stage before it."""
+        return 2 if self.ablation.answers == DIRECT else 1
 
 
+BOXES, NO_DEPTH, CAMERA_XYZ, LESS_DATA = "u, v, z with depth", "no depth", "x, y, z", "20 % of the data"
+GROUNDING_FIRST, DIRECTLY = "grounding first", "answers directly"
+# Those that only find boxes, then those that answer.
 VARIANTS = (
-    Variant("grounding first", Ablation(), stages=2),
-    Variant("answers directly", Ablation(answers=DIRECT), stages=2),
-    Variant("no depth", Ablation(depth=NONE, unit_m=UNIT_M)),
-    Variant("x, y, z", Ablation(coordinates=XYZ)),
-    Variant("20 % of the data", Ablation(data_share=SHARE_OF_DATA)),
+    Variant(BOXES, AS_IN_PAPER),
+    Variant(NO_DEPTH, Ablation(depth=NONE, unit_m=UNIT_M)),
+    Variant(CAMERA_XYZ, Ablation(coordinates=XYZ)),
+    Variant(LESS_DATA, Ablation(data_share=SHARE_OF_DATA)),
+    Variant(GROUNDING_FIRST, AS_IN_PAPER, STAGE_2, after=BOXES),
+    Variant(DIRECTLY, Ablation(answers=DIRECT), STAGE_2),
 )
 
 
 def config_of(variant: Variant, base: Path, steps: int, seed: int) -> FineTuneConfig:
-    """The run of a variant: `steps` a stage. Answering directly has no first stage, so its only one takes
-    both stages' steps.
-    """
-    first = Stage(STAGE_1, steps, LEARNING_RATE, grounding_share=1.0)
-    second = Stage(STAGE_2, steps, LEARNING_RATE, GROUNDING_SHARE)
-    stages = (first, second)[: variant.stages]
+    """The run of a variant from the model in `base`: `steps` a round."""
+    share = {STAGE_1: 1.0, STAGE_2: GROUNDING_SHARE}[variant.stage]
     if variant.ablation.answers == DIRECT:
-        stages = (Stage(STAGE_2, 2 * steps, LEARNING_RATE, grounding_share=0.0),)
+        share = 0.0
+    stage = Stage(variant.stage, steps * variant.rounds, LEARNING_RATE, share)
     return FineTuneConfig(
-        str(base), stages, ablation=variant.ablation, max_tokens=MAX_TOKENS, rows_per_step=ROWS_PER_STEP,
+        str(base), (stage,), ablation=variant.ablation, max_tokens=MAX_TOKENS, rows_per_step=ROWS_PER_STEP,
         questions_per_picture=4, bf16=False, checkpointing=False, weight_decay=0.01, adam_beta2=0.98,
-        save_every=10**6, log_every=20, workers=0, seed=seed,
+        save_every=SAVE_EVERY, log_every=20, workers=0, seed=seed,
     )  # fmt: skip
