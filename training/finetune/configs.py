@@ -228,7 +228,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"{where} expected a list, got {value!r}")
         return tuple(_value(typing.get_args(hint)[0], one, where) for one in value)
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return _built(hint, value, where)
     wanted = (int, float) if hint is float else hint
     if not isinstance(value, wanted) or isinstance(value, bool) != (hint is bool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from n3d_ros.commands.train import nano
 from n3d_ros.commands.train.finetune import add_finetune_options, run_finetune
@@ -19,8 +20,11 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         help="nano: n3d-nano on simulated scenes; debug, 3b_lora, 7b_full: fine-tune on questions, "
         "varied by +no_depth, +xyz, +direct, +raster, +aligned, +data20; or a .json file (default: nano)",
     )
-    nano.add_train(parser.add_argument_group("nano"))
-    add_finetune_options(parser.add_argument_group("fine-tuning, with every other --config"))
+    groups: list[Any] = [
+        parser.add_argument_group(title) for title in ("nano", "fine-tuning, with every other --config")
+    ]
+    nano.add_train(groups[0])
+    add_finetune_options(groups[1])
     parser.set_defaults(run=run_train, default_out=parser.get_default("out"))
 
 
