@@ -27,7 +27,7 @@ MCP = "run `pip install -r requirements/mcp.txt` beside ROS"
 class Command:
     """A subcommand's line in `n3d --help`, and what to do when a package that it needs is missing.
 
-    The command NAME is `add_NAME` of the module or package `n3d_ros.commands.NAME`.
+    The command NAME is `add_NAME` of the module or package `n3d_ros.commands.NAME`, with _ for every dash.
     """
 
     summary: str
@@ -44,6 +44,7 @@ COMMANDS = {
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
+    "make-qa": Command("make questions with answers and traces of 3D boxes", TRAIN),
     "train": Command("train n3d-nano on simulated scenes, or fine-tune a model on questions", TRAIN),
     "claims": Command("check the paper's claims on simulated scenes with a small model", TRAIN),
     "eval": Command("measure a model on simulated scenes it never saw", TRAIN),
@@ -63,7 +64,8 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(name, help=command.summary, description=command.summary)
         if name == chosen:
-            getattr(importlib.import_module(f"n3d_ros.commands.{name}"), f"add_{name}")(subparser)
+            module = name.replace("-", "_")
+            getattr(importlib.import_module(f"n3d_ros.commands.{module}"), f"add_{module}")(subparser)
     return parser
 
 

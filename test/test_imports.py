@@ -58,6 +58,7 @@ ROWS = {
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
+    "training.qa": f"{LIBRARY} text_table overlay training.lift training.processes",
     "training.finetune": f"{RUNTIME} model training.qa training.nano",
     "training.claims": f"{LIBRARY} model runtime text_table sim training",
     "client": "errors geometry",

@@ -11,6 +11,7 @@ red mug" fits "red mug"). "mug handle" fits no mug, and "blue mug" no red one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial.language.nouns import ADJECTIVES, CAMERA_WORDS
@@ -88,7 +89,7 @@ def _quality(name: str, label: str, box_id: str, plural: bool) -> int:
     if wanted in (called, _words(box_id)):
         return SAME
     if plural and _head(wanted) != _head(called):
-        wanted = [*wanted[:-1], _singular(wanted[-1], called[_head_at(called)])]
+        wanted = (*wanted[:-1], _singular(wanted[-1], called[_head_at(called)]))
     if wanted == called:
         return SAME
     if _head(wanted) != _head(called) or "of" in wanted or "'s" in wanted:
@@ -113,5 +114,6 @@ def _head_at(words: Sequence[str]) -> int:
     return words.index("of") - 1 if "of" in words[1:] else len(words) - 1
 
 
-def _words(text: str) -> list[str]:
-    return [token.key for token in tokens_of(text)]
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(token.key for token in tokens_of(text))

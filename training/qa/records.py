@@ -7,7 +7,7 @@ metres.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -123,10 +123,12 @@ class Question:
     """One question and its answer.
 
     id: unique in its set, the same whenever it is made again. form: the family of its wording. text: what a
-    person would ask. boxes: what the answer rests on, in the order in which a model is to locate them; empty
-    where what is asked for is not there. answer: one sentence, empty where boxes are the answer. reasoning:
-    the trace before it. value with unit ("m", "o'clock", "objects"), verdict of a yes/no question, choice out
-    of choices: the answer for machines, None where it is of another kind. viewpoint: empty for the camera's.
+    person would ask; of kind "ground" the words that name what to find, without a sentence around. boxes:
+    what the answer rests on, in the order in which a model is to locate them; empty where what is asked for
+    is not there. answer: one sentence, empty where boxes are the answer. reasoning: the trace before it.
+    value with unit ("m", "o'clock", "objects"), verdict of a yes/no question, choice out of choices: the
+    answer for machines, None where it is of another kind. Of an order, choices are the things as they are
+    named and choice is all of them in the right order, with commas. viewpoint: empty for the camera's.
     drawn_px: (left, top, right, bottom) of rectangles to draw on the picture before it is asked.
     """
 
@@ -161,7 +163,8 @@ class Question:
 
     def to_row(self) -> dict[str, Any]:
         """A row of SCHEMA."""
-        return asdict(self)
+        boxes = [vars(one) for one in self.boxes]
+        return {**vars(self), "boxes": boxes, "picture": vars(self.picture)}
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Question:
