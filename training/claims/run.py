@@ -26,7 +26,7 @@ from n3d_ros.training.claims.scenes import SceneSet, write_scenes
 from n3d_ros.training.claims.typical import typical_marks
 from n3d_ros.training.claims.variants import SMALL, VARIANTS, Variant, config_of
 from n3d_ros.training.finetune.configs import STAGE_1, STAGE_2, UNTRAINED, FineTuneConfig
-from n3d_ros.training.finetune.run import row_stream, run, train_stage, training_arguments
+from n3d_ros.training.finetune.run import Job, row_stream, run, train_stage, training_arguments
 from n3d_ros.training.nano.model import build_nano, still_blocks, whiten_patches
 from n3d_ros.training.nano.tokenizer import build_tokenizer
 from n3d_ros.training.nano.vocabulary import known_words
@@ -115,24 +115,25 @@ def _base(base: str, folder: Path, train: Path, seed: int) -> Path:
 
 def _patches(base: Path, train: Path, num_rows: int = 60) -> torch.Tensor:
     """Patch rows of the first pictures."""
-    config = config_of(VARIANTS[0], base, 1, 0)
-    return torch.cat([row["pixel_values"] for row in islice(iter(_stream(config, train, base)), num_rows)])
+    trial = _trial(base, train, base / "trial")
+    rows = iter(row_stream(trial, training_arguments(trial.config, trial.stage, trial.out)))
+    return torch.cat([row["pixel_values"] for row in islice(rows, num_rows)])
 
 
-def _stream(config: FineTuneConfig, train: Path, base: Path) -> Any:
-    stage, out = config.stages[0], base / "trial"
-    return row_stream(config, stage, base, train, out, training_arguments(config, stage, out), train)
+def _trial(base: Path, train: Path, out: Path) -> Job:
+    """A few steps of the first variant."""
+    config = config_of(VARIANTS[0], base, TRIAL_STEPS, 0)
+    return Job(config, config.stages[0], base=base, questions=train, out=out, root=train)
 
 
 def _steps(budget: Budget, base: Path, train: Path, out: Path) -> int:
     """Steps a stage that fill the minutes, from the time of a few."""
-    stages = sum(variant.rounds for variant in VARIANTS)
-    config = config_of(VARIANTS[0], base, TRIAL_STEPS, 0)
+    stages = budget.seeds * sum(variant.rounds for variant in VARIANTS)
     began = time.monotonic()
-    train_stage(config, config.stages[0], base, train, out / "trial", train)
+    train_stage(_trial(base, train, out / "trial"))
     step_s = (time.monotonic() - began) / TRIAL_STEPS
-    steps = int(budget.minutes * 60 * TRAINING_SHARE / (budget.seeds * stages * step_s))
-    _log.info("%.2f s a step: %d steps for each of %d stages", step_s, steps, budget.seeds * stages)
+    steps = int(budget.minutes * 60 * TRAINING_SHARE / (stages * step_s))
+    _log.info("%.2f s a step: %d steps for each of %d stages", step_s, steps, stages)
     return max(steps, 1)
 
 

@@ -8,15 +8,17 @@ are made of. `torchrun` starts it on several GPUs and nodes; nothing here differ
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
 
 from n3d_ros.runtime.decoding.text import TextCodec
+from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.finetune.configs import FineTuneConfig, Stage
 from n3d_ros.training.finetune.data import QuestionStore, RowStream
@@ -70,6 +72,20 @@ class _GoOn(TrainerCallback):
         self.stream.start_row = state.global_step * args.gradient_accumulation_steps
 
 
+@dataclass(frozen=True)
+class Job:
+    """One stage to train. base: the model folder that it begins with. out: the stage's own folder. root:
+    where the pictures' relative paths start.
+    """
+
+    config: FineTuneConfig
+    stage: Stage
+    base: Path
+    questions: Path
+    out: Path
+    root: Path = Path()
+
+
 def run(config: FineTuneConfig, questions: Path, out: Path, root: Path = Path()) -> Path:
     """Train every stage that is not done, each from where it was stopped; the last one's model folder.
 
@@ -78,17 +94,15 @@ def run(config: FineTuneConfig, questions: Path, out: Path, root: Path = Path())
     _check_same(config, out)
     folder = base_folder(config.base, out)
     for stage in config.stages:
-        model = out / stage.name / "model"
-        if not (out / stage.name / DONE).is_file():
-            train_stage(config, stage, folder, questions, out / stage.name, root)
-        folder = model
+        home = out / stage.name
+        if not (home / DONE).is_file():
+            train_stage(Job(config, stage, base=folder, questions=questions, out=home, root=root))
+        folder = home / "model"
     return folder
 
 
 def _check_same(config: FineTuneConfig, out: Path) -> None:
     """What is gone on with must be what was begun."""
-    from n3d_ros.storage.json_file import read_object
-
     file = out / "config.json"
     if not file.is_file():
         out.mkdir(parents=True, exist_ok=True)
@@ -99,38 +113,57 @@ def _check_same(config: FineTuneConfig, out: Path) -> None:
         raise ValueError(f"--out: expected the run of '{file}' or an empty folder, got another config")
 
 
-def train_stage(
-    config: FineTuneConfig, stage: Stage, base: Path, questions: Path, out: Path, root: Path = Path()
-) -> None:
-    """Train one stage from the model in `base`. Goes on from the newest checkpoint in `out`."""
-    arguments = training_arguments(config, stage, out)
-    stream = row_stream(config, stage, base, questions, out, arguments, root)
-    trainer = FineTuner(load_trainee(base, config), arguments, stream)
-    begun = get_last_checkpoint(str(out)) if out.is_dir() else None
-    trainer.train(resume_from_checkpoint=begun)
-    _save(trainer, config, base, out)
+def train_stage(job: Job) -> None:
+    """Train one stage, from the newest checkpoint in its folder if there is one."""
+    arguments = training_arguments(job.config, job.stage, job.out)
+    trainer = FineTuner(load_trainee(job.base, job.config), arguments, row_stream(job, arguments))
+    begun = newest_checkpoint(job.out)
+    _log.info("%s: %d steps from %s", job.stage.name, job.stage.steps, begun or job.base)
+    trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    _save(trainer, job)
     if trainer.is_world_process_zero():
-        write_json(out / DONE, {"steps": stage.steps})
+        write_json(job.out / DONE, {"steps": job.stage.steps})
     trainer.accelerator.wait_for_everyone()
 
 
-def row_stream(
-    config: FineTuneConfig,
-    stage: Stage,
-    base: Path,
-    questions: Path,
-    out: Path,
-    arguments: TrainingArguments,
-    root: Path = Path(),
-) -> RowStream:
+def newest_checkpoint(out: Path) -> Path | None:
+    """The last checkpoint that is whole. Trainer writes its state last; from a folder without it, it would
+    begin at step 0 with weights and optimiser of a later one.
+    """
+    found = {int(path.name.rpartition("-")[2]): path for path in out.glob("checkpoint-*")}
+    for _, path in sorted(found.items(), reverse=True):
+        try:
+            read_object(path / TRAINER_STATE_NAME)
+        except (OSError, JsonError):
+            _log.warning("%s is not whole: its run was stopped while it was written", path)
+        else:
+            return path
+    return None
+
+
+def row_stream(job: Job, arguments: TrainingArguments) -> RowStream:
     """The rows of one stage for this process."""
+    config, base = job.config, job.base
     with arguments.main_process_first(desc="mapping the questions"):
-        store = QuestionStore(questions, out / "cache")
+        store = QuestionStore(job.questions, job.out / "cache")
     plan = Plan(
-        store.is_spatial, store.pictures, stage, config.ablation, config.questions_per_picture, config.seed
+        store.is_spatial,
+        store.pictures,
+        job.stage,
+        ablation=config.ablation,
+        questions_per_picture=config.questions_per_picture,
+        seed=config.seed,
     )
-    maker = ExampleMaker(TextCodec(base / "tokenizer.json"), preprocess_of(base), config.ablation, root)
-    return RowStream(store, plan, maker, config.max_tokens, arguments.process_index, arguments.world_size)
+    codec = TextCodec(base / "tokenizer.json")
+    maker = ExampleMaker(codec, preprocess_of(base), config.ablation, job.root)
+    return RowStream(
+        store,
+        plan,
+        maker,
+        config.max_tokens,
+        rank=arguments.process_index,
+        world_size=arguments.world_size,
+    )
 
 
 def training_arguments(config: FineTuneConfig, stage: Stage, out: Path) -> TrainingArguments:
@@ -178,12 +211,13 @@ def sharding(fsdp: bool) -> dict[str, Any]:
     }
 
 
-def _save(trainer: FineTuner, config: FineTuneConfig, base: Path, out: Path) -> None:
+def _save(trainer: FineTuner, job: Job) -> None:
     """The model folder of a stage. Every process takes part: with FSDP each has a piece of it."""
-    folder = out / ("adapters" if config.lora else "model")
+    config = job.config
+    folder = job.out / ("adapters" if config.lora else "model")
     trainer.save_model(str(folder))
     if not trainer.is_world_process_zero():
         return
     if config.lora:
-        merge_adapters(base, folder, config).save_pretrained(out / "model")
-    finish_folder(base, out / "model")
+        merge_adapters(job.base, folder, config).save_pretrained(job.out / "model")
+    finish_folder(job.base, job.out / "model")

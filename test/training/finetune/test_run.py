@@ -1,6 +1,7 @@
 """A whole run: both stages, a kill in between, adapters, and several processes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -65,6 +66,12 @@ def test_both_stages_run_and_leave_a_folder_that_the_robot_loads(home, config, t
     assert result.valid_ratio > 0
 
 
+def half_written(stage):
+    """A later checkpoint that a kill left without Trainer's state."""
+    shutil.copytree(stage / "checkpoint-2", stage / "checkpoint-3")
+    (stage / "checkpoint-3" / "trainer_state.json").unlink()
+
+
 def test_a_killed_run_goes_on_to_the_same_losses_and_weights(home, config, tmp_path, monkeypatch):
     run(config, home / "questions", tmp_path / "whole")
     calls = []
@@ -80,6 +87,7 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_weights(home, config, tmp_p
         patched.setattr(FineTuner, "training_step", killed_in_the_third)
         run(config, home / "questions", tmp_path / "killed")
     assert not (tmp_path / "killed" / "stage1_grounding" / "done.json").exists()
+    half_written(tmp_path / "killed" / "stage1_grounding")
     run(config, home / "questions", tmp_path / "killed")
     for stage in ("stage1_grounding", "stage2_reasoning"):
         assert losses(tmp_path / "killed" / stage) == losses(tmp_path / "whole" / stage)
