@@ -61,6 +61,8 @@ ROWS = {
     "training.lift": (
         "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay"
     ),
+    "training.finetune": f"{RUNTIME} model training.qa training.nano",
+    "training.claims": f"{LIBRARY} model runtime text_table sim training",
     "client": "errors geometry",
     "recording": "errors boxes preprocess node.conversions",
     "commands": f"{RUNTIME} {REST}",
