@@ -38,6 +38,7 @@ COMMANDS = {
     "play": Command("publish folders of RGB-D frames as a camera would", ROS),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
+    "render": Command("draw simulated scenes as a set for n3d lift", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
     "train": Command("train a model on simulated scenes", TRAIN),
     "eval": Command("measure a model on simulated scenes it never saw", TRAIN),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from n3d_ros.text_table import text_table
 if TYPE_CHECKING:
     from n3d_ros.training.lift.depth_sources import DepthSource
     from n3d_ros.training.lift.filters import LiftConfig
-    from n3d_ros.training.lift.run import Done, LiftJob
+    from n3d_ros.training.lift.run import Done, Engine, LiftJob
     from n3d_ros.training.lift.shards import Entry
     from n3d_ros.training.lift.sources.records import Source
 
@@ -55,7 +56,16 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
         "--shard-size", type=int, metavar="N", default=256, help="pictures a shard (default: %(default)s)"
     )
     parser.add_argument(
-        "--workers", type=int, metavar="N", default=1, help="processes on this machine (default: %(default)s)"
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help="processes of this machine, or tasks of a Ray cluster (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="shards made at a time (default: 1; ray: all cores)"
+    )
+    parser.add_argument(
+        "--ray-address", metavar="HOST:PORT", help="a running cluster (default: RAY_ADDRESS, else one here)"
     )
     parser.add_argument(
         "--task-id", type=int, metavar="N", default=0, help="of several machines, this one's number from 0"
@@ -86,7 +96,7 @@ def run_lift(args: argparse.Namespace) -> int:
     job = LiftJob(_source(args), _depth_source(args), config, args.out, args.shard_size)
     begin(job)
     try:
-        done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), args.workers)
+        done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), _engine(args))
     except TooManyRejects:
         _show(job, _entries(job), args.page_samples)
         raise
@@ -144,7 +154,20 @@ def summary(done: list[Done], config: LiftConfig) -> str:
     return text_table(rows, "<><")
 
 
-def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
+def _engine(args: argparse.Namespace) -> Engine:
+    """Who makes the shards."""
+    if args.engine == "ray":
+        from n3d_ros.training.workers.ray_tasks import on_ray
+
+        return partial(on_ray, workers=args.workers, address=args.ray_address)
+    from n3d_ros.training.workers.processes import on_processes
+
+    if args.ray_address is not None:
+        raise ValueError("--ray-address: expected with --engine ray only")
+    return partial(on_processes, workers=1 if args.workers is None else args.workers)
+
+
+def _with_progress(job: LiftJob, numbers: range, engine: Engine) -> list[Done]:
     from tqdm import tqdm
 
     from n3d_ros.training.lift.run import lift_shards
@@ -153,7 +176,7 @@ def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
     with tqdm(
         total=sum(len(job.pictures_of(number)) for number in numbers), unit="picture", desc="lift"
     ) as bar:
-        for one in lift_shards(job, numbers, workers):
+        for one in lift_shards(job, numbers, engine):
             if not one.cpu_s:  # made before: no rate of this run
                 bar.initial += one.entry.num_pictures
             bar.update(one.entry.num_pictures)
