@@ -106,7 +106,7 @@ def test_only_an_explicit_hub_name_is_one():
 
 
 def test_an_unknown_model_is_named():
-    with pytest.raises(BadInputError, match="expected one of depth-anything-v2, moge-2, got 'midas'"):
+    with pytest.raises(BadInputError, match="expected one of depth-anything-v2, depth-pro, moge-2, got 'midas'"):
         estimate(RGB, "midas", "x", INTRINSICS)
 
 

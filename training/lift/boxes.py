@@ -1,7 +1,7 @@
 """Masked depth -> the points of one object -> its box.
 
-In: a depth picture, a mask, the camera. Out: `Cloud` in metres, optical frame, and `Box3D`. It does not know
-files, annotations or what is done with a bad box.
+In: a depth picture, a mask, the camera; or a box that was given. Out: `Cloud` in metres, optical frame, and
+`Box3D`. It does not know files or what is done with a bad box.
 
 The box is the release's (its labels, measured on the demo's): minimum and maximum of the points that are
 left, along the camera's axes; what the camera does not see is not in it. The release trims silhouette pixels
@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import Array, Intrinsics, Vector3, backproject, rotation_about_y
+from n3d_ros.geometry import Array, Intrinsics, Vector3, backproject, box_corners, rotation_about_y
 from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.masks import Mask, MaskCrop
+from n3d_ros.training.lift.sources.records import GivenBox
 
 QUARTER_RAD = math.pi / 2
 Depth = npt.NDArray[np.float32]
@@ -91,6 +92,18 @@ def aligned_box(label: str, points: Array) -> Box3D:
     """The box along the axes of the points' frame. points: (N, 3), N > 0."""
     low, high = points.min(axis=0), points.max(axis=0)
     return Box3D(label, _vector((low + high) / 2), _vector(high - low))
+
+
+def box_of_given(label: str, given: GivenBox) -> Box3D:
+    """The box along the camera's axes around a given one, which may be turned."""
+    return aligned_box(label, corners_of_given(given))
+
+
+def corners_of_given(given: GivenBox) -> Array:
+    """(8, 3) metres, optical frame."""
+    turn = np.asarray(given.R_optical_box, dtype=np.float64).reshape(3, 3)
+    corners: Array = box_corners((0.0, 0.0, 0.0), given.size_m) @ turn.T + np.asarray(given.center_m)
+    return corners
 
 
 def level_rotation(gravity: Vector3) -> Array:

@@ -1,7 +1,7 @@
 """What lifting saw of one annotation, as a picture: the crop with mask and box, and its cloud from above and
 aside.
 
-In: an `Attempt` and its `Observation`. Out: RGB panels of one height, side by side. It does not know pages or
+In: an `Attempt` and its `Sight`. Out: RGB panels of one height, side by side. It does not know pages or
 shards.
 """
 
@@ -14,8 +14,7 @@ import numpy.typing as npt
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Array
 from n3d_ros.overlay import INK, draw_boxes
-from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.training.lift.lifting import Attempt
+from n3d_ros.training.lift.lifting import Attempt, Sight
 from n3d_ros.training.lift.masks import MaskCrop
 from n3d_ros.training.lift.sources.records import Rectangle
 
@@ -24,14 +23,15 @@ SIDE_PX = 240
 MARGIN = 0.2
 MASK_COLOUR = (255, 60, 60)
 KEPT_COLOUR, DROPPED_COLOUR, BOX_COLOUR = (90, 200, 250), (255, 80, 80), (255, 214, 10)
+MODEL_COLOUR = (80, 220, 100)
 # (axis to the right, axis down, sign of what points down): from above, z goes up the panel; from the side, z
 # to the right and y down.
 FROM_ABOVE, FROM_SIDE = (0, 2, -1.0), (2, 1, 1.0)
 
 
-def draw_attempt(attempt: Attempt, observation: Observation) -> Picture:
+def draw_attempt(attempt: Attempt, sight: Sight) -> Picture:
     """(SIDE_PX, n * SIDE_PX, 3) uint8: one panel, or three where there is a cloud."""
-    panels = [_crop_panel(attempt, observation)]
+    panels = [_crop_panel(attempt, sight)]
     if attempt.cloud is not None and len(attempt.cloud.points):
         panels += [
             _cloud_panel(attempt, "from above", FROM_ABOVE),
@@ -40,16 +40,17 @@ def draw_attempt(attempt: Attempt, observation: Observation) -> Picture:
     return np.hstack(panels)
 
 
-def _crop_panel(attempt: Attempt, observation: Observation) -> Picture:
-    picture = observation.rgb.copy()
+def _crop_panel(attempt: Attempt, sight: Sight) -> Picture:
+    picture = sight.rgb.copy()
     if attempt.crop is not None:
         _paint_mask(picture, attempt.crop)
     box_px = attempt.annotation.box_px
     if box_px is not None and np.abs(box_px).max() < 1e5:
         left, top, right, bottom = map(round, box_px)
         cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (255, 255, 255), 1)
-    if attempt.box is not None:
-        picture = draw_boxes(picture, [attempt.box], observation.intrinsics, colours=(BOX_COLOUR,))
+    for box, colour in ((attempt.box_of_model, MODEL_COLOUR), (attempt.box, BOX_COLOUR)):
+        if box is not None:
+            picture = draw_boxes(picture, [box], sight.intrinsics, colours=(colour,))
     extent = attempt.crop.extent_px if attempt.crop is not None else box_px
     return _fitted(_window(picture, extent))
 

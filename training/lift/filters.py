@@ -25,6 +25,10 @@ class Reason(str, Enum):
     """Why an annotation has no box; the value is the name in shards, manifest and page."""
 
     CROWD = "crowd"
+    DEPICTION = "depiction"
+    REFLECTION = "reflection"
+    INSIDE = "inside"
+    BOX_UNRELIABLE = "box_unreliable"
     PICTURE_ENTRY = "picture_entry"
     PICTURE_REPEATED = "picture_repeated"
     PICTURE_UNKNOWN = "picture_unknown"
@@ -37,6 +41,7 @@ class Reason(str, Enum):
     ANNOTATION_REPEATED = "annotation_repeated"
     CATEGORY_UNKNOWN = "category_unknown"
     BOX_INVALID = "box_invalid"
+    BOX_GIVEN = "box_given"
     MASK_MISSING = "mask_missing"
     MASK_INVALID = "mask_invalid"
     MASK_SIZE = "mask_size"
@@ -59,7 +64,11 @@ class Rule:
 
 
 RULES = {
-    Reason.CROWD: Rule(Kind.SKIPPED, "one mask of many objects (iscrowd)"),
+    Reason.CROWD: Rule(Kind.SKIPPED, "one annotation of many objects (iscrowd, IsGroupOf)"),
+    Reason.DEPICTION: Rule(Kind.SKIPPED, "a picture of an object, no object (isfake, IsDepiction)"),
+    Reason.REFLECTION: Rule(Kind.SKIPPED, "a mirror image, whose depth is the mirror's (isreflected)"),
+    Reason.INSIDE: Rule(Kind.SKIPPED, "the picture was taken inside the object (IsInside)"),
+    Reason.BOX_UNRELIABLE: Rule(Kind.SKIPPED, "the file itself does not trust its 3D box (valid3D)"),
     Reason.PICTURE_ENTRY: Rule(Kind.BROKEN, "the picture's entry lacks a key or has a wrong value"),
     Reason.PICTURE_REPEATED: Rule(Kind.BROKEN, "an earlier picture has the same id"),
     Reason.PICTURE_UNKNOWN: Rule(Kind.BROKEN, "no picture has the annotation's image_id"),
@@ -74,6 +83,7 @@ RULES = {
     Reason.ANNOTATION_REPEATED: Rule(Kind.BROKEN, "an earlier annotation has the same id"),
     Reason.CATEGORY_UNKNOWN: Rule(Kind.BROKEN, "no category has the annotation's category_id"),
     Reason.BOX_INVALID: Rule(Kind.BROKEN, "the 2D box is no box, or leaves the picture", "box_slack_px"),
+    Reason.BOX_GIVEN: Rule(Kind.BROKEN, "the given 3D box is no box before the camera"),
     Reason.MASK_MISSING: Rule(Kind.BROKEN, "the annotation has no mask"),
     Reason.MASK_INVALID: Rule(Kind.BROKEN, "the mask is neither polygons nor RLE nor a mask picture"),
     Reason.MASK_SIZE: Rule(Kind.BROKEN, "the mask is of a picture of another size"),

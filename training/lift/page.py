@@ -19,14 +19,16 @@ from typing import Any
 import cv2
 import pyarrow.parquet as pq
 
+from n3d_ros.boxes import Box3D
 from n3d_ros.storage.whole_file import write_text
+from n3d_ros.training.lift.comparison import DIFFERS, QUANTITIES, Line, compare_job, differ, ratios
 from n3d_ros.training.lift.drawing import draw_attempt
-from n3d_ros.training.lift.lifting import Attempt, LiftedPicture, lift_picture
+from n3d_ros.training.lift.lifting import Attempt, LiftedPicture
 from n3d_ros.training.lift.run import LiftJob
 from n3d_ros.training.lift.shards import Entry, shard_file, totals
 
 PAGE = "page.html"
-KEPT = "kept"
+KEPT, DIFFER = "kept", "differ"
 JPEG_QUALITY = 85
 STYLE = """
 body { font: 14px/1.4 sans-serif; background: #181818; color: #eee; margin: 2em; }
@@ -39,6 +41,11 @@ LEGEND = (
     "Left: the picture with mask (red), annotated 2D box (white) and lifted box (yellow). Middle: the points "
     "from above, far is up. Right: from the side, far is right. Blue points made the box, red ones were "
     "dropped as silhouette, other body or far tail."
+)
+COMPARED = (
+    "What a depth model alone makes of the same masks, beside the sensor. Medians of the sensor's value over "
+    f"the model's; <b>differ</b>: width or height is off by more than {100 * DIFFERS:.0f} % of what the "
+    "distances explain. Their pictures are in the section <i>differ</i>, the model's box in green."
 )
 
 
@@ -55,7 +62,7 @@ def write_page(job: LiftJob, entries: list[Entry], num_samples: int = 8) -> Path
     """entries: of the shards to look at. num_samples: annotations for each filter, and kept ones."""
     chosen = _choose(job, entries, num_samples)
     sums = totals(entries, job.config)
-    counts = [(KEPT, "boxes", sums["kept"], None)]
+    counts: list[tuple[str, str, int, Any]] = [(KEPT, "boxes", sums["kept"], None)]
     counts += [(one["name"], one["means"], one["count"], one.get("threshold")) for one in sums["filters"]]
     sections = [
         _section(job, name, means, chosen[name])
@@ -63,13 +70,33 @@ def write_page(job: LiftJob, entries: list[Entry], num_samples: int = 8) -> Path
         if count and name in chosen
     ]
     share = f"{sums['kept']} of {sums['annotations']} annotations"
+    if DIFFER in chosen:
+        sections.insert(1, _section(job, DIFFER, "boxes whose sensor and model disagree", chosen[DIFFER]))
     title = f"{share} lifted in {sums['pictures']} pictures"
     page = (
         f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>n3d lift</title>"
-        f"<style>{STYLE}</style></head><body><h1>{title}</h1><p>{LEGEND}</p>{_table(counts)}{''.join(sections)}</body></html>\n"
+        f"<style>{STYLE}</style></head><body><h1>{title}</h1><p>{LEGEND}</p>{_table(counts)}"
+        f"{_comparison(compare_job(job, entries))}{''.join(sections)}</body></html>\n"
     )
     write_text(job.out / PAGE, page)
     return job.out / PAGE
+
+
+def _comparison(lines: list[Line]) -> str:
+    """Nothing where no model was beside a sensor."""
+    if not lines:
+        return ""
+    head = "".join(
+        f"<th>{html.escape(name)}</th>" for name in ("", "annotations", "model has a box", "differ")
+    )
+    head += "".join(f"<th>{name}</th>" for name in QUANTITIES)
+    rows = ""
+    for line in lines:
+        said = line.to_dict()
+        medians = ["" if said.get(name) is None else f"{said[name]:.3f}" for name in QUANTITIES]
+        cells = [line.name, line.count, line.by_model, said.get("differs", ""), *medians]
+        rows += "<tr>" + "".join(f"<td class='n'>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
+    return f"<h2 id='comparison'>sensor over model</h2><p>{COMPARED}</p><table><tr>{head}</tr>{rows}</table>"
 
 
 def _choose(job: LiftJob, entries: list[Entry], num_samples: int) -> dict[str, list[_Sample]]:
@@ -86,10 +113,15 @@ def _samples(shard: Path) -> Iterator[tuple[str, _Sample]]:
     rows = pq.read_table(shard, columns=["index", "objects", "rejected"]).to_pylist()
     for row in rows:
         named = [(KEPT, one["annotation"]) for one in row["objects"]]
+        named += [(DIFFER, one["annotation"]) for one in row["objects"] if _differs(one)]
         named += [(one["reason"], one["annotation"]) for one in row["rejected"]]
         for name, annotation in named:
             rank = hashlib.sha256(f"{row['index']} {annotation}".encode()).hexdigest()
             yield name, _Sample(rank, row["index"], annotation)
+
+
+def _differs(one: dict[str, Any]) -> bool:
+    return one["box_of_model"] is not None and differ(ratios(one["box"], one["box_of_model"]))
 
 
 def _section(job: LiftJob, name: str, means: str, samples: list[_Sample]) -> str:
@@ -98,20 +130,20 @@ def _section(job: LiftJob, name: str, means: str, samples: list[_Sample]) -> str
 
 
 def _figure(job: LiftJob, name: str, sample: _Sample) -> str:
-    picture = lift_picture(job.source.record(sample.picture), job.depth_source, job.config)
+    picture = job.lifted(sample.picture)
     attempt = next(
         one
         for one in picture.attempts
         if one.annotation.key == sample.annotation
-        and (one.rejected.reason.value if one.rejected else KEPT) == name
+        and (one.rejected.reason.value if one.rejected else KEPT) == (KEPT if name == DIFFER else name)
     )
-    drawn = "" if picture.observation is None else _image(attempt, picture)
+    drawn = "" if picture.sight is None else _image(attempt, picture)
     return f"<figure>{drawn}<figcaption>{html.escape(_caption(attempt, picture))}</figcaption></figure>"
 
 
 def _image(attempt: Attempt, picture: LiftedPicture) -> str:
-    assert picture.observation is not None
-    rgb = draw_attempt(attempt, picture.observation)
+    assert picture.sight is not None
+    rgb = draw_attempt(attempt, picture.sight)
     _, jpeg = cv2.imencode(
         ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     )
@@ -125,8 +157,13 @@ def _caption(attempt: Attempt, picture: LiftedPicture) -> str:
     if attempt.rejected is not None:
         return f"{where}: {attempt.rejected.detail}"
     assert attempt.box is not None
-    size = " x ".join(f"{side:.3f}" for side in attempt.box.size)
-    return f"{where}: {size} m at {attempt.box.center[2]:.2f} m"
+    model = "" if attempt.box_of_model is None else f"; the model: {_said(attempt.box_of_model)}"
+    return f"{where}: {_said(attempt.box)}{model}"
+
+
+def _said(box: Box3D) -> str:
+    size = " x ".join(f"{side:.3f}" for side in box.size)
+    return f"{size} m at {box.center[2]:.2f} m"
 
 
 def _table(counts: list[tuple[str, str, int, Any]]) -> str:

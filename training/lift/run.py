@@ -20,7 +20,8 @@ from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.lift.depth_sources import DepthSource
 from n3d_ros.training.lift.filters import RULES, STOPS, Kind, LiftConfig, Reason
-from n3d_ros.training.lift.lifting import lift_picture
+from n3d_ros.training.lift.lifting import LiftedPicture, lift_picture
+from n3d_ros.training.lift.mask_sources import MaskSource
 from n3d_ros.training.lift.shards import Entry, read_entry, remove_parts, write_shard
 from n3d_ros.training.lift.sources.records import Source
 
@@ -42,6 +43,7 @@ class LiftJob:
     config: LiftConfig
     out: Path
     shard_size: int = 256
+    mask_source: MaskSource | None = None
 
     def __post_init__(self) -> None:
         if self.shard_size < 1:
@@ -62,9 +64,14 @@ class LiftJob:
         return {
             "source": self.source.identity(),
             "depth_source": self.depth_source.identity(),
+            "mask_source": None if self.mask_source is None else self.mask_source.identity(),
             "config": config,
             "shard_size": self.shard_size,
         }
+
+    def lifted(self, index: int) -> LiftedPicture:
+        """One picture, by its number in the source."""
+        return lift_picture(self.source.record(index), self.depth_source, self.config, self.mask_source)
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ def lift_shard(job: LiftJob, number: int) -> Done:
     remove_parts(job.out, number)
     start_s = time.process_time()
     indices = job.pictures_of(number)
-    pictures = (lift_picture(job.source.record(i), job.depth_source, job.config) for i in indices)
+    pictures = (job.lifted(index) for index in indices)
     entry = write_shard(job.out, number, indices.start, pictures)
     return Done(entry, time.process_time() - start_s)
 

@@ -6,8 +6,9 @@ shard.
 
 A shard's row is a picture; `objects` are its boxes, `rejected` its annotations without one. `sha256` is of
 the picture file's bytes, `look` its difference hash (`looks`). `depth_scale_m`: metres per unit of
-`depth_file`, null for the file's own. Frames: optical (x right, y down, z forward), `upright` in the level
-frame that `R_level_optical` (row by row) leads to.
+`depth_file`, null for the file's own. `box_of_model` is what a depth model gives beside a sensor
+(`comparison`), `given` the box as annotated where it was not lifted. Frames: optical (x right, y down, z
+forward), `upright` in the level frame that `R_level_optical` (row by row) leads to.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ LEDGER = "ledger"
 MANIFEST = "manifest.json"
 _NUMBERS = pa.list_(pa.float64())
 _BOX = pa.struct([("center_m", _NUMBERS), ("size_m", _NUMBERS), ("yaw_rad", pa.float64())])
+_GIVEN = pa.struct([("center_m", _NUMBERS), ("size_m", _NUMBERS), ("R_optical_box", _NUMBERS)])
 _OBJECT = pa.struct(
     [
         ("annotation", pa.string()),
@@ -44,10 +46,19 @@ _OBJECT = pa.struct(
         ("num_points", pa.int64()),
         ("depth_share", pa.float64()),
         ("touches_edge", pa.bool_()),
+        ("mask_is_estimated", pa.bool_()),
+        ("box_of_model", _BOX),
+        ("given", _GIVEN),
     ]
 )
 _REJECTED = pa.struct(
-    [("annotation", pa.string()), ("label", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+    [
+        ("annotation", pa.string()),
+        ("label", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("box_of_model", _BOX),
+    ]
 )
 SCHEMA = pa.schema(
     [
@@ -207,8 +218,8 @@ def _entry_file(out: Path, number: int) -> Path:
 
 
 def _row(picture: LiftedPicture) -> dict[str, Any]:
-    record, seen = picture.record, picture.observation
-    camera = None if seen is None else seen.intrinsics
+    record = picture.record
+    camera = None if picture.sight is None else picture.sight.intrinsics
     return {
         "index": record.index,
         "picture": record.key,
@@ -240,26 +251,30 @@ def _depth_of(picture: LiftedPicture) -> dict[str, Any]:
 
 def _identity(picture: LiftedPicture) -> dict[str, Any]:
     """What tells the same picture in another set: of its file's bytes, and of what it looks like."""
-    if picture.observation is None or picture.record.picture is None:
+    if picture.sight is None or picture.record.picture is None:
         return {"sha256": None, "look": None}
-    return {"sha256": checksum(picture.record.picture), "look": look_of(picture.observation.rgb)}
+    return {"sha256": checksum(picture.record.picture), "look": look_of(picture.sight.rgb)}
 
 
 def _object(attempt: Attempt, picture: LiftedPicture) -> dict[str, Any]:
-    crop, cloud = attempt.crop, attempt.cloud
-    assert crop is not None and cloud is not None and picture.observation is not None
-    camera, extent = picture.observation.intrinsics, crop.extent_px
+    """Of a given box nothing was measured: null."""
+    annotation, extent = attempt.annotation, attempt.extent_px
+    assert picture.sight is not None and extent is not None
+    camera = picture.sight.intrinsics
     touches = min(extent[:2]) <= 0 or extent[2] >= camera.width or extent[3] >= camera.height
     return {
-        "annotation": attempt.annotation.key,
-        "label": attempt.annotation.label,
+        "annotation": annotation.key,
+        "label": annotation.label,
         "box": _box(attempt.box),
         "upright": _box(attempt.upright),
         "extent_px": extent,
-        "mask_px": crop.num_px,
-        "num_points": int(cloud.kept.sum()),
+        "mask_px": None if attempt.crop is None else attempt.crop.num_px,
+        "num_points": None if attempt.cloud is None else int(attempt.cloud.kept.sum()),
         "depth_share": attempt.depth_share,
         "touches_edge": touches,
+        "mask_is_estimated": annotation.mask_is_estimated,
+        "box_of_model": _box(attempt.box_of_model),
+        "given": None if annotation.given is None else asdict(annotation.given),
     }
 
 
@@ -271,6 +286,7 @@ def _rejected(attempt: Attempt) -> dict[str, Any]:
         "label": annotation.label,
         "reason": attempt.rejected.reason.value,
         "detail": attempt.rejected.detail,
+        "box_of_model": _box(attempt.box_of_model),
     }
 
 

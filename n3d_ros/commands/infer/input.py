@@ -11,7 +11,7 @@ from n3d_ros.files.picture_file import MAX_MEGAPIXELS, read_picture
 from n3d_ros.files.points_file import read_points
 from n3d_ros.preprocess.prepare import Observation
 
-ESTIMATORS = ("depth-anything-v2", "moge-2")
+ESTIMATORS = ("depth-anything-v2", "depth-pro", "moge-2")
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:

@@ -69,7 +69,7 @@ def test_dropped_points_are_red(tmp_path, depth_mm, dropped):
     depth[10, 20:40] = depth_mm
     Image.fromarray(depth).save(made.folder / "1_depth.png")
     picture = lift_picture(made.source().record(0), SensorDepth(), LiftConfig(rim_step=0.01))
-    drawn = draw_attempt(picture.attempts[0], picture.observation)
+    drawn = draw_attempt(picture.attempts[0], picture.sight)
     above, aside = drawn[:, SIDE_PX : 2 * SIDE_PX], drawn[:, 2 * SIDE_PX :]
     assert has(drawn[:, :SIDE_PX], BOX_COLOUR)
     assert has(drawn[:, :SIDE_PX], (128, 75, 60))  # half the picture's colour, half the mask's

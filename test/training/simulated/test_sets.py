@@ -86,7 +86,7 @@ def test_gravity_points_down_the_picture_and_boxes_project_onto_their_rectangles
         assert image["gravity"][1] > 0.4 and np.linalg.norm(image["gravity"]) == pytest.approx(1.0)
     for one in content["annotations"]:
         camera = images[one["image_id"]]["camera"]
-        intrinsics = Intrinsics(*camera.values(), SMALL.width, SMALL.height)
+        intrinsics = Intrinsics(**camera, width=SMALL.width, height=SMALL.height)
         u, v = project(np.array([truth[one["id"]]["seen"]["center_m"]]), intrinsics)[0]
         left, top, width, height = one["bbox"]
         assert left - 2 <= u <= left + width + 2 and top - 2 <= v <= top + height + 2
