@@ -37,6 +37,7 @@ __all__ = [
     "fit_prompt",
     "ground_prompt",
     "ground_question",
+    "joined_answer",
     "locate_prompt",
     "split_answer",
 ]
@@ -197,6 +198,13 @@ def fit_prompt(
     if config.prompt_overflow == "error":
         raise ValueError(f"prompt: expected at most {max(room, 0)} tokens, got {len(ids)}")
     return list(ids[: max(room, 0)])
+
+
+def joined_answer(reasoning: str, answer: str) -> str:
+    """What a model is trained to write in the second stage: the trace in think tags, then the sentence; the
+    sentence alone where there is no trace. `split_answer` is its inverse.
+    """
+    return f"{THINK_START} {reasoning} {THINK_END} {answer}" if reasoning else answer
 
 
 def split_answer(text: str) -> tuple[str, str]:
