@@ -25,7 +25,7 @@ TRAIN = "run `make train`"
 class Command:
     """A subcommand's line in `n3d --help`, and what to do when a package that it needs is missing.
 
-    The command NAME is `add_NAME` of the module or package `n3d_ros.commands.NAME`.
+    The command NAME is `add_NAME` of the module or package `n3d_ros.commands.NAME`, with _ for -.
     """
 
     summary: str
@@ -38,6 +38,7 @@ COMMANDS = {
     "play": Command("publish folders of RGB-D frames as a camera would", ROS),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
+    "export-data": Command("write questions as other training programs read them", TRAIN),
     "render": Command("draw simulated scenes as a set for n3d lift", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
     "train": Command("train a model on simulated scenes", TRAIN),
@@ -58,7 +59,8 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(name, help=command.summary, description=command.summary)
         if name == chosen:
-            getattr(importlib.import_module(f"n3d_ros.commands.{name}"), f"add_{name}")(subparser)
+            module = name.replace("-", "_")
+            getattr(importlib.import_module(f"n3d_ros.commands.{module}"), f"add_{module}")(subparser)
     return parser
 
 

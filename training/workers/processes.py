@@ -1,6 +1,6 @@
-"""A function over numbers, on several processes of this machine.
+"""A function over numbers or other items, on several processes of this machine.
 
-In: a function that can be pickled, and numbers. Out: its results as they come, in any order. It does not know
+In: a function and items that can be pickled. Out: its results as they come, in any order. It does not know
 what the function does; an error in it ends the work, as does a process that dies (CommandFailed).
 """
 
@@ -19,24 +19,25 @@ import cv2
 
 from n3d_ros.errors import CommandFailed
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
-# Numbers handed out per process beyond the one that it works on: enough that none waits, few enough that
+# Items handed out per process beyond the one that it works on: enough that none waits, few enough that
 # little is made in vain when the work is stopped.
 AHEAD = 2
 
 
-def on_processes(make: Callable[[int], Result], numbers: Sequence[int], workers: int) -> Iterator[Result]:
+def on_processes(make: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
     """One worker is this very process. ValueError for fewer."""
     if workers < 1:
         raise ValueError(f"workers: expected at least 1, got {workers}")
-    workers = min(workers, len(numbers))
+    workers = min(workers, len(items))
     if workers <= 1:
-        yield from map(make, numbers)
+        yield from map(make, items)
         return
     spawn = multiprocessing.get_context("spawn")  # a forked process would share locks of OpenCV's threads
     pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start_worker)
     try:
-        yield from _results(pool, make, numbers, workers * AHEAD)
+        yield from _results(pool, make, items, workers * AHEAD)
     except BrokenProcessPool as error:
         raise CommandFailed(
             "expected all processes to live, one was killed; run it again to go on"
@@ -46,13 +47,13 @@ def on_processes(make: Callable[[int], Result], numbers: Sequence[int], workers:
 
 
 def _results(
-    pool: ProcessPoolExecutor, make: Callable[[int], Result], numbers: Sequence[int], most: int
+    pool: ProcessPoolExecutor, make: Callable[[Item], Result], items: Sequence[Item], most: int
 ) -> Iterator[Result]:
-    left = iter(numbers)
-    pending: set[Future[Result]] = {pool.submit(make, number) for number in islice(left, most)}
+    left = iter(items)
+    pending: set[Future[Result]] = {pool.submit(make, item) for item in islice(left, most)}
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        pending |= {pool.submit(make, number) for number in islice(left, len(done))}
+        pending |= {pool.submit(make, item) for item in islice(left, len(done))}
         for future in done:
             yield future.result()
 
