@@ -41,6 +41,7 @@ COMMANDS = {
     "export-data": Command("write questions as other training programs read them", TRAIN),
     "render": Command("draw simulated scenes as a set for n3d lift", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
+    "leaks": Command("find pictures that two sets share, and leave them out", TRAIN),
     "train": Command("train a model on simulated scenes", TRAIN),
     "eval": Command("measure a model on simulated scenes it never saw", TRAIN),
     "export": Command("write a trained model as a folder that the robot loads", TRAIN),
