@@ -58,6 +58,7 @@ ROWS = {
     "training.workers": "errors plain_text child_process",
     "training.exports": f"{LIBRARY} training.workers training.lift training.qa training.finetune.turns",
     "training.leaks": "storage files training.lift",
+    "training.speed": "errors plain_text storage text_table child_process training",
     "training.simulated": "storage geometry boxes sim",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
     "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",

@@ -90,7 +90,8 @@ def largest_body(z: Array, gap_share: float) -> Mask:
 
 def aligned_box(label: str, points: Array) -> Box3D:
     """The box along the axes of the points' frame. points: (N, 3), N > 0."""
-    low, high = points.min(axis=0), points.max(axis=0)
+    axes = np.ascontiguousarray(points.T)  # numpy takes 25 times as long for the extremes of short rows
+    low, high = axes.min(axis=1), axes.max(axis=1)
     return Box3D(label, _vector((low + high) / 2), _vector(high - low))
 
 
