@@ -35,6 +35,12 @@ def file_of(out: Path, form: str, number: int) -> Path:
     return out / "data" / f"shard-{number:05d}{'.tar' if form == WEBDATASET else '.jsonl'}"
 
 
+def parts_of(out: Path, number: int) -> list[Path]:
+    """What a process that was killed while it wrote this shard left behind."""
+    drawn = (out / DRAWN_FOLDER).glob(f".{number:05d}-*.part*")
+    return [*file_of(out, WEBDATASET, number).parent.glob(f".shard-{number:05d}.*.part*"), *drawn]
+
+
 def write_file(out: Path, form: str, number: int, pictures: Iterable[Shown]) -> int:
     """How many exchanges it has. OSError leaves none."""
     path = file_of(out, form, number)

@@ -16,7 +16,7 @@ from typing import Any
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.exports.exchanges import shown_pictures
-from n3d_ros.training.exports.files import FORMS, file_of, write_file
+from n3d_ros.training.exports.files import FORMS, file_of, parts_of, write_file
 from n3d_ros.training.exports.rows import dataset_info
 from n3d_ros.training.lift.shards import LEDGER, checksum
 from n3d_ros.training.qa.records import Question
@@ -97,6 +97,8 @@ def export_shards(job: ExportJob, shards: list[dict[str, Any]], workers: int = 1
 def export_shard(job: ExportJob, numbered: tuple[int, dict[str, Any]]) -> Entry:
     """The file of one shard of questions, and its entry."""
     number, shard = numbered
+    for left in (*parts_of(job.out, number), *(job.out / LEDGER).glob(f".shard-{number:05d}.*.part*")):
+        left.unlink(missing_ok=True)
     faults: list[str] = []
 
     def fault(question: Question, why: str) -> None:

@@ -89,7 +89,9 @@ def begin(job: RenderJob) -> None:
 
 
 def make_scene(job: RenderJob, seed: int) -> int:
-    """Draw one scene and write its files; the seed."""
+    """Draw one scene and write its files; the seed. What a killed process left of it is removed."""
+    for left in job.out.glob(f"*/.{seed:010d}.*.part*"):
+        left.unlink(missing_ok=True)
     write_scene(job, see(seed, job.config))
     return seed
 
