@@ -67,6 +67,8 @@ def _connected(workers: int | None, address: str | None) -> Any:
     if address is not None:
         _check_answers(address)
     else:
+        # Ray's own workers step back behind everything else on the machine (niceness 15)
+        os.environ.setdefault("RAY_worker_niceness", "0")
         own = {"PYTHONPATH": package_environment()["PYTHONPATH"]}
         quiet |= {"include_dashboard": False, "runtime_env": {"env_vars": own}}
         quiet |= {"num_cpus": workers, "object_store_memory": LOCAL_STORE_BYTES}
