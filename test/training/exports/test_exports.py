@@ -97,6 +97,8 @@ def test_drawn_rectangles_are_in_the_picture_that_is_named(tmp_path, questions):
     assert export(tmp_path, "ms-swift") == 0
     drawn = [row for row in rows(tmp_path / "ms-swift") if row["id"].startswith(f"{questions[4].id}/")]
     [path] = {row["images"][0] for row in drawn}
+    others = [row for row in rows(tmp_path / "ms-swift") if row["id"].startswith(f"{questions[5].id}/")]
+    assert {row["images"][0] for row in others} == {questions[4].picture.file}
     assert path.startswith(str(tmp_path / "ms-swift/images"))
     shown, plain = (np.asarray(Image.open(file)) for file in (path, questions[4].picture.file))
     assert shown[12, 20].tolist() == [255, 0, 0] and (shown[20, 20] == plain[20, 20]).all()
