@@ -8,7 +8,7 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
-EXTRAS = ("demo", "train", "ray", "tensorrt", "test", "check")
+EXTRAS = ("demo", "train", "ray", "tensorrt", "mcp", "view", "test", "check")
 
 
 def requirements(name: str) -> list[str]:
