@@ -37,6 +37,8 @@ LIBRARIES = {
 GUESS_CAMERA = ("depth-pro", "moge-2")
 MOGE_FILE = "model.pt"
 LONG_SIDE_PX = 640
+# Where transformers cuts Depth-Pro's depth off: what is farther, as skies are, has none here.
+FARTHEST_M = 1e4
 
 Picture = npt.NDArray[np.uint8]
 Metres = npt.NDArray[np.float32]
@@ -74,82 +76,101 @@ def _loaded(name: str, source: str) -> _Model:
     return _DepthPro(source) if name == "depth-pro" else _DepthAnything(source)
 
 
-class _OfTransformers:
-    """A model folder of transformers with its processor."""
+def _of_transformers(source: str) -> Any:
+    """A depth model of a folder of transformers, on its device."""
+    from transformers import AutoModelForDepthEstimation
 
-    def __init__(self, source: str) -> None:
-        from transformers import AutoImageProcessor, AutoModelForDepthEstimation
-
-        place, is_hub = _place(source)
-        only: dict[str, Any] = {"local_files_only": not is_hub}
-        processors: Any = AutoImageProcessor
-        model: Any = AutoModelForDepthEstimation.from_pretrained(place, use_safetensors=True, **only)
-        self._source, self._config, self._device = source, model.config, _device()
-        self._model: Any = model.to(self._device).train(False)
-        self._processor: Any = processors.from_pretrained(place, **only)
-
-    def _outputs(self, seen: Picture) -> Any:
-        import torch
-        from PIL import Image
-
-        pixels = self._processor(images=Image.fromarray(seen), return_tensors="pt").to(self._device)
-        with torch.inference_mode():
-            return self._model(**pixels)
-
-    def _found(self, outputs: Any, rgb: Picture) -> dict[str, Any]:
-        """What the processor makes of the outputs, at `point_map_size`."""
-        width, height = point_map_size(rgb.shape[1], rgb.shape[0])
-        [found] = self._processor.post_process_depth_estimation(outputs, target_sizes=[(height, width)])
-        return dict(found)
+    place, is_hub = _place(source)
+    model: Any = AutoModelForDepthEstimation.from_pretrained(
+        place, use_safetensors=True, local_files_only=not is_hub
+    )
+    return model.to(_device()).train(False)
 
 
-class _DepthAnything(_OfTransformers):
+class _DepthAnything:
     """Its metric models are trained on planar depth, which is depth along z."""
 
     def __init__(self, source: str) -> None:
-        super().__init__(source)
-        kind = getattr(self._config, "depth_estimation_type", "relative")
+        from transformers import AutoImageProcessor
+
+        self._model = _of_transformers(source)
+        kind = getattr(self._model.config, "depth_estimation_type", "relative")
         if kind != "metric":
             raise BadInputError(f"depth model: expected one that gives metres, '{source}' gives {kind} depth")
+        place, is_hub = _place(source)
+        processors: Any = AutoImageProcessor
+        self._processor: Any = processors.from_pretrained(place, local_files_only=not is_hub)
 
     def guess(self, rgb: Picture, intrinsics: Intrinsics | None) -> tuple[Metres, Intrinsics]:
         """See `_Model`; it needs the camera."""
+        import torch
+        from PIL import Image
+
         assert intrinsics is not None
-        found = self._found(self._outputs(depth_picture(rgb)), rgb)
+        seen = depth_picture(rgb)
+        pixels = self._processor(images=Image.fromarray(seen), return_tensors="pt").to(_device())
+        with torch.inference_mode():
+            outputs = self._model(**pixels)
+        [found] = self._processor.post_process_depth_estimation(outputs, target_sizes=[seen.shape[:2]])
         return found["predicted_depth"].float().cpu().numpy(), intrinsics
 
 
-class _DepthPro(_OfTransformers):
-    """Its inverse depth is that of a camera of focal length 1 picture width: the true focal length gives
-    metres (arXiv 2410.02073, section 3.1). The given one is used before the guessed one.
+class _DepthPro:
+    """It gives the inverse depth of a camera whose focal length is the picture's width; the true focal length
+    turns it into metres (arXiv 2410.02073, section 3.1). The given one is used before the guessed one.
+
+    transformers' processor for it needs torchvision, whose builds do not go with every build of torch; the
+    same is done without: normalised, then stretched bilinearly (transformers, image_processing_depth_pro.py).
     """
 
     def __init__(self, source: str) -> None:
-        super().__init__(source)
-        if getattr(self._config, "model_type", None) != "depth_pro":
-            raise BadInputError(
-                f"depth model: expected Depth-Pro in '{source}', got {self._config.model_type}"
-            )
+        from transformers import ViTImageProcessorPil
+
+        self._source, self._model = source, _of_transformers(source)
+        if self._model.config.model_type != "depth_pro":
+            kind = self._model.config.model_type
+            raise BadInputError(f"depth model: expected Depth-Pro in '{source}', got {kind}")
+        place, is_hub = _place(source)
+        processors: Any = ViTImageProcessorPil
+        self._processor: Any = processors.from_pretrained(place, local_files_only=not is_hub)
 
     def guess(self, rgb: Picture, intrinsics: Intrinsics | None) -> tuple[Metres, Intrinsics]:
         """See `_Model`."""
         import torch
+        from torch.nn.functional import interpolate
 
-        height, width = rgb.shape[:2]
-        outputs = self._outputs(rgb)
+        with torch.inference_mode():
+            outputs = self._model(self._pixels(rgb))
+            focal_in_widths = self._focal_in_widths(outputs.field_of_view, intrinsics)
+            width, height = point_map_size(rgb.shape[1], rgb.shape[0])
+            inverse = interpolate(outputs.predicted_depth[None].float(), (height, width), mode="bilinear")
+        near = (inverse[0, 0] / focal_in_widths).cpu().numpy()
+        depth = np.full(near.shape, np.inf, dtype=np.float32)
+        np.divide(1, near, out=depth, where=near > 1 / FARTHEST_M)
         if intrinsics is not None:
-            outputs["field_of_view"] = torch.tensor([_field_of_view_deg(intrinsics)], device=self._device)
-        elif outputs.field_of_view is None:
+            return depth, intrinsics
+        height, width = rgb.shape[:2]
+        focal_px = focal_in_widths * width
+        return depth, Intrinsics(focal_px, focal_px, (width - 1) / 2, (height - 1) / 2, width, height)
+
+    def _pixels(self, rgb: Picture) -> Any:
+        """(1, 3, h, w) of the model's size."""
+        from torch.nn.functional import interpolate
+
+        size = self._processor.size
+        pixels = self._processor(rgb, do_resize=False, return_tensors="pt")["pixel_values"].to(_device())
+        return interpolate(pixels, (size.height, size.width), mode="bilinear")
+
+    def _focal_in_widths(self, guessed_deg: Any, intrinsics: Intrinsics | None) -> float:
+        """Focal length over the picture's width."""
+        if intrinsics is not None:
+            return intrinsics.fx / intrinsics.width
+        if guessed_deg is None:
             raise BadInputError(
                 f"intrinsics: expected those of the picture, '{self._source}' was saved without the part "
                 "that guesses the field of view"
             )
-        found = self._found(outputs, rgb)
-        depth = found["predicted_depth"].float().cpu().numpy()
-        if intrinsics is not None:
-            return depth, intrinsics
-        focal_px = float(found["focal_length"]) * width / depth.shape[1]
-        return depth, Intrinsics(focal_px, focal_px, (width - 1) / 2, (height - 1) / 2, width, height)
+        return 0.5 / math.tan(math.radians(float(guessed_deg)) / 2)
 
 
 class _Moge:
@@ -170,7 +191,7 @@ class _Moge:
         import torch
 
         height, width = rgb.shape[:2]
-        fov_deg = None if intrinsics is None else _field_of_view_deg(intrinsics)
+        fov_deg = None if intrinsics is None else math.degrees(2 * math.atan(width / (2 * intrinsics.fx)))
         pixels = torch.from_numpy(depth_picture(rgb).astype(np.float32) / 255).permute(2, 0, 1)
         found = self._model.infer(pixels.to(self._device), fov_x=fov_deg, use_fp16=self._device == "cuda")
         depth: Metres = found["depth"].float().cpu().numpy()
@@ -179,11 +200,6 @@ class _Moge:
         matrix = found["intrinsics"].double().cpu().numpy() * [[width], [height], [1]]
         matrix[:2, 2] -= 0.5  # its pixel centres are at half steps, ours at whole ones
         return depth, Intrinsics.from_matrix(matrix, width, height)
-
-
-def _field_of_view_deg(intrinsics: Intrinsics) -> float:
-    """From the left edge to the right one."""
-    return math.degrees(2 * math.atan(intrinsics.width / (2 * intrinsics.fx)))
 
 
 def _place(source: str) -> tuple[str, bool]:

@@ -62,7 +62,9 @@ ROWS = {
     "training.leaks": "storage files training.lift",
     "training.speed": "errors plain_text storage text_table child_process training",
     "training.simulated": "storage geometry boxes sim",
-    "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
+    "training.lift": (
+        "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay"
+    ),
     "client": "errors geometry",
     "recording": "errors boxes preprocess node.conversions",
     "commands": f"{RUNTIME} {REST}",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from n3d_ros.training.lift.depth_sources import DepthSource
     from n3d_ros.training.lift.filters import LiftConfig
     from n3d_ros.training.lift.mask_sources import MaskSource
+    from n3d_ros.training.lift.report.comparison import Line
     from n3d_ros.training.lift.run import Done, Engine, LiftJob
     from n3d_ros.training.lift.shards import Entry
     from n3d_ros.training.lift.sources.records import Source
@@ -114,6 +115,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 def run_lift(args: argparse.Namespace) -> int:
     """Lift, print what was kept and why the rest was not; exit code 0. A run that stops leaves a page too."""
+    from n3d_ros.training.lift.report.comparison import compare_job
     from n3d_ros.training.lift.run import LiftJob, TooManyRejects, begin, shards_of_task
     from n3d_ros.training.lift.shards import write_manifest
 
@@ -132,11 +134,13 @@ def run_lift(args: argparse.Namespace) -> int:
             f"{len(entries)} of {job.num_shards} shards are there; the task that finishes writes the manifest"
         )
         return 0
-    write_manifest(job.out, entries, job.description())
+    compared = compare_job(job, entries)
+    run = job.description() | ({"comparison": [line.to_dict() for line in compared]} if compared else {})
+    write_manifest(job.out, entries, run)
     print(f"{job.num_shards} shards and manifest.json in {job.out}")
     if args.omni3d is not None:
         print(f"{_write_omni3d(job, args.omni3d)} boxes in {args.omni3d}")
-    print(comparison(job, entries), end="")
+    print(comparison_table(compared), end="")
     _show(job, entries, args.page_samples)
     return 0
 
@@ -150,7 +154,7 @@ def _entries(job: LiftJob) -> list[Entry]:
 
 
 def _show(job: LiftJob, entries: list[Entry], num_samples: int) -> None:
-    from n3d_ros.training.lift.page import write_page
+    from n3d_ros.training.lift.report.page import write_page
 
     if num_samples > 0:
         print(f"look at {write_page(job, entries, num_samples)}")
@@ -212,17 +216,15 @@ def _with_progress(job: LiftJob, numbers: range, engine: Engine) -> list[Done]:
     return done
 
 
-def comparison(job: LiftJob, entries: list[Entry]) -> str:
+def comparison_table(lines: list[Line]) -> str:
     """Where a sensor's boxes and a model's differ; empty where no model was beside a sensor."""
-    from n3d_ros.training.lift.comparison import QUANTITIES, compare_job
+    from n3d_ros.training.lift.report.comparison import HEAD
 
-    lines = compare_job(job, entries)
-    rows = [["sensor over model", "annotations", "model has a box", "differ", *QUANTITIES]] if lines else []
-    for line in lines:
-        said = line.to_dict()
-        medians = ["" if said.get(name) is None else f"{said[name]:.3f}" for name in QUANTITIES]
-        rows.append([line.name, f"{line.count}", f"{line.by_model}", f"{said.get('differs', '')}", *medians])
-    return text_table(rows, "<>>>>>>>") + "\n" if rows else ""
+    return (
+        text_table([["sensor over model", *HEAD], *(line.cells() for line in lines)], "<>>>>>>>") + "\n"
+        if lines
+        else ""
+    )
 
 
 def _write_omni3d(job: LiftJob, path: Path) -> int:

@@ -1,9 +1,10 @@
 """Sets of annotated pictures with depth, as a laboratory has them on disk: tiny ones, and simulated ones."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -89,12 +90,15 @@ def annotation_entry(number, picture):
     }
 
 
-def simulated_set(folder, seeds, noisy=False, as_polygons=False):
-    """(TinySet, true visible box by annotation id) of one view of each scene, as `n3d render` writes them."""
+def simulated_set(folder, seeds, noisy=False, as_polygons=False, widen_px=0):
+    """(TinySet, true visible box by annotation id) of one view of each scene, as `n3d render` writes them.
+
+    widen_px: of the masks. The true box comes from no mask and no filter of lifting.
+    """
     config = RenderConfig(masks=POLYGONS if as_polygons else RLE, noise=noisy)
     job = RenderJob(folder, len(seeds), seeds[0], config)
     for seed in seeds:
-        write_scene(job, _seen(seed))
+        write_scene(job, _widened(_seen(seed), widen_px))
     finish(job)
     truth = json.loads((folder / TRUTH).read_text())["boxes"]
     boxes = {
@@ -108,3 +112,10 @@ def simulated_set(folder, seeds, noisy=False, as_polygons=False):
 def _seen(seed):
     """Drawn once for all ways to write it."""
     return see(seed)
+
+
+def _widened(seen, px):
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * px + 1, 2 * px + 1))
+    masks = (cv2.dilate(one.mask.astype(np.uint8), disc).astype(bool) for one in seen.objects)
+    objects = tuple(replace(one, mask=mask) for one, mask in zip(seen.objects, masks, strict=True))
+    return replace(seen, objects=objects)

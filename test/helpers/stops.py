@@ -50,6 +50,7 @@ if __name__ == "__main__":
     from n3d_ros.cli import main
     from n3d_ros.commands import lift, render  # noqa: F401
     from n3d_ros.training.exports import run  # noqa: F401
-    from n3d_ros.training.lift import page, shards  # noqa: F401
+    from n3d_ros.training.lift import shards  # noqa: F401
+    from n3d_ros.training.lift.report import page  # noqa: F401
 
     print(json.dumps([_limited(main, json.loads(sys.argv[2]), one) for one in json.loads(sys.argv[1])]))

@@ -119,10 +119,11 @@ class LiftConfig:
     does).
 
     box_slack_px: how far a 2D box may leave the picture. rim_px, rim_step: pixels so near the mask's edge
-    count as background when their depth is off that of the mask's inside by more than this share. gap_share:
-    a step of this share of the depth, with no point in it, separates two bodies. far_tail_share: of the
-    points, the farthest are dropped. max_depth_m: farther depth is none. max_broken_share, max_reject_share:
-    of the annotations that are not skipped, once min_judged are done; above them the run stops.
+    count as background when their depth is off that of the mask's inside by more than this share.
+    min_piece_share: pieces of the surface, parted by steps of rim_step, that have less of the points are
+    dropped. gap_share: a step of this share of the depth, with no point in it, separates two bodies.
+    max_depth_m: farther depth is none. max_broken_share, max_reject_share: of the annotations that are not
+    skipped, once min_judged are done; above them the run stops.
     """
 
     box_slack_px: float = 2.0
@@ -133,10 +134,10 @@ class LiftConfig:
     min_kept_share: float = 0.6
     min_longest_side_m: float = 0.005
     max_longest_side_m: float = 15.0
-    rim_px: int = 1
-    rim_step: float = 0.02
+    rim_px: int = 3
+    rim_step: float = 0.03
+    min_piece_share: float = 0.005
     gap_share: float = 0.1
-    far_tail_share: float = 0.002
     max_depth_m: float = 20.0
     max_broken_share: float = 0.2
     max_reject_share: float = 0.9

@@ -37,7 +37,7 @@ class MaskSource(Protocol):
 
 @dataclass(frozen=True)
 class Sam2Masks:
-    """weights: a folder of `Sam2Model` and `Sam2Processor`. chunk: rectangles that are decoded at once."""
+    """weights: a folder of `Sam2Model` and its processor. chunk: rectangles that are decoded at once."""
 
     weights: str
     chunk: int = CHUNK
@@ -52,7 +52,8 @@ class Sam2Masks:
         encoded = sam.encoded(rgb)
         starts = range(0, len(boxes_px), self.chunk)
         chunks = (boxes_px[start : start + self.chunk] for start in starts)
-        return [cropped(mask) for part in chunks for mask in sam.decoded(encoded, part, rgb.shape[:2])]
+        size_hw = (rgb.shape[0], rgb.shape[1])
+        return [cropped(mask) for part in chunks for mask in sam.decoded(encoded, part, size_hw)]
 
     def identity(self) -> dict[str, Any]:
         """The model and its weights; how many boxes are decoded at once changes nothing."""
@@ -60,45 +61,46 @@ class Sam2Masks:
 
 
 class _Sam2:
-    """The model on its device."""
+    """The model on its device. Sam2Processor needs torchvision, whose builds do not go with every build of
+    torch, so the same is done without: a stretch to the model's square by Pillow, rectangles scaled with it,
+    masks scaled back bilinearly and cut at 0 (transformers, models/sam2/processing_sam2.py).
+    """
 
     def __init__(self, weights: str) -> None:
         import torch
-        from transformers import Sam2Model, Sam2Processor
+        from transformers import Sam2Model, ViTImageProcessorPil
 
         if not Path(weights).is_dir():
             raise FileNotFoundError(f"mask model: expected a folder with SAM 2, got '{weights}'")
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         model: Any = Sam2Model.from_pretrained(weights, local_files_only=True, use_safetensors=True)
         self.model: Any = model.to(self._device).train(False)
-        self.processor: Any = Sam2Processor.from_pretrained(weights, local_files_only=True)
+        processors: Any = ViTImageProcessorPil
+        self._processor: Any = processors.from_pretrained(weights, local_files_only=True)
 
     def encoded(self, rgb: Picture) -> list[Any]:
         """Feature maps of one picture."""
         import torch
 
-        pixels = self.processor(images=rgb, return_tensors="pt")["pixel_values"].to(self._device)
+        pixels = self._processor(rgb, return_tensors="pt")["pixel_values"].to(self._device)
         with torch.inference_mode():
             found: list[Any] = self.model.get_image_embeddings(pixels)
         return found
 
     def decoded(
-        self, encoded: list[Any], boxes_px: Sequence[Rectangle], size_hw: tuple[int, ...]
+        self, encoded: list[Any], boxes_px: Sequence[Rectangle], size_hw: tuple[int, int]
     ) -> Iterator[Mask]:
         """(H, W) bool for each rectangle: the one mask that SAM 2 gives where its prompt is not ambiguous."""
         import torch
+        from torch.nn.functional import interpolate
 
-        height, width = size_hw
-        boxes = [[list(map(float, box)) for box in boxes_px]]
-        prompt = self.processor(input_boxes=boxes, original_sizes=[[height, width]], return_tensors="pt")
+        (height, width), size = size_hw, self._processor.size
+        scale = torch.tensor([size.width / width, size.height / height] * 2)
+        prompt = (torch.tensor(boxes_px, dtype=torch.float32) * scale)[None].to(self._device)
         with torch.inference_mode():
-            found = self.model(
-                image_embeddings=encoded,
-                input_boxes=prompt["input_boxes"].to(self._device),
-                multimask_output=False,
-            )
-        [masks] = self.processor.post_process_masks(found.pred_masks.cpu(), [[height, width]])
-        yield from masks[:, 0].numpy().astype(bool)
+            found = self.model(image_embeddings=encoded, input_boxes=prompt, multimask_output=False)
+        for mask in found.pred_masks[0].float():  # (1, h, w): one at a time, for pictures may be large
+            yield (interpolate(mask[None], size_hw, mode="bilinear")[0, 0] > 0).cpu().numpy()
 
 
 @lru_cache(maxsize=1)

@@ -257,7 +257,7 @@ def test_wrong_options_are_named(six, tmp_path, capsys, options, message):
     assert message in capsys.readouterr().err
 
 
-def test_an_option_of_coco_files_is_refused_with_folders(tmp_path, capsys):
+def test_an_option_of_annotation_files_is_refused_with_folders(tmp_path, capsys):
     arguments = ["lift", str(tmp_path), "--out", str(tmp_path / "out"), "--images", str(tmp_path)]
     assert main(arguments) == 2
-    assert "--images: expected with a COCO file only" in capsys.readouterr().err
+    assert "--images: expected with annotation files, got folders" in capsys.readouterr().err

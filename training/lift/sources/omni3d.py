@@ -26,6 +26,7 @@ from n3d_ros.training.lift.sources.records import AnnotationRecord, GivenBox, Pi
 from n3d_ros.training.lift.sources.values import camera_of_matrix, matrix_rows, numbers, rectangle, side, text
 
 UNKNOWN = -1
+YES = (True, 1)
 # Of what is seen of the object, the one that was drawn first; `bbox2D_proj` leaves the picture.
 RECTANGLES = ("bbox2D_tight", "bbox2D_trunc")
 # How far a rotation's rows may be from right angles and length 1: files round.
@@ -57,7 +58,7 @@ class Omni3dSource(IndexedSource):
             raise Rejected(Reason.ANNOTATION_ENTRY, f"expected an object, got {shown(entry)}")
         label, box_px = label_of(self, entry), _rectangle(entry)
         marks = {"valid3D": entry.get("valid3D"), "behind_camera": entry.get("behind_camera")}
-        if marks["valid3D"] is not True or marks["behind_camera"] is True:
+        if marks["valid3D"] not in YES or marks["behind_camera"] in YES:
             fault = Rejected(Reason.BOX_UNRELIABLE, shown(marks))
             return AnnotationRecord(key, label, box_px=box_px, fault=fault)
         return AnnotationRecord(key, label, box_px=box_px, given=_box(entry))

@@ -21,14 +21,15 @@ FORMATS = ("coco", "objects365", "open-images", "omni3d", "frames")
 
 @dataclass(frozen=True)
 class Beside:
-    """What is not in the annotation files; None where nobody named it. images, depth, masks: folders. camera:
-    the file of the camera of pictures that state none. gravity: its direction in the optical frame.
+    """What is not in the annotation files; None where nobody named it. images, depth, masks: folders.
+
+    intrinsics: the file of the camera of pictures that state none. gravity: in the optical frame.
     """
 
     images: Path | None = None
     depth: Path | None = None
     masks: Path | None = None
-    camera: Path | None = None
+    intrinsics: Path | None = None
     depth_scale_m: float | None = None
     gravity: Vector3 | None = None
 
@@ -38,7 +39,7 @@ def open_source(inputs: list[Path], beside: Beside, index_folder: Path, format: 
     format = format or format_of(inputs)
     if format == "frames":
         return _folders(inputs, beside)
-    camera = None if beside.camera is None else read_camera(beside.camera, beside.depth_scale_m)
+    camera = None if beside.intrinsics is None else read_camera(beside.intrinsics, beside.depth_scale_m)
     k = None if camera is None else camera.intrinsics
     scale = beside.depth_scale_m if camera is None else camera.depth_scale_m
     if format == "open-images":
@@ -70,9 +71,9 @@ def _format_of_json(path: Path) -> str:
 
 
 def _folders(inputs: list[Path], beside: Beside) -> Source:
-    given = [name for name in ("images", "depth", "masks", "camera") if getattr(beside, name) is not None]
+    given = [name for name in ("images", "depth", "masks", "intrinsics") if getattr(beside, name) is not None]
     if given:
-        raise ValueError(f"{given[0]}: expected with annotation files only, got folders; they hold their own")
+        raise ValueError(f"--{given[0]}: expected with annotation files, got folders; they hold their own")
     return FolderSource.find(inputs, beside.depth_scale_m, beside.gravity)
 
 

@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.storage.whole_file import write_text
-from n3d_ros.training.lift.comparison import DIFFERS, QUANTITIES, Line, compare_job, differ, ratios
-from n3d_ros.training.lift.drawing import draw_attempt
 from n3d_ros.training.lift.lifting import Attempt, LiftedPicture
+from n3d_ros.training.lift.report.comparison import DIFFERS, HEAD, Line, compare_job, differ, ratios
+from n3d_ros.training.lift.report.drawing import draw_attempt
 from n3d_ros.training.lift.run import LiftJob
 from n3d_ros.training.lift.shards import Entry, shard_file, totals
 
@@ -86,16 +86,11 @@ def _comparison(lines: list[Line]) -> str:
     """Nothing where no model was beside a sensor."""
     if not lines:
         return ""
-    head = "".join(
-        f"<th>{html.escape(name)}</th>" for name in ("", "annotations", "model has a box", "differ")
+    head = "".join(f"<th>{name}</th>" for name in ("", *HEAD))
+    rows = "".join(
+        "<tr>" + "".join(f"<td class='n'>{html.escape(cell)}</td>" for cell in line.cells()) + "</tr>"
+        for line in lines
     )
-    head += "".join(f"<th>{name}</th>" for name in QUANTITIES)
-    rows = ""
-    for line in lines:
-        said = line.to_dict()
-        medians = ["" if said.get(name) is None else f"{said[name]:.3f}" for name in QUANTITIES]
-        cells = [line.name, line.count, line.by_model, said.get("differs", ""), *medians]
-        rows += "<tr>" + "".join(f"<td class='n'>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>"
     return f"<h2 id='comparison'>sensor over model</h2><p>{COMPARED}</p><table><tr>{head}</tr>{rows}</table>"
 
 

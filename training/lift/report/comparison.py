@@ -23,6 +23,7 @@ from n3d_ros.training.lift.shards import Entry, shard_file
 
 KEPT = "kept"
 QUANTITIES = ("distance", "width", "height", "depth")
+HEAD = ("annotations", "model has a box", "differ", *QUANTITIES)
 # A side that differs by more than this share, once the distance is allowed for, is said.
 DIFFERS = 0.15
 # Ratios are counted in steps of 0.5 % from a tenth to ten times; what is beyond counts as the end.
@@ -66,6 +67,12 @@ class Line:
         """As JSON."""
         counts = {"name": self.name, "count": self.count, "by_model": self.by_model}
         return counts | ({"differs": self.differs, **self.medians()} if self.name == KEPT else {})
+
+    def cells(self) -> list[str]:
+        """Name and HEAD's columns, as text."""
+        said = self.to_dict()
+        medians = ["" if said.get(name) is None else f"{said[name]:.3f}" for name in QUANTITIES]
+        return [self.name, f"{self.count}", f"{self.by_model}", f"{said.get('differs', '')}", *medians]
 
 
 def compare(shards: Iterable[Path]) -> list[Line]:

@@ -9,10 +9,16 @@ import pytest
 from lift_sets import annotation_entry, tiny_set
 
 from n3d_ros.training.lift.depth_sources import SensorDepth
-from n3d_ros.training.lift.drawing import BOX_COLOUR, DROPPED_COLOUR, KEPT_COLOUR, SIDE_PX, draw_attempt
 from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.lifting import lift_picture
-from n3d_ros.training.lift.page import write_page
+from n3d_ros.training.lift.report.drawing import (
+    BOX_COLOUR,
+    DROPPED_COLOUR,
+    KEPT_COLOUR,
+    SIDE_PX,
+    draw_attempt,
+)
+from n3d_ros.training.lift.report.page import write_page
 from n3d_ros.training.lift.run import lift_shards
 
 
