@@ -53,7 +53,7 @@ def test_lifting_reads_the_set_and_finds_the_boxes_that_are_seen(job):
         build_index(job.out / "instances.json", job.out / "index"), job.out / "images", job.out
     )
     truth = {one["annotation"]: one for one in json.loads((job.out / "truth.json").read_text())["boxes"]}
-    config = LiftConfig(min_mask_px=1)
+    config = LiftConfig(min_mask_px=1, rim_px=0, min_piece_share=0.0)  # masks and depth are exact
     pictures = [lift_picture(source.record(i), SensorDepth(), config) for i in range(len(source))]
     attempts = [attempt for picture in pictures for attempt in picture.attempts]
     assert len(attempts) == len(truth) > 4 and all(one.upright is not None for one in attempts if one.box)
