@@ -23,7 +23,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=100_000,
         metavar="N",
-        help="of the set whose memory is measured, 1.5 GB of temporary files at the default; 0: none "
+        help="of the set whose memory is measured, 1 GB of temporary files at the default; 0: none "
         "(default: %(default)s)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures of every run")
