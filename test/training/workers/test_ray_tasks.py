@@ -17,6 +17,7 @@ from n3d_ros.training.workers.ray_tasks import on_ray
 ray = pytest.importorskip("ray", reason="ray is not installed (pip install -r requirements/ray.txt)")
 from ray.cluster_utils import Cluster  # noqa: E402 (needs ray)
 
+pytestmark = pytest.mark.slow
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 1024 * 1024, "include_dashboard": False}
 
 
@@ -26,6 +27,7 @@ def address():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", package_environment()["PYTHONPATH"])
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # else these tests wait behind all other programs
         cluster = Cluster(initialize_head=True, head_node_args=NODE)
         cluster.add_node(**NODE)
         try:
