@@ -8,6 +8,7 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
+EXTRAS = ("demo", "train", "ray", "tensorrt", "mcp", "view", "test", "check")
 
 
 def requirements(name: str) -> list[str]:
@@ -48,8 +49,6 @@ setup(
     },
     ext_modules=[kernels()],
     install_requires=requirements("robot"),
-    extras_require={
-        name: requirements(name) for name in ("demo", "train", "tensorrt", "mcp", "view", "test", "check")
-    },
+    extras_require={name: requirements(name) for name in EXTRAS},
     entry_points={"console_scripts": ["n3d = n3d_ros.cli:main"]},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from n3d_ros.training.lift.filters import LiftConfig
     from n3d_ros.training.lift.mask_sources import MaskSource
     from n3d_ros.training.lift.report.comparison import Line
-    from n3d_ros.training.lift.run import Done, LiftJob
+    from n3d_ros.training.lift.run import Done, Engine, LiftJob
     from n3d_ros.training.lift.shards import Entry
     from n3d_ros.training.lift.sources.records import Source
 
@@ -22,15 +23,14 @@ FORMATS = ("coco", "objects365", "open-images", "omni3d", "frames")
 
 def add_lift(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d lift`."""
+    parser.usage = "n3d lift [options] --out DIR input [input ...]"
     parser.add_argument(
         "input",
         nargs="+",
         type=Path,
-        help="a COCO, Objects365 or Omni3D file, Open Images' CSV files, or RGB-D frame folders",
+        help="annotation files or frame folders (docs/data.md)",
     )
-    parser.add_argument(
-        "--format", choices=FORMATS, help="of the input (default: told by what its files say)"
-    )
+    parser.add_argument("--format", choices=FORMATS, metavar="NAME", help=f"one of {', '.join(FORMATS)}")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the shards; goes on where it was stopped"
     )
@@ -62,19 +62,7 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard-size", type=int, metavar="N", default=256, help="pictures a shard (default: %(default)s)"
     )
-    parser.add_argument(
-        "--workers", type=int, metavar="N", default=1, help="processes on this machine (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--task-id", type=int, metavar="N", default=0, help="of several machines, this one's number from 0"
-    )
-    parser.add_argument(
-        "--num-tasks",
-        type=int,
-        metavar="N",
-        default=1,
-        help="machines that share --out (default: %(default)s)",
-    )
+    _add_workers(parser)
     parser.add_argument(
         "--page-samples",
         type=int,
@@ -88,11 +76,35 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_lift)
 
 
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        metavar="NAME",
+        help="processes of this machine (default), or ray",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="shards at a time (default: 1; ray: all cores)"
+    )
+    parser.add_argument("--ray-address", metavar="A", help="cluster (default: RAY_ADDRESS, else one here)")
+    parser.add_argument(
+        "--task-id", type=int, metavar="N", default=0, help="of several machines, this one's number from 0"
+    )
+    parser.add_argument(
+        "--num-tasks",
+        type=int,
+        metavar="N",
+        default=1,
+        help="machines that share --out (default: %(default)s)",
+    )
+
+
 def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--depth-model",
         metavar="NAME",
-        help="guess depth where there is none, and beside a sensor's: depth-pro, depth-anything-v2 or moge-2",
+        help="guess depth: depth-pro, depth-anything-v2 or moge-2",
     )
     parser.add_argument("--depth-weights", metavar="DIR", help="folder of the depth model, or hub:NAME")
     parser.add_argument(
@@ -111,7 +123,7 @@ def run_lift(args: argparse.Namespace) -> int:
     job = LiftJob(_source(args), _depth_source(args), config, args.out, args.shard_size, _mask_source(args))
     begin(job)
     try:
-        done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), args.workers)
+        done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), _engine(args))
     except TooManyRejects:
         _show(job, _entries(job), args.page_samples)
         raise
@@ -174,7 +186,20 @@ def summary(done: list[Done], config: LiftConfig) -> str:
     return text_table(rows, "<><")
 
 
-def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
+def _engine(args: argparse.Namespace) -> Engine:
+    """Who makes the shards."""
+    if args.engine == "ray":
+        from n3d_ros.training.workers.ray_tasks import on_ray
+
+        return partial(on_ray, workers=args.workers, address=args.ray_address)
+    from n3d_ros.training.workers.processes import on_processes
+
+    if args.ray_address is not None:
+        raise ValueError("--ray-address: expected with --engine ray only")
+    return partial(on_processes, workers=1 if args.workers is None else args.workers)
+
+
+def _with_progress(job: LiftJob, numbers: range, engine: Engine) -> list[Done]:
     from tqdm import tqdm
 
     from n3d_ros.training.lift.run import lift_shards
@@ -183,7 +208,7 @@ def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
     with tqdm(
         total=sum(len(job.pictures_of(number)) for number in numbers), unit="picture", desc="lift"
     ) as bar:
-        for one in lift_shards(job, numbers, workers):
+        for one in lift_shards(job, numbers, engine):
             if not one.cpu_s:  # made before: no rate of this run
                 bar.initial += one.entry.num_pictures
             bar.update(one.entry.num_pictures)

@@ -57,10 +57,11 @@ def num_questions(folder: Path) -> int:
 def read_questions(folder: Path) -> Iterator[Question]:
     """All questions of a finished set in its order. OSError or ValueError that names the file."""
     for shard in read_manifest(folder)["shards"]:
-        yield from _read_shard(folder / shard["file"], shard["questions"])
+        yield from read_shard(folder / shard["file"], shard["questions"])
 
 
-def _read_shard(path: Path, expected: int) -> Iterator[Question]:
+def read_shard(path: Path, expected: int) -> Iterator[Question]:
+    """Its questions; ValueError that names it unless it is whole and has `expected` of them."""
     try:
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows != expected:
