@@ -33,7 +33,7 @@ KEYS = [
     "forward_passes",
     "depth_is_estimated",
 ]
-MAX_HELP_LINES = 32
+MAX_HELP_LINES = 40
 ZERO_FOCAL_LENGTH = '{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 64, "height": 48}'
 
 

@@ -57,7 +57,7 @@ ROWS = {
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version recording model sim",
-    "training.qa": f"{LIBRARY} text_table overlay training.lift training.processes",
+    "training.qa": f"{LIBRARY} text_table overlay training.lift training.workers",
     "training.lift": (
         "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay"
     ),

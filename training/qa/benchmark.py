@@ -21,12 +21,12 @@ from typing import Any
 
 from n3d_ros.text_table import text_table
 from n3d_ros.training.lift.shards import shard_file
-from n3d_ros.training.processes import spread
 from n3d_ros.training.qa.making.asking import Maker, Tally
 from n3d_ros.training.qa.making.picture import questions_of
 from n3d_ros.training.qa.records import NUMERICAL, OPEN, Question
 from n3d_ros.training.qa.run import QaJob, begin, scenes, vocabulary
 from n3d_ros.training.qa.shards import entry_of, write_entry, write_manifest, write_questions
+from n3d_ros.training.workers.processes import on_processes
 
 # Questions a category of the paper's 1,200 open and 800 numerical ones, inferred from the granularity of its
 # percentages (arXiv 2512.16561, table 7); the paper names the sums and the categories.
@@ -138,7 +138,9 @@ def make_benchmark(job: QaJob, num_questions: int, workers: int = 1) -> dict[str
     about = {**job.description(), "benchmark": num_questions}
     begin(job.out, about)
     chosen, tally = Chosen(places), Tally()
-    for found, counts in spread(partial(_candidates, job, num_questions), range(job.num_shards), workers):
+    for found, counts in on_processes(
+        partial(_candidates, job, num_questions), range(job.num_shards), workers
+    ):
         tally.merge(counts)
         for rank, question in found:
             chosen.add(rank, question)

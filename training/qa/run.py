@@ -19,7 +19,6 @@ from typing import Any
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.lift.shards import remove_parts, shard_file
-from n3d_ros.training.processes import spread
 from n3d_ros.training.qa.apart import Apart
 from n3d_ros.training.qa.config import QaConfig
 from n3d_ros.training.qa.lifted import LiftedSet
@@ -30,6 +29,7 @@ from n3d_ros.training.qa.making.scene import NoScene, Scene, scene_of_row
 from n3d_ros.training.qa.records import Question
 from n3d_ros.training.qa.rewording.rewriter import Rewriter
 from n3d_ros.training.qa.shards import Entry, entry_of, read_entry, write_entry, write_questions
+from n3d_ros.training.workers.processes import on_processes
 
 RUN_FILE = "run.json"
 
@@ -95,7 +95,7 @@ def make_shards(job: QaJob, workers: int = 1) -> Iterator[Done]:
     there = {n: entry for n in range(job.num_shards) if (entry := read_entry(job.out, n)) is not None}
     yield from map(Done, there.values())
     missing = [number for number in range(job.num_shards) if number not in there]
-    yield from spread(partial(make_shard, job), missing, workers)
+    yield from on_processes(partial(make_shard, job), missing, workers)
 
 
 def make_shard(job: QaJob, number: int) -> Done:

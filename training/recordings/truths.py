@@ -76,7 +76,7 @@ def question_of(one: Recorded, truth: Truth, picture: PictureRef) -> Question:
     boxes = known_boxes(truth.boxes)
     key = f"{picture.key}-{'ask' if one.is_question else 'ground'}-{one.words}"
     if not one.is_question:
-        return Question(key, GROUND, "grounding", "recorded", one.words, picture, boxes)
+        return Question(key, GROUND, "grounding", "recorded", text=one.words, picture=picture, boxes=boxes)
     exact = _exact(one.words, truth.boxes)
     category = CATEGORY_OF.get(exact.relation, "combined") if exact is not None else "combined"
     agreed = exact is not None and truth.is_recorded
@@ -85,9 +85,9 @@ def question_of(one: Recorded, truth: Truth, picture: PictureRef) -> Question:
         SPATIAL,
         category,
         "recorded",
-        one.words,
-        picture,
-        boxes,
+        text=one.words,
+        picture=picture,
+        boxes=boxes,
         answer=truth.answer,
         reasoning=one.reasoning if truth.is_recorded else "",
         value=exact.value if agreed and exact is not None else None,
