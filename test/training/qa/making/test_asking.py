@@ -76,6 +76,13 @@ def test_what_rounding_decides_otherwise_is_left_out():
         )
 
 
+def test_an_hour_that_rounding_changes_is_left_out():
+    """26.8 degrees by the boxes and 38.7 by the evidence: each is clear, and they are different hours."""
+    a, b = thing("Mug", (-0.0049, 0.0, 0.9951)), thing("Bottle", (-0.0351, 0.0, 1.0549))
+    with pytest.raises(LeftOut, match="margin_narrow"):
+        asked("In which clock direction is the {b} from the {a}?", things=(a, b))
+
+
 def test_choices_sides_and_orders_are_for_machines_too():
     cup = thing("Cup", (0.0, 0.0, 2.0), (0.1, 0.2, 0.1))
     listed = Filling(things=("mug", "bottle", "cup"))
