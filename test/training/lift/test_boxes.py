@@ -93,6 +93,16 @@ def test_a_part_too_thin_for_the_reach_is_judged_by_its_own_inside():
     assert np.argwhere(silhouette(z, np.ones((3, 20), bool), rim_px=3, step=0.03)).tolist() == [[0, 10]]
 
 
+def test_what_the_full_reach_finds_right_stays_where_another_part_is_thin():
+    """At a reach of one, the background in column 1 would be the inside beside column 0."""
+    mask = np.zeros((9, 20), bool)
+    mask[:, :9], mask[4, 9:] = True, True
+    z = np.full((9, 20), 1.0, np.float32)
+    z[:, 1] = 1.5
+    found = silhouette(z, mask, rim_px=3, step=0.03)
+    assert found[:, 1].all() and np.count_nonzero(found) == 9
+
+
 def test_a_piece_of_few_points_is_a_crumb():
     z = np.full((10, 10), 1.0, np.float32)
     z[0, :2] = 1.05  # two points of a hundred, behind a step

@@ -32,6 +32,15 @@ def test_every_form_gives_the_same_square(segmentation):
     assert crop.mask.all() and crop.extent_px == (1, 1, 3, 3)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_crop_is_where_the_pixels_are_in_either_order_of_memory(order):
+    mask = np.zeros((4, 6), bool, order=order)
+    mask[1, 2:5] = True
+    crop = masks.cropped(mask)
+    assert crop.extent_px == (2, 1, 5, 2) and crop.mask.shape == (1, 3) and crop.mask.all()
+    assert masks.cropped(np.zeros((4, 6), bool, order=order)).num_px == 0
+
+
 def test_packed_counts_are_read():
     from pycocotools import mask as coco_mask
 

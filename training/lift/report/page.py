@@ -40,7 +40,7 @@ figcaption { color: #bbb; overflow-wrap: anywhere; } a { color: #6cf; } .zero { 
 LEGEND = (
     "Left: the picture with mask (red), annotated 2D box (white) and lifted box (yellow). Middle: the points "
     "from above, far is up. Right: from the side, far is right. Blue points made the box, red ones were "
-    "dropped as silhouette, other body or far tail."
+    "dropped as silhouette, crumb or other body. Green: the box of a depth model beside the sensor."
 )
 COMPARED = (
     "What a depth model alone makes of the same masks, beside the sensor. Medians of the sensor's value over "
