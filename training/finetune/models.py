@@ -62,7 +62,6 @@ def load_trainee(folder: Path, config: FineTuneConfig) -> Any:
         set_code_order(model, config.ablation.code_order)
     if config.checkpointing:
         checkpoint_layers(model)
-    model.config.use_cache = False
     return model if config.lora is None else with_adapters(model, config.lora)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,9 @@ def run_finetune(args: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     out = args.out if args.out != args.default_out else Path("runs") / Path(args.config).stem
-    print(f"model in {run(config, args.questions, out, args.root)}")
+    model = run(config, args.questions, out, args.root)
+    if os.environ.get("RANK", "0") == "0":  # torchrun's number of the process
+        print(f"model in {model}")
     return 0
 
 

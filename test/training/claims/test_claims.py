@@ -8,11 +8,18 @@ pytest.importorskip("torch")
 pytest.importorskip("datasets")
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
+from places import CHECKOUT
+
+from n3d_ros.protocol import prompts
+from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.spatial import answer as exact_answer
 from n3d_ros.spatial import check_answer, parse_question
+from n3d_ros.training.claims.measure import Examinee
 from n3d_ros.training.claims.run import Budget, check_claims
 from n3d_ros.training.claims.scenes import SceneSet, write_scenes
 from n3d_ros.training.claims.variants import VARIANTS, config_of
+from n3d_ros.training.finetune.configs import AS_IN_PAPER
+from n3d_ros.training.finetune.turns import read_boxes
 from n3d_ros.training.qa.sets import load_observation, read_questions
 
 
@@ -42,6 +49,24 @@ def test_a_set_is_rendered_once_and_the_same_from_its_seed(scenes, tmp_path):
     assert (scenes / "shard-00000.parquet").stat().st_mtime_ns == before
     again = write_scenes(SceneSet(20_000, 6), tmp_path / "again")
     assert list(read_questions(again)) == list(read_questions(scenes))
+
+
+def test_a_variant_replies_to_many_at_once_as_the_robot_does_to_each(scenes):
+    """The model that ships, asked in batches of prompts of different lengths and by the pipeline."""
+    folder = CHECKOUT / "engines" / "n3d-nano"
+    examinee = Examinee(folder, AS_IN_PAPER, scenes)
+    chosen = [one for one in read_questions(scenes) if one.category == "grounding"][:3]
+    pictures = [examinee.maker.picture(one) for one in chosen]
+    asked = [prompts.ground_prompt(prompts.ground_question(one.text)) for one in chosen[:2]]
+    asked.append(prompts.locate_prompt(f"How tall is {chosen[2].text}?"))
+    together = examinee.replies(list(zip(asked, pictures, strict=True)), 48)
+    assert [examinee.replies([one], 48)[0] for one in zip(asked, pictures, strict=True)] == together
+    pipeline = Pipeline.load(folder, "torch")
+    for question, inputs, reply in zip(chosen[:2], pictures, together, strict=False):
+        expected = pipeline.ground(load_observation(question.picture, root=scenes), question.text).objects
+        found = read_boxes(reply, inputs.scene, inputs.intrinsics)
+        assert [box.label for box in found] == [one.box.label for one in expected]
+        assert [box.center for box in found] == [pytest.approx(one.box.center) for one in expected]
 
 
 def test_every_variant_has_the_same_number_of_steps_behind_it(tmp_path):
