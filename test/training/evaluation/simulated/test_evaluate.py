@@ -10,14 +10,14 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial import answer, parse_question
-from n3d_ros.training.evaluation.answers import (
+from n3d_ros.training.evaluation.simulated.answers import (
     Answered,
     Refusal,
     summarise_questions,
     try_absent,
     try_question,
 )
-from n3d_ros.training.evaluation.grounding import score, summarise
+from n3d_ros.training.evaluation.simulated.grounding import score, summarise
 
 MUG = Box3D("red mug", (-0.2, 0.1, 0.6), (0.1, 0.2, 0.1))
 BOWL = Box3D("blue bowl", (0.2, -0.1, 1.0), (0.2, 0.1, 0.2))
