@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,5 +154,6 @@ def _write_page(args: argparse.Namespace, model: Path, figures: dict[str, Any], 
 
     shown = gallery(every, _observer(args), args.gallery) if args.gallery else ""
     title = f"{model.name} on {args.questions.name}"
-    write_text(args.out / PAGE, page(title, figures, shown, json.dumps(_stated(args, model))))
+    subtitle = ", ".join(f"{name} {value}" for name, value in _stated(args, model).items() if value)
+    write_text(args.out / PAGE, page(title, figures, shown, subtitle))
     print(f"\n{args.out / PAGE}")

@@ -60,7 +60,7 @@ def _row(group: Sequence[Marked]) -> dict[str, Any]:
         "own_unparsed": sum(one.outcome == "unparsed" for one in own),
         "computed": sum(one.reply.is_computed for one in group),
         "refused": sum(bool(one.reply.fault) for one in group),
-        **{outcome: outcomes[outcome] for outcome in OUTCOMES},
+        "outcomes": {outcome: outcomes[outcome] for outcome in OUTCOMES},
     }
 
 

@@ -48,8 +48,8 @@ def ranking_figures(known: Sequence[Marked]) -> dict[str, Any]:
         "ap3d": mean_over_levels(overlaps, IOU_LEVELS),
         **{f"ap3d_{round(100 * level)}": average_precision(overlaps, level) for level in AP_LEVELS},
         "ap3d_mean_of_classes": _mean_of_classes(known),
-        "ap_centre": mean_over_levels(centres, CENTRE_LEVELS_M),
-        "ap_centre_by_m": {f"{level:g}": average_precision(centres, level) for level in CENTRE_LEVELS_M},
+        "ap_centre": mean_over_levels(centres, [-level for level in CENTRE_LEVELS_M]),
+        "ap_centre_by_m": {f"{level:g}": average_precision(centres, -level) for level in CENTRE_LEVELS_M},
         "calibration_error": calibration_error(bins),
         "reliability": [
             {"low": one.low, "high": one.high, "score": one.mean_score, "right": one.right.to_dict()}

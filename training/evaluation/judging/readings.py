@@ -22,6 +22,7 @@ YES = {"yes", "true", "correct", "indeed", "yeah"}
 NO = {"no", "false", "incorrect", "wrong", "nope"}
 DENIALS = {"not", "isn't", "aren't", "doesn't", "don't", "cannot", "can't", "neither", "nor", "never"}
 LETTER = re.compile(r"\s*\(?([a-z])\)?\s*(?:[.:]?\s*$|(?<=\))|[.:)]\s)", re.IGNORECASE)
+COMPARING = {"thing", "than", "is", "the", "to", "it", "appears", "more"}
 # "20.1 inches (0.51 meters)" is one length, rounded twice.
 SAME_LENGTH, SAME_LENGTH_M = 0.02, 0.01
 
@@ -80,17 +81,28 @@ def verdict(sentence: str) -> bool | None:
     return yes
 
 
-def choice(sentence: str, choices: Sequence[str]) -> str | None:
-    """The one of `choices` that is named, or its letter where that is all that is said, as "(B)"."""
-    places = {name: _place(sentence, name, choices) for name in choices}
-    named = [name for name, place in places.items() if place is not None]
-    if len(named) == 1 and not is_denied(without_names(sentence, choices)):
-        return named[0]
-    letter = LETTER.match(sentence)
-    if letter is None or named:
+def choice(sentence: str, choices: Sequence[str], question: str = "") -> str | None:
+    """The one of `choices` that is named, the subject of a comparison in the question's own words, or a
+    letter where that is all that is said, as "(B)".
+    """
+    places = {name: place for name in choices if (place := _place(sentence, name, choices)) is not None}
+    named = sorted(places, key=lambda name: places[name])
+    plain = without_names(sentence, choices)
+    if named and is_denied(plain):
         return None
-    index = ord(letter[1].upper()) - ord("A")
+    if len(named) == 1 or (named and _compares_as_asked(plain, question)):
+        return named[0]
+    letter = None if named else LETTER.match(sentence)
+    index = len(choices) if letter is None else ord(letter[1].upper()) - ord("A")
     return choices[index] if index < len(choices) else None
+
+
+def _compares_as_asked(sentence: str, question: str) -> bool:
+    """Whether a sentence with "than" says nothing that the question did not say: "closer" for "closer"."""
+    said, asked = words_of(sentence), set(words_of(question))
+    if "than" not in said or not set(said) <= asked | COMPARING:
+        return False
+    return said.index("thing") < said.index("than")
 
 
 def _place(sentence: str, name: str, choices: Sequence[str]) -> int | None:

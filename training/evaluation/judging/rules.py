@@ -52,7 +52,7 @@ class RuleJudge:
         if kind == VERDICT:
             return _judged(_same(readings.verdict(plain), question.verdict))
         if kind == CHOICE:
-            return _judged(_same(readings.choice(sentence, question.choices), question.choice))
+            return _judged(_same(readings.choice(sentence, question.choices, question.text), question.choice))
         return _judged(True if _is_reference(sentence, question.answer) else None)
 
     def identity(self) -> dict[str, Any]:

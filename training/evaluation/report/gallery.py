@@ -80,7 +80,8 @@ def _lines(one: Marked) -> list[str]:
     if one.judgement is None:
         found = ", ".join(f"{box.label} ({box.score:.2f})" for box in one.reply.boxes) or f"nothing: {said}"
         return [*lines, f"found: {found}"]
-    lines.append(f"answer: {said} [{one.judgement.outcome}; {one.judgement.why}]")
+    why = ": ".join(filter(None, (one.judgement.outcome, one.judgement.why)))
+    lines.append(f"answer: {said} [{why}]")
     if one.reply.is_computed:
         lines.append(f"the model's own: {one.reply.own_answer}")
     return lines

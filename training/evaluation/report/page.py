@@ -19,7 +19,8 @@ table { border-collapse: collapse; } td, th { padding: 3px 16px 3px 0; text-alig
 td, th { white-space: nowrap; }
 td:first-child, th:first-child { text-align: left; } th { color: #aaa; font-weight: normal; }
 tr:nth-child(even) td { background: #202020; }
-p { color: #aaa; max-width: 90ch; margin: .4em 0; }
+p { color: #aaa; max-width: 80ch; margin: .4em 0; }
+section { display: inline-block; vertical-align: top; margin-right: 4em; }
 .plots svg { margin: 0 2em 1em 0; vertical-align: top; }
 figure { display: inline-block; margin: 0 1em 1.5em 0; vertical-align: top; width: 480px; }
 figcaption { color: #bbb; overflow-wrap: anywhere; }
@@ -43,7 +44,7 @@ def page(title: str, figures: dict[str, Any], gallery: str = "", subtitle: str =
 
 def _tables(made: Sequence[Table]) -> list[str]:
     return [
-        f"<h2>{html.escape(table.title)}</h2>{_table(table)}<p>{html.escape(table.note)}</p>"
+        f"<section><h2>{html.escape(table.title)}</h2>{_table(table)}<p>{html.escape(table.note)}</p></section>"
         for table in made
     ]
 

@@ -105,7 +105,7 @@ def _answers(figures: dict[str, Any]) -> list[Table]:
 def _answer_table(title: str, named: Sequence[tuple[str, dict[str, Any]]], note: str = "") -> Table:
     has_hours = any(row["near"] for _, row in named)
     header = ("", "questions", "right", *(["+-1 h"] if has_hours else []), "own right", "unparsed", "silent")
-    has_failed = any(row["unjudged"] for _, row in named)
+    has_failed = any(row["outcomes"]["unjudged"] for _, row in named)
     rows = [
         (
             name,
@@ -113,9 +113,9 @@ def _answer_table(title: str, named: Sequence[tuple[str, dict[str, Any]]], note:
             percent(row["right"]),
             *([percent(row["near"])] if has_hours else []),
             percent(row["own_right"]),
-            str(row["unparsed"]),
-            str(row["silent"]),
-            *([str(row["unjudged"])] if has_failed else []),
+            str(row["outcomes"]["unparsed"]),
+            str(row["outcomes"]["silent"]),
+            *([str(row["outcomes"]["unjudged"])] if has_failed else []),
         )
         for name, row in named
     ]
