@@ -40,7 +40,7 @@ COMMANDS = {
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
     "train": Command("train a model on simulated scenes", TRAIN),
-    "eval": Command("measure a model on simulated scenes it never saw", TRAIN),
+    "eval": Command("measure a model on simulated scenes, questions or a benchmark", TRAIN),
     "export": Command("write a trained model as a folder that the robot loads", TRAIN),
     "quantize": Command("store a model in 4 or 8 bits and measure what it lost", TRAIN),
     "build": Command("build TensorRT engines of a model for a GPU", TRAIN),

@@ -55,6 +55,8 @@ ROWS = {
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
+    "training.evaluation": f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
+    "training.lift.sources.json_items",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
     "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
     "cli": "errors plain_text version commands",

@@ -12,6 +12,7 @@ from n3d_ros.commands.model_options import add_model_options
 
 def add_eval(parser: argparse.ArgumentParser) -> None:
     """`n3d eval`: accuracy on simulated scenes, or on questions."""
+    parser.usage = "n3d eval [options]"  # so many options that their list would fill the screen twice
     add_model_options(parser)
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write every figure, and every trial of scenes, here"

@@ -20,25 +20,26 @@ if TYPE_CHECKING:
 
 REPORT, PAGE, VERDICTS = "report.json", "page.html", "verdicts.jsonl"
 KEY_VARIABLE = "OPENAI_API_KEY"
+WAYS = ("drawn", "text")
 
 
 def add_question_options(group: _ActionsContainer) -> None:
     """--questions and what goes with it."""
     add = group.add_argument
     add("--questions", type=Path, metavar="PATH", help="a set of `n3d make-qa`, or a benchmark's file")
-    add("--out", type=Path, metavar="DIR", help="answers, report.json, page.html; goes on where it stopped")
-    add("--format", default="n3d", metavar="NAME", help="n3d, or a benchmark of docs/evaluation.md")
-    add("--split", default="val", metavar="NAME", help="of refcoco (default: %(default)s)")
+    add("--out", type=Path, metavar="DIR", help="answers, report.json, page.html; a stopped run goes on")
+    add("--format", default="n3d", metavar="NAME", help="n3d (default), or a benchmark of docs/evaluation.md")
     add("--pictures", type=Path, metavar="DIR", help="where relative names of pictures start")
     add("--limit", type=int, metavar="N", help="the first N questions alone")
-    add("--regions", choices=("drawn", "text"), default="drawn", help="how a question names a region")
+    add("--regions", choices=WAYS, default="drawn", metavar="WAY", help="drawn (default) or text")
     add("--mirror", action="store_true", help="ask everything about the mirrored picture too")
     add("--depth-model", metavar="NAME", help="guess missing depth: depth-anything-v2 or moge-2")
     add("--depth-weights", metavar="DIR", help="folder of the depth model, or hub:NAME")
     add("--judge-url", metavar="URL", help=f"an OpenAI-compatible judge; its key: {KEY_VARIABLE}")
     add("--judge-model", metavar="NAME", help="the judge's model")
     add("--gallery", type=int, default=12, metavar="N", help="worst cases shown (default: %(default)s)")
-    add("--max-faults", type=float, default=0.05, metavar="SHARE", help="rows or pictures that may be bad")
+    # Not in the help, which fits one screen: the error of who needs it names it.
+    add("--max-faults", type=float, default=0.05, help=argparse.SUPPRESS)
 
 
 def run_questions(args: argparse.Namespace) -> int:
@@ -88,9 +89,7 @@ def _questions(args: argparse.Namespace) -> list[Question]:
     if args.format == "n3d":
         found = list(islice(read_questions(args.questions), args.limit))
     else:
-        read = read_benchmark(
-            args.format, args.questions, args.pictures, args.out, args.max_faults, args.split
-        )
+        read = read_benchmark(args.format, args.questions, args.pictures, args.out, args.max_faults)
         print(read.summary())
         found = list(read.questions[: args.limit])
     if not found:
@@ -103,7 +102,7 @@ def _stated(args: argparse.Namespace, model: Path) -> dict[str, Any]:
     depth = None if args.depth_model is None else [args.depth_model, args.depth_weights]
     return {
         "questions": str(args.questions.resolve()),
-        "format": args.format if args.format != "refcoco" else f"refcoco {args.split}",
+        "format": args.format,
         "model": str(model.resolve()),
         "backend": args.backend,
         "regions": args.regions,

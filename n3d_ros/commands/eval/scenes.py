@@ -20,9 +20,7 @@ def add_scene_options(group: _ActionsContainer) -> None:
     group.add_argument("--scenes", type=int, default=200, help="number of scenes (default: %(default)s)")
     group.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
     group.add_argument("--noise", action="store_true", help="depth as a sensor sees it, not exact")
-    group.add_argument(
-        "--details", action="store_true", help="intervals too, and results by relation and kind of thing"
-    )
+    group.add_argument("--details", action="store_true", help="intervals, and results by relation and kind")
 
 
 def run_scenes(args: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ def hours_apart(said: float, true: float) -> float:
 
 def mirrored_hour(hour: float) -> float:
     """The hour of a direction in a mirror. Hour h stands for the angles from 30 (12 - h) degrees to the left
-    up to 30 more, its own end excluded (docs/specification/spatial.md); in the mirror they are those of
+    up to 30 more, its own end excluded (docs/specification/spatial.md 2); in the mirror they are those of
     13 - h.
     """
     return 13 - hour

@@ -19,19 +19,19 @@ UNKNOWN = {
 }
 
 
-def read_benchmark(
-    name: str, file: Path, pictures: Path | None, work: Path, max_bad_share: float, split: str = "val"
-) -> Read:
-    """pictures: where the file's names start, its own folder when None. work: for pictures that lie inside
-    the file. ValueError for a name that has no reader, saying what is known; OSError and ValueError of files.
+def read_benchmark(name: str, file: Path, pictures: Path | None, work: Path, max_bad_share: float) -> Read:
+    """name: of READERS; "refcoco:testA" for another split than val. pictures: where the file's names start, its
+    own folder when None. work: for pictures that lie inside the file. ValueError for a name that has no reader,
+    saying what is known; OSError and ValueError of files.
     """
     root = file.parent if pictures is None else pictures
+    name, _, split = name.partition(":")
     if name == "spatialrgpt":
         return spatialrgpt.read(file, root, max_bad_share)
     if name == "cv-bench-3d":
         return cv_bench.read(file, root, work, max_bad_share)
     if name == "refcoco":
-        return refcoco.read(file, root, split, max_bad_share)
+        return refcoco.read(file, root, split or "val", max_bad_share)
     if name == "omni3d":
         return omni3d.read(file, root, max_bad_share)
     if name == "n3d-bench":

@@ -185,9 +185,9 @@ def test_refcoco_gives_a_question_for_each_sentence_of_a_split(tmp_path):
 def test_refcoco_without_the_split_says_which_there_are(tmp_path):
     file = refcoco(tmp_path / "refcoco")
     with pytest.raises(ValueError, match=r"expected the split 'testB', got \['testA', 'val'\]"):
-        read_benchmark("refcoco", file, None, tmp_path, ALL, split="testB")
+        read_benchmark("refcoco:testB", file, None, tmp_path, ALL)
     with pytest.raises(ValueError, match="got 'dev'"):
-        read_benchmark("refcoco", file, None, tmp_path, ALL, split="dev")
+        read_benchmark("refcoco:dev", file, None, tmp_path, ALL)
 
 
 class Evil:

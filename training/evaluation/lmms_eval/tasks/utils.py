@@ -109,8 +109,11 @@ def read_boxes(text: str) -> tuple[Box3D, ...] | None:
     if len(lines) > 2 and lines[0].startswith("```") and lines[-1].strip() == "```":
         text = "\n".join(lines[1:-1])
     try:
-        return tuple(_box(entry) for entry in parse_json(text.encode("utf-8", "replace")))
-    except (JsonError, KeyError, TypeError, ValueError):  # JSON of another form, or no finite numbers
+        entries = parse_json(text.encode("utf-8", "replace"))
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            return None
+        return tuple(map(_box, entries))
+    except (JsonError, KeyError, TypeError, ValueError):  # no JSON, a name missing, no finite numbers
         return None
 
 
