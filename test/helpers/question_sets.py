@@ -74,7 +74,7 @@ def five(shown: PictureRef) -> list[Question]:
         spatial(HEIGHT_OF_MUG, shown, "size"),
         spatial(WHERE, shown, "direction"),
         spatial(WHICH, shown, "tall_short"),
-        Question("ground", GROUND, "grounding", "name", "Find the red mug.", shown, (MUG,)),
+        Question("ground", GROUND, "grounding", "name", "red mug", shown, (MUG,)),
     ]
 
 
@@ -99,6 +99,9 @@ class KnowingPipeline:
         self.shift_m, self.ignores_mirror, self.unknown = shift_m, ignores_mirror, unknown
         self.asked: list[str] = []
         self.first_pixels: np.ndarray | None = None
+
+    def ground(self, observation, words):
+        return self._found(observation, words)
 
     def detect(self, observation, question):
         return self._found(observation, question)

@@ -1,7 +1,8 @@
 """One question put to a pipeline.
 
 In: a pipeline, an observation, a question. Out: a `Reply`. A question about space goes both stages, as on the
-robot; one for boxes is asked as it is. It knows no right answers.
+robot; words that name something go into the robot's own sentence; what asks for everything is asked as it is.
+It knows no right answers.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundResult
 from n3d_ros.training.evaluation.asking.reply import Reply
-from n3d_ros.training.qa.records import SPATIAL, Question
+from n3d_ros.training.qa.records import GROUND, SPATIAL, Question
 
 
 class Answers(Protocol):
     """What of a `Pipeline` is used."""
 
     def ask(self, observation: Observation, question: str) -> AskResult: ...
+
+    def ground(self, observation: Observation, words: str) -> GroundResult: ...
 
     def detect(self, observation: Observation, question: str) -> GroundResult: ...
 
@@ -30,7 +33,8 @@ def ask(pipeline: Answers, observation: Observation, question: Question) -> Repl
     try:
         if question.kind == SPATIAL:
             return _answered(pipeline.ask(observation, question.text), observation.intrinsics)
-        return _found(pipeline.detect(observation, question.text), observation.intrinsics)
+        find = pipeline.ground if question.kind == GROUND else pipeline.detect
+        return _found(find(observation, question.text), observation.intrinsics)
     except (BadInputError, NoDepthError) as error:
         return Reply(fault=one_line(str(error), 300))
 

@@ -28,6 +28,7 @@ from n3d_ros.training.evaluation.judging.judgement import (
     RIGHT,
     SILENT,
     VERDICT,
+    VOLUME,
     WRONG,
     Judge,
     Judgement,
@@ -93,7 +94,7 @@ def agrees(one: Marked, reply: Reply, judge: Judge) -> bool | None:
         return None
     there = judge.judge(turned, reply.answer)
     kind = wanted(one.question)
-    if kind in (LENGTH, HOUR, COUNT):
+    if kind in (LENGTH, VOLUME, HOUR, COUNT):
         return _same_number(kind, one.judgement, there)
     has_two_ways = kind == VERDICT or (kind == CHOICE and len(one.question.choices) == 2)
     both = {one.judgement.outcome, there.outcome}
@@ -105,7 +106,12 @@ def _same_number(kind: str, here: Judgement, there: Judgement) -> bool | None:
         return None
     if kind == HOUR:
         return hours_apart(mirrored_hour(here.said) % 12 or 12, there.said) == 0
-    return math.isclose(here.said, there.said, rel_tol=SAME, abs_tol=SAME_M if kind == LENGTH else 0.0)
+    return math.isclose(
+        here.said,
+        there.said,
+        rel_tol=0.0 if kind == COUNT else SAME,
+        abs_tol=0.0 if kind == COUNT else SAME_M,
+    )
 
 
 def _is_same_question(question: Question) -> bool:

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from n3d_ros.training.qa.records import SPATIAL, Question
 
 # What the answer of a question is, for a machine.
-LENGTH, HOUR, COUNT, VERDICT, CHOICE, SENTENCE, BOXES = (
+LENGTH, VOLUME, HOUR, COUNT, VERDICT, CHOICE, SENTENCE, BOXES = (
     "length",
+    "volume",
     "hour",
     "count",
     "verdict",
@@ -17,7 +18,7 @@ LENGTH, HOUR, COUNT, VERDICT, CHOICE, SENTENCE, BOXES = (
     "sentence",
     "boxes",
 )
-WANTED = {"m": LENGTH, "o'clock": HOUR, "objects": COUNT}
+WANTED = {"m": LENGTH, "l": VOLUME, "o'clock": HOUR, "objects": COUNT}
 
 RIGHT, WRONG = "right", "wrong"
 # Something was said and it cannot be told what: as bad as wrong, and counted.

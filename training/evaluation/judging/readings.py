@@ -8,7 +8,7 @@ beside a number is none either. It does not know what would be right.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from n3d_ros.protocol.prompts import THINK_END
 from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
@@ -42,12 +42,22 @@ def without_names(sentence: str, names: Sequence[str]) -> str:
 
 def length_m(sentence: str) -> float | None:
     """The one length, metres."""
+    return _quantity(sentence, {word: unit.metres for word, unit in BY_WORD.items()})
+
+
+def volume_l(sentence: str) -> float | None:
+    """The one volume, litres."""
+    return _quantity(sentence, dict.fromkeys(("l", "liter", "liters", "litre", "litres"), 1.0))
+
+
+def _quantity(sentence: str, units: Mapping[str, float]) -> float | None:
+    """What all its numbers say, each with a unit; None where they differ by more than rounding."""
     found = [(float(number), (unit or "").lower()) for number, unit in NUMBER.findall(sentence)]
-    if not found or any(unit not in BY_WORD for _, unit in found) or is_denied(sentence):
+    if not found or any(unit not in units for _, unit in found) or is_denied(sentence):
         return None
-    metres = [number * BY_WORD[unit].metres for number, unit in found]
-    spread = max(metres) - min(metres)
-    return metres[0] if spread <= max(SAME_LENGTH * max(metres), SAME_LENGTH_M) else None
+    values = [number * units[unit] for number, unit in found]
+    spread = max(values) - min(values)
+    return values[0] if spread <= max(SAME_LENGTH * max(values), SAME_LENGTH_M) else None
 
 
 def hour(sentence: str) -> float | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from n3d_ros.spatial import SpatialAnswer, answer, check_answer, parse_question
-from n3d_ros.spatial.types import VALUE
+from n3d_ros.spatial.types import SIDE, VALUE
 from n3d_ros.training.evaluation.judging import readings
 from n3d_ros.training.evaluation.judging.judgement import (
     CHOICE,
@@ -22,6 +22,7 @@ from n3d_ros.training.evaluation.judging.judgement import (
     SILENT,
     UNPARSED,
     VERDICT,
+    VOLUME,
     WRONG,
     Judgement,
     wanted,
@@ -42,6 +43,8 @@ class RuleJudge:
         plain = readings.without_names(sentence, names_of(question))
         if kind == LENGTH:
             return judged_length(readings.length_m(plain), _value(question))
+        if kind == VOLUME:
+            return judged_length(readings.volume_l(plain), _value(question), "l")
         if kind == HOUR:
             return judged_hour(readings.hour(plain), _value(question))
         if kind == COUNT:
@@ -83,16 +86,17 @@ def _agrees(exact: SpatialAnswer, question: Question) -> bool:
     if question.verdict is not None:
         return exact.verdict == question.verdict
     if question.choice is not None:
-        return exact.names[:1] == (question.choice,)
+        said = exact.side if exact.query.form == SIDE else ", ".join(exact.names)
+        return said == question.choice
     return check_answer(question.answer, exact) is True
 
 
-def judged_length(said_m: float | None, true_m: float) -> Judgement:
-    """Right within 25 %."""
-    if said_m is None:
-        return Judgement(UNPARSED, why="expected one length with its unit")
-    outcome = RIGHT if is_within(said_m, true_m) else WRONG
-    return Judgement(outcome, said_m, why=f"{said_m:.3g} m for {true_m:.3g} m")
+def judged_length(said: float | None, true: float, unit: str = "m") -> Judgement:
+    """Right within 25 %; volumes too."""
+    if said is None:
+        return Judgement(UNPARSED, why=f"expected one quantity in {unit} or a unit like it")
+    outcome = RIGHT if is_within(said, true) else WRONG
+    return Judgement(outcome, said, why=f"{said:.3g} {unit} for {true:.3g} {unit}")
 
 
 def judged_hour(said: float | None, true: float) -> Judgement:

@@ -20,9 +20,9 @@ UNKNOWN = {
 
 
 def read_benchmark(name: str, file: Path, pictures: Path | None, work: Path, max_bad_share: float) -> Read:
-    """name: of READERS; "refcoco:testA" for another split than val. pictures: where the file's names start, its
-    own folder when None. work: for pictures that lie inside the file. ValueError for a name that has no reader,
-    saying what is known; OSError and ValueError of files.
+    """name: of READERS; "refcoco:testA" for another split than val. pictures: where the file's names start,
+    its own folder when None. work: for pictures that lie inside the file. ValueError for a name that has no
+    reader, saying what is known; OSError and ValueError of files.
     """
     root = file.parent if pictures is None else pictures
     name, _, split = name.partition(":")

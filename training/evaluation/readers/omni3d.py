@@ -77,7 +77,7 @@ def _question(row: Any, images: dict[int, Any], pictures: Path) -> Question | No
     if any(_is_ignored(entry) for entry in entries):
         return None
     try:
-        text = ground_question(name)
+        ground_question(name)
     except ValueError as error:
         raise RowError(f"expected a class that can be asked for, got {shown(name)}") from error
     return Question(
@@ -85,7 +85,7 @@ def _question(row: Any, images: dict[int, Any], pictures: Path) -> Question | No
         kind=GROUND,
         category="grounding",
         form="class",
-        text=text,
+        text=name,
         picture=_picture(images[number], pictures),
         boxes=tuple(_hull(name, entry) for entry in entries),
     )

@@ -113,7 +113,7 @@ def _question(row: Any, images: dict[int, Any], annotations: dict[int, Any], pic
     if image is None or annotation is None:
         raise RowError("expected a picture and an annotation of instances.json, got an unknown id")
     try:
-        text = ground_question(words)
+        ground_question(words)
     except ValueError as error:
         raise RowError(f"expected words that can be asked for, got {shown(words)}") from error
     left, top, width, height = numbers_of(annotation.get("bbox"), "bbox", 4)
@@ -123,7 +123,7 @@ def _question(row: Any, images: dict[int, Any], annotations: dict[int, Any], pic
         kind=GROUND,
         category="grounding",
         form="referring",
-        text=text,
+        text=words,
         picture=PictureRef(name, str(pictures / name), side_of(image, "width"), side_of(image, "height")),
         true_px=(corners_of((left, top, left + width, top + height), "bbox"),),
     )

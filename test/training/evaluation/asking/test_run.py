@@ -55,7 +55,7 @@ def test_a_reply_is_the_same_behind_the_ledger(questions, ledger):
 
 
 def test_a_question_that_the_model_refuses_is_answered_with_a_fault(questions, ledger):
-    asked = [replace(questions[-1], id="odd", text="Find the florble.")]
+    asked = [replace(questions[-1], id="odd", text="florble")]
     (answer,) = run(KnowingPipeline(), asked, ledger)
     assert "got 'florble'" in answer.reply.fault and answer.reply.boxes == ()
 

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from question_sets import HEIGHT_OF_MUG, TALLER, WHERE, picture, spatial
 
-from n3d_ros.training.evaluation.judging.endpoint import Endpoint, EndpointJudge, JudgeError
+from n3d_ros.training.evaluation.judging.chat import Chat, Endpoint, JudgeError
+from n3d_ros.training.evaluation.judging.endpoint import EndpointJudge
 from n3d_ros.training.evaluation.ledger import Ledger
 
 
@@ -27,12 +28,12 @@ def server(*replies):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             requests.append((self.path, dict(self.headers), json.loads(body)))
-            status, data = replies[min(len(requests), len(replies)) - 1]
+            status, data, *length = replies[min(len(requests), len(replies)) - 1]
             if status is None:  # hang up
                 self.connection.close()
                 return
             self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Content-Length", str(length[0] if length else len(data)))
             self.end_headers()
             self.wfile.write(data)
 
@@ -51,10 +52,10 @@ def server(*replies):
 
 
 def judge_of(url, folder, waits=None, **changes):
+    """waits: gets the pauses instead of their passing."""
     endpoint = Endpoint(url, "judge-1", timeout_s=5.0, **changes)
-    return EndpointJudge(
-        endpoint, Ledger(folder / "verdicts.jsonl"), (waits if waits is not None else []).append
-    )
+    chat = Chat(endpoint, wait=([] if waits is None else waits).append)
+    return EndpointJudge(chat, Ledger(folder / "verdicts.jsonl"))
 
 
 @pytest.fixture
@@ -105,6 +106,13 @@ def test_it_tries_again_and_waits_longer_each_time(tmp_path, height):
     with server(*replies) as (url, _):
         assert judge_of(url, tmp_path, waits).judge(height, "0.2 m").outcome == "right"
     assert waits == [0.5, 1.0, 2.0]
+
+
+def test_a_reply_that_is_cut_off_is_tried_again(tmp_path, height):
+    status, data = said({"value": 0.2})
+    with server((status, data[:-5], len(data)), (status, data)) as (url, requests):
+        assert judge_of(url, tmp_path).judge(height, "0.2 m").outcome == "right"
+    assert len(requests) == 2
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ def test_a_length_needs_its_unit_and_no_rival(sentence, metres):
     assert found == (None if metres is None else pytest.approx(metres))
 
 
+def test_a_volume_is_in_litres():
+    assert readings.volume_l("It is 1.5 liters bigger.") == 1.5 and readings.volume_l("1.5 meters") is None
+
+
 @pytest.mark.parametrize(
     ("sentence", "hour"),
     [

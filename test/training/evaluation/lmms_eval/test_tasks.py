@@ -72,7 +72,7 @@ def test_boxes_of_another_form_are_none(text):
 
 def test_prompt_and_picture(docs, monkeypatch):
     assert utils.to_text(docs[0], {"post_prompt": " Be short."}) == f"{docs[0]['text']} Be short."
-    assert utils.to_text(docs[-1]).startswith("Find the red mug. Answer with a JSON list alone")
+    assert utils.to_text(docs[-1]).startswith("Find in the picture: red mug. Answer with a JSON list alone")
     (shown,) = utils.to_visual({**docs[0], "drawn_px": [[5.0, 5.0, 30.0, 30.0]]})
     (plain,) = utils.to_visual(docs[0])
     assert np.asarray(shown).shape == (49, 65, 3) and shown.getpixel((5, 5)) == (255, 0, 0)

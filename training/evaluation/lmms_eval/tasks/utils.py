@@ -20,7 +20,7 @@ from n3d_ros.training.evaluation.figures.boxes import box_figures
 from n3d_ros.training.evaluation.figures.marked import Marked
 from n3d_ros.training.evaluation.judging.judgement import UNPARSED
 from n3d_ros.training.evaluation.judging.rules import RuleJudge
-from n3d_ros.training.qa.records import NUMERICAL, OPEN, SPATIAL, Question
+from n3d_ros.training.qa.records import GROUND, NUMERICAL, OPEN, SPATIAL, Question
 from n3d_ros.training.qa.sets import with_rectangles
 
 PICTURES_VARIABLE = "N3D_PICTURES"
@@ -51,10 +51,11 @@ def to_visual(doc: dict[str, Any]) -> list[Any]:
 
 
 def to_text(doc: dict[str, Any], lmms_eval_specific_kwargs: dict[str, Any] | None = None) -> str:
-    """The question; of one for boxes with the form of the answer."""
+    """The question; for boxes with the form of the answer. Words that name something become a sentence."""
     kwargs = lmms_eval_specific_kwargs or {}
+    text = f"Find in the picture: {doc['text']}." if doc["kind"] == GROUND else doc["text"]
     form = "" if doc["kind"] == SPATIAL else BOXES_AS_JSON
-    return f"{kwargs.get('pre_prompt', '')}{doc['text']}{form}{kwargs.get('post_prompt', '')}"
+    return f"{kwargs.get('pre_prompt', '')}{text}{form}{kwargs.get('post_prompt', '')}"
 
 
 def mark_sentence(doc: dict[str, Any], results: Sequence[str]) -> dict[str, Any]:
