@@ -36,7 +36,7 @@ def ask(pipeline: Answers, observation: Observation, question: Question) -> Repl
         find = pipeline.ground if question.kind == GROUND else pipeline.detect
         return _found(find(observation, question.text), observation.intrinsics)
     except (BadInputError, NoDepthError) as error:
-        return Reply(fault=one_line(str(error), 300))
+        return Reply(fault=one_line(str(error), 300), camera=observation.intrinsics)
 
 
 def _answered(result: AskResult, camera: Intrinsics) -> Reply:

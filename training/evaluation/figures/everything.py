@@ -36,10 +36,16 @@ def all_figures(
             "refusals": dict(Counter(one.reply.fault for one in marked if one.reply.fault).most_common(10)),
             "without_picture": len(faults),
             "faults": dict(Counter(faults).most_common(10)),
-            "median_ms": float(np.median([one.reply.total_ms for one in marked])),
+            "median_ms": _median_ms(marked),
         },
         "judge": judge.identity(),
         "answers": answer_figures(marked),
         "boxes": box_figures(marked),
         "mirror": mirror_figures(marked, mirrored, judge),
     }
+
+
+def _median_ms(marked: Sequence[Marked]) -> float | None:
+    """Of the questions that were not refused, which costs no time."""
+    times = [one.reply.total_ms for one in marked if not one.reply.fault]
+    return float(np.median(times)) if times else None

@@ -78,7 +78,7 @@ def _run(figures: dict[str, Any]) -> Table:
         ("pictures", str(run["pictures"])),
         ("refused by the model", str(run["refused"])),
         ("left out, picture does not open", str(run["without_picture"])),
-        ("median time per question", f"{run['median_ms']:.0f} ms"),
+        ("median time per question", f"{plain(run['median_ms'], 0)} ms"),
         ("judge", " ".join(str(value) for value in judge.values())),
     ]
     return Table("Run", ("", ""), tuple(rows))

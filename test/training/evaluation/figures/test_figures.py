@@ -109,6 +109,14 @@ def test_rectangles_are_truth_where_boxes_are_not_known(questions):
     assert ground["answered"]["value"] == 0.5 and ground["absent_refused"]["of"] == 0
 
 
+def test_a_refused_question_is_a_miss_in_the_picture_too(questions, tmp_path):
+    odd = replace(questions[-1], id="odd", text="red mug florble")
+    figures = figures_of(KnowingPipeline(), [questions[-1], odd], tmp_path)
+    projected = figures["boxes"]["ground"]["projected"]
+    assert projected["iou"]["num"] == 2 and projected["iou"]["value"] == pytest.approx(0.5)
+    assert figures["questions"]["refused"] == 1 and figures["questions"]["median_ms"] == 1.0
+
+
 def test_the_mirrored_truth(questions):
     taller, left, height, where, _, _ = (mirrored_question(one) for one in questions)
     assert taller.verdict is True and left.verdict is False

@@ -51,7 +51,14 @@ def test_an_hour_is_one_of_twelve(sentence, hour):
 
 @pytest.mark.parametrize(
     ("sentence", "number"),
-    [("There are three.", 3), ("2 of them", 2), ("None.", 0), ("2 or 3", None), ("many", None)],
+    [
+        ("There are three.", 3),
+        ("2 of them", 2),
+        ("None.", 0),
+        ("2 or 3", None),
+        ("many", None),
+        ("1,200 of them", None),
+    ],
 )
 def test_a_count_is_one_number(sentence, number):
     assert readings.count(sentence) == number

@@ -31,7 +31,7 @@ def test_an_hour_is_right_or_near(shown):
     assert question.value == 2
     right, near, far = (
         RuleJudge().judge(question, f"red mug will find blue bowl around the {hour} o'clock direction.")
-        for hour in (2, 1, 11)
+        for hour in (2, 1, 12)
     )
     assert (right.outcome, right.is_near, right.said) == ("right", True, 2)
     assert (near.outcome, near.is_near) == ("wrong", True)
