@@ -45,6 +45,7 @@ def test_a_stopped_run_goes_on_with_what_is_missing(questions, ledger):
     second = KnowingPipeline()
     answers = run(second, questions, ledger)
     assert len(first.asked) == 2 and len(second.asked) == len(questions) - 2
+    assert len(list(ledger.rows())) == len(questions), "no row is written twice"
     whole = run(KnowingPipeline(), questions, Ledger(ledger.path.with_name("other.jsonl")))
     assert [one.reply for one in answers] == [one.reply for one in whole]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def random_pictures(rng):
 def test_cocos_own_code_finds_the_same(seed):
     """pycocotools with our closeness for its overlap of rectangles, the way Omni3D uses it."""
     coco = pytest.importorskip("pycocotools.coco")
-    evaluation = pytest.importorskip("pycocotools.cocoeval")
+    evaluator: Any = pytest.importorskip("pycocotools.cocoeval").COCOeval
     pictures = list(random_pictures(np.random.default_rng(seed)))
     true = [
         {
@@ -81,7 +82,7 @@ def test_cocos_own_code_finds_the_same(seed):
         for score in picture.scores
     ]
 
-    class Closeness(evaluation.COCOeval):
+    class Closeness(evaluator):
         def computeIoU(self, imgId, catId):
             picture = pictures[imgId]
             return picture.closeness[np.argsort(-picture.scores, kind="mergesort")]
