@@ -46,9 +46,13 @@ setup(
     package_data={
         "n3d_ros.node": ["fastdds.xml"],
         "n3d_ros.engines": ["n3d-nano/*"],
+        "n3d_ros.training.evaluation.lmms_eval.tasks": ["*.yaml"],
     },
     ext_modules=[kernels()],
     install_requires=requirements("robot"),
     extras_require={name: requirements(name) for name in EXTRAS},
-    entry_points={"console_scripts": ["n3d = n3d_ros.cli:main"]},
+    entry_points={
+        "console_scripts": ["n3d = n3d_ros.cli:main"],
+        "lmms_eval.models": ["n3d = n3d_ros.training.evaluation.lmms_eval.models:manifests"],
+    },
 )

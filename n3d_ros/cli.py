@@ -52,7 +52,7 @@ COMMANDS = {
     "train": Command("train n3d-nano on simulated scenes, or fine-tune a model on questions", TRAIN),
     "claims": Command("check the paper's claims on simulated scenes with a small model", TRAIN),
     "leaks": Command("find pictures that two sets share, and leave them out", TRAIN),
-    "eval": Command("measure a model on simulated scenes it never saw", TRAIN),
+    "eval": Command("measure a model on simulated scenes, questions or a benchmark", TRAIN),
     "export": Command("write a trained model as a folder that the robot loads", TRAIN),
     "quantize": Command("store a model in 4 or 8 bits and measure what it lost", TRAIN),
     "build": Command("build TensorRT engines of a model for a GPU", TRAIN),

@@ -68,6 +68,10 @@ ROWS = {
     "training.leaks": "storage files training.lift",
     "training.speed": "errors plain_text storage text_table child_process training",
     "training.simulated": "storage geometry boxes sim",
+    "training.evaluation": (
+        f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
+        "training.lift.sources.json_items"
+    ),
     "client": "errors geometry",
     "recording": "errors boxes preprocess node.conversions",
     "commands": f"{RUNTIME} {REST}",

@@ -66,6 +66,7 @@ SCHEMA = pa.schema(
         ("viewpoint", pa.string()),
         ("boxes", pa.list_(_BOX)),
         ("drawn_px", pa.list_(_NUMBERS)),
+        ("true_px", pa.list_(_NUMBERS)),
         ("picture", _PICTURE),
     ]
 )
@@ -130,6 +131,7 @@ class Question:
     answer for machines, None where it is of another kind. Of an order, choices are the things as they are
     named and choice is all of them in the right order, with commas. viewpoint: empty for the camera's.
     drawn_px: (left, top, right, bottom) of rectangles to draw on the picture before it is asked.
+    true_px: of what is asked for, in benchmarks that know it in the picture alone; `boxes` are empty there.
     """
 
     id: str
@@ -148,6 +150,7 @@ class Question:
     choice: str | None = None
     viewpoint: str = ""
     drawn_px: tuple[tuple[float, float, float, float], ...] = ()
+    true_px: tuple[tuple[float, float, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -173,8 +176,8 @@ class Question:
             KnownBox(one["label"], tuple(one["center_m"]), tuple(one["size_m"]), one["annotation"])
             for one in row["boxes"]
         )
-        drawn = tuple(tuple(one) for one in row["drawn_px"])
+        rectangles = {name: tuple(tuple(one) for one in row[name]) for name in ("drawn_px", "true_px")}
         picture = PictureRef(**row["picture"])
         return cls(
-            **{**row, "boxes": boxes, "drawn_px": drawn, "picture": picture, "choices": tuple(row["choices"])}
+            **{**row, **rectangles, "boxes": boxes, "picture": picture, "choices": tuple(row["choices"])}
         )

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.training.evaluation.agreement import Comparison, _iou, same_answer, summarise
+from n3d_ros.training.evaluation.simulated.agreement import Comparison, _iou, same_answer, summarise
 
 
 def answer(text, value=None, unit=""):

@@ -16,7 +16,7 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.types import AskResult
 from n3d_ros.sim import RgbdCamera, generate, random_look, sample_camera
-from n3d_ros.training.evaluation.grounding import HEIGHT, WIDTH, askable
+from n3d_ros.training.evaluation.simulated.grounding import HEIGHT, WIDTH, askable
 from n3d_ros.training.questions import spatial_question
 
 

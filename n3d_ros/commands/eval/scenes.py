@@ -1,34 +1,41 @@
-"""`n3d eval`: a model measured on simulated scenes that it never saw."""
+"""`n3d eval` on simulated scenes that the model never saw."""
+
+from __future__ import annotations
 
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from n3d_ros.commands.model_options import add_model_options, model_folder
+from n3d_ros.commands.model_options import model_folder
 from n3d_ros.storage.whole_file import write_text
 from n3d_ros.text_table import text_table
 
-
-def add_eval(parser: argparse.ArgumentParser) -> None:
-    """`n3d eval`: accuracy on simulated scenes."""
-    add_model_options(parser)
-    parser.add_argument("--scenes", type=int, default=200, help="number of scenes (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
-    parser.add_argument("--json", type=Path, help="write every trial and the summary here")
-    parser.set_defaults(run=run_eval)
+if TYPE_CHECKING:
+    from argparse import _ActionsContainer
 
 
-def run_eval(args: argparse.Namespace) -> int:
+def add_scene_options(group: _ActionsContainer) -> None:
+    """--scenes and what goes with it."""
+    group.add_argument("--scenes", type=int, default=200, help="number of scenes (default: %(default)s)")
+    group.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
+    group.add_argument("--noise", action="store_true", help="depth as a sensor sees it, not exact")
+    group.add_argument("--details", action="store_true", help="intervals, and results by relation and kind")
+
+
+def run_scenes(args: argparse.Namespace) -> int:
     """Evaluate and print the summary; exit code 0."""
     from tqdm import tqdm
 
     from n3d_ros.runtime.pipeline import Pipeline
-    from n3d_ros.training.evaluation.answers import summarise_questions
-    from n3d_ros.training.evaluation.grounding import summarise, trials
+    from n3d_ros.training.evaluation.report.tables import as_text
+    from n3d_ros.training.evaluation.simulated.answers import summarise_questions
+    from n3d_ros.training.evaluation.simulated.details import detail_tables, details
+    from n3d_ros.training.evaluation.simulated.grounding import summarise, trials
 
     pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
-    results = list(tqdm(trials(pipeline, args.scenes, args.seed), total=args.scenes, unit="scene"))
+    scenes = trials(pipeline, args.scenes, args.seed, with_noise=args.noise)
+    results = list(tqdm(scenes, total=args.scenes, unit="scene"))
     summary = (
         summarise(results).to_dict()
         | summarise_questions(
@@ -36,10 +43,12 @@ def run_eval(args: argparse.Namespace) -> int:
         ).to_dict()
     )
     print(summary_table(summary))
+    found = details(results)
+    if args.details:
+        print(f"\n{as_text(detail_tables(found))}")
     if args.json:
-        write_text(
-            args.json, json.dumps({"summary": summary, "trials": [asdict(t) for t in results]}, indent=1)
-        )
+        every = {"summary": summary, "details": found, "trials": [asdict(t) for t in results]}
+        write_text(args.json, json.dumps(every, indent=1))
     return 0
 
 

@@ -16,12 +16,13 @@ import numpy as np
 from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.sim import RgbdCamera, View, generate, random_look, sample_camera
-from n3d_ros.training.evaluation.answers import Answered, Refusal, try_absent, try_question
+from n3d_ros.sim import RgbdCamera, View, generate, random_look, sample_camera, sensor_noise
+from n3d_ros.training.evaluation.simulated.answers import Answered, Refusal, try_absent, try_question
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX
 
 WIDTH, HEIGHT = 640, 480
 MIN_PX = MIN_VISIBLE_PX * 4
+NOISE_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,20 @@ class Summary:
         return asdict(self)
 
 
-def trials(pipeline: Pipeline, num_scenes: int, first_seed: int) -> Iterator[Trial]:
+def trials(pipeline: Pipeline, num_scenes: int, first_seed: int, with_noise: bool = False) -> Iterator[Trial]:
     """One trial per scene with something to ask for; scenes without are skipped and the next seed is taken
-    instead.
+    instead. with_noise: depth as a sensor sees it.
     """
     done, seed = 0, first_seed
     while done < num_scenes:
-        trial = run_trial(pipeline, seed)
+        trial = run_trial(pipeline, seed, with_noise)
         seed += 1
         if trial is not None:
             done += 1
             yield trial
 
 
-def run_trial(pipeline: Pipeline, seed: int) -> Trial | None:
+def run_trial(pipeline: Pipeline, seed: int, with_noise: bool = False) -> Trial | None:
     """Render one view of scene `seed`, ask for one of its visible, uniquely named objects."""
     scene, rng = generate(seed), np.random.default_rng(seed)
     with RgbdCamera(scene, WIDTH, HEIGHT) as camera:
@@ -78,7 +79,10 @@ def run_trial(pipeline: Pipeline, seed: int) -> Trial | None:
     if target is None:
         return None
     truth = view.boxes[target]
-    observation = Observation(rgb=view.rgb, intrinsics=view.camera.intrinsics, depth=view.depth)
+    # Noise has its own numbers, so that everything else is the same with it.
+    noise = np.random.default_rng((seed, NOISE_SEED))
+    depth = sensor_noise(view.depth, noise) if with_noise else view.depth
+    observation = Observation(rgb=view.rgb, intrinsics=view.camera.intrinsics, depth=depth)
     result = pipeline.ground(observation, f"the {truth.label}")
     trial = score(seed, truth, [o.box for o in result.objects], len(result.malformed), result.timing.total_ms)
     present = [(thing.color, thing.kind) for thing in scene.objects]
