@@ -22,7 +22,7 @@ from n3d_ros.protocol.evidence import as_quoted
 from n3d_ros.sim import RgbdCamera, SceneConfig, View, generate, random_look, sample_camera
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
 from n3d_ros.storage.whole_file import whole_file
-from n3d_ros.training.evaluation.grounding import in_picture
+from n3d_ros.training.evaluation.simulated.grounding import in_picture
 from n3d_ros.training.qa.records import GROUND, OPEN, SCHEMA, SPATIAL, KnownBox, PictureRef, Question
 from n3d_ros.training.qa.sets import MANIFEST
 from n3d_ros.training.questions import MIN_VISIBLE
