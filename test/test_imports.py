@@ -16,7 +16,7 @@ from n3d_ros.child_process import package_environment
 
 LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
-NODE = "node.conversions node.parameters node.plain"
+NODE = "node.conversions node.optional_packages node.parameters node.plain node.transforms"
 
 # Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
 # that fits a module holds for it. A row without a dot stands for its folders too.
@@ -47,6 +47,8 @@ ROWS = {
     "node": f"{RUNTIME} overlay version",
     "node.conversions": "errors files geometry cameras preprocess",
     "node.transport": "",
+    "node.optional_packages": "",
+    "node.transforms": "errors node.optional_packages",
     "node.plain": "errors boxes",
     "node.parameters": "cameras preprocess runtime.backends",
     "node.inputs": f"errors cameras preprocess {NODE}",
@@ -83,7 +85,7 @@ THIRD_PARTY = {
     "pyarrow": ("training", "commands"),
     "pycocotools": ("training.lift", "commands"),
     "mujoco": ("sim",),
-    "cv_bridge": ("node.conversions",),
+    "cv_bridge": ("node.conversions.colour",),
 }
 
 # The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play).

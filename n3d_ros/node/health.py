@@ -11,9 +11,10 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 
+from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.inputs.camera import Camera
-from n3d_ros.node.outputs import diagnostics, optional_packages
+from n3d_ros.node.outputs import diagnostics
 from n3d_ros.node.plain.input_state import Level, Watch
 
 
@@ -43,6 +44,9 @@ class Health:
                 [
                     *inputs,
                     diagnostics.sync_status(name, topics, self._camera.arrivals, time.monotonic()),
+                    diagnostics.alignment_status(
+                        name, self._camera.frames.frame, desk.parameters.now.depth_align
+                    ),
                     diagnostics.engine_status(name, desk.worker.state, hangs_s, {"absent": absent}),
                     diagnostics.result_status(name, desk.codes, desk.last_error, measured),
                     diagnostics.name_status(name, self._num_same_name),

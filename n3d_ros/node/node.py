@@ -17,6 +17,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from n3d_ros.node import optional_packages
 from n3d_ros.node.conversions import rgb_array, stamp_ns
 from n3d_ros.node.desk.continuous import CONTINUOUS, Continuous, standing_words
 from n3d_ros.node.desk.desk import Desk
@@ -27,15 +28,14 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.health import Health
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
-from n3d_ros.node.outputs import optional_packages
 from n3d_ros.node.outputs.publishers import Publishers
-from n3d_ros.node.outputs.transforms import Transforms
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.early import EarlyStart
 from n3d_ros.node.plain.worker import Worker
 from n3d_ros.node.servers.actions import Actions
 from n3d_ros.node.servers.services import Services
+from n3d_ros.node.transforms import Transforms
 
 HOUSEKEEPING_S = 0.1
 LOOK_S = 0.5
@@ -56,11 +56,12 @@ class N3DNode(Node):
             raise
         outbox = Outbox(self)
         self._topics = Publishers(self)
-        results = Results(self._topics, Transforms(self), self.now_ns)
+        transforms = Transforms(self)
+        results = Results(self._topics, transforms, self.now_ns)
         worker: Worker[Engine] = Worker(lambda: load(self.live.now), self.live.now.max_queued_goals)
         self.desk = Desk(self, self.live, worker, outbox, results)
         self._early = EarlyStart(worker)
-        self.camera = Camera(self, self.live, self._on_frame, self._on_colour)
+        self.camera = Camera(self, self.live, transforms, self._on_frame, self._on_colour)
         self._continuous = Continuous(self.desk, self.camera)
         self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
         Services(self, group, self.desk, self.tickets)
@@ -123,3 +124,4 @@ class N3DNode(Node):
 
 def _check_machine(wanted: Parameters) -> None:
     optional_packages.refuse_frame_without_tf(wanted.output_frame)
+    optional_packages.refuse_rgbd_without_its_type(wanted.rgbd_enabled)

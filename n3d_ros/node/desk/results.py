@@ -19,11 +19,11 @@ from n3d_ros.node.desk.errand import Errand, code_of
 from n3d_ros.node.desk.outcome import Outcome, failed, successful
 from n3d_ros.node.outputs.messages import Ages
 from n3d_ros.node.outputs.publishers import Publishers
-from n3d_ros.node.outputs.transforms import Transforms, transform_object
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.ids import StableIds
 from n3d_ros.node.plain.worker import Job
+from n3d_ros.node.transforms import Transforms, transform_object
 
 
 class Results:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from n3d_ros.cameras.camera_info import AUTO, kind_of_topic
 from n3d_ros.node.conversions import observation, stamp_ns
+from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import AHEAD_S
 from n3d_ros.node.plain.sync import Frame
@@ -25,7 +26,8 @@ class CameraFrame:
     """Messages of one instant, and what was made of them.
 
     is_ahead: its stamp was ahead of the node's clock when it came. arrived_s: on the steady clock. rgb_topic:
-    the full name that its colour image came under; empty: a request brought it.
+    the full name that its colour image came under; empty: a request brought it. alignment: how its depth is
+    registered where it was not.
     """
 
     messages: Messages
@@ -33,6 +35,7 @@ class CameraFrame:
     arrived_s: float = field(default_factory=time.monotonic)
     observation: Observation | None = None
     rgb_topic: str = ""
+    alignment: Alignment = Alignment()
 
     @property
     def stamp_ns(self) -> int:
@@ -67,6 +70,9 @@ class CameraFrame:
                 max_m=parameters.depth_max_m,
                 is_estimated=parameters.depth_is_estimated,
                 kind=self.kind(parameters),
+                depth_camera=self.alignment.depth_camera(
+                    self.messages.rgb, self.messages.depth, parameters.depth_align
+                ),
             )
         return self.observation
 

@@ -16,8 +16,9 @@ from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.node import optional_packages
 from n3d_ros.node.conversions import fill_image
-from n3d_ros.node.outputs import messages, optional_packages
+from n3d_ros.node.outputs import messages
 from n3d_ros.node.outputs.markers import MarkerStyle, MarkerTracker
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.overlay import draw_boxes

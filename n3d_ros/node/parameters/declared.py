@@ -20,7 +20,8 @@ Value = TypeVar("Value", bool, int, float, str)
 
 UNITS = {"s": "s", "ms": "ms", "m": "m", "hz": "Hz"}
 QOS = ("auto", "sensor_data", "reliable")
-QOS_MEANING = "auto: reliable when every publisher offers it, else sensor_data"
+QOS_MEANING = "auto: the most that every publisher offers, reliable and transient local if it can be"
+ALIGN = ("auto", "off", "error")
 TRANSPORTS = ("raw", "compressed")
 
 
@@ -138,7 +139,7 @@ class Parameters:
     depth_transport: str = _declare(
         "depth.transport",
         "raw",
-        "raw: depth/image; compressed: depth/image/compressedDepth (PNG)",
+        "raw: depth/image; compressed: depth/image/compressedDepth (PNG, RVL)",
         choices=TRANSPORTS,
     )
     rgb_picture: str = _declare(
@@ -151,6 +152,11 @@ class Parameters:
     qos_rgb: str = _declare("qos.rgb", "auto", QOS_MEANING, choices=QOS)
     qos_depth: str = _declare("qos.depth", "auto", QOS_MEANING, choices=QOS)
     qos_info: str = _declare("qos.info", "auto", QOS_MEANING, choices=QOS)
+    rgbd_enabled: bool = _declare(
+        "rgbd.enabled",
+        False,
+        "take colour, depth and camera info from rgbd (realsense2_camera_msgs/RGBD)",
+    )
     early_start: bool = _declare(
         "early_start",
         True,
@@ -163,6 +169,14 @@ class Parameters:
         "metres per unit of the depth image; 0: by encoding (16UC1 0.001, 32FC1 1)",
         0.0,
         1.0,
+        dynamic=True,
+    )
+    depth_align: str = _declare(
+        "depth.align",
+        ALIGN[0],
+        "depth in another frame than colour: auto registers it here by tf and depth/camera_info, off takes "
+        "it for registered, error refuses it",
+        choices=ALIGN,
         dynamic=True,
     )
     depth_is_estimated: bool = _declare(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+from typing import Any
 
 
 def has_detections() -> bool:
@@ -15,6 +17,16 @@ def has_tf() -> bool:
     return importlib.util.find_spec("tf2_ros") is not None
 
 
+def has_rgbd() -> bool:
+    """Whether the messages of RealSense's driver import."""
+    return importlib.util.find_spec("realsense2_camera_msgs") is not None
+
+
+def rgbd_type() -> Any:
+    """realsense2_camera_msgs/RGBD; ImportError without the package."""
+    return importlib.import_module("realsense2_camera_msgs.msg").RGBD
+
+
 def missing() -> list[str]:
     """Packages that do not import, each with what is absent because of it."""
     absent = [] if has_detections() else ["vision_msgs: no ~/detections"]
@@ -25,6 +37,15 @@ def capabilities() -> list[str]:
     """What this node can do."""
     detections = ["detections"] if has_detections() else []
     return ["ground", "ask", *detections, *(["output_frame"] if has_tf() else [])]
+
+
+def refuse_rgbd_without_its_type(is_wanted: bool) -> None:
+    """ValueError where colour and depth are wanted from one message whose type is absent."""
+    if is_wanted and not has_rgbd():
+        raise ValueError(
+            "rgbd.enabled: realsense2_camera_msgs does not import here; install the driver's messages "
+            "(ros-DISTRO-realsense2-camera-msgs), or leave it off and remap the three topics"
+        )
 
 
 def refuse_frame_without_tf(frame: str) -> None:
