@@ -1,4 +1,4 @@
-"""What camera drivers publish, as their documentation, change logs and launch files say; no camera was asked."""
+"""What camera drivers publish, as their documentation and launch files say; no camera was asked."""
 
 REALSENSE = (
     "https://github.com/IntelRealSense/realsense-ros, README.md, 'Available Topics' (ros2-master, 2024-09)",
@@ -87,7 +87,7 @@ DRIVERS = {
         """,
     ),
     "generic": (
-        "https://docs.ros.org/en/rolling/p/depth_image_proc/: what its point_cloud_xyzrgb reads, under /camera",
+        "https://docs.ros.org/en/rolling/p/depth_image_proc/: what point_cloud_xyzrgb reads, in /camera",
         """
         /camera/rgb/image_rect_color
         /camera/rgb/camera_info

@@ -3,9 +3,10 @@
 import math
 
 import pytest
+import stand_in_tf
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
-from graph import MUG
+from graph import FRAME, MUG
 
 from n3d_ros.action import Ask, Ground
 from n3d_ros.boxes import Box3D
@@ -46,15 +47,8 @@ def test_yaw_about_the_optical_y_axis_becomes_yaw_about_the_bodys_z_axis():
 
 @pytest.mark.parametrize("how", ["goal", "parameter"])
 def test_results_come_in_the_frame_asked_for_at_the_images_stamp(make_graph, monkeypatch, how):
-    monkeypatch.setattr("n3d_ros.node.optional_packages.has_tf", lambda: how == "parameter")
-    monkeypatch.setattr("n3d_ros.node.transforms.Transforms.__init__", lambda self, node: None)
-    looked_up = []
-
-    def lookup(self, target, source, stamp_ns):
-        looked_up.append((target, source, stamp_ns))
-        return OPTICAL_TO_BODY, (0.0, 0.0, 1.0)
-
-    monkeypatch.setattr("n3d_ros.node.transforms.Transforms.lookup", lookup)
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["base_link", FRAME] = stand_in_tf.still(z=1.0, rotation=OPTICAL_TO_BODY)
     graph = make_graph(FakePipeline([MUG]), **({"output_frame": "base_link"} if how == "parameter" else {}))
     stamp = graph.one_frame()
     frame = "base_link" if how == "goal" else ""
@@ -64,4 +58,4 @@ def test_results_come_in_the_frame_asked_for_at_the_images_stamp(make_graph, mon
         assert (result.code, result.header.frame_id) == (ResultCode.OK, "base_link")
         position = boxes[0].pose.position
         assert (position.x, position.y, position.z) == pytest.approx((1.0, -0.1, 0.8))
-    assert looked_up[0] == ("base_link", "camera_color_optical_frame", stamp)
+    assert world.asked[0] == ("base_link", FRAME, stamp)

@@ -24,10 +24,11 @@ CONTINUOUS = "continuous"
 
 
 class Continuous:
-    """Looks as often as it may."""
+    """Looks as often as it may, while it is on."""
 
     def __init__(self, desk: Desk, camera: Camera) -> None:
         self._desk, self._camera = desk, camera
+        self.is_on = False
         self._last_s = float("-inf")
         # The words of which it was said that there are no frames.
         self._given_up = ""
@@ -36,7 +37,7 @@ class Continuous:
         """Whether the next complete frame will be looked at."""
         wanted = self._desk.parameters.now
         period_s = 1 / wanted.continuous_rate_hz if wanted.continuous_rate_hz else 0.0
-        return bool(standing_words(wanted)) and time.monotonic() - self._last_s >= period_s
+        return self.is_on and bool(standing_words(wanted)) and time.monotonic() - self._last_s >= period_s
 
     def look(self, frame: CameraFrame) -> None:
         """Offer the question about this frame, if it is due."""
@@ -53,7 +54,12 @@ class Continuous:
         wanted, arrivals = self._desk.parameters.now, self._camera.arrivals
         words = standing_words(wanted)
         limit_s = max(wanted.frame_timeout_s, arrivals.late_after_s())
-        if not words or words == self._given_up or arrivals.silent_s(time.monotonic()) <= limit_s:
+        if (
+            not self.is_on
+            or not words
+            or words == self._given_up
+            or arrivals.silent_s(time.monotonic()) <= limit_s
+        ):
             return
         self._given_up = words
         newest = self._camera.frames.frame
@@ -64,7 +70,7 @@ class Continuous:
         """Nothing of an errand whose place a newer frame took, or whose words nobody asks for any more."""
         error = job.future.exception()
         is_superseded = error is not None and failure(error)[0] == ResultCode.SUPERSEDED
-        if not is_superseded and words == standing_words(self._desk.parameters.now):
+        if self.is_on and not is_superseded and words == standing_words(self._desk.parameters.now):
             self._desk.finish(errand, job)
 
 

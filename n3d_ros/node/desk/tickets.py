@@ -74,17 +74,21 @@ class Ticket:
 
 
 class Tickets:
-    """Opens tickets; a query that cannot be asked at all is refused at once."""
+    """Opens tickets while it admits requests; a query that cannot be asked at all is refused at once."""
 
     def __init__(self, desk: Desk, camera: Camera) -> None:
         self.open: set[Ticket] = set()
-        self._is_closed = False
+        self._closed = "the node is inactive"
         self._desk, self._camera = desk, camera
 
-    def close(self) -> None:
-        """The node shuts down: everybody gets an answer, and whoever still comes gets one at once."""
-        self._is_closed = True
-        for ticket in self.open:
+    def admit(self) -> None:
+        """Take requests from now on."""
+        self._closed = ""
+
+    def close(self, why: str) -> None:
+        """Everybody gets an answer, and whoever still comes gets one at once."""
+        self._closed = why
+        for ticket in tuple(self.open):
             ticket.cancel()
 
     async def outcome(self, ticket: Ticket) -> Outcome:
@@ -111,8 +115,8 @@ class Tickets:
         return ticket
 
     def _can_be_asked(self, ticket: Ticket, query: Query) -> bool:
-        if self._is_closed:
-            ticket.refuse(ResultCode.CANCELED, "the node shuts down")
+        if self._closed:
+            ticket.refuse(ResultCode.CANCELED, self._closed)
             return False
         try:
             query.check()

@@ -25,7 +25,8 @@ from n3d_ros.node.transforms import Transforms
 
 
 class Camera:
-    """on_frame: hears of each newer complete frame, on_colour of each colour image whose depth is to come.
+    """Listens while it is open. on_frame: hears of each newer complete frame, on_colour of each colour image
+    whose depth is to come.
 
     arrivals: of complete frames.
     """
@@ -44,6 +45,16 @@ class Camera:
         self.frames: LatestFrame[CameraFrame] = LatestFrame()
         self.arrivals = Arrivals(time.monotonic())
         self.topics = CameraTopics(node, parameters.now, self._complete, on_colour)
+
+    def open(self) -> None:
+        """Listen to the topics."""
+        self.arrivals = Arrivals(time.monotonic())
+        self.topics.open()
+
+    def close(self) -> None:
+        """Hear and know nothing more."""
+        self.topics.close()
+        self.frames.frame = None
 
     def is_fresh(self, frame: CameraFrame) -> bool:
         """Whether a frame is young enough to be answered about."""

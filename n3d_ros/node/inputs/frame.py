@@ -18,6 +18,15 @@ from n3d_ros.node.plain.input_state import AHEAD_S
 from n3d_ros.node.plain.sync import Frame
 from n3d_ros.preprocess.prepare import Observation
 
+# The parameters that make another observation of the same messages.
+OF_OBSERVATION = (
+    "depth_scale_m",
+    "depth_min_m",
+    "depth_max_m",
+    "depth_is_estimated",
+    "depth_align",
+    "rgb_picture",
+)
 Messages: TypeAlias = Frame[Any, Any]
 
 
@@ -34,6 +43,7 @@ class CameraFrame:
     is_ahead: bool = False
     arrived_s: float = field(default_factory=time.monotonic)
     observation: Observation | None = None
+    _settings: tuple[object, ...] = ()
     rgb_topic: str = ""
     alignment: Alignment = Alignment()
 
@@ -59,8 +69,12 @@ class CameraFrame:
         return time.monotonic() - self.arrived_s
 
     def observe(self, parameters: Parameters) -> Observation:
-        """The `Observation`; BAD_INPUT or NO_DEPTH when the messages cannot be used."""
-        if self.observation is None:
+        """The `Observation`, made anew where what it depends on was changed; BAD_INPUT or NO_DEPTH when the
+        messages cannot be used.
+        """
+        settings = tuple(getattr(parameters, name) for name in OF_OBSERVATION)
+        if self.observation is None or settings != self._settings:
+            self._settings = settings
             self.observation = observation(
                 self.messages.rgb,
                 self.messages.depth,

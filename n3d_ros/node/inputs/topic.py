@@ -49,11 +49,18 @@ class Input:
         self._node, self._message_type, self._callback = node, message_type, callback
         self._qos, self._qos_parameter = qos, qos_parameter
         self._ahead_s = 0.0
-        self._subscription = self._subscribe()
+        self._subscription: Subscription | None = None
+
+    def open(self) -> None:
+        """Listen; figures begin anew."""
+        self.arrivals, self.incompatible = Arrivals(time.monotonic()), ""
+        self._subscribe()
 
     def close(self) -> None:
         """Hear nothing more."""
-        self._node.destroy_subscription(self._subscription)
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
 
     def match_publishers(self) -> None:
         """With 'auto' ask for the most that every publisher offers: big images lose fragments under less, and
@@ -64,7 +71,7 @@ class Input:
         if self._qos == AUTO and offers and best != self.quality:
             self.close()
             self.quality = best
-            self._subscription = self._subscribe()
+            self._subscribe()
         self.incompatible = self._mismatch(offers)
 
     def state(self, now_s: float) -> InputState:
@@ -82,9 +89,9 @@ class Input:
             incompatible=self.incompatible,
         )
 
-    def _subscribe(self) -> Subscription:
+    def _subscribe(self) -> None:
         events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self._say_mismatch())
-        return self._node.create_subscription(
+        self._subscription = self._node.create_subscription(
             self._message_type, self.topic, self._receive, self._profile(), event_callbacks=events
         )
 

@@ -25,8 +25,8 @@ from n3d_ros.node.plain.sync import Frame, Synchroniser
 
 
 class CameraTopics:
-    """Subscribes, pairs, counts. on_frame and on_colour as in the head of this file. depth_info: the depth
-    camera's newest CameraInfo, where depth's frame is not colour's.
+    """Pairs and counts, while it is open. on_frame and on_colour as in the head of this file. depth_info: the
+    depth camera's newest CameraInfo, where depth's frame is not colour's.
     """
 
     def __init__(
@@ -44,6 +44,12 @@ class CameraTopics:
         self.depth_info: CameraInfo | None = None
         self.rgb_frame = self.depth_frame = ""
         self.inputs = [self._rgbd_input()] if parameters.rgbd_enabled else self._separate_inputs()
+
+    def open(self) -> None:
+        """Listen; pairing begins anew."""
+        self.sync.restart()
+        for one in self.inputs:
+            one.open()
 
     def close(self) -> None:
         """Hear nothing more."""
@@ -120,6 +126,7 @@ class CameraTopics:
         is_heard = any(one.name == "depth_info" for one in self.inputs)
         if not is_heard and frames_differ(self.rgb_frame, self.depth_frame):
             self.inputs.append(self._info_input("depth_info", "depth/camera_info", self._on_depth_info))
+            self.inputs[-1].open()
 
     def _on_depth_info(self, message: CameraInfo) -> None:
         self.depth_info = message

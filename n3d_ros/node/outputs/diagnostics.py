@@ -99,6 +99,14 @@ def same_name(node_name: str, num_nodes: int) -> str:
     )
 
 
+def life_status(node_name: str, is_active: bool) -> DiagnosticStatus:
+    """WARN while the node neither listens nor answers."""
+    if is_active:
+        return status(f"{node_name}: lifecycle", Level.OK, "active", {})
+    message = f"inactive: ros2 lifecycle set {node_name} activate"
+    return status(f"{node_name}: lifecycle", Level.WARN, message, {})
+
+
 def engine_status(node_name: str, state: str, hangs_s: float, values: Mapping[str, Any]) -> DiagnosticStatus:
     """ERROR when the model did not load, or goes on with what should have ended hangs_s ago (0: no)."""
     if hangs_s:

@@ -60,13 +60,14 @@ class Publishers:
     def markers(self, slot: str, result: Box3DArray, parameters: Parameters) -> None:
         """~/markers: what `slot` shows from now on."""
         if parameters.markers_enabled:
-            style = MarkerStyle(
-                parameters.markers_style == "solid",
-                parameters.markers_alpha,
-                parameters.markers_label_height_m,
-                parameters.markers_lifetime_s,
-            )
-            self._markers.publish(self._tracker.show(slot, result, style))
+            self._markers.publish(self._tracker.show(slot, result, _style(parameters)))
+
+    def restyle(self, before: Parameters, after: Parameters) -> None:
+        """What is shown now, as it should be from now on."""
+        if before.markers_enabled and not after.markers_enabled:
+            self.clear_markers()
+        elif after.markers_enabled and _style(before) != _style(after):
+            self._markers.publish(self._tracker.restyle(_style(after)))
 
     def clear_markers(self, slot: str | None = None) -> None:
         """Delete what a slot, or everything, shows."""
@@ -79,3 +80,12 @@ class Publishers:
         if parameters.debug_image_enabled and self._debug.get_subscription_count():
             picture = draw_boxes(seen.rgb, boxes, seen.intrinsics)
             self._debug.publish(fill_image(Image(header=about), picture, "rgb8"))
+
+
+def _style(parameters: Parameters) -> MarkerStyle:
+    return MarkerStyle(
+        parameters.markers_style == "solid",
+        parameters.markers_alpha,
+        parameters.markers_label_height_m,
+        parameters.markers_lifetime_s,
+    )

@@ -100,6 +100,11 @@ def _declare(
 class Parameters:
     """One set of values; without arguments the defaults. A dot in the name is an underscore here."""
 
+    autostart: bool = _declare(
+        "autostart",
+        True,
+        "configure and activate at once; else as a lifecycle manager says",
+    )
     model_path: str = _declare(
         "model.path", "", "folder of the model; empty: the n3d-nano that ships with the package"
     )

@@ -84,9 +84,10 @@ class Synchroniser(Generic[Message, Info]):
         self.skews_ns: deque[int] = deque(maxlen=300)
         self._camera_info: Info | None = None
         self._queue_size = queue_size
-        self._restart()
+        self.restart()
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
+        """Forget every image; camera info and counts stay."""
         self._rgb: _Stream[Message] = _Stream(self._queue_size)
         self._depth: _Stream[Message] = _Stream(self._queue_size)
         self._last_ns: int | None = None
@@ -152,7 +153,7 @@ class Synchroniser(Generic[Message, Info]):
         is_again = stream.newest_ns is not None and stamp_ns < stream.newest_ns - RESTART_NS
         if is_again:
             self.counts["restart"] += 1
-            self._restart()
+            self.restart()
         return is_again
 
     def _newest_pair(self) -> Frame[Message, Info] | None:

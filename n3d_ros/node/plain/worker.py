@@ -151,6 +151,16 @@ class Worker(Generic[Engine]):
         done.add_done_callback(lambda future: self._finish(job, future))
         return job
 
+    def forget_continuous(self) -> None:
+        """Continuous work is not wanted any more; what runs of it stops."""
+        with self._lock:
+            waiting, self._continuous = self._continuous, None
+            running = self._running
+        if waiting is not None:
+            waiting.fail(ResultCode.SUPERSEDED, "it is not wanted any more")
+        if running is not None:
+            running.cancel()
+
     def cancel(self, job: Job) -> None:
         """CANCELED at once while the job waits; a running job stops at its next token."""
         job.cancel()
