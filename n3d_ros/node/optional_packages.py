@@ -17,6 +17,11 @@ def has_tf() -> bool:
     return importlib.util.find_spec("tf2_ros") is not None
 
 
+def has_tf_messages() -> bool:
+    """Whether tf2_msgs imports."""
+    return importlib.util.find_spec("tf2_msgs") is not None
+
+
 def has_rgbd() -> bool:
     """Whether the messages of RealSense's driver import."""
     return importlib.util.find_spec("realsense2_camera_msgs") is not None
@@ -29,14 +34,18 @@ def rgbd_type() -> Any:
 
 def missing() -> list[str]:
     """Packages that do not import, each with what is absent because of it."""
-    absent = [] if has_detections() else ["vision_msgs: no ~/detections"]
-    return absent if has_tf() else [*absent, "tf2_ros: no output_frame"]
+    return [
+        *([] if has_detections() else ["vision_msgs: no ~/detections"]),
+        *([] if has_tf() else ["tf2_ros: no output_frame, no tracking_frame, no registering of depth"]),
+        *([] if has_tf_messages() else ["tf2_msgs: no publish_tf"]),
+    ]
 
 
 def capabilities() -> list[str]:
     """What this node can do."""
     detections = ["detections"] if has_detections() else []
-    return ["ground", "ask", *detections, *(["output_frame"] if has_tf() else [])]
+    frames = ["output_frame", "tracking_frame"] if has_tf() else []
+    return ["ground", "ask", *detections, *frames, *(["publish_tf"] if has_tf_messages() else [])]
 
 
 def refuse_rgbd_without_its_type(is_wanted: bool) -> None:
@@ -48,10 +57,18 @@ def refuse_rgbd_without_its_type(is_wanted: bool) -> None:
         )
 
 
-def refuse_frame_without_tf(frame: str) -> None:
-    """ValueError where results are wanted in another frame and tf2_ros is absent."""
+def refuse_frame_without_tf(parameter: str, frame: str) -> None:
+    """ValueError where another frame is wanted and tf2_ros is absent."""
     if frame and not has_tf():
         raise ValueError(
-            f"output_frame '{frame}': tf2_ros does not import here, so results stay in the camera's optical "
-            "frame; leave it empty or source a ROS distribution"
+            f"{parameter} '{frame}': tf2_ros does not import here, so nothing is known but the camera's "
+            "optical frame; leave it empty or source a ROS distribution"
+        )
+
+
+def refuse_tf_without_messages(is_wanted: bool) -> None:
+    """ValueError where poses are to be sent to tf and its messages are absent."""
+    if is_wanted and not has_tf_messages():
+        raise ValueError(
+            "publish_tf: tf2_msgs does not import here; leave it off or source a ROS distribution"
         )

@@ -171,7 +171,7 @@ def test_an_engine_defect_is_internal_and_the_node_goes_on(make_graph):
 
 def test_output_frame_without_tf2_is_refused_as_a_parameter(make_graph, monkeypatch):
     monkeypatch.setattr("n3d_ros.node.optional_packages.has_tf", lambda: False)
-    with pytest.raises(ValueError, match="tf2_ros"):
+    with pytest.raises(ValueError, match="output_frame .map.: tf2_ros"):
         make_graph(FakePipeline([]), output_frame="map")
 
 

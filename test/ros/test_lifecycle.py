@@ -103,6 +103,21 @@ def test_activated_again_it_answers_about_new_frames_only(make_graph):
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
 
 
+def test_an_image_from_before_finds_no_partner_afterwards(make_graph):
+    graph = managed(make_graph)
+    change(graph, CONFIGURE, ACTIVATE)
+    graph.connect_camera()
+    before = graph.messages()
+    graph.publish(before, topics=("info", "rgb"))
+    graph.wait(lambda: graph.num_received("rgb"), "the colour image")
+    change(graph, DEACTIVATE, ACTIVATE)
+    graph.connect_camera()
+    graph.publish(before, topics=("depth",))
+    graph.wait(lambda: graph.num_received("depth"), "the depth image")
+    graph.one_frame()
+    assert graph.node.camera.arrivals.num == 1
+
+
 def test_the_standing_question_rests_while_inactive(make_graph):
     graph = managed(make_graph, continuous__prompt="red mug", frame_timeout_s=0.1)
     change(graph, CONFIGURE)
@@ -190,7 +205,7 @@ def test_everything_lies_in_the_nodes_namespace(make_graph):
         for look_up in ("publisher", "subscriber", "service")
         for name, _ in getattr(graph.client, f"get_{look_up}_names_and_types_by_node")(*of_node)
     }
-    shared = {"/diagnostics", "/rosout", "/parameter_events"}
+    shared = {"/diagnostics", "/rosout", "/parameter_events", "/tf"}
     assert len(names) > 20
     assert {name for name in names - shared if not name.startswith("/robot1/head/")} == set()
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK

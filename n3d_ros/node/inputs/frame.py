@@ -7,15 +7,18 @@ the engine can reuse what it encoded; the frame's age. It knows no topic and no 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from n3d_ros.cameras.camera_info import AUTO, kind_of_topic
+from n3d_ros.errors import N3DError
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import AHEAD_S
 from n3d_ros.node.plain.sync import Frame
+from n3d_ros.node.transforms import Found, Transforms
 from n3d_ros.preprocess.prepare import Observation
 
 # The parameters that make another observation of the same messages.
@@ -27,6 +30,7 @@ OF_OBSERVATION = (
     "depth_align",
     "rgb_picture",
 )
+TF_POLL_S = 0.005
 Messages: TypeAlias = Frame[Any, Any]
 
 
@@ -44,6 +48,7 @@ class CameraFrame:
     arrived_s: float = field(default_factory=time.monotonic)
     observation: Observation | None = None
     _settings: tuple[object, ...] = ()
+    _places: dict[str, Found] = field(default_factory=dict)
     rgb_topic: str = ""
     alignment: Alignment = Alignment()
 
@@ -89,6 +94,36 @@ class CameraFrame:
                 ),
             )
         return self.observation
+
+    def place(self, target: str, transforms: Transforms) -> Found:
+        """Where its optical frame was in `target` when the picture was taken; asked of tf once. N3DError with
+        code TF where that is not known.
+        """
+        if target not in self._places:
+            self._places[target] = transforms.lookup(target, self.header.frame_id, self.stamp_ns)
+        return self._places[target]
+
+    def locate(self, targets: Iterable[str], transforms: Transforms) -> bool:
+        """Keep what tf knows now; whether it knows all."""
+        missing = 0
+        for target in targets:
+            try:
+                self.place(target, transforms)
+            except N3DError:
+                missing += 1
+        return not missing
+
+    def await_location(
+        self,
+        targets: Iterable[str],
+        transforms: Transforms,
+        timeout_s: float,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Give tf time to come: it may be sent more seldom than images. Not in the executor's thread."""
+        end_s = time.monotonic() + timeout_s
+        while not self.locate(targets, transforms) and time.monotonic() < end_s and not should_stop():
+            time.sleep(TF_POLL_S)
 
     def kind(self, parameters: Parameters) -> str:
         """Whether its colour image is rectified: as the operator says, else as its topic's name does."""

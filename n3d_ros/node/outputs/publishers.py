@@ -41,6 +41,12 @@ class Publishers:
             from vision_msgs.msg import Detection3DArray
 
             self._detections = node.create_publisher(Detection3DArray, "~/detections", 10)
+        self._tf = None
+        if optional_packages.has_tf_messages():
+            from tf2_msgs.msg import TFMessage
+
+            self._tf = node.create_publisher(TFMessage, "/tf", 100)
+        self._name = node.get_fully_qualified_name().strip("/")
         self._tracker = MarkerTracker(node.get_namespace().strip("/") or node.get_name())
 
     def boxes(self, result: Box3DArray) -> None:
@@ -56,6 +62,11 @@ class Publishers:
     def timing(self, timing: Timing) -> None:
         """~/timing."""
         self._timing.publish(timing)
+
+    def tf(self, result: Box3DArray) -> None:
+        """/tf: the pose of each box, as <node>/<id>, where tf2_msgs imports."""
+        if self._tf is not None and result.boxes:
+            self._tf.publish(messages.transforms(result, self._name))
 
     def markers(self, slot: str, result: Box3DArray, parameters: Parameters) -> None:
         """~/markers: what `slot` shows from now on."""

@@ -117,7 +117,10 @@ class Parameters:
         dynamic=True,
     )
     continuous_prompt: str = _declare(
-        "continuous.prompt", "", "words to look for all the time; empty: only when asked", dynamic=True
+        "continuous.prompt",
+        "",
+        "words to look for all the time, several with ; between; empty: only when asked",
+        dynamic=True,
     )
     continuous_rate_hz: float = _declare(
         "continuous.rate_hz",
@@ -209,6 +212,26 @@ class Parameters:
     )
     output_frame: str = _declare(
         "output_frame", "", "tf frame of the results; empty: the colour camera's optical frame", dynamic=True
+    )
+    tf_timeout_s: float = _declare(
+        "tf_timeout_s",
+        0.2,
+        "how long a result waits for tf at its image's stamp",
+        0.0,
+        10.0,
+        dynamic=True,
+    )
+    tracking_frame: str = _declare(
+        "tracking_frame",
+        "",
+        "tf frame that stands still, such as odom: ids survive camera motion; empty: camera's view",
+        dynamic=True,
+    )
+    continuous_publish_tf: bool = _declare(
+        "continuous.publish_tf",
+        False,
+        "send what continuous.prompt finds to tf as <node>/<id>",
+        dynamic=True,
     )
     markers_enabled: bool = _declare("markers.enabled", True, "publish ~/markers", dynamic=True)
     markers_style: str = _declare(
