@@ -38,7 +38,12 @@ class Graph:
     """Node, camera publishers and a client node. Everything waits for events with one deadline."""
 
     def __init__(
-        self, pipeline: Any, load: Callable[[Any], Any] | None, namespace: str = "", **parameters: Any
+        self,
+        pipeline: Any,
+        load: Callable[[Any], Any] | None,
+        namespace: str = "",
+        remap: str = "",
+        **parameters: Any,
     ) -> None:
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=30 + os.getpid() % 60)
@@ -49,6 +54,7 @@ class Graph:
         self.node = N3DNode(
             load or (lambda _: pipeline),
             namespace=namespace,
+            cli_args=["--ros-args", "-r", remap] if remap else None,
             context=self.context,
             parameter_overrides=overrides,
         )

@@ -68,6 +68,13 @@ def test_compressed_pictures_are_served_as_raw_ones(make_graph, depth):
     np.testing.assert_array_equal(graph.pipeline.seen.depth, expected)
 
 
+def test_a_compressed_topic_follows_the_remapping_of_the_raw_one(make_graph):
+    graph = make_graph(FakePipeline([MUG]), remap="rgb/image:=/eye/color", rgb__transport="compressed")
+    assert graph.node.camera.topics.rgb_topic() == "/eye/color/compressed"
+    publisher = graph.client.create_publisher(CompressedImage, "/eye/color/compressed", 5)
+    graph.wait(publisher.get_subscription_count, "the subscription")
+
+
 @pytest.mark.skipif(not optional_packages.has_rgbd(), reason="needs realsense2_camera_msgs")
 def test_a_frame_in_one_message_needs_no_pairing(make_graph):
     graph = make_graph(Seeing([MUG]), continuous__prompt="red mug", rgbd__enabled=True, qos__rgb="reliable")

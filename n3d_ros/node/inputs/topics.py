@@ -76,8 +76,8 @@ class CameraTopics:
 
     def _separate_inputs(self) -> list[Input]:
         wanted = self._parameters
-        rgb = _image_topic("rgb/image", "compressed", wanted.rgb_transport)
-        depth = _image_topic("depth/image", "compressedDepth", wanted.depth_transport)
+        rgb = self._image_topic("rgb/image", "compressed", wanted.rgb_transport)
+        depth = self._image_topic("depth/image", "compressedDepth", wanted.depth_transport)
         return [
             Input(self._node, "rgb", *rgb, self._on_rgb, qos=wanted.qos_rgb, qos_parameter="qos.rgb"),
             self._info_input("camera_info", "rgb/camera_info", self.sync.set_camera_info),
@@ -135,6 +135,8 @@ class CameraTopics:
         if frame is not None:
             self._on_frame(frame)
 
-
-def _image_topic(topic: str, suffix: str, transport: str) -> tuple[str, type]:
-    return (topic, Image) if transport == "raw" else (f"{topic}/{suffix}", CompressedImage)
+    def _image_topic(self, topic: str, suffix: str, transport: str) -> tuple[str, type]:
+        """The compressed form lies under the raw topic's name after remapping: a rule names the raw one."""
+        if transport == "raw":
+            return topic, Image
+        return f"{self._node.resolve_topic_name(topic)}/{suffix}", CompressedImage

@@ -28,7 +28,7 @@ from n3d_ros.node.plain.failure import failure
 # not waited for any more.
 STOP_GRACE_S = 1.0
 # The same for who cancels: a robot that says stop is answered within a tenth of a second, the way included.
-CANCEL_GRACE_S = 0.08
+CANCEL_GRACE_S = 0.05
 
 Engine = TypeVar("Engine")
 
