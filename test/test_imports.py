@@ -16,7 +16,7 @@ from n3d_ros.child_process import package_environment
 
 LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
-NODE = "node.conversions node.parameters node.plain"
+NODE = "node.conversions node.optional_packages node.parameters node.plain node.transforms"
 REST = "version client recording text_table child_process overlay depth_models node sim engines training"
 
 # Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
@@ -49,6 +49,8 @@ ROWS = {
     "node": f"{RUNTIME} overlay version",
     "node.conversions": "errors files geometry cameras preprocess",
     "node.transport": "",
+    "node.optional_packages": "",
+    "node.transforms": "errors node.optional_packages",
     "node.plain": "errors boxes",
     "node.parameters": "cameras preprocess runtime.backends",
     "node.inputs": f"errors cameras preprocess {NODE}",
@@ -101,7 +103,7 @@ THIRD_PARTY = {
     "pyarrow": ("training", "commands"),
     "pycocotools": ("training.lift", "training.simulated", "commands"),
     "mujoco": ("sim",),
-    "cv_bridge": ("node.conversions",),
+    "cv_bridge": ("node.conversions.colour",),
     "mcp": ("commands.mcp",),
     "rosbags": ("recording", "commands.play.bags"),
     "rerun": ("commands.view.scene",),

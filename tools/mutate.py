@@ -40,7 +40,7 @@ MUTATIONS = (
     ),
     Mutation(
         "tf at the newest instant",
-        f"{PACKAGE}/node/outputs/transforms.py",
+        f"{PACKAGE}/node/transforms.py",
         "Time(nanoseconds=stamp_ns)",
         "Time()",
         "test/ros/test_transform_stamp.py",

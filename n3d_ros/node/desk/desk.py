@@ -48,9 +48,8 @@ class Desk:
 
     def submit(self, errand: Errand, on_end: OnEnd) -> Job:
         """A request: the engine gets it in its turn. on_end: called in the executor's thread."""
-        return self._follow(
-            self.worker.submit(self._work(errand), self.parameters.now.goal_timeout_s), on_end
-        )
+        timeout_s = self.parameters.now.goal_timeout_s
+        return self._follow(self.worker.submit(self._work(errand), timeout_s, errand.wish.priority), on_end)
 
     def offer(self, errand: Errand, on_end: OnEnd) -> Job:
         """Continuous work: a newer errand takes its place until the engine is free."""
@@ -88,7 +87,12 @@ class Desk:
         self._follow(job, self.log_defect)
 
     def _work(self, errand: Errand) -> Callable[[Engine, Job], Any]:
-        return partial(errand.run, settings=self.parameters.now, now_ns=self.now_ns)
+        return partial(
+            errand.run,
+            settings=self.parameters.now,
+            now_ns=self.now_ns,
+            transforms=self.results.transforms,
+        )
 
     def _follow(self, job: Job, on_end: OnEnd) -> Job:
         job.future.add_done_callback(lambda _: self.outbox.post(partial(on_end, job)))

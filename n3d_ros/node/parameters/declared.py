@@ -20,7 +20,8 @@ Value = TypeVar("Value", bool, int, float, str)
 
 UNITS = {"s": "s", "ms": "ms", "m": "m", "hz": "Hz"}
 QOS = ("auto", "sensor_data", "reliable")
-QOS_MEANING = "auto: reliable when every publisher offers it, else sensor_data"
+QOS_MEANING = "auto: the most that every publisher offers, reliable and transient local if it can be"
+ALIGN = ("auto", "off", "error")
 TRANSPORTS = ("raw", "compressed")
 
 
@@ -99,6 +100,11 @@ def _declare(
 class Parameters:
     """One set of values; without arguments the defaults. A dot in the name is an underscore here."""
 
+    autostart: bool = _declare(
+        "autostart",
+        True,
+        "configure and activate at once; else as a lifecycle manager says",
+    )
     model_path: str = _declare(
         "model.path", "", "folder of the model; empty: the n3d-nano that ships with the package"
     )
@@ -111,7 +117,10 @@ class Parameters:
         dynamic=True,
     )
     continuous_prompt: str = _declare(
-        "continuous.prompt", "", "words to look for all the time; empty: only when asked", dynamic=True
+        "continuous.prompt",
+        "",
+        "words to look for all the time, several with ; between; empty: only when asked",
+        dynamic=True,
     )
     continuous_rate_hz: float = _declare(
         "continuous.rate_hz",
@@ -138,7 +147,7 @@ class Parameters:
     depth_transport: str = _declare(
         "depth.transport",
         "raw",
-        "raw: depth/image; compressed: depth/image/compressedDepth (PNG)",
+        "raw: depth/image; compressed: depth/image/compressedDepth (PNG, RVL)",
         choices=TRANSPORTS,
     )
     rgb_picture: str = _declare(
@@ -151,6 +160,11 @@ class Parameters:
     qos_rgb: str = _declare("qos.rgb", "auto", QOS_MEANING, choices=QOS)
     qos_depth: str = _declare("qos.depth", "auto", QOS_MEANING, choices=QOS)
     qos_info: str = _declare("qos.info", "auto", QOS_MEANING, choices=QOS)
+    rgbd_enabled: bool = _declare(
+        "rgbd.enabled",
+        False,
+        "take colour, depth and camera info from rgbd (realsense2_camera_msgs/RGBD)",
+    )
     early_start: bool = _declare(
         "early_start",
         True,
@@ -163,6 +177,14 @@ class Parameters:
         "metres per unit of the depth image; 0: by encoding (16UC1 0.001, 32FC1 1)",
         0.0,
         1.0,
+        dynamic=True,
+    )
+    depth_align: str = _declare(
+        "depth.align",
+        ALIGN[0],
+        "depth in another frame than colour: auto registers it here by tf and depth/camera_info, off takes "
+        "it for registered, error refuses it",
+        choices=ALIGN,
         dynamic=True,
     )
     depth_is_estimated: bool = _declare(
@@ -190,6 +212,26 @@ class Parameters:
     )
     output_frame: str = _declare(
         "output_frame", "", "tf frame of the results; empty: the colour camera's optical frame", dynamic=True
+    )
+    tf_timeout_s: float = _declare(
+        "tf_timeout_s",
+        0.2,
+        "how long a result waits for tf at its image's stamp",
+        0.0,
+        10.0,
+        dynamic=True,
+    )
+    tracking_frame: str = _declare(
+        "tracking_frame",
+        "",
+        "tf frame that stands still, such as odom: ids survive camera motion; empty: camera's view",
+        dynamic=True,
+    )
+    continuous_publish_tf: bool = _declare(
+        "continuous.publish_tf",
+        False,
+        "send what continuous.prompt finds to tf as <node>/<id>",
+        dynamic=True,
     )
     markers_enabled: bool = _declare("markers.enabled", True, "publish ~/markers", dynamic=True)
     markers_style: str = _declare(

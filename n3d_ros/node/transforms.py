@@ -1,4 +1,4 @@
-"""Boxes into another tf frame, at the image's stamp.
+"""tf at an image's stamp: where its frame is to another one, and boxes moved there.
 
 Needs tf2_ros, which a ROS distribution has and PyPI lacks; without it every request for another frame is
 refused with a typed error. The buffer is longer than any inference, so the transform of the image's instant
@@ -7,8 +7,10 @@ is still there afterwards.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from geometry_msgs.msg import Point, Quaternion
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -16,9 +18,10 @@ from rclpy.time import Time
 
 from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.msg import GroundedObject
-from n3d_ros.node.outputs import optional_packages
+from n3d_ros.node import optional_packages
 
 BUFFER_S = 60.0
+Found: TypeAlias = "tuple[Quaternion, tuple[float, float, float]]"
 
 
 class Transforms:
@@ -32,17 +35,20 @@ class Transforms:
             self._buffer = tf2_ros.Buffer(cache_time=Duration(seconds=BUFFER_S))
             self._listener = tf2_ros.TransformListener(self._buffer, node)
 
-    def lookup(
-        self, target: str, source: str, stamp_ns: int
-    ) -> tuple[Quaternion, tuple[float, float, float]]:
+    def close(self) -> None:
+        """Hear nothing more."""
+        if self._buffer is not None:
+            self._listener.unregister()
+
+    def lookup(self, target: str, source: str, stamp_ns: int) -> Found:
         """Rotation and translation (metres) that map coordinates from source to target at the stamp; TF if
         unknown.
         """
         if self._buffer is None:
             raise N3DError(
                 ResultCode.TF,
-                f"frame '{target}': tf2_ros does not import here, so results stay in "
-                f"'{source}'; ask with an empty frame or source a ROS distribution",
+                f"frame '{target}': tf2_ros does not import here, so nothing is known of it but in "
+                f"'{source}'; source a ROS distribution, or ask with an empty frame",
             )
         import tf2_ros
 
@@ -53,6 +59,14 @@ class Transforms:
                 ResultCode.TF, f"no transform from '{source}' to '{target}' at the image's stamp: {error}"
             ) from error
         return found.rotation, (found.translation.x, found.translation.y, found.translation.z)
+
+
+def matrix(rotation: Quaternion, translation: tuple[float, float, float]) -> npt.NDArray[np.float64]:
+    """(4, 4) of what `lookup` found."""
+    axes = [_rotate(rotation, axis) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = np.transpose(axes), translation
+    return T
 
 
 def transform_object(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from image_messages import compressed, header, image
 from PIL import Image
 
 from n3d_ros.errors import BadInputError, N3DError, ResultCode
@@ -23,31 +24,6 @@ from n3d_ros.node.conversions import (
 )
 
 PICTURE = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [10, 20, 30]]], np.uint8)
-
-
-def image(pixels, encoding, padding=0, big_endian=False):
-    """A message-shaped object; rows padded with 0xEE."""
-    pixels = np.ascontiguousarray(pixels)
-    rows = pixels.astype(pixels.dtype.newbyteorder(">" if big_endian else "<")).tobytes()
-    row = len(rows) // len(pixels)
-    data = b"".join(rows[i * row : (i + 1) * row] + b"\xee" * padding for i in range(len(pixels)))
-    return SimpleNamespace(
-        height=pixels.shape[0],
-        width=pixels.shape[1],
-        encoding=encoding,
-        step=row + padding,
-        is_bigendian=int(big_endian),
-        data=data,
-        header=header(),
-    )
-
-
-def header(sec=3, nanosec=5):
-    return SimpleNamespace(stamp=SimpleNamespace(sec=sec, nanosec=nanosec), frame_id="optical")
-
-
-def compressed(data, name):
-    return SimpleNamespace(format=name, data=data, header=header())
 
 
 def info(fx=400.0, fy=400.0, width=2, height=2):
@@ -148,7 +124,7 @@ def test_compressed_depth_in_millimetres_and_as_inverse_depth():
 @pytest.mark.parametrize(
     ("message", "named"),
     [
-        (image(PICTURE, "bayer_rggb8"), "bayer_rggb8"),
+        (image(PICTURE, "nv24"), "nv24"),
         (image(np.zeros((2, 2), np.uint16), "16UC1"), "16UC1"),
         (compressed(b"garbage", "jpeg"), "7 bytes"),
         (compressed(b"", "jpeg"), "0 bytes"),
@@ -181,7 +157,14 @@ def test_odd_yuv_and_short_data_are_named():
         (image(np.zeros((2, 2), np.uint16), "16UC1"), ResultCode.NO_DEPTH, "none of 4"),
         (image(np.full((2, 2), 900.0, np.float32), "32FC1"), ResultCode.BAD_INPUT, "millimetres"),
         (compressed(b"x", "16UC1; compressedDepth jpeg"), ResultCode.BAD_INPUT, "JPEG destroys"),
-        (compressed(b"x" * 40, "16UC1; compressedDepth rvl"), ResultCode.BAD_INPUT, "RVL"),
+        (compressed(b"x" * 40, "16UC1; compressedDepth rvl"), ResultCode.BAD_INPUT, "megapixels"),
+        (compressed(b"x" * 15, "16UC1; compressedDepth rvl"), ResultCode.BAD_INPUT, "3 bytes"),
+        (compressed(b"x" * 12, "16UC1; compressedDepth png"), ResultCode.BAD_INPUT, "got 12 in all"),
+        (
+            compressed(bytes(12) + struct.pack("<ii", 2, 2) + bytes(4), "16UC1; compressedDepth rvl"),
+            ResultCode.BAD_INPUT,
+            "expected 4 pixels",
+        ),
         (compressed(b"x" * 40, "16UC1; compressedDepth png"), ResultCode.BAD_INPUT, "no picture"),
     ],
 )
