@@ -13,6 +13,7 @@ NANO = "nano"
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d train`."""
+    parser.usage = "n3d train [--config NAME] [options]"
     parser.add_argument(
         "--config",
         default=NANO,
