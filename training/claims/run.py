@@ -23,6 +23,7 @@ from n3d_ros.storage.json_file import read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.claims.measure import Examinee, Mark, examine
 from n3d_ros.training.claims.scenes import SceneSet, write_scenes
+from n3d_ros.training.claims.table import TYPICAL
 from n3d_ros.training.claims.typical import typical_marks
 from n3d_ros.training.claims.variants import SMALL, VARIANTS, Variant, config_of
 from n3d_ros.training.finetune.configs import STAGE_1, STAGE_2, UNTRAINED, FineTuneConfig
@@ -47,7 +48,7 @@ class Budget:
     variant. steps: of a stage, 0 to find them from the minutes.
     """
 
-    minutes: float = 60.0
+    minutes: float = 120.0
     train_views: int = 1500
     test_views: int = 150
     seeds: int = 2
@@ -69,7 +70,7 @@ def check_claims(budget: Budget, base: str, out: Path) -> dict[str, list[list[Ma
     test = write_scenes(SceneSet(TEST_SEED, budget.test_views), out / f"test-{budget.test_views}")
     bases = [_base(base, out / f"seed{seed}", train, seed) for seed in range(budget.seeds)]
     steps = budget.steps or _steps(budget, bases[0], train, out)
-    asked = {"typical answers": [list(typical_marks(list(read_questions(train)), _questions(test)))]}
+    asked = {TYPICAL: [list(typical_marks(list(read_questions(train)), _questions(test)))]}
     results: dict[str, list[list[Mark]]] = asked | {variant.name: [] for variant in VARIANTS}
     for variant in VARIANTS:
         for seed, folder in enumerate(bases):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -95,43 +95,80 @@ def _store(view: View, folder: Path, key: str) -> PictureRef:
 
 
 def view_questions(view: View, picture: PictureRef, rng: np.random.Generator) -> list[Question]:
-    """One for each object that is seen well enough, and spatial ones about them."""
+    """For the box of each object that is seen well enough, for all of them, and spatial ones about them."""
     seen = [
         i
         for i, box in enumerate(view.boxes)
         if view.visible_px[i] >= MIN_PX and view.visible[i] >= MIN_VISIBLE and in_picture(box, view)
     ]
     boxes = [KnownBox(view.boxes[i].label, view.boxes[i].center, view.boxes[i].size) for i in seen]
+    count = QUESTIONS_PER_VIEW if len(boxes) > 1 else 0
+    asked = (spatial(boxes, picture, rng) for _ in range(count))
+    return _grounding(boxes, picture) + [question for question in asked if question is not None]
+
+
+def _grounding(boxes: Sequence[KnownBox], picture: PictureRef) -> list[Question]:
+    """Each thing by its name, and all of them from left to right."""
     found = [
-        Question(f"{picture.key}-{n}", GROUND, "grounding", "unique", f"the {box.label}", picture, (box,))
-        for n, box in enumerate(boxes)
-    ]
-    if found:
-        everything = tuple(sorted(boxes, key=lambda box: box.center_m[0] / box.center_m[2]))
-        found.append(
-            Question(f"{picture.key}-all", GROUND, "detection", "all", "objects", picture, everything)
+        Question(
+            f"{picture.key}-{number}",
+            kind=GROUND,
+            category="grounding",
+            form="unique",
+            text=f"the {box.label}",
+            picture=picture,
+            boxes=(box,),
         )
-    asked = (spatial(boxes, picture, rng) for _ in range(QUESTIONS_PER_VIEW if len(boxes) > 1 else 0))
-    return found + [question for question in asked if question is not None]
+        for number, box in enumerate(boxes)
+    ]
+    if not boxes:
+        return found
+    everything = tuple(sorted(boxes, key=lambda box: box.center_m[0] / box.center_m[2]))
+    return [
+        *found,
+        replace(
+            found[0],
+            id=f"{picture.key}-all",
+            category="detection",
+            form="all",
+            text="objects",
+            boxes=everything,
+        ),
+    ]
 
 
 def spatial(boxes: Sequence[KnownBox], picture: PictureRef, rng: np.random.Generator) -> Question | None:
     """A random question of ASKED about two or one of `boxes`; None where its answer is too close a call."""
     relation = str(rng.choice(list(ASKED)))
-    is_open = ASKED[relation] in OPEN
-    forms = [form for form in QUESTIONS[relation] if not is_open or form.startswith("Is ")]
-    template = str(rng.choice(forms))
-    a, b = (boxes[int(i)] for i in rng.permutation(len(boxes))[:2])
-    text = template.format(a=a.label, b=b.label)
-    chosen = (a, b) if "{b}" in template else (a,)
+    text, chosen = _asked(relation, boxes, rng)
     query = parse_question(text)
     assert query is not None, text
     exact = answer(query, [as_quoted(known.box) for known in chosen])
     if exact.margin < MIN_MARGIN_M:
         return None
-    number = int(rng.integers(2**32))
+    is_number = exact.verdict is None
     return Question(
-        f"{picture.key}-{relation}-{number}", SPATIAL, ASKED[relation], relation, text, picture, chosen,
-        exact.answer, exact.reasoning, exact.value if exact.verdict is None else None,
-        "m" if exact.verdict is None else "", exact.verdict,
-    )  # fmt: skip
+        f"{picture.key}-{relation}-{int(rng.integers(2**32))}",
+        kind=SPATIAL,
+        category=ASKED[relation],
+        form=relation,
+        text=text,
+        picture=picture,
+        boxes=chosen,
+        answer=exact.answer,
+        reasoning=exact.reasoning,
+        value=exact.value if is_number else None,
+        unit="m" if is_number else "",
+        verdict=exact.verdict,
+    )
+
+
+def _asked(
+    relation: str, boxes: Sequence[KnownBox], rng: np.random.Generator
+) -> tuple[str, tuple[KnownBox, ...]]:
+    """A wording of the relation, of the open ones such as are answered yes or no, and what it is about."""
+    is_open = ASKED[relation] in OPEN
+    forms = [form for form in QUESTIONS[relation] if not is_open or form.startswith("Is ")]
+    template = str(rng.choice(forms))
+    a, b = (boxes[int(i)] for i in rng.permutation(len(boxes))[:2])
+    return template.format(a=a.label, b=b.label), (a, b) if "{b}" in template else (a,)

@@ -86,6 +86,7 @@ CLAIMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "u, v, z beats x, y, z": (BOXES, CAMERA_XYZ, BOX_COLUMNS),
     "all data beats 20 %": (BOXES, LESS_DATA, BOX_COLUMNS),
 }
+TYPICAL = "typical answers"
 LESS_IS_BETTER = ("centre error, m",)
 
 
@@ -145,16 +146,26 @@ def _cell(found: Figure | None) -> str:
 
 
 def verdicts(results: Results) -> list[str]:
-    """A line for each claim and column: holds, contradicted, or not to be told from chance here."""
+    """A line for each claim and column: holds, contradicted, not to be told from chance here, or not decided
+    where neither variant does better than typical answers: models that learned nothing contradict nothing.
+    """
     lines = []
     for claim, (ahead, behind, columns) in CLAIMS.items():
         for column in columns:
-            if ahead not in results or behind not in results:
+            read = COLUMNS[column]
+            found = difference(results.get(ahead, ()), results.get(behind, ()), read)
+            if found is None:
                 continue
-            found = difference(results[ahead], results[behind], COLUMNS[column])
-            if found is not None:
-                lines.append(f"{claim} ({column}): {verdict(found, column)}")
+            learned = any(_has_learned(results[name], results, column) for name in (ahead, behind))
+            said = verdict(found, column) if learned else f"not decided, neither beats {TYPICAL}"
+            lines.append(f"{claim} ({column}): {said}")
     return lines
+
+
+def _has_learned(seeds: Sequence[Sequence[Mark]], results: Results, column: str) -> bool:
+    """Whether a variant does better than typical answers, by more than chance."""
+    found = difference(seeds, results.get(TYPICAL, ()), COLUMNS[column])
+    return found is not None and verdict(found, column).startswith("holds")
 
 
 def verdict(found: tuple[float, float], column: str) -> str:

@@ -74,10 +74,26 @@ def test_a_smaller_error_is_the_better_one():
 
 
 def test_a_line_for_each_claim_that_was_measured():
-    results = {"u, v, z with depth": [boxes(*[0.9] * 20)], "no depth": [boxes(*[0.1] * 20)]}
+    results = {
+        "typical answers": [boxes(*[0.05] * 20)],
+        "u, v, z with depth": [boxes(*[0.9] * 20)],
+        "no depth": [boxes(*[0.1] * 20)],
+    }
     lines = verdicts(results)
     assert [line.split(":")[0] for line in lines] == [
         "depth beats none (mean IoU)",
         "depth beats none (centre error, m)",
     ]
-    assert "holds" in lines[0] and "not to be told from chance here" in lines[1]
+    assert "holds" in lines[0]
+
+
+def test_models_that_learned_nothing_contradict_nothing():
+    results = {
+        "typical answers": [answers("distance", *[True] * 15, *[False] * 5)],
+        "grounding first": [answers("distance", *[False] * 20)],
+        "answers directly": [answers("distance", *[True] * 10, *[False] * 10)],
+    }
+    expected = "not decided, neither beats typical answers"
+    assert [line.split(": ")[1] for line in verdicts(results)] == [expected]
+    learned = results | {"answers directly": [answers("distance", *[True] * 20)]}
+    assert "contradicted" in verdicts(learned)[0]
