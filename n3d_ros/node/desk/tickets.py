@@ -115,7 +115,7 @@ class Tickets:
             ticket.refuse(ResultCode.CANCELED, "the node shuts down")
             return False
         try:
-            query.check()
+            query.check(self._desk.parameters.now.limits)
         except N3DError as error:
             ticket.refuse(*failure(error))
             return False

@@ -67,6 +67,7 @@ class CameraFrame:
                 max_m=parameters.depth_max_m,
                 is_estimated=parameters.depth_is_estimated,
                 kind=self.kind(parameters),
+                max_megapixels=parameters.limits_max_picture_megapixels,
             )
         return self.observation
 
