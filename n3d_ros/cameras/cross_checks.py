@@ -35,7 +35,7 @@ SCALE_LIKE = re.compile(
 # What is known without asking: 16-bit depth is in millimetres, floats are in metres.
 USUAL_UNIT = re.compile(r"^\s*(1(\.0*)?\s*)?(mm|m|milli.*|met(er|re)s?)\b", re.IGNORECASE)
 SKEW_LIKE = re.compile(r"^(skew|alpha_?c)", re.IGNORECASE)
-# "camera_angle_x" is in radians (instant-ngp); others in degrees, which are larger than pi.
+# In degrees or, as "camera_angle_x" (instant-ngp), in radians.
 VIEW_LIKE = re.compile(
     r"^camera_angle_[xy]$|(^|_)([hvd]_?)?fov(_?[xy])?(_deg(rees)?|_rad(ians)?)?$", re.IGNORECASE
 )
@@ -127,11 +127,11 @@ def _check_view(key: str, value: float, camera: Intrinsics) -> None:
     """It may be the horizontal, vertical or diagonal one."""
     x, y = camera.width / 2 / camera.fx, camera.height / 2 / camera.fy
     views = [2 * math.degrees(math.atan(side)) for side in (x, y, math.hypot(x, y))]
-    degrees = value if value > math.pi else math.degrees(value)
-    if not _is_near(degrees, views, VIEW_AGREEMENT) and camera.distortion is None:
+    is_one = any(_is_near(degrees, views, VIEW_AGREEMENT) for degrees in (value, math.degrees(value)))
+    if not is_one and camera.distortion is None:
         raise ValueError(
-            f"intrinsics: expected one field of view, got {degrees:.1f} degrees from {shown(key)} and "
-            f"{views[0]:.1f} by {views[1]:.1f} from fx and fy"
+            f"intrinsics: expected one field of view, got {shown(key)} = {value:g} and {views[0]:.1f} by "
+            f"{views[1]:.1f} degrees from fx and fy"
         )
 
 

@@ -10,6 +10,7 @@ would give wrong metres. It does not know files. Formats, besides this package's
 - Open3D: PinholeCameraIntrinsic and PinholeCameraParameters, intrinsic_matrix column by column
   (isl-org/Open3D, cpp/open3d/camera/PinholeCameraIntrinsic.cpp)
 - instant-ngp and nerfstudio: fl_x, fl_y, cx, cy, w, h of transforms.json
+  (docs.nerf.studio/quickstart/data_conventions.html)
 - Record3D: the file `metadata` of an .r3d archive, K column by column, w, h (marek-simonik/record3d)
 """
 
