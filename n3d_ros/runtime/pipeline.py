@@ -56,6 +56,7 @@ class Pipeline:
         """sampling: None takes the one that `options` name, with the model folder's own settings."""
         self.backend = backend
         self._codec = TextCodec(backend.tokenizer_path)
+        self._codec.check_fits(backend.config.text.vocab)
         self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
         self._steps, self._options, self._limits = steps, options, limits
         self._frame: EncodedFrame | None = None
