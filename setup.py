@@ -48,6 +48,8 @@ setup(
     },
     ext_modules=[kernels()],
     install_requires=requirements("robot"),
-    extras_require={name: requirements(name) for name in ("demo", "train", "tensorrt", "test", "check")},
+    extras_require={
+        name: requirements(name) for name in ("demo", "train", "tensorrt", "mcp", "view", "test", "check")
+    },
     entry_points={"console_scripts": ["n3d = n3d_ros.cli:main"]},
 )

@@ -19,6 +19,8 @@ from n3d_ros.version import __version__
 ROBOT = "run `make venv`"
 ROS = "run `make ros`, or source a ROS distribution in which this package is built"
 TRAIN = "run `make train`"
+VIEW = "run `pip install -r requirements/view.txt`"
+MCP = "run `pip install -r requirements/mcp.txt` beside ROS"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Command:
 COMMANDS = {
     "infer": Command("ground words or answer a question on files, without ROS", ROBOT),
     "demo": Command("simulated robot camera, node and questions, on one machine", ROS),
-    "play": Command("publish folders of RGB-D frames as a camera would", ROS),
+    "play": Command("publish frame folders and recordings as a camera would", ROS),
+    "view": Command("show a running node or a recording in the Rerun viewer", VIEW),
+    "record": Command("keep what a node saw, was asked and answered, as MCAP", ROS),
+    "mcp": Command("offer a running node to a language-model planner as MCP tools", MCP),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),

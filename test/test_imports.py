@@ -17,6 +17,7 @@ from n3d_ros.child_process import package_environment
 LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
 NODE = "node.conversions node.parameters node.plain"
+REST = "version client recording text_table child_process overlay depth_models node sim engines training"
 
 # Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
 # that fits a module holds for it. A row without a dot stands for its folders too.
@@ -37,6 +38,7 @@ ROWS = {
     "spatial": "errors geometry boxes protocol",
     "files": "errors plain_text storage geometry cameras boxes preprocess protocol",
     "model_folder": "errors plain_text storage preprocess",
+    "memory": "plain_text storage geometry boxes spatial",
     "depth_models": "errors geometry preprocess",
     "model": "errors plain_text storage preprocess model_folder",
     "runtime": LIBRARY,
@@ -56,7 +58,9 @@ ROWS = {
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version model sim",
     "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
-    "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
+    "client": "errors geometry",
+    "recording": "errors boxes preprocess node.conversions",
+    "commands": f"{RUNTIME} {REST}",
     "cli": "errors plain_text version commands",
 }
 
@@ -84,13 +88,24 @@ THIRD_PARTY = {
     "pycocotools": ("training.lift", "commands"),
     "mujoco": ("sim",),
     "cv_bridge": ("node.conversions",),
+    "mcp": ("commands.mcp",),
+    "rosbags": ("recording", "commands.play.bags"),
+    "rerun": ("commands.view.scene",),
 }
 
-# The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play).
-ROS = ("node", "commands")
+# The parts that may import ROS: the node, its client, and the programs around both (demo, play).
+ROS = ("node", "client", "commands")
 
 # What the node decides and converts without ROS, so that its logic is tested in milliseconds.
-PLAIN = ("node.plain", "node.conversions", "node.engine", "node.parameters.declared", "node.parameters.table")
+PLAIN = (
+    "client.results",
+    "client.messages",
+    "node.plain",
+    "node.conversions",
+    "node.engine",
+    "node.parameters.declared",
+    "node.parameters.table",
+)
 
 ROS_PACKAGES = {
     "rclpy",

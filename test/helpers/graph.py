@@ -1,4 +1,7 @@
-"""A real ROS graph in one process: the node with a fake pipeline, a camera and a client; own domain."""
+"""A real ROS graph in one process: the node with a fake pipeline, a camera and a client; own domain.
+
+Tests that import it are skipped where rclpy or the built interfaces are absent.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
+pytest.importorskip("n3d_ros.msg", reason="the interfaces are not built (make ros)")
+
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from places import CHECKOUT
 
-from n3d_ros.commands.play import fill_camera_info, schedule
+from n3d_ros.commands.play.camera import fill_camera_info
+from n3d_ros.commands.play.folders import schedule
 from n3d_ros.files.frames import RgbdFrame, write_frame
 from n3d_ros.geometry import Distortion, Intrinsics
 from n3d_ros.node.conversions import intrinsics_of
