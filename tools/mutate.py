@@ -500,6 +500,20 @@ MUTATIONS = (
         "if False:",
         "test/runtime/test_pipeline.py",
     ),
+    Mutation(
+        "node: image data of any length",
+        f"{PACKAGE}/node/conversions.py",
+        "if step < row_bytes or len(image.data) < step * (height - 1) + row_bytes:",
+        "if False:",
+        "test/fuzz/test_messages.py",
+    ),
+    Mutation(
+        "node: binning of any size",
+        f"{PACKAGE}/node/conversions.py",
+        '    except ValueError as error:\n        raise BadInputError(f"camera info: {error}") from error',
+        '    except TypeError as error:\n        raise BadInputError(f"camera info: {error}") from error',
+        "test/fuzz/test_messages.py",
+    ),
 )
 
 
