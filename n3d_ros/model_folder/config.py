@@ -25,7 +25,11 @@ PATCH_POSITIONS = ("none", "sincos")
 MODEL_TYPE = "qwen2_5_vl"
 FULL_ATTENTION = "full_attention"
 # What an absent field of ours means, of those that the class also keeps in vision_config.
-RELEASED = {"point_encoding_order": "raster", "point_encoding_gain": 1.0, "patch_position": "none"}
+RELEASED: dict[str, Any] = {
+    "point_encoding_order": "raster",
+    "point_encoding_gain": 1.0,
+    "patch_position": "none",
+}
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,9 @@ def _check_copies(config: Fields) -> None:
     was changed, was edited by hand, and the absent one would mean the release's.
     """
     inner = config.values.get("vision_config")
-    for name, released in RELEASED.items() if isinstance(inner, Mapping) else ():
+    if not isinstance(inner, Mapping):
+        return
+    for name, released in RELEASED.items():
         if name in inner and config.values.get(name, released) != inner[name]:
             config.refuse(name, f"{shown(inner[name])}, as vision_config says", config.values.get(name))
 
