@@ -507,13 +507,6 @@ MUTATIONS = (
         "if False:",
         "test/fuzz/test_messages.py",
     ),
-    Mutation(
-        "node: binning of any size",
-        f"{PACKAGE}/node/conversions.py",
-        '    except ValueError as error:\n        raise BadInputError(f"camera info: {error}") from error',
-        '    except TypeError as error:\n        raise BadInputError(f"camera info: {error}") from error',
-        "test/fuzz/test_messages.py",
-    ),
 )
 
 
