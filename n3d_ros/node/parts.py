@@ -16,12 +16,14 @@ from typing import Any
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from std_msgs.msg import String
+from std_msgs.msg import Header, String
 
+from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import rgb_array, stamp_ns
 from n3d_ros.node.desk.continuous import CONTINUOUS, Continuous, standing_words
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.desk.outbox import Outbox
+from n3d_ros.node.desk.queries import GroundQuery
 from n3d_ros.node.desk.results import Results
 from n3d_ros.node.desk.tickets import Tickets
 from n3d_ros.node.engine import Engine
@@ -132,12 +134,17 @@ class Parts:
         is_wanted = self._continuous.is_due() or self.camera.is_awaited(rgb)
         if not (self._live.now.early_start and is_wanted):
             return
-        job = self._early.try_start(stamp_ns(rgb.header.stamp), partial(rgb_array, rgb))
+        picture = partial(rgb_array, rgb, self._live.now.limits_max_picture_megapixels)
+        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture)
         if job is not None:
             self.desk.watch(job)
 
     def _on_prompt(self, message: String) -> None:
-        self._live.set("continuous.prompt", message.data)
+        """Nobody hears how a topic's message was taken: what is refused is counted, logged and published."""
+        result = self._live.set("continuous.prompt", message.data)
+        if not result.successful:
+            refused = GroundQuery((message.data,))
+            self.desk.give_up(refused, CONTINUOUS, Header(), (ResultCode.BAD_INPUT, result.reason))
 
     def _housekeeping(self) -> None:
         now_s = time.monotonic()

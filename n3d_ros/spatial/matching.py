@@ -5,7 +5,8 @@ where a name fits none, or fits several equally and so could mean either.
 
 A name fits its own label, or the box's id, in any capitals; else a label that says more about the same noun
 ("mug" fits "red mug"); else a label that says less, where all that the name adds are plain adjectives ("small
-red mug" fits "red mug"). "mug handle" fits no mug, and "blue mug" no red one.
+red mug" fits "red mug"). "mug handle" fits no mug, and "blue mug" no red one. Where a name means many ("red
+boxes", "the nearest red box"), labels must say its adjectives: a box called plain "box" may have any colour.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def fitting(name: str, boxes: Sequence[Box3D], ids: Sequence[str], plural: bool 
         return list(range(len(boxes)))
     quality = [_quality(name, box.label, box_id, plural) for box, box_id in zip(boxes, ids, strict=True)]
     best = max(quality, default=NO_FIT)
+    if plural and best == SAYS_LESS:
+        return []  # which of the boxes are red ones, their labels do not say
     # "mugs" are the red one and the blue one, and one called plain "mug".
     least = min(best, SAYS_MORE) if plural else best
     return [index for index, one in enumerate(quality) if one >= least and one > NO_FIT]

@@ -48,7 +48,17 @@ def _is_harmless(words, at, strange):
     return any(phrase in around for phrase in HARMLESS)
 
 
-HARMLESS = ("left side of", "right side of", "on left", "on right", "on the left", "on the right", "from me")
+HARMLESS = (
+    "left side of",
+    "right side of",
+    "left side or",
+    "right side or",
+    "on left",
+    "on right",
+    "on the left",
+    "on the right",
+    "from me",
+)
 
 
 def test_questions_of_shuffled_words_are_understood_only_where_every_word_is_accounted_for():

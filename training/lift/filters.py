@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any
 
+from n3d_ros.plain_text import shown
+
 
 class Kind(str, Enum):
     """SKIPPED: no mistake, nothing to lift. BROKEN: the data are not what they say. FILTERED: below a
@@ -149,7 +151,7 @@ class LiftConfig:
             is_whole = isinstance(one.default, int)
             if isinstance(value, bool) or not isinstance(value, int if is_whole else (int, float)):
                 wanted = "a whole number" if is_whole else "a number"
-                raise ValueError(f"lift config: {one.name} must be {wanted}, got {value!r}")
+                raise ValueError(f"lift config: {one.name} must be {wanted}, got {shown(value)}")
             if not 0 <= value < float("inf"):
                 raise ValueError(f"lift config: {one.name} must be finite and not negative, got {value}")
             if "share" in one.name and value > 1:
@@ -160,9 +162,8 @@ class LiftConfig:
         """ValueError, naming them, for keys that are no thresholds."""
         unknown = sorted(set(values) - {one.name for one in fields(cls)})
         if unknown:
-            raise ValueError(
-                f"lift config: expected some of {', '.join(one.name for one in fields(cls))}, got {unknown}"
-            )
+            known = ", ".join(one.name for one in fields(cls))
+            raise ValueError(f"lift config: expected some of {known}, got {shown(unknown)}")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError
-from n3d_ros.node.conversions.images import TWO_PLANES, check_size, raw_image, two_planes
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS
+from n3d_ros.node.conversions.images import TWO_PLANES, check_encoded, check_size, raw_image, two_planes
+from n3d_ros.plain_text import one_line, shown
 
 Picture = npt.NDArray[np.uint8]
 
@@ -56,42 +58,43 @@ PAIRS_OF_PIXELS = ("uyvy", "yuv422", "yuyv", "yuv422_yuy2")
 AS_SENT = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def rgb_array(image: Any) -> Picture:
-    """(H, W, 3) uint8 RGB."""
+def rgb_array(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+    """(H, W, 3) uint8 RGB; an image of more pixels is refused."""
     if hasattr(image, "format"):
-        return _decoded(image)
+        return _decoded(image, max_megapixels)
     if image.encoding not in ENCODINGS:
+        check_size(image.width, image.height, max_megapixels)
         return _by_cv_bridge(image)
-    pixels, encoding = _eight_bits(image)
+    pixels, encoding = _eight_bits(image, max_megapixels)
     conversion = CODES[encoding]
     if conversion is None:
         return np.ascontiguousarray(pixels)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion))
 
 
-def _eight_bits(image: Any) -> tuple[Picture, str]:
+def _eight_bits(image: Any, max_megapixels: float) -> tuple[Picture, str]:
     """The raw picture and its encoding; 16 bits are scaled so that full stays full, as cv_bridge does."""
     if image.encoding in TWO_PLANES:
-        return two_planes(image), image.encoding
+        return two_planes(image, max_megapixels), image.encoding
     if image.encoding in PAIRS_OF_PIXELS and image.width % 2:
         raise BadInputError(f"image width: expected an even number for {image.encoding}, got {image.width}")
     if "bayer" in image.encoding and min(image.width, image.height) < 2:
         raise BadInputError(
             f"image size: expected at least 2x2 pixels for {image.encoding}, got {image.width}x{image.height}"
         )
-    pixels = raw_image(image)
+    pixels = raw_image(image, max_megapixels)
     if image.encoding not in EIGHT_BITS:
         return pixels, image.encoding
     return np.rint(pixels * (255 / 65535)).astype(np.uint8), EIGHT_BITS[image.encoding]
 
 
-def _decoded(image: Any) -> Picture:
+def _decoded(image: Any, max_megapixels: float) -> Picture:
     """JPEG or PNG as sent, whatever EXIF orientation a driver wrote: CameraInfo and depth are about those
     pixels.
     """
     data = np.frombuffer(memoryview(image.data), np.uint8)
-    expected = f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {image.format!r}"
-    check_size(data.tobytes(), expected)
+    expected = f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {shown(image.format)}"
+    check_encoded(data.tobytes(), expected, max_megapixels)
     decoded = cv2.imdecode(data, AS_SENT)
     if decoded is None:
         raise BadInputError(expected)
@@ -109,11 +112,12 @@ def _by_cv_bridge(image: Any) -> Picture:
     except ImportError:
         raise BadInputError(
             f"colour encoding: expected one of {', '.join(ENCODINGS)} (more with cv_bridge, which does "
-            f"not import); got {image.encoding!r}"
+            f"not import); got {shown(image.encoding)}"
         ) from None
     try:
         return np.asarray(CvBridge().imgmsg_to_cv2(image, "rgb8"), dtype=np.uint8)
     except CvBridgeError as error:
         raise BadInputError(
-            f"colour encoding: expected one that cv_bridge converts to rgb8, got {image.encoding!r}: {error}"
+            "colour encoding: expected one that cv_bridge converts to rgb8, "
+            f"got {shown(image.encoding)}: {one_line(str(error), 200)}"
         ) from error

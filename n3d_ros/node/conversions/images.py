@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError
-from n3d_ros.files.picture_file import check_encoded_size
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS, check_encoded_size
+from n3d_ros.files.picture_file import check_size as check_pixels
+from n3d_ros.plain_text import shown
 
 Array = npt.NDArray[Any]
 
@@ -50,24 +52,28 @@ def stamp_ns(stamp: Any) -> int:
     return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
 
 
-def raw_image(image: Any) -> Array:
+def raw_image(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Array:
     """sensor_msgs/Image -> (H, W) or (H, W, C) in the encoding's dtype, native byte order; a view where
-    possible. BAD_INPUT for an unknown encoding and for data that is shorter than it says.
+    possible. BAD_INPUT for an unknown encoding, for more pixels and for data that is shorter than it says.
     """
     if image.encoding not in LAYOUTS:
-        raise BadInputError(f"image encoding: expected one of {', '.join(LAYOUTS)}; got {image.encoding!r}")
+        raise BadInputError(
+            f"image encoding: expected one of {', '.join(LAYOUTS)}; got {shown(image.encoding)}"
+        )
     code, channels = LAYOUTS[image.encoding]
     dtype = np.dtype(code).newbyteorder(">" if image.is_bigendian else "<")
+    check_size(image.width, image.height, max_megapixels)
     pixels = _rows(image, int(image.height), dtype, channels)
     pixels = pixels.astype(dtype.newbyteorder("="), copy=False)
     return pixels[..., 0] if channels == 1 else pixels
 
 
-def two_planes(image: Any) -> npt.NDArray[np.uint8]:
+def two_planes(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> npt.NDArray[np.uint8]:
     """nv12 or nv21 -> (H * 3 / 2, W) uint8, brightness above colours; BAD_INPUT for odd sizes."""
     height, width = int(image.height), int(image.width)
     if height % 2 or width % 2:
         raise BadInputError(f"image size: expected even numbers for {image.encoding}, got {width}x{height}")
+    check_size(width, height, max_megapixels)
     return _rows(image, height * 3 // 2, np.dtype("u1"), 1)[..., 0]
 
 
@@ -91,10 +97,18 @@ def _rows(image: Any, num_rows: int, dtype: np.dtype[Any], channels: int) -> Arr
     )
 
 
-def check_size(data: bytes, expected: str) -> None:
+def check_size(width: int, height: int, max_megapixels: float) -> None:
+    """BAD_INPUT for an image of too many pixels."""
+    try:
+        check_pixels(int(width), int(height), max_megapixels)
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
+
+
+def check_encoded(data: bytes, expected: str, max_megapixels: float) -> None:
     """BAD_INPUT for a compressed picture of absurd size, by its header: OpenCV takes the memory first."""
     try:
-        check_encoded_size(data)
+        check_encoded_size(data, max_megapixels)
     except ValueError as error:
         raise BadInputError(f"{expected} ({error})") from error
 

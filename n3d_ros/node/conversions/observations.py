@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from n3d_ros.cameras.camera_info import AUTO, camera_of_info
 from n3d_ros.errors import BadInputError, N3DError
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions.colour import rgb_array
 from n3d_ros.node.conversions.depth import depth_array
@@ -55,16 +56,18 @@ def observation(
     is_estimated: bool = False,
     kind: str = AUTO,
     depth_camera: DepthCamera | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
 ) -> Observation:
     """Three messages of one instant -> what the pipeline takes; stamp and frame are the colour image's.
 
     is_estimated: a depth model made the depth image. kind: whether the colour image is rectified
-    (`camera_of_info`). depth_camera: None where depth is registered to colour.
+    (`camera_of_info`). depth_camera: None where depth is registered to colour. max_megapixels: larger
+    images are refused.
     """
-    picture = rgb_array(rgb)
+    picture = rgb_array(rgb, max_megapixels)
     height, width = picture.shape[:2]
     intrinsics = intrinsics_of(info, width, height, kind)
-    metres = depth_array(depth, scale_m, min_m, max_m)
+    metres = depth_array(depth, scale_m, min_m, max_m, max_megapixels)
     try:
         if depth_camera is not None:
             metres = _registered(metres, depth_camera, intrinsics)

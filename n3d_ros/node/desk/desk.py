@@ -25,6 +25,7 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.worker import Job, Worker
+from n3d_ros.plain_text import one_line
 
 LOG_PERIOD_S = 5.0
 OnEnd = Callable[[Job], None]
@@ -72,7 +73,7 @@ class Desk:
     def count(self, code: ResultCode, message: str) -> None:
         """For diagnostics, and the log when it is an error."""
         self.codes[code.name] += 1
-        self.last_error = "" if code == ResultCode.OK else f"{code.name}: {message}"
+        self.last_error = "" if code == ResultCode.OK else one_line(f"{code.name}: {message}")
         if self.last_error:
             self._log.warning(self.last_error, throttle_duration_sec=LOG_PERIOD_S)
 

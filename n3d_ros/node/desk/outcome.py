@@ -18,6 +18,7 @@ from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
 from n3d_ros.node.desk.queries import AskQuery, GroundQuery, Query
 from n3d_ros.node.outputs import messages
 from n3d_ros.node.outputs.messages import Ages
+from n3d_ros.plain_text import MAX_LINE_CHARS, cut
 from n3d_ros.runtime.types import GroundedObject
 
 
@@ -61,10 +62,11 @@ def unfinished(
 def failed(query: Query, code: ResultCode, message: str, about: Header | None = None) -> Outcome:
     """An outcome without a result: typed, empty, with the reason."""
     about = about or Header()
-    boxes = Box3DArray(header=about, words=", ".join(query.words) if isinstance(query, GroundQuery) else "")
+    asked = cut(query.question if isinstance(query, AskQuery) else ", ".join(query.words), MAX_LINE_CHARS)
+    boxes = Box3DArray(header=about, words=asked if isinstance(query, GroundQuery) else "")
     answer = SpatialAnswer(
         header=about,
-        question=query.question if isinstance(query, AskQuery) else "",
+        question=asked if isinstance(query, AskQuery) else "",
         consistent=SpatialAnswer.CONSISTENT_UNKNOWN,
     )
     return Outcome(code, message, boxes, answer, Timing(header=about)).with_code(code, message)

@@ -120,7 +120,7 @@ class Tickets:
             ticket.refuse(ResultCode.CANCELED, self._closed)
             return False
         try:
-            query.check()
+            query.check(self._desk.parameters.now.limits)
             optional_packages.refuse_tf_without_messages(wish.publish_tf)
         except (N3DError, ValueError) as error:
             ticket.refuse(*failure(error))

@@ -29,6 +29,7 @@ OF_OBSERVATION = (
     "depth_is_estimated",
     "depth_align",
     "rgb_picture",
+    "limits_max_picture_megapixels",
 )
 TF_POLL_S = 0.005
 Messages: TypeAlias = Frame[Any, Any]
@@ -92,6 +93,7 @@ class CameraFrame:
                 depth_camera=self.alignment.depth_camera(
                     self.messages.rgb, self.messages.depth, parameters.depth_align
                 ),
+                max_megapixels=parameters.limits_max_picture_megapixels,
             )
         return self.observation
 

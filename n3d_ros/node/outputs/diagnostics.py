@@ -18,15 +18,19 @@ from n3d_ros.node.inputs.topic import Input
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState, Level, verdict
+from n3d_ros.plain_text import one_line
 
 
 def status(name: str, level: Level, message: str, values: Mapping[str, Any]) -> DiagnosticStatus:
-    """One line; numbers are printed with three decimals."""
-    texts = {key: f"{value:.3f}" if isinstance(value, float) else str(value) for key, value in values.items()}
+    """One line; numbers are printed with three decimals, text of others on one line that ends."""
+    texts = {
+        key: f"{value:.3f}" if isinstance(value, float) else one_line(str(value))
+        for key, value in values.items()
+    }
     return DiagnosticStatus(
         name=name,
         level=bytes([level]),
-        message=message,
+        message=one_line(message),
         values=[KeyValue(key=key, value=text) for key, text in texts.items()],
     )
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 from n3d_ros.cameras.camera_info import KINDS
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS
 from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M
 from n3d_ros.runtime.backends.factory import AUTO, BACKEND_FORMS, BackendChoice
+from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
 
 Value = TypeVar("Value", bool, int, float, str)
 
@@ -262,10 +264,38 @@ class Parameters:
     goal_timeout_s: float = _declare(
         "goal_timeout_s", 60.0, "a request stops after it with TIMEOUT", 0.1, 3600.0, dynamic=True
     )
+    limits_max_picture_megapixels: float = _declare(
+        "limits.max_picture_megapixels",
+        MAX_MEGAPIXELS,
+        "larger pictures are BAD_INPUT, of topics and requests; read from their header",
+        1e-3,
+        10000.0,
+        dynamic=True,
+    )
+    limits_max_words_chars: int = _declare(
+        "limits.max_words_chars",
+        DEFAULT.max_words_chars,
+        "longer words or questions are BAD_INPUT",
+        1,
+        100000,
+    )
+    limits_max_label_chars: int = _declare(
+        "limits.max_label_chars",
+        DEFAULT.max_label_chars,
+        "a box to which the model writes a longer label is malformed",
+        1,
+        100000,
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """Of text, as the pipeline takes them."""
+        return Limits(self.limits_max_words_chars, self.limits_max_label_chars)
 
     def __post_init__(self) -> None:
         for one in DECLARATIONS:
             one.check(getattr(self, one.field_name))
+        check_words(self.continuous_prompt, self.limits)
         if self.depth_min_m >= self.depth_max_m:
             raise ValueError(
                 f"depth.min_m: expected less than depth.max_m={self.depth_max_m:g}, got {self.depth_min_m:g}"
