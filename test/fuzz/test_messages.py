@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from n3d_ros.errors import N3DError
-from n3d_ros.node.conversions import LAYOUTS, depth_array, intrinsics_of, rgb_array
+from n3d_ros.node.conversions import depth_array, intrinsics_of, rgb_array
+from n3d_ros.node.conversions.images import LAYOUTS
 
 STEADY = settings(
     max_examples=200,
