@@ -156,3 +156,16 @@ def test_two_processes_one_without_pictures_learn_what_one_learns_of_both_rows(m
     assert together["loss"] == pytest.approx(alone["loss"], rel=1e-5)
     for name, expected in alone["weights"].items():
         torch.testing.assert_close(together["weights"][name], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_every_learned_token_of_a_step_weighs_the_same_whatever_row_it_is_in(tmp_path):
+    import train_ranks
+    from small_model import make_model
+
+    train_ranks.main(tmp_path / "alone.pt", "alone")
+    model, _ = make_model(patch_position="sincos")
+    rows = train_ranks.both_rows(model)
+    total = sum(row["labels"].numel() for row in rows)
+    expected = sum(model(**row, num_items_in_batch=total).loss.item() for row in rows)
+    found = torch.load(tmp_path / "alone.pt", weights_only=True)["loss"]
+    assert found == pytest.approx(expected, rel=1e-5)
