@@ -111,7 +111,7 @@ def lenient(folder):
         ("run", "lift_picture", 4),  # in the middle of the second shard
         ("shards.pq", "write_table", 2),  # before its first byte
         (
-            "shards",
+            "shards.run_folder",
             "checksum",
             6,
         ),  # of two shards with two pictures each: the shard is there, its entry is not
