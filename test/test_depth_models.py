@@ -195,7 +195,7 @@ def test_a_given_camera_goes_before_a_guessed_one(depth_pro):
     guessed, given = (estimate(RGB, "depth-pro", folder, k) for k in (None, INTRINSICS))
     ratio = INTRINSICS.fx / guessed.intrinsics.fx
     expected = guessed.depth * ratio
-    both = np.isfinite(given.depth) & np.isfinite(expected)  # what is too far by one of them is no depth there
+    both = np.isfinite(given.depth) & np.isfinite(expected)  # too far by one of them is no depth there
     np.testing.assert_allclose(given.depth[both], expected[both], rtol=1e-4)
     assert 0.3 < both.mean() < 1
 
