@@ -17,6 +17,7 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.evidence import MENTION_RULES
 from n3d_ros.protocol.prompts import OVERFLOWS
 from n3d_ros.runtime.decoding.sampling import SAMPLINGS
+from n3d_ros.runtime.second_look import SECOND_LOOKS
 
 BOX_INDEX_RULES = ("any_index", "upstream")
 ANSWER_RULES = ("evidence", "upstream")
@@ -36,7 +37,10 @@ VALUES = {
     "sampling": tuple(SAMPLINGS),
     "orientation": ORIENTATIONS,
     "resize_mode": RESIZE_MODES,
+    "second_look": SECOND_LOOKS,
 }
+# The release looks once.
+NOT_RELEASED = ("second_look",)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Options:
     EXIF orientation as it is stored while its point map is of the upright one (guard G4).
     resize_mode: 'rgb' | 'upstream', which resizes palette, black-and-white, CMYK and transparent pictures in
     their own colours before it converts them.
+    second_look: 'off', as in the release | the mean with what the model says of one more picture, 'mirrored'
+    or 'closer' (`runtime/second_look.py`).
     """
 
     point_map_reshape: str = "true_shape"
@@ -67,6 +73,7 @@ class Options:
     sampling: str = "greedy"
     orientation: str = "apply_once"
     resize_mode: str = "rgb"
+    second_look: str = "off"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -76,7 +83,7 @@ class Options:
 
 
 RIGHT = Options()
-UPSTREAM = Options(**{name: values[1] for name, values in VALUES.items()})
+UPSTREAM = Options(**{name: values[1] for name, values in VALUES.items() if name not in NOT_RELEASED})
 
 
 def as_the_model_sees_it(seen: Observation, image: Path, options: Options) -> Observation:

@@ -215,7 +215,8 @@ class Augment:
         noise = self.noise[rng.integers(len(self.noise))] * np.float32(rng.uniform(0, 6))
         noise = np.roll(noise.astype(np.int16), int(rng.integers(HEIGHT)), axis=0)
         picture = np.stack([table[rgb[..., c], c] for c in range(3)], axis=-1) + noise
-        return np.clip(picture, 0, 255).astype(np.uint8)
+        seen: np.ndarray = np.clip(picture, 0, 255).astype(np.uint8)
+        return seen
 
 
 def batches(shards: ViewShards, packer: Packer, size: int, with_text: bool) -> Iterator[Batch]:

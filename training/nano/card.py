@@ -102,7 +102,10 @@ def _quality(measured: Measured) -> str:
     )
     summary, error_m = measured.summary, measured.summary["median_center_error_m"]
     error = f"{100 * error_m:.1f} cm" if error_m is not None and isfinite(error_m) else "unknown"
-    plain = f"Median centre error {error}, {summary['malformed']} malformed boxes, {summary['median_ms']:.0f} ms a prompt on the machine that measured."
+    plain = (
+        f"Median centre error {error}, {summary['malformed']} malformed boxes, "
+        f"{summary['median_ms']:.0f} ms a prompt on the machine that measured."
+    )
     kinds = grouped(trials, lambda trial: trial["words"].split()[-1])
     by_kind = [(kind, *share(of, lambda t: t["iou"] >= 0.25)) for kind, of in kinds.items()]
     relations = grouped(answered, relation_of)

@@ -172,7 +172,8 @@ def owner_places(
     Values and their owners stand together in the list: the name that follows a value there is the answer, the
     same name elsewhere only looks like it.
     """
-    owner, listed = [-1] * len(tokens), {}
+    owner = [-1] * len(tokens)
+    listed: dict[int, int] = {}
     follows_value = False
     for i in range(start, len(tokens)):
         follows_value = tokens[i] == " for" or (follows_value and (i in names or not tokens[i].strip()))

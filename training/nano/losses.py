@@ -212,7 +212,10 @@ def attention_loss(
     rows, cols, visible, wanted = rows[seen], cols[seen], visible[seen], (wanted & visible)[seen]
     # picture by picture: all scores of a row against itself would take a gigabyte of them
     scores = torch.cat(
-        [(query[b, :, cols[rows == b]].float() @ key[b].float().mT).transpose(0, 1) for b in rows.unique()]
+        [
+            (query[b, :, cols[rows == b]].float() @ key[b].float().mT).transpose(0, 1)
+            for b in range(len(query))
+        ]
     )
     log_attention = log_softmax((scores * scaling).masked_fill(~visible[:, None], float("-inf")), dim=-1)
     total = log_attention.masked_fill(~wanted[:, None], float("-inf")).logsumexp(-1)

@@ -8,6 +8,7 @@ nothing here knows of them.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -66,9 +67,7 @@ def steps(recipe: Recipe, progress: Callable[[Iterator[Path], int], Iterator[Pat
         for _ in progress(render_shards(recipe.render, recipe.views_folder), total):
             pass
 
-    training = [
-        Step(f"train {stage.name}", lambda stage=stage: train(recipe, stage)) for stage in recipe.stages
-    ]
+    training = [Step(f"train {stage.name}", partial(train, recipe, stage)) for stage in recipe.stages]
     return [Step("render", render), *training, Step("average", lambda: average(recipe))]
 
 

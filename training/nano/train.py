@@ -97,7 +97,7 @@ class Trainer:
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
                 tokens = self.model.image_tokens(batch.pixel_values, batch.grid_thw, batch.coords)
             optimizer.zero_grad(set_to_none=True)
-            weighed(self.dense_losses(batch, tokens)).backward()
+            torch.autograd.backward(weighed(self.dense_losses(batch, tokens)))
             optimizer.step()
 
     def run(self) -> None:
@@ -143,14 +143,15 @@ class Trainer:
 
     def train_step(self, passes: Sequence[Batch]) -> dict[str, float]:
         """One step on the mean of the passes' losses; returns them."""
-        rate, seen = self.rate(), {}
+        rate = self.rate()
+        seen: dict[str, list[float]] = {}
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate
             optimizer.zero_grad(set_to_none=True)
         for batch in passes:
             losses = self.losses(batch.to(self.device))
-            (weighed(losses) / len(passes)).backward()
+            torch.autograd.backward(weighed(losses) / len(passes))
             for key, value in losses.items():
                 seen.setdefault(key, []).append(float(value.detach()))
         torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], 1.0)
@@ -175,7 +176,8 @@ class Trainer:
         rows = self.model.get_input_embeddings().weight
         numbers = rows[self.first_number : self.first_number + len(self.table)]
         with torch.autocast(self.device.type, enabled=False):
-            return self.heads(tokens.float(), batch, numbers, self.table)
+            losses: dict[str, Tensor] = self.heads(tokens.float(), batch, numbers, self.table)
+        return losses
 
     def text_losses(self, batch: Batch, tokens: Tensor) -> dict[str, Tensor]:
         """Losses of the language model on the packed rows."""

@@ -96,7 +96,8 @@ def settings(recipe: Recipe) -> dict[str, str]:
 
 def all_steps(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> list[Step]:
     """Render and train as the recipe says; then export, measure and describe what came out."""
-    from n3d_ros.training.nano.recipe import MODEL, Step, run_tokenizer, steps
+    from n3d_ros.training.nano.recipe import Step, run_tokenizer, steps
+    from n3d_ros.training.nano.train import MODEL
 
     run_tokenizer(recipe)  # before hours of work: a folder that holds no model
     training = steps(recipe, progress) if recipe.minutes else []

@@ -1,4 +1,4 @@
-"""The whole recipe: one command that renders, trains, averages, exports, measures and describes; it goes on."""
+"""The whole recipe: one command that renders, trains, averages, exports, measures and describes."""
 
 import json
 import os
@@ -44,8 +44,8 @@ def test_one_command_makes_a_measured_model_with_its_card(small, tmp_path, capsy
     assert "Measured by `n3d eval --scenes 1 --seed 90000`" in card
     steps = json.loads((tmp_path / "run" / "steps.json").read_text())["steps"]
     assert list(steps) == [
-        "render", "train tower", "train whole", "train reasoning", "train choice", "average", "export", "eval",
-        "card",
+        "render", "train tower", "train whole", "train reasoning", "train choice", "average",
+        "export", "eval", "card",
     ]  # fmt: skip
     assert all(step["done"] for step in steps.values())
     assert all(
@@ -57,18 +57,23 @@ def test_one_command_makes_a_measured_model_with_its_card(small, tmp_path, capsy
     assert before == after, "a run that is done does nothing"
 
 
-def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(small, tmp_path, monkeypatch, capsys):
-    run = tmp_path / "run"
-    monkeypatch.setattr(recipe, "average", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        command(run)
-    views, weights = next((run / "views").iterdir()), run / "checkpoint.pt"
-    kept = views.stat().st_mtime_ns, weights.stat().st_mtime_ns
-    monkeypatch.undo()
-    monkeypatch.setattr(recipe.Recipe, "preset", SMALL)
-    assert command(run) == 0
-    assert (views.stat().st_mtime_ns, weights.stat().st_mtime_ns) == kept
-    assert (run / "n3d-nano" / "README.md").is_file()
+def test_a_run_that_was_stopped_goes_on_at_the_step_that_was_not_done(tmp_path, monkeypatch):
+    done = []
+
+    def second():
+        done.append("second")
+        if done.count("second") == 1:
+            raise KeyboardInterrupt
+
+    steps = [
+        recipe.Step("first", lambda: done.append("first")),
+        recipe.Step("second", second),
+        recipe.Step("third", lambda: done.append("third")),
+    ]
+    monkeypatch.setattr("n3d_ros.commands.train.nano.all_steps", lambda *_: steps)
+    assert command(tmp_path) != 0
+    assert command(tmp_path) == 0
+    assert done == ["first", "second", "second", "third"]
 
 
 def test_a_run_is_not_gone_on_with_under_other_options(small, tmp_path, capsys):
