@@ -21,6 +21,7 @@ from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.preprocess.prepare import PreprocessConfig
 
 PATCH_POSITIONS = ("none", "sincos")
+SECOND_LOOKS = ("off", "mirrored", "closer")
 MODEL_TYPE = "qwen2_5_vl"
 
 
@@ -75,7 +76,9 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything of one model. `stop_token_ids`: what ends a reply."""
+    """Everything of one model. `stop_token_ids`: what ends a reply. `second_look`: which further picture makes
+    its boxes better.
+    """
 
     vision: VisionConfig
     text: TextConfig
@@ -85,6 +88,7 @@ class ModelConfig:
     patch_position: str
     long_side_px: int
     picture: PictureConfig = PictureConfig()
+    second_look: str = "off"
 
     def preprocess(self) -> PreprocessConfig:
         """How observations are prepared for this model."""
@@ -132,6 +136,7 @@ def _parse(config: Fields, generation: Fields) -> ModelConfig:
         point_encoding=_point_encoding(config),
         patch_position=config.choice("patch_position", PATCH_POSITIONS, "none"),
         long_side_px=config.count("long_side_px", 640),
+        second_look=config.choice("second_look", SECOND_LOOKS, "off"),
     )
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from n3d_ros.files.frames import ORIENTATIONS, as_released
 from n3d_ros.files.picture_file import RESIZE_MODES
+from n3d_ros.model_folder.config import SECOND_LOOKS
 from n3d_ros.preprocess.depth import RESHAPES
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.evidence import MENTION_RULES
 from n3d_ros.protocol.prompts import OVERFLOWS
 from n3d_ros.runtime.decoding.sampling import SAMPLINGS
-from n3d_ros.runtime.second_look import SECOND_LOOKS
 
 BOX_INDEX_RULES = ("any_index", "upstream")
 ANSWER_RULES = ("evidence", "upstream")
@@ -37,10 +37,8 @@ VALUES = {
     "sampling": tuple(SAMPLINGS),
     "orientation": ORIENTATIONS,
     "resize_mode": RESIZE_MODES,
-    "second_look": SECOND_LOOKS,
+    "second_look": ("model", *SECOND_LOOKS),
 }
-# The release looks once.
-NOT_RELEASED = ("second_look",)
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,8 @@ class Options:
     EXIF orientation as it is stored while its point map is of the upright one (guard G4).
     resize_mode: 'rgb' | 'upstream', which resizes palette, black-and-white, CMYK and transparent pictures in
     their own colours before it converts them.
-    second_look: 'off', as in the release | the mean with what the model says of one more picture, 'mirrored'
-    or 'closer' (`runtime/second_look.py`).
+    second_look: 'model', as its folder says | 'off', as in the release; also 'mirrored' and 'closer'
+    (`runtime/second_look.py`).
     """
 
     point_map_reshape: str = "true_shape"
@@ -73,7 +71,7 @@ class Options:
     sampling: str = "greedy"
     orientation: str = "apply_once"
     resize_mode: str = "rgb"
-    second_look: str = "off"
+    second_look: str = "model"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -83,7 +81,7 @@ class Options:
 
 
 RIGHT = Options()
-UPSTREAM = Options(**{name: values[1] for name, values in VALUES.items() if name not in NOT_RELEASED})
+UPSTREAM = Options(**{name: values[1] for name, values in VALUES.items()})
 
 
 def as_the_model_sees_it(seen: Observation, image: Path, options: Options) -> Observation:

@@ -25,7 +25,7 @@ from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision
 from n3d_ros.runtime.decoding.generate import OnToken, generate
 from n3d_ros.runtime.decoding.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
-from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
+from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame, has_depth
 from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
 from n3d_ros.runtime.objects import ObjectReader
@@ -60,6 +60,8 @@ class Pipeline:
         self._codec = TextCodec(backend.tokenizer_path)
         self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
         self._steps, self._options, self._limits = steps, options, limits
+        asked = options.second_look
+        self._second_look = backend.config.second_look if asked == "model" else asked
         self._frame: EncodedFrame | None = None
         self._early: EarlyPicture | None = None
 
@@ -193,7 +195,7 @@ class Pipeline:
         With a second look `listener.on_box` hears of the boxes after it.
         """
         frame, is_new = self._frame_of(observation, request)
-        once = self._options.second_look == "off"
+        once = self._second_look == "off"
         reader = self._reader(request.words, frame, request.listener.on_box if once else None)
         stop_ids = self.backend.config.stop_token_ids
         guide = self._steps.for_boxes(self._codec, request.words, stop_ids, query)
@@ -220,10 +222,15 @@ class Pipeline:
     def _looked_again(
         self, observation: Observation, request: Request, objects: Sequence[GroundedObject]
     ) -> list[GroundedObject]:
-        """`objects` after the second look at them, each asked for by its name; a canceled one leaves them."""
+        """`objects` after the second look at them, each asked for by name. Where it is canceled, or a part
+        of the picture has no depth, they stay as they are.
+        """
         better = {thing.id: thing for thing in objects}
-        silent = replace(request, listener=Listener(should_cancel=request.listener.should_cancel))
-        for look in looks(self._options.second_look, observation, objects):
+        should_cancel = request.listener.should_cancel
+        silent = replace(request, listener=Listener(should_cancel=should_cancel))
+        for look in looks(self._second_look, observation, objects):
+            if (should_cancel is not None and should_cancel()) or not has_depth(look.observation):
+                continue
             frame, seen = EncodedFrame(self.backend, self._codec, look.observation, self._options), []
             for label in dict.fromkeys(thing.box.label for thing in look.objects):
                 reader = self._reader(label, frame)

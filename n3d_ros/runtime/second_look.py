@@ -24,7 +24,6 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import GroundedObject
 
-SECOND_LOOKS = ("off", "mirrored", "closer")
 # Of the picture's width and height: what the closer look shows at least.
 SHARE = 0.5
 # An object must leave this much room around it, in its own widths, for its surroundings to be seen too.

@@ -181,6 +181,32 @@ def test_a_second_look_that_finds_nothing_changes_nothing(looking, text_in, obse
     assert twice.objects == once.objects and twice.raw_text == once.raw_text
 
 
+def test_a_model_folder_says_how_its_model_looks(looking, text_in, observation):
+    pipeline = looking("off", {"": text_in(observation, MUG)}, {"": "\n"})
+    backend = pipeline.backend
+    backend.config = replace(backend.config, second_look="mirrored")
+    Pipeline(backend).ground(observation, "mug")
+    assert backend.num_pictures == 2
+    Pipeline(backend, options=Options(second_look="off")).ground(observation, "mug")
+    assert backend.num_pictures == 3
+
+
+def test_a_part_without_depth_is_not_looked_at(looking, text_in, observation):
+    depth = observation.depth.copy()
+    depth[:40, :50] = np.nan
+    holed = replace(observation, depth=depth)
+    pipeline = looking("closer", {"": text_in(holed, MUG)})
+    assert len(pipeline.ground(holed, "mug").objects) == 1 and pipeline.backend.num_pictures == 1
+
+
+def test_who_cancels_is_not_kept_by_a_second_picture(looking, text_in, observation):
+    pipeline = looking("mirrored", {"": text_in(observation, MUG)})
+    told, written = [], []
+    listener = Listener(written.append, told.append, should_cancel=lambda: ")" in "".join(written))
+    result = pipeline.ground(observation, "mug", listener=listener)
+    assert pipeline.backend.num_pictures == 1 and told == list(result.objects) != []
+
+
 def test_every_name_is_asked_for_in_one_mirrored_picture(looking, text_in, observation):
     pipeline = looking("mirrored", {"": text_in(observation, MUG, BOWL, MUG)}, {"": "\n"})
     pipeline.ground(observation, "mug")
