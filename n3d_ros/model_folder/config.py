@@ -76,8 +76,8 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything of one model. `stop_token_ids`: what ends a reply. `second_look`: which further picture makes
-    its boxes better.
+    """Everything of one model. `stop_token_ids`: what ends a reply. `second_look`: which second picture its
+    boxes are better for.
     """
 
     vision: VisionConfig
