@@ -66,15 +66,20 @@ def card(folder: Path, origin: Origin, measured: Measured, steps: Mapping[str, S
 
 
 def _data(origin: Origin) -> str:
+    known = (
+        f"{len(KINDS)} kinds of things ({', '.join(KINDS)}) in {len(COLORS)} colours ({', '.join(COLORS)}). No "
+        "photograph, no other data set. Scenes below seed 1000000 are for measuring and never train."
+    )
     if not origin.minutes:
-        return f"The weights of `{origin.started_from}`; the command measured them and trained nothing."
+        return (
+            f"The weights of `{origin.started_from}`, trained before on rendered views of simulated scenes: "
+            f"{known} The command measured them and trained nothing."
+        )
     begun = f"the weights of `{origin.started_from}`" if origin.started_from else "random numbers"
     last = origin.first_seed + origin.num_scenes - 1
     return (
         f"Begun from {begun}, trained for {origin.minutes:g} minutes on rendered views of "
-        f"{origin.num_scenes} simulated scenes (seeds {origin.first_seed} to {last}): {len(KINDS)} kinds of "
-        f"things ({', '.join(KINDS)}) in {len(COLORS)} colours ({', '.join(COLORS)}). No photograph, no "
-        "other data set. Scenes below seed 1000000 are for measuring and were never trained on."
+        f"{origin.num_scenes} simulated scenes (seeds {origin.first_seed} to {last}): {known}"
     )
 
 
