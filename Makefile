@@ -70,15 +70,15 @@ $(STAMP)/created: tools/create_venv.sh
 
 TRIED := $(wildcard requirements/constraints/*.txt)
 $(STAMP)/robot: requirements/robot.txt $(TRIED) $(STAMP)/created
-$(STAMP)/demo: requirements/demo.txt requirements/robot.txt $(TRIED) $(STAMP)/created
-$(STAMP)/test: requirements/test.txt requirements/files.txt requirements/data.txt requirements/demo.txt requirements/robot.txt $(TRIED) $(STAMP)/created
+$(STAMP)/demo: requirements/demo.txt requirements/recordings.txt requirements/robot.txt $(TRIED) $(STAMP)/created
+$(STAMP)/test: requirements/test.txt requirements/files.txt requirements/data.txt requirements/ray.txt requirements/mcp.txt requirements/demo.txt requirements/recordings.txt requirements/robot.txt $(TRIED) $(STAMP)/created
 $(STAMP)/check: requirements/check.txt $(TRIED) $(STAMP)/created
 $(STAMP)/tensorrt-yes: requirements/tensorrt.txt $(TRIED) $(STAMP)/created
 $(STAMP)/robot $(STAMP)/demo $(STAMP)/test $(STAMP)/check $(STAMP)/tensorrt-yes:
 	$(PIP) -r $<
 	@touch $@
 
-$(STAMP)/torch-yes $(STAMP)/torch-auto: $(STAMP)/torch-%: requirements/train.txt requirements/files.txt requirements/data.txt requirements/demo.txt requirements/robot.txt tools/install_torch.sh $(TRIED) $(STAMP)/created
+$(STAMP)/torch-yes $(STAMP)/torch-auto: $(STAMP)/torch-%: requirements/train.txt requirements/files.txt requirements/data.txt requirements/demo.txt requirements/recordings.txt requirements/robot.txt tools/install_torch.sh $(TRIED) $(STAMP)/created
 	tools/install_torch.sh $* $< $(PIP) $(addprefix --extra-index-url ,$(TORCH_INDEX))
 	@touch $@
 

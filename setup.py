@@ -8,6 +8,7 @@ from pathlib import Path
 from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
+EXTRAS = ("demo", "train", "ray", "tensorrt", "mcp", "view", "test", "check")
 
 
 def requirements(name: str) -> list[str]:
@@ -45,9 +46,13 @@ setup(
     package_data={
         "n3d_ros.node": ["fastdds.xml"],
         "n3d_ros.engines": ["n3d-nano/*"],
+        "n3d_ros.training.evaluation.lmms_eval.tasks": ["*.yaml"],
     },
     ext_modules=[kernels()],
     install_requires=requirements("robot"),
-    extras_require={name: requirements(name) for name in ("demo", "train", "tensorrt", "test", "check")},
-    entry_points={"console_scripts": ["n3d = n3d_ros.cli:main"]},
+    extras_require={name: requirements(name) for name in EXTRAS},
+    entry_points={
+        "console_scripts": ["n3d = n3d_ros.cli:main"],
+        "lmms_eval.models": ["n3d = n3d_ros.training.evaluation.lmms_eval.models:manifests"],
+    },
 )

@@ -24,8 +24,15 @@ PARAMETERS = (
 TOPICS = (
     ("rgb_topic", "rgb/image", "colour image; empty: the preset's"),
     ("info_topic", "rgb/camera_info", "camera info of the colour image; empty: the preset's"),
-    ("depth_topic", "depth/image", "depth image registered to colour; empty: the preset's"),
+    ("depth_topic", "depth/image", "depth image; empty: the preset's"),
+    ("depth_info_topic", "depth/camera_info", "of depth that is not registered; empty: the preset's"),
 )
+# argument, default, description; each becomes a parameter of its name
+SWITCHES = (
+    ("use_sim_time", "false", "true for recordings and simulators"),
+    ("autostart", "true", "configure and activate at once; false: a lifecycle manager does"),
+)
+QOS = ("", "auto", "sensor_data", "reliable")
 
 
 def start_node(context: LaunchContext) -> list[Node]:
@@ -37,13 +44,18 @@ def start_node(context: LaunchContext) -> list[Node]:
     preset = yaml.safe_load((CONFIG / "cameras" / f"{given('camera')}.yaml").read_text(encoding="utf-8"))
     topics = {**preset["topics"], **{topic: given(name) for name, topic, _ in TOPICS if given(name)}}
     overrides = {parameter: given(name) for name, _, _, parameter in PARAMETERS if given(name)}
+    overrides |= {f"qos.{one}": given("qos") for one in ("rgb", "depth", "info") if given("qos")}
     return [
         Node(
             package="n3d_ros",
             executable="n3d_node",
             name=given("name"),
             namespace=given("namespace"),
-            parameters=[given("params_file"), overrides, {"use_sim_time": given("use_sim_time") == "true"}],
+            parameters=[
+                given("params_file"),
+                overrides,
+                {name: given(name) == "true" for name, _, _ in SWITCHES},
+            ],
             remappings=list(topics.items()),
             arguments=["--ros-args", "--log-level", given("log_level")],
             respawn=given("respawn") == "true",
@@ -64,11 +76,15 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "params_file", default_value=str(CONFIG / "n3d.yaml"), description="parameters"
             ),
+            *(
+                DeclareLaunchArgument(name, default_value=value, choices=["true", "false"], description=text)
+                for name, value, text in SWITCHES
+            ),
             DeclareLaunchArgument(
-                "use_sim_time",
-                default_value="false",
-                choices=["true", "false"],
-                description="true for recordings and simulators",
+                "qos",
+                default_value="",
+                choices=list(QOS),
+                description="of the camera's topics; empty: as in the parameters file",
             ),
             DeclareLaunchArgument(
                 "respawn",

@@ -19,13 +19,15 @@ from n3d_ros.version import __version__
 ROBOT = "run `make venv`"
 ROS = "run `make ros`, or source a ROS distribution in which this package is built"
 TRAIN = "run `make train`"
+VIEW = "run `pip install -r requirements/view.txt`"
+MCP = "run `pip install -r requirements/mcp.txt` beside ROS"
 
 
 @dataclass(frozen=True)
 class Command:
     """A subcommand's line in `n3d --help`, and what to do when a package that it needs is missing.
 
-    The command NAME is `add_NAME` of the module or package `n3d_ros.commands.NAME`.
+    The command NAME is `add_NAME` of the module or package `n3d_ros.commands.NAME`, with _ for every dash.
     """
 
     summary: str
@@ -35,12 +37,22 @@ class Command:
 COMMANDS = {
     "infer": Command("ground words or answer a question on files, without ROS", ROBOT),
     "demo": Command("simulated robot camera, node and questions, on one machine", ROS),
-    "play": Command("publish folders of RGB-D frames as a camera would", ROS),
+    "play": Command("publish frame folders and recordings as a camera would", ROS),
+    "view": Command("show a running node or a recording in the Rerun viewer", VIEW),
+    "record": Command("keep what a node saw, was asked and answered, as MCAP", ROS),
+    "mcp": Command("offer a running node to a language-model planner as MCP tools", MCP),
+    "soak": Command("keep a node under load for an hour and see whether it stays as it was", ROS),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
     "bench": Command("measure a model, or what happens before it, on this machine", TRAIN),
+    "export-data": Command("write questions as other training programs read them", TRAIN),
+    "render": Command("draw simulated scenes as a set for n3d lift", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
-    "train": Command("train a model on simulated scenes", TRAIN),
-    "eval": Command("measure a model on simulated scenes it never saw", TRAIN),
+    "import-recording": Command("make a set of questions of what a node recorded", TRAIN),
+    "make-qa": Command("make questions with answers and traces of 3D boxes", TRAIN),
+    "train": Command("train n3d-nano on simulated scenes, or fine-tune a model on questions", TRAIN),
+    "claims": Command("check the paper's claims on simulated scenes with a small model", TRAIN),
+    "leaks": Command("find pictures that two sets share, and leave them out", TRAIN),
+    "eval": Command("measure a model on simulated scenes, questions or a benchmark", TRAIN),
     "export": Command("write a trained model as a folder that the robot loads", TRAIN),
     "quantize": Command("store a model in 4 or 8 bits and measure what it lost", TRAIN),
     "build": Command("build TensorRT engines of a model for a GPU", TRAIN),
@@ -57,7 +69,8 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(name, help=command.summary, description=command.summary)
         if name == chosen:
-            getattr(importlib.import_module(f"n3d_ros.commands.{name}"), f"add_{name}")(subparser)
+            module = name.replace("-", "_")
+            getattr(importlib.import_module(f"n3d_ros.commands.{module}"), f"add_{module}")(subparser)
     return parser
 
 

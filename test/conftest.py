@@ -5,7 +5,9 @@ What was skipped is said at the end, one line a reason.
 
 import os
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +42,22 @@ def cases_dir() -> Path:
 def rgbd_dir() -> Path:
     """Real RGB-D frames, one folder each."""
     return _folder("N3D_RGBD", SHARED / "rgbd", "README.md")
+
+
+@pytest.fixture
+def make_graph() -> Iterator[Callable[..., Any]]:
+    """Build a graph: pipeline, then parameters with __ for the dot."""
+    from graph import Graph
+
+    graphs: list[Graph] = []
+
+    def make(pipeline: Any = None, load: Callable[[Any], Any] | None = None, **parameters: Any) -> Any:
+        graphs.append(Graph(pipeline, load, **parameters))
+        return graphs[-1]
+
+    yield make
+    for graph in graphs:
+        graph.close()
 
 
 def _reason(report) -> str:

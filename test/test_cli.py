@@ -33,7 +33,7 @@ KEYS = [
     "forward_passes",
     "depth_is_estimated",
 ]
-MAX_HELP_LINES = 32
+MAX_HELP_LINES = 40
 ZERO_FOCAL_LENGTH = '{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 64, "height": 48}'
 
 
@@ -320,7 +320,11 @@ def test_words_without_end_are_refused_before_a_model_loads(files, monkeypatch, 
     monkeypatch.setattr(infer, "load_pipeline", None)  # what is not called needs not be there
     assert run(files, "--ground", "mug " * 1000) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "expected at most 2000 characters (--max-words), got 'mug mug" in line and len(line) < 300
+    assert (
+        "expected at most 2000 characters (--max-words, limits.max_words_chars of the node), got 'mug mug"
+        in line
+        and len(line) < 300
+    )
     assert run(files, "--ask", "a\x1b[31m") == 2
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -105,8 +105,125 @@ def test_only_an_explicit_hub_name_is_one():
     assert depth_models._place("hub:nobody/x") == ("nobody/x", True)
 
 
+@pytest.fixture(scope="module")
+def depth_pro(transformers, tmp_path_factory):
+    """`depth_pro(guesses_camera)`: a folder as the hub has them, with random weights."""
+    import torch
+
+    def make(guesses_camera):
+        folder = tmp_path_factory.mktemp("depth_pro")
+        encoder = {
+            "model_type": "dinov2",
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 8,
+        }
+        config = transformers.DepthProConfig(
+            fusion_hidden_size=8,
+            patch_size=32,
+            intermediate_hook_ids=[1, 0],
+            intermediate_feature_dims=[8, 8],
+            scaled_images_ratios=[0.25, 0.5, 1],
+            scaled_images_overlap_ratios=[0.0, 0.5, 0.25],
+            scaled_images_feature_dims=[8, 8, 8],
+            use_fov_model=guesses_camera,
+            image_model_config=dict(encoder),
+            patch_model_config=dict(encoder),
+            fov_model_config=dict(encoder),
+            initializer_range=0.2,
+        )
+        torch.manual_seed(3)
+        model = transformers.DepthProForDepthEstimation(config)
+        if guesses_camera:  # random weights guess no angle that a camera has
+            with torch.no_grad():
+                model.fov_model.head.layers[-1].bias.fill_(60.0)
+                model.fov_model.head.layers[-1].weight.mul_(0.01)
+        model.save_pretrained(folder)
+        size = {"height": 128, "width": 128}
+        transformers.ViTImageProcessorPil(size=size).save_pretrained(folder)
+        return str(folder)
+
+    return make
+
+
+def inverse_depth(folder, rgb):
+    """What the model itself says of the normalised, stretched picture, and its guess of the view, degrees."""
+    import torch
+    from transformers import DepthProForDepthEstimation
+
+    pixels = torch.from_numpy(rgb.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
+    stretched = torch.nn.functional.interpolate(pixels, (128, 128), mode="bilinear")
+    with torch.inference_mode():
+        outputs = DepthProForDepthEstimation.from_pretrained(folder)(stretched)
+        resized = torch.nn.functional.interpolate(outputs.predicted_depth[None], (480, 640), mode="bilinear")
+    return resized[0, 0].numpy(), outputs.field_of_view
+
+
+def metres(inverse, focal_in_widths):
+    """None where the inverse depth is that of a sky, or negative as random weights have it."""
+    with np.errstate(divide="ignore"):
+        return np.where(inverse / focal_in_widths > 1e-4, focal_in_widths / inverse, np.nan)
+
+
+def test_depth_pro_turns_its_inverse_depth_into_metres_by_the_focal_length(depth_pro):
+    folder = depth_pro(False)
+    seen = estimate(RGB, "depth-pro", folder, INTRINSICS)
+    inverse, view = inverse_depth(folder, RGB)
+    assert view is None and inverse.std() > 0
+    np.testing.assert_allclose(seen.depth, metres(inverse, 60 / 64), rtol=1e-4)
+    assert seen.depth_is_estimated and seen.intrinsics == INTRINSICS
+    assert (seen.depth.shape, seen.depth.dtype) == ((480, 640), np.float32)
+
+
+def test_depth_pro_guesses_the_camera_where_nobody_gives_it(depth_pro):
+    folder = depth_pro(True)
+    seen = estimate(RGB, "depth-pro", folder)
+    inverse, view_deg = inverse_depth(folder, RGB)
+    focal_px = 32 / math.tan(math.radians(float(view_deg)) / 2)
+    k = seen.intrinsics
+    assert (k.fx, k.fy, k.cx, k.cy) == pytest.approx((focal_px, focal_px, 31.5, 23.5), rel=1e-5)
+    np.testing.assert_allclose(seen.depth, metres(inverse, focal_px / 64), rtol=1e-4)
+
+
+def test_a_given_camera_goes_before_a_guessed_one(depth_pro):
+    folder = depth_pro(True)
+    guessed, given = (estimate(RGB, "depth-pro", folder, k) for k in (None, INTRINSICS))
+    ratio = INTRINSICS.fx / guessed.intrinsics.fx
+    np.testing.assert_allclose(given.depth, guessed.depth * ratio, rtol=1e-4)
+    assert 0.3 < np.isfinite(given.depth).mean() < 1
+
+
+def test_depth_pro_without_the_part_that_guesses_needs_the_camera(depth_pro):
+    with pytest.raises(
+        BadInputError, match="intrinsics: expected those of the picture, '.*' was saved without"
+    ):
+        estimate(RGB, "depth-pro", depth_pro(False))
+
+
+def test_another_model_is_not_taken_for_depth_pro(depth_anything):
+    with pytest.raises(BadInputError, match="expected Depth-Pro in '.*', got depth_anything"):
+        estimate(RGB, "depth-pro", str(depth_anything()), INTRINSICS)
+
+
+def test_a_model_is_loaded_once_for_many_pictures(depth_anything, monkeypatch):
+    from transformers import AutoModelForDepthEstimation
+
+    folder, loaded = str(depth_anything()), []
+    real = AutoModelForDepthEstimation.from_pretrained
+    monkeypatch.setattr(
+        AutoModelForDepthEstimation, "from_pretrained", lambda *a, **k: loaded.append(a) or real(*a, **k)
+    )
+    first, second = (estimate(RGB, "depth-anything-v2", folder, INTRINSICS) for _ in range(2))
+    assert len(loaded) == 1
+    np.testing.assert_array_equal(first.depth, second.depth)
+
+
 def test_an_unknown_model_is_named():
-    with pytest.raises(BadInputError, match="expected one of depth-anything-v2, moge-2, got 'midas'"):
+    with pytest.raises(
+        BadInputError, match="expected one of depth-anything-v2, depth-pro, moge-2, got 'midas'"
+    ):
         estimate(RGB, "midas", "x", INTRINSICS)
 
 

@@ -16,7 +16,8 @@ from n3d_ros.child_process import package_environment
 
 LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
-NODE = "node.conversions node.parameters node.plain"
+NODE = "node.conversions node.optional_packages node.parameters node.plain node.transforms"
+REST = "version client recording text_table child_process overlay depth_models node sim engines training"
 
 # Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
 # that fits a module holds for it. A row without a dot stands for its folders too.
@@ -37,6 +38,7 @@ ROWS = {
     "spatial": "errors geometry boxes protocol",
     "files": "errors plain_text storage geometry cameras boxes preprocess protocol",
     "model_folder": "errors plain_text storage preprocess",
+    "memory": "plain_text storage geometry boxes spatial",
     "depth_models": "errors geometry preprocess",
     "model": "errors plain_text storage preprocess model_folder",
     "runtime": LIBRARY,
@@ -45,18 +47,36 @@ ROWS = {
     "runtime.backends.pytorch": "errors preprocess model_folder model runtime.backends",
     "sim": "errors geometry boxes",
     "node": f"{RUNTIME} overlay version",
-    "node.conversions": "errors files geometry cameras preprocess",
+    "node.conversions": "errors plain_text files geometry cameras preprocess",
     "node.transport": "",
+    "node.optional_packages": "",
+    "node.transforms": "errors node.optional_packages",
     "node.plain": "errors boxes",
-    "node.parameters": "cameras preprocess runtime.backends",
+    "node.parameters": "cameras files preprocess runtime.backends runtime.limits",
     "node.inputs": f"errors cameras preprocess {NODE}",
     "node.outputs": f"{RUNTIME} overlay {NODE} node.inputs",
     "node.desk": f"{RUNTIME} {NODE} node.engine node.inputs node.outputs",
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
-    "training": f"{RUNTIME} version model sim",
-    "training.lift": "errors plain_text storage geometry cameras boxes preprocess files depth_models overlay",
-    "commands": f"{RUNTIME} version text_table child_process overlay depth_models node sim engines training",
+    "training": f"{RUNTIME} version recording model sim",
+    "training.qa": f"{LIBRARY} text_table overlay training.lift training.workers",
+    "training.lift": (
+        "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay"
+    ),
+    "training.finetune": f"{RUNTIME} model training.qa training.nano",
+    "training.claims": f"{LIBRARY} model runtime text_table sim training",
+    "training.workers": "errors plain_text child_process",
+    "training.exports": f"{LIBRARY} training.workers training.lift training.qa training.finetune.turns",
+    "training.leaks": "storage files training.lift",
+    "training.speed": "errors plain_text storage text_table child_process training",
+    "training.simulated": "storage geometry boxes sim",
+    "training.evaluation": (
+        f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
+        "training.lift.sources.json_items"
+    ),
+    "client": "errors geometry",
+    "recording": "errors boxes preprocess node.conversions",
+    "commands": f"{RUNTIME} {REST}",
     "cli": "errors plain_text version commands",
 }
 
@@ -78,19 +98,30 @@ THIRD_PARTY = {
     "accelerate": ("training",),
     "peft": ("training",),
     "datasets": ("training",),
-    "ray": ("training",),
+    "ray": ("training.workers",),
     "moge": ("depth_models",),
     "pyarrow": ("training", "commands"),
-    "pycocotools": ("training.lift", "commands"),
+    "pycocotools": ("training.lift", "training.simulated", "commands"),
     "mujoco": ("sim",),
-    "cv_bridge": ("node.conversions",),
+    "cv_bridge": ("node.conversions.colour",),
+    "mcp": ("commands.mcp",),
+    "rosbags": ("recording", "commands.play.bags"),
+    "rerun": ("commands.view.scene",),
 }
 
-# The parts that may import ROS: the node, and the programs that talk to it over ROS (demo, play).
-ROS = ("node", "commands")
+# The parts that may import ROS: the node, its client, and the programs around both (demo, play).
+ROS = ("node", "client", "commands")
 
 # What the node decides and converts without ROS, so that its logic is tested in milliseconds.
-PLAIN = ("node.plain", "node.conversions", "node.engine", "node.parameters.declared", "node.parameters.table")
+PLAIN = (
+    "client.results",
+    "client.messages",
+    "node.plain",
+    "node.conversions",
+    "node.engine",
+    "node.parameters.declared",
+    "node.parameters.table",
+)
 
 ROS_PACKAGES = {
     "rclpy",

@@ -80,7 +80,7 @@ def _rebuilt(text: str) -> str:
         return prompts.locate_prompt(text.removesuffix(prompts.LOCATE))
     if text.endswith(prompts.CODE_MARKER):
         return prompts.ground_prompt(text)
-    return prompts.answer_prompt(prompts.first_sentence(text), _evidence_in(text))
+    return prompts.answer_prompt(text, _evidence_in(text), "upstream")
 
 
 def _evidence_in(text: str) -> list[prompts.Evidence]:
@@ -154,9 +154,9 @@ def _prompts(
         yield prompts.locate_prompt(question)
     if conversation.follow_up is not None:
         topic = mentioned_topic(conversation.follow_up, objects, camera, "upstream")
-        yield prompts.answer_prompt(conversation.follow_up, topic.evidence)
+        yield prompts.answer_prompt(conversation.follow_up, topic.evidence, "upstream")
     elif num_calls > 1:
-        yield prompts.answer_prompt(question, located(question, objects, camera).evidence)
+        yield prompts.answer_prompt(question, located(question, objects, camera).evidence, "upstream")
 
 
 def _requantized(text: str) -> str:

@@ -66,9 +66,8 @@ def check_codec(codec: Record, report: ParityReport) -> None:
         with report.guarded("rounding", repr(case)):
             _check_rounding(case, report)
     for case in codec.get("first_sentence", []):
-        report.exact(
-            "first sentence", repr(case["text"])[:28], prompts.first_sentence(case["text"]), case["first"]
-        )
+        first = prompts.first_sentence(case["text"], "upstream")
+        report.exact("first sentence", repr(case["text"])[:28], first, case["first"])
     for case in codec.get("mention_regex", []):
         found = UPSTREAM_MENTION.findall(case["text"])
         report.exact("mention pattern", repr(case["text"])[:28], found, case["matches"])

@@ -1,40 +1,41 @@
 """Camera files that name their numbers, JSON or YAML, already parsed -> `Intrinsics` and the depth scale.
 
 In: the mapping of a file. Out: `CameraStatement`. Everything that a file says about one number must agree,
-and what looks like a lens or a depth unit and is not understood is refused: ignoring it would give wrong
-metres. It does not know files. Formats, besides this package's own keys:
+and what looks like a lens or a depth unit and is not understood is refused (`cross_checks`): ignoring it
+would give wrong metres. It does not know files. Formats, besides this package's own keys:
 
 - ROS: sensor_msgs/msg/CameraInfo.msg in ros2/common_interfaces, as JSON, from `ros2 topic echo`, and what
   camera_calibration writes (ros-perception/image_common, camera_calibration_parsers/src/parse_yml.cpp)
 - RealSense: rs2_intrinsics in librealsense, include/librealsense2/h/rs_types.h (ppx, ppy, model, coeffs)
 - Open3D: PinholeCameraIntrinsic and PinholeCameraParameters, intrinsic_matrix column by column
   (isl-org/Open3D, cpp/open3d/camera/PinholeCameraIntrinsic.cpp)
+- instant-ngp and nerfstudio: fl_x, fl_y, cx, cy, w, h of transforms.json
+  (docs.nerf.studio/quickstart/data_conventions.html)
 - Record3D: the file `metadata` of an .r3d archive, K column by column, w, h (marek-simonik/record3d)
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from n3d_ros.cameras.camera_info import windowed
+from n3d_ros.cameras.colmap import HALF_PX
+from n3d_ros.cameras.cross_checks import PER_FRAME, check_all
 from n3d_ros.geometry import Distortion, Intrinsics
 from n3d_ros.geometry.intrinsics import NAMES, matrix_numbers, number
 from n3d_ros.plain_text import shown
 from n3d_ros.preprocess.metres import checked_scale
 
 SCALARS = {
-    "fx": ("fx",),
-    "fy": ("fy",),
+    "fx": ("fx", "fl_x"),
+    "fy": ("fy", "fl_y"),
     "cx": ("cx", "ppx"),
     "cy": ("cy", "ppy"),
-    "width": ("width", "w", "image_width"),
-    "height": ("height", "h", "image_height"),
+    "width": ("width", "w", "image_width", "img_width"),
+    "height": ("height", "h", "image_height", "img_height"),
 }
 ROWS, COLUMNS = ("k", "K", "camera_matrix"), ("intrinsic_matrix",)
 COEFFICIENTS = ("d", "D", "coeffs", "distortion_coefficients", "dist_coeffs")
@@ -43,12 +44,8 @@ MODELS = ("distortion_model", "model")
 REALSENSE_MODELS = (
     "none", "modified_brown_conrady", "inverse_brown_conrady", "ftheta", "brown_conrady", "kannala_brandt4",
 )  # fmt: skip
-PER_FRAME = "perFrameIntrinsicCoeffs"
-LENS_LIKE = re.compile(r"^(k[1-6]|p[12]|s[1-4]|tau_?[xy])$|dist|coeff|^xi$", re.IGNORECASE)
-SCALE_LIKE = re.compile(r"depth.*(scale|factor|unit)|(scale|factor|unit).*depth", re.IGNORECASE)
 # Two statements of one number agree to a thousandth, which is what files round to, or to 0.01 px.
 AGREEMENT = 1e-3
-FOCUS_AGREEMENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,14 @@ def camera_of_mapping(values: Mapping[str, Any]) -> CameraStatement:
             f"intrinsics: expected {', '.join(NAMES)}, missing {missing} in the keys {shown(known)}"
         )
     six: dict[str, Any] = {name: _agreed(name, statements[name]) for name in NAMES}
+    if "fl_x" in values:  # these put the middle of the first pixel at (0.5, 0.5)
+        six |= {"cx": six["cx"] - HALF_PX, "cy": six["cy"] - HALF_PX}
     camera = Intrinsics(**six, distortion=_lens(values), is_crop=_flag(values, "is_crop"))
     if "roi" in values or "binning_x" in values or "binning_y" in values:
         camera = windowed(
             camera, _roi(values.get("roi")), _count(values, "binning_x"), _count(values, "binning_y")
         )
-    _check_frames(values, camera)
+    check_all(values, camera, {*COEFFICIENTS, *MODELS, PER_FRAME})
     return CameraStatement(camera, _scale(values))
 
 
@@ -129,18 +128,6 @@ def _agreed(name: str, stated: list[tuple[str, float]]) -> float:
 
 def _lens(values: Mapping[str, Any]) -> Distortion | None:
     stated = [(key, _numbers(key, values[key])) for key in COEFFICIENTS if key in values]
-    understood = {*COEFFICIENTS, *MODELS, PER_FRAME}
-    for key, value in values.items():
-        if (
-            isinstance(key, str)
-            and LENS_LIKE.search(key)
-            and key not in understood
-            and _says_something(value)
-        ):
-            raise ValueError(
-                f"intrinsics: {shown(key)} looks like distortion and is not understood; expected "
-                f"distortion_model with D"
-            )
     if not stated:
         return None
     if any(other != stated[0][1] for _, other in stated):
@@ -169,15 +156,6 @@ def _numbers(key: str, stated: Any) -> tuple[float, ...]:
     if not isinstance(stated, Sequence) or isinstance(stated, str) or len(stated) > 14:
         raise ValueError(f"intrinsics: expected up to 14 numbers in {key}, got {shown(stated)}")
     return tuple(number(key, value) for value in stated)
-
-
-def _says_something(value: Any) -> bool:
-    """Whether it is anything but zeros."""
-    if isinstance(value, Mapping):
-        return any(_says_something(inner) for inner in value.values())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return any(_says_something(inner) for inner in value)
-    return value not in (None, 0, 0.0, "", "none")
 
 
 def _flag(values: Mapping[str, Any], key: str) -> bool:
@@ -210,30 +188,7 @@ def _whole(key: str, stated: Any) -> int:
     return int(value)
 
 
-def _check_frames(values: Mapping[str, Any], camera: Intrinsics) -> None:
-    """Record3D also states fx fy cx cy of every frame. A focus that moved makes K wrong for most of them."""
-    if PER_FRAME not in values:
-        return
-    rows = values[PER_FRAME]
-    if not isinstance(rows, Sequence) or not all(isinstance(row, Sequence) and len(row) == 4 for row in rows):
-        raise ValueError(f"intrinsics: expected fx fy cx cy of every frame in {PER_FRAME}, got {shown(rows)}")
-    stated = np.array([[number(PER_FRAME, value) for value in row] for row in rows]).reshape(-1, 4)
-    expected = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    if (np.abs(stated - expected) > FOCUS_AGREEMENT * expected[0]).any():
-        raise ValueError(
-            f"intrinsics: {PER_FRAME} differs from K by more than {FOCUS_AGREEMENT:.0%}; write the "
-            f"frame's own fx, fy, cx, cy"
-        )
-
-
 def _scale(values: Mapping[str, Any]) -> float | None:
-    for key, value in values.items():
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if isinstance(key, str) and key != "depth_scale" and SCALE_LIKE.search(key) and is_number:
-            raise ValueError(
-                f"intrinsics: {shown(key)} = {value:g} looks like the unit of depth and is not understood; "
-                f"expected depth_scale in metres per unit"
-            )
     return None if values.get("depth_scale") is None else checked_scale(values["depth_scale"])
 
 

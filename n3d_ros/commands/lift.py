@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from n3d_ros.text_table import text_table
 
 if TYPE_CHECKING:
     from n3d_ros.training.lift.depth_sources import DepthSource
     from n3d_ros.training.lift.filters import LiftConfig
-    from n3d_ros.training.lift.run import Done, LiftJob
+    from n3d_ros.training.lift.mask_sources import MaskSource
+    from n3d_ros.training.lift.report.comparison import Line
+    from n3d_ros.training.lift.run import Done, Engine, LiftJob
     from n3d_ros.training.lift.shards import Entry
     from n3d_ros.training.lift.sources.records import Source
+
+FORMATS = ("coco", "objects365", "open-images", "omni3d", "frames")
 
 
 def add_lift(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d lift`."""
+    parser.usage = "n3d lift [options] --out DIR input [input ...]"
     parser.add_argument(
         "input",
         nargs="+",
         type=Path,
-        help="a COCO instances file, or RGB-D frame folders with annotations.json",
+        help="annotation files or frame folders (docs/data.md)",
     )
+    parser.add_argument("--format", choices=FORMATS, metavar="NAME", help=f"one of {', '.join(FORMATS)}")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the shards; goes on where it was stopped"
     )
     parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="COCO: pictures (default: images/ beside the file)"
+        "--images", type=Path, metavar="DIR", help="pictures of the file (default: images/ beside it)"
     )
+    parser.add_argument("--depth", type=Path, metavar="DIR", help="depth files (default: the file's folder)")
+    parser.add_argument("--intrinsics", type=Path, metavar="FILE", help="camera of pictures that state none")
     parser.add_argument(
-        "--depth", type=Path, metavar="DIR", help="COCO: depth files (default: the file's folder)"
-    )
-    parser.add_argument(
-        "--intrinsics", type=Path, metavar="FILE", help="COCO: camera of pictures that state none"
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="mask pictures of Open Images (default: masks/ beside)",
     )
     parser.add_argument(
         "--depth-scale", type=float, metavar="M", help="metres per unit of depth that states none"
@@ -46,17 +55,39 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
         metavar=("X", "Y", "Z"),
         help="its direction in the optical frame: upright boxes too",
     )
-    parser.add_argument("--depth-model", metavar="NAME", help="guess depth: depth-anything-v2 or moge-2")
-    parser.add_argument("--depth-weights", metavar="DIR", help="folder of the depth model, or hub:NAME")
+    _add_models(parser)
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="JSON of thresholds that differ (docs/data.md)"
     )
     parser.add_argument(
         "--shard-size", type=int, metavar="N", default=256, help="pictures a shard (default: %(default)s)"
     )
+    _add_workers(parser)
     parser.add_argument(
-        "--workers", type=int, metavar="N", default=1, help="processes on this machine (default: %(default)s)"
+        "--page-samples",
+        type=int,
+        metavar="N",
+        default=8,
+        help="examples a filter on the page, 0: none (default: %(default)s)",
     )
+    parser.add_argument(
+        "--omni3d", type=Path, metavar="FILE", help="write the boxes as Omni3D JSON too, once all are there"
+    )
+    parser.set_defaults(run=run_lift)
+
+
+def _add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        metavar="NAME",
+        help="processes of this machine (default), or ray",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="shards at a time (default: 1; ray: all cores)"
+    )
+    parser.add_argument("--ray-address", metavar="A", help="cluster (default: RAY_ADDRESS, else one here)")
     parser.add_argument(
         "--task-id", type=int, metavar="N", default=0, help="of several machines, this one's number from 0"
     )
@@ -67,26 +98,32 @@ def add_lift(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="machines that share --out (default: %(default)s)",
     )
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--page-samples",
-        type=int,
-        metavar="N",
-        default=8,
-        help="examples a filter on the page, 0: none (default: %(default)s)",
+        "--depth-model",
+        metavar="NAME",
+        help="guess depth: depth-pro, depth-anything-v2 or moge-2",
     )
-    parser.set_defaults(run=run_lift)
+    parser.add_argument("--depth-weights", metavar="DIR", help="folder of the depth model, or hub:NAME")
+    parser.add_argument(
+        "--mask-model", choices=("sam2",), help="make masks of the 2D boxes of annotations without one"
+    )
+    parser.add_argument("--mask-weights", metavar="DIR", help="folder of the mask model")
 
 
 def run_lift(args: argparse.Namespace) -> int:
     """Lift, print what was kept and why the rest was not; exit code 0. A run that stops leaves a page too."""
+    from n3d_ros.training.lift.report.comparison import compare_job
     from n3d_ros.training.lift.run import LiftJob, TooManyRejects, begin, shards_of_task
     from n3d_ros.training.lift.shards import write_manifest
 
     config = _config(args.config)
-    job = LiftJob(_source(args), _depth_source(args), config, args.out, args.shard_size)
+    job = LiftJob(_source(args), _depth_source(args), config, args.out, args.shard_size, _mask_source(args))
     begin(job)
     try:
-        done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), args.workers)
+        done = _with_progress(job, shards_of_task(job, args.task_id, args.num_tasks), _engine(args))
     except TooManyRejects:
         _show(job, _entries(job), args.page_samples)
         raise
@@ -97,8 +134,13 @@ def run_lift(args: argparse.Namespace) -> int:
             f"{len(entries)} of {job.num_shards} shards are there; the task that finishes writes the manifest"
         )
         return 0
-    write_manifest(job.out, entries, job.description())
+    compared = compare_job(job, entries)
+    run = job.description() | ({"comparison": [line.to_dict() for line in compared]} if compared else {})
+    write_manifest(job.out, entries, run)
     print(f"{job.num_shards} shards and manifest.json in {job.out}")
+    if args.omni3d is not None:
+        print(f"{_write_omni3d(job, args.omni3d)} boxes in {args.omni3d}")
+    print(comparison_table(compared), end="")
     _show(job, entries, args.page_samples)
     return 0
 
@@ -112,7 +154,7 @@ def _entries(job: LiftJob) -> list[Entry]:
 
 
 def _show(job: LiftJob, entries: list[Entry], num_samples: int) -> None:
-    from n3d_ros.training.lift.page import write_page
+    from n3d_ros.training.lift.report.page import write_page
 
     if num_samples > 0:
         print(f"look at {write_page(job, entries, num_samples)}")
@@ -144,7 +186,20 @@ def summary(done: list[Done], config: LiftConfig) -> str:
     return text_table(rows, "<><")
 
 
-def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
+def _engine(args: argparse.Namespace) -> Engine:
+    """Who makes the shards."""
+    if args.engine == "ray":
+        from n3d_ros.training.workers.ray_tasks import on_ray
+
+        return partial(on_ray, workers=args.workers, address=args.ray_address)
+    from n3d_ros.training.workers.processes import on_processes
+
+    if args.ray_address is not None:
+        raise ValueError("--ray-address: expected with --engine ray only")
+    return partial(on_processes, workers=1 if args.workers is None else args.workers)
+
+
+def _with_progress(job: LiftJob, numbers: range, engine: Engine) -> list[Done]:
     from tqdm import tqdm
 
     from n3d_ros.training.lift.run import lift_shards
@@ -153,7 +208,7 @@ def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
     with tqdm(
         total=sum(len(job.pictures_of(number)) for number in numbers), unit="picture", desc="lift"
     ) as bar:
-        for one in lift_shards(job, numbers, workers):
+        for one in lift_shards(job, numbers, engine):
             if not one.cpu_s:  # made before: no rate of this run
                 bar.initial += one.entry.num_pictures
             bar.update(one.entry.num_pictures)
@@ -161,44 +216,51 @@ def _with_progress(job: LiftJob, numbers: range, workers: int) -> list[Done]:
     return done
 
 
-def _source(args: argparse.Namespace) -> Source:
-    gravity = None if args.gravity is None else tuple(args.gravity)
-    if args.input[0].suffix.lower() != ".json":
-        return _folders(args, gravity)
-    from n3d_ros.files.camera_file import read_camera
-    from n3d_ros.training.lift.sources.coco import CocoSource, build_index
+def comparison_table(lines: list[Line]) -> str:
+    """Where a sensor's boxes and a model's differ; empty where no model was beside a sensor."""
+    from n3d_ros.training.lift.report.comparison import HEAD
 
-    if len(args.input) != 1:
-        raise ValueError(f"input: expected one COCO file, got {len(args.input)} inputs")
-    folder = args.input[0].parent
-    camera = None if args.intrinsics is None else read_camera(args.intrinsics, args.depth_scale)
-    return CocoSource(
-        build_index(args.input[0], args.out / "index"),
-        args.images or folder / "images",
-        args.depth or folder,
-        None if camera is None else camera.intrinsics,
-        args.depth_scale if camera is None else camera.depth_scale_m,
-        gravity,
+    return (
+        text_table([["sensor over model", *HEAD], *(line.cells() for line in lines)], "<>>>>>>>") + "\n"
+        if lines
+        else ""
     )
 
 
-def _folders(args: argparse.Namespace, gravity: Any) -> Source:
-    from n3d_ros.training.lift.sources.folders import FolderSource
+def _write_omni3d(job: LiftJob, path: Path) -> int:
+    from n3d_ros.training.lift.omni3d_file import write_omni3d
+    from n3d_ros.training.lift.shards import shard_file
 
-    given = [name for name in ("images", "depth", "intrinsics") if getattr(args, name) is not None]
-    if given:
-        raise ValueError(f"--{given[0]}: expected with a COCO file only, got folders; they hold their own")
-    return FolderSource.find(args.input, args.depth_scale, gravity)
+    shards = [shard_file(job.out, number) for number in range(job.num_shards)]
+    return write_omni3d(shards, path, job.out.resolve().name)
+
+
+def _source(args: argparse.Namespace) -> Source:
+    from n3d_ros.training.lift.sources.opening import Beside, open_source
+
+    gravity = None if args.gravity is None else tuple(args.gravity)
+    beside = Beside(args.images, args.depth, args.masks, args.intrinsics, args.depth_scale, gravity)
+    return open_source(args.input, beside, args.out / "index", args.format)
 
 
 def _depth_source(args: argparse.Namespace) -> DepthSource:
-    from n3d_ros.training.lift.depth_sources import EstimatedDepth, SensorDepth
+    from n3d_ros.training.lift.depth_sources import EstimatedDepth, MeasuredAndEstimated, SensorDepth
 
     if args.depth_model is None and args.depth_weights is None:
         return SensorDepth()
     if args.depth_model is None or args.depth_weights is None:
         raise ValueError("--depth-model and --depth-weights: expected both or none")
-    return EstimatedDepth(args.depth_model, args.depth_weights)
+    return MeasuredAndEstimated(EstimatedDepth(args.depth_model, args.depth_weights))
+
+
+def _mask_source(args: argparse.Namespace) -> MaskSource | None:
+    from n3d_ros.training.lift.mask_sources import Sam2Masks
+
+    if args.mask_model is None and args.mask_weights is None:
+        return None
+    if args.mask_model is None or args.mask_weights is None:
+        raise ValueError("--mask-model and --mask-weights: expected both or none")
+    return Sam2Masks(args.mask_weights)
 
 
 def _config(path: Path | None) -> LiftConfig:

@@ -20,7 +20,7 @@ def add_model_option(parser: _ActionsContainer) -> None:
     """--model."""
     parser.add_argument(
         "--model", type=Path, metavar="DIR",
-        help="model folder, or hub:OWNER/NAME to download it (default: the n3d-nano that ships)",
+        help="model folder or hub:OWNER/NAME (default: n3d-nano)",
     )  # fmt: skip
 
 

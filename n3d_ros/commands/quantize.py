@@ -71,7 +71,7 @@ def awq_factors(args: argparse.Namespace, config: Any) -> dict[str, np.ndarray]:
 
     from n3d_ros.engines.quantize.awq import input_scales
     from n3d_ros.runtime.pipeline import Pipeline
-    from n3d_ros.training.evaluation.grounding import trials
+    from n3d_ros.training.evaluation.simulated.grounding import trials
 
     def calibrate(pipeline: Pipeline) -> None:
         scenes = trials(pipeline, NUM_CALIBRATION, FIRST_CALIBRATION)
@@ -96,7 +96,7 @@ def accuracy(model: Path, quantized: Path, num_scenes: int, first_seed: int) -> 
 
     from n3d_ros.engines.export.folder import export
     from n3d_ros.runtime.pipeline import Pipeline
-    from n3d_ros.training.evaluation.agreement import comparisons, summarise
+    from n3d_ros.training.evaluation.simulated.agreement import comparisons, summarise
 
     with TemporaryDirectory(prefix=".accuracy.", dir=quantized.parent) as work:
         folders = [Path(work) / name for name in ("reference", "tested")]

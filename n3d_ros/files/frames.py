@@ -22,12 +22,14 @@ from PIL import Image
 from n3d_ros.files.camera_file import read_camera
 from n3d_ros.files.picture_file import (
     DAMAGED,
+    FORMATS,
     MAX_MEGAPIXELS,
     QUARTER_TURNS,
     UPRIGHT,
     check_size,
     read_orientation,
     read_picture,
+    too_large,
 )
 from n3d_ros.geometry import Array, Intrinsics
 from n3d_ros.plain_text import one_line
@@ -185,14 +187,14 @@ def _load_npy(path: Path) -> Array:
 
 def _load_depth_png(path: Path, max_megapixels: float) -> Array:
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             check_size(picture.width, picture.height, max_megapixels)
             if picture.format != "PNG" or not picture.mode.startswith("I"):
-                raise ValueError(
-                    f"depth: expected a 16-bit grey PNG in '{path}', got {picture.format} {picture.mode}"
-                )
+                raise ValueError(f"expected a 16-bit grey PNG, got {picture.format} {picture.mode}")
             return np.asarray(picture).astype(np.uint16)
-    except (*DAMAGED, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:  # Pillow's own limit, which it checks first
+        raise ValueError(f"depth: {too_large(max_megapixels)}, got '{path}': {error}") from error
+    except DAMAGED as error:
         raise ValueError(f"depth: cannot read '{path}': {one_line(str(error), 300)}") from error
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ from n3d_ros.preprocess.resample import LANCZOS
 # Of a picture; phones take up to 50. One such takes about 0.2 GB and two seconds to read. A PNG of half a
 # megabyte can announce a thousand times its size.
 MAX_MEGAPIXELS = 64.0
+# How a user raises the limit.
+MAX_MEGAPIXELS_OPTION = "--max-megapixels, limits.max_picture_megapixels of the node"
+# Pillow warns of pictures above a limit of its own. Ours stands in its place, and a refusal is one line.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # What Pillow may try. Other readers, AVIF among them, raise what they like on damaged files.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 # A JPEG of phones with further pictures behind the first, which is the one that is meant.
@@ -96,7 +101,9 @@ def check_encoded_size(data: bytes, max_megapixels: float = MAX_MEGAPIXELS) -> N
             width, height = picture.size
     except UnidentifiedImageError as error:
         raise ValueError(f"picture: expected one of {', '.join(FORMATS)}, got {len(data)} bytes") from error
-    except (*DAMAGED, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"picture: {too_large(max_megapixels)}: {error}") from error
+    except DAMAGED as error:
         raise ValueError(f"picture: expected an encoded picture, got {one_line(str(error), 200)}") from error
     check_size(width, height, max_megapixels)
 
@@ -106,8 +113,12 @@ def check_size(width: int, height: int, max_megapixels: float = MAX_MEGAPIXELS) 
     if not max_megapixels > 0:
         raise ValueError(f"picture: expected a limit above 0 megapixels, got {max_megapixels:g}")
     if width * height > max_megapixels * 1e6:
-        most = f"{max_megapixels:g} megapixels (--max-megapixels)"
-        raise ValueError(f"picture: expected at most {most}, got {width}x{height}")
+        raise ValueError(f"picture: {too_large(max_megapixels)}, got {width}x{height}")
+
+
+def too_large(max_megapixels: float) -> str:
+    """What is expected instead, and how to raise the limit."""
+    return f"expected at most {max_megapixels:g} megapixels ({MAX_MEGAPIXELS_OPTION})"
 
 
 @contextmanager
@@ -122,8 +133,7 @@ def _opened(path: Path, max_megapixels: float) -> Iterator[Image.Image]:
             _check_kind(picture)
             yield picture
     except Image.DecompressionBombError as error:  # Pillow's own limit, which it checks first
-        most = f"{max_megapixels:g} megapixels (--max-megapixels)"
-        raise ValueError(f"picture: expected at most {most}, got '{path}': {error}") from error
+        raise ValueError(f"picture: {too_large(max_megapixels)}, got '{path}': {error}") from error
     except UnidentifiedImageError as error:
         reason = one_line(str(error), 200)
         raise ValueError(f"picture: expected a PNG or JPEG, got '{path}': {reason}") from error

@@ -27,6 +27,8 @@ from n3d_ros.storage.array_file import ArrayFileError, read_npz
 from n3d_ros.storage.whole_file import whole_file
 
 ARRAYS = ("pcd", "intr", "depth", "mask")
+# float16 rounds a twentieth of a percent away; units differ by tens.
+DEPTH_AGREEMENT = 0.05
 # What the release writes where there is no point.
 INVALID = (-np.inf, -np.inf, np.inf, 0.0)
 
@@ -121,10 +123,29 @@ def _check_extras(path: Path, arrays: dict[str, npt.NDArray[Any]], valid: npt.ND
     for name in ("depth", "mask"):
         if name in arrays and arrays[name].shape != valid.shape:
             raise _wrong(path, f"{name} {valid.shape}", arrays[name])
+    if "depth" in arrays:
+        _check_depth(path, arrays["depth"], arrays["pcd"][..., 2], valid)
     if "mask" in arrays:
         num_different = int(np.count_nonzero((arrays["mask"] > 0) != valid))
         if num_different:
             _log.warning("%s: mask and pcd disagree in %d pixels; pcd counts", path, num_different)
+
+
+def _check_depth(
+    path: Path, depth: npt.NDArray[Any], z: npt.NDArray[Any], valid: npt.NDArray[np.bool_]
+) -> None:
+    """ValueError where half of the depths are no z of the points: one of the two is in another unit."""
+    if depth.dtype.kind != "f":
+        raise _wrong(path, "depth of floats", depth)
+    both = valid & np.isfinite(depth) & (z > 0)
+    if not both.any():
+        return
+    times = float(np.median(depth[both].astype(np.float64) / z[both].astype(np.float64)))
+    if abs(times - 1) > DEPTH_AGREEMENT:
+        raise ValueError(
+            f"points: expected depth in '{path}' to be the z of pcd, got {times:.4g} times as much; which of "
+            f"the two is in metres?"
+        )
 
 
 def _wrong(path: Path, expected: str, got: npt.NDArray[Any]) -> ValueError:

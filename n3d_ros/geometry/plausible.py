@@ -23,6 +23,8 @@ SMALL_PICTURE_PX = 64
 # on both, that of a 16:9 picture cut to 4:3 by 0.17 on one.
 MAX_OFF_ONE_AXIS = 0.15
 MAX_OFF_BOTH_AXES = 0.1
+# Of fx to fy. Pixels are square; a 16:9 picture made square has 1.8, and binned rows have 2.
+MAX_ASPECT = 2.1
 # So that tiny pictures and thinned ones are not refused for half pixels.
 SLACK_PX = 1.0
 SWAPPED_SHARE = 0.04
@@ -41,6 +43,12 @@ def check_camera(fx: float, fy: float, cx: float, cy: float, width: int, height:
                 f"{MAX_FIELD_OF_VIEW_DEG:g} degrees, got {degrees:.4g} from {name} = {focal:g} px for "
                 f"{side} px {along}; {_unit(fx, fy, cx, cy, width)}"
             )
+    is_large = max(width, height) >= SMALL_PICTURE_PX
+    if is_large and max(fx, fy) > MAX_ASPECT * min(fx, fy):
+        raise ValueError(
+            f"intrinsics: expected fx and fy within {MAX_ASPECT:g} times of each other, got fx = {fx:g}, "
+            f"fy = {fy:g} px"
+        )
     if not is_crop:
         _check_principal_point(cx, cy, width, height)
 

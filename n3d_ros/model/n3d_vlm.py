@@ -7,6 +7,7 @@ business.
 from inspect import signature
 from typing import Any
 
+import torch
 import transformers
 from torch import Tensor
 from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as qwen
@@ -36,16 +37,27 @@ class N3DModel(qwen.Qwen2_5_VLModel):
         pixel_values: Tensor | None = None,
         image_grid_thw: Tensor | None = None,
         point_coords: Tensor | None = None,
+        picture_index: Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
-        """As Qwen2.5-VL's; the picture is encoded here because its points must go to the tower alone."""
+        """As Qwen2.5-VL's; the picture is encoded here because its points must go to the tower alone.
+
+        picture_index: (M,) int64, which of the pictures each of the M places in the text shows, for rows in
+        which several texts are about one picture; None for one place each, in order. Empty for rows without a
+        picture: the tower then runs on what it was given and changes nothing, so that with several processes
+        each has gradients for all weights.
+        """
         if kwargs.get("pixel_values_videos") is not None:
             raise ValueError("pixel_values_videos: expected pictures with points, got a video")
         if pixel_values is not None:
             features = self.get_image_features(
                 pixel_values, image_grid_thw, point_coords=point_coords, return_dict=True
             )
-            kwargs[FEATURES] = {"image": features}
+            if picture_index is None or len(picture_index):
+                kwargs[FEATURES] = {"image": _shown(features, picture_index)}
+            else:
+                embedded = self.get_input_embeddings()(kwargs.pop("input_ids"))
+                kwargs["inputs_embeds"] = embedded + 0.0 * torch.cat(features.pooler_output).sum()
         return super().forward(image_grid_thw=image_grid_thw, **kwargs)
 
     def get_image_features(
@@ -57,6 +69,13 @@ class N3DModel(qwen.Qwen2_5_VLModel):
     ) -> Any:
         """As Qwen2.5-VL's; `generate` encodes the picture with the arguments that this names."""
         return super().get_image_features(pixel_values, image_grid_thw, point_coords=point_coords, **kwargs)
+
+
+def _shown(features: Any, picture_index: Tensor | None) -> Any:
+    """The features of the pictures in the order and as often as the text shows them."""
+    if picture_index is not None:
+        features.pooler_output = tuple(features.pooler_output[i] for i in picture_index.tolist())
+    return features
 
 
 class N3DForConditionalGeneration(qwen.Qwen2_5_VLForConditionalGeneration):

@@ -16,6 +16,7 @@ from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.fields import Fields, read_fields
 from n3d_ros.model_folder.foreign import check_beside_config, check_unpacked_config
 from n3d_ros.model_folder.picture_config import read_picture_config
+from n3d_ros.plain_text import shown
 from n3d_ros.preprocess.pictures import PictureConfig
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.preprocess.prepare import PreprocessConfig
@@ -23,6 +24,13 @@ from n3d_ros.preprocess.prepare import PreprocessConfig
 PATCH_POSITIONS = ("none", "sincos")
 SECOND_LOOKS = ("off", "mirrored", "closer")
 MODEL_TYPE = "qwen2_5_vl"
+FULL_ATTENTION = "full_attention"
+# What an absent field of ours means, of those that the class also keeps in vision_config.
+RELEASED: dict[str, Any] = {
+    "point_encoding_order": "raster",
+    "point_encoding_gain": 1.0,
+    "patch_position": "none",
+}
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,7 @@ def parse_config(config: Mapping[str, Any], generation: Mapping[str, Any] | None
 
 def _parse(config: Fields, generation: Fields) -> ModelConfig:
     check_unpacked_config(config.values, config.where)
+    _check_copies(config)
     config.choice("model_type", (MODEL_TYPE,), MODEL_TYPE)
     text_fields = config.section("text_config") if config.get("text_config", None) is not None else config
     tied = any(_is_said(level, "tie_word_embeddings") for level in (config, text_fields))
@@ -134,10 +143,29 @@ def _parse(config: Fields, generation: Fields) -> ModelConfig:
         image_token_id=_token(config, "image_token_id", config.get("image_token_id"), text.vocab),
         stop_token_ids=_stop_tokens(text.vocab, generation, config, text_fields),
         point_encoding=_point_encoding(config),
-        patch_position=config.choice("patch_position", PATCH_POSITIONS, "none"),
+        patch_position=config.choice("patch_position", PATCH_POSITIONS, RELEASED["patch_position"]),
         long_side_px=config.count("long_side_px", 640),
         second_look=config.choice("second_look", SECOND_LOOKS, "off"),
     )
+
+
+def _check_copies(config: Fields) -> None:
+    """Some of our fields are saved inside vision_config too; a file in which only one of the two is left, or
+    was changed, was edited by hand, and the absent one would mean the release's.
+    """
+    inner = config.values.get("vision_config")
+    if not isinstance(inner, Mapping):
+        return
+    for name, released in RELEASED.items():
+        if name in inner and config.values.get(name, released) != inner[name]:
+            config.refuse(name, f"{shown(inner[name])}, as vision_config says", config.values.get(name))
+
+
+def _check_layers(text: Fields, layers: int) -> None:
+    """`layer_types` of newer files names each layer's attention."""
+    found = text.get("layer_types", None)
+    if found is not None and list(text.texts("layer_types")) != [FULL_ATTENTION] * layers:
+        text.refuse("layer_types", f"{layers} times '{FULL_ATTENTION}', one a layer", found)
 
 
 def _vision(vision: Fields, text_hidden: int) -> VisionConfig:
@@ -179,12 +207,14 @@ def _text(text: Fields, tied: bool) -> TextConfig:
     if _is_said(text, "use_sliding_window"):
         text.refuse("use_sliding_window", "false", True)
     text.choice("hidden_act", ("silu",), "silu")
+    layers = text.count("num_hidden_layers")
+    _check_layers(text, layers)
     section = rope.counts("mrope_section", (16, 24, 24))
     if len(section) != 3 or sum(section) != hidden // heads // 2:
         rope.refuse("mrope_section", f"three numbers with the sum {hidden // heads // 2}", list(section))
     return TextConfig(
         hidden=hidden,
-        layers=text.count("num_hidden_layers"),
+        layers=layers,
         heads=heads,
         kv_heads=kv_heads,
         head_dim=hidden // heads,
@@ -206,10 +236,10 @@ def _is_said(level: Fields, name: str) -> bool:
 def _point_encoding(config: Fields) -> PointEncodingConfig:
     try:
         return PointEncodingConfig(
-            config.text("point_encoding_order", "raster"),
+            config.text("point_encoding_order", RELEASED["point_encoding_order"]),
             config.number("point_encoding_unit", 0.001),
             config.text("point_encoding_center", "scene_mean"),
-            config.number("point_encoding_gain", 1.0),
+            config.number("point_encoding_gain", RELEASED["point_encoding_gain"]),
         )
     except ModelFolderError:
         raise

@@ -70,7 +70,7 @@ def check_beside_config(folder: Path) -> None:
 
 def check_tensors(folder: Path, entries: Mapping[str, TensorEntry], is_tied: bool) -> None:
     """ModelFolderError for weights that are no trained numbers: packed by another tool, of integer type,
-    NaN or infinite; and for an output layer that contradicts the embedding it is tied to.
+    NaN or infinite, matrices of zeros; and for an output layer that contradicts the embedding it is tied to.
 
     Reads every number once, a piece at a time.
     """
@@ -80,6 +80,10 @@ def check_tensors(folder: Path, entries: Mapping[str, TensorEntry], is_tied: boo
     for name, entry in entries.items():
         if not entry.is_finite():
             raise ModelFolderError(f"{entry.file}: tensor {name} holds NaN or infinite numbers")
+        if len(entry.shape) > 1 and entry.is_zero():
+            raise ModelFolderError(
+                f"{entry.file}: tensor {name} holds zeros alone, as a file whose download was not finished"
+            )
 
 
 def check_trained(folder: Path, entries: Mapping[str, TensorEntry]) -> None:

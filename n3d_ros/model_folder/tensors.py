@@ -79,6 +79,13 @@ class TensorEntry:
         pieces = (bits[start : start + PIECE] for start in range(0, bits.size, PIECE))
         return not any(((piece & exponent) == exponent).any() for piece in pieces)
 
+    def is_zero(self) -> bool:
+        """Whether it holds nothing but zeros; reads as far as the first other number."""
+        stored = self.array().reshape(-1)
+        return bool(stored.size) and not any(
+            stored[start : start + PIECE].any() for start in range(0, stored.size, PIECE)
+        )
+
 
 def to_float32(stored: npt.NDArray[Any], dtype: str) -> npt.NDArray[np.float32]:
     """Rows of a stored tensor, widened; bfloat16 is the upper half of a float32."""

@@ -53,6 +53,7 @@ def load_pipeline(wanted: Parameters) -> Engine:
         Path(wanted.model_path or default_model_dir()),
         backend=wanted.backend,
         threads=wanted.model_threads or None,
+        limits=wanted.limits,
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 
+from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.inputs.camera import Camera
-from n3d_ros.node.outputs import diagnostics, optional_packages
+from n3d_ros.node.outputs import diagnostics
 from n3d_ros.node.plain.input_state import Level, Watch
 
 
@@ -23,17 +24,14 @@ class Health:
     def __init__(self, node: Node, desk: Desk, camera: Camera) -> None:
         self._node, self._desk, self._camera = node, desk, camera
         self._watch = Watch()
+        self.is_active = False
         self._num_same_name = 1
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 
     def publish(self) -> None:
         """One message."""
-        name, topics, desk = self._node.get_fully_qualified_name(), self._camera.topics, self._desk
+        name, desk = self._node.get_fully_qualified_name(), self._desk
         now = self._node.get_clock().now()
-        inputs = [
-            diagnostics.input_status(name, one, state, now.nanoseconds)
-            for one, state in zip(topics.inputs, topics.states(), strict=True)
-        ]
         absent = "; ".join(optional_packages.missing())
         hangs_s = desk.worker.hangs_s(time.monotonic())
         measured = {"superseded": desk.worker.num_superseded, **desk.results.latency()}
@@ -41,8 +39,8 @@ class Health:
             diagnostics.array(
                 now.to_msg(),
                 [
-                    *inputs,
-                    diagnostics.sync_status(name, topics, self._camera.arrivals, time.monotonic()),
+                    *(self._of_camera(name, now.nanoseconds) if self.is_active else ()),
+                    diagnostics.life_status(name, self.is_active),
                     diagnostics.engine_status(name, desk.worker.state, hangs_s, {"absent": absent}),
                     diagnostics.result_status(name, desk.codes, desk.last_error, measured),
                     diagnostics.name_status(name, self._num_same_name),
@@ -50,9 +48,23 @@ class Health:
             )
         )
 
+    def _of_camera(self, name: str, now_ns: int) -> list[DiagnosticStatus]:
+        """Inputs, pairing, alignment: of an active node."""
+        camera, topics = self._camera, self._camera.topics
+        inputs = [
+            diagnostics.input_status(name, one, state, now_ns)
+            for one, state in zip(topics.inputs, topics.states(), strict=True)
+        ]
+        return [
+            *inputs,
+            diagnostics.sync_status(name, topics, camera.arrivals, time.monotonic()),
+            diagnostics.alignment_status(name, camera.frames.frame, self._desk.parameters.now.depth_align),
+        ]
+
     def look(self) -> None:
         """Log what has changed since the last look."""
-        for level, message in self._watch.changes(self._camera.topics.states()):
+        states = self._camera.topics.states() if self.is_active else ()
+        for level, message in self._watch.changes(states):
             self._log(level, message)
         name = self._node.get_fully_qualified_name()
         num_same = sum(

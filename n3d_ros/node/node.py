@@ -1,125 +1,186 @@
-"""The ROS 2 node: puts camera, desk, servers and topics together.
+"""The ROS 2 node and its life: unconfigured, inactive, active.
 
-In: a camera's topics and requests. Out: results that carry the image's stamp and frame. All of ROS runs in
-the executor's thread; the model runs in the worker's; `Outbox` carries results across. What happens to an
-errand is decided by the parts.
+In: parameters, transitions of ROS 2's lifecycle, or `autostart`. Out: `Parts`, made when it is configured,
+listening while it is active, gone after cleanup. What it does with a camera's frames is the parts' affair.
 """
 
 from __future__ import annotations
 
-import time
+import traceback
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
-from std_msgs.msg import String
+from lifecycle_msgs.srv import ChangeState
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from n3d_ros.node.conversions import rgb_array, stamp_ns
-from n3d_ros.node.desk.continuous import CONTINUOUS, Continuous, standing_words
+from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.desk import Desk
-from n3d_ros.node.desk.outbox import Outbox
-from n3d_ros.node.desk.results import Results
 from n3d_ros.node.desk.tickets import Tickets
 from n3d_ros.node.engine import Engine
-from n3d_ros.node.health import Health
 from n3d_ros.node.inputs.camera import Camera
-from n3d_ros.node.inputs.frame import CameraFrame
-from n3d_ros.node.outputs import optional_packages
-from n3d_ros.node.outputs.publishers import Publishers
-from n3d_ros.node.outputs.transforms import Transforms
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
-from n3d_ros.node.plain.early import EarlyStart
-from n3d_ros.node.plain.worker import Worker
-from n3d_ros.node.servers.actions import Actions
-from n3d_ros.node.servers.services import Services
+from n3d_ros.node.parts import Parts
 
-HOUSEKEEPING_S = 0.1
-LOOK_S = 0.5
-# For an engine that was told to stop.
-STOP_S = 5.0
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class N3DNode(Node):
-    """`load` builds the engine, in the worker's thread."""
+class N3DNode(LifecycleNode):
+    """`load` builds the engine, in the worker's thread. should_stop: asked while a transition waits."""
 
-    def __init__(self, load: Callable[[Parameters], Engine], **node_arguments: Any) -> None:
+    def __init__(
+        self,
+        load: Callable[[Parameters], Engine],
+        should_stop: Callable[[], bool] = lambda: False,
+        **node_arguments: Any,
+    ) -> None:
         """ValueError, and no node, where a parameter is refused."""
         super().__init__("n3d", **node_arguments)
+        self._change_state = self._service_change_state.callback
+        self._service_change_state.callback = self._change_state_in_turn
+        self._load, self._should_stop = load, should_stop
+        self._parts: Parts | None = None
+        self._is_left_running = False
         try:
             self.live = LiveParameters(self, _check_machine, self._on_change)
         except ValueError:
-            super().destroy_node()
+            self._destroy()
             raise
-        outbox = Outbox(self)
-        self._topics = Publishers(self)
-        results = Results(self._topics, Transforms(self), self.now_ns)
-        worker: Worker[Engine] = Worker(lambda: load(self.live.now), self.live.now.max_queued_goals)
-        self.desk = Desk(self, self.live, worker, outbox, results)
-        self._early = EarlyStart(worker)
-        self.camera = Camera(self, self.live, self._on_frame, self._on_colour)
-        self._continuous = Continuous(self.desk, self.camera)
-        self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
-        Services(self, group, self.desk, self.tickets)
-        self._actions = Actions(self, group, self.desk, self.tickets)
-        self._health = Health(self, self.desk, self.camera)
-        self.create_subscription(String, "prompt", self._on_prompt, 10)
-        worker.loaded.add_done_callback(lambda _: outbox.post(self._health.log_engine))
-        self._start_timers()
+        if self.live.now.autostart:
+            self.trigger_configure()
+            self.trigger_activate()
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether it has parts."""
+        return self._parts is not None
+
+    @property
+    def parts(self) -> Parts:
+        """What a configured node has; RuntimeError before."""
+        if self._parts is None:
+            raise RuntimeError("the node is not configured")
+        return self._parts
+
+    @property
+    def desk(self) -> Desk:
+        """Of a configured node."""
+        return self.parts.desk
+
+    @property
+    def camera(self) -> Camera:
+        """Of a configured node."""
+        return self.parts.camera
+
+    @property
+    def tickets(self) -> Tickets:
+        """Of a configured node."""
+        return self.parts.tickets
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._parts is not None and bool(self._parts.tickets.open)
+
+    @property
+    def is_engine_running(self) -> bool:
+        """Whether an engine goes on although it was told to stop."""
+        return self._parts is not None and self._parts.desk.worker.is_running or self._is_left_running
 
     def now_ns(self) -> int:
         """ROS time (the simulation's when use_sim_time is set)."""
         return int(self.get_clock().now().nanoseconds)
 
-    def _start_timers(self) -> None:
-        """On a steady clock: a simulation that stands still must stop neither timeouts nor diagnostics."""
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(HOUSEKEEPING_S, self._housekeeping, clock=steady)
-        self.create_timer(LOOK_S, self.camera.topics.match_publishers, clock=steady)
-        self.create_timer(LOOK_S, self._health.look, clock=steady)
-        self.create_timer(self.live.now.diagnostics_period_s, self._health.publish, clock=steady)
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Make everything and load the engine. Who configures it by hand is told whether that worked; with
+        autostart the node is there at once, and requests wait for the engine.
+        """
+        self.live.is_fixed = True
+        try:
+            self._parts = Parts(self, self.live, self._load)
+        except Exception:
+            # rclpy would swallow it
+            self.get_logger().error(traceback.format_exc())
+            raise
+        if self.live.now.autostart or self._parts.is_loaded(self._should_stop):
+            return SUCCESS
+        self._dismantle()
+        return FAILURE
 
-    def _on_frame(self, frame: CameraFrame) -> None:
-        self._early.frame_complete(frame.stamp_ns)
-        self._continuous.look(frame)
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to the camera, take requests."""
+        self.parts.activate()
+        return super().on_activate(state)
 
-    def _on_colour(self, rgb: Any) -> None:
-        """Its depth is still to come: begin with the picture if somebody will ask about it."""
-        is_wanted = self._continuous.is_due() or self.camera.is_awaited(rgb)
-        if not (self.live.now.early_start and is_wanted):
-            return
-        job = self._early.try_start(stamp_ns(rgb.header.stamp), partial(rgb_array, rgb))
-        if job is not None:
-            self.desk.watch(job)
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Cancel every request, show nothing, hear nothing; the engine stays loaded."""
+        self.parts.deactivate("the node is inactive")
+        return super().on_deactivate(state)
 
-    def _on_prompt(self, message: String) -> None:
-        self.live.set("continuous.prompt", message.data)
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give back the engine's memory. Fails while requests are still being answered."""
+        if self.parts.tickets.open:
+            self.get_logger().error("requests are still being answered: clean up once they are")
+            return FAILURE
+        self._dismantle()
+        return SUCCESS
 
-    def _on_change(self, before: Parameters, after: Parameters) -> None:
-        """What the old words showed is deleted."""
-        if standing_words(before) != standing_words(after):
-            self._topics.clear_markers(CONTINUOUS)
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Cancel every request; whoever still asks is answered until the node is destroyed."""
+        self.begin_stop()
+        return SUCCESS
 
-    def _housekeeping(self) -> None:
-        now_s = time.monotonic()
-        self.camera.frames.expire(now_s)
-        self.desk.worker.expire(now_s)
-        self._continuous.check()
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured: it may be configured again once the cause is gone."""
+        self._dismantle()
+        return SUCCESS
 
     def begin_stop(self) -> None:
         """Everybody who waits gets an answer as the executor goes on; `tickets.open`: who still waits."""
-        self.tickets.close()
-        self.desk.worker.begin_stop()
+        if self._parts is not None:
+            self._parts.deactivate("the node shuts down")
+            self._parts.desk.worker.begin_stop()
 
     def destroy_node(self) -> None:
         """Stop the worker first: nothing may arrive for a node that is gone."""
-        self.desk.worker.stop(STOP_S)
-        self._actions.destroy()
+        self._dismantle()
+        self._destroy()
+
+    def _destroy(self) -> None:
+        """rclpy's lifecycle nodes leave their state machine alone, and that keeps the node in the graph."""
+        self._state_machine.destroy_when_not_in_use()
         super().destroy_node()
+
+    def _change_state_in_turn(
+        self, request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        """rclpy raises through the executor, and so ends the process, when a transition comes out of turn."""
+        wanted = request.transition
+        known = {one[0]: one[1] for one in self._state_machine.available_transitions}
+        if wanted.id in known or wanted.label in known.values():
+            return self._change_state(request, response)
+        state = self._state_machine.current_state[1]
+        self.get_logger().error(
+            f"lifecycle: expected one of {', '.join(known.values())} while {state}, "
+            f"got {wanted.label or wanted.id}"
+        )
+        response.success = False
+        return response
+
+    def _dismantle(self) -> None:
+        parts, self._parts = self._parts, None
+        self.live.is_fixed = False
+        if parts is not None:
+            parts.close()
+            self._is_left_running |= parts.desk.worker.is_running
+
+    def _on_change(self, before: Parameters, after: Parameters) -> None:
+        if self._parts is not None:
+            self._parts.change(before, after)
 
 
 def _check_machine(wanted: Parameters) -> None:
-    optional_packages.refuse_frame_without_tf(wanted.output_frame)
+    for parameter in ("output_frame", "tracking_frame"):
+        optional_packages.refuse_frame_without_tf(parameter, getattr(wanted, parameter))
+    optional_packages.refuse_tf_without_messages(wanted.continuous_publish_tf)
+    optional_packages.refuse_rgbd_without_its_type(wanted.rgbd_enabled)

@@ -34,7 +34,7 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
     make_room_for_images()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = N3DNode(engine.load_pipeline)
+        node = N3DNode(engine.load_pipeline, should_stop=stop.is_set)
     except (ValueError, ParameterException) as error:
         print(f"n3d_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
@@ -49,16 +49,16 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
         node.destroy_node()
         executor.shutdown()
         rclpy.try_shutdown()
-    if node.desk.worker.is_running:
+    if node.is_engine_running:
         _leave_without_the_engine()
     return 0
 
 
 def _answer_who_waits(node: N3DNode, executor: Executor) -> None:
-    if not node.tickets.open:
+    if not node.is_answering:
         return
     node.begin_stop()
-    _spin(executor, ANSWER_S, until=lambda: not node.tickets.open)
+    _spin(executor, ANSWER_S, until=lambda: not node.is_answering)
     _spin(executor, LINGER_S)
 
 

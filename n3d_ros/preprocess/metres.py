@@ -19,6 +19,13 @@ MILLIMETRE_M = 0.001
 DEFAULT_SCALES = {"16UC1": MILLIMETRE_M, "mono16": MILLIMETRE_M, "32FC1": 1.0}
 # Beside 0: sensors and data sets write the largest 16-bit number where they measured nothing.
 NO_DATA = 65535
+# What sensors of 11 to 15 bits write at the end of their range, where this share of a picture or more has it.
+CEILINGS = (2047, 4095, 8191, 16383, 32767)
+MIN_CEILING_SHARE = 0.005
+SHIFTED_BITS, MIN_SHIFTED_VALUES = 0b111, 16
+# Of pixels at exactly 1.0; more were cut off there.
+MAX_LARGEST_SHARE = 0.001
+BYTE_STEPS, WHOLE_TOLERANCE = 255, 1e-3
 # Depth outside is no depth, unless the caller says otherwise. 20 m: the reach of stereo cameras.
 MIN_DEPTH_M, MAX_DEPTH_M = 0.0, 20.0
 # Where the median of a whole picture in millimetres lies that a depth camera took. Nearer is below the reach
@@ -36,10 +43,13 @@ OTHER_SCALES = {
 USUAL_MEDIANS_M = (0.35, 6.0)
 # Above it metres were surely another unit (REP 118 wants metres).
 MAX_MEDIAN_M = 50.0
+# Below it no depth camera sees: metres times a scale for other units, or kilometres.
+MIN_MEDIAN_M = 0.02
 # Rooms and tables have smaller medians than this in centimetres and larger ones in millimetres.
 CENTIMETRE_MEDIAN = 200.0
 SAMPLE_STEP = 4
 GIVE_SCALE = "--depth-scale, depth_scale in intrinsics.json, depth.scale_m of the node"
+REMEDY = f"give the scale {{scale:g}} ({GIVE_SCALE})"
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -60,9 +70,10 @@ def measured_depth(
         metres = to_metres(raw, encoding, scale_m)
     except ValueError as error:
         raise BadInputError(str(error)) from error
-    check_metres(metres, remedy=f"give the scale {{scale:g}} ({GIVE_SCALE})")
-    if scale_m is None and DEFAULT_SCALES[encoding] == MILLIMETRE_M:
-        _check_millimetres(metres)
+    if scale_m is None:
+        _check_unit(raw, metres, encoding)
+    else:
+        check_metres(metres, remedy=REMEDY)
     with np.errstate(invalid="ignore"):
         metres[(metres < min_m) | (metres > max_m)] = np.nan
     if not np.isfinite(metres).any():
@@ -90,7 +101,19 @@ def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None
     metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
     if expected_kind == "u":
         metres[raw == NO_DATA] = np.nan
+        ceiling = _ceiling(raw)
+        if ceiling is not None:
+            metres[raw == ceiling] = np.nan
     return metres
+
+
+def _ceiling(raw: npt.NDArray[Any]) -> int | None:
+    """The largest number of a sensor of fewer bits, where it wrote that into many pixels."""
+    largest = int(raw.max(initial=0))
+    if largest == NO_DATA:
+        largest = int(raw.max(initial=0, where=raw != NO_DATA))
+    is_ceiling = largest in CEILINGS and np.mean(raw == largest) >= MIN_CEILING_SHARE
+    return largest if is_ceiling else None
 
 
 def checked_scale(scale_m: float) -> float:
@@ -118,6 +141,10 @@ def check_metres(depth: FloatArray, name: str = "depth", remedy: str = "divide b
             f"{name}: expected metres, got a median depth of {median:.0f}, which looks like {unit}: "
             f"{remedy.format(per_m=per_m, scale=1 / per_m)}"
         )
+    if 0 < median < MIN_MEDIAN_M:
+        raise BadInputError(
+            f"{name}: expected metres, got a median depth of {median:.2g}, nearer than any depth camera sees"
+        )
 
 
 def median_m(depth: FloatArray) -> float:
@@ -127,6 +154,50 @@ def median_m(depth: FloatArray) -> float:
         if measured.size:
             return float(np.median(measured))
     return 0.0
+
+
+def _check_unit(raw: npt.NDArray[Any], metres: FloatArray, encoding: str) -> None:
+    """BadInputError for depth without a stated scale that looks like another unit than its encoding's."""
+    if DEFAULT_SCALES[encoding] == MILLIMETRE_M:
+        _check_shift(raw)
+        _check_millimetres(metres)
+    else:
+        check_metres(metres, remedy=REMEDY)
+        _check_shares(metres)
+
+
+def _check_shift(raw: npt.NDArray[Any]) -> None:
+    """SUN RGB-D keeps three other bits below the millimetres (SUNRGBDtoolbox, readData/read3dPoints.m)."""
+    seen = raw[::SAMPLE_STEP, ::SAMPLE_STEP]
+    seen = seen[(seen > 0) & (seen != NO_DATA)]
+    if seen.size and not (seen & SHIFTED_BITS).any() and np.unique(seen).size >= MIN_SHIFTED_VALUES:
+        raise BadInputError(
+            f"depth: expected millimetres in 16 bits, got multiples of {SHIFTED_BITS + 1} alone, which looks "
+            f"like millimetres shifted by three bits: give the scale {MILLIMETRE_M / (SHIFTED_BITS + 1):g} "
+            f"({GIVE_SCALE})"
+        )
+
+
+def _check_shares(metres: FloatArray) -> None:
+    """Floats that end at exactly 1 without being cut off there, and are no millimetres, were divided by the
+    largest depth of their picture: nothing says how many metres that was.
+    """
+    if not metres.size or np.fmax.reduce(metres, axis=None) != 1.0:
+        return
+    seen = metres[np.isfinite(metres)]
+    if float(seen.min()) == 1.0:
+        return
+    is_cut = np.count_nonzero(seen == 1.0) > max(MAX_LARGEST_SHARE * seen.size, 1)
+    is_bytes, is_millimetres = (_is_whole(seen * steps) for steps in (BYTE_STEPS, 1 / MILLIMETRE_M))
+    if is_bytes or not (is_cut or is_millimetres):
+        raise BadInputError(
+            "depth: expected metres, got floats of which the largest is exactly 1, which looks like shares "
+            "of the picture's largest depth: write metres"
+        )
+
+
+def _is_whole(values: FloatArray) -> bool:
+    return bool((np.abs(values - np.round(values)) < WHOLE_TOLERANCE).all())
 
 
 def _check_millimetres(metres: FloatArray) -> None:

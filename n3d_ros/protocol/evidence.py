@@ -22,7 +22,6 @@ from n3d_ros.geometry import (
     Intrinsics,
     as_seen,
     checkpoint_to_optical,
-    optical_to_checkpoint,
 )
 
 MENTION_RULES = ("exact_names", "upstream")
@@ -90,9 +89,9 @@ def box_3d(box: Box3D) -> tuple[float, float, float, float, float, float]:
     """Rounded [x, y, z, size x, size y, size z]: x and y by numpy's rule, the others by Python's
     (docs/specification/box_text.md 7).
     """
-    x, y, z = optical_to_checkpoint(np.array(box.center, dtype=np.float64))
+    x, y, z = box.center  # to the checkpoint frame: x and y are negated
     return (
-        _round_numpy(x), _round_numpy(y), round(float(z), 2),
+        _round_numpy(-x), _round_numpy(-y), round(z, 2),
         round(box.size[0], 2), round(box.size[1], 2), round(box.size[2], 2),
     )  # fmt: skip
 
@@ -129,7 +128,7 @@ def _round_numpy(value: float) -> float:
     """Scale, round half to even, unscale: 2.675 -> 2.68 where Python's correctly rounded decimal gives
     2.67.
     """
-    return float(np.round(np.float64(value), 2))
+    return float(np.float64(value).round(2))
 
 
 def mention_name(number: int, label: str) -> str:

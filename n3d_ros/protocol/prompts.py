@@ -37,6 +37,7 @@ __all__ = [
     "fit_prompt",
     "ground_prompt",
     "ground_question",
+    "joined_answer",
     "locate_prompt",
     "split_answer",
 ]
@@ -70,6 +71,14 @@ MARKERS = re.compile(f"({IMAGE_MARKER}|{CODE_MARKER})")
 REFERENCE = f"The reference code is as followed: {CODE_MARKER}"
 LOCATE = f" First locate the bbox of the aforementioned object(s). {REFERENCE}"
 OVERFLOWS = ("error", "cut_end")
+WHOLE_SENTENCE = "whole_sentence"
+SENTENCE_RULES = (WHOLE_SENTENCE, "upstream")
+UPSTREAM_END = re.compile(r".+?[.?]")
+QUESTION_END = re.compile(r".*?[^\s?].*?[?]")
+# A full stop with the line's end or a capital behind it, where this is not before it: the question's number
+# ("1.", "b."), an initial or a title.
+FULL_STOP = re.compile(r"[.](?=\s*$|\s+[^\Wa-z\d])", re.MULTILINE)
+NO_SENTENCE = re.compile(r"^\s*(?:\d+|[A-Za-z]\d*)$|\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|No)$")
 
 
 @dataclass(frozen=True)
@@ -121,11 +130,13 @@ def locate_prompt(question: str) -> str:
     return ground_prompt(question + LOCATE)
 
 
-def answer_prompt(question: str, evidence: Sequence[Evidence] = ()) -> str:
-    """Chat text of the second stage: the question's first sentence and the numbers of the objects it is
-    about.
+def answer_prompt(
+    question: str, evidence: Sequence[Evidence] = (), sentence_rule: str = WHOLE_SENTENCE
+) -> str:
+    """Chat text of the second stage: the question up to its end, as `first_sentence` finds it, and the
+    numbers of the objects it is about.
     """
-    return chat(_with_image(first_sentence(question)) + condition(evidence))
+    return chat(_with_image(first_sentence(question, sentence_rule)) + condition(evidence))
 
 
 def chat(user: str) -> str:
@@ -140,13 +151,29 @@ def chat(user: str) -> str:
     )
 
 
-def first_sentence(question: str) -> str:
-    """Up to the first '.' or '?' after at least one character, on the first line; else the whole text.
+def first_sentence(question: str, rule: str = WHOLE_SENTENCE) -> str:
+    """The first line up to what ends its question; the whole text where nothing does.
 
-    The release cuts here, also inside "1.5 m" and after "Mr." (rule R5).
+    rule 'whole_sentence': up to the first '?', else to the first full stop of a sentence, which neither a
+    number nor an abbreviation holds. 'upstream': up to the first '.' or '?' after at least one character, so
+    that "1. How far" and "over 1.5 m" lose the question (rule R5).
     """
-    match = re.match(r".+?[.?]", question)
-    return match.group() if match else question
+    if rule not in SENTENCE_RULES:
+        raise ValueError(f"sentence_rule: expected one of {SENTENCE_RULES}, got {rule!r}")
+    if rule != WHOLE_SENTENCE:
+        cut = UPSTREAM_END.match(question)
+        return cut.group() if cut else question
+    asked = QUESTION_END.match(question)
+    return asked.group() if asked else question[: _statement_end(question)]
+
+
+def _statement_end(text: str) -> int:
+    """Place behind the first full stop of the first line that ends a sentence; that of the text where none
+    does.
+    """
+    line = text.partition("\n")[0]
+    stops = (stop for stop in FULL_STOP.finditer(line) if not NO_SENTENCE.search(line, 0, stop.start()))
+    return next((stop.end() for stop in stops if stop.start()), len(text))
 
 
 def condition(evidence: Sequence[Evidence]) -> str:
@@ -197,6 +224,13 @@ def fit_prompt(
     if config.prompt_overflow == "error":
         raise ValueError(f"prompt: expected at most {max(room, 0)} tokens, got {len(ids)}")
     return list(ids[: max(room, 0)])
+
+
+def joined_answer(reasoning: str, answer: str) -> str:
+    """What a model is trained to write in the second stage: the trace in think tags, then the sentence; the
+    sentence alone where there is no trace. `split_answer` is its inverse.
+    """
+    return f"{THINK_START} {reasoning} {THINK_END} {answer}" if reasoning else answer
 
 
 def split_answer(text: str) -> tuple[str, str]:

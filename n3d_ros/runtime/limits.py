@@ -13,6 +13,8 @@ from n3d_ros.errors import BadInputError
 from n3d_ros.plain_text import CONTROLS, shown
 from n3d_ros.protocol.box_text import MAX_LABEL_CHARS
 
+# How a user raises the limit.
+MAX_WORDS_OPTION = "--max-words, limits.max_words_chars of the node"
 # Control characters that a question may hold.
 LINE_BREAKS = re.compile(r"[\n\r\t]")
 
@@ -39,7 +41,8 @@ def check_words(words: str, limits: Limits = DEFAULT) -> None:
     """BadInputError for words that are too long or hold control characters other than line breaks."""
     if len(words) > limits.max_words_chars:
         raise BadInputError(
-            f"words: expected at most {limits.max_words_chars} characters (--max-words), got {shown(words)}"
+            f"words: expected at most {limits.max_words_chars} characters ({MAX_WORDS_OPTION}), "
+            f"got {shown(words)}"
         )
     strange = CONTROLS.search(LINE_BREAKS.sub(" ", words))
     if strange:

@@ -16,7 +16,7 @@ from n3d_ros.model_folder.config import SECOND_LOOKS
 from n3d_ros.preprocess.depth import RESHAPES
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.evidence import MENTION_RULES
-from n3d_ros.protocol.prompts import OVERFLOWS
+from n3d_ros.protocol.prompts import OVERFLOWS, SENTENCE_RULES
 from n3d_ros.runtime.decoding.sampling import SAMPLINGS
 
 BOX_INDEX_RULES = ("any_index", "upstream")
@@ -33,6 +33,7 @@ VALUES = {
     "mention_rule": MENTION_RULES,
     "box_index_rule": BOX_INDEX_RULES,
     "prompt_overflow": OVERFLOWS,
+    "sentence_rule": SENTENCE_RULES,
     "answer_rule": ANSWER_RULES,
     "sampling": tuple(SAMPLINGS),
     "orientation": ORIENTATIONS,
@@ -51,6 +52,8 @@ class Options:
     box_index_rule: 'any_index' | 'upstream', which reads bins as metres where no box is numbered 0
     (quirk W3).
     prompt_overflow: 'error' | 'cut_end', which drops all after 2,048 tokens, assistant header first.
+    sentence_rule: 'whole_sentence' | 'upstream', whose second stage reads a question up to its first '.' or
+    '?', also the one in "1. How far" and "over 1.5 m" (rule R5).
     answer_rule: 'evidence' gives no answer without the objects it is about and replaces a sentence that
     geometry does not confirm | 'upstream' reasons without numbers (quirk W4) and lets the model's
     words stand.
@@ -67,6 +70,7 @@ class Options:
     mention_rule: str = "exact_names"
     box_index_rule: str = "any_index"
     prompt_overflow: str = "error"
+    sentence_rule: str = "whole_sentence"
     answer_rule: str = "evidence"
     sampling: str = "greedy"
     orientation: str = "apply_once"

@@ -58,6 +58,7 @@ class Pipeline:
         """sampling: None takes the one that `options` name, with the model folder's own settings."""
         self.backend = backend
         self._codec = TextCodec(backend.tokenizer_path)
+        self._codec.check_fits(backend.config.text.vocab)
         self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
         self._steps, self._options, self._limits = steps, options, limits
         asked = options.second_look
@@ -250,7 +251,8 @@ class Pipeline:
         """The second stage: the question again, with the numbers of what it is about."""
         if not topic.evidence:
             _log.warning("no object found or mentioned: %r is answered without numbers", topic.question)
-        text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence))
+        rule = self._options.sentence_rule
+        text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence, rule))
         ids = [thing.id for thing in topic.objects]
         exact, problem = results.exact_answer(topic.query, topic.boxes, ids)
         guide = self._steps.for_answer(self._codec, text, likely_text(topic))

@@ -27,10 +27,10 @@ def answer(query: Query, boxes: Sequence[Box3D], ids: Sequence[str] | None = Non
     check(query)
     ids = ids_of(boxes) if ids is None else ids
     check_camera(query, boxes, ids)
-    places = [*_chosen(query, boxes, ids), *_extras(query, boxes, ids)]
+    chosen, extras = _chosen(query, boxes, ids), _extras(query, boxes, ids)
+    places = [*chosen, *extras]
     things = {place: _thing(place, places, query, boxes, ids) for place in places}
-    core = [things[place] for place in _chosen(query, boxes, ids)]
-    extra = [things[place] for place in _extras(query, boxes, ids)]
+    core, extra = [things[place] for place in chosen], [things[place] for place in extras]
     viewer, faced = (extra.pop(0) if query.viewer else None, extra.pop(0) if query.faced else None)
     return _seen(query, core, viewer, faced)
 

@@ -5,12 +5,14 @@ where a name fits none, or fits several equally and so could mean either.
 
 A name fits its own label, or the box's id, in any capitals; else a label that says more about the same noun
 ("mug" fits "red mug"); else a label that says less, where all that the name adds are plain adjectives ("small
-red mug" fits "red mug"). "mug handle" fits no mug, and "blue mug" no red one.
+red mug" fits "red mug"). "mug handle" fits no mug, and "blue mug" no red one. Where a name means many ("red
+boxes", "the nearest red box"), labels must say its adjectives: a box called plain "box" may have any colour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial.language.nouns import ADJECTIVES, CAMERA_WORDS
@@ -64,6 +66,8 @@ def fitting(name: str, boxes: Sequence[Box3D], ids: Sequence[str], plural: bool 
         return list(range(len(boxes)))
     quality = [_quality(name, box.label, box_id, plural) for box, box_id in zip(boxes, ids, strict=True)]
     best = max(quality, default=NO_FIT)
+    if plural and best == SAYS_LESS:
+        return []  # which of the boxes are red ones, their labels do not say
     # "mugs" are the red one and the blue one, and one called plain "mug".
     least = min(best, SAYS_MORE) if plural else best
     return [index for index, one in enumerate(quality) if one >= least and one > NO_FIT]
@@ -88,7 +92,7 @@ def _quality(name: str, label: str, box_id: str, plural: bool) -> int:
     if wanted in (called, _words(box_id)):
         return SAME
     if plural and _head(wanted) != _head(called):
-        wanted = [*wanted[:-1], _singular(wanted[-1], called[_head_at(called)])]
+        wanted = (*wanted[:-1], _singular(wanted[-1], called[_head_at(called)]))
     if wanted == called:
         return SAME
     if _head(wanted) != _head(called) or "of" in wanted or "'s" in wanted:
@@ -113,5 +117,6 @@ def _head_at(words: Sequence[str]) -> int:
     return words.index("of") - 1 if "of" in words[1:] else len(words) - 1
 
 
-def _words(text: str) -> list[str]:
-    return [token.key for token in tokens_of(text)]
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(token.key for token in tokens_of(text))

@@ -12,11 +12,27 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from n3d_ros.spatial.grammar.rows import Builder, all_rows, facing
-from n3d_ros.spatial.grammar.slots import BOUND_PATTERNS, FACING_PATTERN, side_patterns, slots
+from n3d_ros.spatial.grammar.slots import (
+    BOUND_PATTERNS,
+    FACING_PATTERN,
+    selectors,
+    side_patterns,
+    slots,
+)
 from n3d_ros.spatial.language.frames import FRAME_PATTERNS, unframed, with_unit
-from n3d_ros.spatial.language.nouns import Named
-from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits, literals
+from n3d_ros.spatial.language.nouns import (
+    ADJECTIVES,
+    CAMERA_WORDS,
+    DETERMINERS,
+    MAX_WORDS,
+    NAMES_ANYWAY,
+    NEVER_IN_NAMES,
+    RANKS,
+    Named,
+)
+from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits, literals, needed
 from n3d_ros.spatial.language.tokens import tokens_of
+from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 from n3d_ros.spatial.relations import BY_NAME
 from n3d_ros.spatial.types import OPPOSITE, VALUE, WHICH, Query
 
@@ -45,8 +61,13 @@ class _View:
 
 @dataclass(frozen=True)
 class _Grammar:
-    rows: tuple[tuple[Matcher, Builder, bool], ...]
+    """A row begins with the words without which it cannot fit. `reserved`: every word that can mean something
+    else than a part of a name.
+    """
+
+    rows: tuple[tuple[frozenset[str], Matcher, Builder, bool], ...]
     views: tuple[tuple[str, Matcher], ...]
+    reserved: frozenset[str]
 
 
 def parse_question(text: str) -> Query | None:
@@ -67,6 +88,17 @@ def parse_question(text: str) -> Query | None:
     return replace(query, names_camera=True) if query is not None and says_camera else query
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether no word of a name means anything else in a question: then a question about it is understood
+    just as about any other such name. "Blue can" is a name, too, but no plain one.
+    """
+    words = tokens_of(name)
+    reserved = _grammar().reserved
+    return 0 < len(words) <= MAX_WORDS and all(
+        not word.article and word.key not in reserved and any(map(str.isalpha, word.key)) for word in words
+    )
+
+
 def _in_unit(query: Query, unit: str) -> Query | None:
     """The query with the unit asked for; None where the answer is no length."""
     if not unit:
@@ -77,8 +109,9 @@ def _in_unit(query: Query, unit: str) -> Query | None:
 
 def _readings(words: Words, view: _View | None) -> Iterator[Query]:
     """Every query that all the words can mean."""
-    for matcher, build, turns in _grammar().rows:
-        if view is not None and not turns:
+    keys = {word.key for word in words}
+    for needs, matcher, build, turns in _grammar().rows:
+        if not needs <= keys or (view is not None and not turns):
             continue
         for found in fits(matcher, words):
             query = build(found)
@@ -101,6 +134,8 @@ def _turned(query: Query, view: _View) -> Query | None:
 def _views(words: Words) -> Iterator[tuple[Words, _View | None]]:
     """The words as they are, and without each viewpoint at their beginning or end."""
     yield words, None
+    if not any(word.key == "from" for word in words):  # every viewpoint is seen from somewhere
+        return
     for name, matcher in _grammar().views:
         way = OPPOSITE if name in (OPPOSITE, "other") else ""
         for end, found in matcher(words, 0, {}):
@@ -120,7 +155,9 @@ def _grammar() -> _Grammar:
     patterns += [*FRAME_PATTERNS, FACING_PATTERN]
     used = {word for pattern in patterns for word in literals(pattern)}
     table = slots(used)
+    apart = {*CAMERA_WORDS, *DETERMINERS, *RANKS, *selectors(), *BY_WORD, *WRITTEN_NUMBERS, "of", "'s"}
     return _Grammar(
-        tuple((compiled(row.pattern, table), row.build, row.turns) for row in rows),
+        tuple((needed(row.pattern), compiled(row.pattern, table), row.build, row.turns) for row in rows),
         tuple((name, compiled(pattern, table)) for name, pattern in _VIEWS.items()),
+        frozenset(NEVER_IN_NAMES | used | NAMES_ANYWAY - ADJECTIVES | apart),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.protocol.evidence import box_3d
@@ -23,13 +24,13 @@ class NamedBox:
     name: str
     box: Box3D
 
-    @property
+    @cached_property
     def exact(self) -> tuple[float, ...]:
         """The seven numbers in full precision, by the indices X to LITRES."""
         x, y, z = self.box.center
         return (-x, -y, z, *self.box.size, self.box.volume * 1000.0)
 
-    @property
+    @cached_property
     def quoted(self) -> tuple[float, ...]:
         """The same rounded: the six numbers that the prompt's evidence gives, and the volume."""
         return (*box_3d(self.box), round(self.exact[LITRES], 2))

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.protocol.prompts import THINK_END, THINK_START
+from n3d_ros.protocol.prompts import joined_answer
 
 VALUE, YES_NO, WHICH, ORDER, SIDE = "value", "yes_no", "which", "order", "side"
 FORMS = (VALUE, YES_NO, WHICH, ORDER, SIDE)
@@ -134,4 +134,4 @@ class SpatialAnswer:
     @property
     def text(self) -> str:
         """What a model is trained to write: the trace in think tags, then the sentence."""
-        return f"{THINK_START} {self.reasoning} {THINK_END} {self.answer}"
+        return joined_answer(self.reasoning, self.answer)

@@ -95,3 +95,13 @@ def test_two_mistakes_are_both_named():
 def test_points_of_another_picture_are_refused_without_a_guess():
     with pytest.raises(ValueError, match="no usual mistake explains it"):
         check(np.random.default_rng(0).uniform(0.1, 1, (240, 320, 3)))
+
+
+def test_a_part_that_does_not_fit_is_refused_where_half_of_the_points_do():
+    changed = points()
+    changed[:, :128] = changed[:, 128:256]
+    with pytest.raises(ValueError, match="a quarter of them .* away while the others fit"):
+        check(changed)
+    few = points()
+    few[:, :64] = few[:, 128:192]
+    check(few)

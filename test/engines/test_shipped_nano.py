@@ -16,7 +16,7 @@ LIMIT_BYTES = 25 * 2**20
 @pytest.fixture(scope="module")
 def results():
     pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
-    from n3d_ros.training.evaluation.grounding import trials
+    from n3d_ros.training.evaluation.simulated.grounding import trials
 
     return list(trials(Pipeline.load(default_model_dir(), backend="ort"), NUM_SCENES, FIRST_SEED))
 

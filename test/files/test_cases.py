@@ -1,14 +1,19 @@
 """One frame in other people's conventions: right metres, or one line that names the mistake.
 
-Files: the folder that `N3D_CASES` names. Right: what the frame gives in its own conventions.
+Files: the folder that `N3D_CASES` names. Right: what the frame gives in its own conventions. The last test
+prints all of them, questions too, in one table: `pytest -s test/files/test_cases.py -k table`.
 """
 
 import numpy as np
 import pytest
+from peoples_questions import SHARED
+from three_boxes import outcome
 
 from n3d_ros.files.frames import read_rgbd
+from n3d_ros.files.picture_file import read_picture
 from n3d_ros.files.points_file import read_points
 from n3d_ros.preprocess.depth import depth_to_point_map
+from n3d_ros.text_table import text_table
 
 TUM, KITTI = 1 / 5000, 1 / 256
 
@@ -21,7 +26,7 @@ DEPTHS = [
     ("depth_kitti256.png", KITTI, 0.003),
     ("depth_kitti256.png", None, "KITTI's 1/256 would make it 0.6"),
     ("depth_mm_float.npy", None, "looks like millimetres"),
-    ("bomb_depth.png", None, "bomb_depth.png"),
+    ("bomb_depth.png", None, "at most 64 megapixels"),
 ]
 CAMERAS = [
     ("intrinsics.json", "same"),
@@ -37,6 +42,11 @@ CAMERAS = [
     ("bool.json", "fx must be a number"),
     ("huge_width.json", "1e400"),
     ("huge_int.json", "fx must be finite"),
+]
+PICTURES = [
+    ("color.png", "same"),
+    ("bomb_color.png", "at most 64 megapixels"),
+    ("bomb_text_color.png", "bomb_text_color.png"),
 ]
 POINTS = [
     ("pts_ok.npz", "same"),
@@ -98,3 +108,48 @@ def test_a_point_file_is_right_or_refused(cases_dir, name, expected):
     step = points.shape[0] // found.point_map.shape[0]
     same = np.isfinite(found.point_map).all(axis=2)
     np.testing.assert_allclose(found.point_map[same], points[::step, ::step][same], atol=0.01)
+
+
+@pytest.mark.parametrize(("name", "expected"), PICTURES)
+def test_a_picture_is_right_or_refused(cases_dir, name, expected):
+    if expected != "same":
+        assert expected in refusal(read_picture, cases_dir / name)
+    else:
+        assert read_picture(cases_dir / name).shape == (240, 320, 3)
+
+
+def came_of(function):
+    """In a few words: the middle of what was measured, or why it was refused."""
+    try:
+        found = function()
+    except ValueError as error:
+        return f"refused: {error}"
+    if isinstance(found, np.ndarray):
+        return f"read: {found.shape[1]}x{found.shape[0]}"
+    z = found.depth if found.depth is not None else found.point_map[..., 2]
+    lens = "" if found.intrinsics.distortion is None else ", its lens used"
+    return f"read: median depth {np.nanmedian(z):.3f} m{lens}"
+
+
+def test_every_case_has_its_right_behaviour_in_one_table(cases_dir):
+    """Of each case: the file or question, what came of it, and what must be in that."""
+    color, read = cases_dir / "color.png", {"same": "read: ", "bent": "its lens used"}
+    rows = [(n, came_of(lambda n=n: read_picture(cases_dir / n)), read.get(e, e)) for n, e in PICTURES]
+    rows += [
+        (
+            f"{n} {s or ''}",
+            came_of(lambda n=n, s=s: seen(cases_dir, n, scale=s)),
+            e if isinstance(e, str) else "median depth 0.6",
+        )
+        for n, s, e in DEPTHS
+    ]
+    rows += [(n, came_of(lambda n=n: seen(cases_dir, camera=n)), read.get(e, e)) for n, e in CAMERAS]
+    rows += [(n, came_of(lambda n=n: read_points(color, cases_dir / n)), read.get(e, e)) for n, e in POINTS]
+    asked = [(question, str(outcome(question)), str(value)) for question, value in SHARED.items()]
+    named = {"None": "not understood: no value"}
+    shown = [(case, named.get(came, came)[:150]) for case, came, _ in (*rows, *asked)]
+    print("\n" + text_table([("case", "what comes of it"), *shown], "<"))
+    assert [case for case, came, expected in rows if expected not in came] == []
+    assert [case for case, came, expected in asked if came != expected] == []
+    files = {path.name for path in cases_dir.iterdir()} - {"README.md", "questions.txt"}
+    assert files == {case.split()[0] for case, _, _ in rows}

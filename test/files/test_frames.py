@@ -1,11 +1,15 @@
 """Files to frames and back; every unusable file is an error that names it."""
 
 import json
+import subprocess
+import sys
+import tracemalloc
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from odd_png import bomb, png
 from PIL import Image
 
 from n3d_ros.files.frames import (
@@ -131,6 +135,45 @@ def test_an_eight_bit_picture_is_no_depth(tmp_path):
     Image.new("L", (4, 4)).save(tmp_path / "d.png")
     with pytest.raises(ValueError, match="expected a 16-bit grey PNG"):
         read_depth(tmp_path / "d.png")
+
+
+@pytest.mark.parametrize("size", [(65535, 65535), (20000, 20000), (12000, 8000), (2**31 - 1, 1)])
+def test_depth_of_absurd_size_is_refused_by_its_header_with_limit_and_option(tmp_path, size):
+    (tmp_path / "bomb.png").write_bytes(png(*size, 16, 0))
+    with pytest.raises(ValueError, match="at most 64 megapixels [(]--max-megapixels, limits.max") as error:
+        read_depth(tmp_path / "bomb.png")
+    assert "bomb.png" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_small_file_of_much_depth_takes_no_memory(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(bomb(8192, 8192))
+    assert (tmp_path / "bomb.png").stat().st_size < 500_000
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="at most 64 megapixels .*, got 8192x8192"):
+        read_depth(tmp_path / "bomb.png")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+def test_a_bomb_ends_a_command_with_one_line(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(png(12000, 8000, 16, 0))
+    code = (
+        "import sys, pathlib; from n3d_ros.files.frames import read_depth\n"
+        "try: read_depth(pathlib.Path(sys.argv[1]))\n"
+        "except ValueError: pass"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "bomb.png")], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+
+
+def test_the_limit_of_a_depth_picture_is_the_caller_s(tmp_path):
+    Image.fromarray(np.full((6, 8), 900, np.uint16)).save(tmp_path / "d.png")
+    assert read_depth(tmp_path / "d.png", 48e-6)[0].shape == (6, 8)
+    with pytest.raises(ValueError, match="got 8x6"):
+        read_depth(tmp_path / "d.png", 47e-6)
 
 
 @pytest.mark.parametrize("array", [np.ones((4, 4), np.int32), np.ones((4, 4, 3), np.float32)])

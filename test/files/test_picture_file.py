@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+from odd_png import chunk, png
 from PIL import Image
 
 from n3d_ros.files.frames import as_released
@@ -97,16 +98,6 @@ def test_an_unknown_resize_mode_is_named(tmp_path):
         read_picture(tmp_path / "p.png", resize_mode="best")
 
 
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png(width, height, depth=8, colour=2, *more):
-    """A PNG with this header and no pixels."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-
-
 def refusal(path, content=None, **options):
     if content is not None:
         path.write_bytes(content)
@@ -122,7 +113,10 @@ def test_a_picture_of_absurd_size_is_refused_by_its_header(tmp_path, size):
     message = refusal(tmp_path / "bomb.png", png(*size))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert "expected at most 64 megapixels (--max-megapixels), got" in message
+    assert (
+        "expected at most 64 megapixels (--max-megapixels, limits.max_picture_megapixels of the node), got"
+        in message
+    )
     assert peak < 1e6
     with pytest.raises(ValueError, match="picture: expected"):
         check_encoded_size((tmp_path / "bomb.png").read_bytes())
@@ -131,8 +125,9 @@ def test_a_picture_of_absurd_size_is_refused_by_its_header(tmp_path, size):
 def test_the_limit_of_size_is_the_caller_s(tmp_path):
     colours(100, 50).save(tmp_path / "p.png")
     assert read_picture(tmp_path / "p.png", max_megapixels=0.005).shape == (50, 100, 3)
-    assert "at most 0.0049 megapixels (--max-megapixels), got 100x50" in refusal(
-        tmp_path / "p.png", max_megapixels=0.0049
+    assert (
+        "at most 0.0049 megapixels (--max-megapixels, limits.max_picture_megapixels of the node), got 100x50"
+        in refusal(tmp_path / "p.png", max_megapixels=0.0049)
     )
     check_encoded_size((tmp_path / "p.png").read_bytes(), 0.005)
     with pytest.raises(ValueError, match="got 100x50"):

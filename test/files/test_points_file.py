@@ -160,6 +160,17 @@ def test_guard_g4_a_mask_that_contradicts_the_points_is_reported(tmp_path, caplo
     assert "mask and pcd disagree in 1 pixels" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("times", "named"), [(1000.0, "1000 times"), (0.5, "0.5 times"), (0.94, "0.94 times")]
+)
+def test_depth_that_contradicts_the_points_is_refused(tmp_path, times, named):
+    _, pcd = release_points()
+    depth = np.where(pcd[..., 3] > 0, 2.0 * times, np.inf).astype(np.float32)
+    np.savez(tmp_path / "p.npz", pcd=pcd, intr=INTRINSICS.normalised(), depth=depth)
+    with pytest.raises(ValueError, match=f"expected depth in .*p.npz' to be the z of pcd, got {named}"):
+        read_points_file(tmp_path / "p.npz")
+
+
 def test_guard_g4_a_path_without_a_folder_is_written_and_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_points(Path("p.npz"), observation())

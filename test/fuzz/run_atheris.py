@@ -15,14 +15,18 @@ sys.path[:0] = [str(TEST / "helpers"), str(TEST.parent)]
 import atheris  # noqa: E402
 
 with atheris.instrument_imports(include=["n3d_ros", "PIL", "zipfile"]):
-    from fuzz_readers import TARGETS, seeds
+    import fuzz_readers
+    import fuzz_sets
+
+TARGETS = fuzz_readers.TARGETS | fuzz_sets.TARGETS
+SEEDS = fuzz_readers.seeds() | fuzz_sets.seeds()
 
 
 def main() -> None:
     """Fuzz `sys.argv[1]` with the remaining arguments."""
     name, options = sys.argv[1], sys.argv[2:]
     with tempfile.TemporaryDirectory() as corpus:
-        for number, data in enumerate(seeds()[name]):
+        for number, data in enumerate(SEEDS[name]):
             Path(corpus, str(number)).write_bytes(data)
         atheris.Setup([sys.argv[0], *options, corpus], TARGETS[name])
         atheris.Fuzz()

@@ -2,12 +2,16 @@
 
 import json
 
+import fuzz_readers
 import pytest
-from fuzz_readers import TARGETS, seeds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-SEEDS = seeds()
+pytest.importorskip("pycocotools", reason="needs the packages of training")
+import fuzz_sets
+
+TARGETS = fuzz_readers.TARGETS | fuzz_sets.TARGETS
+SEEDS = fuzz_readers.seeds() | fuzz_sets.seeds()
 JSON_TARGETS = [name for name, (first, *_) in SEEDS.items() if first[:1] in (b"{", b"[")]
 STEADY = settings(
     max_examples=100,

@@ -30,6 +30,7 @@ def refused(**change):
         ({"fx": 1930.0, "fy": 1930.0}, "got 9.478 from fx"),
         ({"fx": 1e30, "fy": 1e30}, "field of view"),
         ({"fx": 241.0, "fy": 2.41}, "from fy = 2.41"),
+        ({"fx": 600.0, "fy": 241.0}, "within 2.1 times of each other, got fx = 600, fy = 241"),
     ],
 )
 def test_a_focal_length_in_another_unit_is_named(change, named):

@@ -6,6 +6,7 @@ In: bytes. Out: nothing; `Undocumented` when a reader ends in anything but its o
 
 import io
 import json
+import pickle
 import shutil
 import struct
 import tempfile
@@ -37,9 +38,13 @@ from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.limits import check_words
 from n3d_ros.storage.array_file import ArrayFileError, read_npy, read_npz
 from n3d_ros.storage.json_file import JsonError, parse_json
+from n3d_ros.training.evaluation.readers.benchmarks import read_benchmark
 
 CAMERA = Intrinsics(50.0, 50.0, 31.5, 23.5, 64, 48)
 SCENE = SceneScale(0.5, (-1.0, -1.0, 0.3))
+IMAGE = {"id": 7, "file_name": "a.jpg", "file_path": "a.jpg", "width": 64, "height": 48}
+IMAGE["K"] = [[50, 0, 31.5], [0, 50, 23.5], [0, 0, 1]]
+RECTANGLE = {"id": 70, "image_id": 7, "bbox": [1.0, 2.0, 30.0, 40.0]}
 GREY = np.full((48, 64, 3), 90, np.uint8)
 MAX_MESSAGE_CHARS = 4000
 FILE_ERRORS = (ValueError, OSError)
@@ -96,6 +101,13 @@ def _tokenizer(folder):
 def _record(folder):
     record = read_record(folder)
     assert record.key and "/" not in record.folder_name
+
+
+def _benchmark(name, file, folder):
+    """Whatever share of the rows is bad: what is left are questions."""
+    (folder / "instances.json").write_text(json.dumps({"images": [IMAGE], "annotations": [RECTANGLE]}))
+    for question in read_benchmark(name, folder / file, None, folder, 1.0).questions:
+        assert question.id and question.text
 
 
 def text_of_a_model(data):
@@ -155,6 +167,10 @@ TARGETS = {
     "camera text": partial(in_folder, "c.txt", lambda folder: read_camera(folder / "c.txt"), FILE_ERRORS),
     "points": partial(in_folder, "p.npz", lambda folder: read_points_file(folder / "p.npz"), FILE_ERRORS),
     "depth": partial(in_folder, "d.png", lambda folder: read_depth(folder / "d.png", 0.5), FILE_ERRORS),
+    "spatialrgpt": partial(in_folder, "b.json", partial(_benchmark, "spatialrgpt", "b.json"), FILE_ERRORS),
+    "cv-bench": partial(in_folder, "b.jsonl", partial(_benchmark, "cv-bench-3d", "b.jsonl"), FILE_ERRORS),
+    "refcoco": partial(in_folder, "refs.p", partial(_benchmark, "refcoco", "refs.p"), FILE_ERRORS),
+    "omni3d": partial(in_folder, "o.json", partial(_benchmark, "omni3d", "o.json"), FILE_ERRORS),
     "model text": text_of_a_model,
     "words": words_of_a_user,
 }
@@ -204,6 +220,30 @@ def _depth_pictures():
     yield _saved(lambda stream: Image.fromarray(np.full((12, 16), 900, np.uint16)).save(stream, "PNG"))
 
 
+def _benchmarks():
+    """A right file of each."""
+    region = {
+        "id": "q",
+        "image_info": {"file_path": "a.jpg", "width": 64, "height": 48},
+        "text_q": "What is the height of Region [0]?",
+        "qa_info": {"type": "quantitative", "category": "height_data"},
+        "conversations": [{"value": "?"}, {"value": "Region [0] is 3.2 feet tall."}],
+        "bbox": [[1, 2, 20, 30]],
+    }
+    choice = {"idx": 1, "type": "3D", "task": "Depth", "question": "Which?", "choices": ["a", "b"]}
+    sentence = {"sent_id": 1, "sent": "man"}
+    ref = {"ref_id": 3, "ann_id": 70, "image_id": 7, "split": "val", "sentences": [sentence]}
+    corners = [[x, y, z] for x in (-0.2, 0.2) for y in (0.0, 0.6) for z in (2.0, 2.5)]
+    thing = {"id": 1, "image_id": 7, "category_name": "chair", "valid3D": True, "behind_camera": False}
+    thing |= {"bbox3D_cam": corners, "truncation": -1, "visibility": -1, "depth_error": -1}
+    return {
+        "spatialrgpt": [json.dumps([region]).encode(), json.dumps(region).encode()],
+        "cv-bench": [json.dumps({**choice, "answer": "(A)", "filename": "b.jsonl"}).encode()],
+        "refcoco": [pickle.dumps([ref], protocol=2), pickle.dumps([ref], protocol=0)],
+        "omni3d": [json.dumps({"images": [IMAGE], "annotations": [thing]}).encode()],
+    }
+
+
 def seeds():
     """Target -> right files."""
     nano, array = default_model_dir(), np.zeros((2, 3, 4), np.float16)
@@ -241,6 +281,7 @@ def seeds():
         "camera text": [b"# cameras\n1 OPENCV 640 480 600 600 320 240 0.1 0 0 0\n"],
         "points": [_saved(lambda stream: np.savez_compressed(stream, pcd=array, intr=np.eye(3)))],
         "depth": list(_depth_pictures()),
+        **_benchmarks(),
         "model text": [box, box * 3 + b"<think>so</think> yes"],
         "words": [b"the red mug", "the \u201cred\u201d <|im_end|> mug".encode()],
     }

@@ -1,4 +1,7 @@
-"""A real ROS graph in one process: the node with a fake pipeline, a camera and a client; own domain."""
+"""A real ROS graph in one process: the node with a fake pipeline, a camera and a client; own domain.
+
+Tests that import it are skipped where rclpy or the built interfaces are absent.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
+pytest.importorskip("n3d_ros.msg", reason="the interfaces are not built (make ros)")
+
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
@@ -29,15 +37,28 @@ BOX = Box3D("red mug", (-0.4, 0.2, 1.5), (0.3, 0.2, 0.3))
 class Graph:
     """Node, camera publishers and a client node. Everything waits for events with one deadline."""
 
-    def __init__(self, pipeline: Any, load: Callable[[Any], Any] | None, **parameters: Any) -> None:
+    def __init__(
+        self,
+        pipeline: Any,
+        load: Callable[[Any], Any] | None,
+        namespace: str = "",
+        remap: str = "",
+        **parameters: Any,
+    ) -> None:
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=30 + os.getpid() % 60)
         # With "auto" a subscription is renewed once publishers are known; a single frame may be lost then.
         parameters = {"qos__rgb": "reliable", "qos__depth": "reliable", "qos__info": "reliable", **parameters}
         overrides = [Parameter(name.replace("__", "."), value=value) for name, value in parameters.items()]
         self.pipeline = pipeline
-        self.node = N3DNode(load or (lambda _: pipeline), context=self.context, parameter_overrides=overrides)
-        self.client = rclpy.create_node("client", context=self.context)
+        self.node = N3DNode(
+            load or (lambda _: pipeline),
+            namespace=namespace,
+            cli_args=["--ros-args", "-r", remap] if remap else None,
+            context=self.context,
+            parameter_overrides=overrides,
+        )
+        self.client = rclpy.create_node("client", namespace=namespace, context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.client_executor = SingleThreadedExecutor(context=self.context)
@@ -60,11 +81,13 @@ class Graph:
         """Serve the client until the condition holds."""
         end = time.monotonic() + DEADLINE_S
         while not (value := condition()):
-            assert time.monotonic() < end, (
-                f"no {what} within {DEADLINE_S} s; node: {self.node.desk.codes} {self.node.desk.last_error}"
-            )
+            assert time.monotonic() < end, f"no {what} within {DEADLINE_S} s; {self._state()}"
             self.client_executor.spin_once(timeout_sec=0.02)
         return value
+
+    def _state(self) -> str:
+        desk = self.node.desk if self.node.is_configured else None
+        return "not configured" if desk is None else f"node: {desk.codes} {desk.last_error}"
 
     def collect(self, message_type: type, topic: str, qos: Any = 10) -> list[Any]:
         """A list that fills with what the topic brings; the node's publisher is already connected."""

@@ -515,5 +515,13 @@ FURTHER = {
     "How distant is the mug from the box?": 0.7681,
     "How close is the mug to the box?": 0.7681,
     "How far from the box is the mug?": 0.7681,
+    # "in the scene" beside "how high" asks where it is
+    "How high is the mug in the scene?": REFUSED,
+    "How deep is the mug in this scene?": REFUSED,
+    "How tall is the mug in this scene?": 0.1,
+    # adjectives that no label says, of many
+    "How many red boxes are there?": REFUSED,
+    "How far is the nearest red box?": REFUSED,
+    "How far is the red box?": 1.5264,
 }
 """Others of every kind."""

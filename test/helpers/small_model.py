@@ -91,16 +91,16 @@ def checkpoint(tmp_path):
 @pytest.fixture
 def picture():
     """`picture(h, w)`: random model inputs on an (h, w) patch grid."""
+    return make_picture
 
-    def make(h, w, seed=0):
-        rng = np.random.default_rng(seed)
-        return ModelInputs(
-            pixel_values=rng.standard_normal((h * w, 1176)).astype(np.float32),
-            grid_hw=(h, w),
-            coords=rng.integers(-900, 900, (h * w, 3)).astype(np.float32),
-            scene=SceneScale(1.0, (0.0, 0.0, 0.0)),
-            intrinsics=Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48),
-            valid_ratio=1.0,
-        )
 
-    return make
+def make_picture(h, w, seed=0):
+    rng = np.random.default_rng(seed)
+    return ModelInputs(
+        pixel_values=rng.standard_normal((h * w, 1176)).astype(np.float32),
+        grid_hw=(h, w),
+        coords=rng.integers(-900, 900, (h * w, 3)).astype(np.float32),
+        scene=SceneScale(1.0, (0.0, 0.0, 0.0)),
+        intrinsics=Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48),
+        valid_ratio=1.0,
+    )

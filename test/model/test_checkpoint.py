@@ -95,8 +95,8 @@ def test_an_index_of_another_kind_is_named(checkpoint):
 def test_every_missing_unexpected_and_misshaped_tensor_is_named_in_one_error(checkpoint):
     tensors = tensors_of(checkpoint)
     del tensors["visual.merger.ln_q.weight"], tensors["model.norm.weight"]
-    tensors["visual.pcd_pe.weight"] = torch.zeros(2)
-    tensors["lm_head.weight"] = torch.zeros(3, 4)
+    tensors["visual.pcd_pe.weight"] = torch.ones(2)
+    tensors["lm_head.weight"] = torch.ones(3, 4)
     save_file(tensors, checkpoint / "model.safetensors")
     with pytest.raises(ModelFolderError) as error:
         load_model(checkpoint)

@@ -69,6 +69,28 @@ def both(folder):
         ("point_encoding_unit", "mm", "point_encoding_unit: expected a number above 0"),
         ("point_encoding_order", 3, "point_encoding_order: expected text"),
         ("long_side_px", False, "long_side_px: expected a whole number"),
+        (
+            "text_config.layer_types",
+            ["sliding_attention"] * 2,
+            "times 'full_attention', one a layer, got",
+        ),
+        ("text_config.layer_types", ["full_attention"], "times 'full_attention', one a layer, got"),
+        ("text_config.layer_types", "full_attention", "layer_types: expected a list of texts"),
+        (
+            "vision_config.point_encoding_order",
+            "aligned",
+            "point_encoding_order: expected 'aligned', as vision",
+        ),
+        (
+            "vision_config.point_encoding_gain",
+            4.0,
+            "point_encoding_gain: expected 4.0, as vision_config says",
+        ),
+        (
+            "vision_config.patch_position",
+            "sincos",
+            "patch_position: expected 'sincos', as vision_config says",
+        ),
         ("model_type", {"a": 1}, "model_type: expected 'qwen2_5_vl'"),
     ],
 )

@@ -135,6 +135,24 @@ def test_one_number_that_is_none_is_found_wherever_it_stands(checkpoint, load, k
     refused(load, checkpoint, "tensor model.norm.weight holds NaN or infinite numbers")
 
 
+def test_a_matrix_of_zeros_is_named_and_zeros_in_a_bias_or_beside_numbers_are_not(checkpoint, load):
+    def zeros_but_one(all):
+        name = next(name for name in all if name.endswith("mlp.down_proj.weight"))
+        all[name] = np.zeros_like(all[name])
+        all[name].flat[-1] = 1.0
+        for bias in (name for name in all if name.endswith(".bias")):
+            all[bias] = np.zeros_like(all[bias])
+
+    def zeros(all):
+        name = next(name for name in all if name.endswith("mlp.down_proj.weight"))
+        all[name] = np.zeros_like(all[name])
+
+    change_tensors(checkpoint, zeros_but_one)
+    load(checkpoint)
+    change_tensors(checkpoint, zeros)
+    refused(load, checkpoint, "mlp.down_proj.weight holds zeros alone")
+
+
 def test_bfloat16_that_is_nan_is_found_and_the_largest_number_is_not(tmp_path):
     def entry(bits):
         (tmp_path / "w").write_bytes(np.array([0x3F80, bits], np.uint16).tobytes())

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import yaml
+from driver_topics import DRIVERS, topics_of
 from places import CHECKOUT
 
 from n3d_ros.child_process import package_environment
@@ -16,14 +17,16 @@ PRESETS = sorted((CONFIG / "cameras").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
-def test_a_preset_remaps_the_three_inputs(path):
+def test_a_preset_remaps_the_inputs_to_topics_that_its_driver_publishes(path):
     topics = yaml.safe_load(path.read_text())["topics"]
-    assert set(topics) == {"rgb/image", "rgb/camera_info", "depth/image"}
-    assert all(topic.startswith("/") for topic in topics.values())
+    inputs = {"rgb/image", "rgb/camera_info", "depth/image"}
+    assert inputs <= set(topics) <= inputs | {"depth/camera_info"}
+    assert set(topics.values()) <= topics_of(path.stem)
 
 
 def test_presets_for_the_common_cameras():
-    assert {"realsense", "zed", "zed_before_5_1", "orbbec", "generic"} <= {path.stem for path in PRESETS}
+    assert {path.stem for path in PRESETS} == set(DRIVERS)
+    assert all("https://" in source for source, _ in DRIVERS.values())
 
 
 SHIPPED = CONFIG / "n3d.yaml"

@@ -107,4 +107,14 @@ def test_arguments_become_parameters_after_the_file_and_empty_ones_do_not(config
     file, overrides, time = node["parameters"]
     assert file == str(config / "n3d.yaml")
     assert overrides == {"continuous.prompt": "red mug"}
-    assert time == {"use_sim_time": True}
+    assert time == {"use_sim_time": True, "autostart": True}
+
+
+def test_one_quality_of_service_for_the_three_inputs(config):
+    _, overrides, _ = Launch().node(qos="reliable")["parameters"]
+    assert overrides == {"qos.rgb": "reliable", "qos.depth": "reliable", "qos.info": "reliable"}
+
+
+def test_a_lifecycle_manager_may_start_it(config):
+    *_, switches = Launch().node(autostart="false")["parameters"]
+    assert switches == {"use_sim_time": False, "autostart": False}

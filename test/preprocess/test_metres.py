@@ -97,3 +97,56 @@ def test_depth_of_another_view_is_noticed(size):
 def test_depth_of_the_picture_resized_is_taken(size):
     camera = Intrinsics(900.0, 900.0, 639.5, 359.5, 1280, 720)
     Observation(np.zeros((720, 1280, 3), np.uint8), camera, depth=np.ones(size[::-1], np.float32))
+
+
+RAMP_MM = np.arange(600, 1240, dtype=np.uint16).reshape(20, 32)
+
+
+def test_millimetres_shifted_by_three_bits_are_named_with_their_scale():
+    with pytest.raises(BadInputError, match="multiples of 8 alone, .* give the scale 0.000125"):
+        measured_depth(RAMP_MM << 3, "16UC1")
+    shifted = measured_depth(RAMP_MM << 3, "16UC1", 0.000125)
+    np.testing.assert_allclose(shifted, RAMP_MM / 1000, rtol=1e-6)
+    assert measured_depth(np.full((8, 8), 800, np.uint16), "16UC1")[0, 0] == np.float32(0.8)
+
+
+def test_the_largest_number_of_fewer_bits_is_no_depth_where_many_pixels_have_it():
+    depth = np.full((10, 20), 700, np.uint16)
+    depth[0, 0] = 4095
+    assert np.isnan(to_metres(depth, "16UC1")).sum() == 1
+    depth = np.full((20, 20), 700, np.uint16)
+    depth[0, 0] = 4095
+    assert to_metres(depth, "16UC1")[0, 0] == np.float32(4.095)
+    depth[0, :2], depth[1, 1] = 32767, 65535
+    np.testing.assert_array_equal(np.isnan(to_metres(depth, "16UC1"))[:2, :3], [[1, 1, 0], [0, 1, 0]])
+    assert np.isnan(to_metres(np.full((2, 2), 2047, np.uint16), "16UC1", 0.0001)).all()
+
+
+@pytest.mark.parametrize(
+    ("floats", "is_refused"),
+    [
+        ((RAMP_MM / 1239).astype(np.float32), True),
+        (((RAMP_MM - 600) / 639).astype(np.float32), True),
+        ((np.round(RAMP_MM / 1239 * 255) / 255).astype(np.float32), True),
+        ((RAMP_MM.clip(max=1000) / 1000).astype(np.float32), False),
+        (((RAMP_MM - 239) / 1000).astype(np.float32), False),  # millimetres, of which one is 1000
+        (np.ones((8, 8), np.float32), False),
+        ((RAMP_MM / 1238).astype(np.float32), False),
+    ],
+    ids=["of the largest", "of the range", "of 255", "cut at a metre", "millimetres", "a wall", "metres"],
+)
+def test_shares_of_the_largest_depth_are_no_metres(floats, is_refused):
+    if is_refused:
+        with pytest.raises(BadInputError, match="shares of the picture's largest depth"):
+            measured_depth(floats, "32FC1")
+    else:
+        assert np.nanmax(measured_depth(floats, "32FC1")) >= 1.0
+    assert np.nanmax(measured_depth(floats, "32FC1", 1.0)) >= 1.0
+
+
+def test_nearer_than_any_camera_sees_is_another_unit():
+    with pytest.raises(BadInputError, match="a median depth of 0.00065, nearer than any depth camera sees"):
+        measured_depth(np.full((8, 8), 0.65, np.float32), "32FC1", 0.001)
+    with pytest.raises(BadInputError, match="nearer than any depth camera"):
+        measured_depth(np.full((8, 8), 0.00065, np.float32), "32FC1")
+    assert measured_depth(np.full((8, 8), 0.03, np.float32), "32FC1")[0, 0] == np.float32(0.03)

@@ -119,8 +119,41 @@ def test_the_answer_prompt_holds_the_first_sentence_and_no_code() -> None:
         ("no end", "no end"),
     ],
 )
-def test_the_first_sentence_ends_at_a_stop_or_question_mark_on_the_first_line(text: str, first: str) -> None:
+def test_the_release_cuts_at_a_stop_or_question_mark_on_the_first_line(text: str, first: str) -> None:
+    assert first_sentence(text, "upstream") == first
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("How far is it? Answer in cm.", "How far is it?"),
+        ("1. How far is the mug? Thanks.", "1. How far is the mug?"),
+        ("1. Order them from near to far. Please.", "1. Order them from near to far."),
+        ("12. Order them from near to far.", "12. Order them from near to far."),
+        ("a. Order them from near to far. Please.", "a. Order them from near to far."),
+        ("Is it over 1.5 m from the box?", "Is it over 1.5 m from the box?"),
+        ("Tell me if it is over 1.5 m high. Please.", "Tell me if it is over 1.5 m high."),
+        (
+            "Say if it is within 5 ft. of Mr. Smith's mug. Be quick.",
+            "Say if it is within 5 ft. of Mr. Smith's mug.",
+        ),
+        ("There is a mug. How far is it from the box? In m.", "There is a mug. How far is it from the box?"),
+        ("Order the mug, the box no. 2 and the table. Go.", "Order the mug, the box no. 2 and the table."),
+        ("Really?? Yes.", "Really?"),
+        ("a? b. c", "a?"),
+        ("no end", "no end"),
+        ("a\nb. c", "a\nb. c"),
+    ],
+)
+def test_a_question_ends_neither_in_a_number_nor_in_an_abbreviation(text: str, first: str) -> None:
     assert first_sentence(text) == first
+
+
+def test_the_second_stage_reads_the_question_whole_unless_told_otherwise() -> None:
+    assert answer_prompt("1. Is it over 1.5 m?") == f"{HEAD}1. Is it over 1.5 m?{TAIL}"
+    assert answer_prompt("1. Is it over 1.5 m?", (), "upstream") == f"{HEAD}1.{TAIL}"
+    with pytest.raises(ValueError, match="sentence_rule: expected one of"):
+        answer_prompt("How far?", (), "half")
 
 
 def test_no_object_gives_no_condition() -> None:
@@ -296,10 +329,11 @@ def stage_prompts(entry: dict[str, Any], scene: dict[str, Any]) -> list[str]:
     boxes, ids = [b.box for b in decoded.boxes], [b.index for b in decoded.boxes]
     if len(messages) > 3:
         evidence = evidence_for_mentions(messages[2], boxes, camera, ids, "upstream")
-        return [ground_prompt(messages[0]), answer_prompt(messages[2], evidence)]
+        return [ground_prompt(messages[0]), answer_prompt(messages[2], evidence, "upstream")]
     if len(entry["calls"]) == 1:
         return [ground_prompt(messages[0])]
-    return [locate_prompt(messages[0]), answer_prompt(messages[0], evidence_from_boxes(boxes, camera, ids))]
+    evidence = evidence_from_boxes(boxes, camera, ids)
+    return [locate_prompt(messages[0]), answer_prompt(messages[0], evidence, "upstream")]
 
 
 def collapse_pads(prompt: str) -> str:
@@ -345,7 +379,7 @@ def test_cutting_a_long_prompt_loses_what_the_official_code_loses(golden_dir: Pa
 def test_first_sentences_and_mentions_equal_the_official_ones(golden_dir: Path) -> None:
     golden = json.loads((golden_dir / "codec.json").read_text())
     for entry in golden["first_sentence"]:
-        assert first_sentence(entry["text"]) == entry["first"]
+        assert first_sentence(entry["text"], "upstream") == entry["first"]
     for entry in golden["mention_regex"]:
         assert UPSTREAM_MENTION.findall(entry["text"]) == entry["matches"], entry
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,19 +18,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.ros)
-
-
-@pytest.fixture
-def make_graph() -> Iterator[Callable[..., Any]]:
-    """Build a graph: pipeline, then parameters with __ for the dot."""
-    from graph import Graph
-
-    graphs: list[Graph] = []
-
-    def make(pipeline: Any = None, load: Callable[[Any], Any] | None = None, **parameters: Any) -> Any:
-        graphs.append(Graph(pipeline, load, **parameters))
-        return graphs[-1]
-
-    yield make
-    for graph in graphs:
-        graph.close()

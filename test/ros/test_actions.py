@@ -115,7 +115,7 @@ def test_a_goal_longer_than_the_limit_ends_with_timeout(make_graph):
 
 
 def test_another_frame_without_tf2_is_refused_by_name(make_graph, monkeypatch):
-    monkeypatch.setattr("n3d_ros.node.outputs.optional_packages.has_tf", lambda: False)
+    monkeypatch.setattr("n3d_ros.node.optional_packages.has_tf", lambda: False)
     graph = make_graph(FakePipeline([MUG]))
     ready(graph)
     end = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug", frame="base_link")))

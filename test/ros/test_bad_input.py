@@ -12,7 +12,7 @@ from n3d_ros.srv import Ask, GetInfo, Ground, GroundImage
 
 
 def spoil_rgb_encoding(rgb, depth, info):
-    rgb.encoding = "bayer_rggb8"
+    rgb.encoding = "nv24"
 
 
 def spoil_depth_encoding(rgb, depth, info):
@@ -41,7 +41,7 @@ def other_proportions(rgb, depth, info):
 
 
 SPOILED = [
-    (spoil_rgb_encoding, ResultCode.BAD_INPUT, "bayer_rggb8"),
+    (spoil_rgb_encoding, ResultCode.BAD_INPUT, "nv24"),
     (spoil_depth_encoding, ResultCode.BAD_INPUT, "16SC1"),
     (zero_focal_length, ResultCode.BAD_INPUT, "fx=0"),
     (truncate_rgb, ResultCode.BAD_INPUT, "100 bytes"),
@@ -170,8 +170,8 @@ def test_an_engine_defect_is_internal_and_the_node_goes_on(make_graph):
 
 
 def test_output_frame_without_tf2_is_refused_as_a_parameter(make_graph, monkeypatch):
-    monkeypatch.setattr("n3d_ros.node.outputs.optional_packages.has_tf", lambda: False)
-    with pytest.raises(ValueError, match="tf2_ros"):
+    monkeypatch.setattr("n3d_ros.node.optional_packages.has_tf", lambda: False)
+    with pytest.raises(ValueError, match="output_frame .map.: tf2_ros"):
         make_graph(FakePipeline([]), output_frame="map")
 
 

@@ -4,7 +4,7 @@ from fake_pipeline import FakePipeline
 from graph import MUG
 from sensor_msgs.msg import CameraInfo, Image
 
-from n3d_ros.commands.play import fill_camera_info
+from n3d_ros.commands.play.camera import fill_camera_info
 from n3d_ros.errors import ResultCode
 from n3d_ros.files.frames import find_frames, read_frame
 from n3d_ros.msg import Box3DArray

@@ -6,7 +6,6 @@ import threading
 import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, FRAME, MUG
-from rclpy.qos import qos_profile_sensor_data as SENSOR_DATA
 from sensor_msgs.msg import Image
 
 from n3d_ros.errors import ResultCode
@@ -177,17 +176,3 @@ def test_thirty_hertz_before_a_slow_model_builds_no_lag(make_graph):
     graph.wait(lambda: len(boxes) == 2, "two results")
     assert [stamp_ns(result.header) for result in boxes] == [first, stamp], "the 29 between are skipped"
     assert graph.node.desk.worker.num_superseded >= 29
-
-
-def test_auto_qos_becomes_reliable_when_every_publisher_is(make_graph):
-    graph = make_graph(FakePipeline([MUG]), qos__rgb="auto", qos__depth="auto", qos__info="auto")
-    assert not any(one.reliable for one in graph.node.camera.topics.inputs)
-    graph.wait(lambda: all(one.reliable for one in graph.node.camera.topics.inputs), "reliable subscriptions")
-    graph.publish_until(lambda: graph.node.camera.frames.frame, "a frame")
-    careless = graph.client.create_publisher(Image, "rgb/image", SENSOR_DATA)
-    graph.wait(lambda: not graph.node.camera.topics.inputs[0].reliable, "the weaker QoS that all can serve")
-    picture, _, _ = graph.messages(stamp_ns=12345)
-    graph.wait(
-        lambda: careless.publish(picture) or graph.node.camera.topics.inputs[0].last_stamp_ns == 12345,
-        "a picture of the careless publisher",
-    )

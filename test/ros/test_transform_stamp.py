@@ -8,7 +8,7 @@ from geometry_msgs.msg import Quaternion, Vector3
 from rclpy.time import Time
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.outputs.transforms import Transforms
+from n3d_ros.node.transforms import Transforms
 
 SECOND = 1_000_000_000
 

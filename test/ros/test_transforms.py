@@ -3,16 +3,17 @@
 import math
 
 import pytest
+import stand_in_tf
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
-from graph import MUG
+from graph import FRAME, MUG
 
 from n3d_ros.action import Ask, Ground
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import GroundedObject
 from n3d_ros.node.outputs.messages import pose
-from n3d_ros.node.outputs.transforms import transform_object
+from n3d_ros.node.transforms import transform_object
 
 # REP 103: optical z is the body's x, optical x its -y, optical y its -z.
 OPTICAL_TO_BODY = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
@@ -46,15 +47,8 @@ def test_yaw_about_the_optical_y_axis_becomes_yaw_about_the_bodys_z_axis():
 
 @pytest.mark.parametrize("how", ["goal", "parameter"])
 def test_results_come_in_the_frame_asked_for_at_the_images_stamp(make_graph, monkeypatch, how):
-    monkeypatch.setattr("n3d_ros.node.outputs.optional_packages.has_tf", lambda: how == "parameter")
-    monkeypatch.setattr("n3d_ros.node.outputs.transforms.Transforms.__init__", lambda self, node: None)
-    looked_up = []
-
-    def lookup(self, target, source, stamp_ns):
-        looked_up.append((target, source, stamp_ns))
-        return OPTICAL_TO_BODY, (0.0, 0.0, 1.0)
-
-    monkeypatch.setattr("n3d_ros.node.outputs.transforms.Transforms.lookup", lookup)
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["base_link", FRAME] = stand_in_tf.still(z=1.0, rotation=OPTICAL_TO_BODY)
     graph = make_graph(FakePipeline([MUG]), **({"output_frame": "base_link"} if how == "parameter" else {}))
     stamp = graph.one_frame()
     frame = "base_link" if how == "goal" else ""
@@ -64,4 +58,4 @@ def test_results_come_in_the_frame_asked_for_at_the_images_stamp(make_graph, mon
         assert (result.code, result.header.frame_id) == (ResultCode.OK, "base_link")
         position = boxes[0].pose.position
         assert (position.x, position.y, position.z) == pytest.approx((1.0, -0.1, 0.8))
-    assert looked_up[0] == ("base_link", "camera_color_optical_frame", stamp)
+    assert world.asked[0] == ("base_link", FRAME, stamp)

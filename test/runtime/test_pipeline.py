@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from places import CHECKOUT
 
 from n3d_ros.boxes import Box3D, iou_3d
-from n3d_ros.errors import BadInputError, N3DError, NoDepthError, ResultCode
+from n3d_ros.errors import BadInputError, ModelFolderError, N3DError, NoDepthError, ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
@@ -345,3 +346,11 @@ def test_importing_the_pipeline_loads_no_engine_and_no_framework():
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_tokenizer_of_a_larger_model_is_refused(fake_backend):
+    backend = fake_backend({"": "done"})
+    text = replace(backend.config.text, vocab=backend.config.text.vocab - 1)
+    backend.config = replace(backend.config, text=text)
+    with pytest.raises(ModelFolderError, match="tokenizer.json: expected ids below the model's vocab_size"):
+        Pipeline(backend)

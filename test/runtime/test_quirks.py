@@ -226,6 +226,18 @@ def test_what_strict_mode_loses_is_logged_and_by_default_nothing_is(
     assert options == STRICT or not messages
 
 
+# --- questions cut at their first stop
+
+
+def test_a_number_ends_the_question_of_the_second_stage_in_strict_mode_only(pipeline, observation):
+    question = "1. How tall is 0_chair?"
+    right, strict = (
+        second_prompt(pipeline, observation, options, ["chair"], question) for options in (RIGHT, STRICT)
+    )
+    assert f"{question} The 3D bbox of 0_chair is [" in right
+    assert question not in strict and "1. The 3D bbox of 0_chair" in strict
+
+
 # --- prompts cut at 2,048 tokens
 
 LONG = "Where is it" + " or that one" * 150 + "?"
@@ -264,6 +276,7 @@ def test_strict_mode_is_every_option_at_upstream():
             mention_rule="upstream",
             box_index_rule="upstream",
             prompt_overflow="cut_end",
+            sentence_rule="upstream",
             answer_rule="upstream",
             sampling="upstream",
             orientation="upstream",

@@ -1,13 +1,14 @@
 """Understood whole or not at all: what was understood can be said back, and no word is ignored."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from peoples_questions import FURTHER, SHARED
 
 from n3d_ros.spatial import QUESTIONS, parse_question, questions
 from n3d_ros.spatial.grammar.rows import Row, all_rows
-from n3d_ros.spatial.language.patterns import compiled
+from n3d_ros.spatial.language.patterns import compiled, needed
 from n3d_ros.spatial.language.units import length_text
 from n3d_ros.spatial.restating import restated
 from n3d_ros.spatial.types import Query
@@ -47,7 +48,17 @@ def _is_harmless(words, at, strange):
     return any(phrase in around for phrase in HARMLESS)
 
 
-HARMLESS = ("left side of", "right side of", "on left", "on right", "on the left", "on the right", "from me")
+HARMLESS = (
+    "left side of",
+    "right side of",
+    "left side or",
+    "right side or",
+    "on left",
+    "on right",
+    "on the left",
+    "on the right",
+    "from me",
+)
 
 
 def test_questions_of_shuffled_words_are_understood_only_where_every_word_is_accounted_for():
@@ -120,3 +131,44 @@ def test_a_question_with_two_meanings_is_not_understood(monkeypatch):
 )
 def test_a_length_in_other_units_has_its_metres_beside(unit, text):
     assert length_text(1.0, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("how far is A from B", {"how", "far", "is", "from"}),
+        ("(what is)? A (of | of the) B , c?", {"of"}),
+        ("(left | right) side? of", {"of"}),
+        ("which (one | (one | two) x) LIST", {"which"}),
+        ("A", set()),
+    ],
+)
+def test_what_every_fit_of_a_pattern_needs(pattern, words):
+    assert needed(pattern) == words
+
+
+def test_every_viewpoint_is_seen_from_somewhere():
+    assert all("from" in needed(pattern) for pattern in questions._VIEWS.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["red mug", "hot air balloon", "0_mug", "12_potted plant", "Käse", "T-shirt"]
+)
+def test_plain_names_stand_for_each_other(name):
+    assert questions.is_plain_name(name)
+    for template in TEMPLATES:
+        other = parse_question(template.replace("red mug", name))
+        assert other is not None
+        mine = parse_question(template)
+        assert other == _renamed(mine, name), template
+
+
+def _renamed(query, name):
+    return replace(query, objects=tuple(name if one == "red mug" else one for one in query.objects))
+
+
+@pytest.mark.parametrize(
+    "name", ["blue can", "clock", "side table", "camera", "cup of tea", "the mug", "box 2", "4k tv", "m", ""]
+)
+def test_names_with_words_of_the_grammar_are_not_plain(name):
+    assert not questions.is_plain_name(name)

@@ -1,5 +1,7 @@
 """Which box a name means: its own, or none; of several that fit equally, none either."""
 
+from dataclasses import replace
+
 import pytest
 
 from n3d_ros.boxes import Box3D
@@ -110,3 +112,28 @@ def test_a_camera_in_view_makes_the_word_ambiguous():
     with pytest.raises(ValueError, match="'camera' is ambiguous: it could be 1_security camera"):
         answer(parse_question("How far is the mug from the camera?"), scene)
     assert answer(parse_question("How far is the mug from me?"), scene).value == 1.0
+
+
+def test_many_of_a_colour_that_no_label_says_are_not_counted_and_none_of_them_is_picked():
+    scene = [box("box", -1.0, 2.0), box("box", 1.0, 3.0), box("red box", 0.0, 1.0)]
+    for question in (
+        "How many blue boxes are there?",
+        "How far is the nearest blue box?",
+        "Which blue box is the nearest?",
+        "How far apart are the two blue boxes?",
+    ):
+        with pytest.raises(ValueError, match="for 'blue box"):
+            answer(parse_question(question), scene)
+    assert answer(parse_question("How many red boxes are there?"), scene).value == 1.0
+    assert answer(parse_question("How far is the nearest red box?"), scene).value == 1.0
+
+
+def test_a_possessive_in_capitals_is_the_same_name():
+    scene = [box("children's book"), box("mug", 1.0)]
+    assert answer(parse_question("HOW FAR IS THE CHILDREN\u2019S BOOK FROM THE MUG?"), scene).value == 1.0
+
+
+def test_there_is_no_direction_to_what_is_straight_above():
+    scene = [box("lid", 0.0, 1.0), replace(box("pot", 0.0, 1.0), center=(0.0, 0.3, 1.0))]
+    with pytest.raises(ValueError, match="lid and pot are above each other"):
+        answer(parse_question("In which direction is the pot from the lid?"), scene)

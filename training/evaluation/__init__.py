@@ -1,1 +1,1 @@
-"""How well a model grounds and answers, on scenes that it never saw."""
+"""How well a model grounds and answers: on simulated scenes, on sets of questions, on public benchmarks."""

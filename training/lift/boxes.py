@@ -1,11 +1,11 @@
 """Masked depth -> the points of one object -> its box.
 
-In: a depth picture, a mask, the camera. Out: `Cloud` in metres, optical frame, and `Box3D`. It does not know
-files, annotations or what is done with a bad box.
+In: a depth picture, a mask, the camera; or a box that was given. Out: `Cloud` in metres, optical frame, and
+`Box3D`. It does not know files or what is done with a bad box.
 
 The box is the release's (its labels, measured on the demo's): minimum and maximum of the points that are
 left, along the camera's axes; what the camera does not see is not in it. The release trims silhouette pixels
-and the far tail and keeps the nearest point; its exact rule is not known, so the thresholds are ours.
+and the far tail and keeps the nearest point; its exact rule is not known, so rules and thresholds are ours.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import Array, Intrinsics, Vector3, backproject, rotation_about_y
+from n3d_ros.geometry import Array, Intrinsics, Vector3, backproject, box_corners, rotation_about_y
 from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.masks import Mask, MaskCrop
+from n3d_ros.training.lift.sources.records import GivenBox
 
 QUARTER_RAD = math.pi / 2
 Depth = npt.NDArray[np.float32]
@@ -29,7 +30,7 @@ Depth = npt.NDArray[np.float32]
 @dataclass(frozen=True)
 class Cloud:
     """points: (N, 3) float64 metres, optical frame, of the mask's pixels with depth. kept: (N,) bool: not
-    dropped as silhouette, other body or far tail. is_body: (N,) bool: of the largest body in depth.
+    dropped as silhouette, crumb or other body. is_body: (N,) bool: of the largest body in depth.
     """
 
     points: Array
@@ -43,32 +44,79 @@ def object_cloud(depth: Depth, crop: MaskCrop, intrinsics: Intrinsics, config: L
     z = depth[crop.top : crop.top + height, crop.left : crop.left + width]
     rows, columns = np.nonzero(crop.mask & np.isfinite(z))
     points = backproject(columns + crop.left, rows + crop.top, z[rows, columns], intrinsics)
-    inner = ~silhouette(z, crop.mask, config.rim_px, config.rim_step)[rows, columns]
+    inner = crop.mask & ~silhouette(z, crop.mask, config.rim_px, config.rim_step)
+    kept = inner & ~crumbs(z, inner, config.rim_step, config.min_piece_share)
     is_body = largest_body(points[:, 2], config.gap_share)
-    kept = inner & is_body
-    if kept.any() and config.far_tail_share > 0:
-        kept &= points[:, 2] <= np.quantile(points[kept, 2], 1.0 - config.far_tail_share)
-    return Cloud(points, kept, is_body)
+    return Cloud(points, kept[rows, columns] & is_body, is_body)
 
 
 def silhouette(z: Depth, mask: Mask, rim_px: int, step: float) -> Mask:
     """(h, w) bool: pixels within rim_px of the mask's edge whose depth is off that of the mask's inside next
     to them by more than `step` of itself. A mask is never exact to the pixel, and sensors mix depths there.
 
-    Where no inside is near, as in thin parts, no pixel is taken for background.
+    Parts too thin to have an inside so far from the edge are judged by what lies less far inside. Where no
+    inside is near at all, no pixel is taken for background.
     """
-    if rim_px == 0:
-        return np.zeros_like(mask)
-    padded = np.pad(mask, rim_px)  # beyond the crop is outside
-    inside = cv2.erode(padded.astype(np.uint8), _square(rim_px))[rim_px:-rim_px, rim_px:-rim_px].astype(bool)
+    found, open_ = np.zeros_like(mask), mask.copy()
+    for reach_px in range(rim_px, 0, -1):
+        judged, off = _rim(z, mask, reach_px, step)
+        found |= open_ & off
+        open_ &= ~judged
+        if not open_.any():
+            break
+    return found
+
+
+def _rim(z: Depth, mask: Mask, reach_px: int, step: float) -> tuple[Mask, Mask]:
+    """(h, w) bool twice: the mask's inside with the rim pixels near it, and those of them that are off."""
+    padded = np.pad(mask, reach_px)  # beyond the crop is outside
+    eroded = cv2.erode(padded.astype(np.uint8), _square(reach_px))
+    inside = eroded[reach_px:-reach_px, reach_px:-reach_px].astype(bool)
     known = inside & np.isfinite(z)
     # the range of depth of the inside around each pixel; an empty one is inf..-inf
-    window, border = _square(rim_px), cv2.BORDER_REPLICATE  # OpenCV's own border is finite
+    window, border = _square(reach_px), cv2.BORDER_REPLICATE  # OpenCV's own border is finite
     nearest = cv2.erode(np.where(known, z, np.float32(np.inf)), window, borderType=border)
     farthest = cv2.dilate(np.where(known, z, np.float32(-np.inf)), window, borderType=border)
     slack = np.float32(step) * z
     off = (z < nearest - slack) | (z > farthest + slack)
-    found: Mask = mask & ~inside & np.isfinite(nearest) & off
+    judged: Mask = mask & (inside | np.isfinite(nearest))
+    return judged, judged & ~inside & off
+
+
+def crumbs(z: Depth, mask: Mask, step: float, min_share: float) -> Mask:
+    """(h, w) bool: the mask's pixels with depth in pieces of less than min_share of all of them.
+
+    Two neighbours are of one piece where their depths differ by less than `step` of themselves. Pixels
+    without depth pass on that of the nearest pixel that has some: holes do not break a surface.
+    """
+    known = mask & np.isfinite(z)
+    if not known.any():
+        return np.zeros_like(mask)
+    filled = z if np.array_equal(known, mask) else _filled(z, known)
+    # a grid with a cell for each pixel and one between each two neighbours, set where these are connected
+    grid = np.zeros((2 * mask.shape[0] - 1, 2 * mask.shape[1] - 1), np.uint8)
+    grid[::2, ::2] = mask
+    grid[::2, 1::2] = mask[:, 1:] & mask[:, :-1] & _is_near(filled[:, 1:], filled[:, :-1], step)
+    grid[1::2, ::2] = mask[1:] & mask[:-1] & _is_near(filled[1:], filled[:-1], step)
+    _, pieces = cv2.connectedComponents(grid, connectivity=4)
+    piece = pieces[::2, ::2]
+    counts = np.bincount(piece[known])
+    found: Mask = known & (counts[np.minimum(piece, counts.size - 1)] < min_share * counts.sum())
+    return found
+
+
+def _filled(z: Depth, known: Mask) -> Depth:
+    """(h, w): each pixel's depth is that of the nearest pixel where it is known."""
+    unknown = (~known).astype(np.uint8)
+    _, label = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    by_label = np.zeros(int(label.max()) + 1, np.float32)
+    by_label[label[known]] = z[known]
+    filled: Depth = by_label[label]
+    return filled
+
+
+def _is_near(a: Depth, b: Depth, step: float) -> Mask:
+    found: Mask = np.abs(a - b) < np.float32(step) * np.minimum(a, b)
     return found
 
 
@@ -89,8 +137,21 @@ def largest_body(z: Array, gap_share: float) -> Mask:
 
 def aligned_box(label: str, points: Array) -> Box3D:
     """The box along the axes of the points' frame. points: (N, 3), N > 0."""
-    low, high = points.min(axis=0), points.max(axis=0)
+    axes = np.ascontiguousarray(points.T)  # three long rows: numpy is many times as fast along them
+    low, high = axes.min(axis=1), axes.max(axis=1)
     return Box3D(label, _vector((low + high) / 2), _vector(high - low))
+
+
+def box_of_given(label: str, given: GivenBox) -> Box3D:
+    """The box along the camera's axes around a given one, which may be turned."""
+    return aligned_box(label, corners_of_given(given))
+
+
+def corners_of_given(given: GivenBox) -> Array:
+    """(8, 3) metres, optical frame."""
+    turn = np.asarray(given.R_optical_box, dtype=np.float64).reshape(3, 3)
+    corners: Array = box_corners((0.0, 0.0, 0.0), given.size_m) @ turn.T + np.asarray(given.center_m)
+    return corners
 
 
 def level_rotation(gravity: Vector3) -> Array:

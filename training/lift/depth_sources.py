@@ -1,7 +1,7 @@
-"""Where the depth of a picture comes from: its sensor, or a model that guesses it.
+"""Where the depth of a picture comes from: its sensor, a model that guesses it, or both side by side.
 
-In: a picture record and its colours. Out: an `Observation` whose depth has the picture's size, or `Rejected`.
-What a box is, is not known here.
+In: a picture record and its colours. Out: an `Observation` whose depth has the picture's size, or `Rejected`;
+beside a sensor's depth also what a model guesses. What a box is, is not known here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.depth_models import estimate
+from n3d_ros.depth_models import GUESS_CAMERA, estimate
 from n3d_ros.files.frames import read_depth
 from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.metres import measured_depth
@@ -31,6 +31,9 @@ class DepthSource(Protocol):
         """rgb with depth of its size: (H, W) float32 metres along z, NaN = none or beyond max_depth_m.
         Rejected.
         """
+
+    def guess_beside(self, record: PictureRecord, rgb: Picture, max_depth_m: float) -> Observation | None:
+        """The same with guessed depth, where `observe` gives a sensor's and there is a model beside it."""
 
     def identity(self) -> dict[str, Any]:
         """What makes it this source, as JSON."""
@@ -62,6 +65,10 @@ class SensorDepth:
         except ValueError as error:
             raise Rejected(Reason.DEPTH, one_line(str(error), 300)) from error
 
+    def guess_beside(self, record: PictureRecord, rgb: Picture, max_depth_m: float) -> Observation | None:
+        """None: there is no model."""
+        return None
+
     def identity(self) -> dict[str, Any]:
         """A sensor has no settings."""
         return {"depth": "sensor"}
@@ -78,7 +85,7 @@ class EstimatedDepth:
 
     def observe(self, record: PictureRecord, rgb: Picture, max_depth_m: float) -> Observation:
         """See `DepthSource`. A model that does not load ends the run: it is no picture's fault."""
-        if record.intrinsics is None and self.name != "moge-2":
+        if record.intrinsics is None and self.name not in GUESS_CAMERA:
             raise Rejected(
                 Reason.CAMERA, f"expected intrinsics of the picture, {self.name} does not guess them"
             )
@@ -90,9 +97,38 @@ class EstimatedDepth:
             raise Rejected(Reason.DEPTH, f"expected depth up to {max_depth_m:g} m, {self.name} guessed none")
         return guessed
 
+    def guess_beside(self, record: PictureRecord, rgb: Picture, max_depth_m: float) -> Observation | None:
+        """None: what `observe` gives is the guess."""
+        return None
+
     def identity(self) -> dict[str, Any]:
         """The model's name and weights."""
         return {"depth": self.name, "weights": self.weights}
+
+
+@dataclass(frozen=True)
+class MeasuredAndEstimated:
+    """A record with a depth file has its sensor's depth, with the model's beside it; others the model's."""
+
+    model: EstimatedDepth
+
+    def observe(self, record: PictureRecord, rgb: Picture, max_depth_m: float) -> Observation:
+        """See `DepthSource`. A depth file that cannot be read is Rejected, never replaced by a guess."""
+        source = self.model if record.depth is None else SensorDepth()
+        return source.observe(record, rgb, max_depth_m)
+
+    def guess_beside(self, record: PictureRecord, rgb: Picture, max_depth_m: float) -> Observation | None:
+        """See `DepthSource`. None also where the model finds nothing within max_depth_m."""
+        if record.depth is None:
+            return None
+        try:
+            return self.model.observe(record, rgb, max_depth_m)
+        except Rejected:
+            return None
+
+    def identity(self) -> dict[str, Any]:
+        """Both."""
+        return {"depth": "sensor, and a model beside it", "model": self.model.identity()}
 
 
 def _in_picture_size(observation: Observation) -> Observation:

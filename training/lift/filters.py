@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any
 
+from n3d_ros.plain_text import shown
+
 
 class Kind(str, Enum):
     """SKIPPED: no mistake, nothing to lift. BROKEN: the data are not what they say. FILTERED: below a
@@ -25,6 +27,10 @@ class Reason(str, Enum):
     """Why an annotation has no box; the value is the name in shards, manifest and page."""
 
     CROWD = "crowd"
+    DEPICTION = "depiction"
+    REFLECTION = "reflection"
+    INSIDE = "inside"
+    BOX_UNRELIABLE = "box_unreliable"
     PICTURE_ENTRY = "picture_entry"
     PICTURE_REPEATED = "picture_repeated"
     PICTURE_UNKNOWN = "picture_unknown"
@@ -37,6 +43,7 @@ class Reason(str, Enum):
     ANNOTATION_REPEATED = "annotation_repeated"
     CATEGORY_UNKNOWN = "category_unknown"
     BOX_INVALID = "box_invalid"
+    BOX_GIVEN = "box_given"
     MASK_MISSING = "mask_missing"
     MASK_INVALID = "mask_invalid"
     MASK_SIZE = "mask_size"
@@ -59,7 +66,11 @@ class Rule:
 
 
 RULES = {
-    Reason.CROWD: Rule(Kind.SKIPPED, "one mask of many objects (iscrowd)"),
+    Reason.CROWD: Rule(Kind.SKIPPED, "one annotation of many objects (iscrowd, IsGroupOf)"),
+    Reason.DEPICTION: Rule(Kind.SKIPPED, "a picture of an object, no object (isfake, IsDepiction)"),
+    Reason.REFLECTION: Rule(Kind.SKIPPED, "a mirror image, whose depth is the mirror's (isreflected)"),
+    Reason.INSIDE: Rule(Kind.SKIPPED, "the picture was taken inside the object (IsInside)"),
+    Reason.BOX_UNRELIABLE: Rule(Kind.SKIPPED, "the file itself does not trust its 3D box (valid3D)"),
     Reason.PICTURE_ENTRY: Rule(Kind.BROKEN, "the picture's entry lacks a key or has a wrong value"),
     Reason.PICTURE_REPEATED: Rule(Kind.BROKEN, "an earlier picture has the same id"),
     Reason.PICTURE_UNKNOWN: Rule(Kind.BROKEN, "no picture has the annotation's image_id"),
@@ -74,6 +85,7 @@ RULES = {
     Reason.ANNOTATION_REPEATED: Rule(Kind.BROKEN, "an earlier annotation has the same id"),
     Reason.CATEGORY_UNKNOWN: Rule(Kind.BROKEN, "no category has the annotation's category_id"),
     Reason.BOX_INVALID: Rule(Kind.BROKEN, "the 2D box is no box, or leaves the picture", "box_slack_px"),
+    Reason.BOX_GIVEN: Rule(Kind.BROKEN, "the given 3D box is no box before the camera"),
     Reason.MASK_MISSING: Rule(Kind.BROKEN, "the annotation has no mask"),
     Reason.MASK_INVALID: Rule(Kind.BROKEN, "the mask is neither polygons nor RLE nor a mask picture"),
     Reason.MASK_SIZE: Rule(Kind.BROKEN, "the mask is of a picture of another size"),
@@ -109,10 +121,11 @@ class LiftConfig:
     does).
 
     box_slack_px: how far a 2D box may leave the picture. rim_px, rim_step: pixels so near the mask's edge
-    count as background when their depth is off that of the mask's inside by more than this share. gap_share:
-    a step of this share of the depth, with no point in it, separates two bodies. far_tail_share: of the
-    points, the farthest are dropped. max_depth_m: farther depth is none. max_broken_share, max_reject_share:
-    of the annotations that are not skipped, once min_judged are done; above them the run stops.
+    count as background when their depth is off that of the mask's inside by more than this share.
+    min_piece_share: pieces of the surface, parted by steps of rim_step, that have less of the points are
+    dropped. gap_share: a step of this share of the depth, with no point in it, separates two bodies.
+    max_depth_m: farther depth is none. max_broken_share, max_reject_share: of the annotations that are not
+    skipped, once min_judged are done; above them the run stops.
     """
 
     box_slack_px: float = 2.0
@@ -123,10 +136,10 @@ class LiftConfig:
     min_kept_share: float = 0.6
     min_longest_side_m: float = 0.005
     max_longest_side_m: float = 15.0
-    rim_px: int = 1
-    rim_step: float = 0.02
+    rim_px: int = 3
+    rim_step: float = 0.03
+    min_piece_share: float = 0.005
     gap_share: float = 0.1
-    far_tail_share: float = 0.002
     max_depth_m: float = 20.0
     max_broken_share: float = 0.2
     max_reject_share: float = 0.9
@@ -138,7 +151,7 @@ class LiftConfig:
             is_whole = isinstance(one.default, int)
             if isinstance(value, bool) or not isinstance(value, int if is_whole else (int, float)):
                 wanted = "a whole number" if is_whole else "a number"
-                raise ValueError(f"lift config: {one.name} must be {wanted}, got {value!r}")
+                raise ValueError(f"lift config: {one.name} must be {wanted}, got {shown(value)}")
             if not 0 <= value < float("inf"):
                 raise ValueError(f"lift config: {one.name} must be finite and not negative, got {value}")
             if "share" in one.name and value > 1:
@@ -149,9 +162,8 @@ class LiftConfig:
         """ValueError, naming them, for keys that are no thresholds."""
         unknown = sorted(set(values) - {one.name for one in fields(cls)})
         if unknown:
-            raise ValueError(
-                f"lift config: expected some of {', '.join(one.name for one in fields(cls))}, got {unknown}"
-            )
+            known = ", ".join(one.name for one in fields(cls))
+            raise ValueError(f"lift config: expected some of {known}, got {shown(unknown)}")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

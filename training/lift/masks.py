@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
@@ -18,7 +18,7 @@ from pycocotools import mask as coco_mask
 from n3d_ros.files.picture_file import read_picture
 from n3d_ros.plain_text import one_line, shown
 from n3d_ros.training.lift.filters import LiftConfig, Reason, Rejected
-from n3d_ros.training.lift.sources.records import Rectangle
+from n3d_ros.training.lift.sources.records import MaskPicture, Rectangle
 
 Mask = npt.NDArray[np.bool_]
 # What COCO packs into one character: 6 bits from '0' on, the highest says that the number goes on
@@ -48,12 +48,15 @@ class MaskCrop:
 
 
 def crop_of(segmentation: Any, size: tuple[int, int], config: LiftConfig) -> MaskCrop:
-    """size: (width, height) of the picture, pixels. Rejected, also where no pixel is left."""
+    """size: (width, height) of the picture, pixels. What is no mask is Rejected; an empty one is a mask."""
     if segmentation is None or segmentation == []:
         raise Rejected(
-            Reason.MASK_MISSING, "segmentation: expected polygons, RLE or a mask picture, got none"
+            Reason.MASK_MISSING,
+            "segmentation: expected polygons, RLE or a mask picture, got none (see --mask-model)",
         )
-    if isinstance(segmentation, Path):
+    if isinstance(segmentation, MaskCrop):
+        return segmentation
+    if isinstance(segmentation, MaskPicture):
         mask = _of_picture(segmentation, size)
     elif isinstance(segmentation, dict):
         mask = _of_rle(segmentation, size)
@@ -63,21 +66,30 @@ def crop_of(segmentation: Any, size: tuple[int, int], config: LiftConfig) -> Mas
 
 
 def cropped(mask: Mask) -> MaskCrop:
-    """(H, W) bool -> its part with pixels. Rejected where there are none."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        raise Rejected(Reason.MASK_SMALL, "expected pixels in the mask, got none")
-    part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return MaskCrop(np.ascontiguousarray(part), int(columns[0]), int(rows[0]))
+    """(H, W) bool -> its part with pixels, which may be none."""
+    is_turned = not mask.flags.c_contiguous and mask.flags.f_contiguous  # column by column, as COCO decodes
+    rectangle = cv2.boundingRect(np.ascontiguousarray(mask.T if is_turned else mask).view(np.uint8))
+    left, top, width, height = (rectangle[i] for i in ((1, 0, 3, 2) if is_turned else (0, 1, 2, 3)))
+    part = np.ascontiguousarray(mask[top : top + height, left : left + width])
+    return MaskCrop(part, left, top)
 
 
-def _of_picture(path: Path, size: tuple[int, int]) -> Mask:
+def _of_picture(stated: MaskPicture, size: tuple[int, int]) -> Mask:
     try:
-        picture = read_picture(path, upright=False)
+        picture = read_picture(stated.path, upright=False)
     except (OSError, ValueError) as error:
         raise Rejected(Reason.MASK_INVALID, one_line(str(error), 300)) from error
-    _check_size((picture.shape[1], picture.shape[0]), size)
-    return np.asarray(picture.any(axis=2))
+    mask, found = picture.any(axis=2), (picture.shape[1], picture.shape[0])
+    if stated.may_scale and found != size and _have_one_shape(found, size):
+        scaled = cv2.resize(np.asarray(mask, np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
+        return scaled.astype(bool)
+    _check_size(found, size)
+    return np.asarray(mask)
+
+
+def _have_one_shape(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two sizes are one scaled, to the pixel to which the smaller one was rounded."""
+    return abs(a[0] * b[1] - a[1] * b[0]) <= max(*a, *b)
 
 
 def _of_rle(stated: dict[str, Any], size: tuple[int, int]) -> Mask:
@@ -90,7 +102,7 @@ def _of_rle(stated: dict[str, Any], size: tuple[int, int]) -> Mask:
         decoded = coco_mask.decode(rle if isinstance(counts, str) else coco_mask.frPyObjects(rle, *hw))
     except ValueError as error:
         raise Rejected(Reason.MASK_INVALID, f"RLE: {one_line(str(error), 200)}") from error
-    return np.asarray(decoded, dtype=bool)
+    return np.asarray(decoded).view(bool)
 
 
 def _packed(counts: str) -> bytes:
@@ -128,7 +140,7 @@ def _of_polygons(stated: Any, size: tuple[int, int], slack_px: float) -> Mask:
             f"polygons: expected points of {width}x{height}, got from {low:g} to ({right:g}, {bottom:g})",
         )
     merged = coco_mask.merge(coco_mask.frPyObjects(stated, height, width))
-    return np.asarray(coco_mask.decode(merged), dtype=bool)
+    return np.asarray(coco_mask.decode(merged)).view(bool)
 
 
 def _is_polygon(polygon: Any) -> bool:

@@ -8,24 +8,20 @@ is lifted, and prints nothing.
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import cv2
 
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.lift.depth_sources import DepthSource
 from n3d_ros.training.lift.filters import RULES, STOPS, Kind, LiftConfig, Reason
-from n3d_ros.training.lift.lifting import lift_picture
+from n3d_ros.training.lift.lifting import LiftedPicture, lift_picture
+from n3d_ros.training.lift.mask_sources import MaskSource
 from n3d_ros.training.lift.shards import Entry, read_entry, remove_parts, write_shard
 from n3d_ros.training.lift.sources.records import Source
 
@@ -47,6 +43,7 @@ class LiftJob:
     config: LiftConfig
     out: Path
     shard_size: int = 256
+    mask_source: MaskSource | None = None
 
     def __post_init__(self) -> None:
         if self.shard_size < 1:
@@ -67,9 +64,14 @@ class LiftJob:
         return {
             "source": self.source.identity(),
             "depth_source": self.depth_source.identity(),
+            "mask_source": None if self.mask_source is None else self.mask_source.identity(),
             "config": config,
             "shard_size": self.shard_size,
         }
+
+    def lifted(self, index: int) -> LiftedPicture:
+        """One picture, by its number in the source."""
+        return lift_picture(self.source.record(index), self.depth_source, self.config, self.mask_source)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,10 @@ class Done:
 
     entry: Entry
     cpu_s: float = 0.0
+
+
+# What calls a function with each of many numbers and gives its results as they come.
+Engine = Callable[[Callable[[int], Done], Sequence[int]], Iterable[Done]]
 
 
 def begin(job: LiftJob) -> None:
@@ -106,17 +112,18 @@ def shards_of_task(job: LiftJob, task: int = 0, num_tasks: int = 1) -> range:
     return range(task, job.num_shards, num_tasks)
 
 
-def lift_shards(job: LiftJob, numbers: Sequence[int], workers: int = 1) -> Iterator[Done]:
-    """Make the shards that are not there yet; those that are come first. TooManyRejects stops the run."""
-    if workers < 1:
-        raise ValueError(f"workers: expected at least 1, got {workers}")
+def lift_shards(job: LiftJob, numbers: Sequence[int], engine: Engine = map) -> Iterator[Done]:
+    """Make the shards that are not there yet; those that are come first. TooManyRejects stops the run.
+
+    engine: of `training.workers`; without one, this process makes them in turn.
+    """
     there = {number: entry for number in numbers if (entry := read_entry(job.out, number)) is not None}
     missing = [number for number in numbers if number not in there]
     tally = _Tally(job.config)
     for entry in there.values():
         tally.add(entry)
         yield Done(entry)
-    for done in _made(job, missing, min(workers, len(missing))):
+    for done in engine(partial(lift_shard, job), missing):
         tally.add(done.entry)
         yield done
         tally.check()
@@ -128,36 +135,9 @@ def lift_shard(job: LiftJob, number: int) -> Done:
     remove_parts(job.out, number)
     start_s = time.process_time()
     indices = job.pictures_of(number)
-    pictures = (lift_picture(job.source.record(i), job.depth_source, job.config) for i in indices)
+    pictures = (job.lifted(index) for index in indices)
     entry = write_shard(job.out, number, indices.start, pictures)
     return Done(entry, time.process_time() - start_s)
-
-
-def _made(job: LiftJob, numbers: Sequence[int], workers: int) -> Iterator[Done]:
-    if workers <= 1:
-        yield from (lift_shard(job, number) for number in numbers)
-        return
-    spawn = multiprocessing.get_context("spawn")  # a forked process would share locks of OpenCV's threads
-    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start_worker)
-    try:
-        futures = [pool.submit(lift_shard, job, number) for number in numbers]
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)  # there is a process for every core already
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed waits for work for ever otherwise."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class _Tally:

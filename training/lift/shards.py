@@ -4,8 +4,11 @@ In: `LiftedPicture`s in order. Out: `shard-NNNNN.parquet`, then `ledger/shard-NN
 in this order: a shard counts when its entry is there. It does not know how boxes are made or who makes which
 shard.
 
-A shard's row is a picture; `objects` are its boxes, `rejected` its annotations without one. Frames: optical
-(x right, y down, z forward), `upright` in the level frame that `R_level_optical` (row by row) leads to.
+A shard's row is a picture; `objects` are its boxes, `rejected` its annotations without one. `sha256` is of
+the picture file's bytes, `look` its difference hash (`looks`). `depth_scale_m`: metres per unit of
+`depth_file`, null for the file's own. `box_of_model` is what a depth model gives beside a sensor
+(`comparison`), `given` the box as annotated where it was not lifted. Frames: optical (x right, y down, z
+forward), `upright` in the level frame that `R_level_optical` (row by row) leads to.
 """
 
 from __future__ import annotations
@@ -25,11 +28,13 @@ from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import whole_file, write_json
 from n3d_ros.training.lift.filters import RULES, LiftConfig
 from n3d_ros.training.lift.lifting import Attempt, LiftedPicture
+from n3d_ros.training.lift.looks import look_of
 
 LEDGER = "ledger"
 MANIFEST = "manifest.json"
 _NUMBERS = pa.list_(pa.float64())
 _BOX = pa.struct([("center_m", _NUMBERS), ("size_m", _NUMBERS), ("yaw_rad", pa.float64())])
+_GIVEN = pa.struct([("center_m", _NUMBERS), ("size_m", _NUMBERS), ("R_optical_box", _NUMBERS)])
 _OBJECT = pa.struct(
     [
         ("annotation", pa.string()),
@@ -41,10 +46,19 @@ _OBJECT = pa.struct(
         ("num_points", pa.int64()),
         ("depth_share", pa.float64()),
         ("touches_edge", pa.bool_()),
+        ("mask_is_estimated", pa.bool_()),
+        ("box_of_model", _BOX),
+        ("given", _GIVEN),
     ]
 )
 _REJECTED = pa.struct(
-    [("annotation", pa.string()), ("label", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+    [
+        ("annotation", pa.string()),
+        ("label", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("box_of_model", _BOX),
+    ]
 )
 SCHEMA = pa.schema(
     [
@@ -54,7 +68,11 @@ SCHEMA = pa.schema(
         ("width", pa.int64()),
         ("height", pa.int64()),
         ("intrinsics", pa.struct([(name, pa.float64()) for name in ("fx", "fy", "cx", "cy")])),
+        ("depth_file", pa.string()),
+        ("depth_scale_m", pa.float64()),
         ("depth_is_estimated", pa.bool_()),
+        ("sha256", pa.string()),
+        ("look", pa.string()),
         ("R_level_optical", _NUMBERS),
         ("fault", pa.string()),
         ("objects", pa.list_(_OBJECT)),
@@ -200,8 +218,8 @@ def _entry_file(out: Path, number: int) -> Path:
 
 
 def _row(picture: LiftedPicture) -> dict[str, Any]:
-    record, seen = picture.record, picture.observation
-    camera = None if seen is None else seen.intrinsics
+    record = picture.record
+    camera = None if picture.sight is None else picture.sight.intrinsics
     return {
         "index": record.index,
         "picture": record.key,
@@ -211,7 +229,8 @@ def _row(picture: LiftedPicture) -> dict[str, Any]:
         "intrinsics": None
         if camera is None
         else {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy")},
-        "depth_is_estimated": None if seen is None else seen.depth_is_estimated,
+        **_depth_of(picture),
+        **_identity(picture),
         "R_level_optical": None if picture.level is None else picture.level.ravel().tolist(),
         "fault": None if picture.fault is None else picture.fault.reason.value,
         "objects": [_object(one, picture) for one in picture.attempts if one.rejected is None],
@@ -219,21 +238,43 @@ def _row(picture: LiftedPicture) -> dict[str, Any]:
     }
 
 
+def _depth_of(picture: LiftedPicture) -> dict[str, Any]:
+    """The file that boxes rest on, none where the depth was guessed."""
+    record, seen = picture.record, picture.observation
+    is_measured = seen is not None and not seen.depth_is_estimated and record.depth is not None
+    return {
+        "depth_file": str(record.depth) if is_measured else None,
+        "depth_scale_m": record.depth_scale_m if is_measured else None,
+        "depth_is_estimated": None if seen is None else seen.depth_is_estimated,
+    }
+
+
+def _identity(picture: LiftedPicture) -> dict[str, Any]:
+    """What tells the same picture in another set: of its file's bytes, and of what it looks like."""
+    if picture.sight is None or picture.record.picture is None:
+        return {"sha256": None, "look": None}
+    return {"sha256": checksum(picture.record.picture), "look": look_of(picture.sight.rgb)}
+
+
 def _object(attempt: Attempt, picture: LiftedPicture) -> dict[str, Any]:
-    crop, cloud = attempt.crop, attempt.cloud
-    assert crop is not None and cloud is not None and picture.observation is not None
-    camera, extent = picture.observation.intrinsics, crop.extent_px
+    """Of a given box nothing was measured: null."""
+    annotation, extent = attempt.annotation, attempt.extent_px
+    assert picture.sight is not None and extent is not None
+    camera = picture.sight.intrinsics
     touches = min(extent[:2]) <= 0 or extent[2] >= camera.width or extent[3] >= camera.height
     return {
-        "annotation": attempt.annotation.key,
-        "label": attempt.annotation.label,
+        "annotation": annotation.key,
+        "label": annotation.label,
         "box": _box(attempt.box),
         "upright": _box(attempt.upright),
         "extent_px": extent,
-        "mask_px": crop.num_px,
-        "num_points": int(cloud.kept.sum()),
+        "mask_px": None if attempt.crop is None else attempt.crop.num_px,
+        "num_points": None if attempt.cloud is None else int(attempt.cloud.kept.sum()),
         "depth_share": attempt.depth_share,
         "touches_edge": touches,
+        "mask_is_estimated": annotation.mask_is_estimated,
+        "box_of_model": _box(attempt.box_of_model),
+        "given": None if annotation.given is None else asdict(annotation.given),
     }
 
 
@@ -245,6 +286,7 @@ def _rejected(attempt: Attempt) -> dict[str, Any]:
         "label": annotation.label,
         "reason": attempt.rejected.reason.value,
         "detail": attempt.rejected.detail,
+        "box_of_model": _box(attempt.box_of_model),
     }
 
 

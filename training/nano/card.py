@@ -6,7 +6,7 @@ nothing.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, prod, sqrt
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,8 @@ from n3d_ros.model_folder.tensors import read_entries
 from n3d_ros.sim import COLORS, KINDS
 from n3d_ros.sim.camera import DISTANCE_M
 from n3d_ros.spatial import parse_question
+from n3d_ros.training.evaluation.metrics.intervals import wilson
 from n3d_ros.training.nano.ledger import Spent
-
-# 97.5 % point of the normal distribution: Wilson's 95 % interval (E. B. Wilson 1927).
-Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,8 @@ def card(folder: Path, origin: Origin, measured: Measured, steps: Mapping[str, S
 
 def _data(origin: Origin) -> str:
     known = (
-        f"{len(KINDS)} kinds of things ({', '.join(KINDS)}) in {len(COLORS)} colours ({', '.join(COLORS)}). No "
-        "photograph, no other data set. Scenes below seed 1000000 are for measuring and never train."
+        f"{len(KINDS)} kinds of things ({', '.join(KINDS)}) in {len(COLORS)} colours ({', '.join(COLORS)}). "
+        "No photograph, no other data set. Scenes below seed 1000000 are for measuring and never train."
     )
     if not origin.minutes:
         return (
@@ -154,13 +152,6 @@ def share(of: Sequence[Mapping[str, Any]], hit: Callable[[Mapping[str, Any]], bo
     hits = sum(bool(hit(one)) for one in of)
     low, high = wilson(hits, len(of))
     return f"{100 * hits / len(of):.1f} %", f"{100 * low:.0f} to {100 * high:.0f} %", str(len(of))
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share, which holds for few trials and for shares of 0 and 1."""
-    middle = (hits + Z**2 / 2) / (of + Z**2)
-    half = Z / (of + Z**2) * sqrt(hits * (of - hits) / of + Z**2 / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _cost(steps: Mapping[str, Spent]) -> str:

@@ -7,7 +7,7 @@ metres.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -66,6 +66,7 @@ SCHEMA = pa.schema(
         ("viewpoint", pa.string()),
         ("boxes", pa.list_(_BOX)),
         ("drawn_px", pa.list_(_NUMBERS)),
+        ("true_px", pa.list_(_NUMBERS)),
         ("picture", _PICTURE),
     ]
 )
@@ -123,11 +124,14 @@ class Question:
     """One question and its answer.
 
     id: unique in its set, the same whenever it is made again. form: the family of its wording. text: what a
-    person would ask. boxes: what the answer rests on, in the order in which a model is to locate them; empty
-    where what is asked for is not there. answer: one sentence, empty where boxes are the answer. reasoning:
-    the trace before it. value with unit ("m", "o'clock", "objects"), verdict of a yes/no question, choice out
-    of choices: the answer for machines, None where it is of another kind. viewpoint: empty for the camera's.
+    person would ask; of kind "ground" the words that name what to find, without a sentence around. boxes:
+    what the answer rests on, in the order in which a model is to locate them; empty where what is asked for
+    is not there. answer: one sentence, empty where boxes are the answer. reasoning: the trace before it.
+    value with unit ("m", "o'clock", "objects"), verdict of a yes/no question, choice out of choices: the
+    answer for machines, None where it is of another kind. Of an order, choices are the things as they are
+    named and choice is all of them in the right order, with commas. viewpoint: empty for the camera's.
     drawn_px: (left, top, right, bottom) of rectangles to draw on the picture before it is asked.
+    true_px: of what is asked for, in benchmarks that know it in the picture alone; `boxes` are empty there.
     """
 
     id: str
@@ -146,6 +150,7 @@ class Question:
     choice: str | None = None
     viewpoint: str = ""
     drawn_px: tuple[tuple[float, float, float, float], ...] = ()
+    true_px: tuple[tuple[float, float, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -161,7 +166,8 @@ class Question:
 
     def to_row(self) -> dict[str, Any]:
         """A row of SCHEMA."""
-        return asdict(self)
+        boxes = [vars(one) for one in self.boxes]
+        return {**vars(self), "boxes": boxes, "picture": vars(self.picture)}
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Question:
@@ -170,8 +176,8 @@ class Question:
             KnownBox(one["label"], tuple(one["center_m"]), tuple(one["size_m"]), one["annotation"])
             for one in row["boxes"]
         )
-        drawn = tuple(tuple(one) for one in row["drawn_px"])
+        rectangles = {name: tuple(tuple(one) for one in row[name]) for name in ("drawn_px", "true_px")}
         picture = PictureRef(**row["picture"])
         return cls(
-            **{**row, "boxes": boxes, "drawn_px": drawn, "picture": picture, "choices": tuple(row["choices"])}
+            **{**row, **rectangles, "boxes": boxes, "picture": picture, "choices": tuple(row["choices"])}
         )

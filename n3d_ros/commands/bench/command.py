@@ -1,4 +1,4 @@
-"""`n3d bench`: a model's speed on this machine; `n3d bench host`: the preparation before the model.
+"""`n3d bench`: a model on this machine; `host`, the preparation before it; `data`, the making of data.
 
 In: arguments. Out: a table on the terminal and JSON where asked. The measuring lives in `n3d_ros.engines`.
 """
@@ -17,13 +17,16 @@ SIZES = ("640x480", "1280x720")
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
-    """Options of `n3d bench`, which measures a model, and its subcommand `host`."""
+    """Options of `n3d bench`, which measures a model, and its subcommands `host` and `data`."""
+    from n3d_ros.commands.bench.data import add_data
     from n3d_ros.commands.bench.model import add_model_bench
 
     add_model_bench(parser)
-    parts = parser.add_subparsers(metavar="host", title="one part alone")
+    parts = parser.add_subparsers(metavar="PART", title="one part alone")
     summary = "picture, depth and intrinsics to model inputs, beside plain numpy"
     add_host(parts.add_parser("host", help=summary, description=summary))
+    summary = "making data: lifting by processes and Ray workers, and its memory"
+    add_data(parts.add_parser("data", help=summary, description=summary))
 
 
 def add_host(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.commands.play import CameraPublisher
+from n3d_ros.commands.play.camera import CameraPublisher
 from n3d_ros.files.frames import RgbdFrame
 from n3d_ros.node.transport import make_room_for_images
 

@@ -12,15 +12,15 @@ import argparse
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from n3d_ros.child_process import package_environment
-from n3d_ros.commands.demo.children import Children
 from n3d_ros.commands.demo.report import Answer, answers_text, picture, question_text, report_json
+from n3d_ros.commands.graph.children import Children
+from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed
 from n3d_ros.node.transport import make_room_for_images
@@ -37,9 +37,6 @@ NUM_WORDS = 3
 QUESTION = QUESTIONS["distance"][1]
 CLEARLY_VISIBLE = 0.7
 CAMERA_RATE_HZ = 2.0
-MAX_DOMAIN_ID = (
-    101  # above it the ports reach into those that Linux hands out: docs.ros.org, "The ROS_DOMAIN_ID"
-)
 
 
 def add_demo(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +66,7 @@ def run_demo(args: argparse.Namespace) -> int:
     environment = package_environment() | {"PYTHONUNBUFFERED": "1"}
     with Children(environment, args.out) as children:
         start_graph(children, args, folder)
-        with DemoClient(namespace(), deadline, children.check) as client:
+        with DemoClient(namespace("demo"), deadline, children.check) as client:
             answers = interview(client)
     write_report(args.out, answers)
     if not any(answer.boxes for answer in answers):
@@ -79,7 +76,7 @@ def run_demo(args: argparse.Namespace) -> int:
 
 def start_graph(children: Children, args: argparse.Namespace, folder: Path) -> None:
     """The robot's camera and the node, each in a process of its own."""
-    remaps = ["-r", f"__ns:={namespace()}"]
+    remaps = ["-r", f"__ns:={namespace('demo')}"]
     view = ["--seed", str(args.seed), "--rate-hz", str(CAMERA_RATE_HZ)]
     children.start("camera", [*CAMERA_COMMAND, *view, "--ros-args", *remaps])
     parameters = {"model.path": folder.resolve(), "backend": args.backend}
@@ -134,29 +131,3 @@ def write_report(folder: Path, answers: list[Answer]) -> None:
         Image.fromarray(picture(answers)).save(part)
     write_text(folder / "demo.json", json.dumps(report_json(answers), indent=2) + "\n")
     print(f"wrote {folder / 'demo.png'} and {folder / 'demo.json'}")
-
-
-def namespace() -> str:
-    """ROS namespace of camera and node: another demo that found the same domain stays apart."""
-    return f"/demo_{os.getpid()}"
-
-
-def isolation() -> dict[str, str]:
-    """ROS settings that keep the demo to this machine and to itself."""
-    settings = {"ROS_DOMAIN_ID": str(free_domain_id()), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    if os.environ.get("ROS_DISTRO") == "humble":  # it knows only this older variable
-        settings["ROS_LOCALHOST_ONLY"] = "1"
-    return settings
-
-
-def free_domain_id() -> int:
-    """A domain whose first participant's port nobody uses on this machine."""
-    for step in range(MAX_DOMAIN_ID):
-        domain_id = 1 + (os.getpid() + step) % MAX_DOMAIN_ID
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("", 7400 + 250 * domain_id + 10))  # DDSI-RTPS 9.6.1.1: unicast, participant 0
-            except OSError:
-                continue
-            return domain_id
-    raise CommandFailed(f"expected a free ROS domain id in 1..{MAX_DOMAIN_ID}, all are in use")

@@ -17,6 +17,7 @@ from n3d_ros.commands.infer.input import add_input_options, read_observation
 from n3d_ros.commands.infer.output import STDOUT, result_json, result_text, write_json, write_overlay
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed, N3DError, ResultCode
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS
 from n3d_ros.plain_text import shown as quoted
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
@@ -32,7 +33,11 @@ USAGE = """n3d infer --image F (--depth F --intrinsics JSON | --points NPZ | --e
 def add_infer(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d infer`."""
     parser.usage = USAGE
-    parser.epilog = "Boxes are in the camera's optical frame: x right, y down, z forward, metres."
+    parser.epilog = (
+        "Boxes are in the camera's optical frame: x right, y down, z forward, metres. "
+        f"Limits: --max-megapixels N ({MAX_MEGAPIXELS:g}), --max-words N ({DEFAULT.max_words_chars}), "
+        f"--max-label N ({DEFAULT.max_label_chars})."
+    )
     add = parser.add_argument
     add_input_options(parser)
     add("--ground", metavar="WORDS", help='find what the words name, e.g. "the red mug"')
@@ -45,8 +50,9 @@ def add_infer(parser: argparse.ArgumentParser) -> None:
     rules = VALUES["sampling"]
     add("--sampling", choices=rules, metavar="S", help="greedy, or upstream (default with --strict)")
     add("--seed", type=int, default=0, metavar="N", help="of --sampling upstream (default: 0)")
-    # not in the help, which fits one screen: the error of who needs it names it
+    # the limits are in the help's last line, so that it fits one screen
     add("--max-words", type=int, default=DEFAULT.max_words_chars, help=argparse.SUPPRESS)
+    add("--max-label", type=int, default=DEFAULT.max_label_chars, help=argparse.SUPPRESS)
     add("--json", type=Path, metavar="OUT", help="write the result as JSON (- for standard output)")
     add("--overlay", type=Path, metavar="PNG", help="write the picture with the projected boxes")
     parser.set_defaults(run=run_infer)
@@ -83,8 +89,12 @@ def load_pipeline(folder: Path, backend: str, options: Options, seed: int, limit
 
 
 def _load(args: argparse.Namespace) -> Any:
-    limits = Limits(max_words_chars=args.max_words)
-    return load_pipeline(model_folder(args.model), args.backend, _options(args), args.seed, limits)
+    return load_pipeline(model_folder(args.model), args.backend, _options(args), args.seed, _limits(args))
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    """ValueError for a limit that lets nothing through."""
+    return Limits(max_words_chars=args.max_words, max_label_chars=args.max_label)
 
 
 def _options(args: argparse.Namespace) -> Options:
@@ -102,7 +112,7 @@ def _check_words(args: argparse.Namespace) -> None:
         words = getattr(args, name)
         if words is not None and not words.strip():
             raise ValueError(f"--{name}: expected words, got {quoted(words)}")
-        check_words(words or "", Limits(max_words_chars=args.max_words))
+        check_words(words or "", _limits(args))
 
 
 def _check_conversation_options(args: argparse.Namespace) -> None:

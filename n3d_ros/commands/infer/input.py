@@ -11,7 +11,7 @@ from n3d_ros.files.picture_file import MAX_MEGAPIXELS, read_picture
 from n3d_ros.files.points_file import read_points
 from n3d_ros.preprocess.prepare import Observation
 
-ESTIMATORS = ("depth-anything-v2", "moge-2")
+ESTIMATORS = ("depth-anything-v2", "depth-pro", "moge-2")
 
 
 def add_input_options(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_input_options(parser: argparse.ArgumentParser) -> None:
     add("--depth-scale", type=float, metavar="M", help="metres per unit of --depth, e.g. 0.0002")
     add("--intrinsics", type=Path, metavar="F", help="its camera: JSON, ROS YAML, COLMAP")
     add("--points", type=Path, metavar="NPZ", help="point map (pcd, intr) instead of depth")
-    # not in the help, which fits one screen: the error of who needs it names it
+    # in the help's last line, so that it fits one screen
     add("--max-megapixels", type=float, default=MAX_MEGAPIXELS, help=argparse.SUPPRESS)
     guess = f"guess it: {' or '.join(ESTIMATORS)}"
     add("--estimate-depth", choices=ESTIMATORS, metavar="M", help=guess)

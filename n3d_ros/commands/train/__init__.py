@@ -1,5 +1,5 @@
-"""`n3d train`: n3d-nano from nothing, on simulated scenes."""
+"""`n3d train`: n3d-nano from nothing, or any model fine-tuned on a set of questions."""
 
-from n3d_ros.commands.train.nano import add_train
+from n3d_ros.commands.train.command import add_train
 
 __all__ = ["add_train"]

@@ -1,4 +1,5 @@
-"""The standing question: what `continuous.prompt` names, looked for in every frame that can be served.
+"""The standing question: what `continuous.prompt` names, one thing or several, looked for in every frame that
+can be served.
 
 In: each complete frame, and the camera's silence. Out: at most one waiting errand; its result, or once the
 reason why there are no frames any more, under the markers' slot `CONTINUOUS`. It knows no topic.
@@ -12,7 +13,7 @@ from std_msgs.msg import Header
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.desk.desk import Desk
-from n3d_ros.node.desk.errand import Errand
+from n3d_ros.node.desk.errand import Errand, Wish
 from n3d_ros.node.desk.queries import GroundQuery
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
@@ -21,31 +22,35 @@ from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.worker import Job
 
 CONTINUOUS = "continuous"
+# Between the names of several things; a comma may be part of one.
+SEPARATOR = ";"
 
 
 class Continuous:
-    """Looks as often as it may."""
+    """Looks as often as it may, while it is on."""
 
     def __init__(self, desk: Desk, camera: Camera) -> None:
         self._desk, self._camera = desk, camera
+        self.is_on = False
         self._last_s = float("-inf")
         # The words of which it was said that there are no frames.
-        self._given_up = ""
+        self._given_up: tuple[str, ...] = ()
 
     def is_due(self) -> bool:
         """Whether the next complete frame will be looked at."""
         wanted = self._desk.parameters.now
         period_s = 1 / wanted.continuous_rate_hz if wanted.continuous_rate_hz else 0.0
-        return bool(standing_words(wanted)) and time.monotonic() - self._last_s >= period_s
+        return self.is_on and bool(standing_words(wanted)) and time.monotonic() - self._last_s >= period_s
 
     def look(self, frame: CameraFrame) -> None:
         """Offer the question about this frame, if it is due."""
-        self._given_up = ""
+        self._given_up = ()
         if not self.is_due():
             return
         self._last_s = time.monotonic()
         words = standing_words(self._desk.parameters.now)
-        errand = Errand(GroundQuery((words,)), frame, CONTINUOUS)
+        wish = Wish(publish_tf=self._desk.parameters.now.continuous_publish_tf)
+        errand = Errand(GroundQuery(words), frame, CONTINUOUS, wish)
         self._desk.offer(errand, lambda job: self._done(errand, job, words))
 
     def check(self) -> None:
@@ -53,22 +58,27 @@ class Continuous:
         wanted, arrivals = self._desk.parameters.now, self._camera.arrivals
         words = standing_words(wanted)
         limit_s = max(wanted.frame_timeout_s, arrivals.late_after_s())
-        if not words or words == self._given_up or arrivals.silent_s(time.monotonic()) <= limit_s:
+        if (
+            not self.is_on
+            or not words
+            or words == self._given_up
+            or arrivals.silent_s(time.monotonic()) <= limit_s
+        ):
             return
         self._given_up = words
         newest = self._camera.frames.frame
         about = Header() if newest is None else newest.header
-        self._desk.give_up(GroundQuery((words,)), CONTINUOUS, about, self._camera.why_no_frame())
+        self._desk.give_up(GroundQuery(words), CONTINUOUS, about, self._camera.why_no_frame())
 
-    def _done(self, errand: Errand, job: Job, words: str) -> None:
+    def _done(self, errand: Errand, job: Job, words: tuple[str, ...]) -> None:
         """Nothing of an errand whose place a newer frame took, or whose words nobody asks for any more."""
         error = job.future.exception()
         is_superseded = error is not None and failure(error)[0] == ResultCode.SUPERSEDED
-        if not is_superseded and words == standing_words(self._desk.parameters.now):
+        if self.is_on and not is_superseded and words == standing_words(self._desk.parameters.now):
             self._desk.finish(errand, job)
 
 
-def standing_words(wanted: Parameters) -> str:
-    """What is looked for all the time; empty: nothing."""
-    is_wanted = wanted.continuous_enabled and wanted.continuous_prompt.strip()
-    return wanted.continuous_prompt if is_wanted else ""
+def standing_words(wanted: Parameters) -> tuple[str, ...]:
+    """What is looked for all the time, a name each."""
+    names = wanted.continuous_prompt.split(SEPARATOR) if wanted.continuous_enabled else ()
+    return tuple(name.strip() for name in names if name.strip())

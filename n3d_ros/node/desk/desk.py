@@ -25,6 +25,7 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.worker import Job, Worker
+from n3d_ros.plain_text import one_line
 
 LOG_PERIOD_S = 5.0
 OnEnd = Callable[[Job], None]
@@ -48,9 +49,8 @@ class Desk:
 
     def submit(self, errand: Errand, on_end: OnEnd) -> Job:
         """A request: the engine gets it in its turn. on_end: called in the executor's thread."""
-        return self._follow(
-            self.worker.submit(self._work(errand), self.parameters.now.goal_timeout_s), on_end
-        )
+        timeout_s = self.parameters.now.goal_timeout_s
+        return self._follow(self.worker.submit(self._work(errand), timeout_s, errand.wish.priority), on_end)
 
     def offer(self, errand: Errand, on_end: OnEnd) -> Job:
         """Continuous work: a newer errand takes its place until the engine is free."""
@@ -73,7 +73,7 @@ class Desk:
     def count(self, code: ResultCode, message: str) -> None:
         """For diagnostics, and the log when it is an error."""
         self.codes[code.name] += 1
-        self.last_error = "" if code == ResultCode.OK else f"{code.name}: {message}"
+        self.last_error = "" if code == ResultCode.OK else one_line(f"{code.name}: {message}")
         if self.last_error:
             self._log.warning(self.last_error, throttle_duration_sec=LOG_PERIOD_S)
 
@@ -88,7 +88,12 @@ class Desk:
         self._follow(job, self.log_defect)
 
     def _work(self, errand: Errand) -> Callable[[Engine, Job], Any]:
-        return partial(errand.run, settings=self.parameters.now, now_ns=self.now_ns)
+        return partial(
+            errand.run,
+            settings=self.parameters.now,
+            now_ns=self.now_ns,
+            transforms=self.results.transforms,
+        )
 
     def _follow(self, job: Job, on_end: OnEnd) -> Job:
         job.future.add_done_callback(lambda _: self.outbox.post(partial(on_end, job)))

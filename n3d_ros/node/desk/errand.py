@@ -7,6 +7,7 @@ thread. What becomes of the result is the desk's affair.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.desk.queries import Query
@@ -14,28 +15,61 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.worker import Job
-from n3d_ros.runtime.types import AskResult, GroundResult
+from n3d_ros.node.transforms import Transforms
+from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a request wants to be served. output_frame: tf frame of the result; empty: the node's. priority:
+    higher is more urgent. publish_tf: send the boxes' poses to tf.
+    """
+
+    output_frame: str = ""
+    priority: int = 0
+    publish_tf: bool = False
+
+
+PLAIN = Wish()
 
 
 class Errand:
-    """slot: of the markers; empty: the frame is not this camera's and nothing is published. output_frame: tf
-    frame of the result; empty: the node's.
+    """slot: of the markers; empty: the frame is not this camera's and nothing is published. found: so far, in
+    the worker's thread.
     """
 
-    def __init__(self, query: Query, frame: CameraFrame, slot: str = "", output_frame: str = "") -> None:
-        self.query, self.frame = query, frame
-        self.slot, self.output_frame = slot, output_frame
+    def __init__(self, query: Query, frame: CameraFrame, slot: str = "", wish: Wish = PLAIN) -> None:
+        self.frame, self.slot, self.wish = frame, slot, wish
+        self.found: list[GroundedObject] = []
+        self._hears = query.listener.on_box
+        self.query: Query = replace(query, listener=replace(query.listener, on_box=self._on_box))
         self.queue_age_ms = 0.0
         """Age of the colour image when the work began; 0 when it never did."""
 
     def run(
-        self, engine: Engine, job: Job, settings: Parameters, now_ns: Callable[[], int]
+        self,
+        engine: Engine,
+        job: Job,
+        settings: Parameters,
+        now_ns: Callable[[], int],
+        transforms: Transforms,
     ) -> GroundResult | AskResult:
-        """In the worker's thread."""
+        """In the worker's thread. What tf knows of the image's instant is kept with the frame: it may come a
+        little later than the image, and be forgotten before a slow engine ends.
+        """
         self.queue_age_ms = self.frame.age_s(now_ns()) * 1e3
         seen = self.frame.observe(settings)
         job.check()
-        return self.query.run(engine, seen, settings, job)
+        targets = {self.wish.output_frame or settings.output_frame, settings.tracking_frame} - {""}
+        self.frame.locate(targets, transforms)
+        result = self.query.run(engine, seen, settings, job)
+        self.frame.await_location(targets, transforms, settings.tf_timeout_s, job.should_stop)
+        return result
+
+    def _on_box(self, found: GroundedObject) -> None:
+        self.found.append(found)
+        if self._hears is not None:
+            self._hears(found)
 
 
 def code_of(code: ResultCode, job: Job) -> ResultCode:

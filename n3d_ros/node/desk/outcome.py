@@ -6,6 +6,7 @@ publishes nothing and knows no other frame.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,8 @@ from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
 from n3d_ros.node.desk.queries import AskQuery, GroundQuery, Query
 from n3d_ros.node.outputs import messages
 from n3d_ros.node.outputs.messages import Ages
+from n3d_ros.plain_text import MAX_LINE_CHARS, cut
+from n3d_ros.runtime.types import GroundedObject
 
 
 @dataclass
@@ -39,13 +42,31 @@ class Outcome:
         return self
 
 
+def unfinished(
+    query: Query,
+    code: ResultCode,
+    message: str,
+    about: Header,
+    found: Sequence[GroundedObject],
+    ids: list[str],
+) -> Outcome:
+    """Of an engine that was not waited for: typed, with what it had told of until then."""
+    made = failed(query, code, message, about)
+    boxes = [messages.grounded_object(one, identity) for one, identity in zip(found, ids, strict=True)]
+    made.boxes.boxes = boxes
+    made.answer.evidence = boxes if made.answer.question else []
+    made.found = tuple(one.box for one in found)
+    return made
+
+
 def failed(query: Query, code: ResultCode, message: str, about: Header | None = None) -> Outcome:
     """An outcome without a result: typed, empty, with the reason."""
     about = about or Header()
-    boxes = Box3DArray(header=about, words=", ".join(query.words) if isinstance(query, GroundQuery) else "")
+    asked = cut(query.question if isinstance(query, AskQuery) else ", ".join(query.words), MAX_LINE_CHARS)
+    boxes = Box3DArray(header=about, words=asked if isinstance(query, GroundQuery) else "")
     answer = SpatialAnswer(
         header=about,
-        question=query.question if isinstance(query, AskQuery) else "",
+        question=asked if isinstance(query, AskQuery) else "",
         consistent=SpatialAnswer.CONSISTENT_UNKNOWN,
     )
     return Outcome(code, message, boxes, answer, Timing(header=about)).with_code(code, message)
@@ -58,12 +79,13 @@ def successful(query: Query, result: Any, about: Header, ids: list[str], ages: A
     if isinstance(query, AskQuery):
         answer = messages.spatial_answer(query.question, result, about, ids, ages)
         ground = replace(result.ground, objects=result.objects, code=result.code, message=result.message)
+    timing = messages.timing(result.timing, about, ages)
     return Outcome(
         result.code,
         result.message,
-        messages.box_array(ground, about, ids),
+        messages.box_array(ground, about, ids, timing),
         answer,
-        messages.timing(result.timing, about, ages),
+        timing,
         raw_text=result.raw_text,
         found=tuple(found.box for found in result.objects),
     )

@@ -14,6 +14,7 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.worker import Job
 from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.limits import Limits, check_words
 from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener
 
 
@@ -25,8 +26,9 @@ class GroundQuery:
     max_boxes: int = 0
     listener: Listener = SILENT
 
-    def check(self) -> None:
-        """BAD_INPUT unless there is something to look for."""
+    def check(self, limits: Limits) -> None:
+        """BAD_INPUT unless there is something to look for, in no more words than that, all names together."""
+        check_words(", ".join(self.words), limits)
         if not self.words or not all(words.strip() for words in self.words):
             raise BadInputError("prompt: expected words such as 'the red mug', got an empty prompt")
         if self.max_boxes < 0:
@@ -34,7 +36,7 @@ class GroundQuery:
 
     def run(self, engine: Engine, seen: Observation, parameters: Parameters, job: Job) -> GroundResult:
         """One pass per name; the results joined in the order of the names."""
-        self.check()
+        self.check(parameters.limits)
         results = []
         for words in self.words:
             results.append(
@@ -58,8 +60,9 @@ class AskQuery:
     question: str
     listener: Listener = SILENT
 
-    def check(self) -> None:
-        """BAD_INPUT unless something is asked."""
+    def check(self, limits: Limits) -> None:
+        """BAD_INPUT unless something is asked, in no more words than that."""
+        check_words(self.question, limits)
         if not self.question.strip():
             raise BadInputError(
                 "question: expected a sentence such as 'How far is the red mug?', got an empty question"
@@ -67,7 +70,7 @@ class AskQuery:
 
     def run(self, engine: Engine, seen: Observation, parameters: Parameters, job: Job) -> AskResult:
         """Locate, then answer."""
-        self.check()
+        self.check(parameters.limits)
         result: AskResult = engine.ask(
             seen,
             self.question,

@@ -7,23 +7,26 @@ thread.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from std_msgs.msg import Header
 
+from n3d_ros.boxes import Box3D
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.geometry import transform_points
 from n3d_ros.node.desk.errand import Errand, code_of
-from n3d_ros.node.desk.outcome import Outcome, failed, successful
+from n3d_ros.node.desk.outcome import Outcome, failed, successful, unfinished
+from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.outputs.messages import Ages
 from n3d_ros.node.outputs.publishers import Publishers
-from n3d_ros.node.outputs.transforms import Transforms, transform_object
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.ids import StableIds
 from n3d_ros.node.plain.worker import Job
+from n3d_ros.node.transforms import Transforms, matrix, transform_object
+from n3d_ros.runtime.types import GroundedObject
 
 
 class Results:
@@ -31,7 +34,7 @@ class Results:
 
     def __init__(self, publishers: Publishers, transforms: Transforms, now_ns: Callable[[], int]) -> None:
         self._publishers = publishers
-        self._transforms = transforms
+        self.transforms = transforms
         self._now_ns = now_ns
         self._ids = StableIds()
         self._end_to_end_ms: deque[float] = deque(maxlen=200)
@@ -42,14 +45,49 @@ class Results:
         error = job.future.exception()
         if error is not None:
             code, message = failure(error)
-            return failed(errand.query, code_of(code, job), message, about)
+            return self._unfinished(errand, code_of(code, job), message, parameters)
         result = job.future.result()
         result = replace(result, code=code_of(result.code, job))
         age_ms = frame.age_s(self._now_ns()) * 1e3
         ages = Ages(abs(frame.messages.skew_ns) / 1e6, errand.queue_age_ms, age_ms)
-        ids = (self._ids if errand.slot else StableIds()).assign([found.box for found in result.objects])
+        ids = self._ids_of(errand, result.objects, parameters)
         made = successful(errand.query, result, about, ids, ages)
-        return self._in_frame(made, errand.output_frame or parameters.output_frame)
+        return self._in_frame(made, frame, errand.wish.output_frame or parameters.output_frame)
+
+    def _unfinished(self, errand: Errand, code: ResultCode, message: str, parameters: Parameters) -> Outcome:
+        """What was found until then, where the engine did not stop."""
+        found = tuple(errand.found)[: getattr(errand.query, "max_boxes", 0) or None]
+        if not found:
+            return failed(errand.query, code, message, errand.frame.header)
+        made = unfinished(
+            errand.query,
+            code,
+            message,
+            errand.frame.header,
+            found,
+            ids=self._ids_of(errand, found, parameters),
+        )
+        return self._in_frame(made, errand.frame, errand.wish.output_frame or parameters.output_frame)
+
+    def _ids_of(self, errand: Errand, found: Sequence[GroundedObject], parameters: Parameters) -> list[str]:
+        boxes = [one.box for one in found]
+        if not errand.slot:
+            return StableIds().assign(boxes)
+        still = self._centres(boxes, errand.frame, parameters.tracking_frame)
+        return self._ids.assign(boxes, still, errand.frame.stamp_ns)
+
+    def _centres(
+        self, boxes: Sequence[Box3D], frame: CameraFrame, target: str
+    ) -> list[tuple[float, float, float]] | None:
+        """In `target`; None where tf does not know it, or nobody asked."""
+        if not (target and boxes):
+            return None
+        try:
+            T_target_camera = matrix(*frame.place(target, self.transforms))
+        except N3DError:
+            return None
+        centres = transform_points(T_target_camera, [box.center for box in boxes])
+        return [(x, y, z) for x, y, z in centres.tolist()]
 
     def publish(self, made: Outcome, errand: Errand, parameters: Parameters) -> None:
         """On every topic that the outcome concerns."""
@@ -62,6 +100,8 @@ class Results:
         self._end_to_end_ms.append(made.timing.end_to_end_ms)
         self._publishers.timing(made.timing)
         self._publishers.markers(errand.slot, made.boxes, parameters)
+        if errand.wish.publish_tf:
+            self._publishers.tf(made.boxes)
         seen = errand.frame.observation
         if seen is not None:
             self._publishers.debug_image(errand.frame.header, seen, made.found, parameters)
@@ -83,13 +123,13 @@ class Results:
         p50, p99 = np.percentile(np.asarray(self._end_to_end_ms), [50, 99]).tolist()
         return {"end_to_end_p50_ms": p50, "end_to_end_p99_ms": p99}
 
-    def _in_frame(self, made: Outcome, output_frame: str) -> Outcome:
+    def _in_frame(self, made: Outcome, frame: CameraFrame, output_frame: str) -> Outcome:
         """Expressed in output_frame at the image's stamp; with code TF and as they are when that fails."""
         source, stamp = made.boxes.header.frame_id, made.boxes.header.stamp
         if not output_frame or output_frame == source:
             return made
         try:
-            rotation, translation = self._transforms.lookup(output_frame, source, stamp_ns(stamp))
+            rotation, translation = frame.place(output_frame, self.transforms)
         except N3DError as error:
             return made.with_code(error.code, error.message)
         about = Header(stamp=stamp, frame_id=output_frame)

@@ -11,8 +11,9 @@ import time
 from rclpy.task import Future
 
 from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.desk import Desk
-from n3d_ros.node.desk.errand import Errand
+from n3d_ros.node.desk.errand import PLAIN, Errand, Wish
 from n3d_ros.node.desk.outcome import Outcome, failed
 from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.inputs.camera import Camera
@@ -27,10 +28,10 @@ ASKED = "asked"
 class Ticket:
     """One open request. future: -> Outcome."""
 
-    def __init__(self, desk: Desk, camera: Camera, query: Query, output_frame: str = "") -> None:
+    def __init__(self, desk: Desk, camera: Camera, query: Query, wish: Wish = PLAIN) -> None:
         self.future = Future()
         self._desk, self._camera = desk, camera
-        self._query, self._output_frame = query, output_frame
+        self._query, self._wish = query, wish
         self._request: FrameRequest[CameraFrame] | None = None
         self._job: Job | None = None
 
@@ -46,7 +47,7 @@ class Ticket:
 
     def start(self, frame: CameraFrame, slot: str) -> None:
         """Queue the query for this frame. slot: of the markers; empty: nothing is published."""
-        errand = Errand(self._query, frame, slot, self._output_frame)
+        errand = Errand(self._query, frame, slot, self._wish)
         self._job = self._desk.submit(errand, lambda job: self._complete(self._desk.finish(errand, job)))
 
     def refuse(self, code: ResultCode, message: str) -> None:
@@ -74,17 +75,21 @@ class Ticket:
 
 
 class Tickets:
-    """Opens tickets; a query that cannot be asked at all is refused at once."""
+    """Opens tickets while it admits requests; a query that cannot be asked at all is refused at once."""
 
     def __init__(self, desk: Desk, camera: Camera) -> None:
         self.open: set[Ticket] = set()
-        self._is_closed = False
+        self._closed = "the node is inactive"
         self._desk, self._camera = desk, camera
 
-    def close(self) -> None:
-        """The node shuts down: everybody gets an answer, and whoever still comes gets one at once."""
-        self._is_closed = True
-        for ticket in self.open:
+    def admit(self) -> None:
+        """Take requests from now on."""
+        self._closed = ""
+
+    def close(self, why: str) -> None:
+        """Everybody gets an answer, and whoever still comes gets one at once."""
+        self._closed = why
+        for ticket in tuple(self.open):
             ticket.cancel()
 
     async def outcome(self, ticket: Ticket) -> Outcome:
@@ -95,11 +100,11 @@ class Tickets:
         return outcome
 
     def about_camera(
-        self, query: Query, stamp_ns: int = 0, next_only: bool = False, output_frame: str = ""
+        self, query: Query, stamp_ns: int = 0, next_only: bool = False, wish: Wish = PLAIN
     ) -> Ticket:
         """About a frame of the node's camera."""
-        ticket = Ticket(self._desk, self._camera, query, output_frame)
-        if self._can_be_asked(ticket, query):
+        ticket = Ticket(self._desk, self._camera, query, wish)
+        if self._can_be_asked(ticket, query, wish):
             ticket.wait_for_frame(stamp_ns, next_only)
         return ticket
 
@@ -110,13 +115,14 @@ class Tickets:
             ticket.start(frame, slot="")
         return ticket
 
-    def _can_be_asked(self, ticket: Ticket, query: Query) -> bool:
-        if self._is_closed:
-            ticket.refuse(ResultCode.CANCELED, "the node shuts down")
+    def _can_be_asked(self, ticket: Ticket, query: Query, wish: Wish = PLAIN) -> bool:
+        if self._closed:
+            ticket.refuse(ResultCode.CANCELED, self._closed)
             return False
         try:
-            query.check()
-        except N3DError as error:
+            query.check(self._desk.parameters.now.limits)
+            optional_packages.refuse_tf_without_messages(wish.publish_tf)
+        except (N3DError, ValueError) as error:
             ticket.refuse(*failure(error))
             return False
         return True

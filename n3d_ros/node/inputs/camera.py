@@ -13,6 +13,7 @@ from rclpy.node import Node
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.inputs.frame import CameraFrame, Messages
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.node.parameters.live import LiveParameters
@@ -20,10 +21,12 @@ from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import AHEAD_S, FrameState, why_no_frame
 from n3d_ros.node.plain.latest_frame import LatestFrame
 from n3d_ros.node.plain.sync import Frame
+from n3d_ros.node.transforms import Transforms
 
 
 class Camera:
-    """on_frame: hears of each newer complete frame, on_colour of each colour image whose depth is to come.
+    """Listens while it is open. on_frame: hears of each newer complete frame, on_colour of each colour image
+    whose depth is to come.
 
     arrivals: of complete frames.
     """
@@ -32,14 +35,26 @@ class Camera:
         self,
         node: Node,
         parameters: LiveParameters,
+        transforms: Transforms,
         on_frame: Callable[[CameraFrame], None],
         on_colour: Callable[[Any], None],
     ) -> None:
-        self._parameters, self._clock = parameters, node.get_clock()
+        self._parameters, self._clock, self._transforms = parameters, node.get_clock(), transforms
+        self._info_topic = node.resolve_topic_name("depth/camera_info")
         self._on_frame = on_frame
         self.frames: LatestFrame[CameraFrame] = LatestFrame()
         self.arrivals = Arrivals(time.monotonic())
         self.topics = CameraTopics(node, parameters.now, self._complete, on_colour)
+
+    def open(self) -> None:
+        """Listen to the topics."""
+        self.arrivals = Arrivals(time.monotonic())
+        self.topics.open()
+
+    def close(self) -> None:
+        """Hear and know nothing more."""
+        self.topics.close()
+        self.frames.frame = None
 
     def is_fresh(self, frame: CameraFrame) -> bool:
         """Whether a frame is young enough to be answered about."""
@@ -69,9 +84,15 @@ class Camera:
     def _now_ns(self) -> int:
         return int(self._clock.now().nanoseconds)
 
+    def _alignment(self) -> Alignment:
+        topics = self.topics
+        return Alignment(topics.depth_info, topics.depth_topic(), self._info_topic, self._transforms)
+
     def _complete(self, messages: Messages) -> None:
         is_ahead = messages.stamp_ns - self._now_ns() > AHEAD_S * 1e9
-        frame = CameraFrame(messages, is_ahead, rgb_topic=self.topics.rgb_topic())
+        frame = CameraFrame(
+            messages, is_ahead, rgb_topic=self.topics.rgb_topic(), alignment=self._alignment()
+        )
         self.arrivals.add(frame.arrived_s)
         self.frames.put(frame)
         self._on_frame(frame)

@@ -7,16 +7,31 @@ the engine can reuse what it encoded; the frame's age. It knows no topic and no 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from n3d_ros.cameras.camera_info import AUTO, kind_of_topic
+from n3d_ros.errors import N3DError
 from n3d_ros.node.conversions import observation, stamp_ns
+from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import AHEAD_S
 from n3d_ros.node.plain.sync import Frame
+from n3d_ros.node.transforms import Found, Transforms
 from n3d_ros.preprocess.prepare import Observation
 
+# The parameters that make another observation of the same messages.
+OF_OBSERVATION = (
+    "depth_scale_m",
+    "depth_min_m",
+    "depth_max_m",
+    "depth_is_estimated",
+    "depth_align",
+    "rgb_picture",
+    "limits_max_picture_megapixels",
+)
+TF_POLL_S = 0.005
 Messages: TypeAlias = Frame[Any, Any]
 
 
@@ -25,14 +40,18 @@ class CameraFrame:
     """Messages of one instant, and what was made of them.
 
     is_ahead: its stamp was ahead of the node's clock when it came. arrived_s: on the steady clock. rgb_topic:
-    the full name that its colour image came under; empty: a request brought it.
+    the full name that its colour image came under; empty: a request brought it. alignment: how its depth is
+    registered where it was not.
     """
 
     messages: Messages
     is_ahead: bool = False
     arrived_s: float = field(default_factory=time.monotonic)
     observation: Observation | None = None
+    _settings: tuple[object, ...] = ()
+    _places: dict[str, Found] = field(default_factory=dict)
     rgb_topic: str = ""
+    alignment: Alignment = Alignment()
 
     @property
     def stamp_ns(self) -> int:
@@ -56,8 +75,12 @@ class CameraFrame:
         return time.monotonic() - self.arrived_s
 
     def observe(self, parameters: Parameters) -> Observation:
-        """The `Observation`; BAD_INPUT or NO_DEPTH when the messages cannot be used."""
-        if self.observation is None:
+        """The `Observation`, made anew where what it depends on was changed; BAD_INPUT or NO_DEPTH when the
+        messages cannot be used.
+        """
+        settings = tuple(getattr(parameters, name) for name in OF_OBSERVATION)
+        if self.observation is None or settings != self._settings:
+            self._settings = settings
             self.observation = observation(
                 self.messages.rgb,
                 self.messages.depth,
@@ -67,8 +90,42 @@ class CameraFrame:
                 max_m=parameters.depth_max_m,
                 is_estimated=parameters.depth_is_estimated,
                 kind=self.kind(parameters),
+                depth_camera=self.alignment.depth_camera(
+                    self.messages.rgb, self.messages.depth, parameters.depth_align
+                ),
+                max_megapixels=parameters.limits_max_picture_megapixels,
             )
         return self.observation
+
+    def place(self, target: str, transforms: Transforms) -> Found:
+        """Where its optical frame was in `target` when the picture was taken; asked of tf once. N3DError with
+        code TF where that is not known.
+        """
+        if target not in self._places:
+            self._places[target] = transforms.lookup(target, self.header.frame_id, self.stamp_ns)
+        return self._places[target]
+
+    def locate(self, targets: Iterable[str], transforms: Transforms) -> bool:
+        """Keep what tf knows now; whether it knows all."""
+        missing = 0
+        for target in targets:
+            try:
+                self.place(target, transforms)
+            except N3DError:
+                missing += 1
+        return not missing
+
+    def await_location(
+        self,
+        targets: Iterable[str],
+        transforms: Transforms,
+        timeout_s: float,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Give tf time to come: it may be sent more seldom than images. Not in the executor's thread."""
+        end_s = time.monotonic() + timeout_s
+        while not self.locate(targets, transforms) and time.monotonic() < end_s and not should_stop():
+            time.sleep(TF_POLL_S)
 
     def kind(self, parameters: Parameters) -> str:
         """Whether its colour image is rectified: as the operator says, else as its topic's name does."""

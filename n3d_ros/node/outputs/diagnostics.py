@@ -12,18 +12,25 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from n3d_ros.node.inputs.topics import CameraTopics, Input
+from n3d_ros.errors import N3DError
+from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.inputs.topic import Input
+from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState, Level, verdict
+from n3d_ros.plain_text import one_line
 
 
 def status(name: str, level: Level, message: str, values: Mapping[str, Any]) -> DiagnosticStatus:
-    """One line; numbers are printed with three decimals."""
-    texts = {key: f"{value:.3f}" if isinstance(value, float) else str(value) for key, value in values.items()}
+    """One line; numbers are printed with three decimals, text of others on one line that ends."""
+    texts = {
+        key: f"{value:.3f}" if isinstance(value, float) else one_line(str(value))
+        for key, value in values.items()
+    }
     return DiagnosticStatus(
         name=name,
         level=bytes([level]),
-        message=message,
+        message=one_line(message),
         values=[KeyValue(key=key, value=text) for key, text in texts.items()],
     )
 
@@ -36,7 +43,7 @@ def input_status(node_name: str, one: Input, state: InputState, now_ns: int) -> 
         "messages": state.num,
         "rate_hz": state.rate_hz,
         "silent_s": state.silent_s,
-        "qos": "reliable" if one.reliable else "sensor_data",
+        "qos": str(one.quality),
         "frame_id": one.frame_id,
         "encoding": one.encoding,
     }
@@ -47,7 +54,7 @@ def input_status(node_name: str, one: Input, state: InputState, now_ns: int) -> 
 
 
 def sync_status(node_name: str, topics: CameraTopics, frames: Arrivals, now_s: float) -> DiagnosticStatus:
-    """WARN when images come and do not pair, or the depth's frame is not the colour's.
+    """WARN when images come and do not pair.
 
     frames: arrivals of complete frames; now_s: on their clock.
     """
@@ -56,16 +63,7 @@ def sync_status(node_name: str, topics: CameraTopics, frames: Arrivals, now_s: f
     values: dict[str, Any] = {**sync.counts, "slop_ms": sync.slop_ns / 1e6, "rate_hz": frames.rate_hz(now_s)}
     if skews_ms.size:
         values["skew_p50_ms"], values["skew_p99_ms"] = np.percentile(skews_ms, [50, 99]).tolist()
-    tf_frames = {one.name: one.frame_id for one in topics.inputs}
-    if tf_frames["rgb"] and tf_frames["depth"] and tf_frames["rgb"] != tf_frames["depth"]:
-        return status(
-            name,
-            Level.WARN,
-            f"depth is in '{tf_frames['depth']}', colour in '{tf_frames['rgb']}': "
-            "switch on the driver's alignment of depth to colour",
-            values,
-        )
-    all_come = all(one.num and not one.is_late for one in topics.states())
+    all_come = all(one.num and not one.is_late for one in topics.states() if one.is_needed)
     if all_come and (not frames.num or frames.is_late(now_s)):
         slop_ms = sync.slop_ns / 1e6
         message = f"colour and depth come, but not within {slop_ms:.1f} ms of each other"
@@ -73,6 +71,21 @@ def sync_status(node_name: str, topics: CameraTopics, frames: Arrivals, now_s: f
     if not all_come:
         return status(name, Level.WARN, f"no frame for {frames.silent_s(now_s):.1f} s", values)
     return status(name, Level.OK, f"{frames.rate_hz(now_s):.1f} Hz", values)
+
+
+def alignment_status(node_name: str, frame: CameraFrame | None, mode: str) -> DiagnosticStatus:
+    """ERROR where depth of another frame cannot be registered. frame: the newest. mode: of depth.align."""
+    name = f"{node_name}: alignment"
+    if frame is None:
+        return status(name, Level.OK, "no frame yet", {})
+    messages = frame.messages
+    frames = {"rgb": messages.rgb.header.frame_id, "depth": messages.depth.header.frame_id}
+    try:
+        camera = frame.alignment.depth_camera(messages.rgb, messages.depth, mode)
+    except N3DError as error:
+        return status(name, Level.ERROR, error.message, frames)
+    done = "taken as registered to colour" if camera is None else "registered to colour by this node"
+    return status(name, Level.OK, f"depth is {done}", frames)
 
 
 def name_status(node_name: str, num_nodes: int) -> DiagnosticStatus:
@@ -88,6 +101,14 @@ def same_name(node_name: str, num_nodes: int) -> str:
         f"{num_nodes} nodes are named {node_name}: requests go to any of them and topics mix; start each "
         "with a name or namespace of its own (--ros-args -r __node:=NAME, or namespace:= of the launch file)"
     )
+
+
+def life_status(node_name: str, is_active: bool) -> DiagnosticStatus:
+    """WARN while the node neither listens nor answers."""
+    if is_active:
+        return status(f"{node_name}: lifecycle", Level.OK, "active", {})
+    message = f"inactive: ros2 lifecycle set {node_name} activate"
+    return status(f"{node_name}: lifecycle", Level.WARN, message, {})
 
 
 def engine_status(node_name: str, state: str, hangs_s: float, values: Mapping[str, Any]) -> DiagnosticStatus:

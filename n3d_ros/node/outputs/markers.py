@@ -50,33 +50,46 @@ class MarkerTracker:
         self._camera = camera
         self._numbers: dict[str, int] = {}
         self._by_slot: dict[str, dict[Key, Marker]] = {}
+        self._results: dict[str, Box3DArray] = {}
 
     def show(self, slot: str, result: Box3DArray, style: MarkerStyle) -> MarkerArray:
         """Replace what `slot` shows."""
-        return self._replace(
-            slot,
-            {_key(marker): marker for box in result.boxes for marker in self._markers(box, result, style)},
-        )
+        self._results[slot] = result
+        return self._replace(slot, self._of_result(result, style))
+
+    def restyle(self, style: MarkerStyle) -> MarkerArray:
+        """Everything shown, in another style."""
+        for slot, result in self._results.items():
+            self._by_slot[slot] = self._of_result(result, style)
+        return MarkerArray(markers=list(self._visible().values()))
 
     def clear(self) -> MarkerArray:
         """Delete everything."""
         deletions = [_deletion(marker) for of_slot in self._by_slot.values() for marker in of_slot.values()]
         self._by_slot.clear()
+        self._results.clear()
         self._numbers.clear()
         return MarkerArray(markers=deletions)
 
     def clear_slot(self, slot: str) -> MarkerArray:
         """Delete what `slot` shows."""
+        self._results.pop(slot, None)
         return self._replace(slot, {})
 
     def _replace(self, slot: str, markers: dict[Key, Marker]) -> MarkerArray:
         before = self._by_slot.get(slot, {})
         self._by_slot[slot] = markers
-        visible = {key: marker for of_slot in self._by_slot.values() for key, marker in of_slot.items()}
+        visible = self._visible()
         vanished = [_deletion(marker) for key, marker in before.items() if key not in visible]
         in_use = {number for _, number in visible}
         self._numbers = {identity: number for identity, number in self._numbers.items() if number in in_use}
         return MarkerArray(markers=[*visible.values(), *vanished])
+
+    def _visible(self) -> dict[Key, Marker]:
+        return {key: marker for of_slot in self._by_slot.values() for key, marker in of_slot.items()}
+
+    def _of_result(self, result: Box3DArray, style: MarkerStyle) -> dict[Key, Marker]:
+        return {_key(marker): marker for box in result.boxes for marker in self._markers(box, result, style)}
 
     def _number(self, identity: str) -> int:
         """The marker number of an object: kept while it is shown, else the smallest free one."""

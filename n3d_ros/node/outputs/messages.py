@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from geometry_msgs.msg import Pose
+from geometry_msgs.msg import Pose, TransformStamped, Vector3
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
@@ -89,7 +89,7 @@ def timing(measured: PipelineTiming, about: Header, ages: Ages) -> Timing:
     return message
 
 
-def box_array(result: GroundResult, about: Header, ids: Sequence[str]) -> Box3DArray:
+def box_array(result: GroundResult, about: Header, ids: Sequence[str], timing: Timing) -> Box3DArray:
     """All boxes of one result."""
     return Box3DArray(
         header=about,
@@ -99,6 +99,7 @@ def box_array(result: GroundResult, about: Header, ids: Sequence[str]) -> Box3DA
         valid_ratio=float(result.valid_ratio),
         depth_is_estimated=result.depth_is_estimated,
         boxes=[grounded_object(found, identity) for found, identity in zip(result.objects, ids, strict=True)],
+        timing=timing,
     )
 
 
@@ -145,3 +146,17 @@ def detections(boxes: Box3DArray) -> Any:
         detection.results = [hypothesis]
         array.detections.append(detection)
     return array
+
+
+def transforms(boxes: Box3DArray, prefix: str) -> Any:
+    """tf2_msgs/TFMessage: where each box is in the frame of the result, at its stamp; needs tf2_msgs."""
+    from tf2_msgs.msg import TFMessage
+
+    message = TFMessage()
+    for box in boxes.boxes:
+        one = TransformStamped(header=boxes.header, child_frame_id=f"{prefix}/{box.id}".replace(" ", "_"))
+        position = box.pose.position
+        one.transform.translation = Vector3(x=position.x, y=position.y, z=position.z)
+        one.transform.rotation = box.pose.orientation
+        message.transforms.append(one)
+    return message

@@ -16,8 +16,9 @@ from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.node import optional_packages
 from n3d_ros.node.conversions import fill_image
-from n3d_ros.node.outputs import messages, optional_packages
+from n3d_ros.node.outputs import messages
 from n3d_ros.node.outputs.markers import MarkerStyle, MarkerTracker
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.overlay import draw_boxes
@@ -40,6 +41,12 @@ class Publishers:
             from vision_msgs.msg import Detection3DArray
 
             self._detections = node.create_publisher(Detection3DArray, "~/detections", 10)
+        self._tf = None
+        if optional_packages.has_tf_messages():
+            from tf2_msgs.msg import TFMessage
+
+            self._tf = node.create_publisher(TFMessage, "/tf", 100)
+        self._name = node.get_fully_qualified_name().strip("/")
         self._tracker = MarkerTracker(node.get_namespace().strip("/") or node.get_name())
 
     def boxes(self, result: Box3DArray) -> None:
@@ -56,16 +63,22 @@ class Publishers:
         """~/timing."""
         self._timing.publish(timing)
 
+    def tf(self, result: Box3DArray) -> None:
+        """/tf: the pose of each box, as <node>/<id>, where tf2_msgs imports."""
+        if self._tf is not None and result.boxes:
+            self._tf.publish(messages.transforms(result, self._name))
+
     def markers(self, slot: str, result: Box3DArray, parameters: Parameters) -> None:
         """~/markers: what `slot` shows from now on."""
         if parameters.markers_enabled:
-            style = MarkerStyle(
-                parameters.markers_style == "solid",
-                parameters.markers_alpha,
-                parameters.markers_label_height_m,
-                parameters.markers_lifetime_s,
-            )
-            self._markers.publish(self._tracker.show(slot, result, style))
+            self._markers.publish(self._tracker.show(slot, result, _style(parameters)))
+
+    def restyle(self, before: Parameters, after: Parameters) -> None:
+        """What is shown now, as it should be from now on."""
+        if before.markers_enabled and not after.markers_enabled:
+            self.clear_markers()
+        elif after.markers_enabled and _style(before) != _style(after):
+            self._markers.publish(self._tracker.restyle(_style(after)))
 
     def clear_markers(self, slot: str | None = None) -> None:
         """Delete what a slot, or everything, shows."""
@@ -78,3 +91,12 @@ class Publishers:
         if parameters.debug_image_enabled and self._debug.get_subscription_count():
             picture = draw_boxes(seen.rgb, boxes, seen.intrinsics)
             self._debug.publish(fill_image(Image(header=about), picture, "rgb8"))
+
+
+def _style(parameters: Parameters) -> MarkerStyle:
+    return MarkerStyle(
+        parameters.markers_style == "solid",
+        parameters.markers_alpha,
+        parameters.markers_label_height_m,
+        parameters.markers_lifetime_s,
+    )

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 from n3d_ros.cameras.camera_info import KINDS
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS
 from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M
 from n3d_ros.runtime.backends.factory import AUTO, BACKEND_FORMS, BackendChoice
+from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
 
 Value = TypeVar("Value", bool, int, float, str)
 
 UNITS = {"s": "s", "ms": "ms", "m": "m", "hz": "Hz"}
 QOS = ("auto", "sensor_data", "reliable")
-QOS_MEANING = "auto: reliable when every publisher offers it, else sensor_data"
+QOS_MEANING = "auto: the most that every publisher offers, reliable and transient local if it can be"
+ALIGN = ("auto", "off", "error")
 TRANSPORTS = ("raw", "compressed")
 
 
@@ -99,6 +102,11 @@ def _declare(
 class Parameters:
     """One set of values; without arguments the defaults. A dot in the name is an underscore here."""
 
+    autostart: bool = _declare(
+        "autostart",
+        True,
+        "configure and activate at once; else as a lifecycle manager says",
+    )
     model_path: str = _declare(
         "model.path", "", "folder of the model; empty: the n3d-nano that ships with the package"
     )
@@ -111,7 +119,10 @@ class Parameters:
         dynamic=True,
     )
     continuous_prompt: str = _declare(
-        "continuous.prompt", "", "words to look for all the time; empty: only when asked", dynamic=True
+        "continuous.prompt",
+        "",
+        "words to look for all the time, several with ; between; empty: only when asked",
+        dynamic=True,
     )
     continuous_rate_hz: float = _declare(
         "continuous.rate_hz",
@@ -138,7 +149,7 @@ class Parameters:
     depth_transport: str = _declare(
         "depth.transport",
         "raw",
-        "raw: depth/image; compressed: depth/image/compressedDepth (PNG)",
+        "raw: depth/image; compressed: depth/image/compressedDepth (PNG, RVL)",
         choices=TRANSPORTS,
     )
     rgb_picture: str = _declare(
@@ -151,6 +162,11 @@ class Parameters:
     qos_rgb: str = _declare("qos.rgb", "auto", QOS_MEANING, choices=QOS)
     qos_depth: str = _declare("qos.depth", "auto", QOS_MEANING, choices=QOS)
     qos_info: str = _declare("qos.info", "auto", QOS_MEANING, choices=QOS)
+    rgbd_enabled: bool = _declare(
+        "rgbd.enabled",
+        False,
+        "take colour, depth and camera info from rgbd (realsense2_camera_msgs/RGBD)",
+    )
     early_start: bool = _declare(
         "early_start",
         True,
@@ -163,6 +179,14 @@ class Parameters:
         "metres per unit of the depth image; 0: by encoding (16UC1 0.001, 32FC1 1)",
         0.0,
         1.0,
+        dynamic=True,
+    )
+    depth_align: str = _declare(
+        "depth.align",
+        ALIGN[0],
+        "depth in another frame than colour: auto registers it here by tf and depth/camera_info, off takes "
+        "it for registered, error refuses it",
+        choices=ALIGN,
         dynamic=True,
     )
     depth_is_estimated: bool = _declare(
@@ -190,6 +214,26 @@ class Parameters:
     )
     output_frame: str = _declare(
         "output_frame", "", "tf frame of the results; empty: the colour camera's optical frame", dynamic=True
+    )
+    tf_timeout_s: float = _declare(
+        "tf_timeout_s",
+        0.2,
+        "how long a result waits for tf at its image's stamp",
+        0.0,
+        10.0,
+        dynamic=True,
+    )
+    tracking_frame: str = _declare(
+        "tracking_frame",
+        "",
+        "tf frame that stands still, such as odom: ids survive camera motion; empty: camera's view",
+        dynamic=True,
+    )
+    continuous_publish_tf: bool = _declare(
+        "continuous.publish_tf",
+        False,
+        "send what continuous.prompt finds to tf as <node>/<id>",
+        dynamic=True,
     )
     markers_enabled: bool = _declare("markers.enabled", True, "publish ~/markers", dynamic=True)
     markers_style: str = _declare(
@@ -220,10 +264,38 @@ class Parameters:
     goal_timeout_s: float = _declare(
         "goal_timeout_s", 60.0, "a request stops after it with TIMEOUT", 0.1, 3600.0, dynamic=True
     )
+    limits_max_picture_megapixels: float = _declare(
+        "limits.max_picture_megapixels",
+        MAX_MEGAPIXELS,
+        "larger pictures are BAD_INPUT, of topics and requests; read from their header",
+        1e-3,
+        10000.0,
+        dynamic=True,
+    )
+    limits_max_words_chars: int = _declare(
+        "limits.max_words_chars",
+        DEFAULT.max_words_chars,
+        "longer words or questions are BAD_INPUT",
+        1,
+        100000,
+    )
+    limits_max_label_chars: int = _declare(
+        "limits.max_label_chars",
+        DEFAULT.max_label_chars,
+        "a box to which the model writes a longer label is malformed",
+        1,
+        100000,
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """Of text, as the pipeline takes them."""
+        return Limits(self.limits_max_words_chars, self.limits_max_label_chars)
 
     def __post_init__(self) -> None:
         for one in DECLARATIONS:
             one.check(getattr(self, one.field_name))
+        check_words(self.continuous_prompt, self.limits)
         if self.depth_min_m >= self.depth_max_m:
             raise ValueError(
                 f"depth.min_m: expected less than depth.max_m={self.depth_max_m:g}, got {self.depth_min_m:g}"

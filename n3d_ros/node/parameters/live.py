@@ -21,12 +21,14 @@ OnChange = Callable[[Parameters, Parameters], None]
 
 class LiveParameters:
     """Declares everything. check: raises ValueError for values that this machine cannot serve. on_change: is
-    told the values before and after each change.
+    told the values before and after each change. is_fixed: values that are read when the node is configured
+    may not change now.
     """
 
     def __init__(self, node: Node, check: Check, on_change: OnChange) -> None:
         """ValueError when a value from outside is out of bounds or refused."""
         self._node, self._check, self._on_change = node, check, on_change
+        self.is_fixed = False
         values = {
             one.field_name: node.declare_parameter(one.name, one.default, descriptor(one)).value
             for one in DECLARATIONS
@@ -44,6 +46,7 @@ class LiveParameters:
         before = self.now
         try:
             after = replace(before, **{names[one.name]: one.value for one in changes if one.name in names})
+            self._refuse_late(before, after)
             self._check(after)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
@@ -51,13 +54,24 @@ class LiveParameters:
         self._on_change(before, after)
         return SetParametersResult(successful=True)
 
+    def _refuse_late(self, before: Parameters, after: Parameters) -> None:
+        """ValueError that says how to change what is read when the node is configured."""
+        if not self.is_fixed:
+            return
+        for one in DECLARATIONS:
+            if not one.dynamic and getattr(before, one.field_name) != getattr(after, one.field_name):
+                name = self._node.get_fully_qualified_name()
+                raise ValueError(
+                    f"{one.name}: it is read when the node is configured; ros2 lifecycle set {name} "
+                    "deactivate, then cleanup, set it, then configure and activate"
+                )
+
 
 def descriptor(one: Declaration) -> ParameterDescriptor:
     """What `ros2 param describe` shows."""
     unit = f", {one.unit}" if one.unit else ""
-    message = ParameterDescriptor(
-        name=one.name, description=f"{one.description}{unit}", read_only=not one.dynamic
-    )
+    when = "" if one.dynamic else "; read when the node is configured"
+    message = ParameterDescriptor(name=one.name, description=f"{one.description}{unit}{when}")
     if one.choices:
         message.additional_constraints = one.bounds
     if one.low is not None and one.high is not None:

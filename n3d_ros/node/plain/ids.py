@@ -1,33 +1,64 @@
 """The same object keeps its id from frame to frame.
 
-In: the boxes of each result, metres, camera frame. Out: ids "<label>/<n>". It matches by label and nearest
-centre; it knows no ROS and no camera motion, so a jump of the camera gives new ids.
+In: the boxes of each result, metres, camera frame, and where tf knows it their centres in a frame that stands
+still. Out: ids "<label>/<n>". It matches by label and nearest centre, in the still frame where both sightings
+are known there, else as the camera saw them. It knows no ROS and reads no clock.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from n3d_ros.boxes import Box3D
 
 # An object may move by its own longest side, and by this much at least, between two results.
 REACH_M = 0.25
+# What was not seen for so long is another one when it comes back; a stamp farther back is of a recording that
+# starts again.
+KEEP_NS = 10_000_000_000
+Centre: TypeAlias = "tuple[float, float, float]"
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """The newest one of an object. still: its centre in the still frame, None where tf did not know."""
+
+    box: Box3D
+    still: Centre | None
+    stamp_ns: int
+
+    def distance_m(self, other: _Sighting) -> float:
+        if self.still is not None and other.still is not None:
+            return math.dist(self.still, other.still)
+        return math.dist(self.box.center, other.box.center)
+
+    def reaches(self, other: _Sighting) -> bool:
+        """Whether the object may have come so far."""
+        return self.distance_m(other) <= max(REACH_M, *self.box.size)
 
 
 class StableIds:
-    """Remembers, per label, where the newest result that held it had seen its objects."""
+    """Remembers, per label, where its objects were seen last."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, dict[int, Box3D]] = {}
+        self._seen: dict[str, dict[int, _Sighting]] = {}
         self._next: dict[str, int] = {}
 
-    def assign(self, boxes: Sequence[Box3D]) -> list[str]:
-        """Ids of `boxes`, in their order."""
+    def assign(
+        self, boxes: Sequence[Box3D], still: Sequence[Centre] | None = None, stamp_ns: int = 0
+    ) -> list[str]:
+        """Ids of `boxes`, in their order. still: their centres in the still frame, metres. stamp_ns: of the
+        image.
+        """
+        centres: Sequence[Centre | None] = [None] * len(boxes) if still is None else still
+        sightings = [_Sighting(box, centre, stamp_ns) for box, centre in zip(boxes, centres, strict=True)]
         ids: dict[int, str] = {}
         for label in dict.fromkeys(box.label for box in boxes):
             places = [place for place, box in enumerate(boxes) if box.label == label]
-            numbers = self._numbers(label, [boxes[place] for place in places])
+            numbers = self._numbers(label, [sightings[place] for place in places])
             ids.update({place: f"{label}/{number}" for place, number in zip(places, numbers, strict=True)})
         return [ids[place] for place in range(len(boxes))]
 
@@ -36,21 +67,26 @@ class StableIds:
         self._seen.clear()
         self._next.clear()
 
-    def _numbers(self, label: str, boxes: Sequence[Box3D]) -> list[int]:
-        """Numbers of one label's boxes: nearest pairs first, then new numbers for the rest."""
-        reachable = sorted(
-            (math.dist(old.center, box.center), number, place)
+    def _numbers(self, label: str, new: Sequence[_Sighting]) -> list[int]:
+        """Numbers of one label's objects: nearest pairs first, then new numbers for the rest."""
+        known = {
+            number: old
             for number, old in self._seen.get(label, {}).items()
-            for place, box in enumerate(boxes)
-            if math.dist(old.center, box.center) <= max(REACH_M, *old.size)
+            if abs(new[0].stamp_ns - old.stamp_ns) <= KEEP_NS
+        }
+        pairs = sorted(
+            (old.distance_m(one), number, place)
+            for number, old in known.items()
+            for place, one in enumerate(new)
+            if old.reaches(one)
         )
         taken: dict[int, int] = {}
-        for _, number, place in reachable:
+        for _, number, place in pairs:
             if place not in taken and number not in taken.values():
                 taken[place] = number
-        for place in range(len(boxes)):
+        for place in range(len(new)):
             if place not in taken:
                 taken[place] = self._next.get(label, 0)
                 self._next[label] = taken[place] + 1
-        self._seen[label] = {taken[place]: box for place, box in enumerate(boxes)}
-        return [taken[place] for place in range(len(boxes))]
+        self._seen[label] = {**known, **{taken[place]: one for place, one in enumerate(new)}}
+        return [taken[place] for place in range(len(new))]

@@ -31,12 +31,18 @@ class Level(IntEnum):
 
 
 # Of an input without which there is no answer; the first that is absent counts.
-CODES = {"rgb": ResultCode.NO_FRAME, "camera_info": ResultCode.NO_CAMERA_INFO, "depth": ResultCode.NO_DEPTH}
+CODES = {
+    "rgb": ResultCode.NO_FRAME,
+    "rgbd": ResultCode.NO_FRAME,
+    "camera_info": ResultCode.NO_CAMERA_INFO,
+    "depth": ResultCode.NO_DEPTH,
+}
 
 
 @dataclass(frozen=True)
 class InputState:
-    """One topic now. name: 'rgb', 'camera_info' or 'depth'. topic: its full name; remap: what to remap.
+    """One topic now. name: 'rgb', 'camera_info', 'depth', 'depth_info' or 'rgbd'. topic: its full name;
+    remap: what to remap.
 
     num: messages so far. silent_s: since the newest, or since the node began. is_late: it came and has fallen
     silent. ahead_s: how far the newest stamp was ahead of the node's clock when it came. incompatible: a QoS
@@ -53,6 +59,11 @@ class InputState:
     ahead_s: float = 0.0
     num_publishers: int = 0
     incompatible: str = ""
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is no frame without it."""
+        return self.name in CODES
 
     @property
     def is_ahead(self) -> bool:
@@ -111,7 +122,7 @@ def why_no_frame(
 ) -> tuple[ResultCode, str]:
     """Why a request that waited `waited_s` for a frame got none."""
     for is_absent in (lambda one: not one.num, lambda one: one.is_late):
-        absent = [one for one in inputs if is_absent(one)]
+        absent = [one for one in inputs if one.is_needed and is_absent(one)]
         if absent:
             code = next(code for name, code in CODES.items() if name in {one.name for one in absent})
             return code, "; ".join(verdict(one)[1] for one in absent)

@@ -84,9 +84,10 @@ class Synchroniser(Generic[Message, Info]):
         self.skews_ns: deque[int] = deque(maxlen=300)
         self._camera_info: Info | None = None
         self._queue_size = queue_size
-        self._restart()
+        self.restart()
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
+        """Forget every image; camera info and counts stay."""
         self._rgb: _Stream[Message] = _Stream(self._queue_size)
         self._depth: _Stream[Message] = _Stream(self._queue_size)
         self._last_ns: int | None = None
@@ -119,6 +120,18 @@ class Synchroniser(Generic[Message, Info]):
         """A depth image came."""
         return self._add(self._depth, "depth", stamp_ns, message)
 
+    def add_pair(
+        self, rgb_ns: int, depth_ns: int, rgb: Message, depth: Message
+    ) -> Frame[Message, Info] | None:
+        """Colour and depth came as one message: whoever sent it has paired them."""
+        self._restart_before(self._rgb, rgb_ns)
+        if self._last_ns is not None and rgb_ns <= self._last_ns:
+            self.counts["rgb_out_of_order"] += 1
+            return None
+        self._rgb.add(rgb_ns, rgb)
+        self._depth.add(depth_ns, depth)
+        return self._emit(rgb_ns, depth_ns)
+
     def awaits_depth(self, stamp_ns: int) -> bool:
         """Whether the colour image of this stamp is the newest and may still get its depth."""
         is_newer = self._last_ns is None or stamp_ns > self._last_ns
@@ -127,15 +140,21 @@ class Synchroniser(Generic[Message, Info]):
     def _add(
         self, stream: _Stream[Message], name: str, stamp_ns: int, message: Message
     ) -> Frame[Message, Info] | None:
-        if stream.newest_ns is not None and stamp_ns < stream.newest_ns - RESTART_NS:
-            self.counts["restart"] += 1
-            self._restart()
+        if self._restart_before(stream, stamp_ns):
             stream = self._rgb if name == "rgb" else self._depth
         if self._last_ns is not None and stamp_ns < self._last_ns - self.slop_ns:
             self.counts[f"{name}_out_of_order"] += 1
             return None
         self.counts[f"{name}_unpaired"] += stream.add(stamp_ns, message)
         return self._newest_pair()
+
+    def _restart_before(self, stream: _Stream[Message], stamp_ns: int) -> bool:
+        """Begin anew where a stamp is that of a recording played again."""
+        is_again = stream.newest_ns is not None and stamp_ns < stream.newest_ns - RESTART_NS
+        if is_again:
+            self.counts["restart"] += 1
+            self.restart()
+        return is_again
 
     def _newest_pair(self) -> Frame[Message, Info] | None:
         for rgb_ns in sorted(self._rgb.waiting, reverse=True):

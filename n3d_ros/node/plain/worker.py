@@ -3,7 +3,8 @@
 In: jobs, functions of the loaded engine. Out: `concurrent.futures.Future`s, completed in the worker's thread.
 It knows no ROS and no model: the engine is whatever `load` returns.
 
-Requests run in the order they came; when too many wait, the one that waited longest is superseded. A
+Requests run in the order they came, urgent ones first; when too many wait, the one that waited longest of the
+least urgent is superseded. A
 continuous job waits in a slot of its own: a newer one takes its place, and it runs when no request waits.
 Who asks gets an answer in time, also where the engine does not stop: `expire` ends such a job without it.
 Early work prepares a job that is still to come: it runs only where nothing waits, and costs no job its turn.
@@ -26,17 +27,22 @@ from n3d_ros.node.plain.failure import failure
 # An engine that was told to stop ends at its next token or stage, with what it has found. After this it is
 # not waited for any more.
 STOP_GRACE_S = 1.0
+# The same for who cancels: a robot that says stop is answered within a tenth of a second, the way included.
+CANCEL_GRACE_S = 0.05
 
 Engine = TypeVar("Engine")
 
 
 class Job:
     """One piece of work. `future` is completed exactly once: with run's result, its exception or an
-    `N3DError`.
+    `N3DError`. priority: higher is more urgent.
     """
 
-    def __init__(self, run: Callable[[Any, Job], Any], timeout_s: float | None = None) -> None:
+    def __init__(
+        self, run: Callable[[Any, Job], Any], timeout_s: float | None = None, priority: int = 0
+    ) -> None:
         self.future: Future[Any] = Future()
+        self.priority = priority
         self._run = run
         self.deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
         self._canceled_s = math.inf
@@ -117,15 +123,19 @@ class Worker(Generic[Engine]):
         """The engine once it is loaded."""
         return self.loaded.result() if self.state == "ready" and not self.loaded.cancelled() else None
 
-    def submit(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job:
-        """Queue a request. The queue never grows beyond `max_queued`: the oldest waiting request is
-        SUPERSEDED.
+    def submit(
+        self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None, priority: int = 0
+    ) -> Job:
+        """Queue a request. The queue never grows beyond `max_queued`: the oldest of the least urgent waiting
+        requests, which may be this one, is SUPERSEDED.
         """
-        job, dropped = Job(run, timeout_s), None
+        job, dropped = Job(run, timeout_s, priority), None
         with self._lock:
             if not self._takes_turn(job):
                 self._requests.append(job)
-                dropped = self._requests.popleft() if len(self._requests) > self.max_queued else None
+                if len(self._requests) > self.max_queued:
+                    dropped = min(self._requests, key=lambda one: one.priority)
+                    self._requests.remove(dropped)
         self._supersede(dropped)
         self._start_next()
         return job
@@ -151,14 +161,31 @@ class Worker(Generic[Engine]):
         done.add_done_callback(lambda future: self._finish(job, future))
         return job
 
+    def forget_continuous(self) -> None:
+        """Continuous work is not wanted any more; what runs of it stops."""
+        with self._lock:
+            waiting, self._continuous = self._continuous, None
+            running = self._running
+        if waiting is not None:
+            waiting.fail(ResultCode.SUPERSEDED, "it is not wanted any more")
+        if running is not None:
+            running.cancel()
+
     def cancel(self, job: Job) -> None:
-        """CANCELED at once while the job waits; a running job stops at its next token."""
+        """CANCELED at once while the job waits; a running job stops at its next token, and is not waited for
+        any longer than CANCEL_GRACE_S.
+        """
         job.cancel()
         with self._lock:
             waiting = job in self._waiting()
             self._forget([job])
         if waiting:
             job.fail(ResultCode.CANCELED, "canceled before it began")
+        elif not job.future.done():
+            why = f"the engine did not stop within {CANCEL_GRACE_S:g} s"
+            timer = threading.Timer(CANCEL_GRACE_S, job.fail, (ResultCode.CANCELED, why))
+            timer.daemon = True
+            timer.start()
 
     def expire(self, now_s: float) -> None:
         """End what waits beyond its deadline, and what the engine runs on although it should have stopped.
@@ -223,7 +250,10 @@ class Worker(Generic[Engine]):
     def _supersede(self, job: Job | None) -> None:
         if job is not None:
             self.num_superseded += 1
-            job.fail(ResultCode.SUPERSEDED, f"a newer request came while {self.max_queued} were waiting")
+            job.fail(
+                ResultCode.SUPERSEDED,
+                f"a newer or more urgent request came while {self.max_queued} were waiting",
+            )
 
     def _start_next(self) -> None:
         with self._lock:
@@ -238,7 +268,9 @@ class Worker(Generic[Engine]):
     def _pop(self) -> Job | None:
         job, self._next = self._next, None
         if job is None and self._requests:
-            job = self._requests.popleft()
+            # of equals max gives the first
+            job = max(self._requests, key=lambda one: one.priority)
+            self._requests.remove(job)
         elif job is None:
             job, self._continuous = self._continuous, None
         return job

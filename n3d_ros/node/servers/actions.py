@@ -11,6 +11,7 @@ from n3d_ros.action import Ask, Ground
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.desk.desk import Desk
+from n3d_ros.node.desk.errand import Wish
 from n3d_ros.node.desk.outcome import Outcome
 from n3d_ros.node.desk.queries import AskQuery, Query
 from n3d_ros.node.desk.tickets import Ticket, Tickets
@@ -57,8 +58,9 @@ class Actions:
     async def _serve(self, goal: ServerGoalHandle, query: Query) -> Outcome:
         """Await the goal's ticket and set the goal's state; only OK succeeds."""
         request, identity = goal.request, bytes(goal.goal_id.uuid)
+        wish = Wish(request.frame, request.priority, request.publish_tf)
         ticket = self._tickets.about_camera(
-            query, stamp_ns(request.stamp), request.frame_policy == request.NEXT, request.frame
+            query, stamp_ns(request.stamp), request.frame_policy == request.NEXT, wish
         )
         self._open[identity] = ticket
         if goal.is_cancel_requested:

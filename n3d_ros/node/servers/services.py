@@ -15,12 +15,12 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
+from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.desk.queries import AskQuery
 from n3d_ros.node.desk.tickets import Tickets
 from n3d_ros.node.engine import describe
 from n3d_ros.node.inputs.frame import frame_of_request
-from n3d_ros.node.outputs import optional_packages
 from n3d_ros.node.servers.exchange import REQUESTS, fill_ask, fill_ground, ground_query
 from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
 from n3d_ros.version import __version__

@@ -45,8 +45,18 @@ class TextCodec:
                 raise
             reason = one_line(str(error), 300)
             raise ModelFolderError(f"{path}: expected a tokenizer file, got {reason}") from error
+        self._path = path
         self.unknown_id: int | None = self.tokenizer.token_to_id(UNKNOWN)
         self._kinds: dict[int, int] = {}
+
+    def check_fits(self, vocab_size: int) -> None:
+        """ModelFolderError where it gives ids that a model of `vocab_size` tokens does not have."""
+        largest = max(self.tokenizer.get_vocab().values(), default=0)
+        if largest >= vocab_size:
+            raise ModelFolderError(
+                f"{self._path}: expected ids below the model's vocab_size {vocab_size}, got {largest}; it is "
+                "another model's tokenizer"
+            )
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text that brings its own special tokens."""

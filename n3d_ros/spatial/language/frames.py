@@ -19,6 +19,8 @@ please | kindly | hi | hello | hey | ok | okay | well | so | excuse me | in (thi
 | check | verify | confirm | say
 """
 _AFTER = "please | thanks | thank you | for me | in (this)? scene | i need to know"
+# Of what "in the scene" says where it is and not how large: "how high is the mug in the scene".
+_PLACES = (["how", "high"], ["how", "deep"])
 _UNIT_AFTER = "(measured | expressed | given)? in UNIT"
 FRAME_PATTERNS = (_BEFORE, _AFTER, _UNIT_AFTER)
 
@@ -64,8 +66,10 @@ def _without_opening(words: Words, openings: Matcher) -> Words:
 
 
 def _without_closing(words: Words, closings: Matcher) -> Words:
+    says_where = [word.key for word in words[:2]] in _PLACES
     for at in range(1, len(words)):
-        if any(True for _ in fits(closings, words[at:])):
+        is_place = says_where and words[at].key == "in"
+        if not is_place and any(True for _ in fits(closings, words[at:])):
             return _without_commas(words[:at])
     return words
 

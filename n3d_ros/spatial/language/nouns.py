@@ -170,7 +170,7 @@ def _is_word(key: str, may_be_number: bool) -> bool:
 
 
 def _text(words: Words) -> str:
-    return " ".join(token.text for token in words).replace(" 's", "'s")
+    return "".join(token.text if token.key == "'s" else f" {token.text}" for token in words)[1:]
 
 
 def _key(words: Words, at: int) -> str:

@@ -44,6 +44,38 @@ def literals(pattern: str) -> set[str]:
     return {symbol for symbol in symbols if not _is_slot(symbol)}
 
 
+def needed(pattern: str) -> frozenset[str]:
+    """The words that are in everything that a pattern fits, so that it need not be tried where one lacks."""
+    return _needed_of_any(_SYMBOL.findall(pattern))
+
+
+def _needed_of_any(symbols: list[str]) -> frozenset[str]:
+    """As `_alternatives` reads them: what all of them need."""
+    found = _needed_of_all(symbols)
+    while symbols and symbols[0] == "|":
+        symbols.pop(0)
+        found &= _needed_of_all(symbols)
+    return found
+
+
+def _needed_of_all(symbols: list[str]) -> frozenset[str]:
+    """As `_sequence` reads them: what one of the items needs that may not be missing."""
+    found: frozenset[str] = frozenset()
+    while symbols and symbols[0] not in ")|":
+        symbol = symbols.pop(0)
+        part: frozenset[str] = frozenset()
+        if symbol == "(":
+            part = _needed_of_any(symbols)
+            symbols.pop(0)
+        elif symbol != "," and not _is_slot(symbol):
+            part = frozenset([symbol])
+        if symbols and symbols[0] == "?":
+            symbols.pop(0)
+        else:
+            found |= part
+    return found
+
+
 def _is_slot(symbol: str) -> bool:
     return symbol[0].isupper()
 

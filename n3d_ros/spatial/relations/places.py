@@ -89,6 +89,8 @@ def _direction(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     # From the camera itself everything is measured from the origin.
     from_x, from_z = (objects[0].exact[i] if len(objects) == 2 else 0.0 for i in (X, Z))
     shown_x, shown_z = (objects[0].quoted[i] if len(objects) == 2 else 0.0 for i in (X, Z))
+    if (from_x, from_z) == (b.exact[X], b.exact[Z]):
+        raise ValueError(f"direction: {' and '.join(one.name for one in objects)} are above each other")
     degrees = math.degrees(math.atan2(b.exact[X] - from_x, b.exact[Z] - from_z)) % 360.0
     hour = (12 - int(degrees // 30)) or 12
     dx, dz = b.quoted[X] - shown_x, b.quoted[Z] - shown_z

@@ -38,3 +38,39 @@ def test_forget_begins_anew():
     ids.assign([box(0.0), box(1.0)])
     ids.forget()
     assert ids.assign([box(1.0)]) == ["mug/0"]
+
+
+SECOND_NS = 1_000_000_000
+
+
+def test_an_object_that_is_not_found_for_a_moment_keeps_its_id():
+    ids = StableIds()
+    ids.assign([box(0.0), box(1.0)], stamp_ns=SECOND_NS)
+    assert ids.assign([box(1.0)], stamp_ns=2 * SECOND_NS) == ["mug/1"]
+    assert ids.assign([box(0.0), box(1.0)], stamp_ns=9 * SECOND_NS) == ["mug/0", "mug/1"]
+
+
+def test_what_was_not_seen_for_long_is_another_one():
+    ids = StableIds()
+    ids.assign([box(0.0)], stamp_ns=SECOND_NS)
+    assert ids.assign([box(0.0)], stamp_ns=20 * SECOND_NS) == ["mug/1"]
+
+
+def test_a_recording_that_starts_again_has_new_objects():
+    ids = StableIds()
+    ids.assign([box(0.0)], stamp_ns=100 * SECOND_NS)
+    assert ids.assign([box(0.0)], stamp_ns=SECOND_NS) == ["mug/1"]
+
+
+def test_a_camera_that_turns_away_by_a_metre_keeps_the_ids_where_tf_knows_it():
+    """Two mugs 1 m apart; the camera moves by 1 m, so that each is seen where the other was."""
+    ids = StableIds()
+    assert ids.assign([box(0.0), box(1.0)], [(5.0, 0, 0), (6.0, 0, 0)], 1) == ["mug/0", "mug/1"]
+    assert ids.assign([box(0.0), box(-1.0)], [(6.0, 0, 0), (5.0, 0, 0)], 2) == ["mug/1", "mug/0"]
+
+
+def test_where_tf_is_silent_once_the_cameras_view_counts():
+    ids = StableIds()
+    ids.assign([box(0.0)], [(5.0, 0, 0)], 1)
+    assert ids.assign([box(0.1)], None, 2) == ["mug/0"]
+    assert ids.assign([box(0.1)], [(5.1, 0, 0)], 3) == ["mug/0"]

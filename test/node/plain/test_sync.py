@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from n3d_ros.node.plain.sync import MAX_SLOP_NS, Synchroniser
 
@@ -146,3 +148,63 @@ def test_a_late_message_outside_the_slop_is_counted_and_dropped():
     last = steady(sync, 5)
     assert sync.add_depth(last - PERIOD // 2 - MS, "late") is None
     assert sync.counts["depth_out_of_order"] == 1
+
+
+def test_what_came_in_one_message_is_a_frame_whatever_its_skew():
+    sync = synchroniser()
+    frame = sync.add_pair(PERIOD, PERIOD + 25 * MS, "c1", "d1")
+    assert (frame.rgb, frame.depth, frame.stamp_ns, frame.skew_ns) == ("c1", "d1", PERIOD, 25 * MS)
+    assert sync.add_pair(PERIOD, PERIOD, "again", "again") is None
+    assert sync.add_pair(2 * PERIOD, 2 * PERIOD, "c2", "d2").rgb == "c2"
+    assert (sync.counts["paired"], sync.counts["rgb_out_of_order"]) == (2, 1)
+
+
+def test_a_recording_of_whole_frames_that_starts_again_is_followed():
+    sync = synchroniser()
+    sync.add_pair(100 * PERIOD, 100 * PERIOD, "c", "d")
+    assert sync.add_pair(PERIOD, PERIOD, "c1", "d1").rgb == "c1"
+
+
+@st.composite
+def streams(draw):
+    """Arrivals of one camera: (moment, "rgb" or "depth", number, stamp). Each stream loses some, and every
+    message takes its own time, so that they arrive out of order.
+    """
+    period_ms = draw(st.sampled_from([33, 66, 100]))
+    skew_ms = draw(st.integers(-period_ms // 5, period_ms // 5))
+    rng = draw(st.randoms(use_true_random=False))
+    loss, arrivals = draw(st.sampled_from([0.0, 0.05, 0.3])), []
+    for number in range(1, draw(st.integers(20, 150))):
+        for name, offset_ms in (("rgb", 0), ("depth", skew_ms)):
+            # stamps of a real camera wander a little
+            stamp_ms = number * period_ms + offset_ms + rng.uniform(-1, 1)
+            if rng.random() >= loss:
+                arrivals.append((stamp_ms + rng.uniform(3, 60), name, number, round(stamp_ms * MS)))
+    return sorted(arrivals)
+
+
+@settings(max_examples=150, deadline=None)
+@given(streams(), st.integers(2, 8))
+def test_under_loss_jitter_and_disorder_no_pair_is_wrong_and_memory_is_bounded(arrivals, queue_size):
+    sync, newest = synchroniser(queue_size=queue_size), -1
+    for _, name, number, stamp in arrivals:
+        frame = (sync.add_rgb if name == "rgb" else sync.add_depth)(stamp, (name, number))
+        if frame is not None:
+            assert frame.rgb[1] == frame.depth[1]
+            assert frame.stamp_ns > newest
+            newest = frame.stamp_ns
+        assert max(len(sync._rgb.waiting), len(sync._depth.waiting)) <= queue_size
+        assert max(len(sync._rgb.periods_ns), len(sync.skews_ns)) <= 300
+
+
+def test_at_five_percent_loss_and_jitter_nearly_every_whole_frame_is_paired():
+    rng, sync, arrivals = random.Random(3), synchroniser(), []
+    for number in range(1, 2001):
+        for name in ("rgb", "depth"):
+            if rng.random() >= 0.05:
+                arrivals.append((number * 33 + rng.uniform(3, 60), name, number))
+    seen = {(name, number) for _, name, number in arrivals}
+    whole = sum({("rgb", number), ("depth", number)} <= seen for number in range(1, 2001))
+    for _, name, number in sorted(arrivals):
+        (sync.add_rgb if name == "rgb" else sync.add_depth)(number * PERIOD, number)
+    assert sync.counts["paired"] > 0.75 * whole, "a newer pair may overtake an older one"

@@ -270,3 +270,28 @@ def test_an_engine_that_fails_to_load_for_an_unforeseen_reason_is_a_defect():
     worker = Worker(load)
     assert code_of(worker.submit(lambda *_: "never")) == ResultCode.INTERNAL
     worker.stop()
+
+
+def test_urgent_requests_run_first_and_equals_in_their_order(worker, gate):
+    worker.max_queued, order = 9, []
+    jobs = [
+        worker.submit(lambda engine, job, name=name: order.append(name), priority=priority)
+        for name, priority in (("a", 0), ("low", -1), ("b", 0), ("high", 1), ("c", 0))
+    ]
+    gate.set()
+    for job in jobs:
+        job.future.result(DEADLINE_S)
+    assert order == ["high", "a", "b", "c", "low"]
+
+
+def test_the_least_urgent_gives_way_even_when_it_is_the_newest(worker):
+    first, second = (worker.submit(lambda engine, job: None, priority=1) for _ in range(2))
+    late = worker.submit(lambda engine, job: None, priority=0)
+    assert code_of(late) == ResultCode.SUPERSEDED
+    assert not first.future.done() and not second.future.done()
+
+
+def test_a_cancel_does_not_wait_for_an_engine_that_does_not_hear_it(worker):
+    running = worker._running
+    worker.cancel(running)
+    assert code_of(running) == ResultCode.CANCELED

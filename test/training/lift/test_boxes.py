@@ -9,6 +9,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, rotation_about_y
 from n3d_ros.training.lift.boxes import (
     aligned_box,
+    crumbs,
     largest_body,
     level_rotation,
     object_cloud,
@@ -19,7 +20,7 @@ from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.masks import MaskCrop
 
 CAMERA = Intrinsics(10.0, 10.0, 4.5, 3.5, 10, 8)
-AS_IT_IS = LiftConfig(rim_px=0, far_tail_share=0.0)
+AS_IT_IS = LiftConfig(rim_px=0, min_piece_share=0.0)
 
 
 def crop(left, top, height, width):
@@ -78,11 +79,72 @@ def test_no_points_have_no_body():
     assert largest_body(np.zeros(0), 0.1).shape == (0,)
 
 
-def test_the_far_tail_goes_and_the_nearest_point_stays():
+def test_the_rim_is_as_wide_as_its_reach():
+    z = np.full((9, 9), 1.0, np.float32)
+    z[:, :3] = 1.5  # three columns of background under a mask that is too wide
+    found = silhouette(z, np.ones((9, 9), bool), rim_px=3, step=0.03)
+    assert found[:, :3].all() and not found[:, 3:].any()
+    assert not silhouette(z, np.ones((9, 9), bool), rim_px=2, step=0.03)[4, 2]
+
+
+def test_a_part_too_thin_for_the_reach_is_judged_by_its_own_inside():
+    z = np.full((3, 20), 1.0, np.float32)
+    z[0, 10] = 1.5
+    assert np.argwhere(silhouette(z, np.ones((3, 20), bool), rim_px=3, step=0.03)).tolist() == [[0, 10]]
+
+
+def test_what_the_full_reach_finds_right_stays_where_another_part_is_thin():
+    """At a reach of one, the background in column 1 would be the inside beside column 0."""
+    mask = np.zeros((9, 20), bool)
+    mask[:, :9], mask[4, 9:] = True, True
+    z = np.full((9, 20), 1.0, np.float32)
+    z[:, 1] = 1.5
+    found = silhouette(z, mask, rim_px=3, step=0.03)
+    assert found[:, 1].all() and np.count_nonzero(found) == 9
+
+
+def test_a_piece_of_few_points_is_a_crumb():
+    z = np.full((10, 10), 1.0, np.float32)
+    z[0, :2] = 1.05  # two points of a hundred, behind a step
+    z[9, 9] = 0.95  # one before it
+    whole = np.ones((10, 10), bool)
+    assert np.argwhere(crumbs(z, whole, 0.03, 0.03)).tolist() == [[0, 0], [0, 1], [9, 9]]
+    assert np.argwhere(crumbs(z, whole, 0.03, 0.02)).tolist() == [[9, 9]]
+    assert not crumbs(z, whole, 0.06, 0.03).any()
+
+
+def test_a_slope_is_one_piece_however_deep():
+    z = np.tile(np.linspace(1.0, 2.0, 50, dtype=np.float32), (4, 1))
+    assert not crumbs(z, np.ones((4, 50), bool), 0.03, 0.5).any()
+
+
+def test_parts_of_a_mask_that_do_not_touch_are_pieces():
+    mask = np.ones((3, 9), bool)
+    mask[:, 6] = False  # something stands before the object
+    assert np.argwhere(crumbs(np.ones((3, 9), np.float32), mask, 0.03, 0.3))[:, 1].tolist() == [7, 8] * 3
+    assert not crumbs(np.ones((3, 9), np.float32), mask, 0.03, 0.2).any()
+
+
+def test_holes_do_not_break_a_surface():
+    """Some sensors measure a grid of points only."""
+    z = np.full((12, 12), np.nan, np.float32)
+    z[::3, ::3] = 1.0
+    whole = np.ones((12, 12), bool)
+    assert not crumbs(z, whole, 0.03, 0.5).any()
+    z[0, 0] = 1.2
+    assert np.argwhere(crumbs(z, whole, 0.03, 0.5)).tolist() == [[0, 0]]
+
+
+def test_without_depth_there_are_no_crumbs():
+    assert not crumbs(np.full((3, 3), np.nan, np.float32), np.ones((3, 3), bool), 0.03, 0.5).any()
+    assert not crumbs(np.ones((3, 3), np.float32), np.zeros((3, 3), bool), 0.03, 0.5).any()
+
+
+def test_the_nearest_point_of_a_surface_stays():
     depth = np.tile(np.linspace(1.0, 1.09, 10, dtype=np.float32), (8, 1))
-    cloud = object_cloud(depth, crop(0, 0, 8, 10), CAMERA, LiftConfig(rim_px=0, far_tail_share=0.15))
+    cloud = object_cloud(depth, crop(0, 0, 8, 10), CAMERA, LiftConfig())
     kept = cloud.points[cloud.kept, 2]
-    assert kept.min() == pytest.approx(1.0) and kept.max() == pytest.approx(1.08)
+    assert (kept.min(), kept.max()) == (pytest.approx(1.0), pytest.approx(1.09))
 
 
 @pytest.mark.parametrize("yaw_deg", [-40.0, -10.0, 0.0, 25.0, 44.0])

@@ -86,6 +86,26 @@ def turned(made):
     Image.new("RGB", (WIDTH, HEIGHT)).save(made.folder / "images/1.png", exif=exif)
 
 
+def save_picture(mode, name="1.png", **options):
+    """The picture in another mode; a JPEG takes the place of the PNG."""
+
+    def change(made):
+        Image.new(mode, (WIDTH, HEIGHT)).save(made.folder / "images" / name, **options)
+        made.content["images"][0]["file_name"] = name
+
+    return change
+
+
+def two_frames(made):
+    frames = [Image.new("RGB", (WIDTH, HEIGHT), (grey, 0, 0)) for grey in (0, 200)]
+    frames[0].save(made.folder / "images/1.tif", save_all=True, append_images=frames[1:])
+    made.content["images"][0]["file_name"] = "1.tif"
+
+
+def text_as_picture(made):
+    (made.folder / "images/1.png").write_text("no picture")
+
+
 def no_camera(made):
     del made.content["images"][0]["camera"]
 
@@ -110,11 +130,24 @@ BROKEN_DATA = [
     (break_annotation("bbox", [0, 0, 10, 10]), "mask_not_in_box"),
     (break_annotation("segmentation", None), "mask_missing"),
     (break_annotation("segmentation", [[1, 2]]), "mask_invalid"),
+    (break_annotation("segmentation", {"size": [48, 64], "counts": [64 * 48]}), "mask_small"),
+    (break_annotation("segmentation", [[70.0, 10.0, 90.0, 10.0, 90.0, 30.0]]), "mask_size"),
+    (break_annotation("segmentation", [[20, 10, 40, float("inf"), 40, 30]]), "mask_invalid"),
+    (break_annotation("bbox", [20, 10, float("nan"), 20]), "box_invalid"),
+    (break_annotation("isfake", 1), "depiction"),
     (break_annotation("segmentation", {"size": [64, 48], "counts": [64 * 48]}), "mask_size"),
     (break_picture("file_name", "absent.png"), "picture_unreadable"),
     (cut("images/1.png"), "picture_unreadable"),
     (break_picture("width", 65), "picture_size"),
     (turned, "picture_turned"),
+    (save_picture("RGBA"), "kept"),
+    (save_picture("LA"), "kept"),
+    (save_picture("P"), "kept"),
+    (save_picture("1"), "kept"),
+    (save_picture("CMYK", "1.jpg"), "kept"),
+    (save_picture("I;16"), "picture_unreadable"),
+    (two_frames, "picture_unreadable"),
+    (text_as_picture, "picture_unreadable"),
     (no_camera, "camera"),
     (
         break_picture("camera", {"fx": 50, "fy": 50, "cx": 15.5, "cy": 11.5, "width": 32, "height": 24}),

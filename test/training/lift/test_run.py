@@ -85,13 +85,35 @@ def test_a_row_holds_the_box_and_how_it_came_about(six, tmp_path):
     assert second["R_level_optical"] is None and second["objects"][0]["upright"] is None
 
 
+def test_a_row_says_where_its_depth_lies_and_how_its_picture_is_known_again(six, tmp_path):
+    six.content["images"][0]["depth_scale_to_m"] = 0.001
+    six.content["images"][1]["file_name"] = "absent.png"
+    assert main(command(six, tmp_path / "out", "--config", str(lenient(tmp_path)))) == 0
+    first, second = pq.read_table(shard_file(tmp_path / "out", 0)).to_pylist()
+    assert (first["depth_file"], first["depth_scale_m"]) == (str(six.folder / "1_depth.png"), 0.001)
+    assert first["sha256"] == checksum(six.folder / "images/1.png")
+    assert first["look"] == "0" * 16  # one colour: no cell is brighter than its neighbour
+    assert [second[name] for name in ("depth_file", "depth_scale_m", "sha256", "look")] == [None] * 4
+
+
+def lenient(folder):
+    """A configuration that never stops."""
+    path = folder / "lenient.json"
+    path.write_text(json.dumps({"max_broken_share": 1.0, "max_reject_share": 1.0}))
+    return path
+
+
 @pytest.mark.parametrize(
     ("module", "name", "number"),
     [
         ("run", "lift_picture", 1),  # before anything is there
         ("run", "lift_picture", 4),  # in the middle of the second shard
         ("shards.pq", "write_table", 2),  # before its first byte
-        ("shards", "checksum", 2),  # the shard is there, its entry is not
+        (
+            "shards",
+            "checksum",
+            6,
+        ),  # of two shards with two pictures each: the shard is there, its entry is not
         ("run", "write_shard", 3),  # between two shards
         ("shards", "write_manifest", 1),  # behind the last one
     ],
@@ -235,7 +257,7 @@ def test_wrong_options_are_named(six, tmp_path, capsys, options, message):
     assert message in capsys.readouterr().err
 
 
-def test_an_option_of_coco_files_is_refused_with_folders(tmp_path, capsys):
+def test_an_option_of_annotation_files_is_refused_with_folders(tmp_path, capsys):
     arguments = ["lift", str(tmp_path), "--out", str(tmp_path / "out"), "--images", str(tmp_path)]
     assert main(arguments) == 2
-    assert "--images: expected with a COCO file only" in capsys.readouterr().err
+    assert "--images: expected with annotation files, got folders" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from n3d_ros.boxes import iou_3d
 from n3d_ros.training.lift.depth_sources import SensorDepth
 from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.lifting import lift_picture
+from n3d_ros.training.lift.report.measured_frames import errors_of
 from n3d_ros.training.lift.sources.folders import FolderSource
 
 SEEDS = range(910_000, 910_005)
@@ -25,13 +26,31 @@ def overlaps(made, truth):
 
 def test_exact_depth_gives_the_true_visible_box(tmp_path):
     """Median 0.9 is what issue and documentation promise (docs/data.md has the figures of more scenes)."""
-    assert np.median(overlaps(*simulated_set(tmp_path / "set", SEEDS))) >= 0.9
+    assert np.median(overlaps(*simulated_set(tmp_path / "set", SEEDS))) >= 0.93
 
 
 def test_drawn_polygons_and_a_noisy_sensor_cost_little(tmp_path):
     polygons = np.median(overlaps(*simulated_set(tmp_path / "polygons", SEEDS, as_polygons=True)))
     noisy = np.median(overlaps(*simulated_set(tmp_path / "noisy", SEEDS, noisy=True)))
-    assert polygons >= 0.85 and noisy >= 0.85
+    assert polygons >= 0.87 and noisy >= 0.9
+
+
+@pytest.mark.parametrize(("widen_px", "least"), [(2, 0.87), (3, 0.8)])
+def test_masks_that_are_too_wide_cost_little(tmp_path, widen_px, least):
+    """Colour and depth of real cameras are off by some pixels (0.33 without rim and crumbs)."""
+    assert np.median(overlaps(*simulated_set(tmp_path / "set", SEEDS, widen_px=widen_px))) >= least
+
+
+@pytest.mark.parametrize("widen_px", [0, 1, 2, 3])
+@pytest.mark.parametrize("name", ["ycbv_xtion_2", "lmo_kinect1_sam6d"])
+def test_a_measured_object_is_off_by_millimetres_however_wide_its_mask(rgbd_dir, name, widen_px):
+    """Boxes measured to 5 mm. A sliver of table at the sugar box's foot counts as seen of it: 29 mm."""
+    found = list(errors_of(rgbd_dir / name, widen_px, LiftConfig()))
+    assert len(found) == {"ycbv_xtion_2": 5, "lmo_kinect1_sam6d": 1}[name]
+    assert [one.rejected for one in found if one.rejected] == []
+    assert np.median([np.linalg.norm(one.center_m) for one in found]) < 0.006
+    assert np.median([np.abs(one.size_m).max() for one in found]) < 0.011
+    assert max(np.abs(one.size_m).max() for one in found) < 0.03
 
 
 @pytest.mark.parametrize("name", ["graspnet6dof_cheezit", "graspnet6dof_mustard"])

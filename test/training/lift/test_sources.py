@@ -11,6 +11,7 @@ from n3d_ros.training.lift.filters import Reason
 from n3d_ros.training.lift.sources import json_items as module
 from n3d_ros.training.lift.sources.folders import FolderSource
 from n3d_ros.training.lift.sources.json_items import JsonItemsError, json_items
+from n3d_ros.training.lift.sources.records import MaskPicture
 
 TEXT = '{"info": {"a": [1]}, "n": 12, "images": [{"id": 1}, {"id": "\\u00e4]}"}], "none": [], "last": null}'
 ITEMS = [
@@ -142,7 +143,7 @@ def test_a_frame_folder_is_a_record(tmp_path):
     assert len(source) == 1 and record.fault is None and record.gravity == (0.0, 1.0, 0.0)
     [annotation] = record.annotations
     assert (annotation.key, annotation.label, annotation.box_px) == ("a/0", "mug", (1, 2, 3, 4))
-    assert annotation.segmentation == tmp_path / "a/mug.png"
+    assert annotation.segmentation == MaskPicture(tmp_path / "a/mug.png")
 
 
 @pytest.mark.parametrize(

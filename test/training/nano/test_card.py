@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from n3d_ros.runtime.backends.factory import default_model_dir
-from n3d_ros.training.nano.card import Measured, Origin, card, share, wilson
+from n3d_ros.training.nano.card import Measured, Origin, card, share
 from n3d_ros.training.nano.ledger import Spent
 
 
@@ -65,7 +65,5 @@ def test_the_card_says_data_size_command_and_limits(text):
     assert "| eval |" not in text, "a step that is not done took no known time"
 
 
-def test_wilsons_interval_holds_for_none_and_for_all():
-    assert wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-3)
-    assert wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-3)
+def test_a_share_of_nothing_is_no_number():
     assert share([], bool) == ("-", "-", "0")

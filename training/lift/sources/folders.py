@@ -17,8 +17,8 @@ from n3d_ros.geometry import Vector3
 from n3d_ros.plain_text import one_line, shown
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.training.lift.filters import Reason, Rejected
-from n3d_ros.training.lift.sources.coco import direction
-from n3d_ros.training.lift.sources.records import AnnotationRecord, PictureRecord, Rectangle
+from n3d_ros.training.lift.sources.records import AnnotationRecord, MaskPicture, PictureRecord
+from n3d_ros.training.lift.sources.values import direction, rectangle
 
 ANNOTATIONS = "annotations.json"
 
@@ -98,20 +98,10 @@ def _annotation(folder: Path, key: str, entry: Any) -> AnnotationRecord:
         mask = entry.get("mask")
         if not isinstance(mask, (str, type(None))):
             raise Rejected(Reason.MASK_INVALID, f"expected a file's name, got {shown(mask)}")
-        box = _box(entry["box2d_xyxy"]) if "box2d_xyxy" in entry else None
-        return AnnotationRecord(key, entry["label"], folder / mask if mask else None, box)
+        box = rectangle(entry["box2d_xyxy"]) if "box2d_xyxy" in entry else None
+        return AnnotationRecord(key, entry["label"], MaskPicture(folder / mask) if mask else None, box)
     except Rejected as fault:
         return AnnotationRecord(key, fault=fault)
-
-
-def _box(stated: Any) -> Rectangle:
-    is_box = isinstance(stated, list) and len(stated) == 4
-    if not is_box or not all(isinstance(value, (int, float)) for value in stated):
-        raise Rejected(Reason.BOX_INVALID, f"expected [left, top, right, bottom], got {shown(stated)}")
-    left, top, right, bottom = map(float, stated)
-    if left >= right or top >= bottom:
-        raise Rejected(Reason.BOX_INVALID, f"expected left < right and top < bottom, got {shown(stated)}")
-    return left, top, right, bottom
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:

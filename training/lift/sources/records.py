@@ -17,11 +17,31 @@ Rectangle = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class AnnotationRecord:
-    """key: its id as text, for people. segmentation: COCO polygons or RLE as in the file, or a mask picture.
+class MaskPicture:
+    """A mask in a file: object where it is not black. may_scale: it has the picture's proportions only."""
 
-    box_px: (left, top, right, bottom) as the file has it, None where there is none. fault: why it cannot be
-    lifted, found by the reader.
+    path: Path
+    may_scale: bool = False
+
+
+@dataclass(frozen=True)
+class GivenBox:
+    """A 3D box that somebody annotated: nothing is lifted. center_m: optical frame. size_m: along its own
+    axes. R_optical_box: (3, 3) row by row, its axes -> the optical frame.
+    """
+
+    center_m: Vector3
+    size_m: Vector3
+    R_optical_box: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class AnnotationRecord:
+    """key: its id as text, for people. segmentation: COCO polygons or RLE as in the file, a `MaskPicture`, or
+    what a mask model made (`mask_is_estimated`).
+
+    box_px: (left, top, right, bottom) as the file has it, None where there is none. given: its 3D box, where
+    the file has one. fault: why it cannot be lifted, found by the reader.
     """
 
     key: str
@@ -29,6 +49,8 @@ class AnnotationRecord:
     segmentation: Any = None
     box_px: Rectangle | None = None
     fault: Rejected | None = None
+    given: GivenBox | None = None
+    mask_is_estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +59,8 @@ class PictureRecord:
 
     size: (width, height) that the file states, pixels. intrinsics: of the picture. depth_scale_m: metres per
     unit of depth, None for the file's own. gravity: direction of gravity in the optical frame, any length.
-    fault: why nothing of it can be lifted, found by the reader.
+    boxes_are_shares: `box_px` of its annotations is in shares of the picture's width and height, which the
+    file does not say. fault: why nothing of it can be lifted, found by the reader.
     """
 
     index: int
@@ -49,6 +72,7 @@ class PictureRecord:
     intrinsics: Intrinsics | None = None
     depth_scale_m: float | None = None
     gravity: Vector3 | None = None
+    boxes_are_shares: bool = False
     fault: Rejected | None = None
 
 

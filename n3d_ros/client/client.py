@@ -1,0 +1,188 @@
+"""What a program calls: find, ask, one box at a time, waiting or with asyncio.
+
+In: words, a tf frame, a stamp. Out: values of `results`. Threads may share a client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from types import TracebackType
+from typing import Any
+
+from n3d_ros.action import Ask, Ground
+from n3d_ros.client import messages
+from n3d_ros.client.connection import Connection, Goal, call
+from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, RequestFailed
+from n3d_ros.errors import ResultCode
+from n3d_ros.msg import Correction, GroundedObject
+from n3d_ros.srv import GetInfo
+
+OnBox = Callable[[FoundBox], None]
+# A canceled goal ends between two tokens; the node that does not answer by then is not there any more.
+_CANCEL_S = 5.0
+
+
+class N3DClient:
+    """A connection to one n3d node; use it in a `with` block or call `close`.
+
+    node, namespace: its name and where it runs. timeout_s: for a whole request; a node that is not there is
+    waited for as long. domain_id: None for ROS_DOMAIN_ID's.
+    """
+
+    def __init__(
+        self, node: str = "n3d", namespace: str = "", timeout_s: float = 60.0, domain_id: int | None = None
+    ) -> None:
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s: expected a positive number, got {timeout_s}")
+        self._timeout_s = timeout_s
+        self._connection = Connection(node, namespace, domain_id)
+
+    def __enter__(self) -> N3DClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; requests on their way get no answer."""
+        self._connection.close()
+
+    def info(self) -> NodeInfo:
+        """What the node runs and whether its model is loaded."""
+        client = self._connection.service(GetInfo, "get_info", self._timeout_s)
+        response = call(client, GetInfo.Request()).result(self._timeout_s)
+        return messages.node_info(response)
+
+    def ground(
+        self, words: str, frame: str = "", stamp_ns: int = 0, max_boxes: int = 0, on_box: OnBox | None = None
+    ) -> Found:
+        """Find what the words name.
+
+        frame: tf frame of the boxes, "" for the node's. stamp_ns: the first frame at or after it, 0 for the
+        newest. max_boxes: 0 for no limit. on_box: called with each box as soon as it is written, in the
+        camera's frame and without id. RequestFailed, NoNodeError.
+        """
+        return messages.found(self._wait(self._ground(words, frame, stamp_ns, max_boxes, on_box)))
+
+    def ask(self, question: str, frame: str = "", stamp_ns: int = 0, on_box: OnBox | None = None) -> Answer:
+        """Answer a question; as `ground`."""
+        return messages.answer(self._wait(self._ask(question, frame, stamp_ns, on_box)))
+
+    def boxes(self, words: str, max_boxes: int = 0) -> Iterator[FoundBox]:
+        """Each box as soon as it is written, in the camera's frame.
+
+        Leaving the loop stops the node's work.
+        """
+        found: queue.Queue[FoundBox | None] = queue.Queue()
+        goal = self._ground(words, "", 0, max_boxes, found.put)
+        goal.future.add_done_callback(lambda _: found.put(None))
+        try:
+            while (box := self._next(found, goal)) is not None:
+                yield box
+            messages.found(self._wait(goal))
+        finally:
+            if not goal.future.done():
+                goal.cancel()
+
+    def correct(
+        self,
+        result: Found | Answer,
+        is_right: bool | None = None,
+        boxes: Sequence[FoundBox] | None = None,
+        answer: str = "",
+    ) -> None:
+        """Say what would have been right, for recorders (`n3d record`) and so for training.
+
+        is_right: of the result as it is. Or what would be right: boxes, in the result's frame (none:
+        nothing is there), or the answer's sentence. ValueError unless one of the three is said.
+        """
+        said = [is_right is not None, boxes is not None, bool(answer)]
+        if sum(said) != 1:
+            raise ValueError(f"expected one of is_right, boxes and answer, got {sum(said)} of them")
+        verdict = Correction.CORRECTED if is_right is None else int(is_right)
+        right = [messages.fill_box(GroundedObject(), box) for box in boxes or ()]
+        message = messages.fill_correction(Correction(verdict=verdict, boxes=right, answer=answer), result)
+        publisher = self._connection.publisher(Correction, "correction", self._timeout_s)
+        publisher.publish(message)
+
+    async def ground_async(
+        self, words: str, frame: str = "", stamp_ns: int = 0, max_boxes: int = 0, on_box: OnBox | None = None
+    ) -> Found:
+        """As `ground`, awaited. Cancelling the task stops the node's work."""
+        start = asyncio.to_thread(self._ground, words, frame, stamp_ns, max_boxes, on_box)
+        return messages.found(await self._awaited(await start))
+
+    async def ask_async(
+        self, question: str, frame: str = "", stamp_ns: int = 0, on_box: OnBox | None = None
+    ) -> Answer:
+        """As `ask`, awaited."""
+        start = asyncio.to_thread(self._ask, question, frame, stamp_ns, on_box)
+        return messages.answer(await self._awaited(await start))
+
+    def _ground(self, words: str, frame: str, stamp_ns: int, max_boxes: int, on_box: OnBox | None) -> Goal:
+        goal = Ground.Goal(prompt=words, frame=frame, max_boxes=max_boxes, stream=on_box is not None)
+        return self._send(Ground, "ground", goal, stamp_ns, on_box)
+
+    def _ask(self, question: str, frame: str, stamp_ns: int, on_box: OnBox | None) -> Goal:
+        goal = Ask.Goal(question=question, frame=frame, stream=on_box is not None)
+        return self._send(Ask, "ask", goal, stamp_ns, on_box)
+
+    def _send(self, kind: type, name: str, goal: Any, stamp_ns: int, on_box: OnBox | None) -> Goal:
+        if stamp_ns < 0:
+            raise ValueError(f"stamp_ns: expected 0 or a stamp, got {stamp_ns}")
+        goal.stamp.sec, goal.stamp.nanosec = divmod(stamp_ns, 10**9)
+        client = self._connection.action(kind, name, self._timeout_s)
+        return Goal(client, goal, None if on_box is None else _Stream(on_box))
+
+    def _wait(self, goal: Goal) -> Any:
+        try:
+            return goal.future.result(self._timeout_s)
+        except FutureTimeout:
+            raise self._too_late(goal) from None
+        except BaseException:  # of the caller, such as Ctrl-C: the node need not go on
+            goal.cancel()
+            raise
+
+    def _next(self, found: queue.Queue[FoundBox | None], goal: Goal) -> FoundBox | None:
+        try:
+            return found.get(timeout=self._timeout_s)
+        except queue.Empty:
+            raise self._too_late(goal) from None
+
+    def _too_late(self, goal: Goal) -> RequestFailed:
+        goal.cancel()
+        message = f"expected a result within timeout_s = {self._timeout_s:g}"
+        try:
+            late = goal.future.result(_CANCEL_S)
+        except FutureTimeout:
+            return RequestFailed(ResultCode.TIMEOUT, f"{message}, got none; the node does not answer")
+        return RequestFailed(ResultCode.TIMEOUT, f"{message}; the node's last word: {late.message}")
+
+    async def _awaited(self, goal: Goal) -> Any:
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(goal.future), self._timeout_s)
+        except asyncio.TimeoutError:
+            goal.cancel()
+            raise RequestFailed(
+                ResultCode.TIMEOUT, f"expected a result within timeout_s = {self._timeout_s:g}"
+            ) from None
+        except asyncio.CancelledError:
+            goal.cancel()
+            raise
+
+
+class _Stream:
+    """Feedback -> each box once."""
+
+    def __init__(self, on_box: OnBox) -> None:
+        self._on_box, self._num_told = on_box, 0
+
+    def __call__(self, feedback: Any) -> None:
+        for message in feedback.partial[self._num_told :]:
+            self._on_box(messages.found_box(message))
+        self._num_told = max(self._num_told, len(feedback.partial))

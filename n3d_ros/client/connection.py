@@ -1,0 +1,140 @@
+"""The graph behind a client: a context of its own, one node, one thread that serves it.
+
+In: action and service types with names. Out: `concurrent.futures.Future`s, which threads wait for and asyncio
+awaits. It does not know what is asked. A program that has rclpy running keeps its own context and executor
+untouched.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+
+from n3d_ros.client.results import NoNodeError
+
+_POLL_S = 0.02
+
+
+class Connection:
+    """node: name of the n3d node; namespace: where it runs, "" for the root."""
+
+    def __init__(self, node: str, namespace: str, domain_id: int | None) -> None:
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain_id)
+        self._node = rclpy.create_node(
+            "n3d_client", namespace=namespace, context=self._context, start_parameter_services=False
+        )
+        self._target = node
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._serve, name="n3d_client", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End thread and node; twice does no harm."""
+        if not self._context.ok():
+            return
+        self._executor.shutdown()
+        self._thread.join()
+        self._node.destroy_node()
+        rclpy.shutdown(context=self._context)
+
+    def action(self, kind: type, name: str, wait_s: float) -> Any:
+        """A client of the node's action; NoNodeError where there is none within wait_s."""
+        client = self._client(name, lambda full: ActionClient(self._node, kind, full))
+        self._require(client.server_is_ready, name, "action", wait_s)
+        return client
+
+    def service(self, kind: type, name: str, wait_s: float) -> Any:
+        """A client of the node's service; NoNodeError where there is none within wait_s."""
+        client = self._client(name, lambda full: self._node.create_client(kind, full))
+        self._require(client.service_is_ready, name, "service", wait_s)
+        return client
+
+    def publisher(self, kind: type, name: str, wait_s: float) -> Any:
+        """A publisher beside the node's topics; NoNodeError where nobody listens within wait_s."""
+        publisher = self._client(name, lambda full: self._node.create_publisher(kind, full, 10))
+        end_s = time.monotonic() + wait_s
+        while not publisher.get_subscription_count():
+            if time.monotonic() > end_s:
+                raise NoNodeError(
+                    f"expected a recorder that listens to '{publisher.topic_name}' within {wait_s:g} s, "
+                    "got none (n3d record)"
+                )
+            time.sleep(_POLL_S)
+        return publisher
+
+    def _client(self, name: str, make: Callable[[str], Any]) -> Any:
+        with self._lock:
+            if name not in self._clients:
+                self._clients[name] = make(f"{self._target}/{name}")
+            return self._clients[name]
+
+    def _require(self, is_ready: Callable[[], bool], name: str, kind: str, wait_s: float) -> None:
+        end_s = time.monotonic() + wait_s
+        while not is_ready():
+            if time.monotonic() > end_s:
+                raise NoNodeError(self._absent(name, kind, wait_s))
+            time.sleep(_POLL_S)
+
+    def _absent(self, name: str, kind: str, wait_s: float) -> str:
+        full = f"{self._node.get_namespace().rstrip('/')}/{self._target}/{name}"
+        services = self._node.get_service_names_and_types()
+        infos = [found for found, _ in services if found.endswith("/get_info")]
+        others = sorted(found.removesuffix("/get_info") for found in infos)
+        there = f"n3d nodes {', '.join(others)}" if others else "no n3d node"
+        return f"expected the {kind} '{full}' within {wait_s:g} s, got {there} in this ROS domain"
+
+    def _serve(self) -> None:
+        try:
+            self._executor.spin()
+        except ExternalShutdownException:
+            return
+
+
+class Goal:
+    """One goal on its way. `future` ends with the action's result message."""
+
+    def __init__(self, client: Any, goal: Any, on_feedback: Callable[[Any], None] | None) -> None:
+        self.future: Future[Any] = Future()
+        self._handle: Any = None
+        self._is_canceled = False
+        feedback = None if on_feedback is None else (lambda message: on_feedback(message.feedback))
+        client.send_goal_async(goal, feedback_callback=feedback).add_done_callback(self._accepted)
+
+    def cancel(self) -> None:
+        """Ask the node to stop; what it found until then is the result."""
+        self._is_canceled = True
+        if self._handle is not None:
+            self._handle.cancel_goal_async()
+
+    def _accepted(self, response: Any) -> None:
+        handle = response.result()
+        if not handle.accepted:
+            self.future.set_exception(NoNodeError("expected the node to take the goal, got a refusal"))
+            return
+        self._handle = handle
+        handle.get_result_async().add_done_callback(lambda done: _settle(self.future, done.result().result))
+        if self._is_canceled:
+            handle.cancel_goal_async()
+
+
+def call(client: Any, request: Any) -> Future[Any]:
+    """A service's response."""
+    future: Future[Any] = Future()
+    client.call_async(request).add_done_callback(lambda done: _settle(future, done.result()))
+    return future
+
+
+def _settle(future: Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)

@@ -1,0 +1,103 @@
+"""Messages of the node -> values of `results`. Imports the generated messages' shapes by their fields
+alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, RequestFailed
+from n3d_ros.errors import ResultCode
+
+_CONSISTENT = {0: False, 1: True}
+
+
+def found_box(message: Any) -> FoundBox:
+    """Of a GroundedObject."""
+    at, turned, size = message.pose.position, message.pose.orientation, message.size
+    return FoundBox(
+        message.id,
+        message.label,
+        center=(at.x, at.y, at.z),
+        size=(size.x, size.y, size.z),
+        orientation=(turned.x, turned.y, turned.z, turned.w),
+        score=message.score,
+    )
+
+
+def found(result: Any) -> Found:
+    """Of Ground's result; RequestFailed unless its code is OK."""
+    message = result.boxes
+    boxes = tuple(found_box(one) for one in message.boxes)
+    _require_ok(result, boxes)
+    return Found(
+        message.words,
+        boxes,
+        message.header.frame_id,
+        stamp_ns=stamp_ns(message.header),
+        depth_is_estimated=message.depth_is_estimated,
+        total_ms=result.timing.total_ms,
+        raw_text=result.raw_text,
+    )
+
+
+def answer(result: Any) -> Answer:
+    """Of Ask's result; RequestFailed unless its code is OK."""
+    message = result.answer
+    evidence = tuple(found_box(one) for one in message.evidence)
+    _require_ok(result, evidence)
+    return Answer(
+        message.question,
+        message.answer,
+        message.reasoning,
+        message.relation,
+        value=message.value if message.has_value else None,
+        unit=message.unit,
+        is_consistent=_CONSISTENT.get(message.consistent),
+        evidence=evidence,
+        frame=message.header.frame_id,
+        stamp_ns=stamp_ns(message.header),
+        depth_is_estimated=message.depth_is_estimated,
+        note=result.message or message.message,
+        raw_text=result.raw_text,
+    )
+
+
+def node_info(response: Any) -> NodeInfo:
+    """Of GetInfo's response."""
+    return NodeInfo(
+        response.version,
+        response.model,
+        response.backend,
+        response.state,
+        capabilities=tuple(response.capabilities),
+        missing=tuple(response.missing),
+    )
+
+
+def fill_correction(message: Any, result: Found | Answer) -> Any:
+    """Say in a Correction which result it is about, and return it."""
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(result.stamp_ns, 10**9)
+    message.header.frame_id = result.frame
+    message.words = result.words if isinstance(result, Found) else result.question
+    return message
+
+
+def fill_box(message: Any, box: FoundBox) -> Any:
+    """Write a box into a GroundedObject and return it."""
+    at, turned, size = message.pose.position, message.pose.orientation, message.size
+    message.id, message.label, message.score = box.id, box.label, box.score
+    at.x, at.y, at.z = box.center
+    size.x, size.y, size.z = box.size
+    turned.x, turned.y, turned.z, turned.w = box.orientation
+    return message
+
+
+def stamp_ns(header: Any) -> int:
+    """Nanoseconds since the epoch of the node's clock."""
+    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
+
+
+def _require_ok(result: Any, boxes: tuple[FoundBox, ...]) -> None:
+    if result.code != ResultCode.OK:
+        raise RequestFailed(ResultCode(result.code), result.message, boxes)

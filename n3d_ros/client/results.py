@@ -1,0 +1,95 @@
+"""What a node answers, as values that need no ROS: frozen, comparable, `dataclasses.asdict` makes JSON of
+them.
+
+Frames: `frame` names the tf frame that positions are in, metres; `stamp_ns` is that of the colour image.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.geometry import Vector3
+
+
+@dataclass(frozen=True)
+class FoundBox:
+    """One object. id: stable from frame to frame, empty while boxes are still being written. center: metres.
+    size: full extents along the box's own axes, metres. orientation: unit quaternion x, y, z, w. score: 0
+    to 1.
+    """
+
+    id: str
+    label: str
+    center: Vector3
+    size: Vector3
+    orientation: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
+    score: float = 1.0
+
+    @property
+    def distance_m(self) -> float:
+        """From the origin of its frame: from the camera, where the frame is the camera's."""
+        return math.hypot(*self.center)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What words found in one frame; no boxes means looked for and not there."""
+
+    words: str
+    boxes: tuple[FoundBox, ...]
+    frame: str
+    stamp_ns: int
+    depth_is_estimated: bool = False
+    total_ms: float = 0.0
+    raw_text: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """text: one sentence. reasoning: what leads to it. value with unit where the answer is a number, computed
+    from the boxes. is_consistent: whether the model's own sentence agrees with them, None where that cannot
+    be said. note: what the node adds, such as the model's own words where the sentence was computed.
+    """
+
+    question: str
+    text: str
+    reasoning: str
+    relation: str
+    value: float | None
+    unit: str
+    is_consistent: bool | None
+    evidence: tuple[FoundBox, ...]
+    frame: str
+    stamp_ns: int
+    depth_is_estimated: bool = False
+    note: str = ""
+    raw_text: str = ""
+
+
+@dataclass(frozen=True)
+class NodeInfo:
+    """state: "loading", "ready" or "failed: <why>"."""
+
+    version: str
+    model: str
+    backend: str
+    state: str
+    capabilities: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+class RequestFailed(N3DError):
+    """The node could not serve a request. code: why, as `ResultCode`. boxes: what was found until then."""
+
+    def __init__(self, code: ResultCode, message: str, boxes: tuple[FoundBox, ...] = ()) -> None:
+        super().__init__(code, f"{code.name}: {message}" if message else code.name)
+        self.boxes = boxes
+
+
+class NoNodeError(N3DError):
+    """No node offers what is asked for; the message names what was looked for and what is there."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ResultCode.TIMEOUT, message)

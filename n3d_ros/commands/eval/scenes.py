@@ -1,0 +1,75 @@
+"""`n3d eval` on simulated scenes that the model never saw."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from n3d_ros.commands.model_options import model_folder
+from n3d_ros.storage.whole_file import write_text
+from n3d_ros.text_table import text_table
+
+if TYPE_CHECKING:
+    from argparse import _ActionsContainer
+
+
+def add_scene_options(group: _ActionsContainer) -> None:
+    """--scenes and what goes with it."""
+    group.add_argument("--scenes", type=int, default=200, help="number of scenes (default: %(default)s)")
+    group.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
+    group.add_argument("--noise", action="store_true", help="depth as a sensor sees it, not exact")
+    group.add_argument("--details", action="store_true", help="intervals, and results by relation and kind")
+
+
+def run_scenes(args: argparse.Namespace) -> int:
+    """Evaluate and print the summary; exit code 0."""
+    from tqdm import tqdm
+
+    from n3d_ros.runtime.pipeline import Pipeline
+    from n3d_ros.training.evaluation.report.tables import as_text
+    from n3d_ros.training.evaluation.simulated.answers import summarise_questions
+    from n3d_ros.training.evaluation.simulated.details import detail_tables, details
+    from n3d_ros.training.evaluation.simulated.grounding import summarise, trials
+
+    pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
+    scenes = trials(pipeline, args.scenes, args.seed, with_noise=args.noise)
+    results = list(tqdm(scenes, total=args.scenes, unit="scene"))
+    summary = (
+        summarise(results).to_dict()
+        | summarise_questions(
+            [t.refusal for t in results if t.refusal], [t.answered for t in results if t.answered]
+        ).to_dict()
+    )
+    print(summary_table(summary))
+    found = details(results)
+    if args.details:
+        print(f"\n{as_text(detail_tables(found))}")
+    if args.json:
+        every = {"summary": summary, "details": found, "trials": [asdict(t) for t in results]}
+        write_text(args.json, json.dumps(every, indent=1))
+    return 0
+
+
+def summary_table(summary: dict[str, float]) -> str:
+    """The figures a person looks for, one a line."""
+    return text_table(
+        [
+            ["scenes", f"{summary['num_trials']}"],
+            ["boxes at 3D IoU >= 0.25", f"{100 * summary['share_iou_25']:.1f} %"],
+            ["boxes at 3D IoU >= 0.50", f"{100 * summary['share_iou_50']:.1f} %"],
+            ["mean 3D IoU", f"{summary['mean_iou']:.3f}"],
+            ["median centre error", f"{100 * summary['median_center_error_m']:.1f} cm"],
+            ["prompts that found a box", f"{100 * summary['share_found']:.1f} %"],
+            ["malformed boxes", f"{summary['malformed']}"],
+            ["median time per prompt", f"{summary['median_ms']:.0f} ms"],
+            ["absent things refused", f"{100 * summary['share_refused']:.1f} %"],
+            ["spatial questions", f"{summary['num_questions']}"],
+            ["  answered", f"{100 * summary['share_answered']:.1f} %"],
+            ["  answered rightly", f"{100 * summary['share_right']:.1f} %"],
+            ["  own sentence confirmed", f"{100 * summary['share_confirmed']:.1f} %"],
+            ["  forward passes per token", f"{summary['passes_per_token']:.2f}"],
+        ],
+        "<",
+    )

@@ -1,0 +1,80 @@
+"""`n3d mcp`: a node's eyes as tools of a language-model planner, over the Model Context Protocol.
+
+In: tool calls on standard input, from the program that started it (https://modelcontextprotocol.io). Out:
+boxes and answers as JSON; what the node refuses is a tool error with its code and words, never an empty
+result. It adds nothing to `N3DClient`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from n3d_ros.client import N3DClient
+
+INSTRUCTIONS = (
+    "Tools of a robot's RGB-D camera. Positions are in metres in the frame that each result names. "
+    "In a camera's optical frame x is right, y is down and z is forward. "
+    "No boxes means: looked for, and not there."
+)
+
+
+def add_mcp(parser: argparse.ArgumentParser) -> None:
+    """Options of `n3d mcp`."""
+    parser.add_argument("--node", default="n3d", help="name of the node (default: %(default)s)")
+    parser.add_argument("--namespace", default="", help="where it runs (default: the root)")
+    parser.add_argument(
+        "--timeout-s", type=float, default=60.0, help="for one request (default: %(default)s)"
+    )
+    parser.set_defaults(run=run_mcp)
+
+
+def run_mcp(args: argparse.Namespace) -> int:
+    """Serve until standard input ends."""
+    from n3d_ros.client import N3DClient
+
+    with N3DClient(args.node, args.namespace, args.timeout_s) as client:
+        make_server(client).run()
+    return 0
+
+
+def make_server(client: N3DClient) -> Any:
+    """The server with its tools."""
+    from mcp.server.mcpserver import MCPServer
+
+    from n3d_ros.errors import N3DError
+    from n3d_ros.version import __version__
+
+    server = MCPServer("n3d_ros", instructions=INSTRUCTIONS, version=__version__)
+
+    @server.tool()
+    async def find_objects(words: str, frame: str = "", max_boxes: int = 0) -> dict[str, Any]:
+        """Find what the words name, such as "the red mug", in the camera's newest frame: 3D boxes in metres.
+
+        frame: tf frame of the result, "" for the camera's own. max_boxes: 0 for all.
+        """
+        try:
+            return asdict(await client.ground_async(words, frame, max_boxes=max_boxes))
+        except N3DError as error:
+            raise _tool_error(error) from error
+
+    @server.tool()
+    async def answer_spatial_question(question: str, frame: str = "") -> dict[str, Any]:
+        """Answer a question about where things are, such as "How far is the chair from the door?".
+
+        The value, where there is one, is computed from the boxes in `evidence`.
+        """
+        try:
+            return asdict(await client.ask_async(question, frame))
+        except N3DError as error:
+            raise _tool_error(error) from error
+
+    return server
+
+
+def _tool_error(error: Exception) -> Exception:
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    return ToolError(str(error))

@@ -1,0 +1,99 @@
+"""`n3d play`: recordings published as a camera would.
+
+Folders of RGB-D frames go out on `rgb/image`, `depth/image` and `rgb/camera_info`; recordings of ROS 1 and
+2 on the topics that they were made from. rclpy is imported when the command runs, so its help needs no ROS.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from n3d_ros.commands.play.bags import BagPlayer, is_bag
+from n3d_ros.commands.play.camera import FRAME_ID
+from n3d_ros.commands.play.folders import folder_player
+from n3d_ros.node.transport import make_room_for_images
+
+# How often a bag is looked at for what is due: below the jitter of a camera's messages.
+BAG_TICK_S = 0.002
+
+
+def add_play(parser: argparse.ArgumentParser) -> None:
+    """Options of `n3d play`."""
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="frame folders, folders of them, or recordings (.bag, .mcap, .db3, folders of rosbag2)",
+    )
+    parser.add_argument(
+        "--rate-hz", type=float, default=10.0, help="folders: frames per second (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--hold-s", type=float, default=2.0, help="folders: time per folder (default: %(default)s)"
+    )
+    ends = parser.add_mutually_exclusive_group()
+    ends.add_argument("--loop", action="store_true", help="begin again after the last, until interrupted")
+    ends.add_argument(
+        "--once", action="store_true", help="folders: publish each one time instead of --hold-s long"
+    )
+    parser.add_argument(
+        "--wait-s", type=float, default=10.0, help="wait so long for subscribers (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--depth-scale", type=float, metavar="M", help="folders: metres per unit of 16-bit depth"
+    )
+    parser.add_argument("--frame-id", default=FRAME_ID, help="folders: optical frame (default: %(default)s)")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="recordings: times as fast (default: %(default)s)"
+    )
+    parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="recordings: these alone (default: all)")
+    parser.add_argument(
+        "--clock", action="store_true", help="recordings: stamps as recorded, and /clock for use_sim_time"
+    )
+    parser.add_argument(
+        "--ros-args", nargs=argparse.REMAINDER, default=[], help="the rest goes to ROS, e.g. remaps"
+    )
+    parser.set_defaults(run=run_play)
+
+
+def run_play(args: argparse.Namespace) -> int:
+    """Publish until the end or until the user interrupts; 0."""
+    bags = _kind(args)
+
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+    from rclpy.task import Future
+
+    make_room_for_images()
+    rclpy.init(args=["--ros-args", *args.ros_args])
+    node = rclpy.create_node("n3d_play")
+    try:
+        done: Future = Future()
+        player: Any = (BagPlayer if bags else folder_player)(node, args, done)
+        node.create_timer(BAG_TICK_S if bags else 1.0 / args.rate_hz, player.tick)
+        rclpy.spin_until_future_complete(node, done)
+        what = "messages" if bags else "frames"
+        print(f"published {player.num_published} {what} of {', '.join(path.name for path in args.folders)}")
+        done.result()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+def _kind(args: argparse.Namespace) -> bool:
+    """Are the paths recordings? ValueError for some of each and for numbers that cannot be."""
+    for name in ("rate_hz", "speed"):
+        if not getattr(args, name) > 0:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{option}: expected a positive number, got {getattr(args, name)}")
+    bags = [path for path in args.folders if is_bag(path)]
+    if bags and len(bags) < len(args.folders):
+        frames = next(path for path in args.folders if path not in bags)
+        raise ValueError(f"expected recordings alone or frame folders alone, got '{bags[0]}' and '{frames}'")
+    return bool(bags)

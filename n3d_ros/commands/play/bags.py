@@ -1,0 +1,239 @@
+"""Recordings of ROS 1 and ROS 2 (`.bag`, `.mcap`, `.db3`, folders of rosbag2), published on their own topics.
+
+In: paths. Out: the messages in the order in which they were received and as far apart. All stamps are moved
+alike, so that what belongs together stays together. Read by rosbags
+(https://ternaris.gitlab.io/rosbags/), so no ROS distribution is needed; a type whose Python package does not
+import here is not played, and said.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from n3d_ros.commands.graph.topics import message_class
+
+SUFFIXES = (".bag", ".mcap", ".db3")
+METADATA = "metadata.yaml"
+HEADER = "std_msgs/msg/Header"
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Track:
+    """A topic of a recording. message_type: the ROS 2 class; obstacle: why it cannot be played, or empty."""
+
+    topic: str
+    type_name: str
+    num_messages: int
+    message_type: type | None
+    obstacle: str = ""
+
+
+def is_bag(path: Path) -> bool:
+    """Is it a recording and no folder of frames?"""
+    return path.suffix in SUFFIXES if path.is_file() else (path / METADATA).is_file()
+
+
+class Bag:
+    """A recording, open. ValueError, OSError where it cannot be read; the message names the file."""
+
+    def __init__(self, path: Path, topics: list[str] | None = None) -> None:
+        from rosbags.highlevel import AnyReader, AnyReaderError
+        from rosbags.typesys import Stores, get_typestore
+
+        if not path.exists():
+            raise FileNotFoundError(f"recording: expected a bag, got '{path}' (nothing there)")
+        self.path = path
+        self._ros2 = get_typestore(Stores.ROS2_JAZZY)
+        self._reader = AnyReader([path], default_typestore=self._ros2)
+        try:
+            self._reader.open()
+        except (AnyReaderError, OSError, ValueError, KeyError) as error:
+            raise ValueError(f"'{path}': expected a recording that rosbags can read, got: {error}") from error
+        self._chosen = [one for one in self._reader.connections if topics is None or one.topic in topics]
+        absent = sorted(set(topics or []) - {one.topic for one in self._chosen})
+        if absent:
+            there = ", ".join(sorted({one.topic for one in self._reader.connections}))
+            self.close()
+            raise ValueError(f"'{path}': expected the topics {', '.join(absent)}, got {there}")
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._reader.close()
+
+    @property
+    def duration_s(self) -> float:
+        """From the first message to the last, as received."""
+        return float(self._reader.duration) / NS
+
+    @property
+    def start_ns(self) -> int:
+        """When the first message was received."""
+        return int(self._reader.start_time)
+
+    def tracks(self) -> list[Track]:
+        """Its topics, by name."""
+        return sorted((self._track(one) for one in self._chosen), key=lambda track: track.topic)
+
+    def messages(self) -> Iterator[tuple[str, int, Any]]:
+        """(topic, time of reception in nanoseconds, ROS 2 message) in the order of reception."""
+        from rclpy.serialization import deserialize_message
+
+        tracks = {one.topic: self._track(one) for one in self._chosen}
+        playable = [one for one in self._chosen if not tracks[one.topic].obstacle]
+        for connection, received_ns, raw in self._reader.messages(playable) if playable else ():
+            data = raw if self._reader.is2 else self._ros2.ros1_to_cdr(raw, connection.msgtype)
+            kind = tracks[connection.topic].message_type
+            yield connection.topic, received_ns, deserialize_message(bytes(data), kind)
+
+    def _track(self, connection: Any) -> Track:
+        name, number = connection.msgtype, connection.msgcount
+        kind = message_class(name)
+        obstacle = "" if kind else f"the package of {name} does not import here"
+        if kind and not self._reader.is2 and not is_alike(name, self._reader.typestore, self._ros2):
+            obstacle = f"{name} of ROS 1 has other fields than that of ROS 2"
+        return Track(connection.topic, name, number, kind, obstacle)
+
+
+def is_alike(type_name: str, theirs: Any, ours: Any) -> bool:
+    """Has a type the same fields in two stores of rosbags, but for capitals and the header's `seq`?"""
+    if type_name not in theirs.fielddefs or type_name not in ours.fielddefs:
+        return False
+    fields = [
+        [(name.lower(), kind) for name, kind in store.fielddefs[type_name][1]] for store in (theirs, ours)
+    ]
+    if type_name == HEADER:
+        fields = [[field for field in some if field[0] != "seq"] for some in fields]
+    return fields[0] == fields[1] and all(is_alike(one, theirs, ours) for one in _named(fields[0]))
+
+
+def _named(fields: Sequence[tuple[str, Any]]) -> Iterator[str]:
+    """The message types among fields, those in arrays and sequences included."""
+    for _, (node, inside) in fields:
+        inner_node, inner = inside[0] if isinstance(inside[0], tuple) else (node, inside)
+        if inner_node.name == "NAME":
+            yield inner
+
+
+def set_stamps(message: Any, moved: Callable[[int], int]) -> None:
+    """Replace the stamp of a message, or of each transform in it, where it has one; nanoseconds."""
+    for stamped in getattr(message, "transforms", None) or [message]:
+        stamp = getattr(getattr(stamped, "header", None), "stamp", None)
+        if stamp is not None:
+            stamp.sec, stamp.nanosec = divmod(moved(stamp.sec * NS + stamp.nanosec), NS)
+
+
+class BagPlayer:
+    """Publishes what is due at every tick; completes `done` at the end or with the error of a file.
+
+    Stamps begin at the node's clock and run at its speed. With args.clock they stay as recorded, and `/clock`
+    tells the time of the recording to nodes with `use_sim_time`.
+    """
+
+    def __init__(self, node: Any, args: Any, done: Any) -> None:
+        self.num_published = 0
+        self._node, self._speed, self._done = node, args.speed, done
+        self._bags = [Bag(path, args.topics) for path in args.folders]
+        self._publishers = self._advertise()
+        self._clock = _clock_publisher(node) if args.clock else None
+        self._messages = self._all_messages(args.loop)
+        self._next = next(self._messages, None)
+        self._begin: _Begin | None = None
+        self._wait_until_s = time.monotonic() + args.wait_s
+
+    def tick(self) -> None:
+        """Publish all that is due."""
+        if self._begin is None:
+            if not self._is_heard():
+                return
+            first_ns = 0 if self._next is None else self._next[1]
+            self._begin = _Begin(time.monotonic(), self._node.get_clock().now().nanoseconds, first_ns)
+        try:
+            self._publish_due(self._begin)
+        except (OSError, ValueError) as error:
+            self._done.set_exception(error)
+
+    def _is_heard(self) -> bool:
+        heard = any(one.get_subscription_count() for one in self._publishers.values())
+        return heard or time.monotonic() > self._wait_until_s
+
+    def _publish_due(self, begin: _Begin) -> None:
+        recorded_ns = begin.first_ns + round((time.monotonic() - begin.at_s) * self._speed * NS)
+        self._tell_time(recorded_ns)
+        while self._next is not None and self._next[1] <= recorded_ns:
+            topic, _, message = self._next
+            if self._clock is None:
+                set_stamps(message, lambda old: begin.now_ns + round((old - begin.first_ns) / self._speed))
+            self._publishers[topic].publish(message)
+            self.num_published += 1
+            self._next = next(self._messages, None)
+        if self._next is None:
+            self._finish()
+
+    def _tell_time(self, recorded_ns: int) -> None:
+        if self._clock is None:
+            return
+        from rosgraph_msgs.msg import Clock
+
+        message = Clock()
+        message.clock.sec, message.clock.nanosec = divmod(recorded_ns, NS)
+        self._clock.publish(message)
+
+    def _finish(self) -> None:
+        for bag in self._bags:
+            bag.close()
+        self._done.set_result(None)
+
+    def _all_messages(self, loop: bool) -> Iterator[tuple[str, int, Any]]:
+        """One recording after the other, each again from the end of the last with `loop`; times go on."""
+        end_ns = None
+        while True:
+            for bag in self._bags:
+                shift_ns = 0 if end_ns is None else end_ns - bag.start_ns
+                for topic, received_ns, message in bag.messages():
+                    end_ns = received_ns + shift_ns
+                    if shift_ns:
+                        set_stamps(message, shift_ns.__add__)
+                    yield topic, end_ns, message
+            if not loop or end_ns is None:
+                return
+
+    def _advertise(self) -> dict[str, Any]:
+        publishers: dict[str, Any] = {}
+        for bag in self._bags:
+            print(f"{bag.path.name}: {bag.duration_s:.1f} s", flush=True)
+            for track in bag.tracks():
+                note = f" (not played: {track.obstacle})" if track.obstacle else ""
+                print(f"  {track.topic} {track.num_messages} {track.type_name}{note}", flush=True)
+                if not track.obstacle and track.topic not in publishers:
+                    publishers[track.topic] = _publisher(self._node, track)
+        if not publishers:
+            raise ValueError("expected a topic whose type imports here, got none")
+        return publishers
+
+
+@dataclass(frozen=True)
+class _Begin:
+    """When playing began: at_s on the steady clock, now_ns on the node's, first_ns on the recording's."""
+
+    at_s: float
+    now_ns: int
+    first_ns: int
+
+
+def _publisher(node: Any, track: Track) -> Any:
+    from rclpy.qos import DurabilityPolicy, QoSProfile
+
+    kept = track.topic.endswith("_static")  # tf_static is sent once and must reach whoever comes later
+    latched = DurabilityPolicy.TRANSIENT_LOCAL if kept else DurabilityPolicy.VOLATILE
+    return node.create_publisher(track.message_type, track.topic, QoSProfile(depth=10, durability=latched))
+
+
+def _clock_publisher(node: Any) -> Any:
+    from rosgraph_msgs.msg import Clock
+
+    return node.create_publisher(Clock, "/clock", 10)

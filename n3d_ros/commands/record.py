@@ -1,0 +1,150 @@
+"""`n3d record`: what a node saw, was asked, answered and was corrected in, as MCAP.
+
+In: the topics that a running node subscribes to and publishes. Out: a folder of parts (`n3d_ros/recording`)
+with every result, its correction and the frame that it is about; with --all every frame. Topics are found
+in the graph, so remaps need not be repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
+from n3d_ros.recording.moments import Moment, Moments, stamp_of
+from n3d_ros.recording.parts import Parts
+from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, RESULTS
+
+LOOK_S = 1.0
+# Messages of frames that are not written twice: more than results ever lag behind.
+KEPT_NAMES = 1000
+OWN = {"boxes": BOXES, "answer": ANSWER, "correction": CORRECTION}
+
+
+def add_record(parser: argparse.ArgumentParser) -> None:
+    """Options of `n3d record`."""
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder; parts are added to what is there"
+    )
+    parser.add_argument("--node", default="n3d", help="name of the node (default: %(default)s)")
+    parser.add_argument("--namespace", default="", help="where it runs (default: the root)")
+    parser.add_argument("--all", action="store_true", help="every frame, not only those with a result")
+    parser.add_argument("--seconds", type=float, metavar="S", help="stop after so long (default: Ctrl-C)")
+    parser.add_argument(
+        "--memory-mb",
+        type=int,
+        default=256,
+        metavar="MB",
+        help="frames kept in memory (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--part-mb", type=int, default=256, metavar="MB", help="begin a new part there (default: %(default)s)"
+    )
+    parser.set_defaults(run=run_record)
+
+
+def run_record(args: argparse.Namespace) -> int:
+    """Record until the time is over or the user interrupts; 0."""
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    rclpy.init()
+    node = rclpy.create_node("n3d_record", namespace=args.namespace)
+    recorder = Recorder(node, args.node, Parts(args.out, args.part_mb << 20), args.memory_mb << 20, args.all)
+    end_s = None if args.seconds is None else time.monotonic() + args.seconds
+    try:
+        while end_s is None or time.monotonic() < end_s:
+            rclpy.spin_once(node, timeout_sec=0.2)
+            recorder.raise_error()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        recorder.close()
+        node.destroy_node()
+        rclpy.try_shutdown()
+    print(f"recorded {recorder.num_results} results, {recorder.num_corrections} corrections in '{args.out}'")
+    if recorder.num_without_frame:
+        print(
+            f"{recorder.num_without_frame} results came without their frame: raise --memory-mb or use --all"
+        )
+    return 0
+
+
+class Recorder:
+    """Subscribes to a node's inputs and outputs as they appear, and writes what belongs together."""
+
+    def __init__(self, node: Any, target: str, parts: Parts, max_bytes: int, keep_all: bool = False) -> None:
+        self.num_results = self.num_corrections = self.num_without_frame = 0
+        self._node, self._target, self._parts, self._keep_all = node, target, parts, keep_all
+        self._moments = Moments(max_bytes)
+        self._types: dict[str, str] = {}
+        self._written: deque[tuple[str, int]] = deque(maxlen=KEPT_NAMES)
+        self._error: Exception | None = None
+        for name, type_name in OWN.items():
+            self._subscribe(f"{target}/{name}", type_name)
+        self._timer = node.create_timer(LOOK_S, self.look)
+
+    def look(self) -> None:
+        """Subscribe to camera topics of the node that are not recorded yet."""
+        for topic, type_name in camera_topics(self._node, self._target):
+            if topic not in self._types:
+                self._subscribe(topic, type_name)
+
+    @property
+    def topics(self) -> list[str]:
+        """What is subscribed to."""
+        return sorted(self._types)
+
+    def close(self) -> None:
+        """Finish the part."""
+        self._parts.close()
+
+    def raise_error(self) -> None:
+        """The error that a callback met, such as a full disk."""
+        if self._error is not None:
+            raise self._error
+
+    def _subscribe(self, name: str, type_name: str) -> None:
+        kind = message_class(type_name)
+        assert kind is not None, type_name
+        topic = self._node.resolve_topic_name(name)
+        self._types[topic] = type_name
+        self._node.create_subscription(
+            kind, topic, lambda data: self._on_message(topic, data), topic_qos(type_name), raw=True
+        )
+
+    def _on_message(self, topic: str, data: bytes) -> None:
+        try:
+            self._take(Moment(topic, stamp_of(data), time.time_ns(), data))
+        except (OSError, ValueError) as error:
+            self._error = error
+
+    def _take(self, moment: Moment) -> None:
+        kind = self._types[moment.topic]
+        if kind in CAMERA:
+            self._moments.add(moment)
+            if self._keep_all:
+                self._write(moment)
+            return
+        if kind in RESULTS:
+            self.num_results += 1
+            self._write_frame(moment.stamp_ns)
+        else:
+            self.num_corrections += 1
+        self._write(moment)
+
+    def _write_frame(self, stamp_ns: int) -> None:
+        frame = self._moments.of(stamp_ns)
+        self.num_without_frame += sum(self._types[one.topic] != INFO for one in frame) < 2
+        for moment in frame:
+            self._write(moment)
+
+    def _write(self, moment: Moment) -> None:
+        is_frame = self._types[moment.topic] in CAMERA
+        if is_frame and (moment.topic, moment.stamp_ns) in self._written:
+            return
+        self._written.append((moment.topic, moment.stamp_ns))
+        self._parts.write(moment.topic, self._types[moment.topic], moment.received_ns, moment.data)

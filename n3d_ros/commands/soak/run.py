@@ -1,0 +1,185 @@
+"""The node as a process of its own, a camera and a watcher in this one.
+
+In: the command's options. Out: `Sample`s as they are written to disk, and what the node's own counters said
+at the end. The camera publishes one picture again and again, with new stamps; the watcher reads `~/timing`,
+`/diagnostics` and /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from n3d_ros.child_process import package_environment
+from n3d_ros.commands.graph.children import Children
+from n3d_ros.commands.graph.isolation import isolation, namespace
+from n3d_ros.commands.soak.report import End, Sample
+from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.transport import make_room_for_images
+
+NODE = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
+TOPICS = ("rgb/camera_info", "depth/image", "rgb/image")
+START_S = 120.0
+SETTLE_S = 3.0
+MIB = 1024.0 * 1024.0
+
+
+def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample], End]:
+    """Run for args.minutes. CommandFailed when the node ends on its way."""
+    import rclpy
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    environment = {**package_environment(), **isolation()}
+    os.environ.update(isolation())
+    with Children(environment, args.out) as children:
+        given = {"continuous.prompt": args.prompt, "backend": args.backend, "diagnostics.period_s": 1.0}
+        given |= {"model.path": args.model} if args.model else {}
+        said = [f"{name}:={value}" for name, value in given.items() if value != ""]
+        options = [part for one in said for part in ("-p", one)]
+        children.start("node", [*NODE, "--ros-args", "-r", f"__ns:={namespace('soak')}", *options])
+        make_room_for_images()
+        rclpy.init()
+        node = rclpy.create_node("n3d_soak", namespace=namespace("soak"))
+        try:
+            watcher = Watcher(node, children, size)
+            samples = watcher.watch(args)
+            end = watcher.end()
+        finally:
+            node.destroy_node()
+            rclpy.try_shutdown()
+        process = children.running["node"]
+        children.stop()
+    return samples, End(**{**asdict(end), "exit_code": process.returncode})
+
+
+class Watcher:
+    """Publishes the camera, collects what the node says."""
+
+    def __init__(self, node: Any, children: Children, size: tuple[int, int]) -> None:
+        from diagnostic_msgs.msg import DiagnosticArray
+        from rclpy.executors import SingleThreadedExecutor
+        from sensor_msgs.msg import CameraInfo, Image
+
+        from n3d_ros.msg import Timing
+
+        self._node, self._children = node, children
+        self._messages = _frame(size, Image, CameraInfo)
+        self._publishers = [
+            node.create_publisher(type(message), topic, 5)
+            for topic, message in zip(TOPICS, self._messages, strict=True)
+        ]
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._timings: list[Any] = []
+        self._said: dict[str, dict[str, str]] = {}
+        self._num_published = self._num_results = 0
+        node.create_subscription(Timing, "n3d/timing", self._timings.append, 100)
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+
+    def watch(self, args: argparse.Namespace) -> list[Sample]:
+        """Samples until the time is over, each also appended to samples.jsonl."""
+        self._wait_until_heard()
+        timer = self._node.create_timer(1.0 / args.rate_hz, self._publish)
+        samples: list[Sample] = []
+        path: Path = args.out / "samples.jsonl"
+        path.unlink(missing_ok=True)
+        start_s = time.monotonic()
+        while time.monotonic() - start_s < args.minutes * 60:
+            self._serve(args.sample_s)
+            self._children.check()
+            samples.append(self._sample(time.monotonic() - start_s))
+            with path.open("a") as lines:
+                lines.write(json.dumps(asdict(samples[-1])) + "\n")
+        self._node.destroy_timer(timer)
+        return samples
+
+    def end(self) -> End:
+        """The node's counters once the last frame has settled."""
+        self._serve(SETTLE_S)
+        sync = self._said.get("sync", {})
+        return End(
+            published=self._num_published,
+            received=int(self._said.get("rgb", {}).get("messages", 0)),
+            paired=int(sync.get("paired", 0)),
+            unpaired=int(sync.get("rgb_unpaired", 0)) + int(sync.get("rgb_out_of_order", 0)),
+            answered=self._num_results,
+        )
+
+    def _wait_until_heard(self) -> None:
+        end_s = time.monotonic() + START_S
+        while not all(one.get_subscription_count() for one in self._publishers):
+            self._children.check()
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"expected the node to subscribe within {START_S:g} s, got nothing")
+            self._executor.spin_once(timeout_sec=0.1)
+
+    def _serve(self, seconds: float) -> None:
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left_s)
+
+    def _publish(self) -> None:
+        stamp = self._node.get_clock().now().to_msg()
+        for publisher, message in zip(self._publishers, self._messages, strict=True):
+            message.header.stamp = stamp
+            publisher.publish(message)
+        self._num_published += 1
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            name = status.name.rsplit(": ", 1)[-1]
+            self._said[name] = {pair.key: pair.value for pair in status.values}
+
+    def _sample(self, t_s: float) -> Sample:
+        timings, self._timings[:] = list(self._timings), []
+        self._num_results += len(timings)
+        pid = self._children.running["node"].pid
+        ages = [one.queue_age_ms for one in timings]
+        overheads = [one.end_to_end_ms - one.total_ms for one in timings]
+        return Sample(
+            round(t_s, 1),
+            _rss_mib(pid),
+            _cpu_s(pid),
+            self._num_results,
+            age_ms=_quantile(ages, 50),
+            age_max_ms=_quantile(ages, 100),
+            overhead_p50_ms=_quantile(overheads, 50),
+            overhead_p99_ms=_quantile(overheads, 99),
+        )
+
+
+def _frame(size: tuple[int, int], image: type, info: type) -> list[Any]:
+    """A floor of chequers seen from above, 1 m away, as messages: camera, depth, colour."""
+    width, height = size
+    rows, columns = np.mgrid[0:height, 0:width]
+    chequers = ((rows // 32 + columns // 32) % 2 * 90 + 80).astype(np.uint8)
+    rgb = fill_image(image(), np.repeat(chequers[..., None], 3, axis=2), "rgb8")
+    depth = fill_image(image(), np.full((height, width), 1000, np.uint16), "16UC1")
+    focal = float(width)
+    k = [focal, 0.0, (width - 1) / 2, 0.0, focal, (height - 1) / 2, 0.0, 0.0, 1.0]
+    camera = info(width=width, height=height, k=k)
+    for message in (camera, depth, rgb):
+        message.header.frame_id = "camera_color_optical_frame"
+    return [camera, depth, rgb]
+
+
+def _rss_mib(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _quantile(values: list[float], percent: float) -> float | None:
+    return float(np.percentile(values, percent)) if values else None

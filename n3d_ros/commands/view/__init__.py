@@ -1,0 +1,74 @@
+"""`n3d view`: camera, cloud, boxes and answers in the Rerun viewer, live or from a recording.
+
+In: a running node, or a folder of `n3d record`. Out: a window, a file (`--save`), or a viewer elsewhere
+(`--connect`). https://rerun.io is an optional package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+
+def add_view(parser: argparse.ArgumentParser) -> None:
+    """Options of `n3d view`."""
+    parser.add_argument(
+        "recording", nargs="?", type=Path, help="folder of n3d record (default: the running node)"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--save", type=Path, metavar="FILE", help="write a .rrd file instead of a window")
+    where.add_argument("--connect", metavar="URL", help="a viewer that runs already, rerun+http://...")
+    parser.add_argument("--node", default="n3d", help="name of the node (default: %(default)s)")
+    parser.add_argument("--namespace", default="", help="where it runs (default: the root)")
+    parser.add_argument(
+        "--rate-hz", type=float, default=5.0, help="live pictures a second (default: %(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, metavar="S", help="stop after so long (default: Ctrl-C)")
+    parser.set_defaults(run=run_view)
+
+
+def run_view(args: argparse.Namespace) -> int:
+    """Show until the recording ends, the time is over or the user interrupts; 0."""
+    if not args.rate_hz > 0:
+        raise ValueError(f"--rate-hz: expected a positive number, got {args.rate_hz}")
+
+    from n3d_ros.commands.view.scene import Scene, open_stream
+
+    scene = Scene(open_stream(args.save, args.connect))
+    if args.recording is None:
+        _show_node(scene, args)
+    else:
+        _show_recording(scene, args.recording)
+    print(f"shown: {scene.num_frames} frames, {scene.num_results} results")
+    return 0
+
+
+def _show_recording(scene: Any, path: Path) -> None:
+    from n3d_ros.recording.reader import read_recording
+
+    for one in read_recording(path):
+        if one.seen is not None:
+            scene.frame(one.seen, one.stamp_ns)
+        scene.result(one)
+
+
+def _show_node(scene: Any, args: argparse.Namespace) -> None:
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    from n3d_ros.commands.view.live import LiveView
+
+    rclpy.init()
+    node = rclpy.create_node("n3d_view", namespace=args.namespace)
+    LiveView(node, args.node, scene, args.rate_hz)
+    end_s = None if args.seconds is None else time.monotonic() + args.seconds
+    try:
+        while end_s is None or time.monotonic() < end_s:
+            rclpy.spin_once(node, timeout_sec=0.2)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()

@@ -1,0 +1,64 @@
+"""A running node's camera and results, as they come, into a `Scene`.
+
+In: the topics that a node subscribes to and publishes, found in the graph. Out: calls of the scene. A
+result waits for nothing: its frame came before it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
+from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.recording.reader import Camera, forget_old, frame_at, recorded
+from n3d_ros.recording.types import ANSWER, BOXES
+
+if TYPE_CHECKING:
+    from n3d_ros.commands.view.scene import Scene
+
+LOOK_S = 1.0
+
+
+class LiveView:
+    """Subscribes on `node`; shows at most rate_hz pictures a second, and each result with its own."""
+
+    def __init__(self, node: Any, target: str, scene: Scene, rate_hz: float) -> None:
+        self._node, self._target, self._scene = node, target, scene
+        self._period_s, self._shown_s, self._shown_ns = 1.0 / rate_hz, 0.0, -1
+        self._camera: Camera = {}
+        for name, kind in (("boxes", BOXES), ("answer", ANSWER)):
+            self._listen(f"{target}/{name}", kind, lambda message, kind=kind: self._on_result(message, kind))
+        node.create_timer(LOOK_S, self.look)
+
+    def look(self) -> None:
+        """Subscribe to camera topics of the node that are not shown yet."""
+        for topic, kind in camera_topics(self._node, self._target):
+            if topic not in self._camera:
+                self._camera[topic] = {}
+                self._listen(topic, kind, lambda message, topic=topic: self._on_camera(message, topic))
+
+    def _listen(self, topic: str, kind: str, callback: Any) -> None:
+        self._node.create_subscription(message_class(kind), topic, callback, topic_qos(kind))
+
+    def _on_camera(self, message: Any, topic: str) -> None:
+        self._camera[topic][stamp_ns(message.header.stamp)] = message
+        forget_old(self._camera[topic])
+        if time.monotonic() - self._shown_s >= self._period_s:
+            self._show_newest()
+
+    def _show_newest(self) -> None:
+        """The newest instant that colour and depth have in common."""
+        stamps = [max(messages) for messages in self._camera.values() if messages]
+        if len(stamps) < len(self._camera) or min(stamps) == self._shown_ns:
+            return
+        seen, _, _ = frame_at(min(stamps), self._camera)
+        if seen is not None:
+            self._shown_s, self._shown_ns = time.monotonic(), min(stamps)
+            self._scene.frame(seen, min(stamps))
+
+    def _on_result(self, message: Any, kind: str) -> None:
+        one = recorded(message, kind, {topic: some for topic, some in self._camera.items() if some}, {})
+        if one.seen is not None and one.stamp_ns != self._shown_ns:
+            self._scene.frame(one.seen, one.stamp_ns)
+        self._scene.result(one)

@@ -1,0 +1,123 @@
+"""A colour message -> RGB.
+
+In: sensor_msgs Image or CompressedImage. Out: (H, W, 3) uint8, or BAD_INPUT with what was expected and what
+came. cv_bridge, whose NumPy ABI differs per distribution, is asked only about encodings that are not read
+here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.errors import BadInputError
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS
+from n3d_ros.node.conversions.images import TWO_PLANES, check_encoded, check_size, raw_image, two_planes
+from n3d_ros.plain_text import one_line, shown
+
+Picture = npt.NDArray[np.uint8]
+
+# encoding -> OpenCV's conversion to RGB, None where it is RGB.
+CODES: dict[str, int | None] = {
+    "rgb8": None,
+    "bgr8": cv2.COLOR_BGR2RGB,
+    "8UC3": cv2.COLOR_BGR2RGB,
+    "rgba8": cv2.COLOR_RGBA2RGB,
+    "bgra8": cv2.COLOR_BGRA2RGB,
+    "mono8": cv2.COLOR_GRAY2RGB,
+    "8UC1": cv2.COLOR_GRAY2RGB,
+    "yuv422": cv2.COLOR_YUV2RGB_UYVY,
+    "uyvy": cv2.COLOR_YUV2RGB_UYVY,
+    "yuv422_yuy2": cv2.COLOR_YUV2RGB_YUY2,
+    "yuyv": cv2.COLOR_YUV2RGB_YUY2,
+    "nv12": cv2.COLOR_YUV2RGB_NV12,
+    "nv21": cv2.COLOR_YUV2RGB_NV21,
+    # OpenCV names a pattern by the second and third pixel of its second row.
+    "bayer_rggb8": cv2.COLOR_BayerBG2RGB,
+    "bayer_bggr8": cv2.COLOR_BayerRG2RGB,
+    "bayer_gbrg8": cv2.COLOR_BayerGR2RGB,
+    "bayer_grbg8": cv2.COLOR_BayerGB2RGB,
+}
+# 16 bits -> the encoding of 8 with the same channels.
+EIGHT_BITS = {
+    "mono16": "mono8",
+    "rgb16": "rgb8",
+    "bgr16": "bgr8",
+    "rgba16": "rgba8",
+    "bgra16": "bgra8",
+    "bayer_rggb16": "bayer_rggb8",
+    "bayer_bggr16": "bayer_bggr8",
+    "bayer_gbrg16": "bayer_gbrg8",
+    "bayer_grbg16": "bayer_grbg8",
+}
+ENCODINGS = (*CODES, *EIGHT_BITS)
+PAIRS_OF_PIXELS = ("uyvy", "yuv422", "yuyv", "yuv422_yuy2")
+AS_SENT = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def rgb_array(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+    """(H, W, 3) uint8 RGB; an image of more pixels is refused."""
+    if hasattr(image, "format"):
+        return _decoded(image, max_megapixels)
+    if image.encoding not in ENCODINGS:
+        check_size(image.width, image.height, max_megapixels)
+        return _by_cv_bridge(image)
+    pixels, encoding = _eight_bits(image, max_megapixels)
+    conversion = CODES[encoding]
+    if conversion is None:
+        return np.ascontiguousarray(pixels)
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion))
+
+
+def _eight_bits(image: Any, max_megapixels: float) -> tuple[Picture, str]:
+    """The raw picture and its encoding; 16 bits are scaled so that full stays full, as cv_bridge does."""
+    if image.encoding in TWO_PLANES:
+        return two_planes(image, max_megapixels), image.encoding
+    if image.encoding in PAIRS_OF_PIXELS and image.width % 2:
+        raise BadInputError(f"image width: expected an even number for {image.encoding}, got {image.width}")
+    if "bayer" in image.encoding and min(image.width, image.height) < 2:
+        raise BadInputError(
+            f"image size: expected at least 2x2 pixels for {image.encoding}, got {image.width}x{image.height}"
+        )
+    pixels = raw_image(image, max_megapixels)
+    if image.encoding not in EIGHT_BITS:
+        return pixels, image.encoding
+    return np.rint(pixels * (255 / 65535)).astype(np.uint8), EIGHT_BITS[image.encoding]
+
+
+def _decoded(image: Any, max_megapixels: float) -> Picture:
+    """JPEG or PNG as sent, whatever EXIF orientation a driver wrote: CameraInfo and depth are about those
+    pixels.
+    """
+    data = np.frombuffer(memoryview(image.data), np.uint8)
+    expected = f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {shown(image.format)}"
+    check_encoded(data.tobytes(), expected, max_megapixels)
+    decoded = cv2.imdecode(data, AS_SENT)
+    if decoded is None:
+        raise BadInputError(expected)
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _by_cv_bridge(image: Any) -> Picture:
+    """What cv_bridge makes of an encoding that is not read here, nv24 among them.
+
+    It is imported here and not with the module: its extension is compiled for one NumPy, and a node that
+    never needs it must not fail with it.
+    """
+    try:
+        from cv_bridge import CvBridge, CvBridgeError
+    except ImportError:
+        raise BadInputError(
+            f"colour encoding: expected one of {', '.join(ENCODINGS)} (more with cv_bridge, which does "
+            f"not import); got {shown(image.encoding)}"
+        ) from None
+    try:
+        return np.asarray(CvBridge().imgmsg_to_cv2(image, "rgb8"), dtype=np.uint8)
+    except CvBridgeError as error:
+        raise BadInputError(
+            "colour encoding: expected one that cv_bridge converts to rgb8, "
+            f"got {shown(image.encoding)}: {one_line(str(error), 200)}"
+        ) from error

@@ -1,0 +1,135 @@
+"""One subscribed topic: its quality of service, which follows the publishers, and what came in.
+
+In: messages with a header. Out: the same to a callback, and figures for diagnostics. It knows no other topic.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.subscription import Subscription
+
+from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.plain.arrivals import Arrivals
+from n3d_ros.node.plain.input_state import InputState
+from n3d_ros.node.plain.qos import Quality, mismatch, most_for_all
+
+QUEUE_DEPTH = 2
+AUTO = "auto"
+
+
+class Input:
+    """name: of the figures, such as 'rgb'. topic: to remap. qos: the value of `qos_parameter`. is_steady: it
+    should come all the time.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        topic: str,
+        message_type: type,
+        callback: Callable[[Any], None],
+        *,
+        qos: str,
+        qos_parameter: str,
+        is_steady: bool = True,
+    ) -> None:
+        self.name, self.topic, self.is_steady = name, topic, is_steady
+        self.full_name = node.resolve_topic_name(topic)
+        self.quality = Quality(reliable=qos == "reliable")
+        self.last_stamp_ns: int | None = None
+        self.frame_id = self.encoding = self.incompatible = ""
+        self.arrivals = Arrivals(time.monotonic())
+        self._node, self._message_type, self._callback = node, message_type, callback
+        self._qos, self._qos_parameter = qos, qos_parameter
+        self._ahead_s = 0.0
+        self._subscription: Subscription | None = None
+
+    def open(self) -> None:
+        """Listen; figures begin anew."""
+        self.arrivals, self.incompatible = Arrivals(time.monotonic()), ""
+        self._subscribe()
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def match_publishers(self) -> None:
+        """With 'auto' ask for the most that every publisher offers: big images lose fragments under less, and
+        what was sent once is missed. Otherwise say who cannot be heard.
+        """
+        offers = self._offers()
+        best = most_for_all(offers)
+        if self._qos == AUTO and offers and best != self.quality:
+            self.close()
+            self.quality = best
+            self._subscribe()
+        self.incompatible = self._mismatch(offers)
+
+    def state(self, now_s: float) -> InputState:
+        """What it does now; now_s: on the steady clock."""
+        return InputState(
+            self.name,
+            self.full_name,
+            self.topic,
+            num=self.arrivals.num,
+            rate_hz=self.arrivals.rate_hz(now_s),
+            silent_s=self.arrivals.silent_s(now_s),
+            is_late=self.is_steady and self.arrivals.is_late(now_s),
+            ahead_s=self._ahead_s,
+            num_publishers=self._node.count_publishers(self.full_name),
+            incompatible=self.incompatible,
+        )
+
+    def _subscribe(self) -> None:
+        events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self._say_mismatch())
+        self._subscription = self._node.create_subscription(
+            self._message_type, self.topic, self._receive, self._profile(), event_callbacks=events
+        )
+
+    def _profile(self) -> QoSProfile:
+        if self.quality == Quality():
+            return qos_profile_sensor_data
+        return QoSProfile(
+            depth=QUEUE_DEPTH,
+            reliability=_RELIABILITY[self.quality.reliable],
+            durability=_DURABILITY[self.quality.latched],
+        )
+
+    def _receive(self, message: Any) -> None:
+        """A callback stores and returns; nothing is converted here."""
+        self.arrivals.add(time.monotonic())
+        self.last_stamp_ns = stamp_ns(message.header.stamp)
+        self._ahead_s = (self.last_stamp_ns - self._node.get_clock().now().nanoseconds) / 1e9
+        self.frame_id = message.header.frame_id
+        self.encoding = getattr(message, "encoding", getattr(message, "format", ""))
+        self._callback(message)
+
+    def _offers(self) -> list[Quality]:
+        profiles = [one.qos_profile for one in self._node.get_publishers_info_by_topic(self.full_name)]
+        return [
+            Quality(
+                one.reliability == ReliabilityPolicy.RELIABLE,
+                one.durability == DurabilityPolicy.TRANSIENT_LOCAL,
+            )
+            for one in profiles
+        ]
+
+    def _mismatch(self, offers: list[Quality]) -> str:
+        return mismatch(self.full_name, offers, self.quality, self._qos_parameter)
+
+    def _say_mismatch(self) -> None:
+        """The middleware met a publisher that cannot be heard; `match_publishers` says when it is over."""
+        self.incompatible = self._mismatch(self._offers()) or self.incompatible
+
+
+_RELIABILITY = {True: ReliabilityPolicy.RELIABLE, False: ReliabilityPolicy.BEST_EFFORT}
+_DURABILITY = {True: DurabilityPolicy.TRANSIENT_LOCAL, False: DurabilityPolicy.VOLATILE}

@@ -1,0 +1,169 @@
+"""What a configured node consists of: camera, desk, servers and topics, put together.
+
+In: a camera's topics and requests. Out: results that carry the image's stamp and frame. All of ROS runs in
+the executor's thread; the model runs in the worker's; `Outbox` carries results across. What happens to an
+errand is decided by the parts; when they live, by the node.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
+from typing import Any
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from std_msgs.msg import Header, String
+
+from n3d_ros.errors import ResultCode
+from n3d_ros.node.conversions import rgb_array, stamp_ns
+from n3d_ros.node.desk.continuous import CONTINUOUS, Continuous, standing_words
+from n3d_ros.node.desk.desk import Desk
+from n3d_ros.node.desk.outbox import Outbox
+from n3d_ros.node.desk.queries import GroundQuery
+from n3d_ros.node.desk.results import Results
+from n3d_ros.node.desk.tickets import Tickets
+from n3d_ros.node.engine import Engine
+from n3d_ros.node.health import Health
+from n3d_ros.node.inputs.camera import Camera
+from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.outputs.publishers import Publishers
+from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.parameters.live import LiveParameters
+from n3d_ros.node.plain.early import EarlyStart
+from n3d_ros.node.plain.worker import Worker
+from n3d_ros.node.servers.actions import Actions
+from n3d_ros.node.servers.services import Services
+from n3d_ros.node.transforms import Transforms
+
+HOUSEKEEPING_S = 0.1
+LOOK_S = 0.5
+# For an engine that was told to stop.
+STOP_S = 5.0
+
+
+class Parts:
+    """`load` builds the engine, in the worker's thread, from now on."""
+
+    def __init__(self, node: Node, live: LiveParameters, load: Callable[[Parameters], Engine]) -> None:
+        self._node, self._live = node, live
+        self._is_active = False
+        self._others = _entities(node)
+        outbox = Outbox(node)
+        self._topics, self._transforms = Publishers(node), Transforms(node)
+        results = Results(self._topics, self._transforms, self.now_ns)
+        worker: Worker[Engine] = Worker(lambda: load(live.now), live.now.max_queued_goals)
+        self.desk = Desk(node, live, worker, outbox, results)
+        self._early = EarlyStart(worker)
+        self.camera = Camera(node, live, self._transforms, self._on_frame, self._on_colour)
+        self._continuous = Continuous(self.desk, self.camera)
+        self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
+        Services(node, group, self.desk, self.tickets)
+        self._actions = Actions(node, group, self.desk, self.tickets)
+        self._health = Health(node, self.desk, self.camera)
+        node.create_subscription(String, "prompt", self._on_prompt, 10)
+        worker.loaded.add_done_callback(lambda _: outbox.post(self._health.log_engine))
+        self._start_timers()
+
+    def now_ns(self) -> int:
+        """ROS time (the simulation's when use_sim_time is set)."""
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def is_loaded(self, should_stop: Callable[[], bool]) -> bool:
+        """Wait for the engine; whether it is there."""
+        loaded = self.desk.worker.loaded
+        while not loaded.done() and not should_stop():
+            try:
+                loaded.exception(timeout=HOUSEKEEPING_S)
+            except FutureTimeoutError:
+                continue
+        is_ready = self.desk.worker.state == "ready"
+        if not is_ready:
+            self._health.log_engine()
+        return is_ready
+
+    def activate(self) -> None:
+        """Listen to the camera, take requests."""
+        self.camera.open()
+        self.tickets.admit()
+        self._is_active = self._health.is_active = self._continuous.is_on = True
+
+    def deactivate(self, why: str) -> None:
+        """Cancel every request, show nothing, hear nothing."""
+        self._is_active = self._health.is_active = self._continuous.is_on = False
+        self.tickets.close(why)
+        self.desk.worker.forget_continuous()
+        self.camera.close()
+        self._topics.clear_markers()
+
+    def close(self) -> None:
+        """Stop the worker, destroy what was made."""
+        self.desk.worker.stop(STOP_S)
+        self._actions.destroy()
+        self._transforms.close()
+        self.camera.close()
+        for kind, entities in _entities(self._node).items():
+            for one in entities - self._others[kind]:
+                getattr(self._node, f"destroy_{kind}")(one)
+
+    def change(self, before: Parameters, after: Parameters) -> None:
+        """What the old words showed is deleted; markers are shown as they now should be."""
+        if standing_words(before) != standing_words(after):
+            self._topics.clear_markers(CONTINUOUS)
+        self._topics.restyle(before, after)
+
+    def _start_timers(self) -> None:
+        """On a steady clock: a simulation that stands still must stop neither timeouts nor diagnostics."""
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        for period_s, callback in (
+            (HOUSEKEEPING_S, self._housekeeping),
+            (LOOK_S, self._look),
+            (self._live.now.diagnostics_period_s, self._health.publish),
+        ):
+            self._node.create_timer(period_s, callback, clock=steady)
+
+    def _on_frame(self, frame: CameraFrame) -> None:
+        self._early.frame_complete(frame.stamp_ns)
+        self._continuous.look(frame)
+
+    def _on_colour(self, rgb: Any) -> None:
+        """Its depth is still to come: begin with the picture if somebody will ask about it."""
+        is_wanted = self._continuous.is_due() or self.camera.is_awaited(rgb)
+        if not (self._live.now.early_start and is_wanted):
+            return
+        picture = partial(rgb_array, rgb, self._live.now.limits_max_picture_megapixels)
+        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture)
+        if job is not None:
+            self.desk.watch(job)
+
+    def _on_prompt(self, message: String) -> None:
+        """Nobody hears how a topic's message was taken: what is refused is counted, logged and published."""
+        result = self._live.set("continuous.prompt", message.data)
+        if not result.successful:
+            refused = GroundQuery((message.data,))
+            self.desk.give_up(refused, CONTINUOUS, Header(), (ResultCode.BAD_INPUT, result.reason))
+
+    def _housekeeping(self) -> None:
+        now_s = time.monotonic()
+        self.camera.frames.expire(now_s)
+        self.desk.worker.expire(now_s)
+        self._continuous.check()
+
+    def _look(self) -> None:
+        if self._is_active:
+            self.camera.topics.match_publishers()
+        self._health.look()
+
+
+def _entities(node: Node) -> dict[str, set[Any]]:
+    """What a node has, by the word in the name of what destroys it."""
+    return {
+        "subscription": set(node.subscriptions),
+        "publisher": set(node.publishers),
+        "service": set(node.services),
+        "timer": set(node.timers),
+        "guard_condition": set(node.guards),
+    }

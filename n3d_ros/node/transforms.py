@@ -1,0 +1,96 @@
+"""tf at an image's stamp: where its frame is to another one, and boxes moved there.
+
+Needs tf2_ros, which a ROS distribution has and PyPI lacks; without it every request for another frame is
+refused with a typed error. The buffer is longer than any inference, so the transform of the image's instant
+is still there afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from geometry_msgs.msg import Point, Quaternion
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.time import Time
+
+from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.msg import GroundedObject
+from n3d_ros.node import optional_packages
+
+BUFFER_S = 60.0
+Found: TypeAlias = "tuple[Quaternion, tuple[float, float, float]]"
+
+
+class Transforms:
+    """Looks transforms up; listens from the start, so that the past is known when it is needed."""
+
+    def __init__(self, node: Node) -> None:
+        self._buffer: Any = None
+        if optional_packages.has_tf():
+            import tf2_ros
+
+            self._buffer = tf2_ros.Buffer(cache_time=Duration(seconds=BUFFER_S))
+            self._listener = tf2_ros.TransformListener(self._buffer, node)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        if self._buffer is not None:
+            self._listener.unregister()
+
+    def lookup(self, target: str, source: str, stamp_ns: int) -> Found:
+        """Rotation and translation (metres) that map coordinates from source to target at the stamp; TF if
+        unknown.
+        """
+        if self._buffer is None:
+            raise N3DError(
+                ResultCode.TF,
+                f"frame '{target}': tf2_ros does not import here, so nothing is known of it but in "
+                f"'{source}'; source a ROS distribution, or ask with an empty frame",
+            )
+        import tf2_ros
+
+        try:
+            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns)).transform
+        except tf2_ros.TransformException as error:
+            raise N3DError(
+                ResultCode.TF, f"no transform from '{source}' to '{target}' at the image's stamp: {error}"
+            ) from error
+        return found.rotation, (found.translation.x, found.translation.y, found.translation.z)
+
+
+def matrix(rotation: Quaternion, translation: tuple[float, float, float]) -> npt.NDArray[np.float64]:
+    """(4, 4) of what `lookup` found."""
+    axes = [_rotate(rotation, axis) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
+    T = np.eye(4)
+    T[:3, :3], T[:3, 3] = np.transpose(axes), translation
+    return T
+
+
+def transform_object(
+    box: GroundedObject, rotation: Quaternion, translation: tuple[float, float, float]
+) -> None:
+    """Rewrite `box`'s pose in place: rotated, then shifted."""
+    x, y, z = _rotate(rotation, (box.pose.position.x, box.pose.position.y, box.pose.position.z))
+    box.pose.position = Point(x=x + translation[0], y=y + translation[1], z=z + translation[2])
+    box.pose.orientation = _product(rotation, box.pose.orientation)
+
+
+def _product(a: Quaternion, b: Quaternion) -> Quaternion:
+    """Hamilton product: first b, then a."""
+    return Quaternion(
+        w=a.w * b.w - a.x * b.x - a.y * b.y - a.z * b.z,
+        x=a.w * b.x + a.x * b.w + a.y * b.z - a.z * b.y,
+        y=a.w * b.y - a.x * b.z + a.y * b.w + a.z * b.x,
+        z=a.w * b.z + a.x * b.y - a.y * b.x + a.z * b.w,
+    )
+
+
+def _rotate(q: Quaternion, v: tuple[float, float, float]) -> tuple[float, float, float]:
+    """q v q*."""
+    turned = _product(
+        _product(q, Quaternion(x=v[0], y=v[1], z=v[2], w=0.0)), Quaternion(x=-q.x, y=-q.y, z=-q.z, w=q.w)
+    )
+    return turned.x, turned.y, turned.z

@@ -1,0 +1,68 @@
+"""The last seconds of the camera, so that the frame of a result can still be kept when the result comes.
+
+In: serialised messages by topic, their stamp read from the bytes. Out: those of one stamp. Nothing is
+decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import OrderedDict
+from dataclasses import dataclass
+
+# CDR begins with four bytes, of which the second says the byte order; a message's header begins with its
+# stamp.
+_HEAD = 4
+# Depth and colour of one instant are closer than this, and two frames of one camera farther apart.
+NEAR_NS = 20_000_000
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One serialised message. received_ns: when it came."""
+
+    topic: str
+    stamp_ns: int
+    received_ns: int
+    data: bytes
+
+
+class Moments:
+    """The newest messages of each topic, up to max_bytes in all."""
+
+    def __init__(self, max_bytes: int) -> None:
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes: expected at least 1, got {max_bytes}")
+        self._max_bytes, self._num_bytes = max_bytes, 0
+        self._kept: OrderedDict[tuple[str, int], Moment] = OrderedDict()
+
+    def add(self, moment: Moment) -> None:
+        """Keep it; the oldest go."""
+        key = (moment.topic, moment.stamp_ns)
+        if key in self._kept:
+            return
+        self._kept[key] = moment
+        self._num_bytes += len(moment.data)
+        while self._num_bytes > self._max_bytes and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._num_bytes -= len(oldest.data)
+
+    def of(self, stamp_ns: int) -> list[Moment]:
+        """Of each topic the message nearest to the stamp, where one is near, by time of arrival."""
+        nearest: dict[str, Moment] = {}
+        for moment in self._kept.values():
+            distance = abs(moment.stamp_ns - stamp_ns)
+            before = nearest.get(moment.topic)
+            if distance <= NEAR_NS and (before is None or distance < abs(before.stamp_ns - stamp_ns)):
+                nearest[moment.topic] = moment
+        return sorted(nearest.values(), key=lambda moment: moment.received_ns)
+
+
+def stamp_of(data: bytes) -> int:
+    """Nanoseconds in the header that a serialised message begins with. ValueError where it is too short."""
+    if len(data) < _HEAD + 8:
+        raise ValueError(f"expected a serialised message with a header, got {len(data)} bytes")
+    order = "<" if data[1] & 1 else ">"
+    sec, nanosec = struct.unpack_from(f"{order}iI", data, _HEAD)
+    return int(sec) * NS + int(nanosec)

@@ -1,0 +1,76 @@
+"""A recording written part by part: each a folder of rosbag2 that is whole once the next begins.
+
+In: serialised messages in any order of topics. Out: `part_000`, `part_001`, ... A kill costs the part that
+was being written; it lies under a hidden name until it is whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from n3d_ros.recording.types import message_store
+
+
+class Parts:
+    """Writes to a folder that may hold parts already. part_bytes: when the next part begins."""
+
+    def __init__(self, folder: Path, part_bytes: int = 256 << 20) -> None:
+        if part_bytes < 1:
+            raise ValueError(f"part_bytes: expected at least 1, got {part_bytes}")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._part_bytes = folder, part_bytes
+        self._store = message_store()
+        self._number = 1 + max((number_of(one) for one in parts_of(folder)), default=-1)
+        self._writer: Any = None
+        self._connections: dict[str, Any] = {}
+        self._num_bytes = 0
+
+    def write(self, topic: str, type_name: str, received_ns: int, data: bytes) -> None:
+        """Add one message. OSError where the disk is full: the parts before stay whole."""
+        if self._writer is None:
+            self._begin()
+        if topic not in self._connections:
+            self._connections[topic] = self._writer.add_connection(topic, type_name, typestore=self._store)
+        self._writer.write(self._connections[topic], received_ns, data)
+        self._num_bytes += len(data)
+        if self._num_bytes >= self._part_bytes:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the part; the next message begins another."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        self._hidden.rename(self._folder / f"part_{self._number:03d}")
+        self._writer, self._number = None, self._number + 1
+
+    @property
+    def _hidden(self) -> Path:
+        return self._folder / f".part_{self._number:03d}"
+
+    def _begin(self) -> None:
+        from rosbags.rosbag2 import StoragePlugin, Writer
+
+        self._remove_left_behind()
+        self._writer = Writer(self._hidden, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._writer.open()
+        self._connections, self._num_bytes = {}, 0
+
+    def _remove_left_behind(self) -> None:
+        """What a recorder that was killed left under this name."""
+        if self._hidden.is_dir():
+            for file in self._hidden.iterdir():
+                file.unlink()
+            self._hidden.rmdir()
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The whole parts of a recording, in order."""
+    return sorted(one for one in folder.glob("part_*") if (one / "metadata.yaml").is_file())
+
+
+def number_of(part: Path) -> int:
+    """3 of part_003; -1 of a folder that somebody named otherwise."""
+    digits = part.name.removeprefix("part_")
+    return int(digits) if digits.isdigit() else -1

@@ -1,0 +1,128 @@
+"""The Python client against the real node with a fake pipeline."""
+
+import asyncio
+import threading
+
+import pytest
+from fake_pipeline import FakePipeline
+from graph import BOX, FRAME, MUG
+
+from n3d_ros.client import N3DClient, NoNodeError, RequestFailed
+from n3d_ros.errors import ResultCode
+
+pytestmark = pytest.mark.ros
+
+
+def test_words_become_boxes_in_metres(make_robot):
+    robot = make_robot(FakePipeline([MUG, BOX]))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        found = n3d.ground("the red mugs")
+        assert found.words == "the red mugs" and found.frame == FRAME
+        assert [box.label for box in found.boxes] == ["red mug", "red mug"]
+        assert found.boxes[0].center == pytest.approx(MUG.center)
+        assert found.boxes[0].distance_m == pytest.approx(1.0247, abs=1e-4)
+        assert found.stamp_ns > 0
+        assert len(n3d.ground("the red mug", max_boxes=1).boxes) == 1
+
+
+def test_a_question_gets_an_answer_with_its_evidence(make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        answer = n3d.ask("How far is the mug?")
+    assert (answer.text, answer.value, answer.unit) == ("It is 1.25 meters away.", 1.25, "m")
+    assert answer.is_consistent is True and [box.label for box in answer.evidence] == ["red mug"]
+
+
+def test_boxes_come_one_by_one_before_the_last_is_written(make_robot):
+    gate = threading.Semaphore(1)
+    robot = make_robot(FakePipeline([MUG, BOX], gate))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        boxes = n3d.boxes("the red mugs")
+        assert next(boxes).center == pytest.approx(MUG.center)
+        gate.release()
+        assert next(boxes).center == pytest.approx(BOX.center)
+        gate.release()
+        assert list(boxes) == []
+
+
+def test_leaving_the_loop_stops_the_node(make_robot):
+    robot = make_robot(FakePipeline([MUG, BOX], threading.Semaphore(1)))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        boxes = n3d.boxes("the red mugs")
+        next(boxes)
+        boxes.close()
+        robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
+
+
+def test_what_the_node_refuses_is_an_error_with_its_code_and_words(make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with (
+        N3DClient(domain_id=robot.domain_id) as n3d,
+        pytest.raises(RequestFailed, match="BAD_INPUT: words: .*florble") as failed,
+    ):
+        n3d.ground("florble")
+    assert failed.value.code is ResultCode.BAD_INPUT
+
+
+def test_a_node_that_is_not_there_is_named_beside_those_that_are(make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with (
+        N3DClient("eyes", domain_id=robot.domain_id, timeout_s=1.0) as n3d,
+        pytest.raises(NoNodeError, match="expected the action '/eyes/ground' within 1 s, got n3d nodes /n3d"),
+    ):
+        n3d.ground("the mug")
+
+
+def test_too_late_says_so_and_stops_the_node(make_robot):
+    robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))
+    with (
+        N3DClient(domain_id=robot.domain_id, timeout_s=1.0) as n3d,
+        pytest.raises(RequestFailed, match="TIMEOUT: expected a result within timeout_s = 1"),
+    ):
+        n3d.ground("the mug")
+    robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
+
+
+def test_asyncio_awaits_several_at_once(make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+
+    async def both(n3d):
+        return await asyncio.gather(n3d.ground_async("the mug"), n3d.ask_async("How far is the mug?"))
+
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        found, answer = asyncio.run(both(n3d))
+    assert len(found.boxes) == 1 and answer.value == 1.25
+
+
+def test_a_cancelled_task_stops_the_node(make_robot):
+    robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))
+
+    async def cancelled(n3d):
+        task = asyncio.create_task(n3d.ask_async("How far is the mug?"))
+        while not robot.graph.pipeline.calls:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        asyncio.run(cancelled(n3d))
+        robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
+
+
+def test_a_correction_says_one_thing_and_needs_a_listener(make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=2.0) as n3d:
+        found = n3d.ground("the mug")
+        for said in ({}, {"is_right": True, "boxes": ()}, {"boxes": (), "answer": "It is not there."}):
+            with pytest.raises(ValueError, match="expected one of is_right, boxes and answer"):
+                n3d.correct(found, **said)
+        with pytest.raises(NoNodeError, match="expected a recorder that listens to '/n3d/correction'"):
+            n3d.correct(found, is_right=False)
+
+
+def test_the_node_says_what_it_runs(make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        info = n3d.info()
+    assert info.state == "ready" and info.backend == "fake" and "ground" in info.capabilities

@@ -1,0 +1,48 @@
+"""The tools of `n3d mcp`, called by the protocol's own client against the real node with a fake pipeline."""
+
+import asyncio
+
+import pytest
+from fake_pipeline import FakePipeline
+from graph import MUG
+
+pytest.importorskip("mcp")
+
+from mcp import Client
+
+from n3d_ros.client import N3DClient
+from n3d_ros.commands.mcp import make_server
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture
+def call(make_robot):
+    """Call one tool: its result."""
+    robot = make_robot(FakePipeline([MUG]))
+
+    async def one(client, name, arguments):
+        async with Client(make_server(client)) as planner:
+            return await planner.call_tool(name, arguments)
+
+    def calling(name, **arguments):
+        with N3DClient(domain_id=robot.domain_id, timeout_s=20.0) as client:
+            return asyncio.run(one(client, name, arguments))
+
+    return calling
+
+
+def test_a_planner_finds_objects(call):
+    result = call("find_objects", words="the red mug")
+    [box] = result.structured_content["boxes"]
+    assert (box["label"], box["center"]) == ("red mug", pytest.approx(list(MUG.center)))
+
+
+def test_a_planner_asks_questions(call):
+    result = call("answer_spatial_question", question="How far is the mug?")
+    assert (result.structured_content["value"], result.structured_content["unit"]) == (1.25, "m")
+
+
+def test_a_refusal_is_an_error_with_the_nodes_words(call):
+    result = call("find_objects", words="florble")
+    assert result.is_error and "BAD_INPUT" in result.content[0].text and "florble" in result.content[0].text

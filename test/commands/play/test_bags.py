@@ -1,0 +1,139 @@
+"""Recordings of ROS 1 and ROS 2, played without a ROS distribution."""
+
+import importlib.util
+import os
+from types import SimpleNamespace
+
+import pytest
+from bag_files import FRAME, PERIOD_NS, START_NS, write_bag
+from rosbags.typesys import Stores, get_typestore
+
+from n3d_ros.cli import main
+from n3d_ros.commands.play.bags import Bag, is_alike, is_bag
+
+AVAILABLE = importlib.util.find_spec("rclpy") is not None
+ros = pytest.mark.skipif(not AVAILABLE, reason="needs rclpy (make ros)")
+KINDS = ["a.bag", "sqlite", "mcap"]
+
+
+@pytest.fixture
+def heard():
+    """Play a recording to its end: the images and words that a subscriber of the same process heard."""
+    if not AVAILABLE:
+        pytest.skip("needs rclpy (make ros)")
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.task import Future
+    from sensor_msgs.msg import Image
+    from std_msgs.msg import String
+
+    from n3d_ros.commands.play.bags import BagPlayer
+
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=30 + os.getpid() % 60)
+    node = rclpy.create_node("player", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def play(path, num_expected, **options):
+        options = {"topics": None, "speed": 100.0, "clock": False, "loop": False, "wait_s": 20.0, **options}
+        images, words = [], []
+        node.create_subscription(Image, "/camera/image", images.append, 10)
+        node.create_subscription(String, "/words", words.append, 10)
+        done = Future(executor=executor)
+        player = BagPlayer(node, SimpleNamespace(folders=[path], **options), done)
+        timer = node.create_timer(0.001, lambda: done.done() or player.tick())
+        executor.spin_until_future_complete(done, timeout_sec=20)
+        assert done.done() and done.result() is None
+        for _ in range(1000):
+            if len(images) >= num_expected and (words or options["topics"]):
+                break
+            executor.spin_once(timeout_sec=0.02)
+        node.destroy_timer(timer)
+        return player, images, words
+
+    yield play
+    node.destroy_node()
+    executor.shutdown()
+    rclpy.shutdown(context=context)
+
+
+def ns(message):
+    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_recording_is_known_and_its_tracks_are_listed(tmp_path, name):
+    path = write_bag(tmp_path / name)
+    assert is_bag(path)
+    bag = Bag(path)
+    assert [(one.topic, one.type_name, one.num_messages) for one in bag.tracks()] == [
+        ("/camera/image", "sensor_msgs/msg/Image", 3),
+        ("/words", "std_msgs/msg/String", 1),
+    ]
+    assert bag.duration_s == pytest.approx(0.2, abs=1e-6)
+    bag.close()
+
+
+@ros
+@pytest.mark.parametrize("name", KINDS)
+def test_its_messages_come_in_order_with_stamps_as_far_apart_from_now_on(tmp_path, heard, name):
+    import time
+
+    begin_ns = time.time_ns()
+    player, images, words = heard(write_bag(tmp_path / name), 3, speed=10.0)
+    assert [one.data[0] for one in images] == [0, 1, 2] and words[0].data == "the red mug"
+    assert player.num_published == 4 and images[0].header.frame_id == FRAME
+    steps = [ns(b) - ns(a) for a, b in zip(images, images[1:], strict=False)]
+    assert steps == [PERIOD_NS // 10] * 2, "ten times as fast"
+    assert begin_ns - 5_000_000 <= ns(images[0]) <= time.time_ns()
+
+
+@ros
+def test_with_a_clock_stamps_stay_as_recorded(tmp_path, heard):
+    _, images, _ = heard(write_bag(tmp_path / "mcap"), 3, clock=True)
+    assert [ns(one) for one in images] == [START_NS + number * PERIOD_NS for number in range(3)]
+
+
+@ros
+def test_topics_that_are_not_chosen_stay_away(tmp_path, heard):
+    player, _, words = heard(write_bag(tmp_path / "mcap"), 3, topics=["/camera/image"])
+    assert (player.num_published, words) == (3, [])
+
+
+def test_a_topic_that_is_not_there_is_named_beside_those_that_are(tmp_path):
+    with pytest.raises(ValueError, match="expected the topics /depth, got /camera/image, /words"):
+        Bag(write_bag(tmp_path / "mcap"), ["/depth"])
+
+
+def test_a_type_of_ros_1_with_other_fields_is_not_taken_for_that_of_ros_2():
+    theirs, ours = get_typestore(Stores.ROS1_NOETIC), get_typestore(Stores.ROS2_JAZZY)
+    for name in ("Image", "CameraInfo", "CompressedImage", "PointCloud2"):
+        assert is_alike(f"sensor_msgs/msg/{name}", theirs, ours), name
+    theirs.fielddefs["sensor_msgs/msg/RegionOfInterest"][1].pop()
+    assert not is_alike("sensor_msgs/msg/CameraInfo", theirs, ours)
+
+
+@pytest.mark.parametrize("name", ["cut.mcap", "cut.bag", "cut.db3"])
+def test_a_file_that_is_no_recording_is_named(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"\x89MCAP0\r\n" + b"x" * 40)
+    with pytest.raises(ValueError, match="expected a recording that rosbags can read"):
+        Bag(path)
+
+
+@ros
+def test_recordings_and_frame_folders_together_are_refused(tmp_path, capsys):
+    bag = write_bag(tmp_path / "mcap")
+    assert main(["play", str(bag), str(tmp_path)]) == 2
+    assert "recordings alone or frame folders alone" in capsys.readouterr().err
+
+
+def test_a_real_recording_is_read_to_its_end(rgbd_dir):
+    [path] = [one for one in (rgbd_dir / "rosbags").iterdir() if one.is_dir()]
+    bag = Bag(path)
+    assert sum(one.num_messages for one in bag.tracks()) == 123
+    if AVAILABLE:
+        playable = sum(one.num_messages for one in bag.tracks() if not one.obstacle)
+        assert len(list(bag.messages())) == playable
+    bag.close()

@@ -1,0 +1,69 @@
+"""`n3d make-qa` at the command line: options, errors, rewording."""
+
+import json
+
+import pytest
+from chat_server import chat_server
+from qa_sets import write_lifted
+
+from n3d_ros.cli import main
+from n3d_ros.training.qa.sets import read_questions
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    """Of a run over four pictures."""
+    write_lifted(tmp_path / "lifted", 4)
+    return ["make-qa", str(tmp_path / "lifted"), "--out", str(tmp_path / "out"), "--page-samples", "0"]
+
+
+def test_a_configuration_decides_what_is_made(arguments, tmp_path):
+    path = tmp_path / "qa.json"
+    path.write_text(json.dumps({"num_a_picture": 5, "shares": {"distance": 1.0}}))
+    assert main([*arguments, "--config", str(path)]) == 0
+    assert {one.category for one in read_questions(tmp_path / "out")} == {"distance"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "expected JSON of shares and thresholds"),
+        ('{"colour": 1}', "qa config: expected some of shares"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(content, message, arguments, tmp_path, capsys):
+    path = tmp_path / "qa.json"
+    path.write_text(content)
+    assert main([*arguments, "--config", str(path)]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+
+
+def test_what_is_no_lifted_set_is_one_line(tmp_path, capsys):
+    assert main(["make-qa", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "expected 'manifest.json' of a finished `n3d lift`" in capsys.readouterr().err
+
+
+def test_rewording_needs_both_url_and_model(arguments, capsys):
+    assert main([*arguments, "--reword-url", "http://127.0.0.1:1/v1"]) == 2
+    assert "expected both or none" in capsys.readouterr().err
+
+
+def test_questions_are_reworded_by_an_endpoint(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SOME_KEY", "secret")
+    with chat_server(lambda text: f"Please tell me: {text}") as server:
+        options = ["--reword-url", server.url, "--reword-model", "m", "--reword-key", "SOME_KEY"]
+        assert main([*arguments, *options, "--reword-share", "1"]) == 0
+        assert server.headers["Authorization"] == "Bearer secret"
+    assert any(one.form.endswith("_reworded") for one in read_questions(tmp_path / "out"))
+    assert "rewordings" in capsys.readouterr().out
+    assert "secret" not in (tmp_path / "out/run.json").read_text()
+
+
+def test_an_endpoint_that_is_not_there_stops_the_run(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("n3d_ros.training.qa.rewording.endpoint.time.sleep", lambda _: None)
+    options = ["--reword-url", "http://127.0.0.1:1/v1", "--reword-model", "m"]
+    assert main([*arguments, *options]) == 1
+    assert "requests in a row failed" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("shard-*"))

@@ -1,0 +1,52 @@
+"""Recordings of a tiny camera, written by rosbags: ROS 1, rosbag2 in SQLite and in MCAP."""
+
+import numpy as np
+from rosbags.rosbag1 import Writer as Writer1
+from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import Writer as Writer2
+from rosbags.typesys import Stores, get_typestore
+
+START_NS = 1_700_000_000_000_000_000
+PERIOD_NS = 100_000_000
+WIDTH, HEIGHT = 8, 6
+FRAME = "camera_color_optical_frame"
+IMAGE, STRING = "sensor_msgs/msg/Image", "std_msgs/msg/String"
+
+
+def write_bag(path, num_frames=3, transport_ns=5_000_000):
+    """Images on /camera/image, stamped PERIOD_NS apart, received `transport_ns` later; at the end, words."""
+    ros1 = path.suffix == ".bag"
+    store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.ROS2_JAZZY)
+    with _writer(path, ros1) as writer:
+        images = writer.add_connection("/camera/image", IMAGE, typestore=store)
+        words = writer.add_connection("/words", STRING, typestore=store)
+        for number in range(num_frames):
+            stamp_ns = START_NS + number * PERIOD_NS
+            writer.write(
+                images, stamp_ns + transport_ns, _bytes(store, _image(store, stamp_ns, number), ros1)
+            )
+        last_ns = START_NS + (num_frames - 1) * PERIOD_NS + transport_ns
+        text = store.types[STRING](data="the red mug")
+        writer.write(words, last_ns + 1, _bytes(store, text, ros1))
+    return path
+
+
+def _writer(path, ros1):
+    if ros1:
+        return Writer1(path)
+    plugin = StoragePlugin.MCAP if path.name.endswith("mcap") else StoragePlugin.SQLITE3
+    return Writer2(path, version=9, storage_plugin=plugin)
+
+
+def _bytes(store, message, ros1):
+    kind = message.__msgtype__
+    return store.serialize_ros1(message, kind) if ros1 else store.serialize_cdr(message, kind)
+
+
+def _image(store, stamp_ns, value):
+    stamp = store.types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, 10**9))
+    header_type = store.types["std_msgs/msg/Header"]
+    seq = {"seq": 0} if "seq" in header_type.__dataclass_fields__ else {}
+    pixels = np.full(WIDTH * HEIGHT * 3, value, np.uint8)
+    header = header_type(**seq, stamp=stamp, frame_id=FRAME)
+    return store.types[IMAGE](header, HEIGHT, WIDTH, "rgb8", 0, WIDTH * 3, pixels)

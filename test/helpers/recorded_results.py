@@ -1,0 +1,90 @@
+"""A recording as `n3d record` writes it, made without ROS."""
+
+import numpy as np
+
+from n3d_ros.recording.parts import Parts
+from n3d_ros.recording.types import ANSWER, BOXES, CORRECTION, IMAGE, INFO, message_store
+
+FRAME = "camera_color_optical_frame"
+WIDTH, HEIGHT = 64, 48
+RIGHT, WRONG, CORRECTED = 1, 0, 2
+
+
+class Recording:
+    """Messages of one camera in `folder`; every frame is 1 m deep and as red as its number says."""
+
+    def __init__(self, folder):
+        self.folder, self._parts, self._store = folder, Parts(folder), message_store()
+
+    def close(self):
+        self._parts.close()
+        return self.folder
+
+    def frame(self, stamp_ns, d=(), red=90):
+        rgb = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        rgb[..., 0] = red
+        depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
+        for topic, pixels, encoding in (("/rgb", rgb, "rgb8"), ("/depth", depth, "16UC1")):
+            data = np.frombuffer(pixels.tobytes(), np.uint8)
+            step = pixels.strides[0]
+            image = self._new(
+                IMAGE, header=self._header(stamp_ns), height=HEIGHT, width=WIDTH, encoding=encoding
+            )
+            image.step, image.data = step, data
+            self._write(topic, IMAGE, image)
+        info = self._new(INFO, header=self._header(stamp_ns), height=HEIGHT, width=WIDTH)
+        info.distortion_model, info.d = "plumb_bob", np.array(d, np.float64)
+        info.k = np.array([60.0, 0, 31.5, 0, 60.0, 23.5, 0, 0, 1])
+        info.r = np.eye(3).ravel()
+        info.p = np.array([60.0, 0, 31.5, 0, 0, 60.0, 23.5, 0, 0, 0, 1, 0])
+        self._write("/info", INFO, info)
+
+    def boxes(self, stamp_ns, words, boxes, frame=FRAME, code=0):
+        message = self._new(BOXES, header=self._header(stamp_ns, frame), words=words, code=code)
+        message.boxes = [self._box(box) for box in boxes]
+        self._write("/n3d/boxes", BOXES, message)
+
+    def answer(self, stamp_ns, question, answer, boxes, consistent=1):
+        message = self._new(ANSWER, header=self._header(stamp_ns), question=question, answer=answer)
+        message.reasoning, message.consistent = "because", consistent
+        message.evidence = [self._box(box) for box in boxes]
+        self._write("/n3d/answer", ANSWER, message)
+
+    def correction(self, stamp_ns, words, verdict, boxes=(), answer=""):
+        message = self._new(CORRECTION, header=self._header(stamp_ns), words=words, verdict=verdict)
+        message.boxes, message.answer = [self._box(box) for box in boxes], answer
+        self._write("/n3d/correction", CORRECTION, message)
+
+    def _box(self, box):
+        import math
+
+        message = self._new("n3d_ros/msg/GroundedObject", label=box.label, score=box.score)
+        at, size, turn = message.pose.position, message.size, message.pose.orientation
+        at.x, at.y, at.z = box.center
+        size.x, size.y, size.z = box.size
+        turn.y, turn.w = math.sin(box.yaw / 2), math.cos(box.yaw / 2)
+        return message
+
+    def _header(self, stamp_ns, frame=FRAME):
+        stamp = self._store.types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, 10**9))
+        return self._store.types["std_msgs/msg/Header"](stamp, frame)
+
+    def _new(self, name, **values):
+        """A message of zeros and empty texts, with some fields set."""
+        filled = {field: self._zero(kind) for field, kind in self._store.fielddefs[name][1]}
+        return self._store.types[name](**{**filled, **values})
+
+    def _zero(self, kind):
+        node, inside = kind
+        if node.name == "NAME":
+            return self._new(inside)
+        if node.name == "BASE":
+            return {"string": "", "bool": False}.get(inside[0], 0.0 if "float" in inside[0] else 0)
+        return (
+            np.zeros(inside[1] if node.name == "ARRAY" else 0, np.float64)
+            if inside[0][0].name == "BASE"
+            else []
+        )
+
+    def _write(self, topic, kind, message):
+        self._parts.write(topic, kind, 1, bytes(self._store.serialize_cdr(message, kind)))

@@ -1,0 +1,64 @@
+"""tf2_ros where none is installed: a buffer that honours the time it is asked for, as the real one does.
+
+Poses are functions of time, known over a span; outside it, and for unknown frames, it raises as tf2 does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
+
+from geometry_msgs.msg import Quaternion, Vector3
+
+Pose = Callable[[int], tuple[Quaternion, tuple[float, float, float]]]
+
+
+class TransformException(Exception):
+    """As tf2_ros has it."""
+
+
+class World:
+    """poses: (target, source) -> pose at a stamp in ns. first_ns, last_ns: what is known, None: all time.
+
+    asked: every look-up (target, source, ns).
+    """
+
+    def __init__(self) -> None:
+        self.poses: dict[tuple[str, str], Pose] = {}
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None
+        self.asked: list[tuple[str, str, int]] = []
+
+    def lookup_transform(self, target, source, time, timeout=None):
+        self.asked.append((target, source, time.nanoseconds))
+        if (target, source) not in self.poses:
+            raise TransformException(f'"{source}" does not exist')
+        at_ns = time.nanoseconds
+        # time 0 asks for the newest
+        if not at_ns and self.last_ns is not None:
+            at_ns = self.last_ns
+        is_early = self.first_ns is not None and at_ns < self.first_ns
+        if is_early or (self.last_ns is not None and at_ns > self.last_ns):
+            raise TransformException(f"Lookup would require extrapolation at {at_ns}")
+        rotation, (x, y, z) = self.poses[target, source](at_ns)
+        return SimpleNamespace(
+            transform=SimpleNamespace(rotation=rotation, translation=Vector3(x=x, y=y, z=z))
+        )
+
+
+def still(x=0.0, y=0.0, z=0.0, rotation=None) -> Pose:
+    """A pose that does not change, metres."""
+    return lambda _: (rotation or Quaternion(w=1.0), (x, y, z))
+
+
+def install(monkeypatch) -> World:
+    """Make `import tf2_ros` give it; the world that its buffers know."""
+    world, module = World(), ModuleType("tf2_ros")
+    module.__spec__ = ModuleSpec("tf2_ros", None)
+    module.TransformException = TransformException
+    module.Buffer = lambda cache_time=None: world
+    module.TransformListener = lambda buffer, node: SimpleNamespace(unregister=lambda: None)
+    monkeypatch.setitem(sys.modules, "tf2_ros", module)
+    return world

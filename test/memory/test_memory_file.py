@@ -1,0 +1,70 @@
+import json
+
+import numpy as np
+import pytest
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.memory import Look, ObjectMemory
+from n3d_ros.memory.memory_file import MemoryFileError, load, save
+
+CAMERA = Intrinsics(500.0, 500.0, 320.0, 240.0, 640, 480)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    memory = ObjectMemory()
+    memory.look(Look(5, "the mug", (Box3D("mug", (0.1, 0.2, 1), (0.1, 0.1, 0.1)),), np.eye(4), CAMERA))
+    save(tmp_path / "memory.json", "map", memory.things)
+    return tmp_path / "memory.json", memory
+
+
+def test_what_is_saved_is_loaded_and_ids_go_on(stored):
+    path, memory = stored
+    again = ObjectMemory(things=load(path, "map"))
+    assert again.things == memory.things
+    assert again.look(Look(6, "x", (Box3D("ball", (0, 0, 1), (0.1, 0.1, 0.1)),), np.eye(4), CAMERA)) == (1,)
+
+
+def test_a_memory_of_another_frame_is_refused(stored):
+    with pytest.raises(MemoryFileError, match="expected places in frame 'odom', got 'map'"):
+        load(stored[0], "odom")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": -1}, "id = -1"),
+        ({"id": True}, "id = True"),
+        ({"label": 3}, "label = 3"),
+        ({"words": "mug"}, "words = 'mug'"),
+        ({"score": None}, "score = None"),
+        ({"gone_ns": 0.5}, "gone_ns = 0.5"),
+        ({"spread_m": [0, 0]}, "3 numbers"),
+        ({"place": {"center": [0, 0, 1], "size": [1, 1, 1], "R_fixed_box": [0] * 9}}, "rotation"),
+        ({"place": 3}, "thing 0"),
+    ],
+)
+def test_a_damaged_thing_is_named(stored, change, message):
+    path, _ = stored
+    content = json.loads(path.read_text())
+    content["things"][0].update(change)
+    path.write_text(json.dumps(content))
+    with pytest.raises(MemoryFileError, match=message):
+        load(path, "map")
+
+
+def test_two_things_of_one_id_are_refused(stored):
+    path, _ = stored
+    content = json.loads(path.read_text())
+    content["things"] *= 2
+    path.write_text(json.dumps(content))
+    with pytest.raises(MemoryFileError, match="every id once"):
+        load(path, "map")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 2}', '{"version": 1, "frame": "map"}'])
+def test_what_is_no_memory_is_refused(tmp_path, text):
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(MemoryFileError, match="m.json"):
+        load(tmp_path / "m.json", "map")

@@ -1,0 +1,42 @@
+import struct
+
+import pytest
+
+from n3d_ros.recording.moments import Moment, Moments, stamp_of
+
+MS = 1_000_000
+
+
+def moment(topic, stamp_ms, size=10):
+    return Moment(topic, stamp_ms * MS, stamp_ms * MS + 5, bytes(size))
+
+
+def test_of_each_topic_the_nearest_message_belongs_to_a_result():
+    moments = Moments(1000)
+    for topic, stamp in (("rgb", 100), ("depth", 108), ("rgb", 133), ("depth", 141)):
+        moments.add(moment(topic, stamp))
+    assert [(one.topic, one.stamp_ns // MS) for one in moments.of(133 * MS)] == [("rgb", 133), ("depth", 141)]
+
+
+def test_what_is_far_from_the_stamp_does_not_belong_to_it():
+    moments = Moments(1000)
+    moments.add(moment("rgb", 100))
+    assert moments.of(121 * MS) == []
+
+
+def test_the_oldest_go_when_memory_is_full():
+    moments = Moments(25)
+    for stamp in (0, 100, 200):
+        moments.add(moment("rgb", stamp))
+    assert moments.of(0) == [] and len(moments.of(100 * MS)) == 1
+
+
+@pytest.mark.parametrize(("order", "flag"), [("<", 1), (">", 0)])
+def test_a_stamp_is_read_from_the_bytes_in_either_order(order, flag):
+    data = bytes([0, flag, 0, 0]) + struct.pack(f"{order}iI", 12, 345) + b"more"
+    assert stamp_of(data) == 12_000_000_345
+
+
+def test_bytes_without_a_header_are_refused():
+    with pytest.raises(ValueError, match="got 3 bytes"):
+        stamp_of(b"abc")

@@ -1,0 +1,110 @@
+"""A node recorded on a real graph, and read back."""
+
+import pytest
+from fake_pipeline import FakePipeline
+from graph import BOX, MUG
+
+from n3d_ros.recording.parts import Parts, parts_of
+from n3d_ros.recording.reader import CORRECTED, RIGHT, read_recording
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture
+def recorded(make_graph, tmp_path):
+    """A graph with a recorder beside it, both seeing the camera."""
+    graph = make_graph(FakePipeline([MUG, BOX]))
+    from n3d_ros.commands.record import Recorder
+
+    recorder = Recorder(graph.client, "n3d", Parts(tmp_path / "out", part_bytes=1 << 20), 1 << 24)
+    graph.wait(lambda: recorder.look() or len(recorder.topics) == 6, "topics of the node")
+    graph.connect_camera()
+    graph.wait(lambda: graph.rgb.get_subscription_count() == 2, "recorder on the colour image")
+    graph.wait(lambda: graph.depth.get_subscription_count() == 2, "recorder on the depth image")
+    return graph, recorder, tmp_path / "out"
+
+
+def client_of(graph):
+    from n3d_ros.client import N3DClient
+
+    return N3DClient(domain_id=graph.context.get_domain_id(), timeout_s=20.0)
+
+
+def in_background(graph, work, until):
+    """Do blocking work while the graph's client, where the recorder lives, is served."""
+    import threading
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    graph.wait(until, "what was done")
+    thread.join()
+
+
+def test_results_are_kept_with_their_frames_and_corrections(recorded):
+    graph, recorder, out = recorded
+    graph.one_frame()
+    graph.wait_for_engine()
+
+    def work():
+        with client_of(graph) as n3d:
+            found = n3d.ground("the red mugs")
+            n3d.correct(found, boxes=found.boxes[:1])
+            n3d.correct(n3d.ask("How far is the mug?"), is_right=True)
+
+    in_background(graph, work, lambda: recorder.num_corrections == 2)
+    recorder.close()
+    first, second = read_recording(out)
+    assert (first.words, first.is_question, second.words, second.is_question) == (
+        "the red mugs", False, "How far is the mug?", True,
+    )  # fmt: skip
+    assert [box.center for box in first.boxes] == [pytest.approx(MUG.center), pytest.approx(BOX.center)]
+    assert first.boxes[0].yaw == pytest.approx(MUG.yaw)
+    assert first.seen.depth[0, 0] == 1.0 and first.seen.intrinsics.fx == 60.0 and first.is_optical
+    assert first.correction.verdict == CORRECTED
+    assert [box.center for box in first.correction.boxes] == [pytest.approx(MUG.center)]
+    assert (second.answer, second.correction.verdict) == ("It is 1.25 meters away.", RIGHT)
+
+
+def test_a_result_whose_frame_was_not_recorded_says_so(recorded):
+    graph, recorder, out = recorded
+    graph.one_frame()
+    graph.wait_for_engine()
+    recorder._moments._kept.clear()
+
+    def work():
+        with client_of(graph) as n3d:
+            n3d.ground("the red mugs")
+
+    in_background(graph, work, lambda: recorder.num_results == 1)
+    recorder.close()
+    assert recorder.num_without_frame == 1
+    [only] = read_recording(out)
+    assert only.seen is None and "were not recorded" in only.fault
+
+
+def test_a_part_that_was_being_written_at_a_kill_costs_no_other(recorded, tmp_path):
+    graph, recorder, out = recorded
+    graph.one_frame()
+    graph.wait_for_engine()
+
+    def work():
+        with client_of(graph) as n3d:
+            n3d.ground("the red mugs")
+
+    in_background(graph, work, lambda: recorder.num_results == 1)
+    recorder.close()
+    parts = Parts(out)
+    parts.write("/words", "std_msgs/msg/String", 1, b"\x00\x01\x00\x00\x01\x00\x00\x00\x00")  # and is killed
+    assert [one.name for one in parts_of(out)] == ["part_000"] and len(list(read_recording(out))) == 1
+    again = Parts(out)
+    again.write("/words", "std_msgs/msg/String", 1, b"\x00\x01\x00\x00\x01\x00\x00\x00\x00")
+    again.close()
+    assert [one.name for one in parts_of(out)] == ["part_000", "part_001"]
+
+
+def test_what_is_no_recording_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing there"):
+        list(read_recording(tmp_path / "none"))
+    (tmp_path / "x.mcap").write_bytes(b"junk")
+    with pytest.raises(ValueError, match="expected a recording"):
+        list(read_recording(tmp_path / "x.mcap"))

@@ -1,0 +1,211 @@
+"""The node's life under a lifecycle manager: every transition, what fails, and what is left after each."""
+
+import threading
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from fake_pipeline import FakePipeline
+from graph import MUG
+from graph_views import LATCHED, scene, wait_for_level
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.parameter import Parameter
+from visualization_msgs.msg import MarkerArray
+
+from n3d_ros.action import Ground as GroundAction
+from n3d_ros.errors import ResultCode
+from n3d_ros.msg import Box3DArray
+from n3d_ros.srv import Ground
+
+CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
+DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
+SHUT_DOWN = Transition.TRANSITION_ACTIVE_SHUTDOWN
+
+
+def change(graph, *transitions):
+    """Whether each worked."""
+    return [
+        graph.call(
+            ChangeState, "n3d/change_state", ChangeState.Request(transition=Transition(id=one))
+        ).success
+        for one in transitions
+    ]
+
+
+def state(graph):
+    return graph.call(GetState, "n3d/get_state", GetState.Request()).current_state.id
+
+
+def topics_of_node(graph):
+    node = graph.client
+    found = node.get_subscriber_names_and_types_by_node("n3d", "/")
+    return {name for name, _ in found} - {"/parameter_events", "/clock"}
+
+
+def managed(make_graph, pipeline=None, **parameters):
+    return make_graph(pipeline or FakePipeline([MUG]), autostart=False, **parameters)
+
+
+def test_autostart_ends_active_and_answers(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    assert state(graph) == State.PRIMARY_STATE_ACTIVE
+    graph.one_frame()
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+
+
+def test_an_unconfigured_node_has_no_topics_and_no_engine(make_graph):
+    loads = []
+    graph = make_graph(load=lambda _: loads.append(1) or FakePipeline([MUG]), autostart=False)
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+    assert topics_of_node(graph) == set()
+    assert loads == []
+    assert change(graph, CONFIGURE) == [True]
+    assert (state(graph), loads) == (State.PRIMARY_STATE_INACTIVE, [1])
+
+
+def test_an_inactive_node_hears_no_camera_and_says_why_it_does_not_answer(make_graph):
+    graph = managed(make_graph, diagnostics__period_s=0.1)
+    change(graph, CONFIGURE)
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics")
+    assert topics_of_node(graph) == {"/prompt"}
+    response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert (response.code, response.message) == (ResultCode.CANCELED, "the node is inactive")
+    end = graph.result(graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug")))
+    assert (end.result.code, end.result.message) == (ResultCode.CANCELED, "the node is inactive")
+    one = wait_for_level(graph, diagnostics, "lifecycle", DiagnosticStatus.WARN)
+    assert one.message == "inactive: ros2 lifecycle set /n3d activate"
+    assert not any("rgb" in status.name for message in diagnostics for status in message.status)
+
+
+def test_deactivating_cancels_what_runs_and_waits_and_clears_what_is_shown(make_graph):
+    gate = threading.Semaphore(2)
+    graph = managed(make_graph, FakePipeline([MUG], gate), max_frame_age_s=0.0)
+    change(graph, CONFIGURE, ACTIVATE)
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.one_frame()
+    graph.result(graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug")))
+    graph.wait(lambda: scene(markers), "markers")
+    sent = [graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug")) for _ in range(3)]
+    graph.wait(lambda: len(graph.pipeline.stamps) == 2, "the engine to begin")
+    assert change(graph, DEACTIVATE) == [True]
+    assert [graph.result(goal).result.code for goal in sent] == [ResultCode.CANCELED] * 3
+    graph.wait(lambda: not scene(markers), "an empty scene")
+    assert topics_of_node(graph) == {"/prompt"}
+
+
+def test_activated_again_it_answers_about_new_frames_only(make_graph):
+    graph = managed(make_graph, max_frame_age_s=0.0, frame_timeout_s=0.2)
+    change(graph, CONFIGURE, ACTIVATE)
+    graph.one_frame()
+    change(graph, DEACTIVATE, ACTIVATE)
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.NO_FRAME
+    graph.one_frame()
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+
+
+def test_an_image_from_before_finds_no_partner_afterwards(make_graph):
+    graph = managed(make_graph)
+    change(graph, CONFIGURE, ACTIVATE)
+    graph.connect_camera()
+    before = graph.messages()
+    graph.publish(before, topics=("info", "rgb"))
+    graph.wait(lambda: graph.num_received("rgb"), "the colour image")
+    change(graph, DEACTIVATE, ACTIVATE)
+    graph.connect_camera()
+    graph.publish(before, topics=("depth",))
+    graph.wait(lambda: graph.num_received("depth"), "the depth image")
+    graph.one_frame()
+    assert graph.node.camera.arrivals.num == 1
+
+
+def test_the_standing_question_rests_while_inactive(make_graph):
+    graph = managed(make_graph, continuous__prompt="red mug", frame_timeout_s=0.1)
+    change(graph, CONFIGURE)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    for _ in range(5):
+        state(graph)
+    assert boxes == []
+    change(graph, ACTIVATE)
+    graph.connect_camera()
+    graph.publish_until(lambda: boxes, "boxes")
+
+
+def test_cleanup_leaves_nothing_and_it_can_be_configured_anew(make_graph):
+    loads = []
+    graph = make_graph(load=lambda _: loads.append(1) or FakePipeline([MUG]), autostart=False)
+    for _ in range(2):
+        assert change(graph, CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP) == [True] * 4
+        assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+        graph.wait(lambda: topics_of_node(graph) == set(), "no subscriptions")
+        services = dict(graph.client.get_service_names_and_types_by_node("n3d", "/"))
+        assert "/n3d/change_state" in services and "/n3d/ground" not in services
+    assert change(graph, CONFIGURE, ACTIVATE) == [True, True]
+    graph.one_frame()
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+    assert loads == [1, 1, 1]
+
+
+def test_a_model_that_does_not_load_fails_the_transition_and_can_be_tried_again(make_graph):
+    def load(_):
+        if len(tries) < 1:
+            tries.append(1)
+            raise ValueError("engines/n3d-nano: expected a folder, got nothing")
+        return FakePipeline([MUG])
+
+    tries = []
+    graph = make_graph(load=load, autostart=False)
+    assert change(graph, CONFIGURE) == [False]
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+    assert change(graph, CONFIGURE, ACTIVATE) == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("before", "wrong"), [((), ACTIVATE), ((CONFIGURE,), DEACTIVATE), ((CONFIGURE, ACTIVATE), CLEANUP)]
+)
+def test_a_transition_out_of_turn_is_refused_and_changes_nothing(make_graph, before, wrong):
+    graph = managed(make_graph)
+    change(graph, *before)
+    was = state(graph)
+    assert change(graph, wrong) == [False]
+    assert state(graph) == was
+
+
+def test_shut_down_while_active_answers_who_waits(make_graph):
+    graph = managed(make_graph, frame_timeout_s=3600.0)
+    change(graph, CONFIGURE, ACTIVATE)
+    goal = graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug"))
+    assert change(graph, SHUT_DOWN) == [True]
+    assert graph.result(goal).result.code == ResultCode.CANCELED
+    assert state(graph) == State.PRIMARY_STATE_FINALIZED
+
+
+def test_what_is_read_when_it_is_configured_changes_before_that_only(make_graph):
+    graph = managed(make_graph)
+    (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=7)])
+    assert result.successful
+    change(graph, CONFIGURE)
+    assert graph.node.desk.worker.max_queued == 7
+    (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=8)])
+    assert not result.successful
+    assert "max_queued_goals: it is read when the node is configured" in result.reason
+    assert "cleanup" in result.reason
+    (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=7)])
+    assert result.successful, "nothing changes"
+
+
+def test_everything_lies_in_the_nodes_namespace(make_graph):
+    graph = make_graph(FakePipeline([MUG]), namespace="/robot1/head", continuous__prompt="red mug")
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.one_frame()
+    (result,) = graph.wait(lambda: boxes, "boxes")
+    assert result.code == ResultCode.OK
+    of_node = ("n3d", "/robot1/head")
+    names = {
+        name
+        for look_up in ("publisher", "subscriber", "service")
+        for name, _ in getattr(graph.client, f"get_{look_up}_names_and_types_by_node")(*of_node)
+    }
+    shared = {"/diagnostics", "/rosout", "/parameter_events", "/tf"}
+    assert len(names) > 20
+    assert {name for name in names - shared if not name.startswith("/robot1/head/")} == set()
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK

@@ -1,0 +1,142 @@
+"""How requests are served: urgent ones first, a cancel at once, frames by stamp, standing words."""
+
+import threading
+
+import pytest
+from action_msgs.msg import GoalStatus
+from fake_pipeline import FakePipeline
+from graph import BOX, DEADLINE_S, MUG
+
+from n3d_ros.action import Ask, Ground
+from n3d_ros.errors import ResultCode
+from n3d_ros.msg import Box3DArray
+from n3d_ros.node.plain.worker import CANCEL_GRACE_S
+from n3d_ros.srv import Ask as AskService
+from n3d_ros.srv import Ground as GroundService
+
+
+def stamp_ns(header):
+    return header.stamp.sec * 10**9 + header.stamp.nanosec
+
+
+class Noting(FakePipeline):
+    """Keeps words and observations in the order in which they came."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.words, self.observations = [], []
+
+    def ground(self, observation, words, **options):
+        self.words.append(words)
+        self.observations.append(observation)
+        return super().ground(observation, words, **options)
+
+
+def goal(graph, words, **options):
+    return graph.goal(Ground, "n3d/ground", Ground.Goal(prompt=words, **options))
+
+
+def test_an_urgent_goal_overtakes_those_that_wait_and_the_least_urgent_gives_way(make_graph):
+    gate = threading.Semaphore(0)
+    pipeline = Noting([MUG], gate)
+    graph = make_graph(pipeline, max_queued_goals=2, max_frame_age_s=0.0)
+    graph.one_frame()
+    first = goal(graph, "first")
+    graph.wait(lambda: pipeline.words, "the engine to begin")
+    low = goal(graph, "low", priority=Ground.Goal.PRIORITY_LOW)
+    normal, high = goal(graph, "normal"), goal(graph, "high", priority=Ground.Goal.PRIORITY_HIGH)
+    assert graph.result(low).result.code == ResultCode.SUPERSEDED
+    gate.release(6)
+    assert [graph.result(one).result.code for one in (first, normal, high)] == [ResultCode.OK] * 3
+    assert pipeline.words == ["first", "high", "normal"]
+
+
+class Deaf(FakePipeline):
+    """Finds a mug, and then hears nothing until it is let go."""
+
+    def __init__(self):
+        super().__init__([MUG])
+        self.let_go = threading.Event()
+
+    def ground(self, observation, words, **options):
+        result = super().ground(observation, words, **options)
+        assert self.let_go.wait(DEADLINE_S)
+        return result
+
+
+@pytest.mark.parametrize("kind", [Ground, Ask])
+def test_a_cancel_keeps_what_was_found_although_the_engine_does_not_hear_it(make_graph, kind):
+    pipeline = Deaf()
+    graph = make_graph(pipeline)
+    graph.one_frame()
+    feedback = []
+    words = {"prompt" if kind is Ground else "question": "red mug"}
+    handle = graph.goal(kind, f"n3d/{kind.__name__.lower()}", kind.Goal(stream=True, **words), feedback)
+    graph.wait(lambda: feedback, "the first box")
+    graph.wait(handle.cancel_goal_async().done, "cancel response")
+    end = graph.result(handle)
+    pipeline.let_go.set()
+    assert (end.status, end.result.code) == (GoalStatus.STATUS_CANCELED, ResultCode.CANCELED)
+    found = end.result.boxes.boxes if kind is Ground else end.result.answer.evidence
+    assert [one.id for one in found] == ["red mug/0"]
+    assert f"did not stop within {CANCEL_GRACE_S:g} s" in end.result.message
+    assert CANCEL_GRACE_S < 0.1
+
+
+def test_a_stamp_waits_for_the_first_frame_at_or_after_it(make_graph):
+    graph = make_graph(FakePipeline([MUG]), frame_timeout_s=DEADLINE_S, max_frame_age_s=0.0)
+    graph.one_frame()
+    wanted = graph.node.now_ns() + 10**9
+    request = Ground.Goal(prompt="red mug")
+    request.stamp.sec, request.stamp.nanosec = divmod(wanted, 10**9)
+    handle = graph.goal(Ground, "n3d/ground", request)
+    for stamp in (wanted - 1, wanted + 5, wanted + 10**8):
+        graph.publish(graph.messages(stamp_ns=stamp))
+        graph.wait(lambda stamp=stamp: graph.newest_ns() == stamp, "the frame")
+    assert stamp_ns(graph.result(handle).result.boxes.header) == wanted + 5
+
+
+def test_several_standing_words_are_looked_for_in_every_frame(make_graph):
+    pipeline = Noting([MUG])
+    graph = make_graph(pipeline, continuous__prompt="red mug; blue, small box ;")
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.one_frame()
+    (result,) = graph.wait(lambda: boxes, "boxes")
+    assert pipeline.words == ["red mug", "blue, small box"]
+    assert [one.words for one in result.boxes] == pipeline.words
+
+
+def test_standing_words_are_looked_for_no_more_often_than_they_may(make_graph):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug", continuous__rate_hz=0.001)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    first = graph.one_frame()
+    graph.wait(lambda: boxes, "boxes")
+    graph.one_frame()
+    assert graph.call(GroundService, "n3d/ground", GroundService.Request(prompt="x")).code == ResultCode.OK
+    looked_at = [one for one in boxes if one.words == "red mug"]
+    assert [stamp_ns(one.header) for one in looked_at] == [first]
+
+
+def test_a_second_question_about_a_frame_gets_the_same_picture(make_graph):
+    pipeline = Noting([MUG, BOX])
+    graph = make_graph(pipeline, max_frame_age_s=0.0)
+    graph.one_frame()
+    graph.call(GroundService, "n3d/ground", GroundService.Request(prompt="red mug"))
+    graph.call(AskService, "n3d/ask", AskService.Request(question="How far is it?"))
+    graph.one_frame()
+    graph.call(GroundService, "n3d/ground", GroundService.Request(prompt="red mug"))
+    first, second, third = pipeline.observations
+    assert first is second, "the engine knows it by its identity"
+    assert third is not first
+
+
+def test_the_time_of_each_stage_is_in_every_result(make_graph):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug")
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.one_frame()
+    (result,) = graph.wait(lambda: boxes, "boxes")
+    timing = result.timing
+    stages = ("preprocess", "vision", "prefill", "decode", "post", "total")
+    assert [getattr(timing, f"{stage}_ms") for stage in stages] == [1, 2, 3, 4, 5, 15]
+    assert timing.end_to_end_ms >= timing.queue_age_ms > 0
+    assert timing.header == result.header

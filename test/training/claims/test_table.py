@@ -1,0 +1,99 @@
+"""Marks become figures with intervals, and figures become what can be said of a claim."""
+
+import pytest
+
+from n3d_ros.training.claims.measure import Mark
+from n3d_ros.training.claims.table import (
+    box_error_m,
+    box_right,
+    difference,
+    figure,
+    number_right,
+    open_right,
+    table,
+    verdict,
+    verdicts,
+)
+
+
+def boxes(*ious):
+    return [Mark(f"q{n}", f"p{n}", "grounding", iou=iou, center_error_m=0.1) for n, iou in enumerate(ious)]
+
+
+def answers(category, *said):
+    return [Mark(f"q{n}", f"p{n}", category, said=one, computed=True) for n, one in enumerate(said)]
+
+
+def test_a_figure_is_the_mean_over_all_seeds_with_each_seeds_own():
+    found = figure([boxes(0.0, 0.25, 0.9), boxes(0.1, 0.2, 0.24)], box_right)
+    assert found.mean == pytest.approx(2 / 6)
+    assert found.by_seed == (pytest.approx(2 / 3), 0.0) and found.num_questions == 6
+
+
+def test_an_interval_holds_the_mean_and_narrows_with_more_pictures():
+    few, many = (figure([boxes(*[0.0, 1.0] * count)], box_right) for count in (5, 200))
+    assert few.low < 0.5 < few.high and many.low < 0.5 < many.high
+    assert many.high - many.low < (few.high - few.low) / 3
+
+
+def test_questions_about_one_picture_are_drawn_together():
+    same = [Mark(f"q{n}", f"p{n // 20}", "grounding", iou=float(n < 100)) for n in range(200)]
+    apart = [Mark(f"q{n}", f"p{n}", "grounding", iou=float(n < 100)) for n in range(200)]
+    wide, narrow = (figure([one], box_right) for one in (same, apart))
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_what_was_not_asked_has_no_figure():
+    assert figure([answers("distance", True)], box_right) is None
+    assert figure([], box_right) is None
+    assert "-" in table({"grounding first": [answers("distance", True)]})
+
+
+def test_verdicts_and_numbers_are_counted_apart():
+    marks = [answers("left_right", True, False), answers("distance", True, True)]
+    assert figure(marks, open_right).mean == 0.5
+    assert figure(marks, number_right).mean == 1.0
+
+
+def test_a_box_that_was_not_found_has_no_centre_error_but_counts_as_wrong():
+    marks = [Mark("q", "p", "grounding", iou=0.0), *boxes(0.5)]
+    assert figure([marks], box_error_m).num_questions == 1
+    assert figure([marks], box_right).mean == 0.5
+
+
+def test_a_clear_difference_holds_or_contradicts_and_a_slight_one_says_nothing():
+    good, bad, middling = boxes(*[0.9] * 50), boxes(*[0.1] * 50), boxes(*[0.9, 0.1] * 25)
+    assert verdict(difference([good], [bad], box_right), "mean IoU").startswith("holds")
+    assert verdict(difference([bad], [good], box_right), "mean IoU").startswith("contradicted")
+    assert verdict(difference([middling], [middling], box_right), "mean IoU").startswith("not to be told")
+
+
+def test_a_smaller_error_is_the_better_one():
+    assert verdict((-0.2, -0.1), "centre error, m").startswith("holds")
+    assert verdict((0.1, 0.2), "centre error, m").startswith("contradicted")
+
+
+def test_a_line_for_each_claim_that_was_measured():
+    results = {
+        "typical answers": [boxes(*[0.05] * 20)],
+        "u, v, z with depth": [boxes(*[0.9] * 20)],
+        "no depth": [boxes(*[0.1] * 20)],
+    }
+    lines = verdicts(results)
+    assert [line.split(":")[0] for line in lines] == [
+        "depth beats none (mean IoU)",
+        "depth beats none (centre error, m)",
+    ]
+    assert "holds" in lines[0]
+
+
+def test_models_that_learned_nothing_contradict_nothing():
+    results = {
+        "typical answers": [answers("distance", *[True] * 15, *[False] * 5)],
+        "grounding first": [answers("distance", *[False] * 20)],
+        "answers directly": [answers("distance", *[True] * 10, *[False] * 10)],
+    }
+    expected = "not decided, neither beats typical answers"
+    assert [line.split(": ")[1] for line in verdicts(results)] == [expected]
+    learned = results | {"answers directly": [answers("distance", *[True] * 20)]}
+    assert "contradicted" in verdicts(learned)[0]

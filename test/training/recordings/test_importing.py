@@ -1,0 +1,143 @@
+"""What a recording teaches, and what it does not."""
+
+import numpy as np
+import pytest
+from recorded_results import CORRECTED, RIGHT, WRONG, Recording
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.cli import main
+from n3d_ros.files.frames import read_frame
+from n3d_ros.spatial import RELATIONS
+from n3d_ros.training.qa.records import CATEGORIES
+from n3d_ros.training.qa.sets import load_observation, read_manifest, read_questions
+from n3d_ros.training.recordings.importing import import_recording, stored_depth
+from n3d_ros.training.recordings.truths import CATEGORY_OF
+
+S = 1_000_000_000
+MUG = Box3D("red mug", (0.1, 0.2, 1.0), (0.1, 0.12, 0.1))
+BOX = Box3D("blue box", (-0.4, 0.2, 1.5), (0.3, 0.2, 0.3))
+QUESTION = "How far is the red mug from the blue box?"
+
+
+@pytest.fixture
+def recording(tmp_path):
+    return Recording(tmp_path / "recording")
+
+
+def made(recording, tmp_path, **options):
+    out = tmp_path / "set"
+    import_recording(recording.close(), out, **options)
+    return list(read_questions(out)), read_manifest(out)["left_out"]
+
+
+def test_a_corrected_result_teaches_what_was_right(recording, tmp_path):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the red mug", [BOX])
+    recording.correction(5 * S, "the red mug", CORRECTED, [MUG])
+    [question], _ = made(recording, tmp_path)
+    assert (question.kind, question.text) == ("ground", "the red mug")
+    assert [box.box for box in question.boxes] == [MUG]
+    seen = load_observation(question.picture)
+    assert seen.rgb[0, 0].tolist() == [90, 0, 0] and seen.depth[0, 0] == 1.0 and seen.intrinsics.fx == 60.0
+
+
+def test_nothing_there_is_a_truth_too(recording, tmp_path):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the ball", [BOX])
+    recording.correction(5 * S, "the ball", CORRECTED, [])
+    [question], _ = made(recording, tmp_path)
+    assert question.boxes == ()
+
+
+def test_an_answer_said_to_be_right_teaches_sentence_and_number(recording, tmp_path):
+    recording.frame(5 * S)
+    recording.answer(5 * S, QUESTION, "It is 0.71 meters away.", [MUG, BOX])
+    recording.correction(5 * S, QUESTION, RIGHT)
+    [question], _ = made(recording, tmp_path)
+    assert (question.category, question.answer, question.unit) == ("distance", "It is 0.71 meters away.", "m")
+    assert question.value == pytest.approx(np.hypot(0.5, 0.5)) and question.reasoning == "because"
+
+
+def test_a_corrected_answer_keeps_no_number_and_no_trace_of_the_wrong_one(recording, tmp_path):
+    recording.frame(5 * S)
+    recording.answer(5 * S, QUESTION, "It is 3 meters away.", [MUG, BOX])
+    recording.correction(5 * S, QUESTION, CORRECTED, answer="It is 0.7 meters away.")
+    [question], _ = made(recording, tmp_path)
+    assert (question.answer, question.value, question.reasoning) == ("It is 0.7 meters away.", None, "")
+
+
+def untaught(recording):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the one that teaches", [MUG])
+    recording.correction(5 * S, "the one that teaches", RIGHT)
+
+
+@pytest.mark.parametrize(
+    ("reason", "fill"),
+    [
+        ("not_judged", lambda r: r.boxes(5 * S, "x", [MUG])),
+        ("wrong", lambda r: (r.boxes(5 * S, "x", [MUG]), r.correction(5 * S, "x", WRONG))),
+        ("failed", lambda r: (r.boxes(5 * S, "x", [], code=11), r.correction(5 * S, "x", RIGHT))),
+        ("no_frame", lambda r: (r.boxes(9 * S, "x", [MUG]), r.correction(9 * S, "x", RIGHT))),
+        ("other_frame", lambda r: (r.boxes(5 * S, "x", [MUG], "map"), r.correction(5 * S, "x", RIGHT))),
+        (
+            "turned_box",
+            lambda r: (
+                r.boxes(5 * S, "x", [Box3D("a", (0, 0, 1), (1, 1, 1), yaw=0.5)]),
+                r.correction(5 * S, "x", RIGHT),
+            ),
+        ),
+        (
+            "lens",
+            lambda r: (
+                r.frame(7 * S, d=(0.1, 0.0, 0.0, 0.0, 0.0)),
+                r.boxes(7 * S, "x", [MUG]),
+                r.correction(7 * S, "x", RIGHT),
+            ),
+        ),
+    ],
+)
+def test_what_teaches_nothing_is_counted_by_its_reason(recording, tmp_path, reason, fill):
+    untaught(recording)
+    fill(recording)
+    questions, left_out = made(recording, tmp_path)
+    assert len(questions) == 1 and left_out == {reason: 1}
+
+
+def test_trust_takes_what_nobody_judged_but_no_answer_that_its_boxes_contradict(recording, tmp_path):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the red mug", [MUG])
+    recording.answer(5 * S, QUESTION, "It is 9 meters away.", [MUG, BOX], consistent=0)
+    questions, left_out = made(recording, tmp_path, trust=True)
+    assert [one.text for one in questions] == ["the red mug"] and left_out == {"not_confirmed": 1}
+
+
+def test_a_recording_that_teaches_nothing_leaves_no_set(recording, tmp_path):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the red mug", [MUG])
+    with pytest.raises(ValueError, match="a result that was judged, got none: not_judged 1"):
+        import_recording(recording.close(), tmp_path / "set")
+    assert not (tmp_path / "set" / "manifest.json").exists()
+
+
+def test_the_command_says_what_the_set_holds(recording, tmp_path, capsys):
+    untaught(recording)
+    recording.boxes(5 * S, "x", [MUG])
+    assert main(["import-recording", str(recording.close()), "--out", str(tmp_path / "set")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == "questions 1 pictures 1 grounding/recorded 1 left out: not_judged 1"
+    assert main(["import-recording", str(recording.folder), "--out", str(tmp_path / "set")]) == 2
+    [folder] = (tmp_path / "set" / "frames").iterdir()
+    assert read_frame(folder).encoding == "16UC1"
+
+
+def test_depth_is_stored_exactly():
+    whole = np.array([[1.234, np.nan]], np.float32)
+    fine = np.array([[1.23456, np.nan]], np.float32)
+    assert stored_depth(whole)[0].tolist() == [[1234, 0]] and stored_depth(whole)[1] == "16UC1"
+    assert stored_depth(fine)[0].tolist() == [[fine[0, 0], 0]] and stored_depth(fine)[1] == "32FC1"
+
+
+def test_every_relation_has_a_category_that_there_is():
+    assert set(CATEGORY_OF) <= set(RELATIONS) and set(CATEGORY_OF.values()) <= set(CATEGORIES)
+    assert set(RELATIONS) - set(CATEGORY_OF) == {"viewer_side", "combined"}

@@ -1,0 +1,1 @@
+"""A model is asked: one question after another, in order, going on after a stop."""

@@ -1,0 +1,1 @@
+"""From marked answers to figures that JSON can hold."""

@@ -1,0 +1,1 @@
+"""Is a sentence right? By rules, or by a model that an endpoint serves."""

@@ -1,0 +1,1 @@
+"""The tasks; `lmms-eval --include_path` takes this folder."""

@@ -1,0 +1,1 @@
+"""Public benchmarks as questions, as far as their formats are known."""

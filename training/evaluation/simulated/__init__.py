@@ -1,0 +1,1 @@
+"""A model on simulated scenes that it never saw, alone or beside another one."""

@@ -1,0 +1,1 @@
+"""Sets of questions in the formats of other people's training programs."""

@@ -1,0 +1,165 @@
+"""A set of questions on disk -> rows to train on, endless, shuffled by a seed, from any position.
+
+In: a folder of questions (`training/qa`). Out: `packing.Row`s for one of several processes. Memory does not
+grow with the set but for a few bytes a question: shards are mapped, pictures are read when their row is. It
+does not know models or optimisers.
+
+Every process packs the same rows from texts alone and prepares the pictures of its own. So rows depend on
+neither the number of processes nor that of workers, and going on at row N is skipping N rows of text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+from torch.utils.data import IterableDataset, get_worker_info
+
+from n3d_ros.preprocess.prepare import ModelInputs
+from n3d_ros.training.finetune.examples import ExampleMaker, PictureKey
+from n3d_ros.training.finetune.packing import Row, pack
+from n3d_ros.training.finetune.plan import Plan
+from n3d_ros.training.finetune.turns import Turn, turns
+from n3d_ros.training.qa.records import SPATIAL, Question
+from n3d_ros.training.qa.sets import read_manifest
+
+TOLD_EXAMPLES = 5
+
+_log = logging.getLogger(__name__)
+
+
+class QuestionStore:
+    """A finished set of questions, any of them at once. cache: where the mapped copy of its shards goes.
+
+    FileNotFoundError for an unfinished set, ValueError for one that is not what its manifest says.
+    """
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        from datasets import Dataset
+
+        shards = read_manifest(folder)["shards"]
+        self._table = Dataset.from_parquet(
+            [str(folder / shard["file"]) for shard in shards], cache_dir=str(cache)
+        )
+        expected = sum(shard["questions"] for shard in shards)
+        if len(self._table) != expected:
+            raise ValueError(f"questions: expected {expected} in '{folder}', got {len(self._table)}")
+        columns = self._table.data.table
+        self.is_spatial = pc.equal(columns.column("kind"), SPATIAL).to_numpy()
+        keys = pc.struct_field(columns.column("picture"), "key")
+        self.pictures = np.concatenate([_hashes(chunk.to_pylist()) for chunk in keys.chunks])
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def question(self, number: int) -> Question:
+        """ValueError for a row that is no question."""
+        return Question.from_row(self._table[number])
+
+
+def _hashes(keys: list[str]) -> np.ndarray:
+    """(N,) uint64, the same on every machine."""
+    digests = (hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys)
+    return np.frombuffer(b"".join(digests), dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A turn in a row, its picture not read yet."""
+
+    question: Question
+    turn: Turn
+
+    @property
+    def picture(self) -> PictureKey:
+        return self.question.picture.key, self.question.drawn_px
+
+
+class RowStream(IterableDataset[Row]):
+    """Rows of process `rank` of `world_size`; `start_row`: how many of its own rows were trained on before.
+
+    What does not fit into a row, or has words that the tokenizer does not know, is left out, counted in
+    `left_out` by reason and logged, the first few with their reasons, all as a sum when an epoch ends.
+    """
+
+    def __init__(
+        self,
+        store: QuestionStore,
+        plan: Plan,
+        maker: ExampleMaker,
+        max_tokens: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__()
+        self.store, self.plan, self.maker, self.max_tokens = store, plan, maker, max_tokens
+        self.rank, self.world_size, self.start_row = rank, world_size, 0
+        self.left_out: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Row]:
+        """From `start_row` on. A worker of the loader takes every so many rows; the loader asks in turn."""
+        info = get_worker_info()
+        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
+        for number, row in enumerate(self.planned_rows()):
+            own, rank = divmod(number, self.world_size)
+            nth = own - self.start_row
+            if rank == self.rank and nth >= 0 and nth % workers == worker:
+                yield self.read(row)
+
+    def planned_rows(self) -> Iterator[list[Planned]]:
+        """All rows of all processes, endless: turns are put into a row as long as they fit."""
+        row: list[Planned] = []
+        room = self.max_tokens
+        for epoch in count():
+            found = False
+            for planned, length in self._turns(epoch):
+                found = True
+                if length > room:
+                    yield row
+                    row, room = [], self.max_tokens
+                row.append(planned)
+                room -= length
+            if self.left_out:
+                _log.warning("left out by the end of epoch %d: %s", epoch, dict(self.left_out))
+            if not found:
+                raise ValueError(f"questions: expected some to train on, got none; left out: {self.left_out}")
+
+    def _turns(self, epoch: int) -> Iterator[tuple[Planned, int]]:
+        """The turns of an epoch that fit into a row, with their lengths."""
+        for unit in self.plan.epoch(epoch):
+            for number in unit:
+                question = self.store.question(number)
+                try:
+                    asked = turns(question, self.maker.ablation)
+                    found = [(turn, self.maker.planned_length(turn, question.picture)) for turn in asked]
+                except ValueError as error:
+                    self._leave_out(question, "cannot be asked", str(error))
+                    continue
+                for turn, length in found:
+                    if length <= self.max_tokens:
+                        yield Planned(question, turn), length
+                    else:
+                        self._leave_out(question, "too long", f"{length} tokens of {self.max_tokens}")
+
+    def _leave_out(self, question: Question, reason: str, details: str) -> None:
+        self.left_out[reason] += 1
+        if self.left_out[reason] <= TOLD_EXAMPLES:
+            _log.warning("question '%s' left out, %s: %s", question.id, reason, details)
+
+    def read(self, row: list[Planned]) -> Row:
+        """The row's tensors: each picture once. OSError or ValueError that names the file."""
+        pictures: dict[PictureKey, ModelInputs] = {}
+        for one in row:
+            if one.picture not in pictures:
+                pictures[one.picture] = self.maker.picture(one.question)
+        examples = [self.maker.example(one.turn, pictures[one.picture]) for one in row]
+        places = {key: place for place, key in enumerate(pictures)}
+        shown = [places[one.picture] for one in row]
+        return pack(examples, list(pictures.values()), shown, self.maker.preprocess.merge_size)

@@ -1,0 +1,1 @@
+"""From what is known of one picture to the questions about it."""

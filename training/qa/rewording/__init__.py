@@ -1,0 +1,1 @@
+"""Questions said in other words by a language model, as far as they still say the same."""

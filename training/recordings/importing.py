@@ -1,0 +1,117 @@
+"""A recording -> frames on disk and a set of questions about them.
+
+In: a folder of `n3d record`. Out: `frames/STAMP/` (frame folders, as `n3d infer` reads them), one shard
+with its ledger entry and the manifest; each result is a question or counted by why it is none. Frames are
+written first and the shard whole, so that a stop leaves no set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from n3d_ros.files.frames import RgbdFrame, write_frame
+from n3d_ros.geometry import Array
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.recording.reader import Recorded, read_recording
+from n3d_ros.training.lift.shards import shard_file
+from n3d_ros.training.qa.records import PictureRef, Question
+from n3d_ros.training.qa.shards import entry_of, write_entry, write_manifest, write_questions
+from n3d_ros.training.recordings.truths import NotTaught, question_of, truth_of
+
+FRAMES = "frames"
+MILLIMETRE = 0.001
+
+
+@dataclass
+class Counts:
+    """forms: questions by "category/form". left_out: results by why they are none."""
+
+    forms: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    stamps: set[int] = field(default_factory=set)
+
+
+def import_recording(recording: Path, out: Path, trust: bool = False) -> dict[str, Any]:
+    """Write the set; its manifest. ValueError where a set is there, where the recording is none, or where
+    nothing in it teaches anything.
+    """
+    if shard_file(out, 0).exists():
+        raise ValueError(f"'{out}': expected a new folder, got one with a set of questions")
+    counts = Counts()
+    num_questions = write_questions(shard_file(out, 0), questions_of(recording, out, trust, counts))
+    if num_questions == 0:
+        shard_file(out, 0).unlink()
+        reasons = ", ".join(f"{why} {n}" for why, n in counts.left_out.most_common()) or "no results"
+        raise ValueError(f"'{recording}': expected a result that was judged, got none: {reasons}")
+    entry = entry_of(out, 0, len(counts.stamps), num_questions, forms=counts.forms, left_out=counts.left_out)
+    write_entry(out, entry)
+    return write_manifest(out, [entry], {"recording": recording.name, "trusted": trust})
+
+
+def questions_of(recording: Path, out: Path, trust: bool, counts: Counts) -> Iterator[Question]:
+    """The questions, their frames written on the way. A result that came twice counts once."""
+    seen: set[str] = set()
+    for one in read_recording(recording):
+        try:
+            question = _question(one, out, trust)
+        except NotTaught as reason:
+            counts.left_out[str(reason)] += 1
+            continue
+        if question.id in seen:
+            counts.left_out["repeated"] += 1
+            continue
+        seen.add(question.id)
+        counts.stamps.add(one.stamp_ns)
+        counts.forms[f"{question.category}/{question.form}"] += 1
+        yield question
+
+
+def _question(one: Recorded, out: Path, trust: bool) -> Question:
+    if one.seen is None:
+        raise NotTaught("no_frame")
+    if not one.is_optical:
+        raise NotTaught("other_frame")
+    if one.seen.intrinsics.distortion is not None:
+        raise NotTaught("lens")
+    if one.seen.depth_is_estimated:
+        raise NotTaught("guessed_depth")
+    truth = truth_of(one, trust)
+    return question_of(one, truth, _picture(one.seen, one.stamp_ns, out))
+
+
+def _picture(seen: Observation, stamp_ns: int, out: Path) -> PictureRef:
+    """The frame's files, written once."""
+    folder = (out / FRAMES / str(stamp_ns)).absolute()
+    assert seen.depth is not None
+    depth, encoding = stored_depth(seen.depth)
+    if not (folder / "intrinsics.json").is_file():  # which is written last
+        write_frame(folder, RgbdFrame(seen.rgb, depth, encoding, seen.intrinsics))
+    camera = seen.intrinsics
+    file = folder / "color.png"
+    return PictureRef(
+        str(stamp_ns),
+        str(file),
+        camera.width,
+        camera.height,
+        depth_file=str(folder / ("depth.png" if encoding == "16UC1" else "depth.npy")),
+        fx=camera.fx,
+        fy=camera.fy,
+        cx=camera.cx,
+        cy=camera.cy,
+        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+    )
+
+
+def stored_depth(depth_m: Array) -> tuple[Array, str]:
+    """Metres, NaN = none -> whole millimetres where they are, else float32 metres; 0 = none in both."""
+    filled = np.nan_to_num(depth_m, nan=0.0)
+    units = np.rint(filled / MILLIMETRE)
+    is_whole = bool(np.all(np.abs(units * MILLIMETRE - filled) < 1e-6)) and units.max(initial=0) < 65535
+    return (units.astype(np.uint16), "16UC1") if is_whole else (filled.astype(np.float32), "32FC1")

@@ -1,0 +1,1 @@
+"""How fast data are made, and how much memory that takes."""

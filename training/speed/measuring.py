@@ -1,0 +1,126 @@
+"""Lifting by one process, by two and by two Ray workers, in turns; and its memory with very many records.
+
+In: how much to do. Out: `SpeedReport`. Each run is a process of its own (`child`), so that none has what
+another one loaded, and the ways take turns, so that a busy moment of the machine hits all of them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from n3d_ros.child_process import package_environment
+from n3d_ros.errors import CommandFailed
+from n3d_ros.plain_text import one_line
+from n3d_ros.training.speed.bench_set import BenchSet, write_bench_set
+from n3d_ros.training.speed.child import PROCESSES, RAY, RunOrder, RunResult
+
+ONE, TWO, TWO_RAY = "one process", "two processes", "two Ray workers"
+WAYS = {ONE: (PROCESSES, 1), TWO: (PROCESSES, 2), TWO_RAY: (RAY, 2)}
+SHARD_PICTURES = 8
+
+
+@dataclass(frozen=True)
+class SpeedOptions:
+    """pictures: lifted by each run. rounds: of all ways. records: of the long set; 0 leaves it out."""
+
+    pictures: int = 400
+    rounds: int = 3
+    records: int = 100_000
+
+    def __post_init__(self) -> None:
+        # two workers need some shards each
+        for name, lowest in (("pictures", 4 * SHARD_PICTURES), ("rounds", 1), ("records", 0)):
+            if getattr(self, name) < lowest:
+                raise ValueError(f"{name}: expected at least {lowest}, got {getattr(self, name)}")
+
+
+@dataclass
+class SpeedReport:
+    """runs: of every way, one a round. memory: of the long set's run. load: of the machine, before and after
+    (1 minute).
+    """
+
+    options: SpeedOptions
+    runs: dict[str, list[RunResult]] = field(default_factory=dict)
+    memory: RunResult | None = None
+    load: tuple[float, float] = (0.0, 0.0)
+
+    def rate(self, way: str) -> float:
+        """Pictures per second once work is under way, median."""
+        return median(one.pictures_later / (one.wall_s - one.start_s) for one in self.runs[way])
+
+    def ratio(self, way: str) -> float:
+        """Of that rate to one process's in the same round, median."""
+        pairs = zip(self.runs[way], self.runs[ONE], strict=True)
+        return median(_later_s(single) / _later_s(one) for one, single in pairs)
+
+    def cpu_ms(self, way: str) -> float:
+        """Processor time of one picture, median."""
+        return 1e3 * median(one.cpu_s / one.pictures for one in self.runs[way])
+
+    def start_s(self, way: str) -> float:
+        """Until the first shard was done, median."""
+        return median(one.start_s for one in self.runs[way])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        return asdict(self)
+
+
+def measure(options: SpeedOptions, progress: Callable[[str], object]) -> SpeedReport:
+    """progress: told of every run that begins. CommandFailed where one fails."""
+    ways = {name: way for name, way in WAYS.items() if way[0] != RAY or importlib.util.find_spec("ray")}
+    report = SpeedReport(options, {name: [] for name in ways})
+    before = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="n3d-bench-") as folder:
+        instances = write_bench_set(BenchSet(options.pictures), Path(folder) / "set")
+        for number in range(options.rounds):
+            for name, (engine, workers) in ways.items():
+                progress(name)
+                report.runs[name].append(_run(instances, engine, workers, f"{number}-{engine}-{workers}"))
+        if options.records:
+            progress("many records")
+            instances = write_bench_set(BenchSet(options.records), Path(folder) / "long")
+            report.memory = _run(instances, PROCESSES, 1, "long", options.pictures // SHARD_PICTURES)
+    report.load = (before, os.getloadavg()[0])
+    return report
+
+
+def num_runs(options: SpeedOptions) -> int:
+    """How often `measure` tells of progress, with Ray."""
+    return options.rounds * len(WAYS) + bool(options.records)
+
+
+def _run(instances: Path, engine: str, workers: int, name: str, num_shards: int = sys.maxsize) -> RunResult:
+    folder = instances.parent.parent
+    order = RunOrder(
+        instances=str(instances),
+        index=str(folder / f"index-{instances.parent.name}"),
+        out=str(folder / f"out-{name}"),
+        engine=engine,
+        workers=workers,
+        shard_size=SHARD_PICTURES,
+        num_shards=num_shards,
+    )
+    command = [sys.executable, "-m", "n3d_ros.training.speed.child", json.dumps(asdict(order))]
+    # one thread a process, whatever numpy was built with
+    environment = {**package_environment(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if ran.returncode:
+        raise CommandFailed(f"a run of {workers} {engine} failed: {one_line(ran.stderr[-300:], 300)}")
+    return RunResult(**json.loads(ran.stdout.splitlines()[-1]))
+
+
+def _later_s(one: RunResult) -> float:
+    """Seconds a picture once work is under way."""
+    return (one.wall_s - one.start_s) / one.pictures_later
