@@ -62,6 +62,7 @@ def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
         vision_end_token_id=ids["vision_end"],
         tie_word_embeddings=True,
         long_side_px=preset.long_side_px,
+        second_look=preset.second_look,
         patch_position="sincos",
         point_encoding_order=preset.point_encoding.order,
         point_encoding_unit=preset.point_encoding.unit,
