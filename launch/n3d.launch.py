@@ -88,7 +88,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     preset = yaml.safe_load((CONFIG / "cameras" / f"{given['camera']}.yaml").read_text(encoding="utf-8"))
     topics = {**preset["topics"], **{topic: given[name] for name, topic, _ in TOPICS if given[name]}}
     shown = [rviz(given, topics, preset.get("frame", ""))] if given["rviz"] == "true" else []
-    return [node(given, topics), *shown]
+    return [*shown, node(given, topics)]  # where rviz2 is missing no node is left running
 
 
 def node(given: dict[str, str], topics: dict[str, str]) -> Node:

@@ -56,7 +56,7 @@ class Launch:
 
     def node(self, **given):
         """The node that is started when these arguments are given on the command line."""
-        return self.started(**given)[0].named
+        return self.started(**given)[-1].named
 
     def started(self, **given):
         """All that is started."""
@@ -130,7 +130,7 @@ def test_pictures_may_come_compressed(config):
 
 
 def test_rviz_sees_the_nodes_topics_from_the_cameras_frame(config):
-    node, rviz = Launch().started(camera="realsense", rviz="true", name="eyes", namespace="robot")
+    rviz, node = Launch().started(camera="realsense", rviz="true", name="eyes", namespace="robot")
     seen = dict(rviz.named["remappings"])
     assert (rviz.named["package"], rviz.named["namespace"]) == ("rviz2", "robot")
     assert seen["n3d/markers"] == "eyes/markers" and seen["n3d/debug/image"] == "eyes/debug/image"
@@ -140,7 +140,7 @@ def test_rviz_sees_the_nodes_topics_from_the_cameras_frame(config):
 
 
 def test_depth_of_its_own_camera_is_seen_through_its_own_info(config):
-    _, rviz = Launch().started(camera="realsense_unaligned", rviz="true")
+    rviz, _ = Launch().started(camera="realsense_unaligned", rviz="true")
     assert dict(rviz.named["remappings"])["depth/camera_info"] == "/camera/camera/depth/camera_info"
 
 
@@ -151,7 +151,7 @@ def test_rviz_stands_in_the_frame_of_the_results_or_where_it_is_told_to(config):
         ({"rviz_frame": "odom"}, ["-f", "odom"]),
         ({}, []),
     ):
-        _, rviz = launch.started(camera="zed", rviz="true", **given)
+        rviz, _ = launch.started(camera="zed", rviz="true", **given)
         assert rviz.named["arguments"][2:] == frame
 
 
@@ -159,7 +159,7 @@ def test_the_topics_of_the_rviz_file_are_those_that_are_remapped(config):
     displays = yaml.safe_load((config / "n3d.rviz").read_text())["Visualization Manager"]["Displays"]
     named = {one["Topic"]["Value"] for one in displays if "Topic" in one}
     named |= {one[key] for one in displays for key in ("Depth Map Topic", "Color Image Topic") if key in one}
-    _, rviz = Launch().started(rviz="true")
+    rviz, _ = Launch().started(rviz="true")
     assert named <= set(dict(rviz.named["remappings"]))
 
 
