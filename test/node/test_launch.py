@@ -168,3 +168,7 @@ def test_build_only_builds_without_a_network_and_ends(config):
     assert build.named["cmd"][1:] == ["-m", "n3d_ros.cli", "build", "--model", "/models/mine"]
     assert build.named["additional_env"] == {"HF_HUB_OFFLINE": "1"}
     assert [type(one).__name__ for one in build.named["on_exit"]] == ["Shutdown"]
+
+
+def test_no_argument_asks_for_a_pictures_size(config):
+    assert not {name for name in Launch().arguments if "width" in name or "height" in name}
