@@ -1,14 +1,14 @@
-"""Where tf2_ros imports: the real one, fed over /tf by a camera that drives and turns while the model thinks."""
+"""The real tf2_ros, where it imports: told over /tf of a camera that drives and turns while the model thinks."""
 
 import math
 import threading
 
 import pytest
 from builtin_interfaces.msg import Time
+from driving_camera import LATENCY_NS, in_map, pose_at
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import TransformStamped, Vector3
 from graph import FRAME, MUG
-from test_moving_camera import LATENCY_NS, in_map, pose_at
 
 from n3d_ros.action import Ground
 from n3d_ros.errors import ResultCode
