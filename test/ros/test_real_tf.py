@@ -1,4 +1,4 @@
-"""The real tf2_ros, where it imports: told over /tf of a camera that drives and turns while the model thinks."""
+"""The real tf2_ros where it imports: told over /tf of a camera that drives and turns while a model thinks."""
 
 import math
 import threading
