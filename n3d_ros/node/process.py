@@ -24,6 +24,8 @@ from n3d_ros.node.transport import make_room_for_images
 # result in a request of its own, and a message dies with its publisher.
 ANSWER_S = 3.0
 LINGER_S = 0.5
+# An unconfigured node has no timer that would end a wait.
+STOP_IS_SEEN_S = 0.5
 
 
 def run(arguments: list[str] | None, stop: threading.Event) -> int:
@@ -43,7 +45,7 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
     executor.add_node(node)
     try:
         while not stop.is_set():
-            executor.spin_once()  # returns at the latest with the housekeeping timer
+            executor.spin_once(timeout_sec=STOP_IS_SEEN_S)
         _answer_who_waits(node, executor)
     finally:
         node.destroy_node()
