@@ -57,8 +57,10 @@ def _findings(args: argparse.Namespace) -> list[Finding]:
 def of_graph(seen: GraphSeen) -> list[Finding]:
     """Everything that is to be said about a graph."""
     found = [*node.check_graph(seen), *(topics.check_topic(one, seen) for one in seen.topics)]
+    stamps = topics.check_stamps(seen)
+    found += [] if stamps is None else [stamps]
     if seen.frame is not None and seen.parameters is not None:
-        found += frame.check_frame(seen.frame, seen.parameters)
+        found += frame.check_frame(seen.frame, seen.parameters, seen.node)
     return [*found, *node.check_node(seen)]
 
 

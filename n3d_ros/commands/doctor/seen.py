@@ -68,8 +68,8 @@ class FrameSeen:
 @dataclass(frozen=True)
 class GraphSeen:
     """node: full name of the one that is looked for. is_there: in the graph. others: other n3d nodes.
-    presets: names of camera presets whose topics are all published. middleware, domain: of doctor's own ROS.
-    num_clocks: publishers of /clock.
+    presets: names of camera presets whose topics are all published. where: domain, middleware and discovery
+    range, as doctor has them. num_clocks: publishers of /clock.
 
     life: lifecycle state, empty: no answer. parameters: None: no answer. clock_off_s: how far the node's
     clock is behind doctor's. info: of ~/get_info, empty: no answer.
@@ -77,8 +77,7 @@ class GraphSeen:
 
     node: str
     is_there: bool
-    middleware: str
-    domain: str
+    where: str
     others: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     num_clocks: int = 0

@@ -31,15 +31,15 @@ ALIGN = (
 )
 
 
-def check_frame(seen: FrameSeen, wanted: Parameters) -> list[Finding]:
-    """Of what came; what did not come is `topics`' to say."""
+def check_frame(seen: FrameSeen, wanted: Parameters, node: str) -> list[Finding]:
+    """Of what came; what did not come is `topics`' to say. node: its full name, for commands."""
     found = []
     if seen.rgb is not None:
         found += [_colour(seen, wanted), *_names(seen)]
     if seen.rgb is not None and seen.camera_info is not None:
         found.append(_camera(seen, wanted))
     if seen.depth is not None:
-        found.append(_depth(seen, wanted))
+        found.append(_depth(seen, wanted, node))
     if seen.rgb is not None and seen.depth is not None:
         found += [_alignment(seen, wanted), _pairs(seen)]
     return [*found, *_places(seen)]
@@ -81,7 +81,7 @@ def _view(camera: Intrinsics) -> str:
     return f"fx {camera.fx:.1f} px, {degrees:.0f} degrees wide"
 
 
-def _depth(seen: FrameSeen, wanted: Parameters) -> Finding:
+def _depth(seen: FrameSeen, wanted: Parameters, node: str) -> Finding:
     try:
         metres = depth_array(
             seen.depth,
@@ -91,9 +91,8 @@ def _depth(seen: FrameSeen, wanted: Parameters) -> Finding:
             wanted.limits_max_picture_megapixels,
         )
     except N3DError as error:
-        return _refused(
-            "depth", error, "ros2 param set NODE depth.scale_m METRES_PER_UNIT, or the driver's format"
-        )
+        mend = f"ros2 param set {node} depth.scale_m METRES_PER_UNIT, or the driver's format"
+        return _refused("depth", error, mend)
     height, width = metres.shape
     share = float(np.isfinite(metres).mean())
     return fine(

@@ -16,14 +16,13 @@ NEXT_TRANSITION = {"unconfigured": "configure", "inactive": "activate"}
 
 def check_graph(seen: GraphSeen) -> list[Finding]:
     """Node and clock, as the graph shows them."""
-    where = f"domain {seen.domain}, {seen.middleware}"
     if not seen.is_there:
-        return [_absent(seen, where)]
-    return [fine(GRAPH, "node", f"{seen.node} in {where}"), _clock(seen)]
+        return [_absent(seen)]
+    return [fine(GRAPH, "node", f"{seen.node} in {seen.where}"), _clock(seen)]
 
 
-def _absent(seen: GraphSeen, where: str) -> Finding:
-    what = f"no node {seen.node} in {where}"
+def _absent(seen: GraphSeen) -> Finding:
+    what = f"no node {seen.node} in {seen.where}"
     if seen.others:
         name = seen.others[0]
         namespace, _, base = name.rpartition("/")

@@ -22,7 +22,7 @@ MIN_COUNTED = 10
 
 def check_topic(seen: TopicSeen, graph: GraphSeen) -> Finding:
     """The first thing that is wrong with one input."""
-    for check in (_publisher, _type, _quality, _silence, _stamps, _losses):
+    for check in (_publisher, _type, _quality, _silence, _losses):
         found = check(seen, graph)
         if found is not None:
             return found
@@ -93,53 +93,66 @@ def _silence(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
     state = seen.state
     if state.num and not state.is_late:
         return None
-    if not state.num and seen.num_by_node and state.name.endswith("info"):
+    if not state.num and seen.num_by_node and _is_info(seen):
         return fine(INPUTS, state.name, f"{state.topic}: the node has it from before")
     level = Level.ERROR if state.is_needed else Level.WARN
-    look = f"look at the driver's log; ros2 topic hz {state.topic}"
-    return Finding(INPUTS, state.name, level, verdict(state)[1], "its publisher is silent", look)
+    what = f"nothing on {state.topic} for {state.silent_s:.1f} s"
+    why = f"{state.num_publishers} publishers are there and send nothing"
+    mend = f"look at the driver's log; ros2 topic hz {state.topic}"
+    return Finding(INPUTS, state.name, level, what, why, mend)
 
 
-def _stamps(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
-    limit_s = graph.parameters.max_frame_age_s if graph.parameters else 0.0
-    if seen.state.is_ahead:
-        level, what = verdict(seen.state)
-        return Finding(INPUTS, seen.state.name, level, what, "clocks differ", _mend_clock(graph))
-    # Camera info that was sent once is as old as it is: it describes the lens.
-    if seen.state.name.endswith("info") or not limit_s or seen.age_s <= limit_s:
+def _is_info(seen: TopicSeen) -> bool:
+    """Sent once is enough: it describes the lens, and is as old as it is."""
+    return seen.state.name.endswith("info")
+
+
+def _losses(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
+    state = seen.state
+    is_counted = state.num >= MIN_COUNTED
+    if not is_counted or seen.rate_by_node_hz >= MIN_HEARD_SHARE * state.rate_hz:
         return None
-    return Finding(
-        INPUTS,
-        seen.state.name,
-        Level.ERROR,
-        f"{seen.state.topic}: stamps are {seen.age_s:.1f} s behind the node's clock",
-        f"max_frame_age_s is {limit_s:g}: every frame is STALE",
-        _mend_clock(graph),
-    )
+    what = f"{state.topic}: the node hears {seen.rate_by_node_hz:.1f} of {state.rate_hz:.1f} Hz"
+    if not seen.num_by_node:
+        why = "doctor hears it here, so it is lost between this process and the node's"
+        mend = "one RMW_IMPLEMENTATION and user for both; a container: docker run --net=host --ipc=host"
+        return Finding(INPUTS, state.name, Level.ERROR, what, why, mend)
+    why = "large images lose fragments on the way, or the node's machine is busy"
+    mend = "qos:=auto, and room for whole images: docs/interface.md, 'Images that never arrive'"
+    return Finding(INPUTS, state.name, Level.WARN, what, why, mend)
+
+
+def check_stamps(graph: GraphSeen) -> Finding | None:
+    """Of all images together: the clocks of a camera differ for all of its topics. None where nothing came,
+    and where the clock itself stands still.
+    """
+    images = [one for one in graph.topics if one.state.num and not _is_info(one)]
+    if not images or (graph.use_sim_time and not graph.num_clocks):
+        return None
+    oldest, newest = max(images, key=_age_s), min(images, key=_age_s)
+    limit_s = graph.parameters.max_frame_age_s if graph.parameters else 0.0
+    if newest.state.is_ahead:
+        level, what = verdict(newest.state)
+        return Finding(INPUTS, "stamps", level, what, "the clocks differ", _mend_clock(graph))
+    if limit_s and oldest.age_s > limit_s:
+        what = f"{oldest.state.topic}: stamps are {oldest.age_s:.1f} s behind the node's clock"
+        why = f"max_frame_age_s is {limit_s:g}: every frame is STALE"
+        return Finding(INPUTS, "stamps", Level.ERROR, what, why, _mend_clock(graph))
+    return fine(INPUTS, "stamps", f"at most {1000 * oldest.age_s:.0f} ms old when they come")
+
+
+def _age_s(seen: TopicSeen) -> float:
+    return seen.age_s
 
 
 def _mend_clock(graph: GraphSeen) -> str:
     if graph.num_clocks and not graph.use_sim_time:
         return f"ros2 param set {graph.node} use_sim_time true"
     return (
-        "synchronise the clocks (chronyc tracking); a recording: ros2 bag play --clock and use_sim_time:=true"
-    )
-
-
-def _losses(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
-    state = seen.state
-    counted = min(state.num, seen.num_by_node) >= MIN_COUNTED
-    if not counted or seen.rate_by_node_hz >= MIN_HEARD_SHARE * state.rate_hz:
-        return None
-    return Finding(
-        INPUTS,
-        state.name,
-        Level.WARN,
-        f"{state.topic}: the node hears {seen.rate_by_node_hz:.1f} of {state.rate_hz:.1f} Hz",
-        "large images lose fragments on the way, or the node's machine is busy",
-        "qos:=auto, and room for whole images: docs/interface.md, 'Images that never arrive'",
+        "synchronise the clocks (chronyc tracking); a recording: ros2 bag play --clock, and "
+        "use_sim_time:=true"
     )
 
 
 def _figures(seen: TopicSeen) -> str:
-    return f"{seen.state.rate_hz:.1f} Hz, {seen.wanted}, {1000 * seen.age_s:.0f} ms old"
+    return f"{seen.state.rate_hz:.1f} Hz, {seen.wanted}"

@@ -7,6 +7,7 @@ of every input.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -36,6 +37,8 @@ DIAGNOSTICS_S = 3.0
 SPIN_S = 0.05
 INFO = ("version", "model", "model_path", "backend", "precision", "board", "state")
 SIM_TIME = "use_sim_time"
+# How far ROS looks for others: since Iron, and before.
+REACH = ("ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS", "ROS_LOCALHOST_ONLY")
 
 
 def look_at_graph(name: str, listen_s: float) -> GraphSeen:
@@ -71,12 +74,7 @@ class _Look:
     def all(self, listen_s: float) -> GraphSeen:
         """Look, ask, listen."""
         is_there = self._spin(FIND_S, self._is_there)
-        seen = GraphSeen(
-            self._name,
-            is_there,
-            rclpy.get_rmw_implementation_identifier(),
-            str(self._context.get_domain_id()),
-        )
+        seen = GraphSeen(self._name, is_there, self._where())
         if is_there:
             seen = self._listened(self._asked(seen), listen_s)
         return replace(
@@ -85,6 +83,12 @@ class _Look:
             presets=complete_presets(self._published()),
             num_clocks=self._node.count_publishers("/clock"),
         )
+
+    def _where(self) -> str:
+        """What has to be the same for two processes to see each other."""
+        reach = [f"{name}={os.environ[name]}" for name in REACH if name in os.environ]
+        domain = f"domain {self._context.get_domain_id()}"
+        return ", ".join([domain, rclpy.get_rmw_implementation_identifier(), *reach])
 
     def _is_there(self) -> bool:
         return self._name in self._n3d_nodes()
@@ -95,8 +99,11 @@ class _Look:
             f"{namespace.rstrip('/')}/{node}"
             for node, namespace in self._node.get_node_names_and_namespaces()
         }
-        services = {service for service, _ in self._node.get_service_names_and_types()}
+        services = self._services()
         return sorted(one for one in names if f"{one}/get_info" in services or one == self._name)
+
+    def _services(self) -> set[str]:
+        return {service for service, _ in self._node.get_service_names_and_types()}
 
     def _asked(self, seen: GraphSeen) -> GraphSeen:
         """What its services say; what does not answer stays empty."""
@@ -108,9 +115,9 @@ class _Look:
             ),
             "info": self._ask(GetInfo, "get_info", GetInfo.Request()),
         }
-        # Before it is configured it has no get_info, and nobody waits for that.
         self._spin(ANSWER_S, lambda: asked["state"].done() and asked["parameters"].done())
-        self._spin(SPIN_S, asked["info"].done)
+        if f"{self._name}/get_info" in self._services():  # it has none before it is configured
+            self._spin(ANSWER_S, asked["info"].done)
         answers = {name: future.result() for name, future in asked.items() if future.done()}
         life = answers["state"].current_state.label if "state" in answers else ""
         info = {name: getattr(answers["info"], name) for name in INFO} if "info" in answers else {}
