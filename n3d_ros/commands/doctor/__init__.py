@@ -14,6 +14,7 @@ from n3d_ros.commands.doctor.finding import Finding
 from n3d_ros.commands.doctor.look.machine import look_at_machine, look_at_packages
 from n3d_ros.commands.doctor.screen import as_json, as_text
 from n3d_ros.commands.doctor.seen import GraphSeen
+from n3d_ros.model_folder.hub import is_hub_name
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -65,9 +66,8 @@ def of_graph(seen: GraphSeen) -> list[Finding]:
 
 
 def _model_to_check(given: str, graph: GraphSeen | None) -> str | None:
-    """None where a node has its model loaded: perhaps on another machine."""
+    """None where a node has its model loaded, perhaps on another machine, or will download it."""
     if graph is None or not graph.is_there or given:
         return given
-    if graph.info.get("state") == "ready":
-        return None
-    return graph.parameters.model_path if graph.parameters else given
+    path = graph.parameters.model_path if graph.parameters else given
+    return None if graph.info.get("state") == "ready" or is_hub_name(path) else path

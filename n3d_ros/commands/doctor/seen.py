@@ -30,7 +30,8 @@ class TopicSeen:
 
     state: judged by the node's own rules; it counts what doctor heard. type_name: that the node takes; types:
     that are published under its name. wanted: asked for by the node. others: topics of its type that somebody
-    publishes. num_by_node, rate_by_node_hz: what the node says it heard.
+    publishes. compressed: its compressed form, where that is published and the node takes the raw one.
+    num_by_node, rate_by_node_hz: what the node says it heard.
     """
 
     state: InputState
@@ -38,6 +39,7 @@ class TopicSeen:
     types: tuple[str, ...] = ()
     wanted: Quality = Quality()
     others: tuple[str, ...] = ()
+    compressed: str = ""
     num_by_node: int = 0
     rate_by_node_hz: float = 0.0
 

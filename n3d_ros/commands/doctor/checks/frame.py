@@ -128,11 +128,12 @@ def _pairs(seen: FrameSeen) -> Finding:
 def _places(seen: FrameSeen) -> list[Finding]:
     found = []
     for target, error in seen.places.items():
+        name = f"tf '{target}'"
         if not error:
-            found.append(fine(FRAME, "tf", f"the picture's place in '{target}' is known at its stamp"))
+            found.append(fine(FRAME, name, "the picture's place in it is known at its stamp"))
             continue
         mend = f"ros2 run tf2_ros tf2_echo {target} {seen.rgb.header.frame_id}"
-        found.append(Finding(FRAME, "tf", Level.ERROR, error, "results end with the code TF", mend))
+        found.append(Finding(FRAME, name, Level.ERROR, error, "results end with the code TF", mend))
     return found
 
 

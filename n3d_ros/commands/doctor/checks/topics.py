@@ -42,24 +42,31 @@ def _publisher(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
     state = seen.state
     if state.num_publishers or state.num:
         return None
-    alike = nearest(state.topic, seen.others, state.name.startswith("depth"))
     level = Level.ERROR if state.is_needed else Level.WARN
-    if alike:
-        why, mend = f"{alike} is published and of the same type", remap(seen, alike, graph)
-    else:
-        why = f"no {seen.type_name} with a name like it is published either"
-        mend = "start the camera's driver; ros2 topic list"
-    return Finding(INPUTS, state.name, level, f"nobody publishes {state.topic}", why, mend)
+    what, (why, mend) = f"nobody publishes {state.topic}", _instead(seen, graph)
+    return Finding(INPUTS, state.name, level, what, why, mend)
 
 
-def remap(seen: TopicSeen, topic: str, graph: GraphSeen) -> str:
-    """The command that gives the node another topic, or a preset whose topics are all there."""
+def _instead(seen: TopicSeen, graph: GraphSeen) -> tuple[str, str]:
+    """What is published in its place, and the command that makes the node take it."""
+    state, names = seen.state, NAMES[seen.state.name]
+    if seen.compressed:
+        return f"{seen.compressed} is", f"start the node with -p {state.name}.transport:=compressed"
     if graph.presets:
-        return f"ros2 launch n3d_ros n3d.launch.py camera:={graph.presets[0]}"
-    names = NAMES[seen.state.name]
+        preset = graph.presets[0]
+        why = f"every topic of the camera preset '{preset}' is"
+        return why, f"ros2 launch n3d_ros n3d.launch.py camera:={preset}"
+    alike = nearest(state.topic, seen.others, state.name.startswith("depth"))
+    if not alike:
+        return (
+            f"no {seen.type_name} with a name like it is published either",
+            "start the camera's driver; ros2 topic list",
+        )
     if names.launch:
-        return f"ros2 launch n3d_ros n3d.launch.py {names.launch}:={topic}"
-    return f"ros2 run n3d_ros n3d_node --ros-args -r {names.remap}:={topic}"
+        mend = f"ros2 launch n3d_ros n3d.launch.py {names.launch}:={alike}"
+    else:
+        mend = f"ros2 run n3d_ros n3d_node --ros-args -r {names.remap}:={alike}"
+    return f"{alike} is, and of the same type", mend
 
 
 def _type(seen: TopicSeen, graph: GraphSeen) -> Finding | None:

@@ -142,6 +142,7 @@ class Listening:
             types=tuple(other.topic_type for other in publishers),
             wanted=asked,
             others=tuple(topic for topic, kind in published.items() if kind == type_name),
+            compressed=_compressed(one, type_name, published),
         )
 
     def _asked_for(self, one: Input, node_name: str) -> Quality:
@@ -173,3 +174,10 @@ class Listening:
         except N3DError as error:
             return error.message
         return ""
+
+
+def _compressed(one: Input, type_name: str, published: Mapping[str, str]) -> str:
+    """By the names of image_transport's plugins."""
+    topics = [f"{one.full_name}/{suffix}" for suffix in ("compressed", "compressedDepth")]
+    is_raw = type_name == IMAGE
+    return next((topic for topic in topics if is_raw and published.get(topic) == COMPRESSED), "")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from n3d_ros.commands.doctor.seen import MachineSeen, ModelSeen, PackageSeen
 from n3d_ros.errors import N3DError
-from n3d_ros.model_folder.manifest import Manifest, check_files, read_manifest
+from n3d_ros.model_folder.manifest import FILE_NAME, Manifest, check_files, read_manifest
 from n3d_ros.node.transport import SHARED_MEMORY, free_bytes
 from n3d_ros.plain_text import one_line
 from n3d_ros.runtime.backends.factory import default_model_dir
@@ -84,6 +84,10 @@ def look_at_model(model_path: str) -> ModelSeen:
     try:
         place = Path(model_path) if model_path else default_model_dir()
         folder = str(place)
+        if not (place / FILE_NAME).is_file() and (place / "config.json").is_file():
+            return ModelSeen(
+                folder, place.name, _size(place), engine="no manifest: torch alone runs this folder"
+            )
         manifest = read_manifest(place)
         check_files(place, manifest)
     except N3DError as error:
@@ -91,6 +95,10 @@ def look_at_model(model_path: str) -> ModelSeen:
     num_bytes = sum(one.num_bytes for one in manifest.files.values())
     engine, engine_error = _engine(place, manifest)
     return ModelSeen(folder, manifest.name, num_bytes, engine=engine, engine_error=engine_error)
+
+
+def _size(place: Path) -> int:
+    return sum(path.stat().st_size for path in place.glob("*.safetensors"))
 
 
 def _engine(place: Path, manifest: Manifest) -> tuple[str, str]:
