@@ -3,6 +3,7 @@
 import json
 import threading
 
+import numpy as np
 import pytest
 import stand_in_tf
 from fake_pipeline import FakePipeline
@@ -12,6 +13,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from n3d_ros import cli
 from n3d_ros.commands.doctor.look import graph as look
+from n3d_ros.node.conversions import fill_image
 
 
 @pytest.fixture
@@ -105,6 +107,19 @@ def test_depth_that_nobody_can_register_is_wrong(make, doctor):
     code, found = doctor(graph, sending(graph, lambda: unaligned(graph)))
     assert (code, wrong(found)) == (1, ["alignment"])
     assert "depth is in 'depth_optical'" in found["alignment"]["what"]
+
+
+def test_depth_of_other_proportions_is_wrong(make, doctor):
+    graph = make()
+
+    def messages():
+        rgb, depth, info = graph.messages()
+        fill_image(depth, np.full((HEIGHT, WIDTH // 2), 1000, np.uint16), "16UC1")
+        return rgb, depth, info
+
+    code, found = doctor(graph, sending(graph, messages))
+    assert (code, wrong(found)) == (1, ["together"])
+    assert f"{WIDTH // 2}x{HEIGHT}" in found["together"]["what"]
 
 
 def test_depth_that_the_node_registers_is_right(make, doctor, monkeypatch):

@@ -52,8 +52,11 @@ class TopicSeen:
 @dataclass(frozen=True)
 class FrameSeen:
     """The newest messages of each kind, None: none came. num_pairs: colour and depth that belong together,
-    by the node's synchroniser, with its window slop_ms. alignment: why depth cannot be registered, empty:
-    it is or can be. places: tf frame -> why the picture's place in it is unknown, empty: it is known.
+    by the node's synchroniser, with its window slop_ms. places: tf frame -> why the picture's place in it is
+    unknown, empty: it is known.
+
+    alignment: why depth cannot be registered; refused: why the node would not take all together; empty: it
+    can, it would.
     """
 
     rgb: Any = None
@@ -64,6 +67,7 @@ class FrameSeen:
     slop_ms: float = 0.0
     rgb_topic: str = ""
     alignment: str = ""
+    refused: str = ""
     places: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -197,6 +197,13 @@ def test_depth_that_cannot_be_registered_is_said_with_the_drivers_switches():
     assert "align_depth.enable:=true" in found.mend and "depth_registration:=true" in found.mend
 
 
+def test_parts_that_do_not_fit_each_other_are_said_once():
+    found = check_frame(frame(refused="depth: expected the proportions of colour"), PARAMETERS, "/n3d")
+    assert one(found, "together").what == "depth: expected the proportions of colour"
+    unaligned = check_frame(frame(refused="the same", alignment="the same"), PARAMETERS, "/n3d")
+    assert [finding.name for finding in unaligned if finding.is_wrong] == ["alignment"]
+
+
 def test_images_that_never_pair_are_said():
     found = one(check_frame(frame(num_pairs=0), PARAMETERS, "/n3d"), "pairing")
     assert found.level == Level.ERROR and "never within 16.7 ms" in found.what
@@ -262,6 +269,11 @@ def test_a_node_that_is_not_active_is_wrong(life, mend):
 def test_the_engines_state_is_told(state, level):
     found = one(check_node(replace(GRAPH, info={"state": state})), "engine")
     assert found.level == level
+
+
+def test_another_release_of_the_node_is_told():
+    found = check_node(replace(GRAPH, info={"state": "ready", "version": "0.0.1"}))
+    assert one(found, "version").level == Level.WARN
 
 
 def test_an_engine_that_hangs_is_wrong_though_it_is_loaded():

@@ -42,6 +42,9 @@ def check_frame(seen: FrameSeen, wanted: Parameters, node: str) -> list[Finding]
         found.append(_depth(seen, wanted, node))
     if seen.rgb is not None and seen.depth is not None:
         found += [_alignment(seen, wanted), _pairs(seen)]
+    if seen.refused and not any(one.is_wrong for one in found):
+        what = "the parts are fine and do not fit each other"
+        found.append(Finding(FRAME, "together", Level.ERROR, seen.refused, what, ALIGN))
     return [*found, *_places(seen)]
 
 

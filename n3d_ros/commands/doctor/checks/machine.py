@@ -18,8 +18,8 @@ REQUIRED = {"numpy": "1.21", "cv2": "4.5", "PIL": "9", "tokenizers": "0.19"}
 ENGINES = ("onnxruntime", "torch", "tensorrt", "tensorrt_rtx")
 # Beside the weights: pictures, the cache of a dialogue, Python.
 SPARE_BYTES = 300 << 20
-# docs.ros.org, "DDS tuning information": what it advises for large messages, and the kernel's usual 208 KB,
-# with which most best-effort images are lost once they go over UDP.
+# The kernel's usual 208 KB hold no VGA image, whose fragments all arrive at once over UDP. The remedy is
+# that of docs.ros.org/en/humble/How-To-Guides/DDS-tuning.html.
 MIN_RECEIVE_BUFFER_BYTES = 4 << 20
 RECEIVE_BUFFER = "sudo sysctl -w net.core.rmem_max=2147483647"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from n3d_ros.commands.doctor.finding import GRAPH, NODE, Finding, fine
 from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen
 from n3d_ros.node.plain.input_state import AHEAD_S, CODES, Level
+from n3d_ros.version import __version__
 
 # Judged from what doctor heard itself; the node's lines about them are not said twice.
 OF_INPUTS = (*CODES, "depth_info", "sync", "alignment", "lifecycle")
@@ -64,7 +65,7 @@ def check_node(seen: GraphSeen) -> list[Finding]:
         return []
     found = [_life(seen)]
     if seen.info:
-        found.append(_engine(seen))
+        found += [_engine(seen), *_version(seen)]
     return [*found, *(_said(seen, one) for one in seen.statuses if one.name not in (*OF_INPUTS, "engine"))]
 
 
@@ -90,6 +91,15 @@ def _engine(seen: GraphSeen) -> Finding:
     what = hangs.message if hangs else state
     mend = "start the node with model:=FOLDER that `n3d infer --model FOLDER` runs, or look at its log"
     return Finding(NODE, "engine", Level.ERROR, what, "no request can be answered", mend)
+
+
+def _version(seen: GraphSeen) -> list[Finding]:
+    """Doctor knows the rules of its own release."""
+    theirs = seen.info.get("version", __version__)
+    if theirs == __version__:
+        return []
+    what, why = f"the node is {theirs}, doctor {__version__}", "rules and parameters may differ"
+    return [Finding(NODE, "version", Level.WARN, what, why, "run the doctor of the node's installation")]
 
 
 def _said(seen: GraphSeen, one: StatusSeen) -> Finding:

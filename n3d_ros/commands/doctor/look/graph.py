@@ -21,6 +21,7 @@ from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter, parameter_value_to_python
 
+from n3d_ros.commands.doctor.inputs import INPUTS
 from n3d_ros.commands.doctor.look.listening import Listening
 from n3d_ros.commands.doctor.look.presets import complete_presets
 from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen, TopicSeen
@@ -155,7 +156,7 @@ class _Look:
 
     def _topics(self) -> dict[str, str]:
         """Input -> its full topic, as the node says."""
-        return {one.name: one.values["topic"] for one in self._statuses.values() if "topic" in one.values}
+        return {one.name: one.values["topic"] for one in self._statuses.values() if one.name in INPUTS}
 
     def _figures(self, one: TopicSeen) -> TopicSeen:
         values: Mapping[str, str] = self._statuses[one.state.name].values

@@ -18,13 +18,14 @@ from rclpy.node import Node
 from n3d_ros.commands.doctor.inputs import INPUTS
 from n3d_ros.commands.doctor.seen import FrameSeen, TopicSeen
 from n3d_ros.commands.graph.topics import message_class
-from n3d_ros.errors import N3DError
+from n3d_ros.errors import CommandFailed, N3DError
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
+from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.inputs.topic import AUTO, Input, quality_of
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.qos import Quality, mismatch
-from n3d_ros.node.plain.sync import Synchroniser
+from n3d_ros.node.plain.sync import Frame, Synchroniser
 from n3d_ros.node.transforms import Transforms
 
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
@@ -42,7 +43,7 @@ class Listening:
         self._sync: Synchroniser[Any, Any] = Synchroniser(
             round(wanted.sync_max_slop_ms * 1e6), wanted.sync_queue_size
         )
-        self._inputs = [one for name, topic in topics.items() if (one := self._input(name, topic))]
+        self._inputs = [self._input(name, topic) for name, topic in topics.items()]
         for one in self._inputs:
             one.open()
 
@@ -71,17 +72,20 @@ class Listening:
             **newest,
             num_pairs=self._sync.counts["paired"] + self._sync.counts["no_camera_info"],
             slop_ms=self._sync.slop_ns / 1e6,
-            rgb_topic=self._topics.get("rgb", self._topics.get("rgbd", "")),
+            rgb_topic=self._rgb_topic(),
             alignment=self._why_unaligned(newest),
+            refused=self._why_refused(newest),
             places={
                 target: self._why_unplaced(newest, target) for target in sorted(targets) if "rgb" in newest
             },
         )
 
-    def _input(self, name: str, topic: str) -> Input | None:
+    def _input(self, name: str, topic: str) -> Input:
         kind = message_class(self._type_of(name))
         if kind is None:
-            return None
+            raise CommandFailed(
+                f"{topic}: {self._type_of(name)} does not import here; source the ROS that the node runs in"
+            )
         parameter, is_steady = INPUTS[name].qos, not name.endswith("info")
         return Input(
             self._node,
@@ -155,17 +159,35 @@ class Listening:
     def _why_unaligned(self, newest: Mapping[str, Any]) -> str:
         if "rgb" not in newest or "depth" not in newest:
             return ""
-        alignment = Alignment(
-            newest.get("depth_info"),
-            self._topics.get("depth", ""),
-            self._topics.get("depth_info", INPUTS["depth_info"].remap),
-            self._transforms,
-        )
         try:
-            alignment.depth_camera(newest["rgb"], newest["depth"], self._wanted.depth_align)
+            self._alignment(newest).depth_camera(newest["rgb"], newest["depth"], self._wanted.depth_align)
         except N3DError as error:
             return error.message
         return ""
+
+    def _why_refused(self, newest: Mapping[str, Any]) -> str:
+        """All together, as the node does it before the engine gets a frame."""
+        if not {"rgb", "depth", "camera_info"} <= set(newest):
+            return ""
+        rgb = newest["rgb"]
+        messages = Frame(rgb, newest["depth"], newest["camera_info"], stamp_ns(rgb.header.stamp), 0)
+        frame = CameraFrame(messages, rgb_topic=self._rgb_topic(), alignment=self._alignment(newest))
+        try:
+            frame.observe(self._wanted)
+        except N3DError as error:
+            return error.message
+        return ""
+
+    def _alignment(self, newest: Mapping[str, Any]) -> Alignment:
+        return Alignment(
+            newest.get("depth_info"),
+            self._topics.get("depth", self._rgb_topic()),
+            self._topics.get("depth_info", INPUTS["depth_info"].remap),
+            self._transforms,
+        )
+
+    def _rgb_topic(self) -> str:
+        return self._topics.get("rgb", self._topics.get("rgbd", ""))
 
     def _why_unplaced(self, newest: Mapping[str, Any], target: str) -> str:
         header = newest["rgb"].header
