@@ -11,6 +11,7 @@ from n3d_ros.commands.doctor.look.machine import look_at_machine, look_at_model
 from n3d_ros.commands.doctor.screen import as_json, as_text
 from n3d_ros.commands.doctor.seen import PackageSeen
 from n3d_ros.node.plain.input_state import Level
+from n3d_ros.runtime.backends.factory import default_model_dir
 
 WRONG = Finding(FRAME, "depth", Level.ERROR, "in\x1b[31mches", "nobody knows", "do it")
 
@@ -82,6 +83,12 @@ def test_the_machine_is_read_from_proc(tmp_path):
     assert (seen.memory_bytes, seen.receive_buffer_bytes, seen.ros_distro) == (2 << 20, 212992, "jazzy")
     elsewhere = look_at_machine({}, None, {}, proc=tmp_path / "none")
     assert (elsewhere.memory_bytes, elsewhere.receive_buffer_bytes) == (None, None)
+
+
+def test_a_model_folder_without_its_weights_is_named(tmp_path):
+    manifest = default_model_dir() / "manifest.json"
+    (tmp_path / "manifest.json").write_bytes(manifest.read_bytes())
+    assert "expected the file" in look_at_model(str(tmp_path)).error
 
 
 def test_a_checkpoint_without_manifest_is_for_torch(tmp_path):
