@@ -40,6 +40,7 @@ COMMANDS = {
     "play": Command("publish frame folders and recordings as a camera would", ROS),
     "view": Command("show a running node or a recording in the Rerun viewer", VIEW),
     "record": Command("keep what a node saw, was asked and answered, as MCAP", ROS),
+    "doctor": Command("say why nothing arrives at a node, and what mends it", ROS),
     "mcp": Command("offer a running node to a language-model planner as MCP tools", MCP),
     "soak": Command("keep a node under load for an hour and see whether it stays as it was", ROS),
     "parity": Command("compare with recorded numbers of the released model", TRAIN),
