@@ -37,7 +37,8 @@ def split_frames(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     from n3d_ros.files.frames import find_frames
     from n3d_ros.training.lift.sources.folders import ANNOTATIONS, FolderSource
 
-    annotated, plain = [], []
+    annotated: list[Path] = []
+    plain: list[Path] = []
     for folder in find_frames(paths) if paths else []:
         record = FolderSource((folder,)).record(0) if (folder / ANNOTATIONS).is_file() else None
         is_annotated = record is not None and (record.annotations or record.fault is not None)
