@@ -10,7 +10,7 @@ import argparse
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ class Step:
     words: tuple[str, ...]
 
 
-def step(says: str, *words: object) -> Step:
+def step(says: str, words: Sequence[object]) -> Step:
     """A step of whatever has a text."""
     return Step(says, tuple(map(str, words)))
 
@@ -109,41 +109,38 @@ def simulated_steps(layout: Layout, args: argparse.Namespace) -> Iterator[Step]:
     """From scenes to two measured models."""
     train, test = layout.train, layout.test
     num_train, num_test = args.scenes
-    drawn = ("--noise", "--size", args.size, "--workers", args.workers)
+    workers = ["--workers", args.workers]
+    drawn = ["--noise", "--size", args.size, *workers]
     yield step(
-        "scenes to train on", "render", "--scenes", num_train, "--finer", 0, *drawn, "--out", train / "scenes"
+        "scenes to train on",
+        ["render", "--scenes", num_train, "--finer", 0, *drawn, "--out", train / "scenes"],
     )
     yield step(
         "scenes to measure with, and what is truly seen of each object",
-        "render", "--scenes", num_test, "--seed", TEST_SEED, *drawn, "--out", test / "scenes",
-    )  # fmt: skip
+        ["render", "--scenes", num_test, "--seed", TEST_SEED, *drawn, "--out", test / "scenes"],
+    )
     for home in (train, test):
-        yield step(
-            "boxes of masks and depth", "lift", home / "scenes/instances.json", "--shard-size", 32,
-            "--workers", args.workers, "--out", home / "lifted",
-        )  # fmt: skip
+        lifted = ["--shard-size", 32, *workers, "--out", home / "lifted"]
+        yield step("boxes of masks and depth", ["lift", home / "scenes/instances.json", *lifted])
     yield step(
         "questions to measure with",
-        "make-qa", test / "lifted", "--config", layout.test_config, "--out", test / "questions",
-    )  # fmt: skip
+        ["make-qa", test / "lifted", "--config", layout.test_config, "--out", test / "questions"],
+    )
     yield step(
         "questions to train on, about no picture of these",
-        "make-qa", train / "lifted", "--apart-from", test / "questions", "--out", train / "questions",
-    )  # fmt: skip
-    yield step("do the two sets share pictures?", "leaks", train / "questions", test / "questions")
+        ["make-qa", train / "lifted", "--apart-from", test / "questions", "--out", train / "questions"],
+    )
+    yield step("do the two sets share pictures?", ["leaks", train / "questions", test / "questions"])
     yield step(
         "a model of random weights, a few steps in both stages",
-        "train", "--config", "debug", "--questions", train / "questions", "--out", layout.model,
-    )  # fmt: skip
+        ["train", "--config", "debug", "--questions", train / "questions", "--out", layout.model],
+    )
+    asked = ["eval", "--questions", test / "questions"]
     yield step(
         "that model is asked",
-        "eval", "--questions", test / "questions", "--model", layout.debug_model,
-        "--out", layout.evaluation("debug"),
-    )  # fmt: skip
-    yield step(
-        "n3d-nano is asked the same",
-        "eval", "--questions", test / "questions", "--out", layout.evaluation("nano"),
-    )  # fmt: skip
+        [*asked, "--model", layout.debug_model, "--out", layout.evaluation("debug")],
+    )
+    yield step("n3d-nano is asked the same", [*asked, "--out", layout.evaluation("nano")])
 
 
 def real_steps(layout: Layout, folders: list[Path]) -> Iterator[Step]:
@@ -151,15 +148,15 @@ def real_steps(layout: Layout, folders: list[Path]) -> Iterator[Step]:
     if not folders:
         return
     real = layout.real
-    yield step(f"boxes in {len(folders)} real frames", "lift", *folders, "--out", real / "lifted")
+    yield step(f"boxes in {len(folders)} real frames", ["lift", *folders, "--out", real / "lifted"])
     if not read_object(real / "lifted/manifest.json")["kept"]:
         print("no box: no questions about real frames")
         return
-    yield step("questions about them", "make-qa", real / "lifted", "--out", real / "questions")
+    yield step("questions about them", ["make-qa", real / "lifted", "--out", real / "questions"])
     if not read_object(real / "questions/manifest.json")["questions"]:
         print("no question about real frames")
         return
     yield step(
         "n3d-nano is asked about real frames",
-        "eval", "--questions", real / "questions", "--out", layout.evaluation("nano_real"),
-    )  # fmt: skip
+        ["eval", "--questions", real / "questions", "--out", layout.evaluation("nano_real")],
+    )
