@@ -93,7 +93,7 @@ def test_both_models_were_asked_the_same_and_the_table_says_so(done):
 def test_a_measured_box_of_a_real_frame_becomes_questions_in_peoples_words(done):
     out, _ = done
     lifted = json.loads((out / "real/lifted/manifest.json").read_text())
-    assert (lifted["pictures"], lifted["boxes"]) == (1, 1)
+    assert (lifted["pictures"], lifted["kept"]) == (1, 1)
     assert "night stand" in (out / "real/questions/page.html").read_text()
 
 
