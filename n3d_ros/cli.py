@@ -49,6 +49,7 @@ COMMANDS = {
     "render": Command("draw simulated scenes as a set for n3d lift", TRAIN),
     "lift": Command("turn 2D annotations and depth into 3D boxes", TRAIN),
     "import-recording": Command("make a set of questions of what a node recorded", TRAIN),
+    "data-demo": Command("lift, ask, train and measure, small, on this machine", TRAIN),
     "make-qa": Command("make questions with answers and traces of 3D boxes", TRAIN),
     "train": Command("train n3d-nano on simulated scenes, or fine-tune a model on questions", TRAIN),
     "claims": Command("check the paper's claims on simulated scenes with a small model", TRAIN),
