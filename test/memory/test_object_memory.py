@@ -28,9 +28,9 @@ def depth_of(*boxes, wall_m=WALL_M):
     return depth
 
 
-def look(stamp_s, *boxes, words="the mug", depth=None, pose=None):
+def look(stamp_s, *boxes, words="the mug", depth=None, pose=None, **others):
     pose = np.eye(4) if pose is None else pose
-    return Look(round(stamp_s * S), words, boxes, pose, CAMERA, depth)
+    return Look(round(stamp_s * S), (words,), boxes, pose, CAMERA, depth, **others)
 
 
 def shifted(x):
@@ -166,8 +166,8 @@ def test_a_late_result_does_not_turn_back_what_is_known():
 def test_a_pose_that_is_no_rigid_motion_is_refused():
     with pytest.raises(ValueError, match="rotation of shape"):
         look(1, pose=np.diag([1.0, 1.0, -1.0, 1.0]))
-    with pytest.raises(ValueError, match=r"depth: expected shape \(480, 640\)"):
-        look(1, depth=np.zeros((2, 2), np.float32))
+    with pytest.raises(ValueError, match=r"depth: expected the field of view of \(480, 640\)"):
+        look(1, depth=np.zeros((2, 7), np.float32))
 
 
 def test_a_turned_box_keeps_its_orientation_in_the_fixed_frame():
