@@ -300,7 +300,7 @@ def _has_view_of(depth: NDArray[np.float32], intrinsics: Intrinsics) -> bool:
     if depth.ndim != 2 or 0 in depth.shape:
         return False
     (height, width), view = depth.shape, (intrinsics.height, intrinsics.width)
-    return abs(height - width * view[0] / view[1]) <= _MAX_SIDE_MISMATCH_PX
+    return bool(abs(height - width * view[0] / view[1]) <= _MAX_SIDE_MISMATCH_PX)
 
 
 def _vector(values: Array) -> Vector3:

@@ -24,9 +24,8 @@ _RAYS = 24
 # Depth cameras are off by 1 to 2 % at the ranges where things are handled, and by some millimetres close by.
 _SLACK_SHARE, _SLACK_M = 0.02, 0.01
 _NEAR_M = 0.05
-# A ray that came so far on its way through a box met nothing that fills it. Ways shorter than the slack are
-# not told from none.
-_THROUGH_SHARE = 0.75
+# A ray that came so far on its way through a box met nothing that fills it.
+_THROUGH_SHARE, _MIN_TELLING_SHARE = 0.75, 0.5
 
 
 class Sight(enum.Enum):
@@ -107,11 +106,15 @@ def _judge(
     hidden = z < near - slack
     if hidden.sum() > config.max_hidden * len(z):
         return Glance(Sight.HIDDEN)
-    behind = z > far + slack
-    passes = np.where(far - near > slack, z > near + _THROUGH_SHARE * (far - near), behind)
-    num_reach = int((~hidden).sum())
-    open_share = float(passes.sum() / num_reach)
-    is_empty = behind.sum() >= config.min_empty * num_reach
+    reach, way = ~hidden, far - near
+    behind = reach & (z > far + slack)
+    is_empty = behind.sum() >= config.min_empty * reach.sum()
+    # At the edges of a box, and everywhere in a flat one, the way through is too short to be told from none.
+    telling = reach & (way > slack)
+    passes = telling & (z > near + _THROUGH_SHARE * way)
+    if telling.sum() < _MIN_TELLING_SHARE * reach.sum():
+        telling, passes = reach, behind
+    open_share = float(passes.sum() / telling.sum())
     if open_before is not None and open_before <= config.max_open:
         is_empty = is_empty or open_share >= config.min_empty
     return Glance(Sight.EMPTY if is_empty else Sight.TAKEN, open_share)

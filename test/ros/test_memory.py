@@ -4,10 +4,11 @@ import json
 
 import pytest
 import stand_in_tf
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
 from graph import FRAME, MUG
+from graph_views import wait_for_level
 from std_srvs.srv import Trigger
 
 from n3d_ros.boxes import Box3D
@@ -63,16 +64,6 @@ def ns(time):
 def at(message):
     position = message.pose.position
     return (position.x, position.y, position.z)
-
-
-def memory_line(graph):
-    """The newest line of /diagnostics about the memory."""
-    lines = graph.collect(DiagnosticArray, "/diagnostics")
-
-    def newest():
-        return [one for one in lines[-1].status if one.name == "n3d: memory"] if lines else []
-
-    return lambda: graph.wait(newest, "line of the memory")[0]
 
 
 def test_what_was_found_is_recalled_in_the_fixed_frame_with_when(robot):
@@ -212,8 +203,8 @@ def test_a_file_of_another_frame_is_refused_and_left_as_it_is(robot, world, tmp_
     response = recall(other)
     assert response.code == ResultCode.BAD_INPUT
     assert "expected places in frame 'odom', got 'map'" in response.message
-    line = memory_line(other)()
-    assert (line.level, "nothing is remembered" in line.message) == (b"\x02", True)
+    lines = other.collect(DiagnosticArray, "/diagnostics")
+    assert "nothing is remembered" in wait_for_level(other, lines, "memory", DiagnosticStatus.ERROR).message
     assert not other.call(Trigger, "n3d/clear_memory", Trigger.Request()).success
     other.close()
     assert file.read_text() == stored
@@ -226,11 +217,12 @@ def test_without_tf_nothing_is_remembered_and_said(robot, world):
     response = recall(graph)
     assert (response.code, response.objects) == (ResultCode.TF, [])
     assert "no transform from 'camera_color_optical_frame' to 'map'" in response.message
-    line = memory_line(graph)
-    assert graph.wait(lambda: line().level == b"\x01" and "TF: no transform" in line().message, "warning")
+    lines = graph.collect(DiagnosticArray, "/diagnostics")
+    assert "TF: no transform" in wait_for_level(graph, lines, "memory", DiagnosticStatus.WARN).message
     world.poses["map", FRAME] = stand_in_tf.still()
     see(graph)
     assert recall(graph).code == ResultCode.OK
+    assert wait_for_level(graph, lines, "memory", DiagnosticStatus.OK).message == "1 things, 0 of them gone"
 
 
 def test_what_is_known_is_told_with_what_may_be_missing(robot, world):
