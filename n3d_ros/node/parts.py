@@ -30,7 +30,7 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.health import Health
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
-from n3d_ros.node.memory.remembering import TEND_S, Remembering
+from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs.publishers import Publishers
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
@@ -58,7 +58,7 @@ class Parts:
         self._topics, self._transforms = Publishers(node), Transforms(node)
         results = Results(self._topics, self._transforms, self.now_ns)
         worker: Worker[Engine] = Worker(lambda: load(live.now), live.now.max_queued_goals)
-        self.memory = Remembering(node, live.now, self._transforms, outbox)
+        self.memory = Remembering(node, live, self._transforms, outbox)
         self.desk = Desk(node, live, worker, outbox, results, self.memory.witness)
         self._early = EarlyStart(worker)
         self.camera = Camera(node, live, self._transforms, self._on_frame, self._on_colour)
@@ -127,7 +127,7 @@ class Parts:
             (HOUSEKEEPING_S, self._housekeeping),
             (LOOK_S, self._look),
             (self._live.now.diagnostics_period_s, self._health.publish),
-            *(((TEND_S, self.memory.tend),) if self.memory.is_on else ()),
+            *self.memory.timers(),
         ):
             self._node.create_timer(period_s, callback, clock=steady)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future as ThreadFuture
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 from n3d_ros.errors import BadInputError
-from n3d_ros.memory import MemoryConfig, Remembered
+from n3d_ros.memory import Look, MemoryConfig, Remembered
 from n3d_ros.msg import RememberedArray
 from n3d_ros.node.desk.errand import Errand
 from n3d_ros.node.desk.outbox import Outbox
@@ -27,25 +27,29 @@ from n3d_ros.node.memory import shown
 from n3d_ros.node.memory.keeper import Keeper, open_keeper
 from n3d_ros.node.memory.looks import LookMaker, Result
 from n3d_ros.node.outputs.publishers import LATCHED
-from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.transforms import Transforms
 
 # How often it forgets by age, and how often ~/objects is published at most.
 TEND_S = 1.0
+# Looks are taken in so much later at most: by then the answer is on its way, with which they would compete
+# for the interpreter.
+TAKE_IN_S = 0.1
 
 
 class Remembering:
-    """is_on: whether anything is remembered. settings: those with which the node was configured."""
+    """Of a configured node: its memory is on or off until the next configuring."""
 
-    def __init__(self, node: Node, settings: Parameters, transforms: Transforms, outbox: Outbox) -> None:
-        self._settings, self._outbox = settings, outbox
+    def __init__(self, node: Node, live: LiveParameters, transforms: Transforms, outbox: Outbox) -> None:
+        self._live, self._outbox = live, outbox
         self._log, self._clock = node.get_logger(), node.get_clock()
         self._stop = threading.Event()
         self._maker = LookMaker(transforms, self.now_ns, self._stop.is_set)
         self._keeper: Keeper | None = None
         self._why_off = "memory.enabled is false"
-        if settings.memory_enabled:
+        if live.now.memory_enabled:
             self._open(node)
+        self._waiting: list[Callable[[], tuple[str, Look]]] = []
         self._published: tuple[Remembered, ...] | None = None
         self._published_s = float("-inf")
         self._had_problem = False
@@ -64,17 +68,27 @@ class Remembering:
         seen = errand.frame.observation
         if self._keeper is None or seen is None:
             return
-        taken = self._keeper.look(partial(self._maker.make, errand, seen, result, self._settings))
-        if taken is not None:
-            taken.add_done_callback(lambda done: self._outbox.post(partial(self._looked, done)))
+        self._waiting.append(partial(self._maker.make, errand, seen, result, self._live.now))
 
     def recall(self, words: str) -> Future:
         """-> a done future of `Reply`. BAD_INPUT where the memory is off."""
-        return self._awaitable(self._on().recall(words, self.now_ns()))
+        keeper = self._on()
+        self.take_in()
+        return self._awaitable(keeper.recall(words, self.now_ns()))
 
     def clear(self) -> Future:
         """-> a done future of the number of things that were forgotten. BAD_INPUT where the memory is off."""
-        return self._awaitable(self._on().clear())
+        keeper = self._on()
+        self.take_in()
+        return self._awaitable(keeper.clear())
+
+    def take_in(self) -> None:
+        """Hand what was witnessed to the memory, in its order."""
+        waiting, self._waiting = self._waiting, []
+        for make in waiting if self._keeper is not None else ():
+            taken = self._keeper.look(make)
+            if taken is not None:
+                taken.add_done_callback(lambda done: self._outbox.post(partial(self._looked, done)))
 
     def tend(self) -> None:
         """Forget by age, save, publish what has changed."""
@@ -82,24 +96,29 @@ class Remembering:
             self._keeper.tend(self.now_ns())
             self._publish()
 
+    def timers(self) -> tuple[tuple[float, Callable[[], None]], ...]:
+        """What to call how often, seconds; nothing where the memory is off."""
+        return ((TAKE_IN_S, self.take_in), (TEND_S, self.tend)) if self.is_on else ()
+
     def statuses(self, node_name: str) -> Iterator[DiagnosticStatus]:
         """Nothing of a memory that nobody wants."""
         if self._keeper is not None:
             keeper = self._keeper
             yield shown.memory_status(
-                node_name, keeper.state, keeper.num_left_out, self._settings.memory_file
+                node_name, keeper.state, keeper.num_left_out, self._live.now.memory_file
             )
-        elif self._settings.memory_enabled:
+        elif self._live.now.memory_enabled:
             yield shown.off_status(node_name, self._why_off)
 
     def close(self) -> None:
         """Save, end the thread."""
         self._stop.set()
+        self.take_in()
         if self._keeper is not None:
             self._keeper.close()
 
     def _open(self, node: Node) -> None:
-        settings = self._settings
+        settings = self._live.now
         config = MemoryConfig(max_age_s=settings.memory_max_age_s)
         self._keeper, self._why_off = open_keeper(
             config, settings.memory_frame, settings.memory_file, self.now_ns()
