@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from n3d_ros.geometry import Array, Intrinsics, project, ray_table, transform_points
+from n3d_ros.geometry import Array, Intrinsics, project, transform_points
 from n3d_ros.memory.places import Place, inverse
 
 # Rays a side of the rectangle around a place: 16 x 16 tell the shares above within a few per cent.
@@ -143,16 +143,9 @@ def _crossing(rays: Array, place: Place, T_optical_fixed: Array) -> tuple[Array,
 
 
 def _in_picture(rays: Array, intrinsics: Intrinsics) -> tuple[Array, NDArray[np.bool_]]:
-    """Pixels (N, 2) of rays, and whether they lie in the picture.
-
-    A lens model holds for what the camera sees; beyond that it may bend rays back into the picture.
-    """
+    """Pixels (N, 2) of rays, and whether they lie in the picture."""
     u, v = (pixels := project(rays, intrinsics)).T
     inside = (u >= -0.5) & (v >= -0.5) & (u < intrinsics.width - 0.5) & (v < intrinsics.height - 0.5)
-    if intrinsics.distortion is not None:
-        table = ray_table(intrinsics).reshape(2, -1)
-        low, high = table.min(axis=1), table.max(axis=1)
-        inside = inside & ((rays[:, :2] >= low) & (rays[:, :2] <= high)).all(axis=1)
     return pixels, inside
 
 
