@@ -84,8 +84,10 @@ class Remembering:
 
     def take_in(self) -> None:
         """Hand what was witnessed to the memory, in its order."""
+        if self._keeper is None:
+            return
         waiting, self._waiting = self._waiting, []
-        for make in waiting if self._keeper is not None else ():
+        for make in waiting:
             taken = self._keeper.look(make)
             if taken is not None:
                 taken.add_done_callback(lambda done: self._outbox.post(partial(self._looked, done)))
