@@ -9,6 +9,25 @@ comes back.
 """
 
 from n3d_ros.client.client import N3DClient
-from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, NoNodeError, RequestFailed
+from n3d_ros.client.results import (
+    Answer,
+    Found,
+    FoundBox,
+    NodeInfo,
+    NoNodeError,
+    Recalled,
+    RememberedBox,
+    RequestFailed,
+)
 
-__all__ = ["Answer", "Found", "FoundBox", "N3DClient", "NoNodeError", "NodeInfo", "RequestFailed"]
+__all__ = [
+    "Answer",
+    "Found",
+    "FoundBox",
+    "N3DClient",
+    "NoNodeError",
+    "NodeInfo",
+    "Recalled",
+    "RememberedBox",
+    "RequestFailed",
+]

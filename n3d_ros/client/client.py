@@ -1,4 +1,4 @@
-"""What a program calls: find, ask, one box at a time, waiting or with asyncio.
+"""What a program calls: find, ask, recall, one box at a time, waiting or with asyncio.
 
 In: words, a tf frame, a stamp. Out: values of `results`. Threads may share a client.
 """
@@ -15,10 +15,10 @@ from typing import Any
 from n3d_ros.action import Ask, Ground
 from n3d_ros.client import messages
 from n3d_ros.client.connection import Connection, Goal, call
-from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, RequestFailed
+from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, Recalled, RequestFailed
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Correction, GroundedObject
-from n3d_ros.srv import GetInfo
+from n3d_ros.srv import GetInfo, Recall
 
 OnBox = Callable[[FoundBox], None]
 # A canceled goal ends between two tokens; the node that does not answer by then is not there any more.
@@ -54,9 +54,14 @@ class N3DClient:
 
     def info(self) -> NodeInfo:
         """What the node runs and whether its model is loaded."""
-        client = self._connection.service(GetInfo, "get_info", self._timeout_s)
-        response = call(client, GetInfo.Request()).result(self._timeout_s)
-        return messages.node_info(response)
+        return messages.node_info(self._call(GetInfo, "get_info", GetInfo.Request()))
+
+    def recall(self, words: str) -> Recalled:
+        """Where what the words name was last seen, from the node's memory; nothing is looked at.
+
+        RequestFailed where the node does not remember, or could place nothing. NoNodeError.
+        """
+        return messages.recalled(words, self._call(Recall, "recall", Recall.Request(words=words)))
 
     def ground(
         self, words: str, frame: str = "", stamp_ns: int = 0, max_boxes: int = 0, on_box: OnBox | None = None
@@ -117,12 +122,24 @@ class N3DClient:
         start = asyncio.to_thread(self._ground, words, frame, stamp_ns, max_boxes, on_box)
         return messages.found(await self._awaited(await start))
 
+    async def recall_async(self, words: str) -> Recalled:
+        """As `recall`, awaited."""
+        return await asyncio.to_thread(self.recall, words)
+
     async def ask_async(
         self, question: str, frame: str = "", stamp_ns: int = 0, on_box: OnBox | None = None
     ) -> Answer:
         """As `ask`, awaited."""
         start = asyncio.to_thread(self._ask, question, frame, stamp_ns, on_box)
         return messages.answer(await self._awaited(await start))
+
+    def _call(self, kind: Any, name: str, request: Any) -> Any:
+        client = self._connection.service(kind, name, self._timeout_s)
+        try:
+            return call(client, request).result(self._timeout_s)
+        except FutureTimeout:
+            message = f"expected {name} to answer within timeout_s = {self._timeout_s:g}, got no answer"
+            raise RequestFailed(ResultCode.TIMEOUT, message) from None
 
     def _ground(self, words: str, frame: str, stamp_ns: int, max_boxes: int, on_box: OnBox | None) -> Goal:
         goal = Ground.Goal(prompt=words, frame=frame, max_boxes=max_boxes, stream=on_box is not None)

@@ -6,7 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, RequestFailed
+from n3d_ros.client.results import (
+    Answer,
+    Found,
+    FoundBox,
+    NodeInfo,
+    Recalled,
+    RememberedBox,
+    RequestFailed,
+)
 from n3d_ros.errors import ResultCode
 
 _CONSISTENT = {0: False, 1: True}
@@ -63,6 +71,38 @@ def answer(result: Any) -> Answer:
     )
 
 
+def recalled(words: str, response: Any) -> Recalled:
+    """Of Recall's response; RequestFailed unless its code is OK."""
+    _require_ok(response, ())
+    return Recalled(
+        words,
+        response.answer,
+        tuple(_remembered(one) for one in response.objects),
+        response.header.frame_id,
+        stamp_ns=stamp_ns(response.header),
+        note=response.message,
+    )
+
+
+def _remembered(message: Any) -> RememberedBox:
+    at, turned, size, spread = message.pose.position, message.pose.orientation, message.size, message.spread
+    return RememberedBox(
+        message.id,
+        message.label,
+        words=tuple(message.words),
+        center=(at.x, at.y, at.z),
+        size=(size.x, size.y, size.z),
+        orientation=(turned.x, turned.y, turned.z, turned.w),
+        spread=(spread.x, spread.y, spread.z),
+        num_looks=message.num_looks,
+        first_seen_ns=_time_ns(message.first_seen),
+        last_seen_ns=_time_ns(message.last_seen),
+        gone_ns=_time_ns(message.gone_since) if message.state == message.GONE else None,
+        score=message.score,
+        depth_is_estimated=message.depth_is_estimated,
+    )
+
+
 def node_info(response: Any) -> NodeInfo:
     """Of GetInfo's response."""
     return NodeInfo(
@@ -95,7 +135,11 @@ def fill_box(message: Any, box: FoundBox) -> Any:
 
 def stamp_ns(header: Any) -> int:
     """Nanoseconds since the epoch of the node's clock."""
-    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
+    return _time_ns(header.stamp)
+
+
+def _time_ns(time: Any) -> int:
+    return int(time.sec) * 10**9 + int(time.nanosec)
 
 
 def _require_ok(result: Any, boxes: tuple[FoundBox, ...]) -> None:

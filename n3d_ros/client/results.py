@@ -69,6 +69,43 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class RememberedBox:
+    """One thing that was found before. center: the mean of the looks at it there, spread their standard
+    deviation, metres, axes of the frame. words: that found it. gone_ns: when its place was found empty, None
+    while it may be there.
+    """
+
+    id: int
+    label: str
+    words: tuple[str, ...]
+    center: Vector3
+    size: Vector3
+    orientation: tuple[float, float, float, float]
+    spread: Vector3
+    num_looks: int
+    first_seen_ns: int
+    last_seen_ns: int
+    gone_ns: int | None
+    score: float = 1.0
+    depth_is_estimated: bool = False
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What the node remembers of the words; boxes: seen last first, none where nothing of that name is known.
+
+    text: the same as sentences. stamp_ns: the node's clock when it answered. note: what may be missing.
+    """
+
+    words: str
+    text: str
+    boxes: tuple[RememberedBox, ...]
+    frame: str
+    stamp_ns: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class NodeInfo:
     """state: "loading", "ready" or "failed: <why>"."""
 

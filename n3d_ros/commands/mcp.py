@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 INSTRUCTIONS = (
     "Tools of a robot's RGB-D camera. Positions are in metres in the frame that each result names. "
     "In a camera's optical frame x is right, y is down and z is forward. "
-    "No boxes means: looked for, and not there."
+    "No boxes of find_objects means: looked for, and not there."
 )
 
 
@@ -68,6 +68,18 @@ def make_server(client: N3DClient) -> Any:
         """
         try:
             return asdict(await client.ask_async(question, frame))
+        except N3DError as error:
+            raise _tool_error(error) from error
+
+    @server.tool()
+    async def recall_objects(words: str) -> dict[str, Any]:
+        """Where and when was "the mug" last seen, and is it gone since? From memory, without looking.
+
+        Positions are in metres in the frame that the result names, which stands still. No boxes: nothing of
+        that name is remembered.
+        """
+        try:
+            return asdict(await client.recall_async(words))
         except N3DError as error:
             raise _tool_error(error) from error
 

@@ -1,8 +1,9 @@
-"""Which of the boxes just seen are things that are known already.
+"""Which of the boxes just seen are things that are known already, and which of those stand still.
 
-In: labels and centres of both, in one frame. Out: for each box the place of its thing, or None. The closest
-pair goes first, each thing and box once. A thing is taken for another of the same name only within the gate:
-half of its longest side, or three times its spread, whichever is more, and never less than `MIN_GATE_M`.
+In: labels and centres of both, in one frame, and where the camera is. Out: for each box the place of its
+thing, or None. The closest pair goes first, each thing and box once. A thing is taken for another of the same
+name only within the gate: half of its longest side, three times its spread or what its centre moves though it
+stands still, whichever is most.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ import numpy as np
 from n3d_ros.geometry import Array
 from n3d_ros.memory.places import Place, Remembered
 
-# What a box's centre moves from look to look though nothing moved: a depth camera's and a small model's
-# error.
-MIN_GATE_M = 0.06
+# What a box's centre moves from look to look though nothing moved: a depth camera's and a small model's error
+# close by, and far off the 2 % of the distance that depth cameras are off, twice.
+MIN_GATE_M, GATE_SHARE = 0.06, 0.04
 
 
 def associate(
-    labels: Sequence[str], places: Sequence[Place], known: Sequence[Remembered]
+    labels: Sequence[str], places: Sequence[Place], known: Sequence[Remembered], camera: Array
 ) -> list[int | None]:
-    """For each box the index in `known` of what it is, None for something new."""
+    """For each box the index in `known` of what it is, None for something new. camera: (3,), fixed frame."""
     found: list[int | None] = [None] * len(places)
     if not places or not known:
         return found
-    costs = _costs(labels, places, known)
+    costs = _costs(labels, places, known, camera)
     while np.isfinite(costs).any():
         box, thing = np.unravel_index(int(np.argmin(costs)), costs.shape)
         found[int(box)] = int(thing)
@@ -34,17 +35,24 @@ def associate(
     return found
 
 
-def _costs(labels: Sequence[str], places: Sequence[Place], known: Sequence[Remembered]) -> Array:
+def _costs(
+    labels: Sequence[str], places: Sequence[Place], known: Sequence[Remembered], camera: Array
+) -> Array:
     """(boxes, things) distance in gates; infinite beyond one, or where the names differ."""
     centers = np.array([place.center for place in places])
     things = np.array([one.place.center for one in known])
     distance = np.linalg.norm(centers[:, None] - things[None], axis=2)
-    gates = np.array([gate_m(one) for one in known])
+    gates = np.array([gate_m(one, camera) for one in known])
     same = np.array([[a.casefold() == b.label.casefold() for b in known] for a in labels])
     costs: Array = np.where(same & (distance <= gates), distance / gates, np.inf)
     return costs
 
 
-def gate_m(thing: Remembered) -> float:
+def gate_m(thing: Remembered, camera: Array) -> float:
     """How far off its place a thing is still taken for itself, metres."""
-    return max(MIN_GATE_M, max(thing.place.size) / 2, 3 * max(thing.spread_m))
+    return max(still_m(thing.place, camera), max(thing.place.size) / 2, 3 * max(thing.spread_m))
+
+
+def still_m(place: Place, camera: Array) -> float:
+    """How far off a place a thing may be seen that stands still there, metres."""
+    return max(MIN_GATE_M, GATE_SHARE * float(np.linalg.norm(np.array(place.center) - camera)))

@@ -1,17 +1,21 @@
 """All that was seen, look by look.
 
-In: `Look`s in any order of stamps, words to recall by. Out: `Remembered` things. A thing is
+In: `Look`s, words to recall by. Out: `Remembered` things. A thing is
 
-- seen again where a box of its name is within its gate: place and spread are averaged over the looks;
+- seen again where a box of its name is within its gate. While it stands still, place and spread are averaged
+  over the looks; farther off its place starts anew, so that no mean lies between where it was and is;
 - moved where it is the only one of its name, its place was seen empty, and one of its name is found
   elsewhere: it keeps its id, and its place starts anew;
-- gone where it was looked for and its place is empty, or where it was not found `max_misses` times in a row
-  although its place was in view and taken. It stays known as gone until it is forgotten by age.
+- gone where it was looked for and its place is empty, or where it was named `max_misses` times in a row and
+  nothing of its name was found, although its place was in view and taken. It stays known as gone until it is
+  forgotten by age.
+
+A look that comes late, its stamp at most `MAX_LATE_NS` before the newest one's, changes nothing that was seen
+after it. Stamps farther back mean that the clock was set back: then what comes later is newer.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,14 +24,17 @@ from numpy.typing import NDArray
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Array, Intrinsics, Vector3
-from n3d_ros.memory.association import associate
+from n3d_ros.memory.association import associate, still_m
+from n3d_ros.memory.names import is_named, names_asked_for, was_found_by
 from n3d_ros.memory.places import Place, Remembered, check_pose
-from n3d_ros.memory.sight import Sight, SightConfig, look_at
+from n3d_ros.memory.sight import Glance, Sight, SightConfig, look_at
 from n3d_ros.spatial.matching import fitting
 
 NS = 1_000_000_000
-_BETWEEN = re.compile(r"\s*(?:[,;.\n]|\band\b)\s*", re.IGNORECASE)
-_QUANTITY = re.compile(r"^(?:all|every|each|both|any|some|\d+)\s+(?:of\s+)?", re.IGNORECASE)
+# A request may wait for a slow engine so long, while newer frames are looked at.
+MAX_LATE_NS = 60 * NS
+# What rounding leaves where depth has another size than its picture.
+_MAX_SIDE_MISMATCH_PX = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,22 +60,33 @@ class MemoryConfig:
 class Look:
     """One picture in which something was looked for.
 
-    words: what was looked for. boxes: what was found, optical frame. T_fixed_optical: (4, 4), the camera's
-    pose at the stamp. depth: (H, W) metres, NaN where there is none; None where nothing was measured.
+    words: what was looked for, a name or a sentence each. boxes: what was found, optical frame.
+    T_fixed_optical: (4, 4), the camera's pose at the stamp. depth: (h, w) metres, NaN where there is none,
+    any size with the picture's field of view; None where nothing was measured. is_whole: boxes are all that
+    was found, none left out by a limit or broken. depth_is_estimated: the boxes rest on guessed depth.
     """
 
     stamp_ns: int
-    words: str
+    words: tuple[str, ...]
     boxes: tuple[Box3D, ...]
     T_fixed_optical: Array
     intrinsics: Intrinsics
     depth: NDArray[np.float32] | None = None
+    is_whole: bool = True
+    depth_is_estimated: bool = False
 
     def __post_init__(self) -> None:
         check_pose(self.T_fixed_optical)
-        expected = (self.intrinsics.height, self.intrinsics.width)
-        if self.depth is not None and self.depth.shape != expected:
-            raise ValueError(f"depth: expected shape {expected} as the camera, got {self.depth.shape}")
+        if self.depth is not None and not _has_view_of(self.depth, self.intrinsics):
+            expected = (self.intrinsics.height, self.intrinsics.width)
+            raise ValueError(
+                f"depth: expected the field of view of {expected} (height, width), got {self.depth.shape}"
+            )
+
+    @property
+    def camera(self) -> Array:
+        """(3,) where it stood, fixed frame."""
+        return self.T_fixed_optical[:3, 3]
 
 
 @dataclass(frozen=True)
@@ -78,26 +96,37 @@ class Recalled:
     there: tuple[Remembered, ...]
     gone: tuple[Remembered, ...]
 
+    @property
+    def things(self) -> tuple[Remembered, ...]:
+        """Both, seen last first."""
+        return tuple(sorted((*self.there, *self.gone), key=lambda one: (-one.last_ns, one.id)))
+
 
 class ObjectMemory:
-    """Not for several threads at once."""
+    """Not for several threads at once. things: known from the start. next_id: of the next new thing, at
+    least.
+    """
 
-    def __init__(self, config: MemoryConfig | None = None, things: Sequence[Remembered] = ()) -> None:
+    def __init__(
+        self, config: MemoryConfig | None = None, things: Sequence[Remembered] = (), next_id: int = 0
+    ) -> None:
         self.config = config or MemoryConfig()
         self._things = {thing.id: thing for thing in things}
-        self._next_id = max(self._things, default=-1) + 1
+        self.next_id = max([next_id - 1, *self._things]) + 1
 
     @property
     def things(self) -> tuple[Remembered, ...]:
         """Everything known, by id."""
         return tuple(self._things[key] for key in sorted(self._things))
 
-    def look(self, look: Look) -> tuple[int, ...]:
-        """Take in one look. Out: for each of its boxes the id of the thing that it is."""
+    def look(self, look: Look) -> tuple[int | None, ...]:
+        """Take in one look. Out: for each of its boxes the id of the thing that it is; None for what a late
+        look cannot tell from things seen since.
+        """
         places = [Place.of_box(box, look.T_fixed_optical) for box in look.boxes]
         known = list(self.things)
         labels = [box.label for box in look.boxes]
-        matches = associate(labels, places, known)
+        matches = associate(labels, places, known, look.camera)
         unseen = [thing for index, thing in enumerate(known) if index not in matches]
         missed = self._missed(unseen, look)
         ids = tuple(
@@ -114,7 +143,7 @@ class ObjectMemory:
         things = self.things
         boxes = [Box3D(thing.label, thing.place.center, thing.place.size) for thing in things]
         called = [one.name for one in things]
-        chosen = {i for name in names_in(words) for i in fitting(name, boxes, called, plural=True)}
+        chosen = {i for name in names_asked_for(words) for i in fitting(name, boxes, called, plural=True)}
         newest = sorted((things[i] for i in chosen), key=lambda one: (-one.last_ns, one.id))
         there = tuple(one for one in newest if one.gone_ns is None)
         return Recalled(there, tuple(one for one in newest if one.gone_ns is not None))
@@ -134,17 +163,26 @@ class ObjectMemory:
 
     def _missed(self, unseen: Sequence[Remembered], look: Look) -> dict[int, Remembered]:
         """What was looked for and not found, with what the look says of its place; by id."""
-        sought = [one for one in unseen if one.gone_ns is None and is_sought(one, look.words)]
-        looked = {one.id: (one, self._sight(one, look)) for one in sought if one.last_ns <= look.stamp_ns}
-        return {key: self._after_miss(one, sight, look) for key, (one, sight) in looked.items()}
+        sought = [
+            one
+            for one in unseen
+            if one.gone_ns is None
+            and not _is_late(look, one)
+            and (is_named(one, look.words) or was_found_by(one, look.words))
+        ]
+        return {one.id: self._after_miss(one, self._glance(one.place, look, one), look) for one in sought}
 
-    def _sight(self, thing: Remembered, look: Look) -> Sight:
-        return look_at(thing.place, look.T_fixed_optical, look.intrinsics, look.depth, self.config.sight)
+    def _glance(self, place: Place, look: Look, thing: Remembered | None = None) -> Glance:
+        open_before = None if thing is None else thing.open_share
+        # Guessed depth says nothing of what is really there.
+        depth = None if look.depth_is_estimated else look.depth
+        pose, config = look.T_fixed_optical, self.config.sight
+        return look_at(place, pose, look.intrinsics, depth, config, open_before)
 
-    def _after_miss(self, thing: Remembered, sight: Sight, look: Look) -> Remembered:
-        if sight is Sight.EMPTY:
+    def _after_miss(self, thing: Remembered, glance: Glance, look: Look) -> Remembered:
+        if glance.sight is Sight.EMPTY:
             return replace(thing, gone_ns=look.stamp_ns)
-        if sight is not Sight.TAKEN:
+        if glance.sight is not Sight.TAKEN or not _had_to_find(look, thing):
             return thing
         misses = thing.num_misses + 1
         gone_ns = look.stamp_ns if misses >= self.config.max_misses else None
@@ -152,40 +190,55 @@ class ObjectMemory:
 
     def _seen(
         self, box: Box3D, place: Place, thing: Remembered | None, missed: dict[int, Remembered], look: Look
-    ) -> int:
+    ) -> int | None:
         """Remember one box; out: the id of its thing."""
         if thing is None:
+            if any(_is_late(look, one) for one in self._named(box.label)):
+                return None
             thing = self._moved(box.label, missed, look)
             fresh = self._new(box, place, look) if thing is None else self._at(thing, box, place, look)
-        elif look.stamp_ns < thing.last_ns:
-            return thing.id  # a late result says nothing new of where it is
-        else:
+        elif _is_late(look, thing):
+            return thing.id
+        elif _stands_still(thing, place, look):
             fresh = self._averaged(thing, box, place, look)
+        else:
+            fresh = self._at(thing, box, place, look)
         self._things[fresh.id] = fresh
         missed.pop(fresh.id, None)
         return fresh.id
 
+    def _named(self, label: str) -> list[Remembered]:
+        return [one for one in self._things.values() if _same_name(one.label, label)]
+
     def _moved(self, label: str, missed: dict[int, Remembered], look: Look) -> Remembered | None:
         """The only thing of that name, if its place was just seen empty."""
-        named = [one for one in self._things.values() if one.label.casefold() == label.casefold()]
-        if len(named) != 1 or sum(box.label.casefold() == label.casefold() for box in look.boxes) != 1:
+        named = self._named(label)
+        if len(named) != 1 or sum(_same_name(box.label, label) for box in look.boxes) != 1:
             return None
         after = missed.get(named[0].id, named[0])
         return named[0] if after.gone_ns is not None else None
 
     def _new(self, box: Box3D, place: Place, look: Look) -> Remembered:
-        number, self._next_id = self._next_id, self._next_id + 1
+        number, self.next_id = self.next_id, self.next_id + 1
         return Remembered(
-            number, box.label, (look.words,), place, spread_m=(0.0, 0.0, 0.0), num_looks=1,
-            first_ns=look.stamp_ns, last_ns=look.stamp_ns, score=box.score,
-        )  # fmt: skip
+            number,
+            box.label,
+            look.words[-self.config.max_words :],
+            place,
+            spread_m=(0.0, 0.0, 0.0),
+            num_looks=1,
+            first_ns=look.stamp_ns,
+            last_ns=look.stamp_ns,
+            score=box.score,
+            open_share=self._glance(place, look).open_share,
+            depth_is_estimated=look.depth_is_estimated,
+        )
 
     def _at(self, thing: Remembered, box: Box3D, place: Place, look: Look) -> Remembered:
         """A known thing at a new place: what was averaged at the old one says nothing here."""
-        return replace(
-            thing, place=place, spread_m=(0.0, 0.0, 0.0), num_looks=1, last_ns=look.stamp_ns, score=box.score,
-            words=self._words(thing, look), num_misses=0, gone_ns=None,
-        )  # fmt: skip
+        new = self._new_look_of(thing, box, look)
+        open_share = self._glance(place, look).open_share
+        return replace(new, place=place, spread_m=(0.0, 0.0, 0.0), num_looks=1, open_share=open_share)
 
     def _averaged(self, thing: Remembered, box: Box3D, place: Place, look: Look) -> Remembered:
         """Running mean and standard deviation of the centre (Welford), the newest size and orientation."""
@@ -195,31 +248,59 @@ class ObjectMemory:
         mean = old + (new - old) / count
         squares = np.array(thing.spread_m) ** 2 * max(before - 1, 0) + (new - old) * (new - mean)
         spread = np.sqrt(squares / max(count - 1, 1))
+        mean_place = replace(place, center=_vector(mean))
+        open_share = self._glance(mean_place, look).open_share
         return replace(
-            thing, place=replace(place, center=_vector(mean)), spread_m=_vector(spread), num_looks=count,
-            last_ns=look.stamp_ns, score=box.score, words=self._words(thing, look), num_misses=0,
-        gone_ns=None, )  # fmt: skip
+            self._new_look_of(thing, box, look),
+            place=mean_place,
+            spread_m=_vector(spread),
+            num_looks=count,
+            open_share=thing.open_share if open_share is None else open_share,
+            depth_is_estimated=thing.depth_is_estimated or look.depth_is_estimated,
+        )
 
-    def _words(self, thing: Remembered, look: Look) -> tuple[str, ...]:
-        others = tuple(one for one in thing.words if one != look.words)
-        return (*others, look.words)[-self.config.max_words :]
+    def _new_look_of(self, thing: Remembered, box: Box3D, look: Look) -> Remembered:
+        """What every look at a thing says of it."""
+        others = tuple(one for one in thing.words if one not in look.words)
+        return replace(
+            thing,
+            words=(*others, *look.words)[-self.config.max_words :],
+            last_ns=look.stamp_ns,
+            score=box.score,
+            num_misses=0,
+            gone_ns=None,
+            depth_is_estimated=look.depth_is_estimated,
+        )
 
 
-def is_sought(thing: Remembered, words: str) -> bool:
-    """Would a search for the words have to find the thing, as it was found before or as it is called?
+def _is_late(look: Look, thing: Remembered) -> bool:
+    """Was the thing seen, or missed, after this look?"""
+    newest_ns = max(thing.last_ns, thing.gone_ns or 0)
+    return newest_ns - MAX_LATE_NS <= look.stamp_ns < newest_ns
 
-    Words that are no list of names ("what is on the table") seek nothing, so that nothing is held missing
-    because a sentence was not understood.
+
+def _had_to_find(look: Look, thing: Remembered) -> bool:
+    """Does not having found a thing that may be there say something? Not where another of its name was found:
+    who looks for "the mug" is content with one.
     """
-    box = Box3D(thing.label, thing.place.center, thing.place.size)
-    return words in thing.words or any(
-        fitting(name, [box], [thing.name], plural=True) for name in names_in(words)
-    )
+    found = any(_same_name(box.label, thing.label) for box in look.boxes)
+    return look.is_whole and is_named(thing, look.words) and not found
 
 
-def names_in(words: str) -> list[str]:
-    """ "the red mug, all boxes and 2 cans" -> "the red mug", "boxes", "cans"."""
-    return [_QUANTITY.sub("", part.strip()) for part in _BETWEEN.split(words) if part.strip()]
+def _stands_still(thing: Remembered, place: Place, look: Look) -> bool:
+    shift = np.array(place.center) - np.array(thing.place.center)
+    return float(np.linalg.norm(shift)) <= still_m(thing.place, look.camera)
+
+
+def _same_name(a: str, b: str) -> bool:
+    return a.casefold() == b.casefold()
+
+
+def _has_view_of(depth: NDArray[np.float32], intrinsics: Intrinsics) -> bool:
+    if depth.ndim != 2 or 0 in depth.shape:
+        return False
+    (height, width), view = depth.shape, (intrinsics.height, intrinsics.width)
+    return bool(abs(height - width * view[0] / view[1]) <= _MAX_SIDE_MISMATCH_PX)
 
 
 def _vector(values: Array) -> Vector3:

@@ -62,8 +62,10 @@ class Remembered:
 
     place: where it was last seen, its centre the mean over the looks at it there. spread_m: standard
     deviation of those centres along the axes of the fixed frame, zeros after one look. num_looks: how many
-    they were. gone_ns: when it was looked for at its place and was not there; None while it may be there.
-    num_misses: how often in a row it was not found although its place was in view and taken.
+    they were, as far as the mean goes back. gone_ns: when it was looked for at its place and was not there;
+    None while it may be there. num_misses: how often in a row it was not found although its place was in view
+    and taken. open_share: of the rays through its place, how many it let through when it was last seen, 0..1;
+    None where that was not measured. depth_is_estimated: a depth model guessed the depth of one of the looks.
     """
 
     id: int
@@ -77,6 +79,8 @@ class Remembered:
     score: float = 1.0
     num_misses: int = 0
     gone_ns: int | None = None
+    open_share: float | None = None
+    depth_is_estimated: bool = False
 
     @property
     def name(self) -> str:

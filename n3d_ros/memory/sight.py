@@ -1,8 +1,10 @@
 """Is a remembered place empty, taken, hidden, or out of view? Read in the depth of one look.
 
-In: a `Place`, the camera's pose and intrinsics, its depth. Out: a `Sight`. Rays through the place are
-compared with what they hit: before it, in it or behind it. A flat thing on a table hides nothing that is
-measurable behind it, so its place always counts as taken; then only not being found says that it is gone.
+In: a `Place`, the camera's pose and intrinsics, its depth. Out: a `Glance`. Rays through the place are
+compared with what they hit: before it, in it or behind it. A place is empty where nearly all rays end behind
+it; or where they go through most of it and did not when its thing was there, as the table under a mug that
+was taken away is hit at the far end of the mug's box. A flat thing, and a bowl seen from above, let rays
+through while they are there, so that only not being found says that they are gone.
 """
 
 from __future__ import annotations
@@ -13,15 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from n3d_ros.geometry import Array, Intrinsics, backproject, project, transform_points
+from n3d_ros.geometry import Array, Intrinsics, project, transform_points
 from n3d_ros.memory.places import Place, inverse
 
-# Rays a side of the rectangle around a place: 24 x 24 tell a quarter of it from another within a few per
-# cent.
-_RAYS = 24
+# Rays a side of the rectangle around a place: 16 x 16 tell the shares above within a few per cent.
+_RAYS = 16
 # Depth cameras are off by 1 to 2 % at the ranges where things are handled, and by some millimetres close by.
 _SLACK_SHARE, _SLACK_M = 0.02, 0.01
 _NEAR_M = 0.05
+# A ray that came so far on its way through a box met nothing that fills it.
+_THROUGH_SHARE, _MIN_TELLING_SHARE = 0.75, 0.5
 
 
 class Sight(enum.Enum):
@@ -35,19 +38,29 @@ class Sight(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Glance:
+    """open_share: of the rays that reach the place, those that go through it, 0..1; None where too few do."""
+
+    sight: Sight
+    open_share: float | None = None
+
+
+@dataclass(frozen=True)
 class SightConfig:
     """min_in_view: share of the place's rays that must lie in the picture. min_measured: share of those that
     must have depth. max_hidden: share that may end before the place. min_empty: of the rays that reach it,
-    the share that must end behind it for the place to be empty.
+    the share that must go through it for the place to be empty. max_open: share that went through it when
+    its thing was there, beyond which that does not tell.
     """
 
     min_in_view: float = 0.9
     min_measured: float = 0.4
     max_hidden: float = 0.3
     min_empty: float = 0.8
+    max_open: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("min_in_view", "min_measured", "max_hidden", "min_empty"):
+        for name in ("min_in_view", "min_measured", "max_hidden", "min_empty", "max_open"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
 
@@ -58,53 +71,67 @@ def look_at(
     intrinsics: Intrinsics,
     depth: NDArray[np.float32] | None,
     config: SightConfig,
-) -> Sight:
-    """What the look says of the place. depth: (H, W) metres along the optical axis, NaN where there is none;
-    None: nothing was measured at all.
+    open_before: float | None = None,
+) -> Glance:
+    """What the look says of the place. depth: (h, w) metres along the optical axis, NaN where there is none,
+    any size with the picture's field of view; None: nothing was measured at all. open_before: the place's
+    open_share when its thing was there.
     """
     T_optical_fixed = inverse(T_fixed_optical)
     corners = transform_points(T_optical_fixed, place.corners())
     if corners[:, 2].min() < _NEAR_M:
-        return Sight.OUT_OF_VIEW
-    pixels = _rays_around(project(corners, intrinsics))
-    enters, leaves = _crossing(pixels, intrinsics, place, T_optical_fixed)
+        return Glance(Sight.OUT_OF_VIEW)
+    rays = _rays_around(corners)
+    enters, leaves = _crossing(rays, place, T_optical_fixed)
     through = enters < leaves
-    inside = _in_picture(pixels, intrinsics)
+    pixels, inside = _in_picture(rays, intrinsics)
     if not through.any() or (through & inside).sum() < config.min_in_view * through.sum():
-        return Sight.OUT_OF_VIEW
+        return Glance(Sight.OUT_OF_VIEW)
     if depth is None:
-        return Sight.UNMEASURED
+        return Glance(Sight.UNMEASURED)
     seen = through & inside
-    return _judge(_depth_at(depth, pixels[seen]), enters[seen], leaves[seen], config)
+    measured = _depth_at(depth, pixels[seen], intrinsics)
+    return _judge(measured, enters[seen], leaves[seen], config, open_before)
 
 
-def _judge(measured: Array, enters: Array, leaves: Array, config: SightConfig) -> Sight:
+def _judge(
+    measured: Array, enters: Array, leaves: Array, config: SightConfig, open_before: float | None
+) -> Glance:
     known = np.isfinite(measured)
     if known.sum() < config.min_measured * len(measured):
-        return Sight.UNMEASURED
+        return Glance(Sight.UNMEASURED)
     z, near, far = measured[known], enters[known], leaves[known]
     slack = _SLACK_M + _SLACK_SHARE * z
     hidden = z < near - slack
     if hidden.sum() > config.max_hidden * len(z):
-        return Sight.HIDDEN
-    behind = z > far + slack
-    return Sight.EMPTY if behind.sum() >= config.min_empty * (~hidden).sum() else Sight.TAKEN
+        return Glance(Sight.HIDDEN)
+    reach, way = ~hidden, far - near
+    behind = reach & (z > far + slack)
+    is_empty = behind.sum() >= config.min_empty * reach.sum()
+    # At the edges of a box, and everywhere in a flat one, the way through is too short to be told from none.
+    telling = reach & (way > slack)
+    passes = telling & (z > near + _THROUGH_SHARE * way)
+    if telling.sum() < _MIN_TELLING_SHARE * reach.sum():
+        telling, passes = reach, behind
+    open_share = float(passes.sum() / telling.sum())
+    if open_before is not None and open_before <= config.max_open:
+        is_empty = is_empty or open_share >= config.min_empty
+    return Glance(Sight.EMPTY if is_empty else Sight.TAKEN, open_share)
 
 
-def _rays_around(corners_px: Array) -> Array:
-    """(_RAYS ** 2, 2) pixels of a grid over the rectangle around the corners."""
-    low, high = corners_px.min(axis=0), corners_px.max(axis=0)
-    u, v = (np.linspace(low[axis], high[axis], _RAYS) for axis in (0, 1))
-    return np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
+def _rays_around(corners: Array) -> Array:
+    """(_RAYS ** 2, 3) rays at a depth of 1: a grid over the rectangle around the corners as a pinhole sees
+    them.
+    """
+    seen = corners[:, :2] / corners[:, 2:]
+    x, y = (np.linspace(*limits, _RAYS) for limits in zip(seen.min(axis=0), seen.max(axis=0), strict=True))
+    return np.stack([*np.meshgrid(x, y), np.ones((_RAYS, _RAYS))], axis=-1).reshape(-1, 3)
 
 
-def _crossing(
-    pixels: Array, intrinsics: Intrinsics, place: Place, T_optical_fixed: Array
-) -> tuple[Array, Array]:
+def _crossing(rays: Array, place: Place, T_optical_fixed: Array) -> tuple[Array, Array]:
     """Depths, metres, at which each ray enters and leaves the box; entered after it was left where it
     misses.
     """
-    rays = backproject(pixels[:, 0], pixels[:, 1], np.ones(len(pixels)), intrinsics)
     T_box_optical = inverse(T_optical_fixed @ place.pose)
     start, along = T_box_optical[:3, 3], rays @ T_box_optical[:3, :3].T
     half = np.array(place.size) / 2
@@ -115,13 +142,17 @@ def _crossing(
     return near, far
 
 
-def _in_picture(pixels: Array, intrinsics: Intrinsics) -> NDArray[np.bool_]:
-    u, v = np.rint(pixels).T
-    inside: NDArray[np.bool_] = (u >= 0) & (v >= 0) & (u < intrinsics.width) & (v < intrinsics.height)
-    return inside
+def _in_picture(rays: Array, intrinsics: Intrinsics) -> tuple[Array, NDArray[np.bool_]]:
+    """Pixels (N, 2) of rays, and whether they lie in the picture."""
+    u, v = (pixels := project(rays, intrinsics)).T
+    inside = (u >= -0.5) & (v >= -0.5) & (u < intrinsics.width - 0.5) & (v < intrinsics.height - 0.5)
+    return pixels, inside
 
 
-def _depth_at(depth: NDArray[np.float32], pixels: Array) -> Array:
-    u, v = np.rint(pixels).astype(int).T
-    found: Array = depth[v, u].astype(float)
+def _depth_at(depth: NDArray[np.float32], pixels: Array, intrinsics: Intrinsics) -> Array:
+    """Nearest depth of pixels that lie in the picture; depth of another size has the same field of view."""
+    height, width = depth.shape
+    scale = np.array([width / intrinsics.width, height / intrinsics.height])
+    u, v = np.rint((pixels + 0.5) * scale - 0.5).astype(int).T
+    found: Array = depth[np.clip(v, 0, height - 1), np.clip(u, 0, width - 1)].astype(float)
     return found

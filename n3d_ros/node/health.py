@@ -14,6 +14,7 @@ from rclpy.node import Node
 from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.inputs.camera import Camera
+from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs import diagnostics
 from n3d_ros.node.plain.input_state import Level, Watch
 
@@ -21,8 +22,8 @@ from n3d_ros.node.plain.input_state import Level, Watch
 class Health:
     """Collects, publishes, logs."""
 
-    def __init__(self, node: Node, desk: Desk, camera: Camera) -> None:
-        self._node, self._desk, self._camera = node, desk, camera
+    def __init__(self, node: Node, desk: Desk, camera: Camera, memory: Remembering) -> None:
+        self._node, self._desk, self._camera, self._memory = node, desk, camera, memory
         self._watch = Watch()
         self.is_active = False
         self._num_same_name = 1
@@ -43,6 +44,7 @@ class Health:
                     diagnostics.life_status(name, self.is_active),
                     diagnostics.engine_status(name, desk.worker.state, hangs_s, {"absent": absent}),
                     diagnostics.result_status(name, desk.codes, desk.last_error, measured),
+                    *self._memory.statuses(name),
                     diagnostics.name_status(name, self._num_same_name),
                 ],
             )

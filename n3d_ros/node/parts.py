@@ -1,4 +1,4 @@
-"""What a configured node consists of: camera, desk, servers and topics, put together.
+"""What a configured node consists of: camera, desk, memory, servers and topics, put together.
 
 In: a camera's topics and requests. Out: results that carry the image's stamp and frame. All of ROS runs in
 the executor's thread; the model runs in the worker's; `Outbox` carries results across. What happens to an
@@ -30,12 +30,14 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.health import Health
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs.publishers import Publishers
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.early import EarlyStart
 from n3d_ros.node.plain.worker import Worker
 from n3d_ros.node.servers.actions import Actions
+from n3d_ros.node.servers.recall import MemoryServices
 from n3d_ros.node.servers.services import Services
 from n3d_ros.node.transforms import Transforms
 
@@ -56,14 +58,16 @@ class Parts:
         self._topics, self._transforms = Publishers(node), Transforms(node)
         results = Results(self._topics, self._transforms, self.now_ns)
         worker: Worker[Engine] = Worker(lambda: load(live.now), live.now.max_queued_goals)
-        self.desk = Desk(node, live, worker, outbox, results)
+        self.memory = Remembering(node, live, self._transforms, outbox)
+        self.desk = Desk(node, live, worker, outbox, results, self.memory.witness)
         self._early = EarlyStart(worker)
         self.camera = Camera(node, live, self._transforms, self._on_frame, self._on_colour)
         self._continuous = Continuous(self.desk, self.camera)
         self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
         Services(node, group, self.desk, self.tickets)
         self._actions = Actions(node, group, self.desk, self.tickets)
-        self._health = Health(node, self.desk, self.camera)
+        MemoryServices(node, group, self.memory, live.now.limits)
+        self._health = Health(node, self.desk, self.camera, self.memory)
         node.create_subscription(String, "prompt", self._on_prompt, 10)
         worker.loaded.add_done_callback(lambda _: outbox.post(self._health.log_engine))
         self._start_timers()
@@ -102,6 +106,7 @@ class Parts:
     def close(self) -> None:
         """Stop the worker, destroy what was made."""
         self.desk.worker.stop(STOP_S)
+        self.memory.close()
         self._actions.destroy()
         self._transforms.close()
         self.camera.close()
@@ -122,6 +127,7 @@ class Parts:
             (HOUSEKEEPING_S, self._housekeeping),
             (LOOK_S, self._look),
             (self._live.now.diagnostics_period_s, self._health.publish),
+            *self.memory.timers(),
         ):
             self._node.create_timer(period_s, callback, clock=steady)
 

@@ -64,6 +64,29 @@ def test_what_the_node_refuses_is_an_error_with_its_code_and_words(make_robot):
     assert failed.value.code is ResultCode.BAD_INPUT
 
 
+def test_what_was_found_is_recalled(make_robot):
+    robot = make_robot(FakePipeline([MUG]), memory__enabled=True, memory__camera_is_still=True)
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        found = n3d.ground("the red mug")
+        recalled = n3d.recall("where is the mug?")
+        assert asyncio.run(n3d.recall_async("the ball")).boxes == ()
+    [box] = recalled.boxes
+    assert (box.label, box.words, box.gone_ns, box.num_looks) == ("red mug", ("the red mug",), None, 1)
+    assert (box.center, box.size) == (pytest.approx(MUG.center), pytest.approx(MUG.size))
+    assert (box.first_seen_ns, box.last_seen_ns) == (found.stamp_ns, found.stamp_ns)
+    assert (recalled.frame, recalled.note) == (FRAME, "") and recalled.stamp_ns >= found.stamp_ns
+    assert recalled.text.endswith(f"m in {FRAME}.")
+
+
+def test_a_node_without_memory_refuses_to_recall(make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with (
+        N3DClient(domain_id=robot.domain_id) as n3d,
+        pytest.raises(RequestFailed, match="BAD_INPUT: nothing is remembered: memory.enabled is false"),
+    ):
+        n3d.recall("the mug")
+
+
 def test_a_node_that_is_not_there_is_named_beside_those_that_are(make_robot):
     robot = make_robot(FakePipeline([MUG]))
     with (

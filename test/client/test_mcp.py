@@ -19,7 +19,7 @@ pytestmark = pytest.mark.ros
 @pytest.fixture
 def call(make_robot):
     """Call one tool: its result."""
-    robot = make_robot(FakePipeline([MUG]))
+    robot = make_robot(FakePipeline([MUG]), memory__enabled=True, memory__camera_is_still=True)
 
     async def one(client, name, arguments):
         async with Client(make_server(client)) as planner:
@@ -41,6 +41,20 @@ def test_a_planner_finds_objects(call):
 def test_a_planner_asks_questions(call):
     result = call("answer_spatial_question", question="How far is the mug?")
     assert (result.structured_content["value"], result.structured_content["unit"]) == (1.25, "m")
+
+
+def test_a_planner_recalls_objects(call):
+    found = call("find_objects", words="the red mug")
+    recalled = call("recall_objects", words="the mug").structured_content
+    [box] = recalled["boxes"]
+    assert (box["label"], box["center"], box["gone_ns"]) == ("red mug", pytest.approx(list(MUG.center)), None)
+    assert box["last_seen_ns"] == found.structured_content["stamp_ns"]
+    assert recalled["text"].startswith("The red mug was last seen ")
+
+
+def test_a_refusal_to_recall_is_an_error_with_the_nodes_words(call):
+    result = call("recall_objects", words=" ")
+    assert result.is_error and "BAD_INPUT: words: expected a name" in result.content[0].text
 
 
 def test_a_refusal_is_an_error_with_the_nodes_words(call):

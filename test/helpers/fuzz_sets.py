@@ -4,17 +4,21 @@ They need the packages of training; whoever fuzzes without them takes `fuzz_read
 """
 
 import json
+import tempfile
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from fuzz_readers import ends_well, in_folder
 from PIL import Image
 from three_boxes import BOX, MUG, TABLE
 
+from n3d_ros.boxes import Box3D
 from n3d_ros.errors import BadInputError
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.memory.memory_file import MemoryFileError, load
+from n3d_ros.memory import Look, ObjectMemory
+from n3d_ros.memory.memory_file import MemoryFileError, load, save
 from n3d_ros.node.desk.queries import AskQuery, GroundQuery
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.runtime.limits import DEFAULT
@@ -101,6 +105,22 @@ TARGETS = {
     "request": _request,
 }
 
+
+def _memory():
+    """A right memory of one thing that is gone."""
+    camera, mug = (
+        Intrinsics(500.0, 500.0, 320.0, 240.0, 640, 480),
+        Box3D("mug", (0.1, 0.2, 1), (0.1, 0.1, 0.1)),
+    )
+    memory = ObjectMemory()
+    for stamp_ns, boxes in ((5, (mug,)), (6, ())):
+        wall = np.full((480, 640), 3.0, np.float32)
+        memory.look(Look(stamp_ns, ("the mug",), boxes, np.eye(4), camera, wall))
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder, "m.json"), "map", memory.things, memory.next_id)
+        return Path(folder, "m.json").read_bytes()
+
+
 _SQUARE = [[1, 1, 6, 1, 6, 4, 1, 4]]
 _COCO = {
     "images": [{"id": 1, "file_name": "p.png", "width": 9, "height": 6, "gravity": [0, 1, 0]}],
@@ -124,7 +144,7 @@ def seeds():
         "annotations": [json.dumps(_ANNOTATIONS).encode()],
         "lift config": [json.dumps(LiftConfig().to_dict()).encode()],
         "ledger": [json.dumps(asdict(Entry(0, 0, 1, 1, 4, "0" * 64))).encode()],
-        "memory": [b'{"version": 1, "frame": "map", "things": []}'],
+        "memory": [b'{"version": 1, "frame": "map", "next_id": 0, "things": []}', _memory()],
         "question": [
             b"How far is the mug from the box in cm?",
             b"From the opposite side of the camera, is the mug not more than 2 m left of the box?",

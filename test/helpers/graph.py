@@ -70,6 +70,9 @@ class Graph:
         self.thread.start()
 
     def close(self) -> None:
+        """Twice does no harm."""
+        if not self.context.ok():
+            return
         self.executor.shutdown()
         self.thread.join(DEADLINE_S)
         self.node.destroy_node()

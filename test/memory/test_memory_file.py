@@ -14,16 +14,19 @@ CAMERA = Intrinsics(500.0, 500.0, 320.0, 240.0, 640, 480)
 @pytest.fixture
 def stored(tmp_path):
     memory = ObjectMemory()
-    memory.look(Look(5, "the mug", (Box3D("mug", (0.1, 0.2, 1), (0.1, 0.1, 0.1)),), np.eye(4), CAMERA))
-    save(tmp_path / "memory.json", "map", memory.things)
+    memory.look(Look(5, ("the mug",), (Box3D("mug", (0.1, 0.2, 1), (0.1, 0.1, 0.1)),), np.eye(4), CAMERA))
+    save(tmp_path / "memory.json", "map", memory.things, memory.next_id)
     return tmp_path / "memory.json", memory
 
 
 def test_what_is_saved_is_loaded_and_ids_go_on(stored):
     path, memory = stored
-    again = ObjectMemory(things=load(path, "map"))
-    assert again.things == memory.things
-    assert again.look(Look(6, "x", (Box3D("ball", (0, 0, 1), (0.1, 0.1, 0.1)),), np.eye(4), CAMERA)) == (1,)
+    found = load(path, "map")
+    again = ObjectMemory(things=found.things, next_id=found.next_id)
+    assert (found.frame, again.things) == ("map", memory.things)
+    assert again.look(Look(6, ("x",), (Box3D("ball", (0, 0, 1), (0.1, 0.1, 0.1)),), np.eye(4), CAMERA)) == (
+        1,
+    )
 
 
 def test_a_memory_of_another_frame_is_refused(stored):
@@ -37,6 +40,15 @@ def test_a_memory_of_another_frame_is_refused(stored):
         ({"id": -1}, "id = -1"),
         ({"id": True}, "id = True"),
         ({"label": 3}, "label = 3"),
+        ({"label": "a\x1b[2J"}, "label = 'a"),
+        ({"last_ns": 2**31 * 10**9}, "last_ns = 2147483648000000000"),
+        ({"score": 1.5}, "score = 1.5"),
+        ({"open_share": -0.1}, "open_share = -0.1"),
+        ({"depth_is_estimated": 1}, "depth_is_estimated = 1"),
+        (
+            {"place": {"center": [0, 0, 1], "size": [1, 0, 1], "R_fixed_box": [1, 0, 0, 0, 1, 0, 0, 0, 1]}},
+            "size",
+        ),
         ({"words": "mug"}, "words = 'mug'"),
         ({"score": None}, "score = None"),
         ({"gone_ns": 0.5}, "gone_ns = 0.5"),
@@ -52,6 +64,29 @@ def test_a_damaged_thing_is_named(stored, change, message):
     path.write_text(json.dumps(content))
     with pytest.raises(MemoryFileError, match=message):
         load(path, "map")
+
+
+def test_an_id_that_was_forgotten_is_not_given_again(stored):
+    path, memory = stored
+    memory.clear()
+    save(path, "map", memory.things, memory.next_id)
+    found = load(path, "map")
+    again = ObjectMemory(things=found.things, next_id=found.next_id)
+    assert again.look(Look(6, ("x",), (Box3D("ball", (0, 0, 1), (0.1, 0.1, 0.1)),), np.eye(4), CAMERA)) == (
+        1,
+    )
+
+
+@pytest.mark.parametrize("next_id", [None, 0, 1.0, -1])
+def test_a_next_id_that_is_taken_is_refused(stored, next_id):
+    path, _ = stored
+    path.write_text(json.dumps({**json.loads(path.read_text()), "next_id": next_id}))
+    with pytest.raises(MemoryFileError, match="next_id above every id"):
+        load(path, "map")
+
+
+def test_a_file_of_any_frame_says_which(stored):
+    assert load(stored[0]).frame == "map"
 
 
 def test_two_things_of_one_id_are_refused(stored):

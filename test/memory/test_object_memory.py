@@ -28,9 +28,9 @@ def depth_of(*boxes, wall_m=WALL_M):
     return depth
 
 
-def look(stamp_s, *boxes, words="the mug", depth=None, pose=None):
+def look(stamp_s, *boxes, words="the mug", depth=None, pose=None, **others):
     pose = np.eye(4) if pose is None else pose
-    return Look(round(stamp_s * S), words, boxes, pose, CAMERA, depth)
+    return Look(round(stamp_s * S), (words,), boxes, pose, CAMERA, depth, **others)
 
 
 def shifted(x):
@@ -123,6 +123,86 @@ def test_a_second_one_elsewhere_is_new_while_the_first_may_still_be_there():
     assert memory.look(look(2, mug(0.4), depth=depth_of(mug(0.0), mug(0.4)))) == (1,)
 
 
+def test_what_was_pushed_less_than_its_size_is_where_it_is_now():
+    """A mean of both places would be a place where it never was."""
+    couch = Box3D("couch", (0.0, 0.0, 3.0), (2.0, 1.0, 1.0))
+    memory = ObjectMemory()
+    for stamp in range(1, 6):
+        memory.look(look(stamp, couch))
+    assert memory.look(look(6, Box3D("couch", (0.8, 0.0, 3.0), couch.size))) == (0,)
+    [thing] = memory.things
+    assert (thing.place.center, thing.num_looks, thing.first_ns) == ((0.8, 0.0, 3.0), 1, 1 * S)
+
+
+def test_what_is_pushed_slowly_is_never_farther_off_than_a_look_may_err():
+    memory = ObjectMemory()
+    for step in range(40):
+        memory.look(look(1 + step, mug(0.02 * step)))
+        assert abs(memory.things[0].place.center[0] - 0.02 * step) <= 0.06 and len(memory.things) == 1
+
+
+def test_far_off_a_centre_may_move_as_far_as_depth_cameras_err_there():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(0.0, z=5.0)))
+    assert memory.look(look(2, mug(0.0, z=5.15))) == (0,)
+    assert memory.things[0].num_looks == 2
+
+
+def test_one_mug_found_says_nothing_of_another_in_plain_sight():
+    memory = ObjectMemory(MemoryConfig(max_misses=1))
+    both = depth_of(mug(-0.3), mug(0.3))
+    memory.look(look(1, mug(-0.3), mug(0.3), depth=both))
+    memory.look(look(2, mug(-0.3), depth=both))
+    assert [one.gone_ns for one in memory.things] == [None, None]
+    memory.look(look(3, depth=both))
+    assert [one.gone_ns for one in memory.things] == [3 * S, 3 * S]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        look(2, words="the nearest mug", depth=depth_of(mug())),
+        look(2, depth=depth_of(mug()), is_whole=False),
+        look(2, depth=depth_of(), depth_is_estimated=True),
+    ],
+)
+def test_a_thing_in_plain_sight_is_not_missed_by(second):
+    memory = ObjectMemory(MemoryConfig(max_misses=1))
+    memory.look(look(1, mug(), words="the nearest mug", depth=depth_of(mug())))
+    memory.look(second)
+    assert memory.things[0].gone_ns is None
+
+
+def test_words_that_found_it_before_seek_it_whatever_they_mean():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(), words="what is on the table", depth=depth_of(mug())))
+    memory.look(look(2, words="what is on the table", depth=depth_of()))
+    assert memory.things[0].gone_ns == 2 * S
+
+
+def test_a_late_look_adds_no_second_one_where_it_was_before():
+    memory = ObjectMemory()
+    memory.look(look(5, mug(0.4)))
+    assert memory.look(look(4, mug(0.0))) == (None,)
+    assert len(memory.things) == 1
+
+
+def test_after_the_clock_was_set_back_looks_count_again():
+    memory = ObjectMemory()
+    memory.look(look(5000, mug(0.0)))
+    assert memory.look(look(10, mug(0.4), depth=depth_of(mug(0.4)))) == (0,)
+    assert (memory.things[0].place.center[0], memory.things[0].last_ns) == (0.4, 10 * S)
+
+
+def test_guessed_depth_is_said():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(), depth_is_estimated=True))
+    memory.look(look(2, mug()))
+    assert memory.things[0].depth_is_estimated
+    memory.look(look(3, mug(0.4), depth=depth_of(mug(0.4))))
+    assert [one.depth_is_estimated for one in memory.things] == [False]
+
+
 def test_what_comes_back_is_there_again():
     memory = ObjectMemory()
     memory.look(look(1, mug(), depth=depth_of(mug())))
@@ -166,8 +246,8 @@ def test_a_late_result_does_not_turn_back_what_is_known():
 def test_a_pose_that_is_no_rigid_motion_is_refused():
     with pytest.raises(ValueError, match="rotation of shape"):
         look(1, pose=np.diag([1.0, 1.0, -1.0, 1.0]))
-    with pytest.raises(ValueError, match=r"depth: expected shape \(480, 640\)"):
-        look(1, depth=np.zeros((2, 2), np.float32))
+    with pytest.raises(ValueError, match=r"depth: expected the field of view of \(480, 640\)"):
+        look(1, depth=np.zeros((2, 7), np.float32))
 
 
 def test_a_turned_box_keeps_its_orientation_in_the_fixed_frame():

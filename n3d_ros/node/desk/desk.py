@@ -26,18 +26,29 @@ from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.worker import Job, Worker
 from n3d_ros.plain_text import one_line
+from n3d_ros.runtime.types import AskResult, GroundResult
 
 LOG_PERIOD_S = 5.0
 OnEnd = Callable[[Job], None]
+Witness = Callable[[Errand, GroundResult | AskResult], None]
 
 
 class Desk:
-    """codes: how the requests ended. last_error: of the newest result, empty when it was OK."""
+    """codes: how the requests ended. last_error: of the newest result, empty when it was OK. witness: told of
+    each errand about the camera's frames that ended OK, once it is published.
+    """
 
     def __init__(
-        self, node: Node, parameters: LiveParameters, worker: Worker[Engine], outbox: Outbox, results: Results
+        self,
+        node: Node,
+        parameters: LiveParameters,
+        worker: Worker[Engine],
+        outbox: Outbox,
+        results: Results,
+        witness: Witness = lambda errand, result: None,
     ) -> None:
         self.parameters, self.worker, self.outbox, self.results = parameters, worker, outbox, results
+        self._witness = witness
         self.codes: Counter[str] = Counter()
         self.last_error = ""
         self._log = node.get_logger()
@@ -63,6 +74,8 @@ class Desk:
         self.log_defect(job)
         if errand.slot:
             self.results.publish(made, errand, self.parameters.now)
+        if errand.slot and made.code == ResultCode.OK:
+            self._witness(errand, job.future.result())
         return made
 
     def give_up(self, query: Query, slot: str, about: Header, why: tuple[ResultCode, str]) -> None:

@@ -61,7 +61,7 @@ class Errand:
         seen = self.frame.observe(settings)
         job.check()
         targets = {self.wish.output_frame or settings.output_frame, settings.tracking_frame} - {""}
-        self.frame.locate(targets, transforms)
+        self.frame.locate(targets | remembered_in(settings), transforms)
         result = self.query.run(engine, seen, settings, job)
         self.frame.await_location(targets, transforms, settings.tf_timeout_s, job.should_stop)
         return result
@@ -70,6 +70,11 @@ class Errand:
         self.found.append(found)
         if self._hears is not None:
             self._hears(found)
+
+
+def remembered_in(settings: Parameters) -> set[str]:
+    """The frame in which places are remembered, if any: no result waits for it."""
+    return {settings.memory_frame} - {""} if settings.memory_enabled else set()
 
 
 def code_of(code: ResultCode, job: Job) -> ResultCode:

@@ -264,6 +264,25 @@ class Parameters:
     goal_timeout_s: float = _declare(
         "goal_timeout_s", 60.0, "a request stops after it with TIMEOUT", 0.1, 3600.0, dynamic=True
     )
+    memory_enabled: bool = _declare(
+        "memory.enabled", False, "remember what is found, for ~/recall and ~/objects"
+    )
+    memory_frame: str = _declare(
+        "memory.frame", "", "tf frame that stands still, such as map, in which places are remembered"
+    )
+    memory_camera_is_still: bool = _declare(
+        "memory.camera_is_still",
+        False,
+        "with an empty memory.frame: the camera never moves, so remember in its optical frame",
+    )
+    memory_max_age_s: float = _declare(
+        "memory.max_age_s", 3600.0, "things last seen longer ago are forgotten", 1.0, 1e8
+    )
+    memory_file: str = _declare(
+        "memory.file",
+        "",
+        "JSON file of the memory: read when configured, written while running; empty: none",
+    )
     limits_max_picture_megapixels: float = _declare(
         "limits.max_picture_megapixels",
         MAX_MEGAPIXELS,
@@ -296,6 +315,11 @@ class Parameters:
         for one in DECLARATIONS:
             one.check(getattr(self, one.field_name))
         check_words(self.continuous_prompt, self.limits)
+        if self.memory_enabled and not (self.memory_frame or self.memory_camera_is_still):
+            raise ValueError(
+                "memory.frame: expected a tf frame that stands still, such as map, got an empty one; the "
+                "camera's own frame serves where memory.camera_is_still"
+            )
         if self.depth_min_m >= self.depth_max_m:
             raise ValueError(
                 f"depth.min_m: expected less than depth.max_m={self.depth_max_m:g}, got {self.depth_min_m:g}"

@@ -1,0 +1,88 @@
+"""A finished errand -> the look that a memory takes in.
+
+In: what was asked about which frame, and what the engine found. Out: a `Look` in a frame that stands still;
+N3DError with the reason where that frame is not known. Runs in the memory's thread, which may wait for tf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from n3d_ros.errors import BadInputError
+from n3d_ros.memory import Look
+from n3d_ros.node.desk.errand import Errand
+from n3d_ros.node.desk.queries import AskQuery
+from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.input_state import AHEAD_S
+from n3d_ros.node.transforms import Transforms, matrix
+from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.types import AskResult, GroundResult
+
+Result: TypeAlias = GroundResult | AskResult
+
+
+class LookMaker:
+    """Makes looks. now_ns: the node's ROS clock. should_stop: asked while tf is waited for."""
+
+    def __init__(
+        self, transforms: Transforms, now_ns: Callable[[], int], should_stop: Callable[[], bool]
+    ) -> None:
+        self._transforms, self._now_ns, self._should_stop = transforms, now_ns, should_stop
+
+    def make(
+        self, errand: Errand, seen: Observation, result: Result, settings: Parameters
+    ) -> tuple[str, Look]:
+        """The frame that stands still, and the look in it. seen: what the result is about."""
+        ahead_s = (errand.frame.stamp_ns - self._now_ns()) / 1e9
+        if ahead_s > AHEAD_S:
+            raise BadInputError(
+                f"stamp: expected one of the past, got one {ahead_s:.1f} s ahead of the clock"
+            )
+        fixed, T_fixed_optical = self._pose(errand.frame, settings)
+        boxes = tuple(found.box for found in _ground(result).objects)
+        look = Look(
+            errand.frame.stamp_ns,
+            _words(errand),
+            boxes,
+            T_fixed_optical,
+            seen.intrinsics,
+            seen.depth,
+            is_whole=_is_whole(errand, result, settings),
+            depth_is_estimated=seen.depth_is_estimated,
+        )
+        return fixed, look
+
+    def _pose(self, frame: CameraFrame, settings: Parameters) -> tuple[str, npt.NDArray[np.float64]]:
+        """Of the camera when the picture was taken: by tf, or as it always stands."""
+        fixed = settings.memory_frame
+        if fixed:
+            frame.await_location({fixed}, self._transforms, settings.tf_timeout_s, self._should_stop)
+            return fixed, matrix(*frame.place(fixed, self._transforms))
+        optical = str(frame.header.frame_id)
+        if not optical:
+            raise BadInputError("rgb/image: expected a frame_id, got an empty one")
+        return optical, np.eye(4)
+
+
+def _ground(result: Result) -> GroundResult:
+    return result.ground if isinstance(result, AskResult) else result
+
+
+def _words(errand: Errand) -> tuple[str, ...]:
+    query = errand.query
+    return (query.question,) if isinstance(query, AskQuery) else query.words
+
+
+def _is_whole(errand: Errand, result: Result, settings: Parameters) -> bool:
+    """A question does not list all that is there; a limit or a broken box leaves something out."""
+    query = errand.query
+    if isinstance(query, AskQuery):
+        return False
+    ground = _ground(result)
+    is_cut = bool(query.max_boxes) and len(ground.objects) >= query.max_boxes
+    return not (is_cut or ground.malformed or ground.timing.num_tokens >= settings.generation_max_tokens)

@@ -1,0 +1,166 @@
+"""The ROS around the memory: what it sees, when ~/objects is published, what services may await.
+
+In: finished errands. Out: ~/objects, futures of the executor's thread, lines of /diagnostics and of the log.
+All of it runs in the executor's thread; the memory's own thread is the keeper's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future as ThreadFuture
+from functools import partial
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.node import Node
+from rclpy.task import Future
+
+from n3d_ros.errors import BadInputError
+from n3d_ros.memory import Look, MemoryConfig, Remembered
+from n3d_ros.msg import RememberedArray
+from n3d_ros.node.desk.errand import Errand
+from n3d_ros.node.desk.outbox import Outbox
+from n3d_ros.node.memory import shown
+from n3d_ros.node.memory.keeper import Keeper, open_keeper
+from n3d_ros.node.memory.looks import LookMaker, Result
+from n3d_ros.node.outputs.publishers import LATCHED
+from n3d_ros.node.parameters.live import LiveParameters
+from n3d_ros.node.transforms import Transforms
+
+# How often it forgets by age, and how often ~/objects is published at most.
+TEND_S = 1.0
+# Looks are taken in so much later at most: by then the answer is on its way, with which they would compete
+# for the interpreter.
+TAKE_IN_S = 0.1
+
+
+class Remembering:
+    """Of a configured node: its memory is on or off until the next configuring."""
+
+    def __init__(self, node: Node, live: LiveParameters, transforms: Transforms, outbox: Outbox) -> None:
+        self._live, self._outbox = live, outbox
+        self._log, self._clock = node.get_logger(), node.get_clock()
+        self._stop = threading.Event()
+        self._maker = LookMaker(transforms, self.now_ns, self._stop.is_set)
+        self._keeper: Keeper | None = None
+        self._why_off = "memory.enabled is false"
+        if live.now.memory_enabled:
+            self._open(node)
+        self._waiting: list[Callable[[], tuple[str, Look]]] = []
+        self._published: tuple[Remembered, ...] | None = None
+        self._published_s = float("-inf")
+        self._had_problem = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether looks are taken in."""
+        return self._keeper is not None
+
+    def now_ns(self) -> int:
+        """ROS time (the simulation's when use_sim_time is set)."""
+        return int(self._clock.now().nanoseconds)
+
+    def witness(self, errand: Errand, result: Result) -> None:
+        """Remember what an errand has found, and what it has not."""
+        seen = errand.frame.observation
+        if self._keeper is None or seen is None:
+            return
+        self._waiting.append(partial(self._maker.make, errand, seen, result, self._live.now))
+
+    def recall(self, words: str) -> Future:
+        """-> a done future of `Reply`. BAD_INPUT where the memory is off."""
+        keeper = self._on()
+        self.take_in()
+        return self._awaitable(keeper.recall(words, self.now_ns()))
+
+    def clear(self) -> Future:
+        """-> a done future of the number of things that were forgotten. BAD_INPUT where the memory is off."""
+        keeper = self._on()
+        self.take_in()
+        return self._awaitable(keeper.clear())
+
+    def take_in(self) -> None:
+        """Hand what was witnessed to the memory, in its order."""
+        if self._keeper is None:
+            return
+        waiting, self._waiting = self._waiting, []
+        for make in waiting:
+            taken = self._keeper.look(make)
+            if taken is not None:
+                taken.add_done_callback(lambda done: self._outbox.post(partial(self._looked, done)))
+
+    def tend(self) -> None:
+        """Forget by age, save, publish what has changed."""
+        if self._keeper is not None:
+            self._keeper.tend(self.now_ns())
+            self._publish()
+
+    def timers(self) -> tuple[tuple[float, Callable[[], None]], ...]:
+        """What to call how often, seconds; nothing where the memory is off."""
+        return ((TAKE_IN_S, self.take_in), (TEND_S, self.tend)) if self.is_on else ()
+
+    def statuses(self, node_name: str) -> Iterator[DiagnosticStatus]:
+        """Nothing of a memory that nobody wants."""
+        if self._keeper is not None:
+            keeper = self._keeper
+            yield shown.memory_status(
+                node_name, keeper.state, keeper.num_left_out, self._live.now.memory_file
+            )
+        elif self._live.now.memory_enabled:
+            yield shown.off_status(node_name, self._why_off)
+
+    def close(self) -> None:
+        """Save, end the thread."""
+        self._stop.set()
+        self.take_in()
+        if self._keeper is not None:
+            self._keeper.close()
+
+    def _open(self, node: Node) -> None:
+        settings = self._live.now
+        config = MemoryConfig(max_age_s=settings.memory_max_age_s)
+        self._keeper, self._why_off = open_keeper(
+            config, settings.memory_frame, settings.memory_file, self.now_ns()
+        )
+        if self._keeper is None:
+            self._log.error(f"nothing is remembered: {self._why_off}")
+        else:
+            self._publisher = node.create_publisher(RememberedArray, "~/objects", LATCHED)
+
+    def _on(self) -> Keeper:
+        if self._keeper is None:
+            raise BadInputError(f"nothing is remembered: {self._why_off}")
+        return self._keeper
+
+    def _looked(self, done: ThreadFuture[None]) -> None:
+        error = done.exception()
+        if error is not None:
+            self._log.error("".join(traceback.format_exception(error)))
+        self._say_problem()
+        if time.monotonic() - self._published_s >= TEND_S:
+            self._publish()
+
+    def _say_problem(self) -> None:
+        """Once when it begins, once when it is over."""
+        problem = "" if self._keeper is None else self._keeper.state.problem
+        if problem and not self._had_problem:
+            self._log.warning(f"not remembered: {problem}")
+        elif self._had_problem and not problem:
+            self._log.info("what is found is remembered again")
+        self._had_problem = bool(problem)
+
+    def _publish(self) -> None:
+        if self._keeper is None or self._stop.is_set():
+            return
+        state = self._keeper.state
+        if state.things != self._published:
+            self._published, self._published_s = state.things, time.monotonic()
+            self._publisher.publish(shown.array(state))
+
+    def _awaitable(self, work: ThreadFuture[Any]) -> Future:
+        future = Future()
+        work.add_done_callback(lambda done: self._outbox.post(partial(future.set_result, done)))
+        return future

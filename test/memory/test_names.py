@@ -1,0 +1,60 @@
+import pytest
+
+from n3d_ros.memory.names import is_named, names_asked_for, names_in
+from n3d_ros.memory.places import Place, Remembered
+
+PLACE = Place((0.0, 0.0, 1.0), (0.1, 0.1, 0.1), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+
+
+def thing(label):
+    return Remembered(0, label, (), PLACE, (0.0, 0.0, 0.0), 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("the red mug, all boxes and 2 cans", ["the red mug", "boxes", "cans"]),
+        ("red mug; ball", ["red mug", "ball"]),
+        ("the blue, small box", ["the blue, small box"]),
+        ("the red and blue mugs", ["the red and blue mugs"]),
+        ("  ", []),
+    ],
+)
+def test_a_list_of_names_is_taken_apart_and_adjectives_are_no_names(words, names):
+    assert names_in(words) == names
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("where did you last see the mug?", ["the mug"]),
+        ("Where is the red mug?", ["the red mug"]),
+        ("where are the mug and the keys now?", ["the mug", "the keys"]),
+        ("When was the mug last seen?", ["the mug"]),
+        ("Where have you seen my mug", ["my mug"]),
+        ("the mug", ["the mug"]),
+    ],
+)
+def test_a_question_where_something_is_names_it(question, names):
+    assert names_asked_for(question) == names
+
+
+@pytest.mark.parametrize(
+    ("words", "is_it"),
+    [
+        (("the mug",), True),
+        (("ball", "mugs"), True),
+        (("0_red mug",), True),
+        (("the blue, small box",), False),
+        (("the nearest mug",), False),
+        (("what is on the table",), False),
+        (("the blue mug",), False),
+    ],
+)
+def test_only_a_name_names_it(words, is_it):
+    assert is_named(thing("red mug"), words) is is_it
+
+
+def test_half_of_a_name_is_no_name():
+    """Two adjectives with a comma: who looks for a blue one does not look for every small one."""
+    assert not is_named(thing("small box"), ("blue, small box",))

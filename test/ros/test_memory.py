@@ -1,0 +1,275 @@
+"""The node remembers what it found: seen, moved, gone, asked for, stored, forgotten."""
+
+import json
+
+import pytest
+import stand_in_tf
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from fake_pipeline import FakePipeline
+from geometry_msgs.msg import Quaternion
+from graph import FRAME, MUG
+from graph_views import wait_for_level
+from std_srvs.srv import Trigger
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.errors import ResultCode
+from n3d_ros.msg import Remembered, RememberedArray
+from n3d_ros.node.outputs.publishers import LATCHED
+from n3d_ros.srv import Ask, Ground, Recall
+
+S = 10**9
+# REP 103: optical z is the body's x, optical x its -y, optical y its -z.
+OPTICAL_TO_BODY = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
+WALL_M = 3.0
+
+
+@pytest.fixture
+def world(monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["map", FRAME] = stand_in_tf.still(x=5.0)
+    return world
+
+
+@pytest.fixture
+def robot(make_graph, world):
+    """Start a node that remembers in map; pipeline, then parameters."""
+
+    def start(pipeline=None, **parameters):
+        on = {"max_frame_age_s": 0.0, "memory__enabled": True, "memory__frame": "map", "tf_timeout_s": 0.0}
+        graph = make_graph(pipeline or FakePipeline([MUG]), **{**on, **parameters})
+        graph.connect_camera()
+        graph.wait_for_engine()
+        return graph
+
+    return start
+
+
+def see(graph, words="the red mug", depth_m=1.0, stamp_ns=None, **request):
+    """Publish one frame and look for the words in it; its stamp."""
+    stamp = graph.publish(graph.messages(stamp_ns, depth_m=depth_m))
+    graph.wait(lambda: graph.newest_ns() == stamp, "frame")
+    response = graph.call(Ground, "n3d/ground", Ground.Request(prompt=words, **request))
+    assert response.code == ResultCode.OK
+    return stamp
+
+
+def recall(graph, words="the mug"):
+    return graph.call(Recall, "n3d/recall", Recall.Request(words=words))
+
+
+def ns(time):
+    return time.sec * S + time.nanosec
+
+
+def at(message):
+    position = message.pose.position
+    return (position.x, position.y, position.z)
+
+
+def test_what_was_found_is_recalled_in_the_fixed_frame_with_when(robot):
+    graph = robot()
+    first, second = see(graph), see(graph)
+    response = recall(graph, "where did you last see the mug?")
+    assert (response.code, response.header.frame_id) == (ResultCode.OK, "map")
+    [mug] = response.objects
+    assert (mug.label, list(mug.words), mug.state) == ("red mug", ["the red mug"], Remembered.THERE)
+    assert at(mug) == pytest.approx((5.1, 0.2, 1.0))
+    assert (ns(mug.first_seen), ns(mug.last_seen), mug.num_looks) == (first, second, 2)
+    assert (mug.size.x, mug.spread.x) == pytest.approx((0.08, 0.0))
+    assert response.answer.startswith("The red mug was last seen ")
+    assert response.answer.endswith(" ago at 5.10, 0.20, 1.00 m in map.")
+
+
+def test_its_orientation_is_that_in_the_fixed_frame(robot, world):
+    world.poses["map", FRAME] = stand_in_tf.still(rotation=OPTICAL_TO_BODY)
+    graph = robot(FakePipeline([Box3D("red mug", (0.0, 0.0, 1.0), (0.1, 0.1, 0.1))]))
+    see(graph)
+    turned = recall(graph).objects[0].pose.orientation
+    assert (turned.x, turned.y, turned.z, turned.w) == pytest.approx((-0.5, 0.5, -0.5, 0.5))
+
+
+def test_a_moving_camera_sees_one_thing_at_one_place_and_what_moved_keeps_its_id(robot, world):
+    pipeline = FakePipeline([MUG])
+    graph = robot(pipeline)
+    see(graph)
+    world.poses["map", FRAME] = stand_in_tf.still(x=5.3)
+    pipeline.boxes = [Box3D("red mug", (-0.2, 0.2, 1.0), MUG.size)]
+    see(graph)
+    [mug] = recall(graph).objects
+    assert at(mug) == pytest.approx((5.1, 0.2, 1.0)) and mug.num_looks == 2
+    # its place is seen empty, 3 m of free sight, and one of its name stands elsewhere
+    pipeline.boxes = [Box3D("red mug", (0.3, 0.2, 2.9), MUG.size)]
+    see(graph, depth_m=WALL_M)
+    [moved] = recall(graph).objects
+    assert (moved.id, moved.state, moved.num_looks) == (mug.id, Remembered.THERE, 1)
+    assert at(moved) == pytest.approx((5.6, 0.2, 2.9))
+
+
+def test_the_pose_is_that_of_the_images_stamp(robot, world):
+    stamps = []
+    world.poses["map", FRAME] = lambda at_ns: (Quaternion(w=1.0), (0.0 if at_ns in stamps else 9.0, 0, 0))
+    graph = robot()
+    stamps.append(graph.node.now_ns())
+    see(graph, stamp_ns=stamps[0])
+    assert at(recall(graph).objects[0]) == pytest.approx(MUG.center)
+
+
+def test_it_is_gone_when_its_place_was_looked_at_and_empty(robot):
+    pipeline = FakePipeline([MUG])
+    graph = robot(pipeline)
+    see(graph)
+    pipeline.boxes = []
+    gone = see(graph, depth_m=WALL_M)
+    response = recall(graph)
+    [mug] = response.objects
+    assert (mug.state, ns(mug.gone_since)) == (Remembered.GONE, gone)
+    assert "; it is gone since 0 s." in response.answer
+
+
+def test_a_question_remembers_what_it_is_about(robot):
+    graph = robot()
+    stamp = graph.publish()
+    graph.wait(lambda: graph.newest_ns() == stamp, "frame")
+    graph.call(Ask, "n3d/ask", Ask.Request(question="How far is the mug?"))
+    assert [one.label for one in recall(graph).objects] == ["red mug"]
+
+
+def test_the_standing_words_are_remembered(robot):
+    graph = robot(continuous__prompt="red mug; ball")
+    objects = graph.collect(RememberedArray, "n3d/objects", LATCHED)
+    graph.publish()
+    graph.wait(lambda: objects, "objects")
+    assert list(objects[0].objects[0].words) == ["red mug", "ball"]
+
+
+def test_a_limited_look_says_nothing_of_what_it_left_out(robot):
+    """Three looks in a row that find a ball and stop there, while the mug's place is taken."""
+    pipeline = FakePipeline([MUG])
+    graph = robot(pipeline)
+    see(graph)
+    pipeline.boxes = [Box3D("ball", (-0.3, 0.0, 1.0), (0.1, 0.1, 0.1))]
+    for _ in range(3):
+        see(graph, "the red mug and the ball", max_boxes=1)
+    assert recall(graph).objects[0].state == Remembered.THERE
+    for _ in range(3):
+        see(graph, "the red mug and the ball")
+    assert recall(graph).objects[0].state == Remembered.GONE
+
+
+def test_objects_are_published_on_change_and_kept_for_late_subscribers(robot):
+    graph = robot()
+    stamp = see(graph)
+    graph.wait(lambda: graph.node.parts.memory._published, "publication")
+    objects = graph.collect(RememberedArray, "n3d/objects", LATCHED)
+    graph.wait(lambda: objects, "objects")
+    assert (objects[-1].header.frame_id, ns(objects[-1].header.stamp)) == ("map", stamp)
+    graph.call(Trigger, "n3d/clear_memory", Trigger.Request())
+    graph.wait(lambda: not objects[-1].objects, "empty objects")
+
+
+def test_a_restart_knows_what_was_known(robot, tmp_path):
+    file = str(tmp_path / "memory.json")
+    graph = robot(memory__file=file)
+    see(graph)
+    before = recall(graph).objects
+    graph.close()
+    again = robot(memory__file=file)
+    assert recall(again).objects == before
+    again.call(Trigger, "n3d/clear_memory", Trigger.Request())
+    assert json.loads((tmp_path / "memory.json").read_text())["things"] == []
+
+
+def test_things_not_seen_for_too_long_are_forgotten(robot):
+    pipeline = FakePipeline([MUG])
+    graph = robot(pipeline, memory__max_age_s=100.0)
+    see(graph, stamp_ns=graph.node.now_ns() - 90 * S)
+    assert len(recall(graph).objects) == 1
+    graph.call(Trigger, "n3d/clear_memory", Trigger.Request())
+    see(graph, stamp_ns=graph.node.now_ns() - 110 * S)
+    response = recall(graph)
+    assert (response.code, response.objects) == (ResultCode.OK, [])
+    assert response.answer == "Nothing that 'the mug' names is remembered."
+
+
+def test_a_file_of_another_frame_is_refused_and_left_as_it_is(robot, world, tmp_path):
+    world.poses["odom", FRAME] = stand_in_tf.still()
+    file = tmp_path / "memory.json"
+    graph = robot(memory__file=str(file))
+    see(graph)
+    graph.close()
+    stored = file.read_text()
+    other = robot(memory__file=str(file), memory__frame="odom")
+    see(other)
+    response = recall(other)
+    assert response.code == ResultCode.BAD_INPUT
+    assert "expected places in frame 'odom', got 'map'" in response.message
+    lines = other.collect(DiagnosticArray, "/diagnostics")
+    assert "nothing is remembered" in wait_for_level(other, lines, "memory", DiagnosticStatus.ERROR).message
+    assert not other.call(Trigger, "n3d/clear_memory", Trigger.Request()).success
+    other.close()
+    assert file.read_text() == stored
+
+
+def test_without_tf_nothing_is_remembered_and_said(robot, world):
+    del world.poses["map", FRAME]
+    graph = robot()
+    see(graph)
+    response = recall(graph)
+    assert (response.code, response.objects) == (ResultCode.TF, [])
+    assert "no transform from 'camera_color_optical_frame' to 'map'" in response.message
+    lines = graph.collect(DiagnosticArray, "/diagnostics")
+    assert "TF: no transform" in wait_for_level(graph, lines, "memory", DiagnosticStatus.WARN).message
+    world.poses["map", FRAME] = stand_in_tf.still()
+    see(graph)
+    assert recall(graph).code == ResultCode.OK
+    assert wait_for_level(graph, lines, "memory", DiagnosticStatus.OK).message == "1 things, 0 of them gone"
+
+
+def test_what_is_known_is_told_with_what_may_be_missing(robot, world):
+    graph = robot()
+    see(graph)
+    del world.poses["map", FRAME]
+    see(graph)
+    response = recall(graph)
+    assert (response.code, len(response.objects)) == (ResultCode.OK, 1)
+    assert response.message.startswith("the newest look was not remembered: TF: no transform")
+
+
+def test_a_stamp_ahead_of_the_clock_is_not_remembered(robot):
+    graph = robot()
+    see(graph, stamp_ns=graph.node.now_ns() + 3600 * S)
+    response = recall(graph)
+    assert (response.code, "ahead of the clock" in response.message) == (ResultCode.BAD_INPUT, True)
+
+
+def test_a_camera_that_is_still_needs_no_tf(make_graph, tmp_path):
+    file = tmp_path / "memory.json"
+    still = {"memory__enabled": True, "memory__camera_is_still": True, "memory__file": str(file)}
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0, **still)
+    graph.connect_camera()
+    see(graph)
+    response = recall(graph)
+    assert (response.header.frame_id, at(response.objects[0])) == (FRAME, pytest.approx(MUG.center))
+    graph.close()
+    assert json.loads(file.read_text())["frame"] == FRAME
+
+
+@pytest.mark.parametrize("words", ["", "  ", "mug\x1b[2J"])
+def test_words_that_are_none_are_refused(robot, words):
+    assert recall(robot(), words).code == ResultCode.BAD_INPUT
+
+
+def test_a_node_that_does_not_remember_says_so(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    response = recall(graph)
+    assert response.code == ResultCode.BAD_INPUT and "memory.enabled is false" in response.message
+
+
+def test_a_memory_without_a_frame_that_stands_still_is_refused(make_graph, world):
+    with pytest.raises(ValueError, match=r"memory.frame: expected a tf frame that stands still"):
+        make_graph(FakePipeline([MUG]), memory__enabled=True)
+
+
+def test_a_memory_frame_without_tf_is_refused(make_graph):
+    with pytest.raises(ValueError, match=r"memory.frame 'map': tf2_ros does not import"):
+        make_graph(FakePipeline([MUG]), memory__enabled=True, memory__frame="map")
