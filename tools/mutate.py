@@ -48,8 +48,12 @@ MUTATIONS = (
     Mutation(
         "stop leaves the running job alone",
         f"{PACKAGE}/node/plain/worker.py",
-        "            running.cancel()",
-        "            pass",
+        """job.fail(ResultCode.CANCELED, "the node shuts down")
+        if running is not None:
+            running.cancel()""",
+        """job.fail(ResultCode.CANCELED, "the node shuts down")
+        if running is not None:
+            pass""",
         "test/node/plain/test_worker.py",
     ),
     Mutation(
@@ -299,7 +303,7 @@ MUTATIONS = (
     ),
     Mutation(
         "node: a refused topic's prompt is not told",
-        f"{PACKAGE}/node/node.py",
+        f"{PACKAGE}/node/parts.py",
         "        if not result.successful:\n            refused",
         "        if False:\n            refused",
         "test/ros/test_limits.py",
@@ -327,9 +331,9 @@ MUTATIONS = (
     ),
     Mutation(
         "node: a compressed depth of any size",
-        f"{PACKAGE}/node/conversions.py",
-        "_check_encoded_size(png, expected, max_megapixels)",
-        "_check_encoded_size(png, expected, 1e9)",
+        f"{PACKAGE}/node/conversions/compressed_depth.py",
+        "check_encoded(data, expected, max_megapixels)",
+        "check_encoded(data, expected, 1e9)",
         "test/ros/test_limits.py",
     ),
     Mutation(
@@ -502,8 +506,8 @@ MUTATIONS = (
     ),
     Mutation(
         "node: image data of any length",
-        f"{PACKAGE}/node/conversions.py",
-        "if step < row_bytes or len(image.data) < step * (height - 1) + row_bytes:",
+        f"{PACKAGE}/node/conversions/images.py",
+        "if step < row_bytes or len(image.data) < step * (num_rows - 1) + row_bytes:",
         "if False:",
         "test/fuzz/test_messages.py",
     ),
