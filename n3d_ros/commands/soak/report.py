@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 from n3d_ros.storage.whole_file import write_text
 from n3d_ros.text_table import text_table
 
@@ -40,6 +42,7 @@ class Sample:
 class End:
     """Frames by what became of them. published: by the camera. received: colour images at the node. paired:
     with their depth. unpaired: colour images without. answered: with a result. exit_code: of the node.
+    one_by_one_ms: image stamp to result less the model's time, of frames that came when the model was free.
     """
 
     published: int
@@ -48,6 +51,7 @@ class End:
     unpaired: int
     answered: int
     exit_code: int | None = None
+    one_by_one_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ def report(samples: Sequence[Sample], end: End, warm_up_s: float, frame_ms: floa
         ["age when the model begins, first and last fifth", " and ".join(map(_ms, ages))],
         ["memory, first and last fifth", " and ".join(f"{one:.1f} MiB" for one in memory)],
         ["processor", f"{100 * cpu:.1f} % of a core"],
-        ["outside the model, p50 and p99", " and ".join(map(_ms, _overhead(judged)))],
+        ["outside the model and waiting for it, p50 and p99", " and ".join(map(_ms, _overhead(judged)))],
+        ["outside the model, frames one by one, p50 and p99", " and ".join(map(_ms, _one_by_one(end)))],
         *([name, "yes" if holds else "NO"] for name, holds in checks.items()),
     ]
     return Verdict(text_table(rows, "<"), all(checks.values()))
@@ -109,6 +114,13 @@ def _overhead(judged: Sequence[Sample]) -> list[float | None]:
     return [
         _middle(judged, get) for get in (lambda one: one.overhead_p50_ms, lambda one: one.overhead_p99_ms)
     ]
+
+
+def _one_by_one(end: End) -> list[float | None]:
+    """Median and 99th percentile."""
+    if not end.one_by_one_ms:
+        return [None, None]
+    return [float(value) for value in np.percentile(end.one_by_one_ms, [50, 99])]
 
 
 def _ms(value: float | None) -> str:

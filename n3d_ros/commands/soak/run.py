@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ NODE = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
 TOPICS = ("rgb/camera_info", "depth/image", "rgb/image")
 START_S = 120.0
 SETTLE_S = 3.0
+# Frames published one by one, and how long each is waited for.
+NUM_ONE_BY_ONE, RESULT_S = 200, 10.0
 MIB = 1024.0 * 1024.0
 
 
@@ -51,13 +53,13 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         try:
             watcher = Watcher(node, children, size)
             samples = watcher.watch(args)
-            end = watcher.end()
+            end = replace(watcher.end(), one_by_one_ms=watcher.one_by_one())
         finally:
             node.destroy_node()
             rclpy.try_shutdown()
         process = children.running["node"]
         children.stop()
-    return samples, End(**{**asdict(end), "exit_code": process.returncode})
+    return samples, replace(end, exit_code=process.returncode)
 
 
 class Watcher:
@@ -112,6 +114,22 @@ class Watcher:
             unpaired=int(sync.get("rgb_unpaired", 0)) + int(sync.get("rgb_out_of_order", 0)),
             answered=self._num_results,
         )
+
+    def one_by_one(self) -> tuple[float, ...]:
+        """Of frames that come when the model is free: image stamp to result, less the model's own time,
+        milliseconds. None where nothing is looked for.
+        """
+        if not self._num_results:
+            return ()
+        times = []
+        for _ in range(NUM_ONE_BY_ONE):
+            self._timings.clear()
+            self._publish()
+            end_s = time.monotonic() + RESULT_S
+            while not self._timings and time.monotonic() < end_s:
+                self._executor.spin_once(timeout_sec=0.1)
+            times += [one.end_to_end_ms - one.total_ms for one in self._timings]
+        return tuple(times)
 
     def _wait_until_heard(self) -> None:
         end_s = time.monotonic() + START_S

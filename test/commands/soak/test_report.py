@@ -9,7 +9,7 @@ def samples(age=lambda n: 20.0, rss=lambda n: 250.0, count=20):
     return [Sample(10.0 * n, rss(n), 0.5 * n, 3 * n, age(n), age(n), 4.0, 9.0) for n in range(count)]
 
 
-GOOD = End(published=1000, received=998, paired=995, unpaired=2, answered=100, exit_code=0)
+GOOD = End(1000, 998, paired=995, unpaired=2, answered=100, exit_code=0, one_by_one_ms=(3.0, 2.5, 7.0))
 
 
 def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
@@ -22,7 +22,8 @@ def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
         "9.9",
         "20.0 ms and 20.0 ms",
         "5.0 % of a core",
-        "4.0 ms",
+        "4.0 ms and 9.0 ms",
+        "3.0 ms and 6.9 ms",
     ):
         assert said in verdict.text, said
 
