@@ -31,7 +31,7 @@ START_S = 120.0
 SETTLE_S = 3.0
 # Frames published one by one, and how long each is waited for.
 NUM_ONE_BY_ONE, RESULT_S = 200, 10.0
-MIB = 1024.0 * 1024.0
+KIB_IN_MIB = 1024.0
 
 
 def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample], End]:
@@ -160,17 +160,19 @@ class Watcher:
         timings, self._timings[:] = list(self._timings), []
         self._num_results += len(timings)
         pid = self._children.running["node"].pid
+        own_mib, shared_mib = _memory_mib(pid)
         ages = [one.queue_age_ms for one in timings]
         overheads = [one.end_to_end_ms - one.total_ms for one in timings]
         return Sample(
             round(t_s, 1),
-            _rss_mib(pid),
+            own_mib,
             _cpu_s(pid),
             self._num_results,
             age_ms=_quantile(ages, 50),
             age_max_ms=_quantile(ages, 100),
             overhead_p50_ms=_quantile(overheads, 50),
             overhead_p99_ms=_quantile(overheads, 99),
+            shared_mib=shared_mib,
         )
 
 
@@ -189,9 +191,11 @@ def _frame(size: tuple[int, int], image: type, info: type) -> list[Any]:
     return [camera, depth, rgb]
 
 
-def _rss_mib(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/statm").read_text().split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
+def _memory_mib(pid: int) -> tuple[float, float]:
+    """Resident memory of its own, and pages of shared memory that it has touched."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith("Rss")}
+    return (kib["RssAnon"] + kib["RssFile"]) / KIB_IN_MIB, kib["RssShmem"] / KIB_IN_MIB
 
 
 def _cpu_s(pid: int) -> float:
