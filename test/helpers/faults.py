@@ -29,14 +29,15 @@ Parts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Fault:
-    """code and said: of what a request gets; status: where /diagnostics says it instead. spoil: of a frame's
-    messages by topic. engine: what the model does, or how it fails.
+    """code and said: of what a request gets; status: where /diagnostics says it instead. spoil: a frame's
+    messages, by topic. stops: topics on which nothing comes. engine: how the model fails.
     """
 
     name: str
     code: ResultCode
     said: str
     spoil: Callable[[Parts], object] | None = None
+    stops: tuple[str, ...] = ()
     engine: str = ""
     status: str = ""
     is_of_tf: bool = False
@@ -69,24 +70,12 @@ def jump(seconds: int) -> Callable[[Parts], None]:
     return spoil
 
 
-def stop(*topics: str) -> Callable[[Parts], None]:
-    """Nothing more of these."""
-
-    def spoil(parts: Parts) -> None:
-        for topic in topics:
-            parts.pop(topic, None)
-
-    return spoil
-
-
 CAMERA = (
-    Fault("the camera stops", ResultCode.NO_FRAME, "nothing on /rgb/image", stop("rgb", "depth", "info")),
-    Fault("depth alone stops", ResultCode.NO_DEPTH, "nothing on /depth/image", stop("depth")),
+    Fault("the camera stops", ResultCode.NO_FRAME, "nothing on /rgb/image", stops=("rgb", "depth", "info")),
+    Fault("depth alone stops", ResultCode.NO_DEPTH, "nothing on /depth/image", stops=("depth",)),
     Fault("camera info is of another size", ResultCode.BAD_INPUT, "128x48", other_size),
     Fault("its clock jumps back", ResultCode.STALE, "the clocks differ", jump(-HOUR_S)),
-    Fault(
-        "its clock jumps ahead", ResultCode.OK, "ahead of the node's clock", jump(HOUR_S), status="rgb"
-    ),
+    Fault("its clock jumps ahead", ResultCode.OK, "ahead of the node's clock", jump(HOUR_S), status="rgb"),
     Fault("depth is NaN everywhere", ResultCode.NO_DEPTH, "no valid depth", nan_depth),
     Fault("pictures of no size", ResultCode.BAD_INPUT, "0x0", zero_size),
     Fault("data is cut off", ResultCode.BAD_INPUT, "100 bytes", truncated),
@@ -176,9 +165,12 @@ class FaultyGraph:
         end_s, answer = time.monotonic() + DEADLINE_S, None
         while answer is None or not holds(answer):
             assert time.monotonic() < end_s, f"expected {what}, got {answer} and {self._complaints()}"
-            future = self._client.call_async(Ground.Request(prompt="red mug"))
-            self.graph.wait(lambda: self._publish() or future.done(), "an answer")
-            answer = future.result()
+            answer = self._ask()
+
+    def _ask(self) -> Any:
+        future = self._client.call_async(Ground.Request(prompt="red mug"))
+        self.graph.wait(lambda: self._publish() or future.done(), "an answer")
+        return future.result()
 
     def _publish(self) -> None:
         if time.monotonic() - self._last_s < 0.03:
@@ -189,8 +181,10 @@ class FaultyGraph:
         for fault in self.active:
             if fault.spoil is not None:
                 fault.spoil(parts)
-        for topic, message in parts.items():
-            getattr(self.graph, topic).publish(message)
+        stopped = {topic for fault in self.active for topic in fault.stops}
+        for topic in ("info", "depth", "rgb"):
+            if topic not in stopped:
+                getattr(self.graph, topic).publish(parts[topic])
 
 
 def as_table() -> str:
@@ -198,5 +192,5 @@ def as_table() -> str:
     rows = ["| what goes wrong | code | what is said |", "|---|---|---|"]
     for one in FAULTS:
         where = f", in `/diagnostics` ({one.status})" if one.status else ""
-        rows.append(f"| {one.name} | {one.code.name} | \"{one.said}\"{where} |")
+        rows.append(f'| {one.name} | {one.code.name} | "{one.said}"{where} |')
     return "\n".join(rows)

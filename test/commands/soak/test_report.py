@@ -6,7 +6,9 @@ FRAME_MS = 1000 / 30
 
 
 def samples(age=lambda n: 20.0, own=lambda n: 250.0, count=20):
-    return [Sample(10.0 * n, own(n), 0.5 * n, 3 * n, age(n), age(n), 4.0, 9.0, 20.0 + n) for n in range(count)]
+    return [
+        Sample(10.0 * n, own(n), 0.5 * n, 3 * n, age(n), age(n), 4.0, 9.0, 20.0 + n) for n in range(count)
+    ]
 
 
 GOOD = End(1000, 998, paired=995, unpaired=2, answered=100, exit_code=0, one_by_one_ms=(3.0, 2.5, 7.0))
