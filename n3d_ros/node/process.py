@@ -24,6 +24,8 @@ from n3d_ros.node.transport import make_room_for_images
 # result in a request of its own, and a message dies with its publisher.
 ANSWER_S = 3.0
 LINGER_S = 0.5
+# How often a node that is not configured looks whether it was told to stop.
+LOOK_S = 0.1
 
 
 def run(arguments: list[str] | None, stop: threading.Event) -> int:
@@ -43,7 +45,10 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
     executor.add_node(node)
     try:
         while not stop.is_set():
-            executor.spin_once()  # returns at the latest with the housekeeping timer
+            # A configured node's housekeeping timer ends the wait. One that is not configured has no timer, and
+            # a signal does not end it: Python's handler runs when the wait is over. Waiting with a limit costs
+            # a timer each time.
+            executor.spin_once(timeout_sec=None if node.is_configured else LOOK_S)
         _answer_who_waits(node, executor)
     finally:
         node.destroy_node()
