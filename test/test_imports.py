@@ -59,20 +59,24 @@ ROWS = {
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version recording model sim",
-    "training.qa": f"{LIBRARY} text_table overlay training.lift training.workers",
+    "training.qa": f"{LIBRARY} text_table overlay training.lift training.workers training.run_folder",
     "training.lift": (
-        "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay"
+        "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay "
+        "training.run_folder"
     ),
     "training.finetune": f"{RUNTIME} model training.qa training.nano",
     "training.claims": f"{LIBRARY} model runtime text_table sim training",
+    "training.run_folder": "storage",
     "training.workers": "errors plain_text child_process",
-    "training.exports": f"{LIBRARY} training.workers training.lift training.qa training.finetune.turns",
-    "training.leaks": "storage files training.lift",
+    "training.exports": (
+        f"{LIBRARY} training.workers training.run_folder training.lift training.qa training.finetune.turns"
+    ),
+    "training.leaks": "storage files training.lift training.run_folder",
     "training.speed": "errors plain_text storage text_table child_process training",
     "training.simulated": "storage geometry boxes sim",
     "training.evaluation": (
         f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
-        "training.lift.sources.json_items"
+        "training.run_folder training.lift.sources.json_items"
     ),
     "client": "errors geometry",
     "recording": "errors boxes preprocess node.conversions",

@@ -7,7 +7,7 @@ from `n3d_ros.protocol.prompts`, the questions from `n3d_ros.spatial`: training 
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,25 @@ MIN_VISIBLE = 0.35
 JITTER_M, JITTER_SIZE = 0.015, 0.12
 # Of the questions that train, those about three objects: a tenth of all templates, and the hardest.
 THREE_SHARE = 0.4
+# Of the questions that reason: those that call things by id, as a follow-up does ("4_red mug"), and those
+# seen from the opposite side, where that is another question.
+IDS_SHARE, OPPOSITE_SHARE = 0.15, 0.15
+NUM_IDS = 10
+OPPOSITE_VIEWS = (
+    "From the opposite side",
+    "Seen from the opposite side",
+    "From the opposite side of the camera",
+)
+# How people ask for a group: all of a kind, all of a colour.
+KIND_GROUPS = ("{}", "{}s", "{}", "all the {}s", "all {}s")
+COLOR_GROUPS = (
+    "{} object",
+    "{} objects",
+    "{} things",
+    "all the {} things",
+    "all {} objects",
+    "all the {} objects",
+)
 END = prompts.TURN_END
 
 
@@ -127,13 +146,29 @@ def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Genera
 
 def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's second stage, with evidence as inexact as a model's own boxes would be."""
-    question, order = spatial_question(objects.names, unique, rng, THREE_SHARE)
-    boxes, names = [jittered(objects.boxes[i], rng) for i in order], tuple(objects.names[i] for i in order)
+    names = with_ids(objects.names, rng) if rng.random() < IDS_SHARE else objects.names
+    question, order = spatial_question(names, unique, rng, THREE_SHARE)
+    if rng.random() < OPPOSITE_SHARE:
+        question = from_opposite(question, rng)
+    boxes = [jittered(replace(objects.boxes[i], label=names[i]), rng) for i in order]
     query = parse_question(question)
     assert query is not None, question
     prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
     text = answer(query, [as_quoted(box) for box in boxes]).text
-    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], text + END, (), names)
+    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], text + END, (), tuple(names[i] for i in order))
+
+
+def with_ids(names: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+    """'red mug' -> '4_red mug', a different number each while there are so many."""
+    first = int(rng.integers(NUM_IDS))
+    return tuple(f"{(first + n) % NUM_IDS}_{name}" for n, name in enumerate(names))
+
+
+def from_opposite(question: str, rng: np.random.Generator) -> str:
+    """The question from the opposite side of the camera, or as it is where that makes no other question."""
+    turned = f"{rng.choice(OPPOSITE_VIEWS)}, {question[0].lower()}{question[1:]}"
+    query = parse_question(turned)
+    return question if query is None or not query.facing else turned
 
 
 def jittered(box: Box3D, rng: np.random.Generator) -> Box3D:
@@ -157,7 +192,8 @@ def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:
             objects,
             [i for i, n in enumerate(objects.names) if n == objects.names[members[0]] and objects.askable[i]],
         )
-    return ground_sample(key if by_kind else f"{key} object", objects, members)
+    wordings = KIND_GROUPS if by_kind else COLOR_GROUPS
+    return ground_sample(str(rng.choice(wordings)).format(key), objects, members)
 
 
 def absent_sample(

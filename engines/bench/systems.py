@@ -27,6 +27,7 @@ from n3d_ros.engines.bench.samples import (
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.backends.base import AnyBackend
 from n3d_ros.runtime.backends.factory import create_backend
+from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import LOSSLESS, Steps
 from n3d_ros.runtime.types import GroundedObject, Listener
@@ -133,7 +134,9 @@ def open_system(name: str, options: BenchOptions, others: Sequence[System] = ())
         place = "" if options.dtype == "auto" or backend != "torch" else f":{options.dtype}"
         shared[backend] = create_backend(options.model, backend + place, options.threads)
     steps = PLAIN_STEPS if name.endswith(PLAIN) else LOSSLESS
-    return PipelineSystem(name, Pipeline(shared[backend], steps=steps), options.max_tokens)
+    # one reply to one picture, as every other system gives
+    pipeline = Pipeline(shared[backend], steps=steps, options=Options(second_look="off"))
+    return PipelineSystem(name, pipeline, options.max_tokens)
 
 
 def backends_of(systems: Sequence[System]) -> dict[str, AnyBackend]:

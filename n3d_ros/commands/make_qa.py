@@ -71,8 +71,8 @@ def _add_rewording(parser: argparse.ArgumentParser) -> None:
 
 def run_make_qa(args: argparse.Namespace) -> int:
     """Make the questions, print what they are and what was left out; exit code 0."""
-    from n3d_ros.training.qa.run import begin
     from n3d_ros.training.qa.shards import write_manifest
+    from n3d_ros.training.run_folder import begin
 
     job = _job(args)
     if args.benchmark:

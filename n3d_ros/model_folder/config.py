@@ -22,6 +22,7 @@ from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.preprocess.prepare import PreprocessConfig
 
 PATCH_POSITIONS = ("none", "sincos")
+SECOND_LOOKS = ("off", "mirrored", "closer")
 MODEL_TYPE = "qwen2_5_vl"
 FULL_ATTENTION = "full_attention"
 # What an absent field of ours means, of those that the class also keeps in vision_config.
@@ -83,7 +84,9 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything of one model. `stop_token_ids`: what ends a reply."""
+    """Everything of one model. `stop_token_ids`: what ends a reply. `second_look`: which second picture its
+    boxes are better for.
+    """
 
     vision: VisionConfig
     text: TextConfig
@@ -93,6 +96,7 @@ class ModelConfig:
     patch_position: str
     long_side_px: int
     picture: PictureConfig = PictureConfig()
+    second_look: str = "off"
 
     def preprocess(self) -> PreprocessConfig:
         """How observations are prepared for this model."""
@@ -141,6 +145,7 @@ def _parse(config: Fields, generation: Fields) -> ModelConfig:
         point_encoding=_point_encoding(config),
         patch_position=config.choice("patch_position", PATCH_POSITIONS, RELEASED["patch_position"]),
         long_side_px=config.count("long_side_px", 640),
+        second_look=config.choice("second_look", SECOND_LOOKS, "off"),
     )
 
 

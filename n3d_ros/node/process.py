@@ -45,8 +45,8 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
     executor.add_node(node)
     try:
         while not stop.is_set():
-            # A configured node's housekeeping timer ends the wait. One that is not configured has none, and no
-            # signal ends it: Python's handler runs when the wait is over. A limit costs a timer each time.
+            # A configured node's housekeeping timer ends the wait. One that is not configured has none, and
+            # no signal ends it: Python's handler runs when it is over. A limit costs a timer each time.
             executor.spin_once(timeout_sec=None if node.is_configured else LOOK_S)
         _answer_who_waits(node, executor)
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from n3d_ros.files.frames import ORIENTATIONS, as_released
 from n3d_ros.files.picture_file import RESIZE_MODES
+from n3d_ros.model_folder.config import SECOND_LOOKS
 from n3d_ros.preprocess.depth import RESHAPES
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.evidence import MENTION_RULES
@@ -37,6 +38,7 @@ VALUES = {
     "sampling": tuple(SAMPLINGS),
     "orientation": ORIENTATIONS,
     "resize_mode": RESIZE_MODES,
+    "second_look": ("model", *SECOND_LOOKS),
 }
 
 
@@ -60,6 +62,8 @@ class Options:
     EXIF orientation as it is stored while its point map is of the upright one (guard G4).
     resize_mode: 'rgb' | 'upstream', which resizes palette, black-and-white, CMYK and transparent pictures in
     their own colours before it converts them.
+    second_look: 'model', as its folder says | 'off', as in the release; also 'mirrored' and 'closer'
+    (`runtime/second_look.py`).
     """
 
     point_map_reshape: str = "true_shape"
@@ -71,6 +75,7 @@ class Options:
     sampling: str = "greedy"
     orientation: str = "apply_once"
     resize_mode: str = "rgb"
+    second_look: str = "model"
 
     def __post_init__(self) -> None:
         for field in fields(self):

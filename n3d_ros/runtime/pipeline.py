@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,15 +25,16 @@ from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision
 from n3d_ros.runtime.decoding.generate import OnToken, generate
 from n3d_ros.runtime.decoding.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
-from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
+from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame, has_depth
 from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
+from n3d_ros.runtime.second_look import confirmed, looks
 from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
-from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener, Timing
+from n3d_ros.runtime.types import SILENT, AskResult, GroundedObject, GroundResult, Listener, OnBox, Timing
 from n3d_ros.spatial import Query, check_answer
 
 MAX_TOKENS = 512
@@ -59,6 +61,8 @@ class Pipeline:
         self._codec.check_fits(backend.config.text.vocab)
         self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
         self._steps, self._options, self._limits = steps, options, limits
+        asked = options.second_look
+        self._second_look = backend.config.second_look if asked == "model" else asked
         self._frame: EncodedFrame | None = None
         self._early: EarlyPicture | None = None
 
@@ -107,8 +111,7 @@ class Pipeline:
         """
         request = Request(words, listener, max_tokens)
         known = self._known(words)
-        text = checked(lambda: prompts.ground_prompt(prompts.ground_question(known)))
-        return self._locate(observation, request, text)[1]
+        return self._locate(observation, request, _asking_for(known))[1]
 
     def ask(
         self,
@@ -188,25 +191,24 @@ class Pipeline:
     def _locate(
         self, observation: Observation, request: Request, text: str, query: Query | None = None
     ) -> tuple[EncodedFrame, GroundResult]:
-        """The first stage, and the encoded observation. `query`: what the text asks, where it is spatial."""
+        """The first stage, and the encoded observation. `query`: what the text asks, where it is spatial.
+
+        With a second look `listener.on_box` hears of the boxes after it.
+        """
         frame, is_new = self._frame_of(observation, request)
-        reader = ObjectReader(
-            request.words,
-            frame.inputs,
-            request.listener.on_box,
-            self._options.box_index_rule,
-            self._limits,
-        )
+        once = self._second_look == "off"
+        reader = self._reader(request.words, frame, request.listener.on_box if once else None)
         stop_ids = self.backend.config.stop_token_ids
         guide = self._steps.for_boxes(self._codec, request.words, stop_ids, query)
         generation, num_reused = self._generate(frame, request, text, guide, reader.push)
         decoded = time.perf_counter()
         reader.finish()
         malformed = reader.malformed()
+        objects = reader.objects if once else self._looked_again(observation, request, reader.objects)
         timing = results.stage_timing(frame, is_new, generation, num_reused, request.began, decoded)
         ratio = frame.inputs.valid_ratio
         return frame, results.grounded(
-            reader.objects,
+            objects,
             malformed,
             generation,
             words=request.words,
@@ -214,6 +216,34 @@ class Pipeline:
             valid_ratio=ratio,
             timing=timing,
         )
+
+    def _reader(self, words: str, frame: EncodedFrame, on_box: OnBox | None = None) -> ObjectReader:
+        return ObjectReader(words, frame.inputs, on_box, self._options.box_index_rule, self._limits)
+
+    def _looked_again(
+        self, observation: Observation, request: Request, objects: Sequence[GroundedObject]
+    ) -> list[GroundedObject]:
+        """`objects` after the second look at them, each asked for by name. Where it is canceled, or a part
+        of the picture has no depth, they stay as they are.
+        """
+        better = {thing.id: thing for thing in objects}
+        should_cancel = request.listener.should_cancel
+        silent = replace(request, listener=Listener(should_cancel=should_cancel))
+        for look in looks(self._second_look, observation, objects):
+            if (should_cancel is not None and should_cancel()) or not has_depth(look.observation):
+                continue
+            frame, seen = EncodedFrame(self.backend, self._codec, look.observation, self._options), []
+            for label in dict.fromkeys(thing.box.label for thing in look.objects):
+                reader = self._reader(label, frame)
+                guide = self._steps.for_boxes(self._codec, label, self.backend.config.stop_token_ids)
+                self._generate(frame, silent, _asking_for(label), guide, reader.push)
+                reader.finish()
+                seen += [thing.box for thing in reader.objects]
+            better |= {thing.id: thing for thing in confirmed(look, seen, observation.intrinsics)}
+        if request.listener.on_box is not None:
+            for thing in better.values():
+                request.listener.on_box(thing)
+        return list(better.values())
 
     def _answer(
         self, frame: EncodedFrame, request: Request, topic: Topic, ground: GroundResult, before: Timing
@@ -274,3 +304,8 @@ class Pipeline:
             self.backend, self._codec, observation, self._options, early, should_cancel=should_cancel
         )
         return self._frame, True
+
+
+def _asking_for(words: str) -> str:
+    """The prompt that asks for what `words` name; BadInputError for what it refuses."""
+    return checked(lambda: prompts.ground_prompt(prompts.ground_question(words)))

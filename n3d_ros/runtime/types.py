@@ -32,6 +32,9 @@ class GroundedObject:
     uv: tuple[float, float] | None = None
 
 
+OnBox = Callable[[GroundedObject], None]
+
+
 @dataclass(frozen=True)
 class Listener:
     """Who hears of a reply while it is written, in the caller's thread, between tokens.
@@ -41,7 +44,7 @@ class Listener:
     """
 
     on_text: Callable[[str], None] | None = None
-    on_box: Callable[[GroundedObject], None] | None = None
+    on_box: OnBox | None = None
     should_cancel: Callable[[], bool] | None = None
 
 

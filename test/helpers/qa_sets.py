@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from n3d_ros.training.lift.shards import checksum, shard_file
+from n3d_ros.training.lift.shards import shard_file
 from n3d_ros.training.qa.config import QaConfig
 from n3d_ros.training.qa.making.asking import Maker, Tally
 from n3d_ros.training.qa.making.names import Vocabulary
 from n3d_ros.training.qa.making.picture import picture_rng, questions_of
 from n3d_ros.training.qa.making.scene import NoScene, scene_of_row
+from n3d_ros.training.run_folder import checksum
 
 CAMERA = {"fx": 600.0, "fy": 600.0, "cx": 319.5, "cy": 239.5}
 WIDTH, HEIGHT = 640, 480

@@ -281,6 +281,7 @@ def test_strict_mode_is_every_option_at_upstream():
             sampling="upstream",
             orientation="upstream",
             resize_mode="upstream",
+            second_look="off",
         )
         == UPSTREAM
     )

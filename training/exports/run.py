@@ -13,17 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
+from n3d_ros.training import run_folder
 from n3d_ros.training.exports.exchanges import shown_pictures
 from n3d_ros.training.exports.files import FORMS, file_of, parts_of, write_file
 from n3d_ros.training.exports.rows import dataset_info
-from n3d_ros.training.lift.shards import LEDGER, checksum
 from n3d_ros.training.qa.records import Question
 from n3d_ros.training.qa.sets import MANIFEST, read_manifest, read_shard
 from n3d_ros.training.workers.processes import on_processes
 
-RUN_FILE = "run.json"
 # Of the questions that could not be written, as many are told of in each entry.
 MOST_FAULTS = 20
 # Questions before a share of them says something.
@@ -51,7 +49,7 @@ class ExportJob:
     def description(self) -> dict[str, Any]:
         """What two runs must share to write one export, as JSON."""
         stated = {"questions": str(self.questions), "root": str(self.root), "format": self.form}
-        return {**stated, "manifest_sha256": checksum(self.questions / MANIFEST)}
+        return {**stated, "manifest_sha256": run_folder.checksum(self.questions / MANIFEST)}
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,7 @@ class Entry:
 def begin(job: ExportJob) -> list[dict[str, Any]]:
     """Say in the folder what is made there; the shards of the set. ValueError where something else is."""
     shards: list[dict[str, Any]] = read_manifest(job.questions)["shards"]
-    path, stated = job.out / RUN_FILE, job.description()
-    if not path.is_file():
-        write_json(path, stated)
-    elif _read(path) != stated:
-        raise ValueError(f"'{job.out}': expected what is begun there (see '{path}'), got another export")
+    run_folder.begin(job.out, job.description())
     return shards
 
 
@@ -97,7 +91,10 @@ def export_shards(job: ExportJob, shards: list[dict[str, Any]], workers: int = 1
 def export_shard(job: ExportJob, numbered: tuple[int, dict[str, Any]]) -> Entry:
     """The file of one shard of questions, and its entry."""
     number, shard = numbered
-    for left in (*parts_of(job.out, number), *(job.out / LEDGER).glob(f".shard-{number:05d}.*.part*")):
+    for left in (
+        *parts_of(job.out, number),
+        *(job.out / run_folder.LEDGER).glob(f".shard-{number:05d}.*.part*"),
+    ):
         left.unlink(missing_ok=True)
     faults: list[str] = []
 
@@ -114,9 +111,9 @@ def export_shard(job: ExportJob, numbered: tuple[int, dict[str, Any]]) -> Entry:
         skipped=len(faults),
         faults=faults[:MOST_FAULTS],
         size=path.stat().st_size,
-        sha256=checksum(path),
+        sha256=run_folder.checksum(path),
     )
-    write_json(_entry_file(job.out, number), asdict(entry))
+    write_json(run_folder.entry_file(job.out, number), asdict(entry))
     return entry
 
 
@@ -124,16 +121,7 @@ def read_entry(job: ExportJob, number: int) -> Entry | None:
     """The entry of a file that is whole, None where it has to be made (again). ValueError where somebody
     changed either.
     """
-    path, made = _entry_file(job.out, number), file_of(job.out, job.form, number)
-    if not path.is_file():
-        return None
-    try:
-        entry = Entry(**_read(path))
-    except TypeError as error:
-        raise ValueError(f"'{path}': expected a ledger entry, got {error}") from error
-    if not made.is_file() or made.stat().st_size != entry.size:
-        raise ValueError(f"'{made}': expected {entry.size} bytes as the ledger says; remove '{path}'")
-    return entry
+    return run_folder.read_entry(job.out, number, file_of(job.out, job.form, number), Entry)
 
 
 def finish(job: ExportJob, entries: Iterable[Entry]) -> dict[str, Any]:
@@ -165,14 +153,3 @@ def _check(job: ExportJob, skipped: int, seen: int, faults: list[str]) -> None:
     if skipped > job.max_skipped * seen:
         share = f"{100 * job.max_skipped:g} % of questions"
         raise ValueError(f"expected at most {share} left out, got {skipped} of {seen}, first: {faults[0]}")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return read_object(path)
-    except JsonError as error:
-        raise ValueError(f"'{path}': expected what an earlier run wrote, got {error}") from error
-
-
-def _entry_file(out: Path, number: int) -> Path:
-    return out / LEDGER / f"shard-{number:05d}.json"

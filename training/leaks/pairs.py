@@ -46,7 +46,8 @@ def distance(a: Hashes, b: Hashes) -> Indices:
 def num_ones(hashes: Hashes) -> Indices:
     """Bits that are set. numpy has `bitwise_count` only from 2.0 on."""
     halves = np.ascontiguousarray(hashes).view(np.uint16).reshape(len(hashes), NUM_BANDS)
-    return _NUM_ONES[halves].sum(axis=1, dtype=np.int64)
+    ones: Indices = _NUM_ONES[halves].sum(axis=1, dtype=np.int64)
+    return ones
 
 
 def _of_band(a: Hashes, b: Hashes, band: int, most_bits: int) -> Iterator[Indices]:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from n3d_ros.files.picture_file import read_picture
 from n3d_ros.training.leaks.pairs import NUM_BITS, Hashes, num_ones
 from n3d_ros.training.lift.looks import look_of
-from n3d_ros.training.lift.shards import checksum
+from n3d_ros.training.run_folder import checksum
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 # A look with fewer bits of one kind says nothing: flat pictures, and those with one slope, all look the same.

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from n3d_ros.storage.whole_file import whole_file, write_json
 from n3d_ros.training.leaks.prints import print_columns, read_columns
-from n3d_ros.training.lift.shards import MANIFEST, checksum
+from n3d_ros.training.lift.shards import MANIFEST
+from n3d_ros.training.run_folder import checksum
 
 ROWS_AT_ONCE = 2048
 

@@ -7,7 +7,6 @@ is lifted, and prints nothing.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,16 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.storage.json_file import JsonError, read_object
-from n3d_ros.storage.whole_file import write_json
+from n3d_ros.training import run_folder
 from n3d_ros.training.lift.depth_sources import DepthSource
 from n3d_ros.training.lift.filters import RULES, STOPS, Kind, LiftConfig, Reason
 from n3d_ros.training.lift.lifting import LiftedPicture, lift_picture
 from n3d_ros.training.lift.mask_sources import MaskSource
-from n3d_ros.training.lift.shards import Entry, read_entry, remove_parts, write_shard
+from n3d_ros.training.lift.shards import Entry, read_entry, write_shard
 from n3d_ros.training.lift.sources.records import Source
-
-RUN_FILE = "run.json"
 
 
 class TooManyRejects(ValueError):
@@ -88,21 +84,7 @@ Engine = Callable[[Callable[[int], Done], Sequence[int]], Iterable[Done]]
 
 def begin(job: LiftJob) -> None:
     """Say in the folder what is made there. ValueError where something else is."""
-    path = job.out / RUN_FILE
-    stated = json.loads(json.dumps(job.description()))  # tuples become lists, as in the file
-    if not path.is_file():
-        write_json(path, stated)
-        return
-    try:
-        before = read_object(path)
-    except JsonError as error:
-        raise ValueError(f"'{path}': expected what an earlier run wrote, got {error}") from error
-    changed = [key for key in stated if before.get(key) != stated[key]]
-    if changed:
-        raise ValueError(
-            f"'{job.out}': expected the set that is begun there, got another {', '.join(changed)} "
-            f"(compare '{path}'); choose another --out"
-        )
+    run_folder.begin(job.out, job.description())
 
 
 def shards_of_task(job: LiftJob, task: int = 0, num_tasks: int = 1) -> range:
@@ -132,7 +114,7 @@ def lift_shards(job: LiftJob, numbers: Sequence[int], engine: Engine = map) -> I
 
 def lift_shard(job: LiftJob, number: int) -> Done:
     """Lift the pictures of one shard and write it."""
-    remove_parts(job.out, number)
+    run_folder.remove_parts(job.out, number)
     start_s = time.process_time()
     indices = job.pictures_of(number)
     pictures = (job.lifted(index) for index in indices)

@@ -13,7 +13,6 @@ forward), `upright` in the level frame that `R_level_optical` (row by row) leads
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -24,13 +23,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import whole_file, write_json
+from n3d_ros.training import run_folder
 from n3d_ros.training.lift.filters import RULES, LiftConfig
 from n3d_ros.training.lift.lifting import Attempt, LiftedPicture
 from n3d_ros.training.lift.looks import look_of
 
-LEDGER = "ledger"
 MANIFEST = "manifest.json"
 _NUMBERS = pa.list_(pa.float64())
 _BOX = pa.struct([("center_m", _NUMBERS), ("size_m", _NUMBERS), ("yaw_rad", pa.float64())])
@@ -127,36 +125,19 @@ def write_shard(out: Path, number: int, first: int, pictures: Iterable[LiftedPic
         num_pictures=rows,
         num_kept=kept,
         size=path.stat().st_size,
-        sha256=checksum(path),
+        sha256=run_folder.checksum(path),
         rejected=dict(sorted(rejected.items())),
         faults=dict(sorted(faults.items())),
     )
-    write_json(_entry_file(out, number), asdict(entry))
+    write_json(run_folder.entry_file(out, number), asdict(entry))
     return entry
 
 
 def read_entry(out: Path, number: int) -> Entry | None:
-    """The entry of a shard that is whole, None where it has to be made (again).
-
-    ValueError where the ledger is damaged, or the shard is not what it says: somebody changed it.
+    """The entry of a shard that is whole, None where it has to be made (again). ValueError where somebody
+    changed either.
     """
-    path = _entry_file(out, number)
-    if not path.is_file():
-        return None
-    try:
-        entry = Entry(**read_object(path))
-    except (JsonError, TypeError) as error:
-        raise ValueError(
-            f"'{path}': expected a ledger entry, got {error}; remove it to make it again"
-        ) from error
-    shard = shard_file(out, number)
-    if not shard.is_file() or shard.stat().st_size != entry.size:
-        found = shard.stat().st_size if shard.is_file() else "no"
-        raise ValueError(
-            f"'{shard}': expected {entry.size} bytes as the ledger says, got {found}; "
-            f"remove '{path}' to make it again"
-        )
-    return entry
+    return run_folder.read_entry(out, number, shard_file(out, number), Entry)
 
 
 def write_manifest(out: Path, entries: list[Entry], run: dict[str, Any]) -> dict[str, Any]:
@@ -199,24 +180,6 @@ def shard_file(out: Path, number: int) -> Path:
     return out / f"shard-{number:05d}.parquet"
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def remove_parts(out: Path, number: int) -> None:
-    """What a process that was killed while it wrote this shard left behind."""
-    for left in (
-        *out.glob(f".shard-{number:05d}.*.part*"),
-        *(out / LEDGER).glob(f".shard-{number:05d}.*.part*"),
-    ):
-        left.unlink(missing_ok=True)
-
-
-def _entry_file(out: Path, number: int) -> Path:
-    return out / LEDGER / f"shard-{number:05d}.json"
-
-
 def _row(picture: LiftedPicture) -> dict[str, Any]:
     record = picture.record
     camera = None if picture.sight is None else picture.sight.intrinsics
@@ -253,7 +216,7 @@ def _identity(picture: LiftedPicture) -> dict[str, Any]:
     """What tells the same picture in another set: of its file's bytes, and of what it looks like."""
     if picture.sight is None or picture.record.picture is None:
         return {"sha256": None, "look": None}
-    return {"sha256": checksum(picture.record.picture), "look": look_of(picture.sight.rgb)}
+    return {"sha256": run_folder.checksum(picture.record.picture), "look": look_of(picture.sight.rgb)}
 
 
 def _object(attempt: Attempt, picture: LiftedPicture) -> dict[str, Any]:

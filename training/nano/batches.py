@@ -31,6 +31,8 @@ from n3d_ros.training.questions import (
 )
 
 NUM_CELLS = GRID[0] * GRID[1] // 4
+# Rows are padded to a multiple of it: memory that one step leaves then fits the next one.
+ROW_STEP = 64
 
 
 @dataclass
@@ -67,10 +69,14 @@ class Batch:
     copied: Tensor
     # (B, T) int64: what the token itself is that may be quoted, -1 elsewhere
     quotable: Tensor
+    # (B, T) int64: index in the row of the word that the label repeats as the owner of a value, -1 elsewhere
+    owner: Tensor
     # (B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding
     segment: Tensor
     # (3, B, T) int64
     positions: Tensor
+    # per row, first and last + 1 token of the shared part and of each question
+    spans: list[list[tuple[int, int]]]
     image_start: int
 
     def to(self, device: torch.device) -> "Batch":
@@ -127,15 +133,11 @@ class Packer:
             samples += [reason_sample(objects, unique, self.rng) for _ in range(self.reasons_per_view)]
         return [self.labeller.segment(sample) for sample in samples]
 
-    def _rows(self, segments: list[list[Segment]]) -> dict[str, Tensor]:
+    def _rows(self, segments: list[list[Segment]]) -> dict[str, Any]:
         """Shared head and picture, then the segments one after the other, padded to the longest row."""
         shared = [*self.head, *[self.pad] * NUM_CELLS]
-        length = (
-            len(shared) + max(sum(len(s.ids) for s in row) for row in segments)
-            if any(segments)
-            else len(shared)
-        )
-        size = (len(segments), length)
+        longest = len(shared) + max(sum(len(s.ids) for s in row) for row in segments)
+        size = (len(segments), -(-longest // ROW_STEP) * ROW_STEP if any(segments) else longest)
         out = {
             "ids": np.full(size, self.pad),
             "labels": np.full(size, IGNORE),
@@ -146,16 +148,19 @@ class Packer:
             "looked_at": np.full(size, -1),
             "copied": np.full(size, -1),
             "quotable": np.full(size, -1),
+            "owner": np.full(size, -1),
             "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
         head_positions, text_start = shared_positions(len(self.head))
+        spans = [[(0, len(shared))] for _ in segments]
         for b, row in enumerate(segments):
             out["ids"][b, : len(shared)], out["segment"][b, : len(shared)] = shared, 0
             positions[:, b, : len(shared)] = head_positions
             at = len(shared)
             for n, segment in enumerate(row, start=1):
                 span = slice(at, at + len(segment.ids))
+                spans[b].append((span.start, span.stop))
                 out["ids"][b, span], out["labels"][b, span], out["segment"][b, span] = (
                     segment.ids,
                     segment.labels,
@@ -165,10 +170,12 @@ class Packer:
                 out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
                 out["is_verdict"][b, span], out["is_choice"][b, span] = segment.is_verdict, segment.is_choice
                 out["quotable"][b, span] = segment.quotable
+                out["owner"][b, span] = [place + at if place >= 0 else -1 for place in segment.owner]
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
         return {key: torch.from_numpy(value) for key, value in out.items()} | {
-            "positions": torch.from_numpy(positions)
+            "positions": torch.from_numpy(positions),
+            "spans": spans,
         }
 
 
@@ -208,13 +215,18 @@ class Augment:
         noise = self.noise[rng.integers(len(self.noise))] * np.float32(rng.uniform(0, 6))
         noise = np.roll(noise.astype(np.int16), int(rng.integers(HEIGHT)), axis=0)
         picture = np.stack([table[rgb[..., c], c] for c in range(3)], axis=-1) + noise
-        return np.clip(picture, 0, 255).astype(np.uint8)
+        seen: np.ndarray = np.clip(picture, 0, 255).astype(np.uint8)
+        return seen
 
 
 def batches(shards: ViewShards, packer: Packer, size: int, with_text: bool) -> Iterator[Batch]:
-    """Endless batches in random order, taking in new shards as they are written."""
+    """Endless batches in random order, taking in new shards as they are written. ValueError where there are
+    fewer views than one takes.
+    """
     while True:
         shards.refresh()
+        if len(shards) < size:
+            raise ValueError(f"{shards.folder}: expected at least {size} views, got {len(shards)}")
         order = packer.rng.permutation(len(shards))
         for start in range(0, len(order) - size + 1, size):
             yield packer.batch([shards.view(int(i)) for i in order[start : start + size]], with_text)

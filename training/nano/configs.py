@@ -21,69 +21,100 @@ class NanoModel:
     text_mlp: int = 640
     mrope_section: tuple[int, int, int] = (8, 12, 12)
     long_side_px: int = 224
+    second_look: str = "mirrored"
     point_encoding: PointEncodingConfig = PointEncodingConfig(
         order="aligned", unit=0.01, center="origin", gain=4.0
     )
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """One run of `minutes`: `dense_minutes` of the tower alone; then grounding too, but only in `text_share`
-    of the steps, since the language model learns faster than the tower; in the last `reason_minutes` text in
-    every step, and in `reason_share` of them the second stage too: half as many questions, and
-    `reasons_per_view` that reason.
+class Stage:
+    """One stage of a run: `minutes` of training with everything constant but the learning rate.
 
-    With `frozen_tower` the language model learns alone, from a tower that sees well enough.
+    `text_share` of the steps teach the language model too, since it learns faster than the tower; the others
+    the tower alone. `reason_share` of those with text hold the second stage of the robot's dialogue too: half
+    as many questions, and `reasons_per_view` that reason. With `frozen_tower` the language model learns
+    alone, from a tower that sees well enough. `heads_steps`: before all, steps of the dense heads alone, for
+    weights that come without them.
 
-    `warm_share` and `decay_share` are shares of the whole budget; resuming continues the same budget.
+    A step is `pictures_per_step` pictures, `pictures_per_pass` at a time: memory is that of a pass.
+    `warm_share` and `decay_share` are shares of `minutes`; resuming continues the same minutes. `snapshots`
+    of the weights are kept in the second half, evenly, the last one at its end.
     """
 
-    minutes: float = 60.0
-    dense_minutes: float = 20.0
+    name: str
+    minutes: float
+    text_share: float = 1.0
+    reason_share: float = 0.0
+    frozen_tower: bool = False
+    heads_steps: int = 0
     pictures_per_step: int = 16
+    pictures_per_pass: int = 4
     questions_per_view: int = 8
     reasons_per_view: int = 4
-    text_share: float = 0.5
-    reason_share: float = 0.5
-    reason_minutes: float = 18.0
     muon_rate: float = 0.002
     adam_rate: float = 6e-4
     patch_rate: float = 2e-4
     weight_decay: float = 0.05
-    warm_share: float = 0.01
-    decay_share: float = 0.35
+    warm_share: float = 0.0
+    decay_share: float = 0.0
     number_sigma: float = 4.0
     decimal_sigma: float = 1.0
-    watched_layer: int = 2
-    watched_heads: int = 3
-    copy_layer: int = 3
-    copy_heads: int = 2
+    look: tuple[int, int] = (2, 3)
+    copy: tuple[int, int] = (3, 2)
+    owner: tuple[int, int] = (4, 2)
     ema: float = 0.99
-    frozen_tower: bool = False
+    snapshots: int = 0
     save_every_s: float = 120.0
     seed: int = 0
 
+    def num_snapshots_at(self, minutes: float) -> int:
+        """How many of the snapshots are due, `minutes` into the stage."""
+        share = max(0.0, 2 * min(minutes / self.minutes, 1.0) - 1)
+        return int(share * self.snapshots)
+
     def __post_init__(self) -> None:
-        if not self.minutes > 0 or not 0 <= self.dense_minutes <= self.minutes:
+        if not self.minutes > 0:
+            raise ValueError(f"stage {self.name!r}: expected minutes above 0, got {self.minutes}")
+        for name in ("text_share", "reason_share", "warm_share", "decay_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"stage {self.name!r}: {name} expected within 0..1, got {getattr(self, name)}"
+                )
+        if self.pictures_per_step % self.pictures_per_pass:
             raise ValueError(
-                f"expected 0 <= dense_minutes <= minutes, got {self.dense_minutes} and {self.minutes}"
+                f"stage {self.name!r}: expected pictures_per_step in whole passes of "
+                f"{self.pictures_per_pass}, got {self.pictures_per_step}"
             )
 
-    def text_share_at(self, minutes: float) -> float:
-        """Share of the steps that train the language model, `minutes` into the run."""
-        if minutes < self.dense_minutes:
-            return 0.0
-        return 1.0 if minutes > self.minutes - self.reason_minutes else self.text_share
 
-    def reason_share_at(self, minutes: float) -> float:
-        """Share of the steps with text that also hold the second stage."""
-        return self.reason_share if minutes > self.minutes - self.reason_minutes else 0.0
+def from_nothing(minutes: float) -> tuple[Stage, ...]:
+    """The stages of a new n3d-nano: the tower, then grounding, then both stages of the dialogue, and last
+    what a trace decides by comparing, the tower as it is.
+    """
+    return (
+        Stage("tower", 0.15 * minutes, text_share=0.0, warm_share=0.05),
+        Stage("whole", 0.45 * minutes, text_share=0.5),
+        Stage("reasoning", 0.20 * minutes, reason_share=0.5, decay_share=1.0),
+        choice(0.20 * minutes),
+    )
 
 
-def language_alone(minutes: float) -> TrainConfig:
-    """A further round for a model whose tower sees well: both stages in every step, the tower as it is."""
-    return TrainConfig(
-        minutes=minutes, dense_minutes=0, reason_minutes=minutes, reason_share=1.0, text_share=1.0,
-        pictures_per_step=8, reasons_per_view=4, muon_rate=0.0012, adam_rate=5e-4, decay_share=0.8, ema=0.98,
-        decimal_sigma=0.5, frozen_tower=True,
+def from_weights(minutes: float) -> tuple[Stage, ...]:
+    """The stages of a further round for a model that grounds already: gentler rates, which fall from the
+    start.
+    """
+    whole = Stage(
+        "whole", 0.6 * minutes, text_share=0.6, reason_share=0.25, heads_steps=150, muon_rate=8e-4,
+        adam_rate=3e-4, patch_rate=5e-5, warm_share=0.05, decay_share=0.8,
+    )  # fmt: skip
+    return whole, choice(0.4 * minutes)
+
+
+def choice(minutes: float) -> Stage:
+    """The language model alone, both stages of the dialogue in every step."""
+    return Stage(
+        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, questions_per_view=6,
+        muon_rate=0.0012, adam_rate=5e-4, decimal_sigma=0.5, warm_share=0.05, decay_share=0.8, ema=0.98,
+        snapshots=4,
     )  # fmt: skip

@@ -50,6 +50,8 @@ class Segment:
     copied: list[int]
     # what the token itself is that may be quoted, by the same codes, -1 elsewhere
     quotable: list[int]
+    # where a label names whose the value before it is: index of the same word where the trace gave that value
+    owner: list[int]
 
 
 class Labeller:
@@ -70,7 +72,7 @@ class Labeller:
         labels = [IGNORE] * (start - 1) + answer.ids + [IGNORE]
         is_number, looked = self._box_numbers(ids, labels, start, sample.targets)
         is_sum, copied = self._decimals(ids, tokens, labels, start)
-        quotable, names = self.quotable[ids].tolist(), name_places(tokens, sample.names)
+        quotable, names = self.quotable[ids].tolist(), name_places(tokens, self._words(sample.names))
         for i, place in names.items():
             quotable[i] = place
             if i >= start:
@@ -79,6 +81,7 @@ class Labeller:
         is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
         decided = [match.span() for match in CHOICES.finditer(sample.answer)]
         is_choice = [False] * (start - 1) + overlapping(answer.offsets, decided) + [False]
+        owner = owner_places(tokens, names, is_choice, start)
         return Segment(
             ids,
             labels,
@@ -89,7 +92,19 @@ class Labeller:
             looked_at=looked,
             copied=copied,
             quotable=quotable,
+            owner=owner,
         )
+
+    def _words(self, names: Sequence[str]) -> list[list[str]]:
+        """The tokens of each name, without blanks: '4_red mug' -> 4, _, red, mug."""
+        return [
+            [
+                token.strip()
+                for token in self.tokenizer.encode(name, add_special_tokens=False).tokens
+                if token.strip()
+            ]
+            for name in names
+        ]
 
     def _box_numbers(
         self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]
@@ -99,12 +114,12 @@ class Labeller:
         box = field = 0
         for i in range(start - 1, len(ids)):
             field = 0 if ids[i] == self.open else field + (ids[i] == self.comma)
+            box += ids[i] == self.close
             if labels[i] == self.begin:
                 looked[i] = targets[box] if box < len(targets) else -1
             if ids[i] == self.comma and 0 <= labels[i] - self.first_number < 1000:
                 is_number[i] = field - 1 != ANGLE_FIELD
                 looked[i] = targets[box] if box < len(targets) else -1
-            box += ids[i] == self.close
         return is_number, looked
 
     def _decimals(
@@ -135,16 +150,40 @@ def follows(tokens: list[str], word: str, blank: str) -> bool:
     return tokens[-len(ending) :] == ending
 
 
-def name_places(tokens: Sequence[str], names: Sequence[str]) -> dict[int, int]:
-    """Index of each token that belongs to one of `names` -> FIRST_NAME + the name's and the word's place."""
+def name_places(tokens: Sequence[str], names: Sequence[list[str]]) -> dict[int, int]:
+    """Index of each token that belongs to one of `names` (the words of each) -> FIRST_NAME + the name's and
+    the word's place.
+    """
     words = [token.strip() for token in tokens]
     places: dict[int, int] = {}
-    for number, name in enumerate(names):
-        parts = name.split()
+    for number, parts in enumerate(names):
         for i in range(len(words) - len(parts) + 1):
             if words[i : i + len(parts)] == parts:
                 places |= {i + n: FIRST_NAME + 10 * number + n for n in range(len(parts))}
     return places
+
+
+def owner_places(
+    tokens: Sequence[str], names: dict[int, int], is_choice: Sequence[bool], start: int
+) -> list[int]:
+    """Per token, where its label is a word of a chosen owner ("The largest is 0.45 for white book"), the
+    index of that word where the values were listed ("0.45 for white book and ..."), else -1.
+
+    Values and their owners stand together in the list: the name that follows a value there is the answer, the
+    same name elsewhere only looks like it.
+    """
+    owner = [-1] * len(tokens)
+    listed: dict[int, int] = {}
+    follows_value = False
+    for i in range(start, len(tokens)):
+        follows_value = tokens[i] == " for" or (follows_value and (i in names or not tokens[i].strip()))
+        if i not in names or not follows_value:
+            continue
+        if is_choice[i - 1]:
+            owner[i - 1] = listed.get(names[i], -1)
+        else:
+            listed[names[i]] = i
+    return owner
 
 
 def quotable_hundredths(tokenizer: Tokenizer) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Losses of n3d-nano: next token with soft numbers, a dense loss on image tokens, and where to look.
 
-Plain next-token training teaches a small model little about a picture in the time of a CPU. Four things
+Plain next-token training teaches a small model little about a picture in the time of a CPU. Five things
 change that, and all of them fall away after training, so the shipped model is the plain one:
   - a box number is right to a few bins, and a computed decimal to about a hundredth, so their targets are
     narrow bell over the numbers instead of a single one;
@@ -8,9 +8,11 @@ change that, and all of them fall away after training, so the shipped model is t
     that object's box, kind and colour;
   - while the model writes an object's numbers, some heads of one layer are rewarded for looking at that
     object's tokens;
-  - while it quotes a number or name of its question, some heads of another layer look at it.
+  - while it quotes a number or name of its question, some heads of another layer look at it;
+  - while it says whose the largest value is, some heads of a third look at the name beside that value.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,14 +91,15 @@ class DenseHeads(nn.Module):
 
 
 class Watch:
-    """Records where chosen heads of two decoder layers look: while an object's numbers are written, and while
-    a number is quoted.
+    """Records where chosen heads of decoder layers look: while an object's numbers are written, while a
+    number is quoted, and while the owner of a value is named. Each is (layer, number of heads).
     """
 
-    def __init__(self, look_layer: int, look_heads: int, copy_layer: int, copy_heads: int) -> None:
+    def __init__(self, look: tuple[int, int], copy: tuple[int, int], owner: tuple[int, int]) -> None:
         self.watched = [
-            ("look", look_layer, look_heads, look_loss),
-            ("copy", copy_layer, copy_heads, copy_loss),
+            ("look", *look, look_loss),
+            ("copy", *copy, copy_loss),
+            ("owner", *owner, owner_loss),
         ]
         self.batch: Batch | None = None
         self.losses: dict[str, Tensor] = {}
@@ -115,13 +118,56 @@ class Watch:
     ) -> tuple[Tensor, None]:
         """Attention as always; in a watched layer also the loss of not looking at the right place."""
         key, value = (x.repeat_interleave(module.num_key_value_groups, dim=1) for x in (key, value))
-        out = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
+        spans = self.batch.spans if self.batch is not None else [[(0, query.shape[2])]] * len(query)
+        out = attend_by_question(query, key, value, attention_mask, spans=spans, scaling=scaling)
         for name, layer, heads, loss in self.watched:
             if self.batch is not None and layer == module.layer_idx:
                 self.losses[name] = loss(
                     query[:, :heads], key[:, :heads], attention_mask, scaling, self.batch
                 )
         return out.transpose(1, 2), None
+
+
+def attend_by_question(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    *,
+    spans: Sequence[Sequence[tuple[int, int]]],
+    scaling: float,
+) -> Tensor:
+    """(B, H, T, D) attention under `mask` of rows whose questions see the first of their `spans` and
+    themselves; zero behind the last span.
+
+    Whole rows would score every question against every other one, only to mask it: a fifth of the time is
+    enough.
+    """
+    rows = []
+    for q, k, v, seen, parts in zip(query, key, value, mask, spans, strict=True):
+        # splitting at once, since a slice's gradient is as large as what it was cut from
+        lengths = [last - first for first, last in parts]
+        lengths.append(q.shape[1] - sum(lengths))
+        shared_k, shared_v = k[:, : lengths[0]], v[:, : lengths[0]]
+        outs = []
+        for (first, last), own_q, own_k, own_v in zip(
+            parts, *(x.split(lengths, dim=1)[: len(parts)] for x in (q, k, v)), strict=True
+        ):
+            is_shared = first == 0
+            keys = own_k if is_shared else torch.cat([shared_k, own_k], dim=1)
+            values = own_v if is_shared else torch.cat([shared_v, own_v], dim=1)
+            own_seen = seen[:, first:last, first:last]
+            visible = (
+                own_seen if is_shared else torch.cat([seen[:, first:last, : lengths[0]], own_seen], dim=-1)
+            )
+            outs.append(
+                scaled_dot_product_attention(
+                    own_q[None], keys[None], values[None], attn_mask=visible[None], scale=scaling
+                )[0]
+            )
+        outs.append(q.new_zeros(q.shape[0], lengths[-1], q.shape[2]))
+        rows.append(torch.cat(outs, dim=1))
+    return torch.stack(rows)
 
 
 def look_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
@@ -144,6 +190,14 @@ def copy_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: B
     return attention_loss(query, key, mask, scaling, (rows, cols), wanted)
 
 
+def owner_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
+    """-log of the attention that each row naming a value's owner gives to that name beside that value."""
+    rows, cols = torch.nonzero(batch.owner >= 0, as_tuple=True)
+    wanted = torch.zeros(len(rows), key.shape[2], dtype=torch.bool, device=key.device)
+    wanted[torch.arange(len(rows)), batch.owner[rows, cols]] = True
+    return attention_loss(query, key, mask, scaling, (rows, cols), wanted)
+
+
 def attention_loss(
     query: Tensor, key: Tensor, mask: Tensor, scaling: float, at: tuple[Tensor, Tensor], wanted: Tensor
 ) -> Tensor:
@@ -156,8 +210,14 @@ def attention_loss(
     if not seen.any():
         return query.sum() * 0.0
     rows, cols, visible, wanted = rows[seen], cols[seen], visible[seen], (wanted & visible)[seen]
-    scores = ((query.float() @ key.float().mT) * scaling).transpose(1, 2)[rows, cols]
-    log_attention = log_softmax(scores.masked_fill(~visible[:, None], float("-inf")), dim=-1)
+    # picture by picture: all scores of a row against itself would take a gigabyte of them
+    scores = torch.cat(
+        [
+            (query[b, :, cols[rows == b]].float() @ key[b].float().mT).transpose(0, 1)
+            for b in range(len(query))
+        ]
+    )
+    log_attention = log_softmax((scores * scaling).masked_fill(~visible[:, None], float("-inf")), dim=-1)
     total = log_attention.masked_fill(~wanted[:, None], float("-inf")).logsumexp(-1)
     return -total.clamp_min(-30).mean()
 
@@ -203,4 +263,5 @@ def weight(name: str) -> float:
         "choice": 1.0,
         "look": 1.0,
         "copy": 0.5,
+        "owner": 0.5,
     }.get(name, 0.0)

@@ -62,6 +62,7 @@ def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
         vision_end_token_id=ids["vision_end"],
         tie_word_embeddings=True,
         long_side_px=preset.long_side_px,
+        second_look=preset.second_look,
         patch_position="sincos",
         point_encoding_order=preset.point_encoding.order,
         point_encoding_unit=preset.point_encoding.unit,
@@ -112,12 +113,18 @@ def whiten_patches(model: N3DForConditionalGeneration, rows: torch.Tensor) -> No
         kernel[:count] = filters.to(kernel.dtype).expand(-1, -1, frames, -1, -1)
 
 
+# Survives half precision, whose smallest step is 6e-8.
+ALMOST_NOTHING = 1e-6
+
+
 def still_blocks(model: N3DForConditionalGeneration) -> None:
-    """Let every block of the tower begin by changing nothing, so that activations keep the patches' size."""
+    """Let every block of the tower begin by changing next to nothing, so that activations keep the patches'
+    size. Not nothing: a matrix of zeros in a file is taken for a download that was not finished.
+    """
     with torch.no_grad():
         for block in model.model.visual.blocks:
             for layer in (block.attn.proj, block.mlp.down_proj):
-                layer.weight.zero_()
+                layer.weight.normal_(std=ALMOST_NOTHING)
                 layer.bias.zero_()
 
 

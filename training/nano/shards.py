@@ -1,6 +1,6 @@
 """A folder of rendered views on disk -> one view at a time, and what its objects may be asked.
 
-In: `views_*.npz` as `views` writes them. Out: arrays of a view, its `ViewObjects` and their bins. It does not
+In: `views_*.npy` as `views` writes them. Out: arrays of a view, its `ViewObjects` and their bins. It does not
 know tokens or batches.
 """
 
@@ -19,31 +19,36 @@ BOX_FIELDS = (0, 1, 2, 4, 5, 6)
 
 
 class ViewShards:
-    """All views of a folder of shards, small arrays in memory, pictures memory-mapped by numpy where the file
-    allows.
+    """All views of a folder of shards; what is in memory does not grow with their number.
+
+    A view is read from its file when it is asked for (about 0.1 ms, and the system keeps what it read
+    lately).
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.shards: dict[Path, Record] = {}
+        self.shards: dict[Path, np.memmap] = {}
         self.refresh()
 
     def refresh(self) -> None:
         """Take in shards that have been written since."""
-        for path in sorted(self.folder.glob("views_*.npz")):
+        for path in sorted(self.folder.glob("views_*.npy")):
             if path not in self.shards:
-                with np.load(path) as data:
-                    self.shards[path] = {key: data[key] for key in data.files}
-        self.index = [(path, row) for path, shard in self.shards.items() for row in range(len(shard["rgb"]))]
+                self.shards[path] = np.lib.format.open_memmap(path, mode="r")
+        self.index = [(path, row) for path, shard in self.shards.items() for row in range(len(shard))]
         if not self.index:
-            raise FileNotFoundError(f"{self.folder}: expected views_*.npz (render them first), found none")
+            raise FileNotFoundError(f"{self.folder}: expected views_*.npy (render them first), found none")
 
     def __len__(self) -> int:
         return len(self.index)
 
     def view(self, number: int) -> Record:
         path, row = self.index[number]
-        return {key: values[row] for key, values in self.shards[path].items()}
+        shard = self.shards[path]
+        # read, not mapped: pages of a mapped file count as the process's memory
+        at = shard.offset + row * shard.itemsize
+        record = np.fromfile(path, shard.dtype, count=1, offset=at)[0]
+        return {name: record[name] for name in shard.dtype.names or ()}
 
 
 def view_objects(view: Record) -> tuple[ViewObjects, np.ndarray]:
@@ -54,10 +59,11 @@ def view_objects(view: Record) -> tuple[ViewObjects, np.ndarray]:
     names = tuple(f"{c} {k}" for c, k in zip(colors, kinds, strict=True))
     scene = SceneScale(float(view["scale"]), xyz(view["shift"]))
     fx, fy, cx, cy = map(float, view["intrinsics"])
-    intrinsics = Intrinsics(fx, fy, cx, cy, WIDTH, HEIGHT)
+    intrinsics = Intrinsics(fx, fy, cx, cy, WIDTH, HEIGHT, is_crop=True)
     boxes = [Box3D(names[i], xyz(view["boxes"][i][:3]), xyz(view["boxes"][i][3:])) for i in present]
     bins = np.array([view_bins(box, scene, intrinsics) for box in boxes], dtype=np.int64).reshape(-1, 7)
-    inside = [bool(0 < b[0] < 999 and 0 < b[1] < 999) for b in bins]
+    # what a bin cannot say, a centre out of the picture or a size beyond the largest, is never asked for
+    inside = [bool((b[:3] > 0).all() and (b[[0, 1, 2, 4, 5, 6]] < 999).all()) for b in bins]
     askable = tuple(
         bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
         for i in present

@@ -1,16 +1,15 @@
-"""Train n3d-nano: `python -m n3d_ros.cli train`, resumable, on a GPU when there is one.
+"""One stage of training n3d-nano, resumable, on a GPU when there is one.
 
-In: shards of views. Out: a run folder with `checkpoint.pt` (everything needed to go on), `model/` (averaged
-weights in the
-checkpoint format, with tokenizer and config), `log.jsonl` (one line per report). First the vision tower alone
-learns the dense
-loss, then the whole model learns to answer.
+In: shards of views, a `Stage`. Out: a run folder with `checkpoint.pt` (everything needed to go on), `model/`
+(averaged weights in the checkpoint format, with tokenizer and config), `snapshots/`, `log.jsonl` (one line
+per report). It does not know which stages there are (`configs`) or what comes before and after them
+(`recipe`).
 """
 
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,8 +20,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
+from n3d_ros.storage.whole_file import whole_file
 from n3d_ros.training.nano.batches import Batch, Packer, batches
-from n3d_ros.training.nano.configs import NanoModel, TrainConfig
+from n3d_ros.training.nano.configs import NanoModel, Stage
 from n3d_ros.training.nano.labels import IGNORE
 from n3d_ros.training.nano.losses import (
     ATTENTION_NAME,
@@ -38,28 +38,34 @@ from n3d_ros.training.nano.shards import ViewShards
 from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES
 
+CHECKPOINT, SNAPSHOTS, MODEL = "checkpoint.pt", "snapshots", "model"
+
 log = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Model, heads, optimisers and clock of one run; `run()` trains until the budget is used up."""
+    """Model, heads, optimisers and clock of one stage; `run()` trains until its minutes are used up."""
 
     def __init__(
-        self, config: TrainConfig, preset: NanoModel, tokenizer: Tokenizer, views: Path, folder: Path
+        self, stage: Stage, preset: NanoModel, tokenizer: Tokenizer, views: Path, folder: Path
     ) -> None:
-        self.config, self.preset, self.tokenizer, self.folder = config, preset, tokenizer, folder
+        self.stage, self.preset, self.tokenizer, self.folder = stage, preset, tokenizer, folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = build_nano(preset, tokenizer, config.seed).to(self.device)
+        self.model = build_nano(preset, tokenizer, stage.seed).to(self.device)
         self.heads = DenseHeads(preset.text_hidden, len(KIND_NAMES), len(COLOR_NAMES)).to(self.device)
-        self.watch = Watch(config.watched_layer, config.watched_heads, config.copy_layer, config.copy_heads)
+        self.watch = Watch(stage.look, stage.copy, stage.owner)
         self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
-        self.table = soft_number_table(config.number_sigma).to(self.device)
-        self.decimals = soft_number_table(config.decimal_sigma).to(self.device)
+        self.table = soft_number_table(stage.number_sigma).to(self.device)
+        self.decimals = soft_number_table(stage.decimal_sigma).to(self.device)
         self.first_number, self.first_decimal = token_id(tokenizer, "0"), token_id(tokenizer, "0.00")
-        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
-        self.optimizers = make_optimizers(self.model, self.heads, config)
-        self.shards, self.rng = ViewShards(views), np.random.default_rng([config.seed, time.time_ns()])
+        self.average = self._weights()
+        self.optimizers = make_optimizers(self.model, self.heads, stage)
+        self.shards, self.rng = ViewShards(views), np.random.default_rng([stage.seed, time.time_ns()])
         self.step, self.trained_s = 0, 0.0
+
+    def _weights(self) -> dict[str, Tensor]:
+        """A copy of the model's weights."""
+        return {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
     def start(self, num_views: int = 60) -> None:
         """Prepare an untrained tower: whitened patches of some views, blocks that change nothing yet."""
@@ -68,7 +74,7 @@ class Trainer:
         batch = packer.batch([self.shards.view(int(i)) for i in chosen], with_text=False)
         whiten_patches(self.model, batch.pixel_values.to(self.device))
         still_blocks(self.model)
-        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        self.average = self._weights()
 
     def start_from(self, folder: Path) -> None:
         """Begin with the weights of a model folder (trained or exported) that has this run's sizes; pieces
@@ -79,18 +85,29 @@ class Trainer:
         for name in TIED:
             saved[name] = torch.cat([saved[name], self.model.state_dict()[name][known:]])
         self.model.load_state_dict(saved)
-        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        self.average = self._weights()
+        self.warm_heads()
+
+    def warm_heads(self) -> None:
+        """Train the dense heads alone, so that untrained ones do not pull at a tower that sees."""
+        optimizer = torch.optim.AdamW(self.heads.parameters(), lr=3e-3)
+        stream = self._stream(self._packer(), with_text=False)
+        for batch, _ in zip(stream, range(self.stage.heads_steps), strict=False):
+            batch = batch.to(self.device)
+            with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+                tokens = self.model.image_tokens(batch.pixel_values, batch.grid_thw, batch.coords)
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(weighed(self.dense_losses(batch, tokens)))
+            optimizer.step()
 
     def run(self) -> None:
-        """Train until `config.minutes` of training time are used; writes the run folder on the way and at the
-        end.
-        """
+        """Train until the stage's minutes are used; writes the run folder on the way and at the end."""
         self.folder.mkdir(parents=True, exist_ok=True)
         saved = report = time.monotonic()
         seen: dict[str, list[float]] = {}
-        for batch in self.training_batches():
+        for passes in self.steps():
             began = time.monotonic()
-            losses = self.train_step(batch.to(self.device))
+            losses = self.train_step(passes)
             for key, value in losses.items():
                 seen.setdefault(key, []).append(value)
             now = time.monotonic()
@@ -98,53 +115,58 @@ class Trainer:
             if now - report > 30:
                 self.report(seen)
                 report, seen = now, {}
-            if now - saved > self.config.save_every_s:
+            if now - saved > self.stage.save_every_s:
                 self.save()
                 saved = now
+            self.keep_snapshot()
+        self.keep_snapshot()
         self.save()
 
-    def training_batches(self) -> Iterator[Batch]:
-        """Batches with and without text as the clock asks, until the budget is used up."""
-        packer = Packer(
-            self.tokenizer,
-            self.preset.point_encoding,
-            self.rng,
-            self.config.questions_per_view,
-            reasons_per_view=self.config.reasons_per_view,
-        )
-        size = self.config.pictures_per_step
-        streams = {text: batches(self.shards, packer, size, text) for text in (False, True)}
-        while (minutes := self.trained_s / 60) < self.config.minutes:
+    def steps(self) -> Iterator[list[Batch]]:
+        """The passes of one step after another, with and without text, until the minutes are used up."""
+        stage, packer = self.stage, self._packer()
+        streams = {text: self._stream(packer, text) for text in (False, True)}
+        while self.trained_s < stage.minutes * 60:
             began = time.monotonic()
-            packer.reason_share = self.config.reason_share_at(minutes)
-            batch = next(streams[bool(self.rng.random() < self.config.text_share_at(minutes))])
+            stream = streams[bool(self.rng.random() < stage.text_share)]
+            passes = [next(stream) for _ in range(stage.pictures_per_step // stage.pictures_per_pass)]
             self.trained_s += time.monotonic() - began
-            yield batch
+            yield passes
 
-    def train_step(self, batch: Batch) -> dict[str, float]:
-        """One step on one batch; returns its losses."""
+    def _packer(self) -> Packer:
+        stage, encoding = self.stage, self.preset.point_encoding
+        questions, reasons = stage.questions_per_view, stage.reasons_per_view
+        return Packer(self.tokenizer, encoding, self.rng, questions, stage.reason_share, reasons)
+
+    def _stream(self, packer: Packer, with_text: bool) -> Iterator[Batch]:
+        return batches(self.shards, packer, self.stage.pictures_per_pass, with_text)
+
+    def train_step(self, passes: Sequence[Batch]) -> dict[str, float]:
+        """One step on the mean of the passes' losses; returns them."""
         rate = self.rate()
+        seen: dict[str, list[float]] = {}
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * rate
             optimizer.zero_grad(set_to_none=True)
-        losses = self.losses(batch)
-        weighed = (value * weight(key) for key, value in losses.items() if weight(key))
-        total = sum(weighed, start=torch.zeros((), device=self.device))
-        total.backward()
+        for batch in passes:
+            losses = self.losses(batch.to(self.device))
+            torch.autograd.backward(weighed(losses) / len(passes))
+            for key, value in losses.items():
+                seen.setdefault(key, []).append(float(value.detach()))
         torch.nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
         self.step += 1
         self.update_average()
-        return {key: float(value.detach()) for key, value in losses.items()}
+        return {key: sum(values) / len(values) for key, values in seen.items()}
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """All losses of one batch, forward passes in bfloat16."""
         with torch.autocast(self.device.type, torch.bfloat16):
-            with torch.set_grad_enabled(not self.config.frozen_tower):
+            with torch.set_grad_enabled(not self.stage.frozen_tower):
                 tokens = self.model.image_tokens(batch.pixel_values, batch.grid_thw, batch.coords)
-            losses = {} if self.config.frozen_tower else self.dense_losses(batch, tokens)
+            losses = {} if self.stage.frozen_tower else self.dense_losses(batch, tokens)
             if (batch.labels != IGNORE).any():
                 losses |= self.text_losses(batch, tokens)
         return losses
@@ -154,7 +176,8 @@ class Trainer:
         rows = self.model.get_input_embeddings().weight
         numbers = rows[self.first_number : self.first_number + len(self.table)]
         with torch.autocast(self.device.type, enabled=False):
-            return self.heads(tokens.float(), batch, numbers, self.table)
+            losses: dict[str, Tensor] = self.heads(tokens.float(), batch, numbers, self.table)
+        return losses
 
     def text_losses(self, batch: Batch, tokens: Tensor) -> dict[str, Tensor]:
         """Losses of the language model on the packed rows."""
@@ -184,22 +207,23 @@ class Trainer:
         return losses
 
     def rate(self) -> float:
-        """Share of the peak learning rate: linear warm-up, flat, linear decay to zero at the end of the
-        budget.
-        """
-        done = self.trained_s / (self.config.minutes * 60)
-        return max(1e-3, min(1.0, done / self.config.warm_share, (1 - done) / self.config.decay_share))
+        """Share of the peak learning rate: linear warm-up, flat, linear decay to zero at the stage's end."""
+        done = self.trained_s / (self.stage.minutes * 60)
+        warm = done / self.stage.warm_share if self.stage.warm_share else 1.0
+        decay = (1 - done) / self.stage.decay_share if self.stage.decay_share else 1.0
+        return max(1e-3, min(1.0, warm, decay))
 
     def update_average(self) -> None:
         """Exponential moving average of the weights: what is saved as the model."""
-        keep = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        keep = min(self.stage.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for name, p in self.model.named_parameters():
                 self.average[name].lerp_(p, 1 - keep)
 
     def report(self, seen: dict[str, list[float]]) -> None:
         """The mean of each loss over the steps that had it: one line to the log and to `log.jsonl`."""
-        line = {"step": self.step, "minutes": round(self.trained_s / 60, 1), "views": len(self.shards)}
+        line: dict[str, float | str] = {"stage": self.stage.name, "step": self.step}
+        line |= {"minutes": round(self.trained_s / 60, 1), "views": len(self.shards)}
         line |= {key: round(sum(values) / len(values), 4) for key, values in seen.items()}
         log.info("%s", line)
         with (self.folder / "log.jsonl").open("a") as file:
@@ -214,17 +238,25 @@ class Trainer:
             "step": self.step,
             "trained_s": self.trained_s,
             "optimizers": [o.state_dict() for o in self.optimizers],
-            "config": asdict(self.config),
+            "stage": asdict(self.stage),
         }
-        torch.save(state, self.folder / "checkpoint.partial")
-        (self.folder / "checkpoint.partial").replace(self.folder / "checkpoint.pt")
-        save_model(self.model, self.average, self.tokenizer, self.folder / "model")
+        with whole_file(self.folder / CHECKPOINT) as part:
+            torch.save(state, part)
+        save_model(self.model, self.average, self.tokenizer, self.folder / MODEL)
 
-    def resume(self, keep_clock: bool = True) -> None:
-        """Go on from the run folder's checkpoint; without `keep_clock` the budget starts anew (a further
-        round of training).
+    def keep_snapshot(self) -> None:
+        """Keep the averaged weights where one is due."""
+        number = self.stage.num_snapshots_at(self.trained_s / 60)
+        path = self.folder / SNAPSHOTS / f"{number}.pt"
+        if number and not path.exists():
+            with whole_file(path) as part:
+                torch.save(self.average, part)
+
+    def resume(self) -> None:
+        """Go on from the run folder's checkpoint: with the stage that it is of, or with the next one, whose
+        clock begins.
         """
-        state = torch.load(self.folder / "checkpoint.pt", map_location=self.device, weights_only=True)
+        state = torch.load(self.folder / CHECKPOINT, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.heads.load_state_dict(state["heads"])
         self.average, self.step = state["average"], state["step"]
@@ -233,7 +265,12 @@ class Trainer:
             optimizer.load_state_dict(saved)
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["peak"] = peak
-        self.trained_s = state["trained_s"] if keep_clock else 0.0
+        self.trained_s = state["trained_s"] if state["stage"]["name"] == self.stage.name else 0.0
+
+
+def weighed(losses: dict[str, Tensor]) -> Tensor:
+    """The sum that is trained on."""
+    return torch.stack([value.float() * weight(key) for key, value in losses.items() if weight(key)]).sum()
 
 
 def segment_mask(segment: Tensor) -> Tensor:
@@ -245,7 +282,7 @@ def segment_mask(segment: Tensor) -> Tensor:
 
 
 def make_optimizers(
-    model: N3DForConditionalGeneration, heads: DenseHeads, config: TrainConfig
+    model: N3DForConditionalGeneration, heads: DenseHeads, stage: Stage
 ) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for embeddings, norms, biases and heads."""
     embedding, patches = model.get_input_embeddings().weight, model.model.visual.patch_embed.proj.weight
@@ -253,9 +290,9 @@ def make_optimizers(
     apart = {id(p) for p in (*matrices, patches)}
     others = [p for p in (*model.parameters(), *heads.parameters()) if id(p) not in apart]
     muon = torch.optim.Muon(
-        matrices, lr=config.muon_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
+        matrices, lr=stage.muon_rate, weight_decay=stage.weight_decay, adjust_lr_fn="match_rms_adamw"
     )
-    groups = [{"params": others, "lr": config.adam_rate}, {"params": [patches], "lr": config.patch_rate}]
+    groups = [{"params": others, "lr": stage.adam_rate}, {"params": [patches], "lr": stage.patch_rate}]
     adam = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
     for group in (*muon.param_groups, *adam.param_groups):
         group["peak"] = group["lr"]

@@ -12,6 +12,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.protocol import prompts
 from n3d_ros.sim import COLORS, KINDS
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
+from n3d_ros.training.questions import OPPOSITE_VIEWS
 
 EXTRA = """
 a an the of in on at to from is are there this that it object objects thing things all every any and
@@ -42,8 +43,10 @@ def spatial_texts() -> list[str]:
         Box3D("green can", (0.3, 0.2, 0.8), (0.1, 0.12, 0.1)),
     ]
     texts = []
+    templates = [template for templates in QUESTIONS.values() for template in templates]
+    turned = [f"{view}, {text[0].lower()}{text[1:]}" for view in OPPOSITE_VIEWS for text in templates]
     for order in permutations(boxes):
-        for question in (template for templates in QUESTIONS.values() for template in templates):
+        for question in (*templates, *turned):
             text = question.format(**{slot: box.label for slot, box in zip("abc", order, strict=True)})
             query = parse_question(text)
             texts.append(text)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from n3d_ros.training.lift.shards import checksum
 from n3d_ros.training.qa.records import PictureRef
 from n3d_ros.training.qa.sets import MANIFEST, read_manifest
+from n3d_ros.training.run_folder import checksum
 
 _MARKS = ("sha256", "look", "file")
 

@@ -24,8 +24,9 @@ from n3d_ros.training.lift.shards import shard_file
 from n3d_ros.training.qa.making.asking import Maker, Tally
 from n3d_ros.training.qa.making.picture import questions_of
 from n3d_ros.training.qa.records import NUMERICAL, OPEN, Question
-from n3d_ros.training.qa.run import QaJob, begin, scenes, vocabulary
+from n3d_ros.training.qa.run import QaJob, scenes, vocabulary
 from n3d_ros.training.qa.shards import entry_of, write_entry, write_manifest, write_questions
+from n3d_ros.training.run_folder import begin
 from n3d_ros.training.workers.processes import on_processes
 
 # Questions a category of the paper's 1,200 open and 800 numerical ones, inferred from the granularity of its

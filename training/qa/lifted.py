@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from n3d_ros.storage.json_file import JsonError, read_object
-from n3d_ros.training.lift.shards import MANIFEST, checksum
+from n3d_ros.training.lift.shards import MANIFEST
+from n3d_ros.training.run_folder import checksum
 
 ROWS_AT_ONCE = 64
 

@@ -6,7 +6,6 @@ one shard of the lifted set, so that it does not matter who makes it. It prints 
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections import Counter
@@ -16,9 +15,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.storage.json_file import JsonError, read_object
-from n3d_ros.storage.whole_file import write_json
-from n3d_ros.training.lift.shards import remove_parts, shard_file
+from n3d_ros.training.lift.shards import shard_file
 from n3d_ros.training.qa.apart import Apart
 from n3d_ros.training.qa.config import QaConfig
 from n3d_ros.training.qa.lifted import LiftedSet
@@ -29,9 +26,8 @@ from n3d_ros.training.qa.making.scene import NoScene, Scene, scene_of_row
 from n3d_ros.training.qa.records import Question
 from n3d_ros.training.qa.rewording.rewriter import Rewriter
 from n3d_ros.training.qa.shards import Entry, entry_of, read_entry, write_entry, write_questions
+from n3d_ros.training.run_folder import remove_parts
 from n3d_ros.training.workers.processes import on_processes
-
-RUN_FILE = "run.json"
 
 
 @dataclass(frozen=True)
@@ -69,25 +65,6 @@ class Done:
 
     entry: Entry
     cpu_s: float = 0.0
-
-
-def begin(out: Path, description: dict[str, Any]) -> None:
-    """Say in the folder what is made there. ValueError where something else is."""
-    path = out / RUN_FILE
-    stated = json.loads(json.dumps(description))
-    if not path.is_file():
-        write_json(path, stated)
-        return
-    try:
-        before = read_object(path)
-    except JsonError as error:
-        raise ValueError(f"'{path}': expected what an earlier run wrote, got {error}") from error
-    changed = sorted(key for key in {*stated, *before} if before.get(key) != stated.get(key))
-    if changed:
-        raise ValueError(
-            f"'{out}': expected the set that is begun there, got another {', '.join(changed)} "
-            f"(compare '{path}'); choose another --out"
-        )
 
 
 def make_shards(job: QaJob, workers: int = 1) -> Iterator[Done]:

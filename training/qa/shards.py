@@ -17,9 +17,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import whole_file, write_json
-from n3d_ros.training.lift.shards import LEDGER, checksum, shard_file
+from n3d_ros.training import run_folder
+from n3d_ros.training.lift.shards import shard_file
 from n3d_ros.training.qa.records import SCHEMA, Question
 from n3d_ros.training.qa.sets import MANIFEST
 
@@ -63,38 +63,21 @@ def write_questions(path: Path, questions: Iterable[Question]) -> int:
 
 def write_entry(out: Path, entry: Entry) -> None:
     """After its shard."""
-    write_json(_entry_file(out, entry.number), asdict(entry))
+    write_json(run_folder.entry_file(out, entry.number), asdict(entry))
 
 
 def read_entry(out: Path, number: int) -> Entry | None:
-    """The entry of a shard that is whole, None where it has to be made (again).
-
-    ValueError where the ledger is damaged, or the shard is not what it says: somebody changed it.
+    """The entry of a shard that is whole, None where it has to be made (again). ValueError where somebody
+    changed either.
     """
-    path = _entry_file(out, number)
-    if not path.is_file():
-        return None
-    try:
-        entry = Entry(**read_object(path))
-    except (JsonError, TypeError) as error:
-        raise ValueError(
-            f"'{path}': expected a ledger entry, got {error}; remove it to make it again"
-        ) from error
-    shard = shard_file(out, number)
-    if not shard.is_file() or shard.stat().st_size != entry.size:
-        found = shard.stat().st_size if shard.is_file() else "no"
-        raise ValueError(
-            f"'{shard}': expected {entry.size} bytes as the ledger says, got {found}; "
-            f"remove '{path}' to make it again"
-        )
-    return entry
+    return run_folder.read_entry(out, number, shard_file(out, number), Entry)
 
 
 def entry_of(out: Path, number: int, num_pictures: int, num_questions: int, **counts: Counter[Any]) -> Entry:
     """The entry of a shard that is written. counts: of COUNTS."""
     path = shard_file(out, number)
     plain = {name: {str(key): n for key, n in sorted(one.items()) if n} for name, one in counts.items()}
-    return Entry(number, num_pictures, num_questions, path.stat().st_size, checksum(path), **plain)
+    return Entry(number, num_pictures, num_questions, path.stat().st_size, run_folder.checksum(path), **plain)
 
 
 def write_manifest(out: Path, entries: Iterable[Entry], about: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -126,7 +109,3 @@ def totals(entries: Iterable[Entry]) -> dict[str, Any]:
         "categories": dict(sorted(categories.items())),
         **sums,
     }
-
-
-def _entry_file(out: Path, number: int) -> Path:
-    return out / LEDGER / f"shard-{number:05d}.json"

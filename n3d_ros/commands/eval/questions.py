@@ -44,11 +44,12 @@ def add_question_options(group: _ActionsContainer) -> None:
 
 def run_questions(args: argparse.Namespace) -> int:
     """Ask, judge, print and write; exit code 0."""
-    from n3d_ros.training.evaluation.asking.run import MIRRORED, begin, replies
+    from n3d_ros.training.evaluation.asking.run import MIRRORED, replies
     from n3d_ros.training.evaluation.figures.everything import all_figures
     from n3d_ros.training.evaluation.figures.marked import marked
     from n3d_ros.training.evaluation.ledger import Ledger
     from n3d_ros.training.evaluation.report.tables import as_text, tables
+    from n3d_ros.training.run_folder import begin
 
     _check(args)
     judge, model = _judge(args), model_folder(args.model)

@@ -25,8 +25,9 @@ _SIZE = (900, 560)
 @dataclass(frozen=True)
 class Sample:
     """One look at the node. own_mib: resident, without shared_mib: pages of Fast DDS's shared memory, whose
-    segments have a fixed size and are touched little by little, more of them under load. age_ms: of the frames when the model began with them, median since the last
-    sample, None where nothing was answered. cpu_s: processor time since its start.
+    segments have a fixed size and are touched little by little, more of them under load. age_ms: of the
+    frames when the model began with them, median since the last sample, None where nothing was answered.
+    cpu_s: processor time since its start.
     """
 
     t_s: float

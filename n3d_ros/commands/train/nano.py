@@ -1,116 +1,162 @@
-"""`n3d train`: render scenes and train n3d-nano on them."""
+"""`n3d train --config nano`: everything that makes an n3d-nano, in one command that can be stopped and called
+again.
+
+In: a budget in minutes. Out: a run folder with views, checkpoint, the model in the checkpoint format, the
+engine folder that the robot loads, its measurement and its model card.
+"""
+
+from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from argparse import _ActionsContainer
 
-    from n3d_ros.training.nano.train import Trainer
+    from n3d_ros.training.nano.ledger import Ledger
+    from n3d_ros.training.nano.recipe import Recipe, Step
+
+ENGINE, FIGURES, CARD = "n3d-nano", "eval.json", "README.md"
+# Views of so many scenes for a minute of training: 3,000 for two hours.
+SCENES_PER_MINUTE, FEWEST_SCENES = 25, 4
 
 
-def add_train(parser: argparse.ArgumentParser) -> None:
-    """`n3d train`: render scenes, train n3d-nano, resumable."""
+def add_train(parser: _ActionsContainer) -> None:
+    """`n3d train`: render, train, export, measure; call it again to go on."""
     parser.add_argument(
         "--out", type=Path, default=Path("runs/n3d-nano"), help="run folder (default: %(default)s)"
     )
+    parser.add_argument("--views", type=Path, help="rendered scenes (default: views in the run folder)")
     parser.add_argument(
-        "--views", type=Path, default=Path("runs/views"), help="rendered scenes (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--render",
-        type=int,
-        default=0,
-        metavar="SCENES",
-        help="render until there are this many scenes, then stop",
-    )
-    parser.add_argument(
-        "--first-seed", type=int, default=1_000_000, help="first scene (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--minutes", type=float, default=120.0, help="training time of the whole run (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--dense-minutes",
+        "--minutes",
         type=float,
-        default=20.0,
-        help="of which the vision tower alone (default: %(default)s)",
+        default=120.0,
+        help="training in all stages; 0 measures --start-from alone (default: %(default)s)",
     )
+    parser.add_argument(
+        "--scenes-rendered", type=int, metavar="N", help=f"default: {SCENES_PER_MINUTE} a minute"
+    )
+    parser.add_argument(
+        "--first-seed", type=int, default=1_000_000, help="first scene rendered (default: %(default)s)"
+    )
+    parser.add_argument("--render-only", action="store_true", help="stop when the scenes are rendered")
     parser.add_argument(
         "--start-from", type=Path, metavar="MODEL", help="begin with this model folder's weights"
     )
     parser.add_argument(
-        "--frozen-tower", action="store_true", help="train the language model alone, reasoning in every step"
+        "--eval-scenes", type=int, default=200, metavar="N", help="scenes measured on (default: %(default)s)"
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the run folder's checkpoint")
     parser.add_argument(
-        "--restart-clock",
-        action="store_true",
-        help="with --resume: a new budget of --minutes on the old weights",
+        "--eval-seed", type=int, default=90000, metavar="SEED", help="first of them (default: %(default)s)"
     )
     parser.set_defaults(run=run_train)
 
 
 def run_train(args: argparse.Namespace) -> int:
-    """Render or train; exit code 0, 2 when there is nothing to train on or to begin with."""
+    """What is left to do of the run; exit code 0, 2 when it cannot begin."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    if args.render:
-        return render(args)
+    from n3d_ros.training.nano.ledger import Ledger
+
     try:
-        trainer = make_trainer(args)
+        recipe = recipe_of(args)
+        ledger = Ledger(args.out, settings(recipe))
+        for step in all_steps(args, recipe, ledger):
+            if not ledger.is_done(step.name):
+                with ledger.measured(step.name):
+                    step.run()
     except (FileNotFoundError, ValueError) as error:
         print(f"n3d train: {error}", file=sys.stderr)
         return 2
-    trainer.run()
     return 0
 
 
-def make_trainer(args: argparse.Namespace) -> "Trainer":
-    """A trainer ready to run: untrained, from a model folder, or where its run folder stopped."""
-    from n3d_ros.training.nano.configs import NanoModel, TrainConfig, language_alone
-    from n3d_ros.training.nano.train import Trainer
+def recipe_of(args: argparse.Namespace) -> Recipe:
+    """The run that the options name. ValueError for one that has nothing to do."""
+    from n3d_ros.training.nano.recipe import Recipe
 
-    source = args.out / "model" if args.resume else args.start_from
-    config = TrainConfig(minutes=args.minutes, dense_minutes=args.dense_minutes)
-    if args.frozen_tower:
-        config = language_alone(args.minutes)
-    trainer = Trainer(config, NanoModel(), _tokenizer(source), args.views, args.out)
-    if args.resume:
-        trainer.resume(keep_clock=not args.restart_clock)
-    elif source:
-        trainer.start_from(source)
-    else:
-        trainer.start()
-    return trainer
+    if not args.minutes and args.start_from is None:
+        raise ValueError("expected --minutes above 0, or --start-from with a model to measure, got neither")
+    scenes = args.scenes_rendered or max(FEWEST_SCENES, round(SCENES_PER_MINUTE * args.minutes))
+    return Recipe(args.out, args.minutes, scenes, args.start_from, args.first_seed, args.views)
 
 
-def _tokenizer(source: Path | None) -> "Tokenizer":
-    """The tokenizer of `source` with today's words added, or a new one."""
-    from tokenizers import Tokenizer
-
-    from n3d_ros.training.nano.tokenizer import build_tokenizer, extended
-    from n3d_ros.training.nano.vocabulary import known_words
-
-    new = build_tokenizer(known_words())
-    if source is None:
-        return new
-    file = source / "tokenizer.json"
-    if not file.is_file():
-        raise FileNotFoundError(f"{source}: expected a model folder with tokenizer.json, found none")
-    return extended(Tokenizer.from_file(str(file)), new)
+def settings(recipe: Recipe) -> dict[str, str]:
+    """What must stay the same when a run goes on."""
+    return {
+        "minutes": f"{recipe.minutes:g}",
+        "scenes": f"{recipe.num_scenes} from {recipe.first_seed}",
+        "start_from": str(recipe.start_from or ""),
+    }
 
 
-def render(args: argparse.Namespace) -> int:
-    """Render the missing shards with a progress bar."""
+def all_steps(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> list[Step]:
+    """Render and train as the recipe says; then export, measure and describe what came out."""
+    from n3d_ros.training.nano.recipe import Step, run_tokenizer, steps
+    from n3d_ros.training.nano.train import MODEL
+
+    run_tokenizer(recipe)  # before hours of work: a folder that holds no model
+    training = steps(recipe, progress) if recipe.minutes else []
+    if args.render_only:
+        return training[:1]
+    model = args.out / MODEL if recipe.minutes else args.start_from
+    return [
+        *training,
+        Step("export", lambda: export_engine(model, args.out / ENGINE)),
+        Step("eval", lambda: measure(args)),
+        Step("card", lambda: write_card(args, recipe, ledger)),
+    ]
+
+
+def progress(shards: Iterator[Path], total: int) -> Iterator[Path]:
+    """A bar while shards come."""
     from tqdm import tqdm
 
-    from n3d_ros.training.nano.views import RenderConfig, render_shards
+    yield from tqdm(shards, total=total, unit="shard", desc="render")
 
-    config = RenderConfig(first_seed=args.first_seed, num_scenes=args.render)
-    total = -(-config.num_scenes // config.scenes_per_shard)
-    for _ in tqdm(render_shards(config, args.views), total=total, unit="shard", desc="render"):
-        pass
-    return 0
+
+def export_engine(model: Path, engine: Path) -> None:
+    """The folder that the robot loads, weights in 16 bits."""
+    from n3d_ros.engines.export.folder import export
+
+    export(model, engine, weights_dtype="fp16")
+
+
+def eval_options(args: argparse.Namespace) -> list[str]:
+    """How `n3d eval` is called."""
+    return ["--scenes", str(args.eval_scenes), "--seed", str(args.eval_seed)]
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Run `n3d eval` on the engine; its figures go into the run folder."""
+    from n3d_ros.commands.eval import add_eval
+
+    parser = argparse.ArgumentParser()
+    add_eval(parser)
+    where = ["--model", str(args.out / ENGINE), "--json", str(args.out / FIGURES)]
+    options = parser.parse_args([*where, *eval_options(args)])
+    options.run(options)
+
+
+def write_card(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> None:
+    """The model card, beside the engine's files."""
+    from n3d_ros.storage.whole_file import write_text
+    from n3d_ros.training.nano.card import Measured, Origin, card
+
+    # the run's own file; it holds an infinite error where a model found nothing
+    figures: dict[str, Any] = json.loads((args.out / FIGURES).read_text(encoding="utf-8"))
+    started = str(recipe.start_from or "")
+    origin = Origin(command_line(args), started, recipe.num_scenes, recipe.first_seed, recipe.minutes)
+    measured = Measured(f"n3d eval {' '.join(eval_options(args))}", figures["summary"], figures["trials"])
+    write_text(args.out / ENGINE / CARD, card(args.out / ENGINE, origin, measured, ledger.steps))
+    print(f"model in {args.out / ENGINE}")
+
+
+def command_line(args: argparse.Namespace) -> str:
+    """The command that makes this run again."""
+    begin = f" --start-from {args.start_from}" if args.start_from else ""
+    return f"n3d train --config nano --minutes {args.minutes:g}{begin}"

@@ -200,7 +200,7 @@ def test_another_export_in_the_same_folder_is_refused(tmp_path, questions, capsy
     assert export(tmp_path, "trl") == 0
     arguments = ["export-data", str(tmp_path / "questions"), "--format", "ms-swift", "--out"]
     assert main([*arguments, str(tmp_path / "trl")]) == 2
-    assert "got another export" in capsys.readouterr().err
+    assert "got another format" in capsys.readouterr().err
 
 
 def test_a_file_that_somebody_changed_is_named(tmp_path, questions, capsys):

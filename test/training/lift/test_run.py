@@ -16,7 +16,8 @@ from n3d_ros.cli import main
 from n3d_ros.training.lift import shards
 from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.run import TooManyRejects, begin, lift_shards, shards_of_task
-from n3d_ros.training.lift.shards import checksum, read_entry, shard_file
+from n3d_ros.training.lift.shards import read_entry, shard_file
+from n3d_ros.training.run_folder import checksum
 
 # The command in a process that kills itself as by `kill -9` when a function is called for the n-th time.
 KILLED = """
@@ -110,7 +111,7 @@ def lenient(folder):
         ("run", "lift_picture", 4),  # in the middle of the second shard
         ("shards.pq", "write_table", 2),  # before its first byte
         (
-            "shards",
+            "shards.run_folder",
             "checksum",
             6,
         ),  # of two shards with two pictures each: the shard is there, its entry is not

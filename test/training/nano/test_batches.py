@@ -16,6 +16,7 @@ from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import decode
+from n3d_ros.spatial import parse_question
 from n3d_ros.training.nano.batches import NUM_CELLS, Packer
 from n3d_ros.training.nano.labels import IGNORE
 from n3d_ros.training.nano.shards import view_objects
@@ -25,11 +26,14 @@ from n3d_ros.training.nano.vocabulary import known_words
 from n3d_ros.training.questions import (
     Sample,
     absent_sample,
+    from_opposite,
     ground_sample,
+    group_sample,
     locate_sample,
     reason_sample,
     sample_questions,
     spatial_question,
+    with_ids,
 )
 
 
@@ -221,6 +225,40 @@ def test_questions_about_three_objects_come_as_often_as_asked_for():
     num_objects = [len(spatial_question(names, [0, 1, 2, 3], rng, 0.5)[1]) for _ in range(400)]
     assert 180 <= num_objects.count(3) <= 260
     assert all(len(spatial_question(names, [0, 1], rng, 1.0)[1]) <= 2 for _ in range(40))
+
+
+def test_things_are_called_by_id_as_a_follow_up_calls_them():
+    names = with_ids(("red mug", "blue bowl", "green can"), np.random.default_rng(0))
+    numbers = [name.partition("_")[0] for name in names]
+    assert [name.partition("_")[2] for name in names] == ["red mug", "blue bowl", "green can"]
+    assert len(set(numbers)) == 3 and all(len(number) == 1 for number in numbers)
+
+
+def test_a_question_is_turned_only_where_the_opposite_side_answers_otherwise():
+    rng = np.random.default_rng(0)
+    turned = from_opposite("Is the red mug to the left of the blue bowl?", rng)
+    assert (
+        turned.endswith("side, is the red mug to the left of the blue bowl?") or "of the camera, is" in turned
+    )
+    assert parse_question(turned).facing
+    assert from_opposite("How tall is the red mug?", rng) == "How tall is the red mug?"
+
+
+def test_ids_and_opposite_sides_are_asked_in_words_that_the_tokenizer_knows(packer):
+    objects, _ = view_objects(made_up_view())
+    rng = np.random.default_rng(7)
+    questions = [reason_sample(objects, objects.unique(), rng).question for _ in range(300)]
+    assert 15 < sum("_red" in question for question in questions) < 90
+    assert sum("opposite side" in question for question in questions) > 5
+    assert all("<unk>" not in packer.labeller.tokenizer.encode(q).tokens for q in questions)
+
+
+def test_groups_are_asked_for_as_people_do(packer):
+    objects, _ = view_objects(made_up_view())
+    rng = np.random.default_rng(0)
+    asked = {group_sample(objects, rng).question.split("'")[1] for _ in range(300)}
+    assert {"mug", "mugs", "all the mugs", "red things", "all the red things"} - asked == set()
+    assert all("<unk>" not in packer.labeller.tokenizer.encode(words).tokens for words in asked)
 
 
 def test_a_short_and_a_full_decimal_show_the_same_hundredths(packer):

@@ -11,9 +11,11 @@ from types import SimpleNamespace  # noqa: E402
 
 from n3d_ros.training.nano.losses import (  # noqa: E402
     SoftTargets,
+    attend_by_question,
     copy_loss,
     look_loss,
     number_loss,
+    owner_loss,
     soft_number_table,
     text_loss,
 )
@@ -68,6 +70,35 @@ def test_what_a_row_cannot_see_is_no_source():
     batch = SimpleNamespace(copied=torch.tensor([[-1, 18, -1]]), quotable=torch.tensor([[-1, -1, 18]]))
     mask = torch.ones(3, 3, dtype=torch.bool).tril()[None, None]
     assert copy_loss(nothing, nothing, mask, 1.0, batch) == 0
+
+
+def test_owner_loss_is_the_log_of_attention_on_the_one_name_beside_the_value():
+    nothing = torch.zeros(1, 1, 6, 4)
+    batch = SimpleNamespace(owner=torch.tensor([[-1, -1, -1, -1, 2, -1]]))
+    mask = torch.ones(6, 6, dtype=torch.bool).tril()[None, None]
+    assert owner_loss(nothing, nothing, mask, 0.5, batch).item() == pytest.approx(math.log(5))
+
+
+def test_attention_question_by_question_is_attention_under_the_mask():
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 3, 17, 8, generator=generator) for _ in range(3))
+    segment = torch.tensor([[0] * 5 + [1] * 4 + [2] * 6 + [-1] * 2, [0] * 5 + [1] * 7 + [2] * 5])
+    mask, spans = segment_mask(segment), [[(0, 5), (5, 9), (9, 15)], [(0, 5), (5, 12), (12, 17)]]
+    whole = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=0.3)
+    parts = attend_by_question(query, key, value, mask, spans=spans, scaling=0.3)
+    asked = (segment >= 0)[:, None, :, None]
+    torch.testing.assert_close(parts * asked, whole * asked)
+    assert not parts[0, :, 15:].any()
+
+
+def test_attention_is_scored_row_by_row_of_its_own_picture():
+    query, key = torch.zeros(2, 1, 2, 1), torch.zeros(2, 1, 2, 1)
+    query[:, 0, 1], key[1, 0, 1] = 1.0, 2.0
+    batch = SimpleNamespace(owner=torch.tensor([[-1, 1], [-1, 1]]))
+    mask = torch.ones(2, 2, dtype=torch.bool).tril()[None, None].expand(2, -1, -1, -1)
+    shares = 0.5, math.exp(2) / (1 + math.exp(2))
+    expected = -(math.log(shares[0]) + math.log(shares[1])) / 2
+    assert owner_loss(query, key, mask, 1.0, batch).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_soft_rows_do_not_count_as_words_and_tokens_outside_their_bell_are_illegal():

@@ -10,10 +10,16 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from tokenizers import Tokenizer  # noqa: E402
 
-from n3d_ros.training.nano.configs import NanoModel, TrainConfig, language_alone  # noqa: E402
+from n3d_ros.training.nano.configs import (  # noqa: E402
+    NanoModel,
+    Stage,
+    choice,
+    from_nothing,
+    from_weights,
+)
 from n3d_ros.training.nano.model import build_nano, still_blocks, whiten_patches  # noqa: E402
 from n3d_ros.training.nano.tokenizer import build_tokenizer  # noqa: E402
-from n3d_ros.training.nano.train import Trainer  # noqa: E402
+from n3d_ros.training.nano.train import SNAPSHOTS, Trainer  # noqa: E402
 from n3d_ros.training.nano.views import write_shard  # noqa: E402
 from n3d_ros.training.nano.vocabulary import known_words  # noqa: E402
 
@@ -35,7 +41,7 @@ def views(tmp_path):
     rng = np.random.default_rng(0)
     records = [made_up_view() | {"rgb": rng.integers(0, 256, (168, 224, 3), np.uint8)} for _ in range(4)]
     (tmp_path / "views").mkdir()
-    write_shard(records, tmp_path / "views" / "views_1.npz")
+    write_shard(records, tmp_path / "views" / "views_1.npy")
     return tmp_path / "views"
 
 
@@ -61,36 +67,88 @@ def test_still_blocks_hand_their_input_on(tokenizer):
     torch.testing.assert_close(seen["before"], seen["after"])
 
 
+SHALLOW = {"look": (0, 1), "copy": (0, 1), "owner": (0, 1)}
+GROUNDING = Stage("grounding", 100, pictures_per_step=4, **SHALLOW)
+
+
 def test_training_learns_saves_and_goes_on_where_it_stopped(tokenizer, views, tmp_path):
-    config = TrainConfig(
-        minutes=100, dense_minutes=0, text_share=1.0, pictures_per_step=4, watched_layer=0, copy_layer=0,
-        warm_share=1e-6,
-    )  # fmt: skip
-    trainer = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
+    trainer = Trainer(GROUNDING, SMALL, tokenizer, views, tmp_path / "run")
     trainer.start()
-    stream = trainer.training_batches()
+    stream = trainer.steps()
     first = trainer.train_step(next(stream))
     for _ in range(12):
         last = trainer.train_step(next(stream))
     assert last["words"] < first["words"] and last["box"] < first["box"]
-    (tmp_path / "run").mkdir()
     trainer.save()
-    again = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
+    again = Trainer(GROUNDING, SMALL, tokenizer, views, tmp_path / "run")
     again.resume()
-    assert again.step == 13 and again.trained_s == trainer.trained_s
+    assert again.step == 13 and again.trained_s == trainer.trained_s > 0
     for name, value in again.model.state_dict().items():
         torch.testing.assert_close(value, trainer.model.state_dict()[name])
+    later = Trainer(replace(GROUNDING, name="later"), SMALL, tokenizer, views, tmp_path / "run")
+    later.resume()
+    assert later.step == 13 and later.trained_s == 0, "the next stage has its own clock"
+
+
+def test_a_step_in_passes_is_the_step_in_one(tokenizer, views, tmp_path):
+    stage = replace(GROUNDING, text_share=0.0, muon_rate=0.0, adam_rate=0.0, patch_rate=0.0)
+    trainer = Trainer(stage, SMALL, tokenizer, views, tmp_path / "run")
+    (batch,) = next(trainer.steps())
+    trainer.train_step([batch])
+    once = {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None}
+    trainer.train_step([batch, batch])
+    for name, p in trainer.model.named_parameters():
+        if name in once:
+            torch.testing.assert_close(p.grad, once[name], atol=1e-5, rtol=1e-3)
+    assert once
+
+
+def test_snapshots_are_kept_evenly_in_the_second_half(tokenizer, views, tmp_path):
+    stage = replace(GROUNDING, minutes=10, snapshots=4)
+    assert [stage.num_snapshots_at(minutes) for minutes in (0, 5, 6.2, 6.3, 7.5, 9.9, 10, 11)] == [
+        0, 0, 0, 1, 2, 3, 4, 4,
+    ]  # fmt: skip
+    trainer = Trainer(stage, SMALL, tokenizer, views, tmp_path / "run")
+    for minutes in (4, 7, 7.1, 10):
+        trainer.trained_s = minutes * 60
+        trainer.keep_snapshot()
+    assert sorted(path.name for path in (tmp_path / "run" / SNAPSHOTS).iterdir()) == ["1.pt", "4.pt"]
+
+
+def test_the_learning_rate_warms_up_stays_and_falls(tokenizer, views, tmp_path):
+    stage = replace(GROUNDING, minutes=10, warm_share=0.1, decay_share=0.5)
+    trainer = Trainer(stage, SMALL, tokenizer, views, tmp_path / "run")
+    rates = []
+    for minutes in (0.5, 3, 7.5, 10):
+        trainer.trained_s = minutes * 60
+        rates.append(trainer.rate())
+    assert rates == pytest.approx([0.5, 1.0, 0.5, 1e-3])
+
+
+def test_heads_learn_alone_before_they_pull_at_a_tower_that_sees(tokenizer, views, tmp_path):
+    first = Trainer(GROUNDING, SMALL, tokenizer, views, tmp_path / "run")
+    first.save()
+    second = Trainer(replace(GROUNDING, heads_steps=3), SMALL, tokenizer, views, tmp_path / "other")
+    heads = {name: p.detach().clone() for name, p in second.heads.named_parameters()}
+    second.start_from(tmp_path / "run" / "model")
+    assert any(not torch.equal(p, heads[name]) for name, p in second.heads.named_parameters())
+    for name, value in second.model.state_dict().items():
+        torch.testing.assert_close(value, first.model.state_dict()[name])
+
+
+def test_fewer_views_than_a_pass_takes_are_an_error_not_a_wait(tokenizer, views, tmp_path):
+    stage = replace(GROUNDING, pictures_per_pass=8, pictures_per_step=8)
+    trainer = Trainer(stage, SMALL, tokenizer, views, tmp_path / "run")
+    with pytest.raises(ValueError, match="expected at least 8 views, got 4"):
+        next(trainer.steps())
 
 
 def test_a_saved_model_is_the_averaged_one_head_included(tokenizer, views, tmp_path):
     from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
 
-    trainer = Trainer(
-        TrainConfig(minutes=100, pictures_per_step=4), SMALL, tokenizer, views, tmp_path / "run"
-    )
+    trainer = Trainer(GROUNDING, SMALL, tokenizer, views, tmp_path / "run")
     for value in trainer.average.values():
         value.add_(0.25)
-    (tmp_path / "run").mkdir()
     trainer.save()
     saved = N3DForConditionalGeneration.from_pretrained(tmp_path / "run" / "model")
     expected = trainer.average["model.language_model.embed_tokens.weight"]
@@ -99,10 +157,10 @@ def test_a_saved_model_is_the_averaged_one_head_included(tokenizer, views, tmp_p
 
 
 def test_a_frozen_tower_stays_as_it_is_while_the_language_model_learns(tokenizer, views, tmp_path):
-    config = replace(language_alone(100), pictures_per_step=2, watched_layer=0, copy_layer=0, warm_share=1e-6)
-    trainer = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
+    stage = replace(choice(100), pictures_per_step=2, pictures_per_pass=2, warm_share=0, **SHALLOW)
+    trainer = Trainer(stage, SMALL, tokenizer, views, tmp_path / "run")
     before = {name: p.detach().clone() for name, p in trainer.model.named_parameters()}
-    losses = trainer.train_step(next(trainer.training_batches()))
+    losses = trainer.train_step(next(trainer.steps()))
     changed = {name for name, p in trainer.model.named_parameters() if not torch.equal(p, before[name])}
     assert changed and not any(".visual." in name for name in changed)
     assert "copy" in losses and "kind" not in losses
@@ -110,20 +168,33 @@ def test_a_frozen_tower_stays_as_it_is_while_the_language_model_learns(tokenizer
 
 def test_an_empty_folder_of_views_is_named(tokenizer, tmp_path):
     with pytest.raises(FileNotFoundError, match="render them first"):
-        Trainer(TrainConfig(), SMALL, tokenizer, tmp_path, tmp_path / "run")
+        Trainer(GROUNDING, SMALL, tokenizer, tmp_path, tmp_path / "run")
 
 
-def test_a_budget_shorter_than_its_dense_part_is_refused():
-    with pytest.raises(ValueError, match="got 20.0 and 10"):
-        TrainConfig(minutes=10)
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"minutes": 0}, "'grounding': expected minutes above 0, got 0"),
+        ({"text_share": 1.5}, "text_share expected within 0..1, got 1.5"),
+        ({"pictures_per_step": 6}, "whole passes of 4, got 6"),
+    ],
+)
+def test_a_stage_that_cannot_be_is_named(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        replace(GROUNDING, **wrong)
+
+
+@pytest.mark.parametrize("stages", [from_nothing, from_weights])
+def test_a_recipe_uses_its_minutes_and_ends_with_weights_to_average(stages):
+    made = stages(120)
+    assert sum(stage.minutes for stage in made) == pytest.approx(120)
+    assert len({stage.name for stage in made}) == len(made) and made[-1].snapshots > 1
 
 
 def test_starting_from_a_saved_model_takes_its_weights(tokenizer, views, tmp_path):
-    config = TrainConfig(minutes=100, pictures_per_step=4)
-    first = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
-    (tmp_path / "run").mkdir()
+    first = Trainer(GROUNDING, SMALL, tokenizer, views, tmp_path / "run")
     first.save()
-    second = Trainer(replace(config, seed=5), SMALL, tokenizer, views, tmp_path / "other")
+    second = Trainer(replace(GROUNDING, seed=5), SMALL, tokenizer, views, tmp_path / "other")
     second.start_from(tmp_path / "run" / "model")
     for name, value in second.model.state_dict().items():
         torch.testing.assert_close(value, first.model.state_dict()[name])
@@ -132,13 +203,11 @@ def test_starting_from_a_saved_model_takes_its_weights(tokenizer, views, tmp_pat
 def test_starting_from_a_model_with_fewer_tokens_keeps_its_rows_and_begins_the_others(
     tokenizer, views, tmp_path
 ):
-    config = TrainConfig(minutes=100, pictures_per_step=4)
-    first = Trainer(config, SMALL, tokenizer, views, tmp_path / "run")
+    first = Trainer(GROUNDING, SMALL, tokenizer, views, tmp_path / "run")
     first.model.resize_token_embeddings(1500)
-    (tmp_path / "run").mkdir()
     first.average = {name: p.detach().clone() for name, p in first.model.named_parameters()}
     first.save()
-    second = Trainer(replace(config, seed=5), SMALL, tokenizer, views, tmp_path / "other")
+    second = Trainer(replace(GROUNDING, seed=5), SMALL, tokenizer, views, tmp_path / "other")
     untrained = second.model.get_input_embeddings().weight.detach().clone()
     second.start_from(tmp_path / "run" / "model")
     rows = second.model.get_input_embeddings().weight

@@ -7,7 +7,6 @@ import pytest
 from qa_sets import questions, row, thing, write_lifted
 
 from n3d_ros.cli import main
-from n3d_ros.training.lift.shards import checksum
 from n3d_ros.training.qa.benchmark import (
     MANY,
     TURNING,
@@ -20,6 +19,7 @@ from n3d_ros.training.qa.benchmark import (
 )
 from n3d_ros.training.qa.records import NUMERICAL, OPEN
 from n3d_ros.training.qa.sets import read_questions
+from n3d_ros.training.run_folder import checksum
 
 
 def test_the_whole_has_the_papers_sizes():

@@ -12,14 +12,15 @@ from qa_sets import random_row, row, write_lifted
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.cli import main
-from n3d_ros.training.lift.shards import checksum, shard_file
+from n3d_ros.training.lift.shards import shard_file
 from n3d_ros.training.qa import run, shards
 from n3d_ros.training.qa.apart import Apart
 from n3d_ros.training.qa.config import QaConfig
 from n3d_ros.training.qa.lifted import LiftedSet
-from n3d_ros.training.qa.run import QaJob, begin, make_shard, make_shards
+from n3d_ros.training.qa.run import QaJob, make_shard, make_shards
 from n3d_ros.training.qa.sets import read_questions
 from n3d_ros.training.qa.shards import read_entry, totals, write_manifest
+from n3d_ros.training.run_folder import begin, checksum
 
 # The command in a process that kills itself as by `kill -9` when a function is called for the n-th time.
 KILLED = """

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from n3d_ros.errors import CommandFailed, MissingLibraryError, OutOfMemoryError
 from n3d_ros.plain_text import one_line
-from n3d_ros.storage.json_file import JsonError, read_object
-from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.evaluation.asking.ask import Answers, ask
 from n3d_ros.training.evaluation.asking.observe import Observer
 from n3d_ros.training.evaluation.asking.reply import Reply
 from n3d_ros.training.evaluation.ledger import Ledger
 from n3d_ros.training.qa.records import Question
 
-RUN_FILE = "run.json"
 ANSWERS, MIRRORED = "answers.jsonl", "mirrored.jsonl"
 # Before a run is stopped for too many pictures that do not open, so many were tried.
 FEWEST_TRIED = 20
@@ -34,24 +29,6 @@ class Answer:
     question: Question
     reply: Reply | None
     fault: str = ""
-
-
-def begin(folder: Path, stated: dict[str, Any]) -> None:
-    """Say in the folder what is measured there. ValueError where something else is."""
-    path = folder / RUN_FILE
-    if not path.is_file():
-        write_json(path, stated)
-        return
-    try:
-        before = read_object(path)
-    except JsonError as error:
-        raise ValueError(f"'{path}': expected what an earlier run wrote, got {error}") from error
-    changed = sorted(key for key in {*stated, *before} if before.get(key) != stated.get(key))
-    if changed:
-        raise ValueError(
-            f"'{folder}': expected the run that is begun there, got another {', '.join(changed)} "
-            f"(compare '{path}'); choose another --out"
-        )
 
 
 def ask_all(

@@ -10,8 +10,9 @@ from known_answers import MUG, KnowingPipeline, five, picture
 from n3d_ros.errors import CommandFailed, MissingLibraryError
 from n3d_ros.training.evaluation.asking.observe import DepthModel, Observer
 from n3d_ros.training.evaluation.asking.reply import Reply
-from n3d_ros.training.evaluation.asking.run import ask_all, begin, replies
+from n3d_ros.training.evaluation.asking.run import ask_all, replies
 from n3d_ros.training.evaluation.ledger import Ledger
+from n3d_ros.training.run_folder import begin
 
 
 @pytest.fixture

@@ -151,5 +151,5 @@ def _figures(marks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     groups = box_figures(marked)
     if len(groups) != 1 or "iou" not in next(iter(groups.values())):
         raise ValueError(f"expected questions of one kind with true boxes, got {sorted(groups)}")
-    (found,) = groups.values()
+    found: dict[str, Any] = next(iter(groups.values()))
     return found

@@ -1,0 +1,224 @@
+"""The second look: where it looks, the way back to metres, and that it changes no more than the boxes."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.geometry import Distortion, Intrinsics, project
+from n3d_ros.preprocess.prepare import Observation, prepare
+from n3d_ros.protocol.box_codec import encode
+from n3d_ros.runtime.options import Options
+from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.second_look import (
+    Look,
+    confirmed,
+    cropped,
+    looks,
+    mean_box,
+    mirrored,
+    mirrored_box,
+    nearest,
+    part_around,
+)
+from n3d_ros.runtime.types import GroundedObject, Listener
+
+MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
+BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
+
+
+def found(box, rectangle=(20.0, 20.0, 26.0, 30.0), number=0):
+    return GroundedObject(f"{number}_{box.label}", box, rectangle, "words", number)
+
+
+class ByPicture:
+    """Replies to the first picture, to the second one and so on; the last ones to all others."""
+
+    def __init__(self, *replies):
+        self.replies, self.backend = replies, None
+
+    def items(self):
+        return self.replies[min(self.backend.num_pictures, len(self.replies)) - 1].items()
+
+
+@pytest.fixture
+def looking(fake_backend, observation):
+    """`looking(mode, replies to the first picture, to the second)` -> pipeline."""
+
+    def make(mode, *replies):
+        script = ByPicture(*replies)
+        script.backend = fake_backend(script)
+        return Pipeline(script.backend, options=Options(second_look=mode))
+
+    return make
+
+
+@pytest.fixture
+def text_in(fake_backend):
+    """`text_in(observation, boxes)`: what a model writes of them there."""
+    config = fake_backend({}).config.preprocess()
+
+    def text(seen, *boxes):
+        inputs = prepare(seen, config)
+        return encode(boxes, inputs.scene, inputs.intrinsics)
+
+    return text
+
+
+def test_a_mirror_twice_is_the_observation_itself(observation):
+    again = mirrored(mirrored(observation))
+    np.testing.assert_array_equal(again.rgb, observation.rgb)
+    np.testing.assert_array_equal(again.depth, observation.depth)
+    assert again.intrinsics == observation.intrinsics and mirrored_box(mirrored_box(MUG)) == MUG
+
+
+def test_a_point_is_seen_in_the_mirrored_pixel():
+    k = Intrinsics(60.0, 60.0, 28.0, 23.5, 64, 48)
+    points = np.linspace(0.5, 3, 48 * 64 * 3, dtype=np.float32).reshape(48, 64, 3)
+    seen = mirrored(Observation(np.zeros((48, 64, 3), np.uint8), k, point_map=points))
+    u, v = project(np.array([MUG.center]), k)[0]
+    turned = project(np.array([mirrored_box(MUG).center]), seen.intrinsics)[0]
+    assert turned == pytest.approx((63 - u, v))
+    assert seen.point_map[3, 0].tolist() == [-points[3, 63, 0], *points[3, 63, 1:]]
+
+
+def test_a_part_has_the_cameras_own_frame(observation):
+    part = (10, 6, 32, 24)
+    seen = cropped(observation, part)
+    np.testing.assert_array_equal(seen.rgb, observation.rgb[6:30, 10:42])
+    np.testing.assert_array_equal(seen.depth, observation.depth[6:30, 10:42])
+    whole = project(np.array([MUG.center]), observation.intrinsics)[0]
+    assert project(np.array([MUG.center]), seen.intrinsics)[0] == pytest.approx(whole - [10, 6])
+
+
+def test_depth_of_another_size_is_cut_at_the_same_place(observation):
+    half = replace(observation, depth=np.ascontiguousarray(observation.depth[::2, ::2]))
+    np.testing.assert_array_equal(cropped(half, (10, 6, 32, 24)).depth, half.depth[3:15, 5:21])
+
+
+K = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
+
+
+@pytest.mark.parametrize(
+    ("rectangle", "part"),
+    [
+        ((20, 20, 26, 30), (7, 13, 32, 24)),
+        ((0, 0, 4, 4), (0, 0, 32, 24)),
+        ((60, 44, 64, 48), (32, 24, 32, 24)),
+        ((20, 10, 44, 20), (14, 2, 36, 27)),
+        ((5, 10, 60, 30), None),
+        (None, None),
+    ],
+)
+def test_the_part_lies_around_the_object_and_inside_the_picture(rectangle, part):
+    assert part_around(found(MUG, rectangle), K) == part
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (replace(MUG, center=(-0.1, 0.05, 1.1)), True),
+        (replace(MUG, center=(0.0, 0.05, 1.1)), False),
+        (replace(MUG, label="Red Mug"), True),
+        (replace(MUG, label="red can"), False),
+        (replace(MUG, yaw=0.3), False),
+    ],
+)
+def test_the_same_object_has_the_name_the_place_and_the_turn(other, same):
+    assert (nearest(MUG, [BOWL, other]) is other) == same
+
+
+def test_each_box_confirms_one_object():
+    twin = replace(MUG, center=(-0.14, 0.05, 1.1))
+    look = Look(None, (found(MUG), found(twin, number=1)), mirrored_box)
+    first, second = confirmed(look, [mirrored_box(MUG)], K)
+    assert first.box == MUG and second.box == twin
+
+
+def test_the_mean_is_of_every_number():
+    other = Box3D("red mug", (-0.05, 0.15, 1.3), (0.19, 0.2, 0.28), 0.04, 0.5)
+    mean = mean_box(MUG, other)
+    assert (*mean.center, *mean.size) == pytest.approx((-0.1, 0.1, 1.2, 0.14, 0.15, 0.18))
+    assert (mean.label, mean.yaw, mean.score) == ("red mug", 0.02, 0.75)
+
+
+def test_what_a_mirror_cannot_show_is_looked_at_once(observation):
+    lens = Distortion.stated("plumb_bob", [0.1, 0, 0, 0, 0])
+    bent = replace(observation, intrinsics=replace(observation.intrinsics, distortion=lens))
+    assert (
+        looks("mirrored", bent, [found(MUG)]) == [] and len(looks("mirrored", observation, [found(MUG)])) == 1
+    )
+    assert looks("off", observation, [found(MUG)]) == looks("mirrored", observation, []) == []
+
+
+@pytest.mark.parametrize("mode", ["mirrored", "closer"])
+def test_a_box_is_the_mean_of_both_looks_and_told_once(looking, text_in, observation, mode):
+    moved = replace(MUG, center=(-0.13, 0.07, 1.14), size=(0.11, 0.12, 0.1))
+    once = Pipeline(looking("off", {"": text_in(observation, MUG)}).backend).ground(observation, "red mug")
+    (look,) = looks(mode, observation, once.objects)
+    pipeline = looking(
+        mode,
+        {"'red mug'": text_in(observation, MUG)},
+        {"'red mug'": text_in(look.observation, look.back(moved))},
+    )
+    told = []
+    result = pipeline.ground(observation, "the red mug", listener=Listener(on_box=told.append))
+    (thing,) = result.objects
+    expected = mean_box(MUG, moved)
+    assert (*thing.box.center, *thing.box.size) == pytest.approx(
+        (*expected.center, *expected.size), abs=0.004
+    )
+    assert told == [thing] and thing.id == "0_red mug" and pipeline.backend.num_pictures == 2
+    assert thing.box_2d_px != once.objects[0].box_2d_px
+
+
+def test_a_second_look_that_finds_nothing_changes_nothing(looking, text_in, observation):
+    first = {"": text_in(observation, MUG, BOWL)}
+    once = looking("off", first).ground(observation, "mug")
+    twice = looking("mirrored", first, {"": "\n"}).ground(observation, "mug")
+    assert twice.objects == once.objects and twice.raw_text == once.raw_text
+
+
+def test_a_model_folder_says_how_its_model_looks(looking, text_in, observation):
+    pipeline = looking("off", {"": text_in(observation, MUG)}, {"": "\n"})
+    backend = pipeline.backend
+    backend.config = replace(backend.config, second_look="mirrored")
+    Pipeline(backend).ground(observation, "mug")
+    assert backend.num_pictures == 2
+    Pipeline(backend, options=Options(second_look="off")).ground(observation, "mug")
+    assert backend.num_pictures == 3
+
+
+def test_a_part_without_depth_is_not_looked_at(looking, text_in, observation):
+    depth = observation.depth.copy()
+    depth[:40, :50] = np.nan
+    holed = replace(observation, depth=depth)
+    pipeline = looking("closer", {"": text_in(holed, MUG)})
+    assert len(pipeline.ground(holed, "mug").objects) == 1 and pipeline.backend.num_pictures == 1
+
+
+def test_who_cancels_is_not_kept_by_a_second_picture(looking, text_in, observation):
+    pipeline = looking("mirrored", {"": text_in(observation, MUG)})
+    told, written = [], []
+    listener = Listener(written.append, told.append, should_cancel=lambda: ")" in "".join(written))
+    result = pipeline.ground(observation, "mug", listener=listener)
+    assert pipeline.backend.num_pictures == 1 and told == list(result.objects) != []
+
+
+def test_every_name_is_asked_for_in_one_mirrored_picture(looking, text_in, observation):
+    pipeline = looking("mirrored", {"": text_in(observation, MUG, BOWL, MUG)}, {"": "\n"})
+    pipeline.ground(observation, "mug")
+    asked = [prompt.split("all the '")[1].split("'")[0] for prompt in pipeline.backend.prompts]
+    assert asked == ["mug", "red mug", "blue bowl"] and pipeline.backend.num_pictures == 2
+
+
+def test_a_question_is_answered_from_the_boxes_of_both_looks(looking, text_in, observation):
+    moved = replace(MUG, center=(-0.25, 0.05, 1.1))
+    back = text_in(mirrored(observation), mirrored_box(moved))
+    replies = {"The 3D bbox": "far.", "distance": text_in(observation, MUG, BOWL)}
+    pipeline = looking("mirrored", replies, {"The 3D bbox": "far.", "'red mug'": back, "'blue bowl'": "\n"})
+    result = pipeline.ask(observation, "What is the distance between the red mug and the blue bowl?")
+    assert result.value == pytest.approx(math.dist(mean_box(MUG, moved).center, BOWL.center), abs=0.004)
+    assert result.objects == result.ground.objects

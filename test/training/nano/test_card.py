@@ -1,0 +1,69 @@
+"""The model card says what was measured, by kind and by relation, and how sure that is."""
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
+
+from n3d_ros.runtime.backends.factory import default_model_dir
+from n3d_ros.training.nano.card import Measured, Origin, card, share
+from n3d_ros.training.nano.ledger import Spent
+
+
+def trial(
+    words, iou, found=1, refused=True, right=True, confirmed=False, question="How tall is the red mug?"
+):
+    return {
+        "words": words,
+        "iou": iou,
+        "num_found": found,
+        "refusal": {"num_found": 0 if refused else 1},
+        "answered": {"question": question, "right": right, "confirmed": confirmed},
+    }
+
+
+@pytest.fixture
+def text():
+    trials = [
+        trial("red mug", 0.6),
+        trial("blue mug", 0.1, refused=False),
+        trial("red can", 0.3, right=False, question="Is the red mug taller than the blue can?"),
+        trial("red can", 0.0, found=0, confirmed=True),
+    ]
+    summary = {"median_center_error_m": 0.0234, "malformed": 2, "median_ms": 40.4}
+    origin = Origin("n3d train --config nano --minutes 3", "", 75, 1_000_000, 3.0)
+    steps = {"render": Spent(12.4, 512.0, True), "eval": Spent(3.0, 9.0, False)}
+    return card(default_model_dir(), origin, Measured("n3d eval --scenes 4", summary, trials), steps)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "| boxes at 3D IoU >= 0.25 | 50.0 % | 15 to 85 % | 4 |",
+        "| boxes at 3D IoU >= 0.50 | 25.0 % | 5 to 70 % | 4 |",
+        "| prompts that found a box | 75.0 % | 30 to 95 % | 4 |",
+        "| absent things refused | 75.0 % | 30 to 95 % | 4 |",
+        "| spatial questions answered rightly | 75.0 % | 30 to 95 % | 4 |",
+        "| own sentence confirmed | 25.0 % | 5 to 70 % | 4 |",
+        "| can | 50.0 % | 9 to 91 % | 2 |",
+        "| mug | 50.0 % | 9 to 91 % | 2 |",
+        "| height | 100.0 % | 44 to 100 % | 33.3 % | 6 to 79 % | 3 |",
+        "| taller_shorter | 0.0 % | 0 to 79 % | 0.0 % | 0 to 79 % | 1 |",
+        "| render | 12 | 512 |",
+    ],
+)
+def test_every_figure_is_in_the_card(text, line):
+    assert line in text.splitlines()
+
+
+def test_the_card_says_data_size_command_and_limits(text):
+    assert "views of 75 simulated scenes (seeds 1000000 to 1000074)" in text
+    assert "Begun from random numbers, trained for 3 minutes" in text
+    assert "7.80 million parameters; " in text
+    assert "Median centre error 2.3 cm, 2 malformed boxes, 40 ms a prompt" in text
+    assert "Apache 2.0" in text and "On real pictures it finds little" in text
+    assert "| eval |" not in text, "a step that is not done took no known time"
+
+
+def test_a_share_of_nothing_is_no_number():
+    assert share([], bool) == ("-", "-", "0")

@@ -1,0 +1,128 @@
+"""The whole recipe: one command that renders, trains, averages, exports, measures and describes."""
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
+pytest.importorskip("onnxruntime")
+
+from n3d_ros.cli import main  # noqa: E402
+from n3d_ros.training.nano import configs, recipe  # noqa: E402
+from n3d_ros.training.nano.ledger import Ledger, forget_peak, peak_mb  # noqa: E402
+
+from .test_nano import SHALLOW, SMALL  # noqa: E402
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The command with a model of one layer, and stages that watch it."""
+
+    def stages(minutes):
+        made = configs.from_nothing(minutes)
+        few = {"pictures_per_step": 4, "questions_per_view": 2, "reasons_per_view": 1}
+        return tuple(replace(stage, **SHALLOW, **few) for stage in made)
+
+    monkeypatch.setattr(recipe.Recipe, "preset", SMALL)
+    monkeypatch.setattr(recipe, "from_nothing", stages)
+
+
+def command(out, *more):
+    return main(["train", "--out", str(out), "--minutes", "0.01", "--eval-scenes", "1", *more])
+
+
+def test_one_command_makes_a_measured_model_with_its_card(small, tmp_path, capsys):
+    assert command(tmp_path / "run") == 0
+    engine = tmp_path / "run" / "n3d-nano"
+    assert (engine / "manifest.json").is_file() and (engine / "decoder.onnx").is_file()
+    card = (engine / "README.md").read_text()
+    assert "written by `n3d train --config nano --minutes 0.01`" in card
+    assert "views of 4 simulated scenes (seeds 1000000 to 1000003)" in card
+    assert "Measured by `n3d eval --scenes 1 --seed 90000`" in card
+    steps = json.loads((tmp_path / "run" / "steps.json").read_text())["steps"]
+    assert list(steps) == [
+        "render", "train tower", "train whole", "train reasoning", "train choice", "average",
+        "export", "eval", "card",
+    ]  # fmt: skip
+    assert all(step["done"] for step in steps.values())
+    assert all(
+        f"| {name} | {spent['seconds']:.0f} | " in card for name, spent in steps.items() if name != "card"
+    )
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert command(tmp_path / "run") == 0
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert before == after, "a run that is done does nothing"
+
+
+def test_a_run_that_was_stopped_goes_on_at_the_step_that_was_not_done(tmp_path, monkeypatch):
+    done = []
+
+    def second():
+        done.append("second")
+        if done.count("second") == 1:
+            raise KeyboardInterrupt
+
+    steps = [
+        recipe.Step("first", lambda: done.append("first")),
+        recipe.Step("second", second),
+        recipe.Step("third", lambda: done.append("third")),
+    ]
+    monkeypatch.setattr("n3d_ros.commands.train.nano.all_steps", lambda *_: steps)
+    assert command(tmp_path) != 0
+    assert command(tmp_path) == 0
+    assert done == ["first", "second", "second", "third"]
+
+
+def test_a_run_is_not_gone_on_with_under_other_options(small, tmp_path, capsys):
+    Ledger(tmp_path, {"minutes": "5"})
+    with Ledger(tmp_path, {"minutes": "5"}).measured("render"):
+        pass
+    assert command(tmp_path) == 2
+    assert "got one with {'minutes': '5'}; give the same options or another --out" in capsys.readouterr().err
+
+
+def test_nothing_to_do_is_said(tmp_path, capsys):
+    assert main(["train", "--out", str(tmp_path), "--minutes", "0"]) == 2
+    assert "expected --minutes above 0, or --start-from" in capsys.readouterr().err
+
+
+def test_a_step_that_failed_counts_its_time_and_is_not_done(tmp_path):
+    ledger = Ledger(tmp_path, {})
+    with pytest.raises(RuntimeError), ledger.measured("train"):
+        raise RuntimeError
+    again = Ledger(tmp_path, {})
+    assert not again.is_done("train") and again.steps["train"].peak_mb > 0
+    with again.measured("train"):
+        pass
+    assert Ledger(tmp_path, {}).is_done("train")
+
+
+@pytest.mark.skipif(
+    not os.access("/proc/self/clear_refs", os.W_OK), reason="the system keeps one peak for all"
+)
+def test_the_peak_of_a_step_is_not_that_of_the_step_before():
+    block = bytearray(200_000_000)
+    block[::4096] = b"x" * len(block[::4096])
+    high = peak_mb()
+    del block
+    forget_peak()
+    assert peak_mb() < high - 150
+
+
+def test_the_averaged_model_is_the_mean_of_the_snapshots(tmp_path):
+    from n3d_ros.model.n3d_vlm import N3DForConditionalGeneration
+    from n3d_ros.training.nano.model import build_nano
+
+    made = recipe.Recipe(tmp_path, 1, 4, preset=SMALL)
+    model = build_nano(SMALL, recipe.run_tokenizer(made))
+    (tmp_path / "snapshots").mkdir()
+    for number, shift in enumerate((0.5, 1.5)):
+        weights = {name: p.detach() + shift for name, p in model.named_parameters()}
+        torch.save(weights, tmp_path / "snapshots" / f"{number}.pt")
+    recipe.average(made)
+    saved = N3DForConditionalGeneration.from_pretrained(tmp_path / "model", dtype=torch.float32)
+    for name, p in saved.named_parameters():
+        torch.testing.assert_close(p, dict(model.named_parameters())[name] + 1.0)

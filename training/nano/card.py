@@ -1,0 +1,177 @@
+"""The model card of n3d-nano, a README.md beside its weights: every number in it was measured by the run.
+
+In: the model folder, what `n3d eval --json` wrote of it, what each step took. Out: Markdown. It measures
+nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, prod
+from pathlib import Path
+from typing import Any
+
+from n3d_ros.model_folder.tensors import read_entries
+from n3d_ros.sim import COLORS, KINDS
+from n3d_ros.sim.camera import DISTANCE_M
+from n3d_ros.spatial import parse_question
+from n3d_ros.training.evaluation.metrics.intervals import wilson
+from n3d_ros.training.nano.ledger import Spent
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the weights come from: `command` made them, from `started_from` where that is not empty, on views
+    of `num_scenes` scenes from `first_seed` on, in `minutes` of training.
+    """
+
+    command: str
+    started_from: str
+    num_scenes: int
+    first_seed: int
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `command` wrote: a summary and one trial a scene."""
+
+    command: str
+    summary: Mapping[str, Any]
+    trials: Sequence[Mapping[str, Any]]
+
+
+def card(folder: Path, origin: Origin, measured: Measured, steps: Mapping[str, Spent]) -> str:
+    """README.md of the model in `folder`."""
+    parts = [
+        "# n3d-nano",
+        "A tiny N3D-VLM: it finds the things of a simulator in a picture with depth, as 3D boxes in metres, "
+        "and answers spatial questions about them. It exists so that everybody can run the whole way without "
+        f"a GPU. This page was written by `{origin.command}`.",
+        "## Data",
+        _data(origin),
+        "## Size",
+        _size(folder),
+        "## How good it is",
+        _quality(measured),
+        "## What it took",
+        _cost(steps),
+        "## Limits",
+        _limits(),
+        "## Licence",
+        "Apache 2.0, like the package. Every picture that the weights saw was rendered.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(origin: Origin) -> str:
+    known = (
+        f"{len(KINDS)} kinds of things ({', '.join(KINDS)}) in {len(COLORS)} colours ({', '.join(COLORS)}). "
+        "No photograph, no other data set. Scenes below seed 1000000 are for measuring and never train."
+    )
+    if not origin.minutes:
+        return (
+            f"The weights of `{origin.started_from}`, trained before on rendered views of simulated scenes: "
+            f"{known} The command measured them and trained nothing."
+        )
+    begun = f"the weights of `{origin.started_from}`" if origin.started_from else "random numbers"
+    last = origin.first_seed + origin.num_scenes - 1
+    return (
+        f"Begun from {begun}, trained for {origin.minutes:g} minutes on rendered views of "
+        f"{origin.num_scenes} simulated scenes (seeds {origin.first_seed} to {last}): {known}"
+    )
+
+
+def _size(folder: Path) -> str:
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != "README.md"]
+    entries = read_entries(folder)
+    number = sum(prod(entry.shape) for entry in entries.values())
+    total = sum(path.stat().st_size for path in files)
+    return f"{number / 1e6:.2f} million parameters; {total / 1e6:.1f} MB in {len(files)} files."
+
+
+def _quality(measured: Measured) -> str:
+    trials, answered = measured.trials, [trial["answered"] for trial in measured.trials if trial["answered"]]
+    refusals = [trial["refusal"] for trial in trials if trial["refusal"]]
+    rows = [
+        ("boxes at 3D IoU >= 0.25", trials, lambda t: t["iou"] >= 0.25),
+        ("boxes at 3D IoU >= 0.50", trials, lambda t: t["iou"] >= 0.5),
+        ("prompts that found a box", trials, lambda t: t["num_found"] > 0),
+        ("absent things refused", refusals, lambda r: not r["num_found"]),
+        ("spatial questions answered rightly", answered, lambda a: a["right"]),
+        ("own sentence confirmed", answered, lambda a: a["confirmed"]),
+    ]
+    shares = table(
+        ("what", "share", "95 % interval", "of"), [(name, *share(of, hit)) for name, of, hit in rows]
+    )
+    summary, error_m = measured.summary, measured.summary["median_center_error_m"]
+    error = f"{100 * error_m:.1f} cm" if error_m is not None and isfinite(error_m) else "unknown"
+    plain = (
+        f"Median centre error {error}, {summary['malformed']} malformed boxes, "
+        f"{summary['median_ms']:.0f} ms a prompt on the machine that measured."
+    )
+    kinds = grouped(trials, lambda trial: trial["words"].split()[-1])
+    by_kind = [(kind, *share(of, lambda t: t["iou"] >= 0.25)) for kind, of in kinds.items()]
+    relations = grouped(answered, relation_of)
+    by_relation = [
+        (name, *share(of, lambda a: a["right"])[:2], *share(of, lambda a: a["confirmed"]))
+        for name, of in relations.items()
+    ]
+    return "\n\n".join(
+        [
+            f"Measured by `{measured.command}`: scenes that nothing was trained or tuned on.",
+            shares,
+            plain,
+            "Boxes at 3D IoU >= 0.25 by kind of thing:",
+            table(("kind", "share", "95 % interval", "of"), by_kind),
+            "Spatial questions by relation. A sentence that the geometry does not confirm is replaced by the "
+            "computed one.",
+            table(("relation", "right", "interval", "own sentence confirmed", "interval", "of"), by_relation),
+        ]
+    )
+
+
+def relation_of(answered: Mapping[str, Any]) -> str:
+    query = parse_question(answered["question"])
+    return query.relation if query else "not understood"
+
+
+def grouped(
+    every: Sequence[Mapping[str, Any]], name: Callable[[Mapping[str, Any]], str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """By `name`, in the order of the names."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for one in every:
+        groups.setdefault(name(one), []).append(one)
+    return dict(sorted(groups.items()))
+
+
+def share(of: Sequence[Mapping[str, Any]], hit: Callable[[Mapping[str, Any]], bool]) -> tuple[str, str, str]:
+    """Share of hits, its interval, and of how many; dashes where there is nothing."""
+    if not of:
+        return "-", "-", "0"
+    hits = sum(bool(hit(one)) for one in of)
+    low, high = wilson(hits, len(of))
+    return f"{100 * hits / len(of):.1f} %", f"{100 * low:.0f} to {100 * high:.0f} %", str(len(of))
+
+
+def _cost(steps: Mapping[str, Spent]) -> str:
+    rows = [
+        (name, f"{spent.seconds:.0f}", f"{spent.peak_mb:.0f}") for name, spent in steps.items() if spent.done
+    ]
+    return table(("step", "seconds", "largest memory, MB"), rows)
+
+
+def _limits() -> str:
+    return (
+        f"It knows the simulator's {len(KINDS)} kinds and {len(COLORS)} colours and nothing else; a word "
+        "that it does not know is an error, not a guess. On real pictures it finds little and must not "
+        f"be trusted. It has seen tables, shelves and floors from {DISTANCE_M[0]} to {DISTANCE_M[1]} m. "
+        "Its own sentences are checked against its boxes; where they differ the computed answer is given, "
+        "and says so."
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
