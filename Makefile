@@ -23,11 +23,11 @@ CONSTRAINTS ?= $(wildcard requirements/constraints/py$(shell $(BIN)/python -c 'i
 endif
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --quiet $(addprefix --constraint ,$(CONSTRAINTS))
 
-.PHONY: help venv ros demo train test check format lint types package constraints clean
+.PHONY: help venv ros demo train data-demo test check format lint types package constraints clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 venv: $(STAMP)/robot $(STAMP)/native  ## .venv with what runs on a robot: numpy, OpenCV, tokenizers, ONNX Runtime
 
@@ -38,6 +38,11 @@ demo: $(STAMP)/interfaces $(STAMP)/native $(STAMP)/demo $(STAMP)/gl $(BIN)/n3d  
 
 train: $(STAMP)/torch-yes $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## .venv for training, evaluation and export
 	@echo "ready: $(BIN)/n3d train --help"
+
+# Real RGB-D frames beside the simulated ones: `make data-demo FRAMES=DIR`.
+FRAMES ?=
+data-demo: train  ## lift, questions, training and evaluation in small, with pages to look at; FRAMES=DIR adds real frames
+	$(BIN)/n3d data-demo $(if $(FRAMES),--frames $(FRAMES))
 
 test: $(STAMP)/test $(STAMP)/torch-$(TORCH) $(STAMP)/tensorrt-$(TENSORRT) $(STAMP)/interfaces $(STAMP)/native $(STAMP)/gl $(BIN)/n3d  ## every test that needs no GPU
 	$(BIN)/python -m pytest

@@ -24,8 +24,8 @@ from n3d_ros.node.transport import make_room_for_images
 # result in a request of its own, and a message dies with its publisher.
 ANSWER_S = 3.0
 LINGER_S = 0.5
-# How often a node that is not configured looks whether it was told to stop.
-LOOK_S = 0.1
+# An unconfigured node has no timer that would end a wait.
+STOP_IS_SEEN_S = 0.5
 
 
 def run(arguments: list[str] | None, stop: threading.Event) -> int:
@@ -47,7 +47,7 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
         while not stop.is_set():
             # A configured node's housekeeping timer ends the wait. One that is not configured has none, and
             # no signal ends it: Python's handler runs when it is over. A limit costs a timer each time.
-            executor.spin_once(timeout_sec=None if node.is_configured else LOOK_S)
+            executor.spin_once(timeout_sec=None if node.is_configured else STOP_IS_SEEN_S)
         _answer_who_waits(node, executor)
     finally:
         node.destroy_node()

@@ -76,6 +76,22 @@ def test_a_folder_of_another_run_is_refused(model, questions, tmp_path, capsys):
     assert "got another regions" in capsys.readouterr().err
 
 
+def test_answers_of_an_earlier_set_or_model_in_the_same_place_are_not_its_own(
+    model, questions, tmp_path, capsys
+):
+    folder, _ = model
+    words = ("--model", folder, "--questions", questions, "--out", tmp_path / "out")
+    assert run(*words) == 0
+    (folder / "config.json").write_text('{"trained": "again"}')
+    assert run(*words) == 2
+    assert "got another model_sha256" in capsys.readouterr().err
+    (folder / "config.json").write_text("{}")
+    manifest = questions / "manifest.json"
+    manifest.write_text(manifest.read_text() + " ")
+    assert run(*words) == 2
+    assert "got another questions_sha256" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

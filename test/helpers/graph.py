@@ -5,7 +5,6 @@ Tests that import it are skipped where rclpy or the built interfaces are absent.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.commands.graph.isolation import free_domain_id
 from n3d_ros.node.conversions import fill_image
 from n3d_ros.node.node import N3DNode
 
@@ -46,7 +46,7 @@ class Graph:
         **parameters: Any,
     ) -> None:
         self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=30 + os.getpid() % 60)
+        rclpy.init(context=self.context, domain_id=free_domain_id())
         # With "auto" a subscription is renewed once publishers are known; a single frame may be lost then.
         parameters = {"qos__rgb": "reliable", "qos__depth": "reliable", "qos__info": "reliable", **parameters}
         overrides = [Parameter(name.replace("__", "."), value=value) for name, value in parameters.items()]

@@ -56,11 +56,14 @@ class Launch:
 
     def node(self, **given):
         """The node that is started when these arguments are given on the command line."""
+        return self.started(**given)[-1].named
+
+    def started(self, **given):
+        """All that is started."""
         context = {name: one.default_value for name, one in self.arguments.items()} | given
         for name, value in given.items():
             assert not self.arguments[name].choices or value in self.arguments[name].choices
-        (node,) = self.module.start_node(context)
-        return node.named
+        return self.module.start(context)
 
 
 @pytest.fixture
@@ -68,7 +71,8 @@ def config(tmp_path, monkeypatch):
     """A package share with a copy of `config/`; what is dropped into it counts."""
     modules: dict[str, dict[str, Any]] = {
         "launch": {"LaunchContext": dict, "LaunchDescription": Recorded},
-        "launch.actions": {"DeclareLaunchArgument": DeclareLaunchArgument, "OpaqueFunction": Recorded},
+        "launch.actions": {"DeclareLaunchArgument": DeclareLaunchArgument, "OpaqueFunction": Recorded}
+        | {name: type(name, (Recorded,), {}) for name in ("ExecuteProcess", "Shutdown")},
         "launch.substitutions": {"LaunchConfiguration": LaunchConfiguration},
         "launch_ros": {},
         "launch_ros.actions": {"Node": Recorded},
@@ -118,3 +122,53 @@ def test_one_quality_of_service_for_the_three_inputs(config):
 def test_a_lifecycle_manager_may_start_it(config):
     *_, switches = Launch().node(autostart="false")["parameters"]
     assert switches == {"use_sim_time": False, "autostart": False}
+
+
+def test_pictures_may_come_compressed(config):
+    _, overrides, _ = Launch().node(rgb_transport="compressed", depth_transport="compressed")["parameters"]
+    assert overrides == {"rgb.transport": "compressed", "depth.transport": "compressed"}
+
+
+def test_rviz_sees_the_nodes_topics_from_the_cameras_frame(config):
+    rviz, node = Launch().started(camera="realsense", rviz="true", name="eyes", namespace="robot")
+    seen = dict(rviz.named["remappings"])
+    assert (rviz.named["package"], rviz.named["namespace"]) == ("rviz2", "robot")
+    assert seen["n3d/markers"] == "eyes/markers" and seen["n3d/debug/image"] == "eyes/debug/image"
+    assert set(dict(node.named["remappings"]).items()) <= set(seen.items())
+    assert seen["depth/camera_info"] == seen["rgb/camera_info"], "registered depth has colour's"
+    assert rviz.named["arguments"] == ["-d", str(config / "n3d.rviz"), "-f", "camera_color_optical_frame"]
+
+
+def test_depth_of_its_own_camera_is_seen_through_its_own_info(config):
+    rviz, _ = Launch().started(camera="realsense_unaligned", rviz="true")
+    assert dict(rviz.named["remappings"])["depth/camera_info"] == "/camera/camera/depth/camera_info"
+
+
+def test_rviz_stands_in_the_frame_of_the_results_or_where_it_is_told_to(config):
+    launch = Launch()
+    for given, frame in (
+        ({"output_frame": "map"}, ["-f", "map"]),
+        ({"rviz_frame": "odom"}, ["-f", "odom"]),
+        ({}, []),
+    ):
+        rviz, _ = launch.started(camera="zed", rviz="true", **given)
+        assert rviz.named["arguments"][2:] == frame
+
+
+def test_the_topics_of_the_rviz_file_are_those_that_are_remapped(config):
+    displays = yaml.safe_load((config / "n3d.rviz").read_text())["Visualization Manager"]["Displays"]
+    named = {one["Topic"]["Value"] for one in displays if "Topic" in one}
+    named |= {one[key] for one in displays for key in ("Depth Map Topic", "Color Image Topic") if key in one}
+    rviz, _ = Launch().started(rviz="true")
+    assert named <= set(dict(rviz.named["remappings"]))
+
+
+def test_build_only_builds_without_a_network_and_ends(config):
+    (build,) = Launch().started(build_only="true", model="/models/mine", rviz="true")
+    assert build.named["cmd"][1:] == ["-m", "n3d_ros.cli", "build", "--model", "/models/mine"]
+    assert build.named["additional_env"] == {"HF_HUB_OFFLINE": "1"}
+    assert [type(one).__name__ for one in build.named["on_exit"]] == ["Shutdown"]
+
+
+def test_no_argument_asks_for_a_pictures_size(config):
+    assert not {name for name in Launch().arguments if "width" in name or "height" in name}

@@ -20,7 +20,7 @@ NAMES = {
     "launch": ("LaunchContext", "LaunchDescription"),
     "launch.actions": (
         "DeclareLaunchArgument", "ExecuteProcess", "GroupAction", "IncludeLaunchDescription",
-        "OpaqueFunction",
+        "OpaqueFunction", "Shutdown",
     ),
     "launch.launch_description_sources": ("PythonLaunchDescriptionSource",),
     "launch.substitutions": ("LaunchConfiguration", "PathJoinSubstitution", "ThisLaunchFileDir"),

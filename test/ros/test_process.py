@@ -19,8 +19,25 @@ from n3d_ros.errors import ResultCode
 from n3d_ros.srv import GetInfo, Ground
 
 DEADLINE_S = 60.0
+# Says when the node waits for work for the first time: without a timer nothing else would wake it.
+SAYS_THAT_IT_WAITS = """
+import sys
+from rclpy.executors import SingleThreadedExecutor as Executor
+
+spin_once = Executor.spin_once
+
+def spin(self, *given, **named):
+    print("waits", file=sys.stderr, flush=True)
+    Executor.spin_once = spin_once
+    spin_once(self, *given, **named)
+
+Executor.spin_once = spin
+from n3d_ros.node.n3d_node import main
+sys.exit(main())
+"""
 DOMAIN = 30 + os.getpid() % 60
 COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node", "--ros-args"]
+UNCONFIGURED = [sys.executable, "-c", SAYS_THAT_IT_WAITS, "--ros-args"]
 
 
 @pytest.fixture
@@ -55,6 +72,16 @@ def test_it_stays_up_without_a_model_and_stops_cleanly(start, how):
     assert process.returncode == 0, rest
     assert "Traceback" not in rest
     assert "Failed to publish" not in rest
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+def test_it_stops_cleanly_before_it_is_configured(start, how):
+    process = start("-p", "autostart:=false", command=UNCONFIGURED)
+    assert next(line for line in process.stderr if "waits" in line)
+    process.send_signal(how)
+    _, rest = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
+from n3d_ros.model_folder.manifest import sha256_of
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
@@ -32,6 +33,7 @@ from n3d_ros.training.finetune.models import (
 )
 from n3d_ros.training.finetune.packing import Row
 from n3d_ros.training.finetune.plan import Plan
+from n3d_ros.training.qa.sets import MANIFEST, num_questions
 
 WRAPPED = ["Qwen2_5_VLDecoderLayer", "Qwen2_5_VLVisionBlock"]
 DONE = "done.json"
@@ -91,7 +93,7 @@ def run(config: FineTuneConfig, questions: Path, out: Path, root: Path = Path())
 
     root: where the pictures' relative paths start. ValueError where `out` holds another run.
     """
-    _check_same(config, out)
+    _check_same(config, questions, out)
     folder = base_folder(config.base, out)
     for stage in config.stages:
         home = out / stage.name
@@ -101,16 +103,20 @@ def run(config: FineTuneConfig, questions: Path, out: Path, root: Path = Path())
     return folder
 
 
-def _check_same(config: FineTuneConfig, out: Path) -> None:
-    """What is gone on with must be what was begun."""
-    file = out / "config.json"
+def _check_same(config: FineTuneConfig, questions: Path, out: Path) -> None:
+    """What is gone on with must be what was begun, on the same questions, wherever they lie."""
+    file, data = out / "config.json", out / "questions.json"
+    stated = {"questions": num_questions(questions), "manifest_sha256": sha256_of(questions / MANIFEST)}
     if not file.is_file():
         out.mkdir(parents=True, exist_ok=True)
+        write_json(data, stated)
         write_json(file, config.to_dict())
         return
     begun = FineTuneConfig.from_dict(read_object(file))
     if begun != config:
         raise ValueError(f"--out: expected the run of '{file}' or an empty folder, got another config")
+    if data.is_file() and read_object(data) != stated:  # earlier releases did not keep it
+        raise ValueError(f"--out: expected the questions of '{data}' or an empty folder, got other ones")
 
 
 def train_stage(job: Job) -> None:

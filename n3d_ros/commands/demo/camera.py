@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -59,20 +60,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, ros_args = parser.parse_known_args(argv)
 
     import rclpy
-    from rclpy.executors import ExternalShutdownException
+    from rclpy.signals import SignalHandlerOptions
 
     from n3d_ros.sim import RgbdCamera, generate
 
     scene = generate(args.seed)
     make_room_for_images()
-    rclpy.init(args=ros_args)
+    # rclpy's own handlers would end the context under a publishing callback.
+    rclpy.init(args=ros_args, signal_handler_options=SignalHandlerOptions.NO)
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.default_int_handler)
     node = rclpy.create_node("sim_camera")
     try:
         with RgbdCamera(scene, args.width, args.height) as camera:
             robot = _Robot(node, camera)
             node.create_timer(1.0 / args.rate_hz, robot.look)
             rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         pass
     finally:
         node.destroy_node()

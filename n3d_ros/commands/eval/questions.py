@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 REPORT, PAGE, VERDICTS = "report.json", "page.html", "verdicts.jsonl"
 KEY_VARIABLE = "OPENAI_API_KEY"
 WAYS = ("drawn", "text")
+# Of a model folder: configuration, tokenizer and weights, whatever runs them.
+MODEL_FILES = (".json", ".safetensors", ".onnx", ".data", ".bin")
 
 
 def add_question_options(group: _ActionsContainer) -> None:
@@ -103,12 +106,33 @@ def _stated(args: argparse.Namespace, model: Path) -> dict[str, Any]:
     depth = None if args.depth_model is None else [args.depth_model, args.depth_weights]
     return {
         "questions": str(args.questions.resolve()),
+        "questions_sha256": _content([_set_file(args.questions)]),
         "format": args.format,
         "model": str(model.resolve()),
+        "model_sha256": _content(sorted(path for path in model.iterdir() if path.suffix in MODEL_FILES)),
         "backend": args.backend,
         "regions": args.regions,
         "depth_model": depth,
     }
+
+
+def _set_file(questions: Path) -> Path:
+    """The one file that another content of the set changes: its manifest has every shard's checksum."""
+    from n3d_ros.training.qa.sets import MANIFEST
+
+    return questions / MANIFEST if questions.is_dir() else questions
+
+
+def _content(files: list[Path]) -> str:
+    """A digest of names and content: answers of a set or model that was made anew in its place are no longer
+    its own. Large files are sampled (`record_of`).
+    """
+    import hashlib
+
+    from n3d_ros.model_folder.manifest import record_of
+
+    records = [[path.name, record_of(path).sha256] for path in files if path.is_file()]
+    return hashlib.sha256(json.dumps(records).encode()).hexdigest()
 
 
 def _judge(args: argparse.Namespace) -> Judge:

@@ -97,18 +97,9 @@ class Input:
             self._message_type,
             self.topic,
             self._receive,
-            self._profile(),
+            profile_of(self.quality),
             event_callbacks=events,
             raw=self._is_picture,
-        )
-
-    def _profile(self) -> QoSProfile:
-        if self.quality == Quality():
-            return qos_profile_sensor_data
-        return QoSProfile(
-            depth=QUEUE_DEPTH,
-            reliability=_RELIABILITY[self.quality.reliable],
-            durability=_DURABILITY[self.quality.latched],
         )
 
     def _receive(self, message: Any) -> None:
@@ -127,14 +118,8 @@ class Input:
         self._callback(message)
 
     def _offers(self) -> list[Quality]:
-        profiles = [one.qos_profile for one in self._node.get_publishers_info_by_topic(self.full_name)]
-        return [
-            Quality(
-                one.reliability == ReliabilityPolicy.RELIABLE,
-                one.durability == DurabilityPolicy.TRANSIENT_LOCAL,
-            )
-            for one in profiles
-        ]
+        publishers = self._node.get_publishers_info_by_topic(self.full_name)
+        return [quality_of(one.qos_profile) for one in publishers]
 
     def _mismatch(self, offers: list[Quality]) -> str:
         return mismatch(self.full_name, offers, self.quality, self._qos_parameter)
@@ -142,6 +127,25 @@ class Input:
     def _say_mismatch(self) -> None:
         """The middleware met a publisher that cannot be heard; `match_publishers` says when it is over."""
         self.incompatible = self._mismatch(self._offers()) or self.incompatible
+
+
+def quality_of(profile: QoSProfile) -> Quality:
+    """What of a profile decides whether messages come."""
+    return Quality(
+        profile.reliability == ReliabilityPolicy.RELIABLE,
+        profile.durability == DurabilityPolicy.TRANSIENT_LOCAL,
+    )
+
+
+def profile_of(quality: Quality) -> QoSProfile:
+    """How a subscription asks for it."""
+    if quality == Quality():
+        return qos_profile_sensor_data
+    return QoSProfile(
+        depth=QUEUE_DEPTH,
+        reliability=_RELIABILITY[quality.reliable],
+        durability=_DURABILITY[quality.latched],
+    )
 
 
 _RELIABILITY = {True: ReliabilityPolicy.RELIABLE, False: ReliabilityPolicy.BEST_EFFORT}

@@ -108,6 +108,16 @@ def test_another_config_does_not_go_on_in_the_same_folder(home, config, tmp_path
         run(replace(config, seed=7), home / "questions", tmp_path)
 
 
+def test_other_questions_do_not_go_on_in_the_same_folder(home, config, tmp_path):
+    """Else a set that was made anew would seem to be trained on, and nothing would be."""
+    run(config, home / "questions", tmp_path / "out")
+    other = shutil.copytree(home / "questions", tmp_path / "questions")
+    run(config, other, tmp_path / "out")  # the same ones elsewhere
+    (other / "manifest.json").write_text((other / "manifest.json").read_text() + " ")
+    with pytest.raises(ValueError, match="got other ones"):
+        run(config, other, tmp_path / "out")
+
+
 def test_adapters_change_the_layers_they_are_on_and_are_merged(home, config, tmp_path):
     before = weights(home / "base")
     lora = replace(config, lora=Lora(rank=4, alpha=8, tower=False))

@@ -11,7 +11,7 @@ from n3d_ros.training.lift.filters import Reason
 from n3d_ros.training.lift.sources import json_items as module
 from n3d_ros.training.lift.sources.folders import FolderSource
 from n3d_ros.training.lift.sources.json_items import JsonItemsError, json_items
-from n3d_ros.training.lift.sources.records import MaskPicture
+from n3d_ros.training.lift.sources.records import GivenBox, MaskPicture
 
 TEXT = '{"info": {"a": [1]}, "n": 12, "images": [{"id": 1}, {"id": "\\u00e4]}"}], "none": [], "last": null}'
 ITEMS = [
@@ -146,9 +146,35 @@ def test_a_frame_folder_is_a_record(tmp_path):
     assert annotation.segmentation == MaskPicture(tmp_path / "a/mug.png")
 
 
+# Turned by a quarter about z: its own x is the camera's y.
+MEASURED = {
+    "label": "mug",
+    "center_xyz_m": [0.1, 0.2, 0.8],
+    "size_xyz_m": [0.3, 0.1, 0.2],
+    "rotation_matrix": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
+}
+
+
+def test_measured_boxes_of_a_folder_are_taken_as_they_are(tmp_path):
+    frame_folder(tmp_path / "a", {"boxes3d": [MEASURED]})
+    [annotation] = FolderSource.find([tmp_path]).record(0).annotations
+    assert (annotation.key, annotation.label, annotation.fault) == ("a/0", "mug", None)
+    assert annotation.given == GivenBox((0.1, 0.2, 0.8), (0.3, 0.1, 0.2), (0, -1, 0, 1, 0, 0, 0, 0, 1))
+
+
+def test_an_object_with_a_mask_is_lifted_though_its_box_was_measured(tmp_path):
+    frame_folder(tmp_path / "a", {"objects2d": [{"label": "mug", "mask": "m.png"}], "boxes3d": [MEASURED]})
+    [annotation] = FolderSource.find([tmp_path]).record(0).annotations
+    assert annotation.given is None and annotation.segmentation is not None
+
+
 @pytest.mark.parametrize(
     ("annotations", "reason"),
     [
+        ({"boxes3d": [{**MEASURED, "size_xyz_m": [0.3, -0.1, 0.2]}]}, Reason.BOX_GIVEN),
+        ({"boxes3d": [{**MEASURED, "rotation_matrix": [[2, 0, 0], [0, 1, 0], [0, 0, 1]]}]}, Reason.BOX_GIVEN),
+        ({"boxes3d": [{"center_xyz_m": [0, 0, 1]}]}, Reason.ANNOTATION_ENTRY),
+        ({"boxes3d": 3}, Reason.ANNOTATION_ENTRY),
         ({"objects2d": [{"mask": "m.png"}]}, Reason.ANNOTATION_ENTRY),
         ({"objects2d": "mug"}, Reason.ANNOTATION_ENTRY),
         ({"objects2d": [{"label": "mug", "mask": 3}]}, Reason.MASK_INVALID),

@@ -19,7 +19,6 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -30,12 +29,11 @@ from n3d_ros.storage.json_file import read_object
 from n3d_ros.text_table import text_table
 from n3d_ros.training.lift.boxes import aligned_box
 from n3d_ros.training.lift.depth_sources import SensorDepth
-from n3d_ros.training.lift.filters import LiftConfig, Reason
+from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.lifting import Attempt, lift_picture
 from n3d_ros.training.lift.masks import Mask, cropped
-from n3d_ros.training.lift.sources.folders import ANNOTATIONS, FolderSource
+from n3d_ros.training.lift.sources.folders import ANNOTATIONS, FolderSource, measured_box
 from n3d_ros.training.lift.sources.records import AnnotationRecord, GivenBox
-from n3d_ros.training.lift.sources.values import matrix_rows, numbers
 
 MASK_SLACK_M, SEEN_SLACK_M = 0.004, 0.006
 CLOSED_PX, MAX_WIDEN_PX = 7, 3
@@ -64,7 +62,7 @@ def errors_of(folder: Path, widen_px: int, config: LiftConfig) -> Iterator[Error
         raise ValueError(f"'{folder}': expected a frame that can be lifted")
     points = _points(observation)
     for number, entry in enumerate(read_object(folder / ANNOTATIONS).get("boxes3d", [])):
-        box = _measured(entry)
+        box = measured_box(entry)
         mask = _mask(points, box)
         seen = points[_near(points, box, SEEN_SLACK_M) & _widened(mask, MAX_WIDEN_PX)]
         if len(seen):
@@ -83,14 +81,6 @@ def _points(observation: Observation) -> Array:
     v, u = np.mgrid[:height, :width]
     flat = backproject(u.ravel(), v.ravel(), observation.depth.ravel(), observation.intrinsics)
     return flat.reshape(height, width, 3)
-
-
-def _measured(entry: dict[str, Any]) -> GivenBox:
-    reason = Reason.BOX_GIVEN
-    x, y, z = numbers(entry.get("center_xyz_m"), 3, reason, "center_xyz_m")
-    a, b, c = numbers(entry.get("size_xyz_m"), 3, reason, "size_xyz_m")
-    rows = matrix_rows(entry.get("rotation_matrix"), reason, "rotation_matrix")
-    return GivenBox((x, y, z), (a, b, c), tuple(value for row in rows for value in row))
 
 
 def _near(points: Array, box: GivenBox, slack_m: float) -> Mask:

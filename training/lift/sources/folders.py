@@ -2,7 +2,9 @@
 
 In: folders as `n3d_ros.files.frames` reads them, each with `annotations.json`: `objects2d`, a list of objects
 with `label`, `mask` (a picture in the folder, object where it is not black) and perhaps `box2d_xyxy` in
-pixels; perhaps `gravity`, three numbers in the optical frame. Out: `FolderSource`. It measures nothing.
+pixels; or `boxes3d`, a list of measured boxes with `label`, `center_xyz_m`, `size_xyz_m` along the box's own
+axes and `rotation_matrix`, whose columns are these axes, all in the optical frame; perhaps `gravity`, three
+numbers in that frame. Out: `FolderSource`. It measures nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from n3d_ros.geometry import Vector3
 from n3d_ros.plain_text import one_line, shown
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.training.lift.filters import Reason, Rejected
-from n3d_ros.training.lift.sources.records import AnnotationRecord, MaskPicture, PictureRecord
-from n3d_ros.training.lift.sources.values import direction, rectangle
+from n3d_ros.training.lift.sources.records import AnnotationRecord, GivenBox, MaskPicture, PictureRecord
+from n3d_ros.training.lift.sources.values import direction, numbers, rectangle, rotation
 
 ANNOTATIONS = "annotations.json"
 
@@ -86,9 +88,32 @@ def _annotations(folder: Path, stated: dict[str, Any]) -> tuple[AnnotationRecord
     objects = stated.get("objects2d", [])
     if not isinstance(objects, list):
         objects = [objects]
+    if not objects and "boxes3d" in stated:  # of objects that have both, masks are lifted as elsewhere
+        boxes = stated["boxes3d"] if isinstance(stated["boxes3d"], list) else [stated["boxes3d"]]
+        return tuple(_measured(f"{folder.name}/{number}", entry) for number, entry in enumerate(boxes))
     return tuple(
         _annotation(folder, f"{folder.name}/{number}", entry) for number, entry in enumerate(objects)
     )
+
+
+def _measured(key: str, entry: Any) -> AnnotationRecord:
+    """An object whose 3D box is known; its rectangle is of the object, which may leave the picture."""
+    try:
+        if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
+            raise Rejected(Reason.ANNOTATION_ENTRY, f"expected an object with a label, got {shown(entry)}")
+        return AnnotationRecord(key, entry["label"], given=measured_box(entry))
+    except Rejected as fault:
+        return AnnotationRecord(key, fault=fault)
+
+
+def measured_box(entry: dict[str, Any]) -> GivenBox:
+    """The box of an entry of `boxes3d`. Rejected."""
+    reason = Reason.BOX_GIVEN
+    x, y, z = numbers(entry.get("center_xyz_m"), 3, reason, "center_xyz_m as x, y, z")
+    a, b, c = numbers(entry.get("size_xyz_m"), 3, reason, "size_xyz_m as three lengths")
+    if min(a, b, c) <= 0 or z <= 0:
+        raise Rejected(reason, f"expected positive sides before the camera, got {(a, b, c)} at {(x, y, z)}")
+    return GivenBox((x, y, z), (a, b, c), rotation(entry.get("rotation_matrix"), "rotation_matrix"))
 
 
 def _annotation(folder: Path, key: str, entry: Any) -> AnnotationRecord:

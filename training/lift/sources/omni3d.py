@@ -15,22 +15,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from n3d_ros.plain_text import shown
 from n3d_ros.training.lift.filters import Reason, Rejected
 from n3d_ros.training.lift.sources.coco import label_of
 from n3d_ros.training.lift.sources.index import Row
 from n3d_ros.training.lift.sources.indexed import IndexedSource
 from n3d_ros.training.lift.sources.records import AnnotationRecord, GivenBox, PictureRecord, Rectangle
-from n3d_ros.training.lift.sources.values import camera_of_matrix, matrix_rows, numbers, rectangle, side, text
+from n3d_ros.training.lift.sources.values import camera_of_matrix, numbers, rectangle, rotation, side, text
 
 UNKNOWN = -1
 YES = (True, 1)
 # Of what is seen of the object, the one that was drawn first; `bbox2D_proj` leaves the picture.
 RECTANGLES = ("bbox2D_tight", "bbox2D_trunc")
-# How far a rotation's rows may be from right angles and length 1: files round.
-ROTATION_SLACK = 1e-3
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ def _box(entry: dict[str, Any]) -> GivenBox:
     width, height, length = numbers(
         entry.get("dimensions"), 3, Reason.BOX_GIVEN, "dimensions as width, height, length"
     )
-    turn = _rotation(entry.get("R_cam"))
+    turn = rotation(entry.get("R_cam"), "R_cam")
     if min(width, height, length) <= 0 or center[2] <= 0:
         raise Rejected(
             Reason.BOX_GIVEN,
@@ -85,13 +81,3 @@ def _box(entry: dict[str, Any]) -> GivenBox:
         )
     x, y, z = center
     return GivenBox((x, y, z), (length, height, width), turn)
-
-
-def _rotation(stated: Any) -> tuple[float, ...]:
-    """Nine numbers of three rows."""
-    rows = matrix_rows(stated, Reason.BOX_GIVEN, "R_cam as three rows of three numbers")
-    matrix = np.array(rows)
-    off = float(np.abs(matrix @ matrix.T - np.eye(3)).max())
-    if off > ROTATION_SLACK or np.linalg.det(matrix) < 0:
-        raise Rejected(Reason.BOX_GIVEN, f"expected R_cam to be a rotation, got {shown(stated)}")
-    return tuple(value for row in rows for value in row)

@@ -8,10 +8,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from n3d_ros.geometry import Intrinsics, Vector3
 from n3d_ros.plain_text import CONTROLS, one_line, shown
 from n3d_ros.training.lift.filters import Reason, Rejected
 from n3d_ros.training.lift.sources.records import Rectangle
+
+# How far a rotation's rows may be from right angles and length 1: files round.
+ROTATION_SLACK = 1e-3
 
 
 def is_number(value: Any) -> bool:
@@ -49,6 +54,16 @@ def matrix_rows(stated: Any, reason: Reason, what: str) -> list[tuple[float, ...
     if not (isinstance(stated, list) and len(stated) == 3):
         raise Rejected(reason, f"expected {what}, got {shown(stated)}")
     return [numbers(row, 3, reason, what) for row in stated]
+
+
+def rotation(stated: Any, name: str) -> tuple[float, ...]:
+    """Nine numbers, row by row, of a rotation in three rows."""
+    rows = matrix_rows(stated, Reason.BOX_GIVEN, f"{name} as three rows of three numbers")
+    matrix = np.array(rows)
+    off = float(np.abs(matrix @ matrix.T - np.eye(3)).max())
+    if off > ROTATION_SLACK or np.linalg.det(matrix) < 0:
+        raise Rejected(Reason.BOX_GIVEN, f"expected {name} to be a rotation, got {shown(stated)}")
+    return tuple(value for row in rows for value in row)
 
 
 def corners_of(bbox: Any) -> Rectangle:

@@ -1,11 +1,12 @@
 """What a thing is called: the class name of a set -> words that a person uses, and their plural.
 
-In: labels as data sets write them ("Cabinet/shelf", "Hotair ballon"). Out: `Name`s. It does not know
-pictures; whether two names could mean the same thing is `n3d_ros.spatial.matching`'s to say.
+In: labels as data sets write them ("Cabinet/shelf", "Hotair ballon", "night_stand"). Out: `Name`s. It does
+not know pictures; whether two names could mean the same thing is `n3d_ros.spatial.matching`'s to say.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -48,6 +49,10 @@ RESPELT = {
 _PLURALS = {"knife": "knives", "person": "people", "man": "men", "woman": "women", "child": "children"}
 _PLURALS |= {"mouse": "mice", "shelf": "shelves", "loaf": "loaves", "leaf": "leaves", "foot": "feet"}
 _POINT = (0.0, 0.0, 1.0)
+# The object's number in the YCB set's names, such as "002_master_chef_can" (ycbbenchmarks.com/object-models).
+_CATALOGUE = re.compile(r"^\d{3}(-[a-z])?_(?=[^\W\d])")
+# "0_mug" is what prompts call the first mug, so that a label of that form is no name.
+_NUMBERED = re.compile(r"^\d+_")
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ class Name:
 @lru_cache(maxsize=16384)
 def names_of(label: str) -> tuple[Name, ...]:
     """What a label may be called, each part between slashes on its own; none where no prompt can hold it."""
-    words = " ".join(label.split())
+    words = _CATALOGUE.sub("", label.strip())
+    words = " ".join((words if _NUMBERED.match(words) else words.replace("_", " ")).split())
     words = RESPELT.get(words.lower(), words)
     parts = [" ".join(_small(word) for word in part.split()) for part in words.split("/")]
     return tuple(Name(part, _plural(part)) for part in dict.fromkeys(parts) if _is_usable(part))

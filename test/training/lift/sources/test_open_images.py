@@ -1,5 +1,7 @@
 """Open Images: three CSV files and mask pictures of other sizes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from lift_sets import CAMERA, HEIGHT, OBJECT, WIDTH
@@ -9,6 +11,7 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.training.lift.depth_sources import SensorDepth
 from n3d_ros.training.lift.filters import LiftConfig, Reason
 from n3d_ros.training.lift.lifting import lift_picture
+from n3d_ros.training.lift.sources.open_images import OpenImagesSource
 from n3d_ros.training.lift.sources.opening import Beside, open_source
 
 BOXES = (
@@ -56,7 +59,8 @@ def opened(folder, boxes, masks=None):
         inputs.append(folder / "masks.csv")
     source = open_source(inputs, Beside(), folder / "index")
     k = Intrinsics(**CAMERA, width=WIDTH, height=HEIGHT)
-    return type(source)(source.index, source.images, source.depth, k, masks=source.masks)
+    assert isinstance(source, OpenImagesSource)
+    return replace(source, intrinsics=k)
 
 
 def reasons(source):

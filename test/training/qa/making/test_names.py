@@ -16,6 +16,9 @@ from n3d_ros.training.qa.making.names import Name, Vocabulary, could_be, fits, i
         ("Cutting/chopping Board", ["cutting board", "chopping board"]),
         (" Formula 1 ", ["race car"]),
         ("red mug", ["red mug"]),
+        ("night_stand", ["night stand"]),
+        ("002_master_chef_can", ["master chef can"]),
+        ("065-a_cups", ["cups"]),
     ],
 )
 def test_labels_are_said_as_people_say_them(label, singulars):
@@ -23,7 +26,7 @@ def test_labels_are_said_as_people_say_them(label, singulars):
 
 
 def test_labels_that_no_prompt_can_hold_have_no_name():
-    for label in ("", "box, small", "mug (red)", "the 'thing'", "<image>", "12"):
+    for label in ("", "box, small", "mug (red)", "the 'thing'", "<image>", "12", "0_mug", "002_1"):
         assert names_of(label) == (), label
 
 

@@ -1,0 +1,1 @@
+"""What was seen -> findings: pure functions, each with the node's own rules where it has any."""

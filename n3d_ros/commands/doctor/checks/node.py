@@ -1,0 +1,109 @@
+"""Whether the node is there, alive, configured, and what it says of itself.
+
+In: `GraphSeen`. Out: findings.
+"""
+
+from __future__ import annotations
+
+from n3d_ros.commands.doctor.finding import GRAPH, NODE, Finding, fine
+from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen
+from n3d_ros.node.plain.input_state import AHEAD_S, CODES, Level
+from n3d_ros.version import __version__
+
+# Judged from what doctor heard itself; the node's lines about them are not said twice.
+OF_INPUTS = (*CODES, "depth_info", "sync", "alignment", "lifecycle")
+NEXT_TRANSITION = {"unconfigured": "configure", "inactive": "activate"}
+
+
+def check_graph(seen: GraphSeen) -> list[Finding]:
+    """Node and clock, as the graph shows them."""
+    if not seen.is_there:
+        return [_absent(seen)]
+    return [fine(GRAPH, "node", f"{seen.node} in {seen.where}"), _clock(seen)]
+
+
+def _absent(seen: GraphSeen) -> Finding:
+    what = f"no node {seen.node} in {seen.where}"
+    if seen.others:
+        name = seen.others[0]
+        namespace, _, base = name.rpartition("/")
+        mend = f"n3d doctor --node {base}" + (f" --namespace {namespace}" if namespace else "")
+        return Finding(GRAPH, "node", Level.ERROR, what, f"there is {', '.join(seen.others)}", mend)
+    camera = f" camera:={seen.presets[0]}" if seen.presets else ""
+    return Finding(
+        GRAPH,
+        "node",
+        Level.ERROR,
+        what,
+        "it does not run, or has another ROS_DOMAIN_ID, RMW_IMPLEMENTATION or discovery range",
+        f"ros2 launch n3d_ros n3d.launch.py{camera}",
+    )
+
+
+def _clock(seen: GraphSeen) -> Finding:
+    if seen.use_sim_time and not seen.num_clocks:
+        return Finding(
+            GRAPH,
+            "clock",
+            Level.ERROR,
+            "use_sim_time is set, and nobody publishes /clock",
+            "the node's time stands still",
+            f"ros2 bag play --clock, or ros2 param set {seen.node} use_sim_time false",
+        )
+    if abs(seen.clock_off_s) > AHEAD_S:
+        what = f"the node's clock is {seen.clock_off_s:+.1f} s from this one's"
+        why = "ages that are shown here are wrong by it"
+        return Finding(
+            GRAPH, "clock", Level.WARN, what, why, "synchronise the two machines (chronyc tracking)"
+        )
+    return fine(GRAPH, "clock", "simulated, from /clock" if seen.use_sim_time else "the machine's")
+
+
+def check_node(seen: GraphSeen) -> list[Finding]:
+    """Life, engine, results."""
+    if not seen.is_there:
+        return []
+    found = [_life(seen)]
+    if seen.info:
+        found += [_engine(seen), *_version(seen)]
+    return [*found, *(_said(seen, one) for one in seen.statuses if one.name not in (*OF_INPUTS, "engine"))]
+
+
+def _life(seen: GraphSeen) -> Finding:
+    if seen.life == "active":
+        return fine(NODE, "lifecycle", "active")
+    if not seen.life:
+        what, why = f"{seen.node} does not answer", "it hangs, or is still starting"
+        return Finding(NODE, "lifecycle", Level.ERROR, what, why, "look at its log; stop and start it")
+    step = NEXT_TRANSITION.get(seen.life, "")
+    mend = f"ros2 lifecycle set {seen.node} {step}" if step else "look at its log; stop and start it"
+    return Finding(NODE, "lifecycle", Level.ERROR, f"it is {seen.life}", "it hears no camera", mend)
+
+
+def _engine(seen: GraphSeen) -> Finding:
+    state = seen.info.get("state", "")
+    hangs = next((one for one in seen.statuses if one.name == "engine" and one.level >= Level.ERROR), None)
+    if state == "ready" and hangs is None:
+        words = [seen.info.get(name, "") for name in ("model", "backend", "precision")]
+        return fine(NODE, "engine", f"ready: {', '.join(word for word in words if word)}")
+    if state == "loading":
+        return Finding(NODE, "engine", Level.WARN, "it is still loading", "requests wait for it", "wait")
+    what = hangs.message if hangs else state
+    mend = "start the node with model:=FOLDER that `n3d infer --model FOLDER` runs, or look at its log"
+    return Finding(NODE, "engine", Level.ERROR, what, "no request can be answered", mend)
+
+
+def _version(seen: GraphSeen) -> list[Finding]:
+    """Doctor knows the rules of its own release."""
+    theirs = seen.info.get("version", __version__)
+    if theirs == __version__:
+        return []
+    what, why = f"the node is {theirs}, doctor {__version__}", "rules and parameters may differ"
+    return [Finding(NODE, "version", Level.WARN, what, why, "run the doctor of the node's installation")]
+
+
+def _said(seen: GraphSeen, one: StatusSeen) -> Finding:
+    """A line of /diagnostics as the node wrote it; its message names the remedy where there is one."""
+    if one.level == Level.OK:
+        return fine(NODE, one.name, one.message)
+    return Finding(NODE, one.name, one.level, one.message, "the node says so", "ros2 topic echo /diagnostics")

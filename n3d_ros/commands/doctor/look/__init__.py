@@ -1,0 +1,1 @@
+"""Looks at graph and machine; judges nothing."""

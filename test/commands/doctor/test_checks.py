@@ -1,0 +1,363 @@
+"""Each check with a healthy and a broken input: level, words, and a command that mends it."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from image_messages import image
+from places import CHECKOUT
+
+from n3d_ros.commands.doctor import of_graph
+from n3d_ros.commands.doctor.checks.frame import check_frame
+from n3d_ros.commands.doctor.checks.machine import REQUIRED, check_machine
+from n3d_ros.commands.doctor.checks.node import check_graph, check_node
+from n3d_ros.commands.doctor.checks.topics import check_stamps, check_topic, nearest
+from n3d_ros.commands.doctor.seen import (
+    FrameSeen,
+    GraphSeen,
+    MachineSeen,
+    ModelSeen,
+    PackageSeen,
+    StatusSeen,
+    TopicSeen,
+)
+from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.input_state import InputState, Level
+from n3d_ros.node.plain.qos import Quality, mismatch
+
+IMAGE = "sensor_msgs/msg/Image"
+GRAPH = GraphSeen("/n3d", True, "domain 0", life="active", parameters=Parameters(), info={"state": "ready"})
+PARAMETERS = Parameters()
+
+
+def topic(name="depth", topic="/depth/image", others=(), types=(IMAGE,), compressed="", by_node=30, **state):
+    """An input at 10 Hz that node and doctor hear."""
+    known = {"num": 30, "rate_hz": 10.0, "num_publishers": 1, "ahead_s": -0.01, **state}
+    return TopicSeen(
+        InputState(name, topic, "depth/image", **known),
+        IMAGE,
+        types=types,
+        others=others,
+        compressed=compressed,
+        num_by_node=by_node,
+        rate_by_node_hz=10.0 * bool(by_node),
+    )
+
+
+def silent(**more):
+    return topic(num=0, rate_hz=0.0, silent_s=3.0, by_node=0, **more)
+
+
+def test_an_input_that_comes_is_told_with_its_rate_and_quality():
+    found = check_topic(topic(), GRAPH)
+    assert (found.level, found.what, found.mend) == (Level.OK, "/depth/image: 10.0 Hz, best effort", "")
+
+
+def test_a_topic_that_nobody_publishes_is_led_to_the_one_of_the_most_similar_name():
+    seen = silent(num_publishers=0, others=("/camera/color/image", "/camera/depth/image", "/rear/depth_raw"))
+    found = check_topic(seen, GRAPH)
+    assert (found.level, found.what) == (Level.ERROR, "nobody publishes /depth/image")
+    assert found.mend == "ros2 launch n3d_ros n3d.launch.py depth_topic:=/camera/depth/image"
+
+
+def test_a_complete_preset_mends_all_its_topics_at_once():
+    found = check_topic(silent(num_publishers=0), replace(GRAPH, presets=("realsense",)))
+    assert found.mend == "ros2 launch n3d_ros n3d.launch.py camera:=realsense"
+
+
+def test_a_compressed_form_is_taken_by_the_transport_parameter():
+    found = check_topic(silent(num_publishers=0, compressed="/depth/image/compressedDepth"), GRAPH)
+    assert found.mend == "start the node with -p depth.transport:=compressed"
+
+
+def test_colour_is_never_offered_for_depth():
+    assert nearest("/depth/image", ["/rgb/image"], is_depth=True) == ""
+    assert nearest("/rgb/image", ["/depth/image", "/cam/rgb/image"], is_depth=False) == "/cam/rgb/image"
+
+
+def test_another_type_under_the_name_is_said():
+    found = check_topic(topic(types=("sensor_msgs/msg/CompressedImage",)), GRAPH)
+    assert found.level == Level.ERROR
+    assert found.what == "/depth/image is published as sensor_msgs/msg/CompressedImage"
+
+
+def test_incompatible_quality_is_said_in_the_nodes_words():
+    words = mismatch("/depth/image", [Quality()], Quality(reliable=True), "qos.depth")
+    found = check_topic(topic(incompatible=words), GRAPH)
+    assert (found.level, found.what) == (Level.ERROR, words)
+    assert "qos:=auto" in found.mend and "qos.depth:=auto" in found.mend
+
+
+def test_a_publisher_that_sends_nothing_is_told_from_none():
+    found = check_topic(silent(), GRAPH)
+    assert (found.level, found.what) == (Level.ERROR, "nothing on /depth/image for 3.0 s")
+    assert found.mend.endswith("ros2 topic hz /depth/image")
+
+
+def test_camera_info_that_the_node_heard_before_is_not_missed():
+    seen = replace(silent(name="camera_info", topic="/rgb/camera_info"), num_by_node=1)
+    assert check_topic(seen, GRAPH).level == Level.OK
+    assert check_topic(replace(seen, num_by_node=0), GRAPH).level == Level.ERROR
+
+
+def test_what_doctor_hears_and_the_node_does_not_is_lost_between_them():
+    assert check_topic(topic(by_node=0), GRAPH).level == Level.ERROR
+    found = check_topic(replace(topic(), rate_by_node_hz=4.0), GRAPH)
+    assert (found.level, found.what) == (Level.WARN, "/depth/image: the node hears 4.0 of 10.0 Hz")
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "level"),
+    [(-0.01, Level.OK), (-1.9, Level.OK), (-2.1, Level.ERROR), (0.4, Level.OK), (0.6, Level.WARN)],
+)
+def test_stamps_are_judged_by_the_nodes_limits(ahead_s, level):
+    graph = replace(GRAPH, topics=(topic("rgb"), topic(ahead_s=ahead_s)))
+    assert check_stamps(graph).level == level
+
+
+def test_old_stamps_with_a_clock_in_the_graph_ask_for_simulated_time():
+    graph = replace(GRAPH, topics=(topic(ahead_s=-60.0),), num_clocks=1)
+    assert check_stamps(graph).mend == "ros2 param set /n3d use_sim_time true"
+
+
+def test_stamps_of_latched_camera_info_may_be_old():
+    graph = replace(GRAPH, topics=(topic(), topic("camera_info", ahead_s=-60.0)))
+    assert check_stamps(graph).level == Level.OK
+
+
+def test_no_stamps_are_judged_by_a_clock_that_stands_still():
+    assert check_stamps(replace(GRAPH, topics=(topic(ahead_s=1e9),), use_sim_time=True)) is None
+
+
+def frame(**changes):
+    """A frame that fits together; 4x4, depth 1 m."""
+    rgb, depth = (
+        image(np.zeros((4, 4, 3), np.uint8), "rgb8"),
+        image(np.full((4, 4), 1000, np.uint16), "16UC1"),
+    )
+    info = SimpleNamespace(
+        width=4, height=4, k=[4.0, 0, 1.5, 0, 4.0, 1.5, 0, 0, 1], d=[], distortion_model=""
+    )
+    known = {"rgb": rgb, "depth": depth, "camera_info": info, "num_pairs": 9, "slop_ms": 16.7, **changes}
+    return FrameSeen(**known)
+
+
+def one(found, name):
+    [only] = [finding for finding in found if finding.name == name]
+    return only
+
+
+def test_a_frame_that_fits_is_told_with_its_figures():
+    found = check_frame(frame(), PARAMETERS, "/n3d")
+    assert {finding.level for finding in found} == {Level.OK}
+    assert one(found, "colour").what == "rgb8 4x4 in 'optical'"
+    assert one(found, "camera info").what == "K, fx 4.0 px, 53 degrees wide"
+    assert one(found, "depth").what == "16UC1 4x4, 100% measured, median 1.00 m"
+    assert one(found, "pairing").what == "9 pairs within 16.7 ms"
+
+
+def test_an_encoding_that_the_node_refuses_is_refused_here():
+    rgb = image(np.zeros((4, 4), np.uint8), "rgb7")
+    found = one(check_frame(frame(rgb=rgb), PARAMETERS, "/n3d"), "colour")
+    assert found.level == Level.ERROR and "got 'rgb7'" in found.what
+
+
+def test_camera_info_of_zeros_is_refused():
+    info = SimpleNamespace(width=4, height=4, k=[0.0] * 9, d=[], distortion_model="")
+    found = one(check_frame(frame(camera_info=info), PARAMETERS, "/n3d"), "camera info")
+    assert found.level == Level.ERROR and "got fx=0 fy=0" in found.what
+    assert "camera_calibration" in found.mend
+
+
+def test_the_lens_is_named():
+    info = SimpleNamespace(
+        width=4,
+        height=4,
+        k=[4.0, 0, 1.5, 0, 4.0, 1.5, 0, 0, 1],
+        d=[0.01, 0, 0, 0, 0],
+        distortion_model="plumb_bob",
+    )
+    found = one(check_frame(frame(camera_info=info), PARAMETERS, "/n3d"), "camera info")
+    assert found.what.startswith("K with plumb_bob distortion")
+
+
+def test_depth_in_another_unit_is_refused_with_the_parameter_that_mends_it():
+    depth = image(np.full((4, 4), 1000.0, np.float32), "32FC1")
+    found = one(check_frame(frame(depth=depth), PARAMETERS, "/robot/n3d"), "depth")
+    assert found.level == Level.ERROR and "looks like millimetres" in found.what
+    assert found.mend.startswith("ros2 param set /robot/n3d depth.scale_m")
+    scaled = check_frame(frame(depth=depth), Parameters(depth_scale_m=0.001), "/n3d")
+    assert one(scaled, "depth").level == Level.OK
+
+
+def test_depth_that_cannot_be_registered_is_said_with_the_drivers_switches():
+    found = one(check_frame(frame(alignment="depth is in 'a'"), PARAMETERS, "/n3d"), "alignment")
+    assert (found.level, found.what) == (Level.ERROR, "depth is in 'a'")
+    assert "align_depth.enable:=true" in found.mend and "depth_registration:=true" in found.mend
+
+
+def test_parts_that_do_not_fit_each_other_are_said_once():
+    found = check_frame(frame(refused="depth: expected the proportions of colour"), PARAMETERS, "/n3d")
+    assert one(found, "together").what == "depth: expected the proportions of colour"
+    unaligned = check_frame(frame(refused="the same", alignment="the same"), PARAMETERS, "/n3d")
+    assert [finding.name for finding in unaligned if finding.is_wrong] == ["alignment"]
+
+
+def test_images_that_never_pair_are_said():
+    found = one(check_frame(frame(num_pairs=0), PARAMETERS, "/n3d"), "pairing")
+    assert found.level == Level.ERROR and "never within 16.7 ms" in found.what
+
+
+def test_an_unknown_place_in_tf_is_wrong_and_a_known_one_is_not():
+    found = check_frame(frame(places={"map": "no transform"}), PARAMETERS, "/n3d")
+    assert (one(found, "tf 'map'").level, one(found, "tf 'map'").mend) == (
+        Level.ERROR,
+        "ros2 run tf2_ros tf2_echo map optical",
+    )
+    assert one(check_frame(frame(places={"map": ""}), PARAMETERS, "/n3d"), "tf 'map'").level == Level.OK
+
+
+def test_a_picture_without_frame_is_to_look_at():
+    rgb = image(np.zeros((4, 4, 3), np.uint8), "rgb8")
+    rgb.header.frame_id = ""
+    assert one(check_frame(frame(rgb=rgb), PARAMETERS, "/n3d"), "frame_id").level == Level.WARN
+
+
+def test_what_did_not_come_is_not_judged():
+    assert check_frame(FrameSeen(), PARAMETERS, "/n3d") == []
+
+
+def test_a_node_that_is_not_there_is_wrong_and_the_others_are_named():
+    seen = replace(GRAPH, is_there=False)
+    [found] = check_graph(seen)
+    assert (found.level, found.mend) == (Level.ERROR, "ros2 launch n3d_ros n3d.launch.py")
+    [found] = check_graph(replace(seen, others=("/robot1/eyes",)))
+    assert found.mend == "n3d doctor --node eyes --namespace /robot1"
+    assert check_node(seen) == []
+
+
+def test_simulated_time_needs_a_clock():
+    found = one(check_graph(replace(GRAPH, use_sim_time=True)), "clock")
+    assert found.level == Level.ERROR and "ros2 bag play --clock" in found.mend
+    healthy = check_graph(replace(GRAPH, use_sim_time=True, num_clocks=1))
+    assert one(healthy, "clock").level == Level.OK
+
+
+@pytest.mark.parametrize(("off_s", "level"), [(0.1, Level.OK), (-7.0, Level.WARN)])
+def test_two_machines_with_different_clocks_are_told(off_s, level):
+    assert one(check_graph(replace(GRAPH, clock_off_s=off_s)), "clock").level == level
+
+
+@pytest.mark.parametrize(
+    ("life", "mend"),
+    [
+        ("unconfigured", "ros2 lifecycle set /n3d configure"),
+        ("inactive", "ros2 lifecycle set /n3d activate"),
+        ("", "look at its log; stop and start it"),
+    ],
+)
+def test_a_node_that_is_not_active_is_wrong(life, mend):
+    found = one(check_node(replace(GRAPH, life=life)), "lifecycle")
+    assert (found.level, found.mend) == (Level.ERROR, mend)
+    assert one(check_node(GRAPH), "lifecycle").level == Level.OK
+
+
+@pytest.mark.parametrize(
+    ("state", "level"), [("ready", Level.OK), ("loading", Level.WARN), ("failed: no folder", Level.ERROR)]
+)
+def test_the_engines_state_is_told(state, level):
+    found = one(check_node(replace(GRAPH, info={"state": state})), "engine")
+    assert found.level == level
+
+
+def test_another_release_of_the_node_is_told():
+    found = check_node(replace(GRAPH, info={"state": "ready", "version": "0.0.1"}))
+    assert one(found, "version").level == Level.WARN
+
+
+def test_an_engine_that_hangs_is_wrong_though_it_is_loaded():
+    hangs = StatusSeen("engine", Level.ERROR, "busy with a request that should have ended 9.0 s ago")
+    found = one(check_node(replace(GRAPH, statuses=(hangs,))), "engine")
+    assert (found.level, found.what) == (Level.ERROR, hangs.message)
+
+
+def test_what_the_node_says_of_itself_is_passed_on_at_its_level():
+    two = StatusSeen("name", Level.ERROR, "2 nodes are named /n3d")
+    late = StatusSeen("depth", Level.ERROR, "nothing on /depth/image")
+    found = check_node(replace(GRAPH, statuses=(two, late)))
+    assert one(found, "name").level == Level.ERROR
+    assert "depth" not in [finding.name for finding in found]
+
+
+MACHINE = MachineSeen(
+    python=(3, 12, 1),
+    executable="/usr/bin/python3",
+    environment="system",
+    ros_distro="jazzy",
+    packages={
+        **{name: PackageSeen("99.0") for name in (*REQUIRED, "onnxruntime", "rclpy")},
+        "torch": PackageSeen(error="not installed"),
+    },
+    model=ModelSeen("/models/nano", "nano", 16 << 20, engine="no engine"),
+    memory_bytes=8 << 30,
+    receive_buffer_bytes=2147483647,
+    shared_memory_bytes=1 << 30,
+)
+
+
+def packages(**changed):
+    return replace(MACHINE, packages={**MACHINE.packages, **changed})
+
+
+def test_a_machine_with_everything_is_right():
+    assert {finding.level for finding in check_machine(MACHINE)} == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("seen", "name", "level", "word", "mend"),
+    [
+        (replace(MACHINE, python=(3, 9, 0)), "python", Level.ERROR, "3.9.0", "newer Python"),
+        (packages(numpy=PackageSeen("1.20.3")), "packages", Level.ERROR, "numpy is 1.20.3", "pip install"),
+        (packages(cv2=PackageSeen(error="libGL")), "packages", Level.ERROR, "libGL", "pip install"),
+        (packages(onnxruntime=PackageSeen(error="?")), "engines", Level.ERROR, "no engine", "onnxruntime"),
+        (packages(rclpy=PackageSeen(error="?")), "ros", Level.ERROR, "rclpy does not import", "system-site"),
+        (replace(MACHINE, memory_bytes=200 << 20), "memory", Level.ERROR, "0.2 GB free", "n3d quantize"),
+        (replace(MACHINE, receive_buffer_bytes=212992), "rmem_max", Level.WARN, "212992", "sysctl -w"),
+        (replace(MACHINE, shared_memory_bytes=16 << 20), "shared memory", Level.WARN, "16 MB", "--shm-size"),
+        (
+            replace(MACHINE, model=ModelSeen("/m", error="/m: none")),
+            "model",
+            Level.ERROR,
+            "/m: none",
+            "n3d export",
+        ),
+        (
+            replace(MACHINE, model=ModelSeen("/m", engine_error="built for sm87")),
+            "TensorRT",
+            Level.WARN,
+            "sm87",
+            "n3d build --model /m",
+        ),
+    ],
+)
+def test_what_a_machine_lacks_is_named_with_its_remedy(seen, name, level, word, mend):
+    found = one(check_machine(seen), name)
+    assert found.level == level
+    assert word in found.what and mend in found.mend
+
+
+def test_without_ros_the_machine_is_still_right():
+    seen = replace(packages(rclpy=PackageSeen(error="No module named 'rclpy'")), ros_distro="")
+    assert one(check_machine(seen), "ros").level == Level.WARN
+
+
+def test_the_least_versions_are_those_of_the_requirements():
+    lines = (CHECKOUT / "requirements" / "robot.txt").read_text().splitlines()
+    least = dict(line.partition(",")[0].split(">=") for line in lines if ">=" in line)
+    names = {"cv2": "opencv-python-headless", "PIL": "pillow"}
+    assert {name: least[names.get(name, name)] for name in REQUIRED} == REQUIRED
+
+
+def test_a_graph_without_topics_is_judged_by_the_rest():
+    assert {finding.area for finding in of_graph(GRAPH)} == {"graph", "node"}

@@ -1,0 +1,197 @@
+"""n3d doctor beside a real node: a healthy graph, and what is wrong with others."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+import stand_in_tf
+from fake_pipeline import FakePipeline
+from graph import FRAME, HEIGHT, MUG, WIDTH
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image
+
+from n3d_ros import cli
+from n3d_ros.commands.doctor.look import graph as look
+from n3d_ros.node.conversions import fill_image
+
+
+@pytest.fixture
+def doctor(monkeypatch, capsys):
+    """Runs n3d doctor in a thread while the graph goes on: exit code, and findings by name."""
+    monkeypatch.setattr(look, "FIND_S", 20.0)
+    monkeypatch.setattr(look, "ANSWER_S", 20.0)
+    monkeypatch.setattr(look, "DIAGNOSTICS_S", 20.0)
+
+    def run(graph, step, *options):
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(graph.context.get_domain_id()))
+        codes = []
+        arguments = ["doctor", "--json", "--seconds", "1", *options]
+        thread = threading.Thread(target=lambda: codes.append(cli.main(arguments)))
+        thread.start()
+        graph.wait(lambda: step() or not thread.is_alive(), "end of doctor")
+        thread.join()
+        told = json.loads(capsys.readouterr().out)
+        return codes[0], {one["name"]: one for one in told["findings"]}
+
+    return run
+
+
+@pytest.fixture
+def make(make_graph):
+    """A node that says often how it is."""
+    return lambda **more: make_graph(FakePipeline([MUG]), diagnostics__period_s=0.1, **more)
+
+
+def sending(graph, messages=None, topics=("info", "depth", "rgb")):
+    """A step that publishes 20 frames a second."""
+    last_s = [0.0]
+
+    def step():
+        if graph.now_s() - last_s[0] > 0.05:
+            last_s[0] = graph.now_s()
+            graph.publish(None if messages is None else messages(), topics=topics)
+
+    return step
+
+
+def wrong(findings):
+    """Names of what is wrong, this machine aside."""
+    return sorted(
+        name for name, one in findings.items() if one["level"] == "ERROR" and one["area"] != "machine"
+    )
+
+
+def test_a_healthy_graph_is_right(make, doctor):
+    graph = make()
+    graph.wait_for_engine()
+    code, found = doctor(graph, sending(graph))
+    assert wrong(found) == []
+    assert code == 0
+    assert found["rgb"]["what"].startswith("/rgb/image: ")
+    assert found["camera info"]["what"] == "K, fx 60.0 px, 56 degrees wide"
+    assert found["depth"]["what"] == f"16UC1 {WIDTH}x{HEIGHT}, 100% measured, median 1.00 m"
+    assert found["engine"]["what"].startswith("ready: ")
+
+
+def test_a_wrong_name_is_led_to_the_right_one(make, doctor):
+    graph = make()
+    graph.client.destroy_publisher(graph.depth)
+    graph.depth = graph.client.create_publisher(Image, "/camera/depth/image_raw", 5)
+    code, found = doctor(graph, sending(graph))
+    assert (code, wrong(found)) == (1, ["depth"])
+    assert found["depth"]["what"] == "nobody publishes /depth/image"
+    assert found["depth"]["mend"].endswith("depth_topic:=/camera/depth/image_raw")
+
+
+def test_incompatible_quality_is_wrong_and_what_comes_is_still_read(make, doctor):
+    graph = make()
+    graph.client.destroy_publisher(graph.rgb)
+    graph.rgb = graph.client.create_publisher(Image, "rgb/image", qos_profile_sensor_data)
+    code, found = doctor(graph, sending(graph))
+    assert (code, wrong(found)) == (1, ["rgb"])
+    assert "1 of 1 publishers offer best effort, and qos.rgb asks for reliable" in found["rgb"]["what"]
+    assert "qos.rgb:=auto" in found["rgb"]["mend"]
+    assert found["colour"]["what"] == f"rgb8 {WIDTH}x{HEIGHT} in '{FRAME}'"
+
+
+def unaligned(graph):
+    """Depth of another camera."""
+    rgb, depth, info = graph.messages()
+    depth.header.frame_id = "depth_optical"
+    return rgb, depth, info
+
+
+def test_depth_that_nobody_can_register_is_wrong(make, doctor):
+    graph = make()
+    code, found = doctor(graph, sending(graph, lambda: unaligned(graph)))
+    assert (code, wrong(found)) == (1, ["alignment"])
+    assert "depth is in 'depth_optical'" in found["alignment"]["what"]
+
+
+def test_depth_of_other_proportions_is_wrong(make, doctor):
+    graph = make()
+
+    def messages():
+        rgb, depth, info = graph.messages()
+        fill_image(depth, np.full((HEIGHT, WIDTH // 2), 1000, np.uint16), "16UC1")
+        return rgb, depth, info
+
+    code, found = doctor(graph, sending(graph, messages))
+    assert (code, wrong(found)) == (1, ["together"])
+    assert f"{WIDTH // 2}x{HEIGHT}" in found["together"]["what"]
+
+
+def test_depth_that_the_node_registers_is_right(make, doctor, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses[FRAME, "depth_optical"] = stand_in_tf.still(x=-0.1)
+    graph = make()
+    publisher = graph.client.create_publisher(CameraInfo, "depth/camera_info", 5)
+    step = sending(graph, lambda: unaligned(graph))
+    graph.wait(lambda: step() or graph.node.camera.topics.depth_frame, "depth")
+    code, found = doctor(graph, lambda: (step(), publisher.publish(graph.messages()[2]))[0])
+    assert (code, wrong(found)) == (0, [])
+    assert found["alignment"]["what"] == "depth in 'depth_optical' is registered by the node"
+
+
+def test_camera_info_that_never_comes_is_wrong(make, doctor):
+    graph = make()
+    code, found = doctor(graph, sending(graph, topics=("depth", "rgb")))
+    assert (code, wrong(found)) == (1, ["camera_info"])
+    assert found["camera_info"]["what"].startswith("nothing on /rgb/camera_info for ")
+
+
+def test_camera_info_of_zeros_is_wrong(make, doctor):
+    graph = make()
+    code, found = doctor(graph, sending(graph, lambda: graph.messages(fx=0.0)))
+    assert (code, wrong(found)) == (1, ["camera info"])
+    assert "got fx=0 fy=0" in found["camera info"]["what"]
+
+
+def test_stamps_of_long_ago_are_wrong(make, doctor):
+    graph = make()
+    step = sending(graph, lambda: graph.messages(graph.node.now_ns() - 60 * 10**9))
+    code, found = doctor(graph, step)
+    assert (code, wrong(found)) == (1, ["stamps"])
+    assert "behind the node's clock" in found["stamps"]["what"]
+
+
+def test_a_place_that_tf_does_not_know_is_wrong(make, doctor, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["odom", FRAME] = stand_in_tf.still(x=1.0)
+    graph = make(output_frame="map", tracking_frame="odom")
+    code, found = doctor(graph, sending(graph))
+    assert (code, wrong(found)) == (1, ["tf 'map'"])
+    assert found["tf 'odom'"]["level"] == "OK"
+
+
+def test_an_inactive_node_is_wrong_and_its_topics_are_not_judged(make, doctor):
+    graph = make()
+    graph.wait_for_engine()
+    graph.node.trigger_deactivate()
+    code, found = doctor(graph, sending(graph))
+    assert (code, wrong(found)) == (1, ["lifecycle"])
+    assert found["lifecycle"]["mend"] == "ros2 lifecycle set /n3d activate"
+
+
+def test_simulated_time_without_a_clock_is_wrong(make, doctor):
+    graph = make(use_sim_time=True)
+    code, found = doctor(graph, lambda: None)
+    assert code == 1
+    assert found["clock"]["what"] == "use_sim_time is set, and nobody publishes /clock"
+
+
+def test_another_name_is_wrong_and_the_node_is_named(make, doctor, monkeypatch):
+    graph = make(namespace="/robot1")
+    monkeypatch.setattr(look, "FIND_S", 1.0)
+    code, found = doctor(graph, lambda: None)
+    assert (code, wrong(found)) == (1, ["node"])
+    assert found["node"]["mend"] == "n3d doctor --node n3d --namespace /robot1"
+
+
+def test_a_namespace_is_followed(make, doctor):
+    graph = make(namespace="/robot1")
+    graph.wait_for_engine()
+    code, found = doctor(graph, sending(graph), "--namespace", "/robot1")
+    assert (code, wrong(found)) == (0, [])
+    assert found["rgb"]["what"].startswith("/robot1/rgb/image: ")

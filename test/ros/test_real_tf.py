@@ -1,0 +1,56 @@
+"""The real tf2_ros where it imports: told over /tf of a camera that drives and turns while a model thinks."""
+
+import math
+import threading
+
+import pytest
+from builtin_interfaces.msg import Time
+from driving_camera import LATENCY_NS, in_map, pose_at
+from fake_pipeline import FakePipeline
+from geometry_msgs.msg import TransformStamped, Vector3
+from graph import FRAME, MUG
+
+from n3d_ros.action import Ground
+from n3d_ros.errors import ResultCode
+
+pytest.importorskip("tf2_ros")
+STEP_NS = 10**7
+
+
+def driven(start_ns, from_ns, to_ns):
+    """The camera's way from one instant to another, a transform every 10 ms, as one message of /tf."""
+    from tf2_msgs.msg import TFMessage
+
+    message, pose = TFMessage(), pose_at(start_ns)
+    for at_ns in (*range(from_ns, to_ns, STEP_NS), to_ns):
+        one = TransformStamped(child_frame_id=FRAME)
+        one.header.frame_id, one.header.stamp = "map", Time(sec=at_ns // 10**9, nanosec=at_ns % 10**9)
+        one.transform.rotation, (x, y, z) = pose(at_ns)
+        one.transform.translation = Vector3(x=x, y=y, z=z)
+        message.transforms.append(one)
+    return message
+
+
+@pytest.mark.parametrize("offset_ns", [0, STEP_NS // 2], ids=["at a transform", "between two"])
+def test_a_box_under_a_driving_camera_lands_in_map_within_a_millimetre(make_graph, offset_ns):
+    from tf2_msgs.msg import TFMessage
+
+    gate = threading.Semaphore(0)
+    graph = make_graph(FakePipeline([MUG], gate), max_frame_age_s=0.0, output_frame="map", tf_timeout_s=10.0)
+    tf = graph.client.create_publisher(TFMessage, "/tf", 100)
+    graph.wait(lambda: graph.client.count_subscribers("/tf"), "the node to listen to tf")
+    stamp = graph.one_frame()
+    start = stamp - 10 * 10**9
+    begin = stamp - offset_ns - 50 * STEP_NS
+    handle = graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug"))
+    graph.wait(lambda: graph.pipeline.stamps, "the engine to begin")
+    # until the answer comes the robot has driven on for 3 s, and tf knows it
+    tf.publish(driven(start, begin, begin + LATENCY_NS + 50 * STEP_NS))
+    gate.release(2)
+    result = graph.result(handle).result
+    assert (result.code, result.boxes.header.frame_id) == (ResultCode.OK, "map")
+    position = result.boxes.boxes[0].pose.position
+    truth = in_map(MUG.center, stamp, start)
+    error_m = math.dist((position.x, position.y, position.z), truth)
+    assert error_m < 0.001, f"{error_m * 1000:.2f} mm"
+    assert math.dist(truth, in_map(MUG.center, stamp + LATENCY_NS, start)) > 1.0, "the newest tf is far off"
