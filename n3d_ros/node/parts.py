@@ -13,6 +13,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -30,6 +32,7 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.health import Health
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.inputs.sealed import opened
 from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs.publishers import Publishers
 from n3d_ros.node.parameters.declared import Parameters
@@ -140,7 +143,8 @@ class Parts:
         is_wanted = self._continuous.is_due() or self.camera.is_awaited(rgb)
         if not (self._live.now.early_start and is_wanted):
             return
-        picture = partial(rgb_array, rgb, self._live.now.limits_max_picture_megapixels)
+        limit = self._live.now.limits_max_picture_megapixels
+        picture = partial(_picture, rgb, limit)
         job = self._early.try_start(stamp_ns(rgb.header.stamp), picture)
         if job is not None:
             self.desk.watch(job)
@@ -162,6 +166,11 @@ class Parts:
         if self._is_active:
             self.camera.topics.match_publishers()
         self._health.look()
+
+
+def _picture(rgb: Any, max_megapixels: float) -> npt.NDArray[np.uint8]:
+    """In the worker's thread."""
+    return rgb_array(opened(rgb), max_megapixels)
 
 
 def _entities(node: Node) -> dict[str, set[Any]]:

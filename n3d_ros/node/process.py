@@ -45,7 +45,9 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
     executor.add_node(node)
     try:
         while not stop.is_set():
-            executor.spin_once(timeout_sec=STOP_IS_SEEN_S)
+            # A configured node's housekeeping timer ends the wait. One that is not configured has none, and
+            # no signal ends it: Python's handler runs when it is over. A limit costs a timer each time.
+            executor.spin_once(timeout_sec=None if node.is_configured else STOP_IS_SEEN_S)
         _answer_who_waits(node, executor)
     finally:
         node.destroy_node()

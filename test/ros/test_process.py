@@ -8,6 +8,8 @@ import time
 
 import pytest
 import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from places import CHECKOUT
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
@@ -178,3 +180,61 @@ def test_goals_and_calls_that_are_open_when_it_stops_get_an_answer(start, client
     _, rest = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, rest
     assert "Traceback" not in rest
+
+
+CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
+DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
+STATES = {
+    "unconfigured": (),
+    "inactive": (CONFIGURE,),
+    "active": (CONFIGURE, ACTIVATE),
+    "inactive again": (CONFIGURE, ACTIVATE, DEACTIVATE),
+    "cleaned up": (CONFIGURE, ACTIVATE, DEACTIVATE, CLEANUP),
+    "finalized": (Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,),
+    "finalized while active": (CONFIGURE, ACTIVATE, Transition.TRANSITION_ACTIVE_SHUTDOWN),
+}
+FAKE_ENGINE = """
+import sys
+sys.path.append("test/helpers")
+from run_with_fake_engine import load
+from n3d_ros.node import engine, n3d_node
+
+engine.load_pipeline = load
+sys.exit(n3d_node.main())
+"""
+MANAGED = ("--ros-args", "-p", "autostart:=false")
+
+
+def change(node, wait, transitions):
+    """Whether each transition worked."""
+    changes = node.create_client(ChangeState, "n3d/change_state")
+    wait(changes.service_is_ready)
+    for one in transitions:
+        call = changes.call_async(ChangeState.Request(transition=Transition(id=one)))
+        wait(call.done)
+        assert call.result().success
+
+
+@pytest.mark.parametrize("transitions", STATES.values(), ids=STATES)
+def test_sigterm_ends_it_cleanly_in_every_state(start, client, transitions):
+    node, wait = client
+    process = start(*MANAGED, command=[sys.executable, "-c", FAKE_ENGINE])
+    change(node, wait, transitions)
+    process.send_signal(signal.SIGTERM)
+    _, rest = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, rest
+    assert "Traceback" not in rest and "Failed to" not in rest
+    wait(lambda: "n3d" not in node.get_node_names())
+
+
+def test_sigterm_while_it_configures_ends_it_without_the_engine(start, client):
+    node, wait = client
+    process = start(*MANAGED, command=[sys.executable, "-c", HANGING_ENGINE])
+    changes = node.create_client(ChangeState, "n3d/change_state")
+    wait(changes.service_is_ready)
+    changes.call_async(ChangeState.Request(transition=Transition(id=CONFIGURE)))
+    assert next(line for line in process.stderr if "loading" in line)
+    process.send_signal(signal.SIGTERM)
+    _, rest = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, rest
+    assert "the engine does not stop" in rest

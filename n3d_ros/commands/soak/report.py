@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 from n3d_ros.storage.whole_file import write_text
 from n3d_ros.text_table import text_table
 
@@ -22,24 +24,28 @@ _SIZE = (900, 560)
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at the node. age_ms: of the frames when the model began with them, median since the last
-    sample, None where nothing was answered. cpu_s: processor time since its start.
+    """One look at the node. own_mib: resident, without shared_mib: pages of Fast DDS's shared memory, whose
+    segments have a fixed size and are touched little by little, more of them under load. age_ms: of the
+    frames when the model began with them, median since the last sample, None where nothing was answered.
+    cpu_s: processor time since its start.
     """
 
     t_s: float
-    rss_mib: float
+    own_mib: float
     cpu_s: float
     num_results: int
     age_ms: float | None = None
     age_max_ms: float | None = None
     overhead_p50_ms: float | None = None
     overhead_p99_ms: float | None = None
+    shared_mib: float | None = None
 
 
 @dataclass(frozen=True)
 class End:
     """Frames by what became of them. published: by the camera. received: colour images at the node. paired:
     with their depth. unpaired: colour images without. answered: with a result. exit_code: of the node.
+    one_by_one_ms: image stamp to result less the model's time, of frames that came when the model was free.
     """
 
     published: int
@@ -48,6 +54,7 @@ class End:
     unpaired: int
     answered: int
     exit_code: int | None = None
+    one_by_one_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,9 @@ def report(samples: Sequence[Sample], end: End, warm_up_s: float, frame_ms: floa
         raise ValueError(f"expected four samples or more after {warm_up_s:g} s, got {len(judged)}")
     first, last = _ends(judged)
     ages = [_middle(some, lambda one: one.age_ms) for some in (first, last)]
-    memory = [_middle(some, lambda one: one.rss_mib) or 0.0 for some in (first, last)]
+    memory = [_middle(some, lambda one: one.own_mib) or 0.0 for some in (first, last)]
     cpu = (judged[-1].cpu_s - judged[0].cpu_s) / (judged[-1].t_s - judged[0].t_s)
+    shared = [_middle(some, lambda one: one.shared_mib) for some in (first, last)]
     checks = {
         "frame age is flat": ages[0] is None or ages[1] is None or ages[1] - ages[0] <= frame_ms,
         "memory is flat": memory[1] - memory[0] <= MAX_GROWTH_MIB,
@@ -80,9 +88,11 @@ def report(samples: Sequence[Sample], end: End, warm_up_s: float, frame_ms: floa
         ["answered, skipped for a newer one", f"{end.answered}, {end.paired - end.answered}"],
         ["frames for each answered", "-" if not end.answered else f"{end.paired / end.answered:.1f}"],
         ["age when the model begins, first and last fifth", " and ".join(map(_ms, ages))],
-        ["memory, first and last fifth", " and ".join(f"{one:.1f} MiB" for one in memory)],
+        ["memory of its own, first and last fifth", " and ".join(map(_mib, memory))],
+        ["shared memory, first and last fifth", " and ".join(map(_mib, shared))],
         ["processor", f"{100 * cpu:.1f} % of a core"],
-        ["outside the model, p50 and p99", " and ".join(map(_ms, _overhead(judged)))],
+        ["outside the model and waiting for it, p50 and p99", " and ".join(map(_ms, _overhead(judged)))],
+        ["outside the model, frames one by one, p50 and p99", " and ".join(map(_ms, _one_by_one(end)))],
         *([name, "yes" if holds else "NO"] for name, holds in checks.items()),
     ]
     return Verdict(text_table(rows, "<"), all(checks.values()))
@@ -111,6 +121,17 @@ def _overhead(judged: Sequence[Sample]) -> list[float | None]:
     ]
 
 
+def _one_by_one(end: End) -> list[float | None]:
+    """Median and 99th percentile."""
+    if not end.one_by_one_ms:
+        return [None, None]
+    return [float(value) for value in np.percentile(end.one_by_one_ms, [50, 99])]
+
+
+def _mib(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} MiB"
+
+
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f} ms"
 
@@ -119,10 +140,10 @@ def write_picture(path: Path, samples: Sequence[Sample]) -> None:
     """Age and memory over time, one above the other."""
     width, height = _SIZE
     ages = [(one.t_s / 60, one.age_ms) for one in samples if one.age_ms is not None]
-    memory = [(one.t_s / 60, one.rss_mib) for one in samples]
+    memory = [(one.t_s / 60, one.own_mib) for one in samples]
     plots = [
         _plot("age of the frame when the model begins, ms", ages, 0.0),
-        _plot("memory of the node, MiB", memory, height / 2),
+        _plot("memory of the node itself, MiB", memory, height / 2),
     ]
     size = f'width="{width}" height="{height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">'

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ NODE = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
 TOPICS = ("rgb/camera_info", "depth/image", "rgb/image")
 START_S = 120.0
 SETTLE_S = 3.0
-MIB = 1024.0 * 1024.0
+# Frames published one by one, and how long each is waited for.
+NUM_ONE_BY_ONE, RESULT_S = 200, 10.0
+KIB_IN_MIB = 1024.0
 
 
 def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample], End]:
@@ -51,13 +53,13 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         try:
             watcher = Watcher(node, children, size)
             samples = watcher.watch(args)
-            end = watcher.end()
+            end = replace(watcher.end(), one_by_one_ms=watcher.one_by_one())
         finally:
             node.destroy_node()
             rclpy.try_shutdown()
         process = children.running["node"]
         children.stop()
-    return samples, End(**{**asdict(end), "exit_code": process.returncode})
+    return samples, replace(end, exit_code=process.returncode)
 
 
 class Watcher:
@@ -113,6 +115,22 @@ class Watcher:
             answered=self._num_results,
         )
 
+    def one_by_one(self) -> tuple[float, ...]:
+        """Of frames that come when the model is free: image stamp to result, less the model's own time,
+        milliseconds. None where nothing is looked for.
+        """
+        if not self._num_results:
+            return ()
+        times = []
+        for _ in range(NUM_ONE_BY_ONE):
+            self._timings.clear()
+            self._publish()
+            end_s = time.monotonic() + RESULT_S
+            while not self._timings and time.monotonic() < end_s:
+                self._executor.spin_once(timeout_sec=0.1)
+            times += [one.end_to_end_ms - one.total_ms for one in self._timings]
+        return tuple(times)
+
     def _wait_until_heard(self) -> None:
         end_s = time.monotonic() + START_S
         while not all(one.get_subscription_count() for one in self._publishers):
@@ -142,17 +160,19 @@ class Watcher:
         timings, self._timings[:] = list(self._timings), []
         self._num_results += len(timings)
         pid = self._children.running["node"].pid
+        own_mib, shared_mib = _memory_mib(pid)
         ages = [one.queue_age_ms for one in timings]
         overheads = [one.end_to_end_ms - one.total_ms for one in timings]
         return Sample(
             round(t_s, 1),
-            _rss_mib(pid),
+            own_mib,
             _cpu_s(pid),
             self._num_results,
             age_ms=_quantile(ages, 50),
             age_max_ms=_quantile(ages, 100),
             overhead_p50_ms=_quantile(overheads, 50),
             overhead_p99_ms=_quantile(overheads, 99),
+            shared_mib=shared_mib,
         )
 
 
@@ -171,9 +191,11 @@ def _frame(size: tuple[int, int], image: type, info: type) -> list[Any]:
     return [camera, depth, rgb]
 
 
-def _rss_mib(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/statm").read_text().split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / MIB
+def _memory_mib(pid: int) -> tuple[float, float]:
+    """Resident memory of its own, and pages of shared memory that it has touched."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith("Rss")}
+    return (kib["RssAnon"] + kib["RssFile"]) / KIB_IN_MIB, kib["RssShmem"] / KIB_IN_MIB
 
 
 def _cpu_s(pid: int) -> float:

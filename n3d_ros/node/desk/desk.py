@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
@@ -51,6 +52,7 @@ class Desk:
         self._witness = witness
         self.codes: Counter[str] = Counter()
         self.last_error = ""
+        self._open: dict[Future[Any], tuple[Job, OnEnd]] = {}
         self._log = node.get_logger()
         self._clock = node.get_clock()
 
@@ -109,5 +111,13 @@ class Desk:
         )
 
     def _follow(self, job: Job, on_end: OnEnd) -> Job:
-        job.future.add_done_callback(lambda _: self.outbox.post(partial(on_end, job)))
+        """Who waits is noted here and not in the future: it keeps its callbacks, and a job that it held would
+        hold itself, and its images, until Python's collector comes.
+        """
+        self._open[job.future] = job, on_end
+        job.future.add_done_callback(self._ended)
         return job
+
+    def _ended(self, future: Future[Any]) -> None:
+        job, on_end = self._open.pop(future)
+        self.outbox.post(partial(on_end, job))

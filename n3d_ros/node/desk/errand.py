@@ -39,10 +39,8 @@ class Errand:
     """
 
     def __init__(self, query: Query, frame: CameraFrame, slot: str = "", wish: Wish = PLAIN) -> None:
-        self.frame, self.slot, self.wish = frame, slot, wish
+        self.query, self.frame, self.slot, self.wish = query, frame, slot, wish
         self.found: list[GroundedObject] = []
-        self._hears = query.listener.on_box
-        self.query: Query = replace(query, listener=replace(query.listener, on_box=self._on_box))
         self.queue_age_ms = 0.0
         """Age of the colour image when the work began; 0 when it never did."""
 
@@ -62,14 +60,20 @@ class Errand:
         job.check()
         targets = {self.wish.output_frame or settings.output_frame, settings.tracking_frame} - {""}
         self.frame.locate(targets | remembered_in(settings), transforms)
-        result = self.query.run(engine, seen, settings, job)
+        result = self._heard().run(engine, seen, settings, job)
         self.frame.await_location(targets, transforms, settings.tf_timeout_s, job.should_stop)
         return result
 
+    def _heard(self) -> Query:
+        """The query with this errand as a listener. Made for the run alone: an errand that kept it would hold
+        itself, and its images, until Python's collector comes.
+        """
+        return replace(self.query, listener=replace(self.query.listener, on_box=self._on_box))
+
     def _on_box(self, found: GroundedObject) -> None:
         self.found.append(found)
-        if self._hears is not None:
-            self._hears(found)
+        if self.query.listener.on_box is not None:
+            self.query.listener.on_box(found)
 
 
 def remembered_in(settings: Parameters) -> set[str]:

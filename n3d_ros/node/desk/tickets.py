@@ -70,6 +70,8 @@ class Ticket:
             self.start(frame, ASKED)
 
     def _complete(self, outcome: Outcome) -> None:
+        """Its images are not needed any more, and a request for a frame holds the ticket that holds it."""
+        self._request = self._job = None
         if not self.future.done():
             self.future.set_result(outcome)
 

@@ -15,6 +15,7 @@ from n3d_ros.cameras.camera_info import AUTO, kind_of_topic
 from n3d_ros.errors import N3DError
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
+from n3d_ros.node.inputs.sealed import opened
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import AHEAD_S
 from n3d_ros.node.plain.sync import Frame
@@ -82,8 +83,8 @@ class CameraFrame:
         if self.observation is None or settings != self._settings:
             self._settings = settings
             self.observation = observation(
-                self.messages.rgb,
-                self.messages.depth,
+                opened(self.messages.rgb),
+                opened(self.messages.depth),
                 self.messages.camera_info,
                 scale_m=parameters.depth_scale_m or None,
                 min_m=parameters.depth_min_m,

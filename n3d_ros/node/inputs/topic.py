@@ -15,6 +15,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profi
 from rclpy.subscription import Subscription
 
 from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.inputs.sealed import BYTES_BEFORE_ENCODING, Sealed
 from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState
 from n3d_ros.node.plain.qos import Quality, mismatch, most_for_all
@@ -48,6 +49,7 @@ class Input:
         self.arrivals = Arrivals(time.monotonic())
         self._node, self._message_type, self._callback = node, message_type, callback
         self._qos, self._qos_parameter = qos, qos_parameter
+        self._is_picture = message_type.__name__ in BYTES_BEFORE_ENCODING
         self._ahead_s = 0.0
         self._subscription: Subscription | None = None
 
@@ -92,16 +94,27 @@ class Input:
     def _subscribe(self) -> None:
         events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self._say_mismatch())
         self._subscription = self._node.create_subscription(
-            self._message_type, self.topic, self._receive, profile_of(self.quality), event_callbacks=events
+            self._message_type,
+            self.topic,
+            self._receive,
+            profile_of(self.quality),
+            event_callbacks=events,
+            raw=self._is_picture,
         )
 
     def _receive(self, message: Any) -> None:
-        """A callback stores and returns; nothing is converted here."""
+        """A callback stores and returns; nothing is converted here, and pictures stay as they came."""
+        if self._is_picture:
+            try:
+                message = Sealed(message, self._message_type)
+            except ValueError as error:
+                self._node.get_logger().error(f"{self.full_name}: {error}", throttle_duration_sec=5.0)
+                return
         self.arrivals.add(time.monotonic())
         self.last_stamp_ns = stamp_ns(message.header.stamp)
         self._ahead_s = (self.last_stamp_ns - self._node.get_clock().now().nanoseconds) / 1e9
         self.frame_id = message.header.frame_id
-        self.encoding = getattr(message, "encoding", getattr(message, "format", ""))
+        self.encoding = getattr(message, "encoding", "")
         self._callback(message)
 
     def _offers(self) -> list[Quality]:

@@ -5,6 +5,8 @@ In: what ended a job. Out: a typed code; INTERNAL is what nobody foresaw, and on
 
 from __future__ import annotations
 
+import traceback
+
 from n3d_ros.errors import N3DError, ResultCode
 
 
@@ -17,3 +19,12 @@ def failure(error: BaseException) -> tuple[ResultCode, str]:
     if isinstance(error, ValueError):
         return ResultCode.BAD_INPUT, str(error)
     return ResultCode.INTERNAL, f"{type(error).__name__}: {error}"
+
+
+def forget_locals(error: BaseException | None) -> None:
+    """Give free what the functions that ended with it held: images, and the job that holds the error. Which
+    lines they were stays known.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

@@ -22,7 +22,7 @@ from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor, wa
 from typing import Any, Generic, TypeVar
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.plain.failure import failure
+from n3d_ros.node.plain.failure import failure, forget_locals
 
 # An engine that was told to stop ends at its next token or stage, with what it has found. After this it is
 # not waited for any more.
@@ -290,8 +290,9 @@ class Worker(Generic[Engine]):
     def _finish(self, job: Job, done: Future[Any]) -> None:
         with self._lock:
             self._busy = self._is_early = False
-            self._running = None
+            self._running, self._begun = None, []
         error = done.exception()
+        forget_locals(error)
         with contextlib.suppress(InvalidStateError):
             if error is None:
                 job.future.set_result(done.result())

@@ -5,11 +5,13 @@ from n3d_ros.commands.soak.report import End, Sample, report, write_picture
 FRAME_MS = 1000 / 30
 
 
-def samples(age=lambda n: 20.0, rss=lambda n: 250.0, count=20):
-    return [Sample(10.0 * n, rss(n), 0.5 * n, 3 * n, age(n), age(n), 4.0, 9.0) for n in range(count)]
+def samples(age=lambda n: 20.0, own=lambda n: 250.0, count=20):
+    return [
+        Sample(10.0 * n, own(n), 0.5 * n, 3 * n, age(n), age(n), 4.0, 9.0, 20.0 + n) for n in range(count)
+    ]
 
 
-GOOD = End(published=1000, received=998, paired=995, unpaired=2, answered=100, exit_code=0)
+GOOD = End(1000, 998, paired=995, unpaired=2, answered=100, exit_code=0, one_by_one_ms=(3.0, 2.5, 7.0))
 
 
 def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
@@ -22,7 +24,10 @@ def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
         "9.9",
         "20.0 ms and 20.0 ms",
         "5.0 % of a core",
-        "4.0 ms",
+        "250.0 MiB and 250.0 MiB",
+        "24.0 MiB and 38.0 MiB",
+        "4.0 ms and 9.0 ms",
+        "3.0 ms and 6.9 ms",
     ):
         assert said in verdict.text, said
 
@@ -31,7 +36,7 @@ def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
     ("name", "worse", "end"),
     [
         ("frame age is flat", samples(age=lambda n: 20.0 + 5 * n), GOOD),
-        ("memory is flat", samples(rss=lambda n: 250.0 + 0.2 * n), GOOD),
+        ("memory is flat", samples(own=lambda n: 250.0 + 0.2 * n), GOOD),
         ("every frame is accounted for", samples(), End(1000, 998, 900, 2, 100, 0)),
         ("the node ended with 0", samples(), End(1000, 998, 995, 2, 100, -9)),
     ],
@@ -44,7 +49,7 @@ def test_each_thing_that_grows_worse_is_named(name, worse, end):
 
 
 def test_what_grows_while_it_warms_up_is_not_judged():
-    grows = samples(rss=lambda n: 250.0 if n >= 3 else 100.0)
+    grows = samples(own=lambda n: 250.0 if n >= 3 else 100.0)
     assert report(grows, GOOD, 30.0, FRAME_MS).is_good
 
 
@@ -56,4 +61,4 @@ def test_too_little_is_not_judged():
 def test_the_picture_has_both_curves(tmp_path):
     write_picture(tmp_path / "soak.svg", samples())
     text = (tmp_path / "soak.svg").read_text()
-    assert text.count("<polyline") == 2 and "memory of the node" in text
+    assert text.count("<polyline") == 2 and "memory of the node itself" in text

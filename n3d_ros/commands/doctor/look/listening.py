@@ -22,6 +22,7 @@ from n3d_ros.errors import CommandFailed, N3DError
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.inputs.sealed import opened
 from n3d_ros.node.inputs.topic import AUTO, Input, quality_of
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.qos import Quality, mismatch
@@ -64,7 +65,7 @@ class Listening:
 
     def frame(self, wait_for_tf: Callable[[], object]) -> FrameSeen:
         """The newest messages. wait_for_tf: serves the graph for a while; tf comes later than images."""
-        newest = dict(self._newest)
+        newest = {name: opened(message) for name, message in self._newest.items()}
         targets = {self._wanted.output_frame, self._wanted.tracking_frame} - {""}
         if targets:
             wait_for_tf()

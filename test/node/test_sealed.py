@@ -1,0 +1,51 @@
+"""Pictures stay serialised until they are used: what is read of them before is what the message says."""
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
+
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CompressedImage, Image
+
+from n3d_ros.node.inputs.sealed import Sealed, opened
+
+pytestmark = pytest.mark.ros
+FRAMES = ["", "a", "camera_color_optical_frame", "odd", "four", "Kämera"]
+
+
+def picture(kind, frame, encoding="16UC1"):
+    message = kind(data=bytes(range(12)))
+    message.header.stamp.sec, message.header.stamp.nanosec = 1_700_000_000, 999_999_999
+    message.header.frame_id = frame
+    if kind is Image:
+        message.height, message.width, message.step, message.encoding = 2, 3, 6, encoding
+    else:
+        message.format = encoding
+    return message
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("encoding", ["", "rgb8", "16UC1; compressedDepth png"])
+@pytest.mark.parametrize("kind", [Image, CompressedImage])
+def test_header_and_encoding_are_the_messages(kind, frame, encoding):
+    message = picture(kind, frame, encoding)
+    sealed = Sealed(serialize_message(message), kind)
+    assert (sealed.header, sealed.encoding) == (message.header, encoding)
+    assert opened(sealed) == message == opened(message)
+
+
+def test_big_endian_bytes_are_read_as_such():
+    raw = (
+        b"\0\0\0\0" + (7).to_bytes(4, "big") + (8).to_bytes(4, "big") + (2).to_bytes(4, "big") + b"a\0\0\0"
+        b"\0\0\0\x02\0\0\0\x03" + (5).to_bytes(4, "big") + b"rgb8\0"
+    )  # fmt: skip
+    sealed = Sealed(raw, Image)
+    stamp = sealed.header.stamp
+    assert (stamp.sec, stamp.nanosec, sealed.header.frame_id, sealed.encoding) == (7, 8, "a", "rgb8")
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 11, 15, 20, 40])
+def test_bytes_that_end_too_early_are_refused(size):
+    whole = serialize_message(picture(Image, "camera"))
+    with pytest.raises(ValueError, match=f"expected a Image, got {size} bytes"):
+        Sealed(whole[:size], Image)
