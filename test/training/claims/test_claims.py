@@ -11,6 +11,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 from places import CHECKOUT
 
 from n3d_ros.protocol import prompts
+from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.spatial import answer as exact_answer
 from n3d_ros.spatial import check_answer, parse_question
@@ -61,7 +62,7 @@ def test_a_variant_replies_to_many_at_once_as_the_robot_does_to_each(scenes):
     asked.append(prompts.locate_prompt(f"How tall is {chosen[2].text}?"))
     together = examinee.replies(list(zip(asked, pictures, strict=True)), 48)
     assert [examinee.replies([one], 48)[0] for one in zip(asked, pictures, strict=True)] == together
-    pipeline = Pipeline.load(folder, "torch")
+    pipeline = Pipeline.load(folder, "torch", options=Options(second_look="off"))
     for question, inputs, reply in zip(chosen[:2], pictures, together, strict=False):
         expected = pipeline.ground(load_observation(question.picture, root=scenes), question.text).objects
         found = read_boxes(reply, inputs.scene, inputs.intrinsics)
