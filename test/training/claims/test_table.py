@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.importorskip("torch")
+
 from n3d_ros.training.claims.measure import Mark
 from n3d_ros.training.claims.table import (
     box_error_m,
