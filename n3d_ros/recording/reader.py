@@ -155,11 +155,13 @@ def _is_depth(message: Any) -> bool:
 
 
 def _boxes(messages: Any) -> tuple[Box3D, ...]:
-    return tuple(_box(one) for one in messages)
+    return tuple(box_of(one) for one in messages)
 
 
-def _box(message: Any) -> Box3D:
-    """The yaw of a turn about y; other turns are those of another frame, where `is_optical` is False."""
+def box_of(message: Any) -> Box3D:
+    """Of a GroundedObject, with the yaw of its turn about y; other turns are those of frames that are not
+    optical, where `is_optical` is False.
+    """
     at, turned, size = message.pose.position, message.pose.orientation, message.size
     yaw = 2 * math.atan2(turned.y, turned.w)
     return Box3D(

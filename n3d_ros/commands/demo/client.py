@@ -7,7 +7,6 @@ Every wait has a reason and the demo's one deadline; a child process that ends e
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from n3d_ros.commands.demo.report import Answer
 from n3d_ros.errors import CommandFailed, ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import intrinsics_of, rgb_array, stamp_ns
+from n3d_ros.recording.reader import box_of
 from n3d_ros.spatial import answer as exact_answer
 from n3d_ros.spatial import parse_question
 from n3d_ros.srv import GetInfo
@@ -101,7 +101,7 @@ class DemoClient:
             streamed,
             "boxes",
         )
-        boxes = [_box(item) for item in result.boxes.boxes]
+        boxes = [box_of(item) for item in result.boxes.boxes]
         _require_answer(words, result.code, result.message)
         answer = self._answer(words, result.boxes.header, boxes, {label}, started, streamed)
         return replace(answer, message=result.message, raw_text=result.raw_text)
@@ -118,7 +118,7 @@ class DemoClient:
         _require_answer(question, result.code, result.message)
         found, query = result.answer, parse_question(question)
         assert query is not None, "the demo asks questions from the templates"
-        boxes = [_box(item) for item in found.evidence]
+        boxes = [box_of(item) for item in found.evidence]
         answer = self._answer(question, found.header, boxes, set(query.objects), started, streamed)
         return replace(
             answer,
@@ -220,7 +220,7 @@ class _Stream:
     def __call__(self, message: Any) -> None:
         partial = message.feedback.partial
         for item in partial[self.num_boxes :]:
-            center = ", ".join(f"{value:.3f}" for value in _box(item).center)
+            center = ", ".join(f"{value:.3f}" for value in box_of(item).center)
             print(f"  streamed: {item.label} at ({center}) m", flush=True)
         self.num_boxes = max(self.num_boxes, len(partial))
 
@@ -229,13 +229,6 @@ def _keep(store: OrderedDict[int, Any], stamp: int, value: Any) -> None:
     store[stamp] = value
     while len(store) > KEPT_FRAMES:
         store.popitem(last=False)
-
-
-def _box(item: Any) -> Box3D:
-    """n3d_ros/GroundedObject -> box; its quaternion turns about y."""
-    position, turn, size = item.pose.position, item.pose.orientation, item.size
-    yaw = 2.0 * math.atan2(turn.y, turn.w)
-    return Box3D(item.label, (position.x, position.y, position.z), (size.x, size.y, size.z), yaw, item.score)
 
 
 def _truth_box(item: dict[str, Any]) -> Box3D:

@@ -6,6 +6,7 @@ saying what its entries mean. It measures nothing; what an entry lacks is the re
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,7 +21,7 @@ DEPTH_SUFFIXES = (".png", ".npy")
 
 
 @dataclass(frozen=True)
-class IndexedSource:
+class IndexedSource(ABC):
     """images: the folder of pictures. depth: the folder of depth files, or of files with the picture's name
     and .png or .npy. intrinsics, depth_scale_m, gravity: of pictures whose entries say none.
     """
@@ -61,13 +62,13 @@ class IndexedSource:
         """Of the picture of a key."""
         return tuple(checked(row, self.annotation) for row in self.index.annotations(picture))
 
+    @abstractmethod
     def picture(self, index: int, row: Row, annotations: tuple[AnnotationRecord, ...]) -> PictureRecord:
         """What a picture's entry means. Rejected."""
-        raise NotImplementedError
 
+    @abstractmethod
     def annotation(self, key: str, entry: Any) -> AnnotationRecord:
         """What an annotation's entry means. Rejected."""
-        raise NotImplementedError
 
     def depth_of(self, name: str) -> Path | None:
         """The depth file of a picture that names none."""
