@@ -10,16 +10,22 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from n3d_ros.node.engine import Engine
+    from n3d_ros.node.parameters.declared import Parameters
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the node until it is interrupted."""
+def main(arguments: list[str] | None = None, load: Callable[[Parameters], Engine] | None = None) -> int:
+    """Run the node until it is interrupted. load: makes the engine, None for the model folder's."""
     stop = threading.Event()
     for how in (signal.SIGINT, signal.SIGTERM):
         signal.signal(how, lambda *_: stop.set())
     from n3d_ros.node.process import run
 
-    return run(arguments, stop)
+    return run(arguments, stop, load)
 
 
 if __name__ == "__main__":

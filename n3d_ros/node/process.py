@@ -18,6 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from n3d_ros.node import engine
 from n3d_ros.node.node import N3DNode
+from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.transport import make_room_for_images
 
 # For answers to those who wait when the node is stopped, and then for their way: a client asks for a goal's
@@ -28,7 +29,11 @@ LINGER_S = 0.5
 STOP_IS_SEEN_S = 0.5
 
 
-def run(arguments: list[str] | None, stop: threading.Event) -> int:
+def run(
+    arguments: list[str] | None,
+    stop: threading.Event,
+    load: Callable[[Parameters], engine.Engine] | None = None,
+) -> int:
     """0: stopped; 2: a parameter was refused."""
     if stop.is_set():
         return 0
@@ -36,7 +41,7 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
     make_room_for_images()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = N3DNode(engine.load_pipeline, should_stop=stop.is_set)
+        node = N3DNode(load or engine.load_pipeline, should_stop=stop.is_set)
     except (ValueError, ParameterException) as error:
         print(f"n3d_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()

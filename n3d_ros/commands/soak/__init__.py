@@ -24,6 +24,13 @@ def add_soak(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", help="model folder (default: n3d-nano)")
     parser.add_argument("--backend", default="auto", help="of the node (default: %(default)s)")
     parser.add_argument(
+        "--model-ms",
+        type=float,
+        default=0.0,
+        metavar="MS",
+        help="a request takes as long as that at least, as on a slower machine (default: as it does)",
+    )
+    parser.add_argument(
         "--sample-s", type=float, default=10.0, metavar="S", help="between samples (default: %(default)s)"
     )
     parser.add_argument(

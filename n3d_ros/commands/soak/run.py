@@ -26,6 +26,7 @@ from n3d_ros.node.conversions import fill_image
 from n3d_ros.node.transport import make_room_for_images
 
 NODE = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
+SLOW_NODE = [sys.executable, "-m", "n3d_ros.commands.soak.slow_node"]
 TOPICS = ("rgb/camera_info", "depth/image", "rgb/image")
 START_S = 120.0
 SETTLE_S = 3.0
@@ -46,7 +47,8 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         given |= {"model.path": args.model} if args.model else {}
         said = [f"{name}:={value}" for name, value in given.items() if value != ""]
         options = [part for one in said for part in ("-p", one)]
-        children.start("node", [*NODE, "--ros-args", "-r", f"__ns:={namespace('soak')}", *options])
+        command = [*SLOW_NODE, f"{args.model_ms:g}"] if args.model_ms else NODE
+        children.start("node", [*command, "--ros-args", "-r", f"__ns:={namespace('soak')}", *options])
         make_room_for_images()
         rclpy.init()
         node = rclpy.create_node("n3d_soak", namespace=namespace("soak"))
