@@ -13,7 +13,7 @@ pytestmark = pytest.mark.ros
 @pytest.fixture
 def recorded(make_graph, tmp_path):
     """A graph with a recorder beside it, both seeing the camera."""
-    graph = make_graph(FakePipeline([MUG, BOX]))
+    graph = make_graph(FakePipeline([MUG, BOX]), max_frame_age_s=0.0)
     from n3d_ros.commands.record import Recorder
 
     recorder = Recorder(graph.client, "n3d", Parts(tmp_path / "out", part_bytes=1 << 20), 1 << 24)
