@@ -13,10 +13,11 @@ from collections.abc import Callable
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.signals import SignalHandlerOptions
 
 from n3d_ros.node import engine
+from n3d_ros.node.executor import OneThreadExecutor
 from n3d_ros.node.node import N3DNode
 from n3d_ros.node.transport import make_room_for_images
 
@@ -41,7 +42,7 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
         print(f"n3d_node: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 2
-    executor = SingleThreadedExecutor()
+    executor = OneThreadExecutor()
     executor.add_node(node)
     try:
         while not stop.is_set():
