@@ -47,9 +47,9 @@ def spin_until(executor, condition):
 
 def spin_until_quiet(executor):
     """Until a look finds nothing."""
-    looks = -1
-    while executor.looks != looks + 1:
-        looks = executor.looks
+    before = None
+    while executor.looks - 1 != before:
+        before = executor.looks
         executor.spin_once(timeout_sec=0.2)
 
 
