@@ -1,8 +1,8 @@
 """The node as a process of its own, a camera and a watcher in this one.
 
 In: the command's options. Out: `Sample`s as they are written to disk, and what the node's own counters said
-at the end. The camera publishes one picture again and again, with new stamps; the watcher reads `~/timing`,
-`/diagnostics` and /proc.
+at the end. The camera publishes one picture again and again, with new stamps: serialised once, because a camera
+driver is no Python program. The watcher reads `~/timing`, `/diagnostics` and /proc.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import struct
 import sys
 import time
 from dataclasses import asdict, replace
@@ -21,8 +22,8 @@ import numpy as np
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.graph.children import Children
 from n3d_ros.commands.graph.isolation import isolation, namespace
-from n3d_ros.commands.soak.report import End, Sample
-from n3d_ros.node.conversions import fill_image
+from n3d_ros.commands.soak.report import End, Sample, Way
+from n3d_ros.node.conversions import NANOSECONDS, fill_image
 from n3d_ros.node.transport import make_room_for_images
 
 NODE = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
@@ -32,6 +33,8 @@ SETTLE_S = 3.0
 # Frames published one by one, and how long each is waited for.
 NUM_ONE_BY_ONE, RESULT_S = 200, 10.0
 KIB_IN_MIB = 1024.0
+# A serialised message begins with its representation, four bytes; then comes the header's stamp.
+STAMP, STAMP_AT = struct.Struct("=iI"), 4
 
 
 def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample], End]:
@@ -43,6 +46,8 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
     os.environ.update(isolation())
     with Children(environment, args.out) as children:
         given = {"continuous.prompt": args.prompt, "backend": args.backend, "diagnostics.period_s": 1.0}
+        # What the model does before depth is there would count as time outside of it.
+        given["early_start"] = "false"
         given |= {"model.path": args.model} if args.model else {}
         said = [f"{name}:={value}" for name, value in given.items() if value != ""]
         options = [part for one in said for part in ("-p", one)]
@@ -53,7 +58,7 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         try:
             watcher = Watcher(node, children, size)
             samples = watcher.watch(args)
-            end = replace(watcher.end(), one_by_one_ms=watcher.one_by_one())
+            end = replace(watcher.end(), one_by_one=watcher.one_by_one())
         finally:
             node.destroy_node()
             rclpy.try_shutdown()
@@ -68,15 +73,17 @@ class Watcher:
     def __init__(self, node: Any, children: Children, size: tuple[int, int]) -> None:
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.executors import SingleThreadedExecutor
+        from rclpy.serialization import serialize_message
         from sensor_msgs.msg import CameraInfo, Image
 
         from n3d_ros.msg import Timing
 
         self._node, self._children = node, children
-        self._messages = _frame(size, Image, CameraInfo)
+        messages = _frame(size, Image, CameraInfo)
+        self._serialised = [bytearray(serialize_message(message)) for message in messages]
         self._publishers = [
             node.create_publisher(type(message), topic, 5)
-            for topic, message in zip(TOPICS, self._messages, strict=True)
+            for topic, message in zip(TOPICS, messages, strict=True)
         ]
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
@@ -115,21 +122,20 @@ class Watcher:
             answered=self._num_results,
         )
 
-    def one_by_one(self) -> tuple[float, ...]:
-        """Of frames that come when the model is free: image stamp to result, less the model's own time,
-        milliseconds. None where nothing is looked for.
-        """
+    def one_by_one(self) -> tuple[Way, ...]:
+        """Of frames that come when the model is free. None where nothing is looked for."""
         if not self._num_results:
             return ()
-        times = []
+        ways = []
         for _ in range(NUM_ONE_BY_ONE):
             self._timings.clear()
-            self._publish()
+            published_ms = self._publish()
             end_s = time.monotonic() + RESULT_S
             while not self._timings and time.monotonic() < end_s:
                 self._executor.spin_once(timeout_sec=0.1)
-            times += [one.end_to_end_ms - one.total_ms for one in self._timings]
-        return tuple(times)
+            now_ns = self._node.get_clock().now().nanoseconds
+            ways += [_way(one, published_ms, now_ns) for one in self._timings]
+        return tuple(ways)
 
     def _wait_until_heard(self) -> None:
         end_s = time.monotonic() + START_S
@@ -144,12 +150,15 @@ class Watcher:
         while (left_s := end_s - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left_s)
 
-    def _publish(self) -> None:
-        stamp = self._node.get_clock().now().to_msg()
-        for publisher, message in zip(self._publishers, self._messages, strict=True):
-            message.header.stamp = stamp
-            publisher.publish(message)
+    def _publish(self) -> float:
+        """One frame of this moment; how long that took, milliseconds."""
+        clock = self._node.get_clock()
+        stamp_ns = clock.now().nanoseconds
+        for publisher, message in zip(self._publishers, self._serialised, strict=True):
+            STAMP.pack_into(message, STAMP_AT, *divmod(stamp_ns, NANOSECONDS))
+            publisher.publish(bytes(message))
         self._num_published += 1
+        return float((clock.now().nanoseconds - stamp_ns) / 1e6)
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
@@ -174,6 +183,14 @@ class Watcher:
             overhead_p99_ms=_quantile(overheads, 99),
             shared_mib=shared_mib,
         )
+
+
+def _way(timing: Any, published_ms: float, now_ns: int) -> Way:
+    """What a result's Timing says of its frame."""
+    stamp = timing.header.stamp
+    received_ms = (now_ns - stamp.sec * NANOSECONDS - stamp.nanosec) / 1e6
+    begun, end_to_end = timing.queue_age_ms, timing.end_to_end_ms
+    return Way(published_ms, begun, end_to_end - begun - timing.total_ms, received_ms - end_to_end)
 
 
 def _frame(size: tuple[int, int], image: type, info: type) -> list[Any]:
