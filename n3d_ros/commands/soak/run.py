@@ -1,7 +1,7 @@
 """The node as a process of its own, a camera and a watcher in this one.
 
 In: the command's options. Out: `Sample`s as they are written to disk, and what the node's own counters said
-at the end. The camera publishes one picture again and again, with new stamps: serialised once, because a camera
+at the end. The camera publishes one picture again and again, with new stamps: serialised once, as a camera
 driver is no Python program. The watcher reads `~/timing`, `/diagnostics` and /proc.
 """
 
