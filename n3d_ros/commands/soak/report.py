@@ -64,7 +64,7 @@ class Way:
 class End:
     """Frames by what became of them. published: by the camera. received: colour images at the node. paired:
     with their depth. unpaired: colour images without. answered: with a result. exit_code: of the node.
-    one_by_one: of frames that came when the model was free.
+    one_by_one: of frames that came when the model was free. cancels_ms: from cancel to result.
     """
 
     published: int
@@ -74,6 +74,7 @@ class End:
     answered: int
     exit_code: int | None = None
     one_by_one: tuple[Way, ...] = ()
+    cancels_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def report(samples: Sequence[Sample], end: End, warm_up_s: float, frame_ms: floa
         ["processor", f"{100 * cpu:.1f} % of a core"],
         ["outside the model and waiting for it, p50 and p99", " and ".join(map(_ms, _overhead(judged)))],
         *_one_by_one(end.one_by_one),
+        [f"from cancel to result, of {len(end.cancels_ms)}, p50 and p99", _p50_and_p99(end.cancels_ms)],
         *([name, "yes" if holds else "NO"] for name, holds in checks.items()),
     ]
     return Verdict(text_table(rows, "<"), all(checks.values()))

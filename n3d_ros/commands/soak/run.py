@@ -13,6 +13,7 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from n3d_ros.child_process import package_environment
 from n3d_ros.commands.graph.children import Children
 from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.soak.report import End, Sample, Way
+from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import NANOSECONDS, fill_image
 from n3d_ros.node.transport import make_room_for_images
 
@@ -32,6 +34,8 @@ START_S = 120.0
 SETTLE_S = 3.0
 # Frames published one by one, and how long each is waited for.
 NUM_ONE_BY_ONE, RESULT_S = 200, 10.0
+# Goals that are canceled, each so much later than the one before; what they look for takes n3d-nano longer.
+NUM_CANCELS, CANCEL_STEP_S, NAMES_PER_GOAL = 100, 0.003, 4
 KIB_IN_MIB = 1024.0
 # A serialised message begins with its representation, four bytes; then comes the header's stamp.
 STAMP, STAMP_AT = struct.Struct("=iI"), 4
@@ -58,7 +62,7 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         try:
             watcher = Watcher(node, children, size)
             samples = watcher.watch(args)
-            end = replace(watcher.end(), one_by_one=watcher.one_by_one())
+            end = replace(watcher.end(), one_by_one=watcher.one_by_one(), cancels_ms=watcher.cancels_ms(args))
         finally:
             node.destroy_node()
             rclpy.try_shutdown()
@@ -137,13 +141,49 @@ class Watcher:
             ways += [_way(one, published_ms, now_ns) for one in self._timings]
         return tuple(ways)
 
-    def _wait_until_heard(self) -> None:
+    def cancels_ms(self, args: argparse.Namespace) -> tuple[float, ...]:
+        """From a goal's cancel until its result is here, at moments all over an answer; of goals that had not
+        ended before. None where nothing is looked for.
+        """
+        from rclpy.action import ActionClient
+        from std_srvs.srv import SetBool
+
+        from n3d_ros.action import Ground
+
+        if not self._num_results:
+            return ()
+        enable = self._node.create_client(SetBool, "n3d/enable")
+        self._wait(enable.service_is_ready)
+        self._wait(enable.call_async(SetBool.Request(data=False)).done)
+        actions = ActionClient(self._node, Ground, "n3d/ground")
+        self._wait(actions.server_is_ready)
+        goal = Ground.Goal(labels=[args.prompt] * NAMES_PER_GOAL, frame_policy=Ground.Goal.NEXT)
+        took = (self._cancel_ms(actions, goal, CANCEL_STEP_S * step) for step in range(NUM_CANCELS))
+        return tuple(ms for ms in took if ms is not None)
+
+    def _cancel_ms(self, actions: Any, goal: Any, after_s: float) -> float | None:
+        sent = actions.send_goal_async(goal)
+        self._wait(sent.done)
+        handle = sent.result()
+        result = handle.get_result_async()
+        self._publish()
+        self._serve(after_s)
+        began_s = time.monotonic()
+        handle.cancel_goal_async()
+        self._wait(result.done)
+        is_canceled = result.result().result.code == ResultCode.CANCELED
+        return (time.monotonic() - began_s) * 1e3 if is_canceled else None
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
         end_s = time.monotonic() + START_S
-        while not all(one.get_subscription_count() for one in self._publishers):
+        while not condition():
             self._children.check()
             if time.monotonic() > end_s:
-                raise TimeoutError(f"expected the node to subscribe within {START_S:g} s, got nothing")
+                raise TimeoutError(f"expected the node to answer within {START_S:g} s, got nothing")
             self._executor.spin_once(timeout_sec=0.1)
+
+    def _wait_until_heard(self) -> None:
+        self._wait(lambda: all(one.get_subscription_count() for one in self._publishers))
 
     def _serve(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds
@@ -194,12 +234,12 @@ def _way(timing: Any, published_ms: float, now_ns: int) -> Way:
 
 
 def _frame(size: tuple[int, int], image: type, info: type) -> list[Any]:
-    """A floor of chequers seen from above, 1 m away, as messages: camera, depth, colour."""
+    """A slanted floor of chequers, 1 m to 1.4 m away, as messages: camera, depth, colour."""
     width, height = size
     rows, columns = np.mgrid[0:height, 0:width]
     chequers = ((rows // 32 + columns // 32) % 2 * 90 + 80).astype(np.uint8)
     rgb = fill_image(image(), np.repeat(chequers[..., None], 3, axis=2), "rgb8")
-    depth = fill_image(image(), np.full((height, width), 1000, np.uint16), "16UC1")
+    depth = fill_image(image(), (1000 + rows * 400 // height).astype(np.uint16), "16UC1")
     focal = float(width)
     k = [focal, 0.0, (width - 1) / 2, 0.0, focal, (height - 1) / 2, 0.0, 0.0, 1.0]
     camera = info(width=width, height=height, k=k)

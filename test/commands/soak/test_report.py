@@ -12,7 +12,9 @@ def samples(age=lambda n: 20.0, own=lambda n: 250.0, count=20):
 
 
 WAYS = tuple(Way(published, published + 1.0, 0.5, 0.25) for published in (1.5, 1.0, 5.5))
-GOOD = End(1000, 998, paired=995, unpaired=2, answered=100, exit_code=0, one_by_one=WAYS)
+GOOD = End(
+    1000, 998, paired=995, unpaired=2, answered=100, exit_code=0, one_by_one=WAYS, cancels_ms=(8.0, 9.0)
+)
 
 
 def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
@@ -33,6 +35,7 @@ def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
         "- from the stamp until the model's thread has it   2.5 ms and 6.4 ms",
         "- in the node, before and after the model          0.5 ms and 0.5 ms",
         "and from the result until it is received           0.2 ms and 0.2 ms",
+        "from cancel to result, of 2, p50 and p99           8.5 ms and 9.0 ms",
     ):
         assert said in verdict.text, said
 
