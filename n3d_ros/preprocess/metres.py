@@ -7,6 +7,7 @@ files or messages.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ MIN_MEDIAN_M = 0.02
 # Rooms and tables have smaller medians than this in centimetres and larger ones in millimetres.
 CENTIMETRE_MEDIAN = 200.0
 SAMPLE_STEP = 4
+NUM_16_BITS = 1 << 16
 GIVE_SCALE = "--depth-scale, depth_scale in intrinsics.json, depth.scale_m of the node"
 REMEDY = f"give the scale {{scale:g}} ({GIVE_SCALE})"
 
@@ -75,8 +77,13 @@ def measured_depth(
     else:
         check_metres(metres, remedy=REMEDY)
     with np.errstate(invalid="ignore"):
-        metres[(metres < min_m) | (metres > max_m)] = np.nan
-    if not np.isfinite(metres).any():
+        is_outside = metres > max_m
+        if min_m > 0:
+            is_outside |= metres < min_m
+    if is_outside.any():
+        metres[is_outside] = np.nan
+    seen = metres[::SAMPLE_STEP, ::SAMPLE_STEP]
+    if not (np.isfinite(seen).any() or np.isfinite(metres).any()):
         raise NoDepthError(f"no valid depth: none of {metres.size} pixels lies in {min_m:g}..{max_m:g} m")
     return metres
 
@@ -97,13 +104,33 @@ def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None
     if raw.dtype.kind != expected_kind:
         raise ValueError(f"depth: encoding {encoding} does not fit an array of {raw.dtype}")
     scale = DEFAULT_SCALES[encoding] if scale_m is None else checked_scale(scale_m)
+    if expected_kind == "f":
+        return _scaled(raw, scale)
+    ceiling = _ceiling(raw)
+    if raw.dtype.itemsize == 2 and raw.size > NUM_16_BITS:
+        table = _metres_of_16_bits(scale)
+        if ceiling is not None:
+            table = table.copy()
+            table[ceiling] = np.nan
+        return np.take(table, raw)
+    metres = _scaled(raw, scale)
+    metres[(raw == NO_DATA) | (raw == ceiling)] = np.nan
+    return metres
+
+
+@lru_cache(maxsize=4)
+def _metres_of_16_bits(scale: float) -> FloatArray:
+    """(65536,) of every number that 16 bits hold, for whoever has more pixels than there are numbers."""
+    metres = _scaled(np.arange(NUM_16_BITS), scale)
+    metres[NO_DATA] = np.nan
+    metres.flags.writeable = False
+    return metres
+
+
+def _scaled(raw: npt.NDArray[Any], scale: float) -> FloatArray:
+    """Rounded once, as metres; NaN for what is no distance."""
     metres: FloatArray = np.multiply(raw, scale, dtype=np.float64).astype(np.float32)
     metres[~(np.isfinite(metres) & (metres > 0))] = np.nan
-    if expected_kind == "u":
-        metres[raw == NO_DATA] = np.nan
-        ceiling = _ceiling(raw)
-        if ceiling is not None:
-            metres[raw == ceiling] = np.nan
     return metres
 
 
@@ -134,6 +161,8 @@ def check_metres(depth: FloatArray, name: str = "depth", remedy: str = "divide b
     """BadInputError where depth (H, W) said to be in metres must be in another unit. remedy: what to do, of
     `per_m` units per metre or `scale` metres per unit.
     """
+    if _is_within(depth, MIN_MEDIAN_M, MAX_MEDIAN_M):
+        return
     median = median_m(depth)
     if median > MAX_MEDIAN_M:
         unit, per_m = ("centimetres", 100) if median < CENTIMETRE_MEDIAN else ("millimetres", 1000)
@@ -154,6 +183,15 @@ def median_m(depth: FloatArray) -> float:
         if measured.size:
             return float(np.median(measured))
     return 0.0
+
+
+def _is_within(depth: FloatArray, low_m: float, high_m: float) -> bool:
+    """Whether all that `median_m` looks at first lies there: then so does the median, which is slower."""
+    seen = depth[::SAMPLE_STEP, ::SAMPLE_STEP]
+    if not seen.size:
+        return False
+    nearest, farthest = float(np.fmin.reduce(seen, axis=None)), float(np.fmax.reduce(seen, axis=None))
+    return low_m <= nearest and farthest <= high_m
 
 
 def _check_unit(raw: npt.NDArray[Any], metres: FloatArray, encoding: str) -> None:
@@ -202,8 +240,10 @@ def _is_whole(values: FloatArray) -> bool:
 
 def _check_millimetres(metres: FloatArray) -> None:
     """BadInputError for 16-bit depth of a scene that no depth camera sees so near or so far."""
-    median = median_m(metres)
     low, high = MILLIMETRE_MEDIANS_M
+    if _is_within(metres, low, high):
+        return
+    median = median_m(metres)
     if low <= median <= high or median == 0:
         return
     units = median / MILLIMETRE_M

@@ -35,7 +35,7 @@ class EarlyPicture:
 
     def __init__(self, vision: EarlyVision, rgb: npt.NDArray[np.uint8], config: PreprocessConfig) -> None:
         began = time.perf_counter()
-        self._vision, self._rgb = vision, rgb.copy()
+        self._vision, self._rgb = vision, rgb if _is_constant(rgb) else rgb.copy()
         try:
             self.picture = picture_rows(self._rgb, config.long_side_px, config.layout, config.picture)
         except ValueError as error:
@@ -44,8 +44,12 @@ class EarlyPicture:
         self.early_ms = (time.perf_counter() - began) * 1e3
 
     def shows(self, rgb: npt.NDArray[np.uint8]) -> bool:
-        """Whether it is this picture; compared whole, since a camera may reuse its buffers."""
-        return np.array_equal(self._rgb, rgb)
+        """Whether it is this picture: the same bytes that nobody can change, or compared whole, since a
+        camera may reuse its buffers.
+        """
+        places = [(one.ctypes.data, one.shape, one.strides) for one in (self._rgb, rgb)]
+        is_same = places[0] == places[1] and _is_constant(rgb)
+        return is_same or np.array_equal(self._rgb, rgb)
 
     def finish(self, inputs: ModelInputs) -> Rows:
         """The image tokens, now that depth is there."""
@@ -137,6 +141,14 @@ class EncodedFrame:
     def remember(self) -> None:
         """Note how much of the last prompt has run; until then only its shared beginning counts."""
         self._held = self._prompt[: self.cache.length]
+
+
+def _is_constant(array: npt.NDArray[np.uint8]) -> bool:
+    """Whether it is a view of bytes, as a message's pixels are."""
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    return isinstance(owner.obj if isinstance(owner, memoryview) else owner, bytes)
 
 
 def common_length(a: Sequence[int], b: Sequence[int]) -> int:

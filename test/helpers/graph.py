@@ -25,6 +25,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from n3d_ros.boxes import Box3D
 from n3d_ros.commands.graph.isolation import free_domain_id
 from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.executor import OneThreadExecutor
 from n3d_ros.node.node import N3DNode
 
 DEADLINE_S = 30.0
@@ -59,7 +60,7 @@ class Graph:
             parameter_overrides=overrides,
         )
         self.client = rclpy.create_node("client", namespace=namespace, context=self.context)
-        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor = OneThreadExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.client_executor = SingleThreadedExecutor(context=self.context)
         self.client_executor.add_node(self.client)

@@ -1,5 +1,6 @@
 """Pictures stay serialised until they are used: what is read of them before is what the message says."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
@@ -7,9 +8,10 @@ pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
-from n3d_ros.node.inputs.sealed import Sealed, opened
+from n3d_ros.node.inputs.sealed import RawPicture, Sealed, opened
 
 pytestmark = pytest.mark.ros
+FIELDS = tuple(Image.get_fields_and_field_types())
 FRAMES = ["", "a", "camera_color_optical_frame", "odd", "four", "Kämera"]
 
 
@@ -24,6 +26,12 @@ def picture(kind, frame, encoding="16UC1"):
     return message
 
 
+def fields(message):
+    names = FIELDS if isinstance(message, RawPicture) else message.get_fields_and_field_types()
+    found = {name: getattr(message, name) for name in names}
+    return {**found, "data": bytes(found["data"])}
+
+
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("encoding", ["", "rgb8", "16UC1; compressedDepth png"])
 @pytest.mark.parametrize("kind", [Image, CompressedImage])
@@ -31,17 +39,35 @@ def test_header_and_encoding_are_the_messages(kind, frame, encoding):
     message = picture(kind, frame, encoding)
     sealed = Sealed(serialize_message(message), kind)
     assert (sealed.header, sealed.encoding) == (message.header, encoding)
-    assert opened(sealed) == message == opened(message)
+    assert opened(message) is message
+    assert fields(opened(sealed)) == fields(message)
 
 
 def test_big_endian_bytes_are_read_as_such():
     raw = (
         b"\0\0\0\0" + (7).to_bytes(4, "big") + (8).to_bytes(4, "big") + (2).to_bytes(4, "big") + b"a\0\0\0"
         b"\0\0\0\x02\0\0\0\x03" + (5).to_bytes(4, "big") + b"rgb8\0"
+        b"\1\0\0" + (9).to_bytes(4, "big") + (5).to_bytes(4, "big") + b"pixel"
     )  # fmt: skip
     sealed = Sealed(raw, Image)
+    opened_picture = sealed.open()
+    assert (opened_picture.height, opened_picture.width, opened_picture.is_bigendian) == (2, 3, 1)
+    assert (opened_picture.step, bytes(opened_picture.data)) == (9, b"pixel")
     stamp = sealed.header.stamp
     assert (stamp.sec, stamp.nanosec, sealed.header.frame_id, sealed.encoding) == (7, 8, "a", "rgb8")
+
+
+def test_pixels_are_not_copied():
+    raw = serialize_message(picture(Image, "camera"))
+    data = np.frombuffer(Sealed(raw, Image).open().data, np.uint8)
+    assert np.shares_memory(data, np.frombuffer(raw, np.uint8)) and data.tolist() == list(range(12))
+
+
+def test_what_ends_before_its_pixels_is_refused_once_it_is_used():
+    whole = serialize_message(picture(Image, "camera", "rgb8"))
+    sealed = Sealed(whole[: whole.index(b"rgb8") + 8], Image)
+    with pytest.raises(ValueError, match="expected an Image"):
+        sealed.open()
 
 
 @pytest.mark.parametrize("size", [0, 1, 4, 11, 15, 20, 40])

@@ -20,6 +20,18 @@ def test_the_largest_16_bit_number_is_no_depth():
     )
 
 
+@pytest.mark.parametrize("scale", [0.001, 1 / 5000, 1 / 256])
+@pytest.mark.parametrize("ceiling", [None, 4095])
+def test_a_large_picture_gets_the_same_bits_as_its_numbers_one_by_one(scale, ceiling):
+    raw = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
+    expected = to_metres(raw, "16UC1", scale)
+    if ceiling is not None:
+        raw = np.where(raw > ceiling, np.uint16(ceiling), raw)
+        expected = np.where(raw == ceiling, np.float32(NAN), expected)
+    large = to_metres(np.concatenate([raw, raw]), "16UC1", scale)
+    np.testing.assert_array_equal(large, np.concatenate([expected, expected]))
+
+
 @pytest.mark.parametrize(("scale", "units"), [(1 / 5000, 3250), (1 / 256, 166), (0.0001, 6500), (0.001, 650)])
 def test_a_given_scale_is_used(scale, units):
     depth = measured_depth(np.full((8, 8), units, np.uint16), "16UC1", scale)

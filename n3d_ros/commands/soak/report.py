@@ -42,10 +42,29 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Way:
+    """Where the time of one frame went that came when the model was free, milliseconds. published: from its
+    stamp until the camera's last publish returned. begun: from its stamp until the model's thread had it.
+    around: in the node before and after the model. back: from the age that the result tells until it was
+    here: messages made, sent, received.
+    """
+
+    published: float
+    begun: float
+    around: float
+    back: float
+
+    @property
+    def outside(self) -> float:
+        """From the stamp to the result, less the model."""
+        return self.begun + self.around
+
+
+@dataclass(frozen=True)
 class End:
     """Frames by what became of them. published: by the camera. received: colour images at the node. paired:
     with their depth. unpaired: colour images without. answered: with a result. exit_code: of the node.
-    one_by_one_ms: image stamp to result less the model's time, of frames that came when the model was free.
+    one_by_one: of frames that came when the model was free. cancels_ms: from cancel to result.
     """
 
     published: int
@@ -54,7 +73,8 @@ class End:
     unpaired: int
     answered: int
     exit_code: int | None = None
-    one_by_one_ms: tuple[float, ...] = ()
+    one_by_one: tuple[Way, ...] = ()
+    cancels_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +112,8 @@ def report(samples: Sequence[Sample], end: End, warm_up_s: float, frame_ms: floa
         ["shared memory, first and last fifth", " and ".join(map(_mib, shared))],
         ["processor", f"{100 * cpu:.1f} % of a core"],
         ["outside the model and waiting for it, p50 and p99", " and ".join(map(_ms, _overhead(judged)))],
-        ["outside the model, frames one by one, p50 and p99", " and ".join(map(_ms, _one_by_one(end)))],
+        *_one_by_one(end.one_by_one),
+        [f"from cancel to result, of {len(end.cancels_ms)}, p50 and p99", _p50_and_p99(end.cancels_ms)],
         *([name, "yes" if holds else "NO"] for name, holds in checks.items()),
     ]
     return Verdict(text_table(rows, "<"), all(checks.values()))
@@ -121,11 +142,21 @@ def _overhead(judged: Sequence[Sample]) -> list[float | None]:
     ]
 
 
-def _one_by_one(end: End) -> list[float | None]:
-    """Median and 99th percentile."""
-    if not end.one_by_one_ms:
-        return [None, None]
-    return [float(value) for value in np.percentile(end.one_by_one_ms, [50, 99])]
+def _one_by_one(ways: Sequence[Way]) -> list[list[str]]:
+    """Median and 99th percentile of each part."""
+    parts: dict[str, Callable[[Way], float]] = {
+        "outside the model, frames one by one, p50 and p99": lambda way: way.outside,
+        "- from the stamp until all is published": lambda way: way.published,
+        "- from the stamp until the model's thread has it": lambda way: way.begun,
+        "- in the node, before and after the model": lambda way: way.around,
+        "and from the result until it is received": lambda way: way.back,
+    }
+    return [[name, _p50_and_p99([get(way) for way in ways])] for name, get in parts.items()]
+
+
+def _p50_and_p99(values: Sequence[float]) -> str:
+    found = np.percentile(values, [50, 99]).tolist() if values else [None, None]
+    return " and ".join(map(_ms, found))
 
 
 def _mib(value: float | None) -> str:

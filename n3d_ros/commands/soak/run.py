@@ -1,8 +1,8 @@
 """The node as a process of its own, a camera and a watcher in this one.
 
 In: the command's options. Out: `Sample`s as they are written to disk, and what the node's own counters said
-at the end. The camera publishes one picture again and again, with new stamps; the watcher reads `~/timing`,
-`/diagnostics` and /proc.
+at the end. The camera publishes one picture again and again, with new stamps: serialised once, as a camera
+driver is no Python program. The watcher reads `~/timing`, `/diagnostics` and /proc.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import struct
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ import numpy as np
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.graph.children import Children
 from n3d_ros.commands.graph.isolation import isolation, namespace
-from n3d_ros.commands.soak.report import End, Sample
-from n3d_ros.node.conversions import fill_image
+from n3d_ros.commands.soak.report import End, Sample, Way
+from n3d_ros.errors import ResultCode
+from n3d_ros.node.conversions import NANOSECONDS, fill_image
 from n3d_ros.node.transport import make_room_for_images
 
 NODE = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
@@ -32,7 +35,11 @@ START_S = 120.0
 SETTLE_S = 3.0
 # Frames published one by one, and how long each is waited for.
 NUM_ONE_BY_ONE, RESULT_S = 200, 10.0
+# Goals that are canceled, each so much later than the one before; what they look for takes n3d-nano longer.
+NUM_CANCELS, CANCEL_STEP_S, NAMES_PER_GOAL = 100, 0.003, 4
 KIB_IN_MIB = 1024.0
+# A serialised message begins with its representation, four bytes; then comes the header's stamp.
+STAMP, STAMP_AT = struct.Struct("=iI"), 4
 
 
 def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample], End]:
@@ -44,6 +51,8 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
     os.environ.update(isolation())
     with Children(environment, args.out) as children:
         given = {"continuous.prompt": args.prompt, "backend": args.backend, "diagnostics.period_s": 1.0}
+        # What the model does before depth is there would count as time outside of it.
+        given["early_start"] = "false"
         given |= {"model.path": args.model} if args.model else {}
         said = [f"{name}:={value}" for name, value in given.items() if value != ""]
         options = [part for one in said for part in ("-p", one)]
@@ -55,7 +64,7 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         try:
             watcher = Watcher(node, children, size)
             samples = watcher.watch(args)
-            end = replace(watcher.end(), one_by_one_ms=watcher.one_by_one())
+            end = replace(watcher.end(), one_by_one=watcher.one_by_one(), cancels_ms=watcher.cancels_ms(args))
         finally:
             node.destroy_node()
             rclpy.try_shutdown()
@@ -70,15 +79,17 @@ class Watcher:
     def __init__(self, node: Any, children: Children, size: tuple[int, int]) -> None:
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.executors import SingleThreadedExecutor
+        from rclpy.serialization import serialize_message
         from sensor_msgs.msg import CameraInfo, Image
 
         from n3d_ros.msg import Timing
 
         self._node, self._children = node, children
-        self._messages = _frame(size, Image, CameraInfo)
+        messages = _frame(size, Image, CameraInfo)
+        self._serialised = [bytearray(serialize_message(message)) for message in messages]
         self._publishers = [
             node.create_publisher(type(message), topic, 5)
-            for topic, message in zip(TOPICS, self._messages, strict=True)
+            for topic, message in zip(TOPICS, messages, strict=True)
         ]
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
@@ -117,41 +128,79 @@ class Watcher:
             answered=self._num_results,
         )
 
-    def one_by_one(self) -> tuple[float, ...]:
-        """Of frames that come when the model is free: image stamp to result, less the model's own time,
-        milliseconds. None where nothing is looked for.
-        """
+    def one_by_one(self) -> tuple[Way, ...]:
+        """Of frames that come when the model is free. None where nothing is looked for."""
         if not self._num_results:
             return ()
-        times = []
+        ways = []
         for _ in range(NUM_ONE_BY_ONE):
             self._timings.clear()
-            self._publish()
+            published_ms = self._publish()
             end_s = time.monotonic() + RESULT_S
             while not self._timings and time.monotonic() < end_s:
                 self._executor.spin_once(timeout_sec=0.1)
-            times += [one.end_to_end_ms - one.total_ms for one in self._timings]
-        return tuple(times)
+            now_ns = self._node.get_clock().now().nanoseconds
+            ways += [_way(one, published_ms, now_ns) for one in self._timings]
+        return tuple(ways)
 
-    def _wait_until_heard(self) -> None:
+    def cancels_ms(self, args: argparse.Namespace) -> tuple[float, ...]:
+        """From a goal's cancel until its result is here, at moments all over an answer; of goals that had not
+        ended before. None where nothing is looked for.
+        """
+        from rclpy.action import ActionClient
+        from std_srvs.srv import SetBool
+
+        from n3d_ros.action import Ground
+
+        if not self._num_results:
+            return ()
+        enable = self._node.create_client(SetBool, "n3d/enable")
+        self._wait(enable.service_is_ready)
+        self._wait(enable.call_async(SetBool.Request(data=False)).done)
+        actions = ActionClient(self._node, Ground, "n3d/ground")
+        self._wait(actions.server_is_ready)
+        goal = Ground.Goal(labels=[args.prompt] * NAMES_PER_GOAL, frame_policy=Ground.Goal.NEXT)
+        took = (self._cancel_ms(actions, goal, CANCEL_STEP_S * step) for step in range(NUM_CANCELS))
+        return tuple(ms for ms in took if ms is not None)
+
+    def _cancel_ms(self, actions: Any, goal: Any, after_s: float) -> float | None:
+        sent = actions.send_goal_async(goal)
+        self._wait(sent.done)
+        handle = sent.result()
+        result = handle.get_result_async()
+        self._publish()
+        self._serve(after_s)
+        began_s = time.monotonic()
+        handle.cancel_goal_async()
+        self._wait(result.done)
+        is_canceled = result.result().result.code == ResultCode.CANCELED
+        return (time.monotonic() - began_s) * 1e3 if is_canceled else None
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
         end_s = time.monotonic() + START_S
-        while not all(one.get_subscription_count() for one in self._publishers):
+        while not condition():
             self._children.check()
             if time.monotonic() > end_s:
-                raise TimeoutError(f"expected the node to subscribe within {START_S:g} s, got nothing")
+                raise TimeoutError(f"expected the node to answer within {START_S:g} s, got nothing")
             self._executor.spin_once(timeout_sec=0.1)
+
+    def _wait_until_heard(self) -> None:
+        self._wait(lambda: all(one.get_subscription_count() for one in self._publishers))
 
     def _serve(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds
         while (left_s := end_s - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left_s)
 
-    def _publish(self) -> None:
-        stamp = self._node.get_clock().now().to_msg()
-        for publisher, message in zip(self._publishers, self._messages, strict=True):
-            message.header.stamp = stamp
-            publisher.publish(message)
+    def _publish(self) -> float:
+        """One frame of this moment; how long that took, milliseconds."""
+        clock = self._node.get_clock()
+        stamp_ns = clock.now().nanoseconds
+        for publisher, message in zip(self._publishers, self._serialised, strict=True):
+            STAMP.pack_into(message, STAMP_AT, *divmod(stamp_ns, NANOSECONDS))
+            publisher.publish(bytes(message))
         self._num_published += 1
+        return float((clock.now().nanoseconds - stamp_ns) / 1e6)
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
@@ -178,13 +227,21 @@ class Watcher:
         )
 
 
+def _way(timing: Any, published_ms: float, now_ns: int) -> Way:
+    """What a result's Timing says of its frame."""
+    stamp = timing.header.stamp
+    received_ms = (now_ns - stamp.sec * NANOSECONDS - stamp.nanosec) / 1e6
+    begun, end_to_end = timing.queue_age_ms, timing.end_to_end_ms
+    return Way(published_ms, begun, end_to_end - begun - timing.total_ms, received_ms - end_to_end)
+
+
 def _frame(size: tuple[int, int], image: type, info: type) -> list[Any]:
-    """A floor of chequers seen from above, 1 m away, as messages: camera, depth, colour."""
+    """A slanted floor of chequers, 1 m to 1.4 m away, as messages: camera, depth, colour."""
     width, height = size
     rows, columns = np.mgrid[0:height, 0:width]
     chequers = ((rows // 32 + columns // 32) % 2 * 90 + 80).astype(np.uint8)
     rgb = fill_image(image(), np.repeat(chequers[..., None], 3, axis=2), "rgb8")
-    depth = fill_image(image(), np.full((height, width), 1000, np.uint16), "16UC1")
+    depth = fill_image(image(), (1000 + rows * 400 // height).astype(np.uint16), "16UC1")
     focal = float(width)
     k = [focal, 0.0, (width - 1) / 2, 0.0, focal, (height - 1) / 2, 0.0, 0.0, 1.0]
     camera = info(width=width, height=height, k=k)

@@ -1,16 +1,18 @@
 """A picture's message as it came: its header is read at once, the rest once somebody uses it.
 
-In: CDR bytes and the message type. Out: header and encoding, and the message itself. Most pictures of an idle
-node are never used, and making Python arrays of them costs more than receiving them.
+In: CDR bytes and the message type. Out: header and encoding, and the message itself, whose pixels stay where
+they are. Most pictures of an idle node are never used, and of those that are a copy costs more than the rest.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Time
 from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 # The encapsulation: representation (the lowest bit of its second byte: little-endian) and options. Alignment
@@ -20,6 +22,19 @@ _START = 4
 BYTES_BEFORE_ENCODING = {"Image": 8, "CompressedImage": 0}
 
 
+@dataclass(frozen=True)
+class RawPicture:
+    """The fields of sensor_msgs/Image; data: read-only bytes of the message that came."""
+
+    header: Header
+    height: int
+    width: int
+    encoding: str
+    is_bigendian: int
+    step: int
+    data: memoryview
+
+
 class Sealed:
     """header, encoding: as of the message. ValueError where the bytes are no such message."""
 
@@ -27,22 +42,42 @@ class Sealed:
         self._data, self._message_type = data, message_type
         self._order = "<" if data[1:2] and data[1] & 1 else ">"
         try:
-            sec, nanosec = struct.unpack_from(f"{self._order}iI", data, _START)
+            sec, nanosec = self._numbers("iI", _START)
             frame_id, end = self._string(_START + 8)
-            self.encoding, _ = self._string(end + BYTES_BEFORE_ENCODING[message_type.__name__])
+            self._after_header = _aligned(end)
+            start = self._after_header + BYTES_BEFORE_ENCODING[message_type.__name__]
+            self.encoding, self._after_encoding = self._string(start)
         except (struct.error, UnicodeDecodeError) as error:
             raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes: {error}") from error
         self.header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
 
     def open(self) -> Any:
-        """The message."""
-        return deserialize_message(self._data, self._message_type)
+        """The message, or what has its fields. ValueError where it ends before its pixels begin."""
+        if self._message_type is not Image:
+            return deserialize_message(self._data, self._message_type)
+        try:
+            height, width = self._numbers("II", self._after_header)
+            (is_bigendian,) = self._numbers("B", self._after_encoding)
+            start = _aligned(self._after_encoding + 1)
+            step, size = self._numbers("II", start)
+        except struct.error as error:
+            raise ValueError(f"expected an Image, got {len(self._data)} bytes: {error}") from error
+        data = memoryview(self._data)[start + 8 : start + 8 + size]
+        return RawPicture(self.header, height, width, self.encoding, is_bigendian, step, data)
+
+    def _numbers(self, fields: str, start: int) -> tuple[Any, ...]:
+        return struct.unpack_from(f"{self._order}{fields}", self._data, start)
 
     def _string(self, start: int) -> tuple[str, int]:
-        """The string there, and where the next four-byte field begins."""
-        (size,) = struct.unpack_from(f"{self._order}I", self._data, start)
+        """The string there, and where it ends."""
+        (size,) = self._numbers("I", start)
         (raw,) = struct.unpack_from(f"{size}s", self._data, start + 4)
-        return raw.rstrip(b"\0").decode(), (start + 4 + size + 3) // 4 * 4
+        return raw.rstrip(b"\0").decode(), start + 4 + size
+
+
+def _aligned(start: int) -> int:
+    """Where the next four-byte field begins."""
+    return (start + 3) // 4 * 4
 
 
 def opened(message: Any) -> Any:

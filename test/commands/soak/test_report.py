@@ -1,6 +1,6 @@
 import pytest
 
-from n3d_ros.commands.soak.report import End, Sample, report, write_picture
+from n3d_ros.commands.soak.report import End, Sample, Way, report, write_picture
 
 FRAME_MS = 1000 / 30
 
@@ -11,7 +11,10 @@ def samples(age=lambda n: 20.0, own=lambda n: 250.0, count=20):
     ]
 
 
-GOOD = End(1000, 998, paired=995, unpaired=2, answered=100, exit_code=0, one_by_one_ms=(3.0, 2.5, 7.0))
+WAYS = tuple(Way(published, published + 1.0, 0.5, 0.25) for published in (1.5, 1.0, 5.5))
+GOOD = End(
+    1000, 998, paired=995, unpaired=2, answered=100, exit_code=0, one_by_one=WAYS, cancels_ms=(8.0, 9.0)
+)
 
 
 def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
@@ -27,7 +30,12 @@ def test_a_node_that_stays_as_it_was_is_good_and_its_figures_are_said():
         "250.0 MiB and 250.0 MiB",
         "24.0 MiB and 38.0 MiB",
         "4.0 ms and 9.0 ms",
-        "3.0 ms and 6.9 ms",
+        "outside the model, frames one by one, p50 and p99  3.0 ms and 6.9 ms",
+        "- from the stamp until all is published            1.5 ms and 5.4 ms",
+        "- from the stamp until the model's thread has it   2.5 ms and 6.4 ms",
+        "- in the node, before and after the model          0.5 ms and 0.5 ms",
+        "and from the result until it is received           0.2 ms and 0.2 ms",
+        "from cancel to result, of 2, p50 and p99           8.5 ms and 9.0 ms",
     ):
         assert said in verdict.text, said
 

@@ -1,0 +1,82 @@
+"""What runs the node's callbacks: rclpy's executor of one thread, which looks at less, and no oftener than
+there is something.
+
+In: a ROS context. Out: an executor; callbacks run in the thread that spins it. rclpy makes its wait set anew
+for each look, of everything that the node has. Of a node that only hears a camera this is half of the cost,
+and less of it is enough:
+
+- The events of publishers and subscriptions, two of each, are warnings about their partners. They can wait.
+- rclpy wakes itself before and after each callback, so that its other threads look again. Here are none.
+
+rclpy's executor of events needs no wait set, but it asks a coroutine that awaits something all the time
+whether it can go on, and every open goal is one (rclpy 7.1, events_executor.cpp: IterateTask).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.guard_condition import GuardCondition
+from rclpy.task import Task
+
+EVENTS_S = 0.5
+# What each is called in Humble, and since.
+EVENT_HANDLERS = ("QoSEventHandler", "EventHandler")
+
+
+class OneThreadExecutor(SingleThreadedExecutor):
+    """To be spun by one thread, with something that ends each wait, such as a timer."""
+
+    _guard: Any
+
+    def __init__(self, *, context: Context | None = None) -> None:
+        super().__init__(context=context)
+        # Where rclpy keeps it under another name, its own goes on as ever.
+        self._guard.destroy()
+        self._guard = _OthersGuard(callback=None, callback_group=None, context=self._context)
+        # When events are next looked at, whether they are now, and whether they were.
+        self._events_s, self._sees_events, self._saw_events = 0.0, True, False
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Serve one callback."""
+        now_s = time.monotonic()
+        if self._saw_events:
+            self._events_s, self._saw_events = now_s + EVENTS_S, False
+        self._sees_events = now_s >= self._events_s
+        self._guard.spins_in = threading.get_ident()
+        super().spin_once(timeout_sec)
+
+    def can_execute(self, entity: Any) -> bool:
+        """Events once in a while, everything else always; asked of each for each wait set."""
+        if type(entity).__name__ in EVENT_HANDLERS:
+            self._saw_events |= self._sees_events
+            return self._sees_events and bool(super().can_execute(entity))
+        return bool(super().can_execute(entity))
+
+    def create_task(self, *args: Any, **kwargs: Any) -> Task:
+        """As rclpy's. What a task of this thread makes is seen in the next look."""
+        task = super().create_task(*args, **kwargs)
+        self.wake()
+        return task
+
+    def wake(self) -> None:
+        """Look again, whoever says so."""
+        if self._guard is not None:
+            self._guard.trigger_for_all()
+
+
+class _OthersGuard(GuardCondition):
+    """Triggered by other threads than the one that spins."""
+
+    spins_in = 0
+
+    def trigger(self) -> None:
+        if threading.get_ident() != self.spins_in:
+            super().trigger()
+
+    def trigger_for_all(self) -> None:
+        super().trigger()
