@@ -4,9 +4,10 @@ import threading
 import time
 
 import pytest
+from queues import alone
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.plain.worker import STOP_GRACE_S, Worker
+from n3d_ros.node.plain.worker import STOP_GRACE_S
 
 DEADLINE_S = 30.0
 
@@ -19,7 +20,7 @@ def gate():
 @pytest.fixture
 def worker(gate):
     """Its engine is the string 'engine'; it is busy until the gate opens."""
-    made = Worker(lambda: "engine", max_queued=2)
+    made = alone(lambda: "engine", max_queued=2)
     begun = threading.Event()
     made.submit(lambda engine, job: (begun.set(), gate.wait(DEADLINE_S)))
     assert begun.wait(DEADLINE_S)
@@ -107,7 +108,7 @@ def test_an_engine_that_does_not_load_fails_every_job_with_the_reason():
     def load():
         raise N3DError(ResultCode.BAD_INPUT, "no model there")
 
-    worker = Worker(load)
+    worker = alone(load)
     job = worker.submit(lambda engine, job: "never")
     error = job.future.exception(DEADLINE_S)
     assert (error.code, error.message) == (ResultCode.BAD_INPUT, "the model did not load: no model there")
@@ -118,7 +119,7 @@ def test_an_engine_that_does_not_load_fails_every_job_with_the_reason():
 
 def test_jobs_wait_while_the_engine_loads():
     loaded = threading.Event()
-    worker = Worker(lambda: loaded.wait(DEADLINE_S) and "engine")
+    worker = alone(lambda: loaded.wait(DEADLINE_S) and "engine")
     job = worker.submit(lambda engine, job: engine)
     assert worker.state == "loading"
     assert not job.future.done()
@@ -131,7 +132,7 @@ def test_jobs_wait_while_the_engine_loads():
 @pytest.fixture
 def early(gate):
     """A worker in the midst of early work; it ends when the gate opens."""
-    made, begun = Worker(lambda: "engine", max_queued=1), threading.Event()
+    made, begun = alone(lambda: "engine", max_queued=1), threading.Event()
     made.loaded.result(DEADLINE_S)
     assert made.try_early(lambda engine, job: (begun.set(), gate.wait(DEADLINE_S)))
     assert begun.wait(DEADLINE_S)
@@ -146,7 +147,7 @@ def test_early_work_runs_only_where_the_worker_is_ready_and_idle(worker, gate):
     worker.stop()
     assert worker.try_early(lambda engine, job: "never") is None, "stopped"
     loaded = threading.Event()
-    loading = Worker(lambda: loaded.wait(DEADLINE_S))
+    loading = alone(lambda: loaded.wait(DEADLINE_S))
     assert loading.try_early(lambda engine, job: "never") is None, "loading"
     loaded.set()
     loading.stop()
@@ -188,7 +189,7 @@ def test_stop_ends_what_waits_for_early_work(early, gate):
 
 
 def test_stop_cancels_the_job_that_runs():
-    worker, begun, deadline = Worker(lambda: "engine"), threading.Event(), threading.Event()
+    worker, begun, deadline = alone(lambda: "engine"), threading.Event(), threading.Event()
 
     def until_told(engine, job):
         begun.set()
@@ -267,7 +268,7 @@ def test_an_engine_that_fails_to_load_for_an_unforeseen_reason_is_a_defect():
     def load():
         raise ZeroDivisionError("in the engine")
 
-    worker = Worker(load)
+    worker = alone(load)
     assert code_of(worker.submit(lambda *_: "never")) == ResultCode.INTERNAL
     worker.stop()
 
