@@ -106,14 +106,23 @@ def test_continuous_work_waits_for_everybodys_requests_and_takes_turns_with_the_
         jobs.append(queue.offer(work))
 
     jobs = []
-    again(front, "front sees", 3)
     again(left, "left sees", 3)
-    asked = left.submit(lambda *_: order.append("left is asked"))
+    again(front, "front sees", 3)
+    asked = front.submit(lambda *_: order.append("front is asked"))
     gate.set()
     done(asked)
     while len(jobs) < 6 or not all(job.future.done() for job in jobs):
         done(*jobs)
-    assert order == ["left is asked", *["front sees", "left sees"] * 3]
+    assert order == ["front is asked", *["left sees", "front sees"] * 3]
+
+
+def test_a_queue_that_was_told_to_stop_takes_no_turn(pair):
+    front, left, gate = pair
+    left.begin_stop()
+    late, other = left.submit(lambda *_: "never"), front.submit(lambda *_: "fine")
+    gate.set()
+    assert other.future.result(DEADLINE_S) == "fine"
+    assert not late.future.done()
 
 
 def test_each_keeps_its_newest_continuous_work(pair):
