@@ -62,10 +62,19 @@ def _make(nodes: list[N3DNode], arguments: list[str] | None, stop: threading.Eve
         for namespace, own in cameras.items():
             with _naming(namespace):
                 nodes.append(N3DNode(engines, should_stop=stop.is_set, cli_args=own))
+                _check_memory_file(nodes)
     except ValueError as error:
         print(f"n3d_node: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _check_memory_file(nodes: Sequence[N3DNode]) -> None:
+    """ValueError where the newest node would write over the memory of another one."""
+    used = [node.live.now.memory_file if node.live.now.memory_enabled else "" for node in nodes]
+    *others, newest = used
+    if newest and newest in others:
+        raise ValueError(f"memory.file: expected another file for each camera, got {newest} for two of them")
 
 
 @contextmanager

@@ -99,7 +99,9 @@ def measure(layout, environment):
         for process in layout:
             cameras = [part for name in process for part in ("--camera", name)]
             command = [*NODE, *cameras, *ASKED]
-            processes.append(subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=subprocess.DEVNULL))
+            processes.append(
+                subprocess.Popen(command, cwd=CHECKOUT, env=environment, stderr=subprocess.DEVNULL)
+            )
             stack.callback(processes[-1].wait)
             stack.callback(processes[-1].terminate)
         cameras = Cameras(names)

@@ -119,6 +119,14 @@ def test_what_one_camera_refuses_ends_the_process_and_says_whose_it_was(run, ref
     assert "Traceback" not in said
 
 
+def test_two_cameras_do_not_write_one_file_of_memory(run):
+    still = ("-p", "memory.enabled:=true", "-p", "memory.camera_is_still:=true")
+    process = run(*TWO, "--ros-args", *still, "-p", "memory.file:=/nowhere/memory.json")
+    _, said = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 2 and "Traceback" not in said, said
+    assert "/left: memory.file: expected another file for each camera, got /nowhere/memory.json" in said
+
+
 def test_an_option_that_is_not_known_is_refused(run):
     process = run("--cameras", "front,left")
     _, said = process.communicate(timeout=DEADLINE_S)
