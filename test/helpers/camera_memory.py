@@ -1,8 +1,8 @@
 """Memory of cameras in one process and in a process each: `python test/helpers/camera_memory.py`.
 
 Each camera is asked n3d-nano's standing question until it has answered NUM_RESULTS times. Memory is what the
-kernel says of the node's processes: PSS, in which pages that several processes map count once, without Fast DDS's
-shared memory, whose segments have a fixed size; and the same as resident pages.
+kernel says of the node's processes: PSS, in which pages that several processes map count once, without Fast
+DDS's shared memory, whose segments have a fixed size; and the same as resident pages.
 """
 
 import os

@@ -7,7 +7,8 @@ from fake_pipeline import FakePipeline
 from places import CHECKOUT
 
 POLICY = CHECKOUT / "config" / "sros2_policy.xml"
-# Names below the node's namespace are without a slash. Only with tf2_ros, tf2_msgs, vision_msgs, use_sim_time, or parameters that choose other images.
+# Without a slash: below the node's namespace. Only with tf2_ros, tf2_msgs, vision_msgs, use_sim_time, or
+# parameters that choose other images.
 SOMETIMES = {
     "publish": {"n3d/objects", "/tf", "n3d/detections"},
     "subscribe": {
