@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import stand_in_tf
 from diagnostic_msgs.msg import DiagnosticArray
 from fake_pipeline import FakePipeline
 from faults import FaultyPipeline
@@ -191,11 +192,8 @@ def test_an_engine_that_hangs_with_ones_request_is_told_to_both_with_whose_it_is
     ends = [front.result(hangs).result, left.result(waits).result]
     assert [end.code for end in ends] == [ResultCode.TIMEOUT] * 2
     assert "did not stop" in ends[0].message and "waited for the engine" in ends[1].message
-    left.wait(
-        lambda: "busy with a request to /front/n3d that should" in engine_says(left, messages, "left"),
-        "left's diagnostics to name front",
-    )
-    assert "busy with a request that should" in engine_says(left, messages, "front")
+    for name, said in (("left", "a request to /front/n3d that should"), ("front", "a request that should")):
+        left.wait(lambda name=name, said=said: said in engine_says(left, messages, name), "both to say so")
     pipeline.how = ""
     pipeline.let_go.set()
     assert [ask(camera).code for camera in (front, left)] == [ResultCode.OK] * 2
@@ -265,6 +263,21 @@ def test_the_engine_is_freed_when_the_last_camera_is_cleaned_up(make_cameras, lo
     front.one_frame()
     assert ask(front).code == ResultCode.OK
     assert loads == ["", ""]
+
+
+def test_one_whose_tf_is_silent_does_not_hold_up_the_other(make_graph, monkeypatch):
+    stand_in_tf.install(monkeypatch)
+    silent = {"output_frame": "map", "tf_timeout_s": 10.0, "goal_timeout_s": 3600.0}
+    front = make_graph(FakePipeline([MUG]), namespace="/front", max_frame_age_s=0.0, **silent)
+    left = make_graph(namespace="/left", beside=front, max_frame_age_s=0.0)
+    for camera in (front, left):
+        camera.one_frame()
+    waiting = goal(front)
+    front.wait(lambda: front.node.desk.worker._unsettled, "front to wait for tf")
+    assert ask(left).code == ResultCode.OK
+    assert front.node.desk.worker._unsettled
+    front.wait(waiting.cancel_goal_async().done, "cancel response")
+    assert front.result(waiting).result.code == ResultCode.TF
 
 
 def test_one_that_loads_another_model_does_not_hold_up_the_other(make_graph):

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -38,7 +38,8 @@ Engine = TypeVar("Engine")
 
 class Job:
     """One piece of work. `future` is completed exactly once: with run's result, its exception or an
-    `N3DError`. priority: higher is more urgent.
+    `N3DError`. priority: higher is more urgent. settle: set by the work where something is still to be waited
+    for that needs no engine: called after it, before the future is completed.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Job:
     ) -> None:
         self.future: Future[Any] = Future()
         self.priority = priority
+        self.settle: Callable[[], None] | None = None
         self._run = run
         self.deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
         self._canceled_s = math.inf
@@ -112,6 +114,9 @@ class Worker(Generic[Engine]):
         self._next: Job | None = None
         self._stopped = False
         self._running: Job | None = None
+        # Done with the engine; they are completed in the order in which they were.
+        self._unsettled: deque[Job] = deque()
+        self._settling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-settling")
         self._own = own
         self._engine: Engine | None = None
         # Done when the engine is loaded, with its exception when it could not be.
@@ -232,6 +237,8 @@ class Worker(Generic[Engine]):
             self._forget(waiting)
         for job in waiting:
             job.fail(ResultCode.CANCELED, "the node shuts down")
+        for job in tuple(self._unsettled):
+            job.cancel()
         if running is not None:
             running.cancel()
 
@@ -247,6 +254,7 @@ class Worker(Generic[Engine]):
             self._thread.wait_for(self, timeout_s)
         if (running := self._running) is not None:
             running.fail(ResultCode.CANCELED, "the node shuts down")
+        self._settling.shutdown(wait=not self.is_running)
 
     @property
     def is_running(self) -> bool:
@@ -324,17 +332,26 @@ class Worker(Generic[Engine]):
         return job.execute(self._engine)
 
     def _finish(self, job: Job, done: Future[Any]) -> None:
+        forget_locals(done.exception())
         with self._lock:
             self._running = None
             self._thread.finished()
-        error = done.exception()
-        forget_locals(error)
-        with contextlib.suppress(InvalidStateError):
-            if error is None:
-                job.future.set_result(done.result())
-            else:
-                job.future.set_exception(error)
+            is_settled = self._stopped or (job.settle is None and not self._unsettled)
+            if not is_settled:
+                self._unsettled.append(job)
+                self._settling.submit(self._settle, job, done)
+        if is_settled:
+            job.settle = None
+            _complete(job, done)
         self._thread.start_next()
+
+    def _settle(self, job: Job, done: Future[Any]) -> None:
+        """In a thread of this queue's own: the engine goes on meanwhile."""
+        settle, job.settle = job.settle, None
+        if settle is not None:
+            settle()
+        self._unsettled.remove(job)
+        _complete(job, done)
 
     def _on_loaded(self, loaded: Future[None]) -> None:
         error = loaded.exception()
@@ -348,3 +365,13 @@ class Worker(Generic[Engine]):
         """Who holds the engine up, where it hangs with the job of another one."""
         name = self.held_up_by() if self.hangs_s(now_s) else ""
         return f", which hangs with a request to {name}" if name else ""
+
+
+def _complete(job: Job, done: Future[Any]) -> None:
+    """As its work ended."""
+    error = done.exception()
+    with contextlib.suppress(InvalidStateError):
+        if error is None:
+            job.future.set_result(done.result())
+        else:
+            job.future.set_exception(error)

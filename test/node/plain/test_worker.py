@@ -1,7 +1,10 @@
 """Jobs run one at a time, in order, and each future is completed exactly once."""
 
+import gc
 import threading
 import time
+import weakref
+from functools import partial
 
 import pytest
 from queues import alone
@@ -271,6 +274,75 @@ def test_an_engine_that_fails_to_load_for_an_unforeseen_reason_is_a_defect():
     worker = alone(load)
     assert code_of(worker.submit(lambda *_: "never")) == ResultCode.INTERNAL
     worker.stop()
+
+
+def settling(gate):
+    """Work that leaves something to be waited for until the gate opens."""
+
+    def work(_, job):
+        job.settle = lambda: gate.wait(DEADLINE_S)
+        return "settled"
+
+    return work
+
+
+def test_what_needs_no_engine_is_waited_for_without_it_and_the_order_stays(worker, gate):
+    waited_for, order = threading.Event(), []
+    first, second = worker.submit(settling(waited_for)), worker.submit(lambda *_: "second")
+    ran = worker.offer(lambda *_: order.append("the engine is free"))
+    for job in (first, second):
+        job.future.add_done_callback(lambda done: order.append(done.result()))
+    gate.set()
+    while not order:
+        assert not first.future.done() and not second.future.done()
+    waited_for.set()
+    ran.future.result(DEADLINE_S)
+    assert order == ["the engine is free", "settled", "second"]
+
+
+def test_work_that_fails_behind_one_that_is_waited_for_fails_as_ever(worker, gate):
+    waited_for = threading.Event()
+    first, broken = worker.submit(settling(waited_for)), worker.submit(lambda *_: 1 // 0)
+    gate.set()
+    waited_for.set()
+    assert isinstance(broken.future.exception(DEADLINE_S), ZeroDivisionError)
+    assert first.future.result(DEADLINE_S) == "settled"
+
+
+def test_a_job_that_was_waited_for_is_freed_without_the_collector(worker, gate):
+    def work(_, job):
+        job.settle = partial(bool, job.should_stop)
+
+    gc.disable()
+    job = worker.submit(work)
+    gate.set()
+    job.future.result(DEADLINE_S)
+    kept, end_s = weakref.ref(job), time.monotonic() + DEADLINE_S
+    del job
+    while kept() is not None and time.monotonic() < end_s:
+        pass
+    gc.enable()
+    assert kept() is None
+
+
+def test_stop_ends_what_is_still_waited_for(worker, gate):
+    def work(_, job):
+        job.settle = lambda: ended.append(until(job.should_stop))
+        return "settled"
+
+    def until(condition):
+        end_s = time.monotonic() + DEADLINE_S
+        while not condition() and time.monotonic() < end_s:
+            pass
+        return condition()
+
+    ended = []
+    job, after = worker.submit(work), worker.submit(lambda *_: gate.set())
+    gate.set()
+    assert until(lambda: worker._unsettled)
+    worker.stop()
+    assert ended == [True] and job.future.result(DEADLINE_S) == "settled"
+    assert after.future.done()
 
 
 def test_urgent_requests_run_first_and_equals_in_their_order(worker, gate):
