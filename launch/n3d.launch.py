@@ -1,11 +1,15 @@
 """Start the node behind a camera: `ros2 launch n3d_ros n3d.launch.py camera:=realsense prompt:="red mug"`.
 
 It starts no camera driver, downloads nothing and installs nothing. `rviz:=true` shows what it finds;
-`build_only:=true` builds the TensorRT engine of the model for this machine's GPU instead, and ends.
+`build_only:=true` builds the TensorRT engine of the model for this machine's GPU instead, and ends. With
+`cameras:=front,left` a node stands below each of these names, all in one process: see multi_camera.launch.py.
 """
 
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
@@ -58,8 +62,10 @@ def arguments() -> list[DeclareLaunchArgument]:
     """Every argument with its default, choices and description."""
     rviz_frame = "fixed frame of RViz; empty: output_frame, else the camera's where the preset names it"
     as_file = "; empty: as in the parameters file"
+    cameras = "names with commas between: a node below each, all in one process; empty: one node"
     return [
         DeclareLaunchArgument("camera", default_value="generic", choices=CAMERAS, description="topic preset"),
+        DeclareLaunchArgument("cameras", default_value="", description=cameras),
         DeclareLaunchArgument("name", default_value="n3d", description="node name"),
         DeclareLaunchArgument("namespace", default_value="", description="one per camera"),
         DeclareLaunchArgument(
@@ -81,34 +87,67 @@ def arguments() -> list[DeclareLaunchArgument]:
 
 
 def start(context: LaunchContext) -> list[ExecuteProcess]:
-    """What the arguments ask for: the build alone, or the node and perhaps RViz."""
+    """What the arguments ask for: the build alone, or the node and perhaps RViz, one for each camera."""
     given = {one.name: str(LaunchConfiguration(one.name).perform(context)) for one in arguments()}
     if given["build_only"] == "true":
         return [build(given)]
     preset = yaml.safe_load((CONFIG / "cameras" / f"{given['camera']}.yaml").read_text(encoding="utf-8"))
     topics = {**preset["topics"], **{topic: given[name] for name, topic, _ in TOPICS if given[name]}}
-    shown = [rviz(given, topics, preset.get("frame", ""))] if given["rviz"] == "true" else []
-    return [*shown, node(given, topics)]  # where rviz2 is missing no node is left running
+    cameras = {name: below(name, topics) for name in given["cameras"].split(",") if name}
+    views = {"/".join(filter(None, (given["namespace"], name))): seen for name, seen in cameras.items()}
+    shown = [
+        rviz(given | {"namespace": namespace}, seen, preset.get("frame", ""))
+        for namespace, seen in (views or {given["namespace"]: topics}).items()
+        if given["rviz"] == "true"
+    ]
+    # where rviz2 is missing no node is left running
+    return [*shown, nodes(given, cameras) if cameras else node(given, topics)]
+
+
+def below(name: str, topics: dict[str, str]) -> dict[str, str]:
+    """The topics with their first name replaced by that of the camera."""
+    return {ours: f"/{name}/{theirs.lstrip('/').partition('/')[2]}" for ours, theirs in topics.items()}
 
 
 def node(given: dict[str, str], topics: dict[str, str]) -> Node:
-    """The node behind these topics; arguments that are given win over the parameters file."""
+    """The node behind these topics."""
+    return process(given, name=given["name"], remappings=list(topics.items()))
+
+
+def nodes(given: dict[str, str], cameras: dict[str, dict[str, str]]) -> Node:
+    """A node behind each camera's topics, all in one process. It gets no name from launch: parameters would
+    then hold for a node of that name alone.
+    """
+    wanted = [
+        shlex.join([name, *(part for rule in topics.items() for part in ("-r", ":=".join(rule)))])
+        for name, topics in cameras.items()
+    ]
+    return process(
+        given,
+        arguments=[part for one in wanted for part in ("--camera", one)],
+        ros_arguments=["-r", f"__node:={given['name']}"],
+    )
+
+
+def process(
+    given: dict[str, str], arguments: Sequence[str] = (), ros_arguments: Sequence[str] = (), **named: Any
+) -> Node:
+    """The node's process; arguments that are given win over the parameters file."""
     overrides = {parameter: given[name] for name, _, parameter in PARAMETERS if given[name]}
     overrides |= {one: given[name] for name, _, _, sets in CHOICES if given[name] for one in sets}
     return Node(
         package="n3d_ros",
         executable="n3d_node",
-        name=given["name"],
         namespace=given["namespace"],
         parameters=[
             given["params_file"],
             overrides,
             {name: given[name] == "true" for name, _, _ in SWITCHES},
         ],
-        remappings=list(topics.items()),
-        arguments=["--ros-args", "--log-level", given["log_level"]],
+        arguments=[*arguments, "--ros-args", "--log-level", given["log_level"], *ros_arguments],
         respawn=given["respawn"] == "true",
         output="screen",
+        **named,
     )
 
 

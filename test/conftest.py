@@ -56,7 +56,7 @@ def make_graph() -> Iterator[Callable[..., Any]]:
         return graphs[-1]
 
     yield make
-    for graph in graphs:
+    for graph in reversed(graphs):
         graph.close()
 
 

@@ -1,19 +1,23 @@
 """What the node needs of a model: the interface, how one is loaded, and what it says of itself.
 
-In: the node's parameters. Out: an `Engine`, and strings from its backend and its folder's manifest.
+In: the node's parameters. Out: an `Engine`, which several cameras may share, and strings from its backend and
+its folder's manifest.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.manifest import FILE_NAME, read_manifest
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.engine_thread import Engines
 from n3d_ros.preprocess.prepare import Observation
+from n3d_ros.runtime.limits import Limits
 from n3d_ros.runtime.types import AskResult, GroundResult, Listener
 
 
@@ -33,6 +37,9 @@ class Engine(Protocol):
     @property
     def backend(self) -> Backend: ...
 
+    def beside(self, limits: Limits) -> Engine:
+        """The same loaded model for one camera more; what it keeps of pictures is that camera's alone."""
+
     def start(self, rgb: npt.NDArray[np.uint8]) -> bool: ...
 
     def ground(
@@ -42,6 +49,9 @@ class Engine(Protocol):
     def ask(
         self, observation: Observation, question: str, *, listener: Listener, max_tokens: int
     ) -> AskResult: ...
+
+
+NodeEngines: TypeAlias = Engines[Parameters, Engine]
 
 
 def load_pipeline(wanted: Parameters) -> Engine:
@@ -55,6 +65,21 @@ def load_pipeline(wanted: Parameters) -> Engine:
         threads=wanted.model_threads or None,
         limits=wanted.limits,
     )
+
+
+def key_of(wanted: Parameters) -> tuple[str, str, int]:
+    """Equal for those who can share an engine: model folder, backend, threads."""
+    return _folder(wanted), wanted.backend, wanted.model_threads
+
+
+def _folder(wanted: Parameters) -> str:
+    """Resolved; as it was given where nothing is there: loading says so."""
+    from n3d_ros.runtime.backends.factory import default_model_dir
+
+    try:
+        return str(Path(wanted.model_path or default_model_dir()).resolve())
+    except ModelFolderError:
+        return wanted.model_path
 
 
 def describe(engine: Engine) -> dict[str, str]:

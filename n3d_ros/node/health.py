@@ -34,7 +34,6 @@ class Health:
         name, desk = self._node.get_fully_qualified_name(), self._desk
         now = self._node.get_clock().now()
         absent = "; ".join(optional_packages.missing())
-        hangs_s = desk.worker.hangs_s(time.monotonic())
         measured = {"superseded": desk.worker.num_superseded, **desk.results.latency()}
         self._publisher.publish(
             diagnostics.array(
@@ -42,7 +41,7 @@ class Health:
                 [
                     *(self._of_camera(name, now.nanoseconds) if self.is_active else ()),
                     diagnostics.life_status(name, self.is_active),
-                    diagnostics.engine_status(name, desk.worker.state, hangs_s, {"absent": absent}),
+                    diagnostics.engine_status(name, desk.worker, time.monotonic(), {"absent": absent}),
                     diagnostics.result_status(name, desk.codes, desk.last_error, measured),
                     *self._memory.statuses(name),
                     diagnostics.name_status(name, self._num_same_name),

@@ -16,7 +16,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.desk.tickets import Tickets
-from n3d_ros.node.engine import Engine
+from n3d_ros.node.engine import NodeEngines
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
@@ -26,11 +26,13 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 
 
 class N3DNode(LifecycleNode):
-    """`load` builds the engine, in the worker's thread. should_stop: asked while a transition waits."""
+    """`engines` are those of the process: nodes that want the same share one. should_stop: asked while a
+    transition waits.
+    """
 
     def __init__(
         self,
-        load: Callable[[Parameters], Engine],
+        engines: NodeEngines,
         should_stop: Callable[[], bool] = lambda: False,
         **node_arguments: Any,
     ) -> None:
@@ -38,7 +40,7 @@ class N3DNode(LifecycleNode):
         super().__init__("n3d", **node_arguments)
         self._change_state = self._service_change_state.callback
         self._service_change_state.callback = self._change_state_in_turn
-        self._load, self._should_stop = load, should_stop
+        self._engines, self._should_stop = engines, should_stop
         self._parts: Parts | None = None
         self._is_left_running = False
         try:
@@ -97,7 +99,7 @@ class N3DNode(LifecycleNode):
         """
         self.live.is_fixed = True
         try:
-            self._parts = Parts(self, self.live, self._load)
+            self._parts = Parts(self, self.live, self._engines)
         except Exception:
             # rclpy would swallow it
             self.get_logger().error(traceback.format_exc())

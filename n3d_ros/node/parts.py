@@ -28,7 +28,7 @@ from n3d_ros.node.desk.outbox import Outbox
 from n3d_ros.node.desk.queries import GroundQuery
 from n3d_ros.node.desk.results import Results
 from n3d_ros.node.desk.tickets import Tickets
-from n3d_ros.node.engine import Engine
+from n3d_ros.node.engine import Engine, NodeEngines
 from n3d_ros.node.health import Health
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
@@ -51,16 +51,16 @@ STOP_S = 5.0
 
 
 class Parts:
-    """`load` builds the engine, in the worker's thread, from now on."""
+    """The engine is of `engines`, loaded from now on where nobody has loaded it yet."""
 
-    def __init__(self, node: Node, live: LiveParameters, load: Callable[[Parameters], Engine]) -> None:
+    def __init__(self, node: Node, live: LiveParameters, engines: NodeEngines) -> None:
         self._node, self._live = node, live
         self._is_active = False
         self._others = _entities(node)
         outbox = Outbox(node)
         self._topics, self._transforms = Publishers(node), Transforms(node)
         results = Results(self._topics, self._transforms, self.now_ns)
-        worker: Worker[Engine] = Worker(lambda: load(live.now), live.now.max_queued_goals)
+        worker = self._worker(engines)
         self.memory = Remembering(node, live, self._transforms, outbox)
         self.desk = Desk(node, live, worker, outbox, results, self.memory.witness)
         self._early = EarlyStart(worker)
@@ -122,6 +122,24 @@ class Parts:
         if standing_words(before) != standing_words(after):
             self._topics.clear_markers(CONTINUOUS)
         self._topics.restyle(before, after)
+
+    def _worker(self, engines: NodeEngines) -> Worker[Engine]:
+        """This camera's queue before the engine."""
+        wanted, log = self._live.now, self._node.get_logger()
+        worker: Worker[Engine] = Worker(
+            partial(engines.join, wanted),
+            lambda engine: engine.beside(wanted.limits),
+            wanted.max_queued_goals,
+            self._node.get_fully_qualified_name(),
+        )
+        if worker.shared_with:
+            log.info(f"engine: shared with {', '.join(worker.shared_with)}")
+        if others := engines.others(worker):
+            log.warning(
+                f"engine: one more in this process, with memory of its own: model.path, backend or "
+                f"model.threads differ from those of {', '.join(others)}"
+            )
+        return worker
 
     def _start_timers(self) -> None:
         """On a steady clock: a simulation that stands still must stop neither timeouts nor diagnostics."""

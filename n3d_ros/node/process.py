@@ -1,6 +1,7 @@
-"""The node's life in its process: made, spun until told to stop, ended in order.
+"""The nodes' life in their process: made, spun until told to stop, ended in order.
 
-In: ROS arguments, and an event that says stop. Out: the exit code.
+In: arguments, and an event that says stop. Out: the exit code. Each node has an executor and a thread of its
+own: one that waits, for an engine that loads or stops, holds up no other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -18,9 +21,11 @@ from rclpy.executors import Executor
 from rclpy.signals import SignalHandlerOptions
 
 from n3d_ros.node import engine
+from n3d_ros.node.command_line import nodes_of
 from n3d_ros.node.executor import OneThreadExecutor
 from n3d_ros.node.node import N3DNode
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.engine_thread import Engines
 from n3d_ros.node.transport import make_room_for_images
 
 # For answers to those who wait when the node is stopped, and then for their way: a client asks for a goal's
@@ -33,37 +38,43 @@ STOP_IS_SEEN_S = 0.5
 Load = Callable[[Parameters], engine.Engine]
 
 
-def run(
-    arguments: list[str] | None,
-    stop: threading.Event,
-    load: Load | None = None,
-) -> int:
-    """0: stopped; 2: a parameter was refused."""
+def run(arguments: list[str] | None, stop: threading.Event, load: Load | None = None) -> int:
+    """0: stopped; 2: an argument or a parameter was refused. load: makes an engine, None for the model
+    folder's.
+    """
     if stop.is_set():
         return 0
-    # rclpy's own handlers end the context under a publishing callback; this loop ends between two callbacks.
-    make_room_for_images()
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    nodes: list[N3DNode] = []
     try:
-        node = N3DNode(_settling(load or engine.load_pipeline), should_stop=stop.is_set)
-    except (ValueError, ParameterException) as error:
-        print(f"n3d_node: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
-        return 2
-    executor = OneThreadExecutor()
-    executor.add_node(node)
-    try:
-        while not stop.is_set():
-            # A configured node's housekeeping timer ends the wait. One that is not configured has none, and
-            # no signal ends it: Python's handler runs when it is over. A limit costs a timer each time.
-            executor.spin_once(timeout_sec=None if node.is_configured else STOP_IS_SEEN_S)
-        _answer_who_waits(node, executor)
+        code = _make(nodes, arguments, stop, load or engine.load_pipeline)
+        if code == 0:
+            _serve(nodes, stop)
     finally:
-        node.destroy_node()
-        executor.shutdown()
+        for node in nodes:
+            node.destroy_node()
         rclpy.try_shutdown()
-    if node.is_engine_running:
-        _leave_without_the_engine()
+    if any(node.is_engine_running for node in nodes):
+        _leave_without_the_engine(code)
+    return code
+
+
+def _make(
+    nodes: list[N3DNode], arguments: list[str] | None, stop: threading.Event, load: Load
+) -> int:
+    """Add each node to `nodes`; 2 where something was refused."""
+    try:
+        cameras = nodes_of(arguments)
+        # rclpy's own handlers end the context under a publishing callback; `_live` ends between two of them.
+        make_room_for_images()
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        engines = Engines(_settling(load), engine.key_of)
+        for namespace, own in cameras.items():
+            with _naming(namespace):
+                nodes.append(N3DNode(engines, should_stop=stop.is_set, cli_args=own))
+                _check_memory_file(nodes)
+    except ValueError as error:
+        print(f"n3d_node: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -82,6 +93,52 @@ def _settling(load: Load) -> Load:
     return settled
 
 
+def _check_memory_file(nodes: Sequence[N3DNode]) -> None:
+    """ValueError where the newest node would write over the memory of another one."""
+    used = [node.live.now.memory_file if node.live.now.memory_enabled else "" for node in nodes]
+    *others, newest = used
+    if newest and newest in others:
+        raise ValueError(f"memory.file: expected another file for each camera, got {newest} for two of them")
+
+
+@contextmanager
+def _naming(namespace: str) -> Iterator[None]:
+    """What is refused, with whose it is."""
+    try:
+        yield
+    except (ValueError, ParameterException) as error:
+        raise ValueError(f"{namespace}: {error}" if namespace else str(error)) from error
+
+
+def _serve(nodes: Sequence[N3DNode], stop: threading.Event) -> None:
+    """The first node in this thread, which gets the signals. What nobody foresaw in one node ends all."""
+    first, *others = nodes
+    with ThreadPoolExecutor(max(len(others), 1), thread_name_prefix="n3d-node") as threads:
+        running = [threads.submit(_live, node, stop) for node in others]
+        for one in running:
+            one.add_done_callback(lambda _: stop.set())
+        try:
+            _live(first, stop)
+        finally:
+            stop.set()
+    for one in running:
+        one.result()
+
+
+def _live(node: N3DNode, stop: threading.Event) -> None:
+    """Spin until told to stop, then answer who waits."""
+    executor = OneThreadExecutor()
+    executor.add_node(node)
+    try:
+        while not stop.is_set():
+            # A configured node's housekeeping timer ends the wait. One that is not configured has none, and
+            # no signal ends it: Python's handler runs when it is over. A limit costs a timer each time.
+            executor.spin_once(timeout_sec=None if node.is_configured else STOP_IS_SEEN_S)
+        _answer_who_waits(node, executor)
+    finally:
+        executor.shutdown()
+
+
 def _answer_who_waits(node: N3DNode, executor: Executor) -> None:
     if not node.is_answering:
         return
@@ -96,8 +153,8 @@ def _spin(executor: Executor, duration_s: float, until: Callable[[], bool] = lam
         executor.spin_once(timeout_sec=0.1)
 
 
-def _leave_without_the_engine() -> None:
+def _leave_without_the_engine(code: int) -> None:
     """Python would wait for the engine's thread for ever."""
     print("n3d_node: the engine does not stop; leaving without it", file=sys.stderr, flush=True)
     sys.stdout.flush()
-    os._exit(0)
+    os._exit(code)

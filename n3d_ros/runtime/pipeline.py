@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,14 @@ class Pipeline:
         from n3d_ros.runtime.backends.factory import create_backend
 
         return cls(create_backend(Path(model_dir), backend, threads), sampling, steps, options, limits)
+
+    def beside(self, limits: Limits) -> Pipeline:
+        """A pipeline on the same loaded model that keeps an observation of its own: one for each of several
+        cameras. They run one at a time.
+        """
+        other = copy(self)
+        other._limits, other._frame, other._early = limits, None, None
+        return other
 
     def start(self, rgb: npt.NDArray[np.uint8]) -> bool:
         """Begin with a picture, (H, W, 3) uint8, whose depth is still to come: the next observation with

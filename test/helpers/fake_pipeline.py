@@ -24,6 +24,10 @@ class FakePipeline:
         self.calls: list[tuple[str, Any]] = []
         self.backend = SimpleNamespace(name="fake", tokenizer_path=Path("/models/fake/tokenizer.json"))
 
+    def beside(self, limits):
+        """A test looks at this one, whichever camera asks."""
+        return self
+
     def start(self, rgb):
         self.calls.append(("start", rgb.copy()))
         return True

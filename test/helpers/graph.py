@@ -25,8 +25,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from n3d_ros.boxes import Box3D
 from n3d_ros.commands.graph.isolation import free_domain_id
 from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.engine import key_of
 from n3d_ros.node.executor import OneThreadExecutor
 from n3d_ros.node.node import N3DNode
+from n3d_ros.node.plain.engine_thread import Engines
 
 DEADLINE_S = 30.0
 FRAME = "camera_color_optical_frame"
@@ -36,7 +38,9 @@ BOX = Box3D("red mug", (-0.4, 0.2, 1.5), (0.3, 0.2, 0.3))
 
 
 class Graph:
-    """Node, camera publishers and a client node. Everything waits for events with one deadline."""
+    """Node, camera publishers and a client node. Everything waits for events with one deadline. beside: the
+    graph of another camera in the same process: what `n3d_ros.node.process` shares between them is shared.
+    """
 
     def __init__(
         self,
@@ -44,16 +48,21 @@ class Graph:
         load: Callable[[Any], Any] | None,
         namespace: str = "",
         remap: str = "",
+        beside: Graph | None = None,
         **parameters: Any,
     ) -> None:
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=free_domain_id())
+        self.pipeline, self._beside = pipeline, beside
+        if beside is None:
+            self.context = rclpy.Context()
+            rclpy.init(context=self.context, domain_id=free_domain_id())
+            self.engines = Engines(load or (lambda _: pipeline), key_of)
+        else:
+            self.context, self.engines = beside.context, beside.engines
         # With "auto" a subscription is renewed once publishers are known; a single frame may be lost then.
         parameters = {"qos__rgb": "reliable", "qos__depth": "reliable", "qos__info": "reliable", **parameters}
         overrides = [Parameter(name.replace("__", "."), value=value) for name, value in parameters.items()]
-        self.pipeline = pipeline
         self.node = N3DNode(
-            load or (lambda _: pipeline),
+            self.engines,
             namespace=namespace,
             cli_args=["--ros-args", "-r", remap] if remap else None,
             context=self.context,
@@ -67,19 +76,22 @@ class Graph:
         self.rgb = self.client.create_publisher(Image, "rgb/image", 5)
         self.depth = self.client.create_publisher(Image, "depth/image", 5)
         self.info = self.client.create_publisher(CameraInfo, "rgb/camera_info", 5)
+        self._is_closed = False
         self.thread = threading.Thread(target=self.executor.spin)
         self.thread.start()
 
     def close(self) -> None:
         """Twice does no harm."""
-        if not self.context.ok():
+        if self._is_closed:
             return
+        self._is_closed = True
         self.executor.shutdown()
         self.thread.join(DEADLINE_S)
         self.node.destroy_node()
         self.client.destroy_node()
         self.client_executor.shutdown()
-        rclpy.shutdown(context=self.context)
+        if self._beside is None:
+            rclpy.shutdown(context=self.context)
 
     def wait(self, condition: Callable[[], Any], what: str = "event") -> Any:
         """Serve the client until the condition holds."""

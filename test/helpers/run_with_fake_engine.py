@@ -22,6 +22,9 @@ class MiddleOfThePicture:
         self.finds_nothing = finds_nothing
         self.backend = SimpleNamespace(name="none", tokenizer_path=Path("fake", "tokenizer.json"))
 
+    def beside(self, limits):
+        return self
+
     def ground(self, observation, words, *, listener=SILENT, max_tokens=512):
         points = depth_to_point_map(observation.depth, observation.intrinsics)
         center = points[points.shape[0] // 2, points.shape[1] // 2].tolist()

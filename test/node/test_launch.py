@@ -3,6 +3,7 @@ PyPI: stand-ins record what the file says to them.
 """
 
 import importlib.util
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -161,6 +162,27 @@ def test_the_topics_of_the_rviz_file_are_those_that_are_remapped(config):
     named |= {one[key] for one in displays for key in ("Depth Map Topic", "Color Image Topic") if key in one}
     rviz, _ = Launch().started(rviz="true")
     assert named <= set(dict(rviz.named["remappings"]))
+
+
+def test_several_cameras_are_one_process_with_the_presets_topics_below_their_names(config):
+    (started,) = Launch().started(
+        camera="realsense_unaligned", cameras="front,left", namespace="robot", name="eye"
+    )
+    arguments = started.named["arguments"]
+    assert arguments[0::2][:2] == ["--camera", "--camera"] and "--ros-args" in arguments[4:]
+    front, left = (shlex.split(one) for one in arguments[1:4:2])
+    assert (front[0], left[0]) == ("front", "left")
+    assert front[1:3] == ["-r", "rgb/image:=/front/camera/color/image_raw"]
+    assert "depth/camera_info:=/left/camera/depth/camera_info" in left
+    assert arguments[-2:] == ["-r", "__node:=eye"]
+    assert "name" not in started.named, "launch would address the parameters to a node of that name"
+    assert started.named["namespace"] == "robot" and len(started.named["parameters"]) == 3
+
+
+def test_every_camera_has_an_rviz_of_its_own(config):
+    *shown, _ = Launch().started(camera="realsense", cameras="front,left", namespace="robot", rviz="true")
+    assert [one.named["namespace"] for one in shown] == ["robot/front", "robot/left"]
+    assert dict(shown[1].named["remappings"])["rgb/image"] == "/left/camera/color/image_raw"
 
 
 def test_build_only_builds_without_a_network_and_ends(config):

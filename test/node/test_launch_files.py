@@ -89,22 +89,29 @@ def test_what_is_passed_on_is_an_argument_of_the_node_or_of_a_driver(read, argum
     ]
     driver = set(getattr(module, "DRIVER", {}))
     assert set(passed) <= arguments_of_the_node | driver
-    assert not (declared(description) - {"camera"}) & arguments_of_the_node, "an argument of two meanings"
+    assert not (declared(description) - {"camera", "cameras"}) & arguments_of_the_node, (
+        "an argument of two meanings"
+    )
 
 
-def test_every_camera_has_a_node_below_its_own_name(read, arguments_of_the_node):
-    groups = read("multi_camera.launch.py").start({"cameras": "front, left", "camera": "realsense"})
+@pytest.mark.parametrize(("engine", "processes"), [("shared", ["front,left"]), ("own", ["front", "left"])])
+def test_cameras_share_a_process_or_have_one_each(read, engine, processes):
+    groups = read("multi_camera.launch.py").start({"cameras": "front, left", "engine": engine})
     passed = [dict(built(group, "IncludeLaunchDescription")[0].named["launch_arguments"]) for group in groups]
-    assert [one["namespace"] for one in passed] == ["front", "left"]
-    assert passed[0]["rgb_topic"] == "/front/camera/color/image_raw"
-    assert passed[1]["depth_topic"] == "/left/camera/aligned_depth_to_color/image_raw"
-    assert set(passed[0]) <= arguments_of_the_node and all(group.named["scoped"] for group in groups)
+    assert passed == [{"cameras": names} for names in processes]
+    assert all(group.named["scoped"] for group in groups)
+
+
+def test_they_share_it_unless_told_otherwise(read):
+    description = read("multi_camera.launch.py").generate_launch_description()
+    [engine] = [one for one in built(description, "DeclareLaunchArgument") if one.given[0] == "engine"]
+    assert (engine.named["default_value"], engine.named["choices"]) == ("shared", ["shared", "own"])
 
 
 @pytest.mark.parametrize("cameras", ["front,front", "front,", ""])
 def test_cameras_of_one_name_are_refused(read, cameras):
     with pytest.raises(ValueError, match="expected different names"):
-        read("multi_camera.launch.py").start({"cameras": cameras, "camera": "realsense"})
+        read("multi_camera.launch.py").start({"cameras": cameras, "engine": "own"})
 
 
 @pytest.mark.parametrize("name", OTHERS)

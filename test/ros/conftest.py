@@ -13,6 +13,9 @@ AVAILABLE = (
 )
 collect_ignore_glob = [] if AVAILABLE else ["test_*.py"]
 
+if AVAILABLE:
+    from node_process import client, start  # noqa: F401
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

@@ -1,24 +1,18 @@
 """The node as a process of its own: how it starts, stops and refuses."""
 
-import os
 import signal
-import subprocess
 import sys
-import time
 
 import pytest
-import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from places import CHECKOUT
+from node_process import DEADLINE_S
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
 
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.srv import GetInfo, Ground
 
-DEADLINE_S = 60.0
 # Says when the node waits for work for the first time: without a timer nothing else would wake it.
 SAYS_THAT_IT_WAITS = """
 import sys
@@ -35,29 +29,7 @@ Executor.spin_once = spin
 from n3d_ros.node.n3d_node import main
 sys.exit(main())
 """
-DOMAIN = 30 + os.getpid() % 60
-COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node", "--ros-args"]
 UNCONFIGURED = [sys.executable, "-c", SAYS_THAT_IT_WAITS, "--ros-args"]
-
-
-@pytest.fixture
-def start():
-    """Start the node with ROS arguments; killed at the end when it still runs."""
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN), "PYTHONUNBUFFERED": "1"}
-    processes = []
-
-    def begin(*arguments, command=COMMAND):
-        processes.append(
-            subprocess.Popen(
-                [*command, *arguments], cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True
-            )
-        )
-        return processes[-1]
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
@@ -137,27 +109,6 @@ def test_an_engine_that_never_stops_does_not_keep_it(start):
     _, rest = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, rest
     assert "the engine does not stop" in rest
-
-
-@pytest.fixture
-def client():
-    """A node of this process in the graph of the started one, and how it waits."""
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=DOMAIN)
-    node = rclpy.create_node("client", context=context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-
-    def wait(condition):
-        end_s = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < end_s
-            executor.spin_once(timeout_sec=0.02)
-
-    yield node, wait
-    executor.shutdown()
-    node.destroy_node()
-    rclpy.shutdown(context=context)
 
 
 def test_goals_and_calls_that_are_open_when_it_stops_get_an_answer(start, client):

@@ -17,6 +17,7 @@ from n3d_ros.protocol.prompts import ground_prompt, ground_question
 from n3d_ros.runtime import topic
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.frame import EncodedFrame
+from n3d_ros.runtime.limits import Limits
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import Steps
 from n3d_ros.runtime.types import Listener
@@ -328,6 +329,21 @@ def test_a_new_observation_is_encoded_anew(fake_backend, observation, box_text):
     other = Observation(observation.rgb, observation.intrinsics, observation.depth)
     assert pipeline.ground(other, "red mug").timing.num_reused_tokens == 0
     assert backend.num_pictures == 2
+
+
+def test_two_cameras_on_one_model_keep_a_picture_each(fake_backend, observation, box_text):
+    backend = fake_backend({"'red mug'": box_text(MUG), "'blue bowl'": box_text(BOWL)})
+    front = Pipeline(backend)
+    left = front.beside(Limits(max_words_chars=10))
+    other = Observation(observation.rgb, observation.intrinsics, observation.depth)
+    firsts = [front.ground(observation, "red mug"), left.ground(other, "red mug")]
+    seconds = [front.ground(observation, "blue bowl"), left.ground(other, "blue bowl")]
+    assert [one.timing.num_reused_tokens for one in firsts] == [0, 0]
+    assert all(one.timing.num_reused_tokens for one in seconds) and backend.num_pictures == 2
+    assert seconds[0].objects == seconds[1].objects, "they see the same"
+    with pytest.raises(BadInputError, match="10"):
+        left.ground(other, "the red red mug")
+    assert front.ground(observation, "red mug").objects == firsts[0].objects
 
 
 def test_positions_go_on_after_the_picture_as_the_model_was_trained(fake_backend, observation, box_text):

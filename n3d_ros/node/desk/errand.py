@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.desk.queries import Query
@@ -52,8 +53,9 @@ class Errand:
         now_ns: Callable[[], int],
         transforms: Transforms,
     ) -> GroundResult | AskResult:
-        """In the worker's thread. What tf knows of the image's instant is kept with the frame: it may come a
-        little later than the image, and be forgotten before a slow engine ends.
+        """In the engine's thread. What tf knows of the image's instant is kept with the frame: it may come a
+        little later than the image, and be forgotten before a slow engine ends. What it does not know by then
+        is waited for without the engine.
         """
         self.queue_age_ms = self.frame.age_s(now_ns()) * 1e3
         seen = self.frame.observe(settings)
@@ -61,7 +63,10 @@ class Errand:
         targets = {self.wish.output_frame or settings.output_frame, settings.tracking_frame} - {""}
         self.frame.locate(targets | remembered_in(settings), transforms)
         result = self._heard().run(engine, seen, settings, job)
-        self.frame.await_location(targets, transforms, settings.tf_timeout_s, job.should_stop)
+        if not self.frame.locate(targets, transforms):
+            job.settle = partial(
+                self.frame.await_location, targets, transforms, settings.tf_timeout_s, job.should_stop
+            )
         return result
 
     def _heard(self) -> Query:

@@ -1,6 +1,7 @@
 """The node's health as /diagnostics: inputs, pairing, engine, results.
 
-In: plain numbers and names. Out: a DiagnosticArray. It decides what is a warning; it measures nothing.
+In: plain numbers and names, and the queue before the engine. Out: a DiagnosticArray. It decides what is a
+warning; it measures nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from n3d_ros.node.inputs.topic import Input
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState, Level, verdict
+from n3d_ros.node.plain.worker import Worker
 from n3d_ros.plain_text import one_line
 
 
@@ -111,13 +113,26 @@ def life_status(node_name: str, is_active: bool) -> DiagnosticStatus:
     return status(f"{node_name}: lifecycle", Level.WARN, message, {})
 
 
-def engine_status(node_name: str, state: str, hangs_s: float, values: Mapping[str, Any]) -> DiagnosticStatus:
-    """ERROR when the model did not load, or goes on with what should have ended hangs_s ago (0: no)."""
+def engine_status(
+    node_name: str,
+    worker: Worker[Any],
+    now_s: float,
+    values: Mapping[str, Any],
+) -> DiagnosticStatus:
+    """ERROR when the model did not load, or goes on with what should have ended. With whom it is shared.
+
+    now_s: time.monotonic().
+    """
+    shared = ", ".join(worker.shared_with)
+    values = {**values, "shared_with": shared}
+    hangs_s = worker.hangs_s(now_s)
     if hangs_s:
-        message = f"busy with a request that should have ended {hangs_s:.1f} s ago; requests wait or time out"
-        return status(f"{node_name}: engine", Level.ERROR, message, values)
-    level = {"loading": Level.WARN, "ready": Level.OK}.get(state, Level.ERROR)
-    return status(f"{node_name}: engine", level, state, values)
+        whose = f" to {worker.held_up_by()}" if worker.held_up_by() else ""
+        what = f"busy with a request{whose} that should have ended {hangs_s:.1f} s ago"
+        return status(f"{node_name}: engine", Level.ERROR, f"{what}; requests wait or time out", values)
+    level = {"loading": Level.WARN, "ready": Level.OK}.get(worker.state, Level.ERROR)
+    message = f"{worker.state}, shared with {shared}" if shared else worker.state
+    return status(f"{node_name}: engine", level, message, values)
 
 
 def result_status(

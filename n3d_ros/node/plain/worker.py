@@ -1,13 +1,14 @@
-"""One thread for the model, a short queue before it.
+"""A short queue of jobs before an engine, which others may share (`engine_thread.py`).
 
-In: jobs, functions of the loaded engine. Out: `concurrent.futures.Future`s, completed in the worker's thread.
-It knows no ROS and no model: the engine is whatever `load` returns.
+In: jobs, functions of the loaded engine. Out: `concurrent.futures.Future`s, completed in the engine's thread.
+It knows no ROS and no model: the engine is whatever was loaded.
 
 Requests run in the order they came, urgent ones first; when too many wait, the one that waited longest of the
 least urgent is superseded. A
 continuous job waits in a slot of its own: a newer one takes its place, and it runs when no request waits.
 Who asks gets an answer in time, also where the engine does not stop: `expire` ends such a job without it.
 Early work prepares a job that is still to come: it runs only where nothing waits, and costs no job its turn.
+Who shares the engine has a queue of its own, and nothing that happens to one queue ends a job of another.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor, wait
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from n3d_ros.errors import N3DError, ResultCode
+from n3d_ros.node.plain.engine_thread import EngineThread, Member, Turn
 from n3d_ros.node.plain.failure import failure, forget_locals
 
 # An engine that was told to stop ends at its next token or stage, with what it has found. After this it is
@@ -35,7 +38,8 @@ Engine = TypeVar("Engine")
 
 class Job:
     """One piece of work. `future` is completed exactly once: with run's result, its exception or an
-    `N3DError`. priority: higher is more urgent.
+    `N3DError`. priority: higher is more urgent. settle: set by the work where something is still to be waited
+    for that needs no engine: called after it, before the future is completed.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Job:
     ) -> None:
         self.future: Future[Any] = Future()
         self.priority = priority
+        self.settle: Callable[[], None] | None = None
         self._run = run
         self.deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
         self._canceled_s = math.inf
@@ -88,40 +93,52 @@ class Job:
 
 
 class Worker(Generic[Engine]):
-    """Loads the engine in its thread and runs jobs there, one at a time."""
+    """Runs jobs one at a time. join: gives the engine's thread. own: what this queue's jobs get of the loaded
+    engine, made in its thread. name: whose queue it is, to those who share the engine.
+    """
 
-    def __init__(self, load: Callable[[], Engine], max_queued: int = 4) -> None:
+    def __init__(
+        self,
+        join: Callable[[Member], EngineThread[Engine]],
+        own: Callable[[Engine], Engine],
+        max_queued: int = 4,
+        name: str = "",
+    ) -> None:
         if max_queued < 1:
             raise ValueError(f"max_queued: expected at least 1, got {max_queued}")
-        self.max_queued = max_queued
+        self.max_queued, self.name = max_queued, name
         self.num_superseded = 0
-        self._lock = threading.Lock()
         self._requests: deque[Job] = deque()
         self._continuous: Job | None = None
         # The job that would run now if early work did not.
         self._next: Job | None = None
-        self._is_early = False
-        self._busy = False
         self._stopped = False
         self._running: Job | None = None
-        self._begun: list[Future[Any]] = []
-        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-worker")
+        # Done with the engine; they are completed in the order in which they were.
+        self._unsettled: deque[Job] = deque()
+        self._settling = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-settling")
+        self._own = own
+        self._engine: Engine | None = None
         # Done when the engine is loaded, with its exception when it could not be.
-        self.loaded: Future[Engine] = self._threads.submit(load)
-        self.loaded.add_done_callback(lambda _: self._start_next())
+        self.loaded: Future[None] = Future()
+        self._thread = join(self)
+        self._lock = self._thread.lock
+        self._thread.loaded.add_done_callback(self._on_loaded)
 
     @property
     def state(self) -> str:
         """'loading', 'ready' or 'failed: <why>'."""
-        if not self.loaded.done():
-            return "loading"
-        error = None if self.loaded.cancelled() else self.loaded.exception()
-        return "ready" if error is None else f"failed: {error}"
+        return self._thread.state
 
     @property
     def engine(self) -> Engine | None:
-        """The engine once it is loaded."""
-        return self.loaded.result() if self.state == "ready" and not self.loaded.cancelled() else None
+        """The engine once it is loaded, as all who share it know it."""
+        return self._thread.engine
+
+    @property
+    def shared_with(self) -> list[str]:
+        """The names of the others who use the same engine."""
+        return sorted(one.name for one in self._thread.members if one is not self)
 
     def submit(
         self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None, priority: int = 0
@@ -137,7 +154,7 @@ class Worker(Generic[Engine]):
                     dropped = min(self._requests, key=lambda one: one.priority)
                     self._requests.remove(dropped)
         self._supersede(dropped)
-        self._start_next()
+        self._thread.start_next()
         return job
 
     def offer(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job:
@@ -147,18 +164,18 @@ class Worker(Generic[Engine]):
             if not self._takes_turn(job):
                 dropped, self._continuous = self._continuous, job
         self._supersede(dropped)
-        self._start_next()
+        self._thread.start_next()
         return job
 
     def try_early(self, run: Callable[[Engine, Job], Any]) -> Job | None:
         """Run it now where the engine is ready and idle, else never: None."""
         job = Job(run)
         with self._lock:
-            if self.state != "ready" or self._busy or self._stopped or self._is_waited_for():
+            if self._stopped or not self._thread.is_idle():
                 return None
-            self._is_early = True
-            done = self._begin(job)
-        done.add_done_callback(lambda future: self._finish(job, future))
+            self._running = job
+            done = self._thread.begin(self, partial(self._execute, job), is_early=True)
+        done.add_done_callback(partial(self._finish, job))
         return job
 
     def forget_continuous(self) -> None:
@@ -197,15 +214,20 @@ class Worker(Generic[Engine]):
             self._forget(late)
             running = self._running
         for job in late:
-            job.fail(ResultCode.TIMEOUT, "its time was up while it waited for the engine")
+            job.fail(ResultCode.TIMEOUT, f"its time was up while it waited for the engine{self._why(now_s)}")
         if running is not None and running.overdue_s(now_s) > STOP_GRACE_S:
             running.fail(running.stop_code_at(now_s), f"the engine did not stop within {STOP_GRACE_S:g} s")
 
     def hangs_s(self, now_s: float) -> float:
-        """How long the engine has gone on with a job that was ended without it; 0: it does not."""
-        running = self._running
-        overdue_s = 0.0 if running is None else running.overdue_s(now_s)
+        """How long the engine has gone on with anybody's job that was ended without it; 0: it does not."""
+        served = self._thread.serves
+        overdue_s = 0.0 if served is None else served.overdue_s(now_s)
         return overdue_s if overdue_s > STOP_GRACE_S else 0.0
+
+    def held_up_by(self) -> str:
+        """The name of another one whose job the engine runs; empty: none."""
+        served = self._thread.serves
+        return "" if served is None or served is self else served.name
 
     def begin_stop(self) -> None:
         """Take no more work, cancel everything."""
@@ -215,19 +237,53 @@ class Worker(Generic[Engine]):
             self._forget(waiting)
         for job in waiting:
             job.fail(ResultCode.CANCELED, "the node shuts down")
+        for job in tuple(self._unsettled):
+            job.cancel()
         if running is not None:
             running.cancel()
 
     def stop(self, timeout_s: float | None = None) -> None:
-        """Cancel everything and wait for the thread, at most timeout_s: `is_running` if it goes on."""
+        """Cancel everything and wait for what runs of it, at most timeout_s. Who shares the engine goes on
+        with it; the last one ends its thread: `is_running` if it goes on.
+        """
         self.begin_stop()
-        wait([self.loaded, *self._begun], timeout_s)
-        self._threads.shutdown(wait=not self.is_running)
+        self.loaded.cancel()
+        if self._thread.leave(self):
+            self._thread.end(timeout_s)
+        else:
+            self._thread.wait_for(self, timeout_s)
+        if (running := self._running) is not None:
+            running.fail(ResultCode.CANCELED, "the node shuts down")
+        self._settling.shutdown(wait=not self.is_running)
 
     @property
     def is_running(self) -> bool:
-        """Whether the engine's thread is at work."""
-        return not all(future.done() for future in (self.loaded, *self._begun))
+        """Whether the engine's thread is at work with nobody left who uses it."""
+        return not self._thread.members and self._thread.is_running
+
+    def urgency(self) -> float | None:
+        """See `Member`: continuous work is less urgent than any request."""
+        if self._stopped:
+            return None
+        if self._next is not None:
+            return math.inf
+        if self._requests:
+            return max(job.priority for job in self._requests)
+        return None if self._continuous is None else -math.inf
+
+    def begin(self) -> Turn:
+        """See `Member`."""
+        self._running = job = self._pop()
+        return Turn(partial(self._execute, job), partial(self._finish, job))
+
+    def overdue_s(self, now_s: float) -> float:
+        """See `Member`."""
+        running = self._running
+        return 0.0 if running is None else running.overdue_s(now_s)
+
+    def forget(self) -> None:
+        """See `Member`."""
+        self._engine = None
 
     def _waiting(self) -> list[Job]:
         return [*self._requests, *(job for job in (self._next, self._continuous) if job)]
@@ -237,12 +293,9 @@ class Worker(Generic[Engine]):
         self._next = None if self._next in jobs else self._next
         self._continuous = None if self._continuous in jobs else self._continuous
 
-    def _is_waited_for(self) -> bool:
-        return bool(self._requests or self._next or self._continuous)
-
     def _takes_turn(self, job: Job) -> bool:
         """Whether the job comes during early work and would run now without it; then it is the next."""
-        if not self._is_early or self._is_waited_for():
+        if not self._thread.is_early or self._thread.is_anybody_waiting():
             return False
         self._next = job
         return True
@@ -255,47 +308,70 @@ class Worker(Generic[Engine]):
                 f"a newer or more urgent request came while {self.max_queued} were waiting",
             )
 
-    def _start_next(self) -> None:
-        with self._lock:
-            if self._busy or self._stopped or not self.loaded.done():
-                return
-            job = self._pop()
-            if job is None:
-                return
-            done = self._begin(job)
-        done.add_done_callback(lambda future: self._finish(job, future))
-
-    def _pop(self) -> Job | None:
-        job, self._next = self._next, None
-        if job is None and self._requests:
+    def _pop(self) -> Job:
+        """The most urgent of what waits."""
+        if self._next is not None:
+            job, self._next = self._next, None
+        elif self._requests:
             # of equals max gives the first
             job = max(self._requests, key=lambda one: one.priority)
             self._requests.remove(job)
-        elif job is None:
+        else:
+            assert self._continuous is not None
             job, self._continuous = self._continuous, None
         return job
 
-    def _begin(self, job: Job) -> Future[Any]:
-        self._busy, self._running = True, job
-        self._begun = [self._threads.submit(self._execute, job)]
-        return self._begun[0]
-
     def _execute(self, job: Job) -> Any:
-        error = self.loaded.exception()
+        error = self._thread.loaded.exception()
         if error is not None:
             code, message = failure(error)
             raise N3DError(code, f"the model did not load: {message}")
-        return job.execute(self.loaded.result())
+        if self._engine is None:
+            assert self._thread.engine is not None
+            self._engine = self._own(self._thread.engine)
+        return job.execute(self._engine)
 
     def _finish(self, job: Job, done: Future[Any]) -> None:
+        forget_locals(done.exception())
         with self._lock:
-            self._busy = self._is_early = False
-            self._running, self._begun = None, []
-        error = done.exception()
-        forget_locals(error)
+            self._running = None
+            self._thread.finished()
+            is_settled = self._stopped or (job.settle is None and not self._unsettled)
+            if not is_settled:
+                self._unsettled.append(job)
+                self._settling.submit(self._settle, job, done)
+        if is_settled:
+            job.settle = None
+            _complete(job, done)
+        self._thread.start_next()
+
+    def _settle(self, job: Job, done: Future[Any]) -> None:
+        """In a thread of this queue's own: the engine goes on meanwhile."""
+        settle, job.settle = job.settle, None
+        if settle is not None:
+            settle()
+        self._unsettled.remove(job)
+        _complete(job, done)
+
+    def _on_loaded(self, loaded: Future[None]) -> None:
+        error = loaded.exception()
         with contextlib.suppress(InvalidStateError):
             if error is None:
-                job.future.set_result(done.result())
+                self.loaded.set_result(None)
             else:
-                job.future.set_exception(error)
-        self._start_next()
+                self.loaded.set_exception(error)
+
+    def _why(self, now_s: float) -> str:
+        """Who holds the engine up, where it hangs with the job of another one."""
+        name = self.held_up_by() if self.hangs_s(now_s) else ""
+        return f", which hangs with a request to {name}" if name else ""
+
+
+def _complete(job: Job, done: Future[Any]) -> None:
+    """As its work ended."""
+    error = done.exception()
+    with contextlib.suppress(InvalidStateError):
+        if error is None:
+            job.future.set_result(done.result())
+        else:
+            job.future.set_exception(error)

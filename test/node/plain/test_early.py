@@ -4,10 +4,10 @@ import threading
 
 import numpy as np
 import pytest
+from queues import alone
 
 from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.node.plain.early import PAUSE_FRAMES, EarlyStart
-from n3d_ros.node.plain.worker import Worker
 
 DEADLINE_S = 30.0
 
@@ -35,7 +35,7 @@ def engine():
 
 @pytest.fixture
 def worker(engine):
-    made = Worker(lambda: engine, max_queued=2)
+    made = alone(lambda: engine, max_queued=2)
     made.loaded.result(DEADLINE_S)
     yield made
     engine.gate.set()

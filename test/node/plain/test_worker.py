@@ -1,12 +1,16 @@
 """Jobs run one at a time, in order, and each future is completed exactly once."""
 
+import gc
 import threading
 import time
+import weakref
+from functools import partial
 
 import pytest
+from queues import alone
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.plain.worker import STOP_GRACE_S, Worker
+from n3d_ros.node.plain.worker import STOP_GRACE_S
 
 DEADLINE_S = 30.0
 
@@ -19,7 +23,7 @@ def gate():
 @pytest.fixture
 def worker(gate):
     """Its engine is the string 'engine'; it is busy until the gate opens."""
-    made = Worker(lambda: "engine", max_queued=2)
+    made = alone(lambda: "engine", max_queued=2)
     begun = threading.Event()
     made.submit(lambda engine, job: (begun.set(), gate.wait(DEADLINE_S)))
     assert begun.wait(DEADLINE_S)
@@ -107,7 +111,7 @@ def test_an_engine_that_does_not_load_fails_every_job_with_the_reason():
     def load():
         raise N3DError(ResultCode.BAD_INPUT, "no model there")
 
-    worker = Worker(load)
+    worker = alone(load)
     job = worker.submit(lambda engine, job: "never")
     error = job.future.exception(DEADLINE_S)
     assert (error.code, error.message) == (ResultCode.BAD_INPUT, "the model did not load: no model there")
@@ -118,7 +122,7 @@ def test_an_engine_that_does_not_load_fails_every_job_with_the_reason():
 
 def test_jobs_wait_while_the_engine_loads():
     loaded = threading.Event()
-    worker = Worker(lambda: loaded.wait(DEADLINE_S) and "engine")
+    worker = alone(lambda: loaded.wait(DEADLINE_S) and "engine")
     job = worker.submit(lambda engine, job: engine)
     assert worker.state == "loading"
     assert not job.future.done()
@@ -131,7 +135,7 @@ def test_jobs_wait_while_the_engine_loads():
 @pytest.fixture
 def early(gate):
     """A worker in the midst of early work; it ends when the gate opens."""
-    made, begun = Worker(lambda: "engine", max_queued=1), threading.Event()
+    made, begun = alone(lambda: "engine", max_queued=1), threading.Event()
     made.loaded.result(DEADLINE_S)
     assert made.try_early(lambda engine, job: (begun.set(), gate.wait(DEADLINE_S)))
     assert begun.wait(DEADLINE_S)
@@ -146,7 +150,7 @@ def test_early_work_runs_only_where_the_worker_is_ready_and_idle(worker, gate):
     worker.stop()
     assert worker.try_early(lambda engine, job: "never") is None, "stopped"
     loaded = threading.Event()
-    loading = Worker(lambda: loaded.wait(DEADLINE_S))
+    loading = alone(lambda: loaded.wait(DEADLINE_S))
     assert loading.try_early(lambda engine, job: "never") is None, "loading"
     loaded.set()
     loading.stop()
@@ -188,7 +192,7 @@ def test_stop_ends_what_waits_for_early_work(early, gate):
 
 
 def test_stop_cancels_the_job_that_runs():
-    worker, begun, deadline = Worker(lambda: "engine"), threading.Event(), threading.Event()
+    worker, begun, deadline = alone(lambda: "engine"), threading.Event(), threading.Event()
 
     def until_told(engine, job):
         begun.set()
@@ -267,9 +271,78 @@ def test_an_engine_that_fails_to_load_for_an_unforeseen_reason_is_a_defect():
     def load():
         raise ZeroDivisionError("in the engine")
 
-    worker = Worker(load)
+    worker = alone(load)
     assert code_of(worker.submit(lambda *_: "never")) == ResultCode.INTERNAL
     worker.stop()
+
+
+def settling(gate):
+    """Work that leaves something to be waited for until the gate opens."""
+
+    def work(_, job):
+        job.settle = lambda: gate.wait(DEADLINE_S)
+        return "settled"
+
+    return work
+
+
+def test_what_needs_no_engine_is_waited_for_without_it_and_the_order_stays(worker, gate):
+    waited_for, order = threading.Event(), []
+    first, second = worker.submit(settling(waited_for)), worker.submit(lambda *_: "second")
+    ran = worker.offer(lambda *_: order.append("the engine is free"))
+    for job in (first, second):
+        job.future.add_done_callback(lambda done: order.append(done.result()))
+    gate.set()
+    while not order:
+        assert not first.future.done() and not second.future.done()
+    waited_for.set()
+    ran.future.result(DEADLINE_S)
+    assert order == ["the engine is free", "settled", "second"]
+
+
+def test_work_that_fails_behind_one_that_is_waited_for_fails_as_ever(worker, gate):
+    waited_for = threading.Event()
+    first, broken = worker.submit(settling(waited_for)), worker.submit(lambda *_: 1 // 0)
+    gate.set()
+    waited_for.set()
+    assert isinstance(broken.future.exception(DEADLINE_S), ZeroDivisionError)
+    assert first.future.result(DEADLINE_S) == "settled"
+
+
+def test_a_job_that_was_waited_for_is_freed_without_the_collector(worker, gate):
+    def work(_, job):
+        job.settle = partial(bool, job.should_stop)
+
+    gc.disable()
+    job = worker.submit(work)
+    gate.set()
+    job.future.result(DEADLINE_S)
+    kept, end_s = weakref.ref(job), time.monotonic() + DEADLINE_S
+    del job
+    while kept() is not None and time.monotonic() < end_s:
+        pass
+    gc.enable()
+    assert kept() is None
+
+
+def test_stop_ends_what_is_still_waited_for(worker, gate):
+    def work(_, job):
+        job.settle = lambda: ended.append(until(job.should_stop))
+        return "settled"
+
+    def until(condition):
+        end_s = time.monotonic() + DEADLINE_S
+        while not condition() and time.monotonic() < end_s:
+            pass
+        return condition()
+
+    ended = []
+    job, after = worker.submit(work), worker.submit(lambda *_: gate.set())
+    gate.set()
+    assert until(lambda: worker._unsettled)
+    worker.stop()
+    assert ended == [True] and job.future.result(DEADLINE_S) == "settled"
+    assert after.future.done()
 
 
 def test_urgent_requests_run_first_and_equals_in_their_order(worker, gate):

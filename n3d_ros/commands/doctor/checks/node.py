@@ -82,10 +82,12 @@ def _life(seen: GraphSeen) -> Finding:
 
 def _engine(seen: GraphSeen) -> Finding:
     state = seen.info.get("state", "")
-    hangs = next((one for one in seen.statuses if one.name == "engine" and one.level >= Level.ERROR), None)
+    said = next((one for one in seen.statuses if one.name == "engine"), None)
+    hangs = said if said is not None and said.level >= Level.ERROR else None
     if state == "ready" and hangs is None:
         words = [seen.info.get(name, "") for name in ("model", "backend", "precision")]
-        return fine(NODE, "engine", f"ready: {', '.join(word for word in words if word)}")
+        shared = said.message if said is not None and said.message.startswith(state) else state
+        return fine(NODE, "engine", f"{shared}: {', '.join(word for word in words if word)}")
     if state == "loading":
         return Finding(NODE, "engine", Level.WARN, "it is still loading", "requests wait for it", "wait")
     what = hangs.message if hangs else state

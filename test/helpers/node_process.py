@@ -1,0 +1,56 @@
+"""The node as a process of its own, and a client in its graph, as fixtures."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import rclpy
+from places import CHECKOUT
+from rclpy.executors import SingleThreadedExecutor
+
+DEADLINE_S = 60.0
+DOMAIN = 30 + os.getpid() % 60
+COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node", "--ros-args"]
+
+
+@pytest.fixture
+def start():
+    """Start the node with ROS arguments; killed at the end when it still runs."""
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN), "PYTHONUNBUFFERED": "1"}
+    processes = []
+
+    def begin(*arguments, command=COMMAND):
+        processes.append(
+            subprocess.Popen(
+                [*command, *arguments], cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE, text=True
+            )
+        )
+        return processes[-1]
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def client():
+    """A node of this process in the graph of the started one, and how it waits."""
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=DOMAIN)
+    node = rclpy.create_node("client", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def wait(condition):
+        end_s = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < end_s
+            executor.spin_once(timeout_sec=0.02)
+
+    yield node, wait
+    executor.shutdown()
+    node.destroy_node()
+    rclpy.shutdown(context=context)

@@ -1,0 +1,20 @@
+"""Queues before an engine that a test makes: one alone, or several that share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from n3d_ros.node.plain.engine_thread import Engines
+from n3d_ros.node.plain.worker import Worker
+
+
+def alone(load: Callable[[], Any], max_queued: int = 4) -> Worker[Any]:
+    """A queue whose engine is its own."""
+    return sharing(Engines(lambda _: load(), lambda _: 0), "", max_queued)
+
+
+def sharing(engines: Engines[Any, Any], name: str, max_queued: int = 4, wanted: Any = None) -> Worker[Any]:
+    """A queue before the one of `engines` that is wanted."""
+    return Worker(partial(engines.join, wanted), lambda engine: engine, max_queued, name)
