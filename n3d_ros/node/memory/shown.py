@@ -77,7 +77,7 @@ def quaternion(R: Array) -> Quaternion:
 
 def memory_status(node_name: str, state: State, num_left_out: int, file: str) -> DiagnosticStatus:
     """WARN while looks are not remembered, or not written."""
-    gone = sum(one.gone_ns is not None for one in state.things)
+    gone = _num_gone(state)
     values: dict[str, Any] = {
         "frame": state.frame,
         "things": len(state.things),
@@ -94,9 +94,20 @@ def memory_status(node_name: str, state: State, num_left_out: int, file: str) ->
     return status(name, Level.OK, f"{len(state.things)} things, {gone} of them gone", values)
 
 
+def fill_info(response: Any, state: State, file: str) -> Any:
+    """GetInfo's lines about a memory that is on."""
+    response.memory, response.memory_frame, response.memory_file = "on", state.frame, file
+    response.num_remembered, response.num_gone = len(state.things), _num_gone(state)
+    return response
+
+
 def off_status(node_name: str, why: str) -> DiagnosticStatus:
     """ERROR: the memory is wanted and off."""
     return status(f"{node_name}: memory", Level.ERROR, f"nothing is remembered: {why}", {})
+
+
+def _num_gone(state: State) -> int:
+    return sum(one.gone_ns is not None for one in state.things)
 
 
 def _vector(values: Sequence[float]) -> Vector3:
