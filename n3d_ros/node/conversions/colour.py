@@ -77,8 +77,8 @@ def rgb_array(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
     conversion = CODES[encoding]
     if conversion is None:
         return np.ascontiguousarray(pixels)
-    converted = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion))
-    return np.ascontiguousarray(converted[:, ::2], np.uint8) if encoding == "nv24" else converted
+    converted: Picture = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion), np.uint8)
+    return np.ascontiguousarray(converted[:, ::2]) if encoding == "nv24" else converted
 
 
 def _eight_bits(image: Any, max_megapixels: float) -> tuple[Picture, str]:
