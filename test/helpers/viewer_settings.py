@@ -3,8 +3,9 @@
 A viewer leaves out without a word what it does not know, so a misspelt key is a display that shows nothing.
 """
 
-# https://github.com/ros2/rviz/tree/f7112b1a (rolling, 2024-10): plugins_description.xml of rviz_default_plugins,
-# the constructors of the displays, rviz_common's display.cpp, qos_profile_property.cpp, view_controller.cpp.
+# https://github.com/ros2/rviz/tree/f7112b1a (rolling, 2024-10): plugins_description.xml of
+# rviz_default_plugins, the constructors of the displays, rviz_common's display.cpp, qos_profile_property.cpp,
+# view_controller.cpp.
 _EVERY_DISPLAY = {"Class", "Name", "Enabled", "Value"}
 RVIZ_TOPIC = {
     "Depth": int,
@@ -70,8 +71,8 @@ RVIZ_VIEWS = {
 }
 
 # https://github.com/lichtblick-suite/lichtblick/tree/66adecb99 (2026-08), which has Foxglove's layouts from
-# https://github.com/foxglove/studio: panelType and config types in packages/suite-base/src/panels. Topics are the
-# user's own names below "topics".
+# https://github.com/foxglove/studio: panelType and config types in packages/suite-base/src/panels. Topics are
+# the user's own names below "topics".
 _CAMERA = {
     "distance",
     "perspective",

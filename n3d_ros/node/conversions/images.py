@@ -82,8 +82,8 @@ def two_planes(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> npt.NDArra
 def two_full_planes(
     image: Any, max_megapixels: float = MAX_MEGAPIXELS
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """nv24 -> brightness (H, W), and blue and red difference (H, W, 2), uint8, views; BAD_INPUT for too little
-    data.
+    """nv24 -> brightness (H, W), and blue and red difference (H, W, 2), uint8, views. BAD_INPUT for too
+    little data.
     """
     height, step = int(image.height), _plane_step(image)
     check_size(image.width, height, max_megapixels)
