@@ -42,8 +42,9 @@ DRIVERS = {
     "realsense": REALSENSE,
     "realsense_unaligned": REALSENSE,
     "zed": Driver(
-        f"5.4.1, {ZED}: in zed_components/src/ zed_camera_component_video_depth.cpp (initVideoDepthPublishers), "
-        "sl_type_adapter.hpp; depth.openni_depth_mode makes mono16; camera info beside each image",
+        f"5.4.1, {ZED}: in zed_components/src/ zed_camera_component_video_depth.cpp "
+        "(initVideoDepthPublishers), sl_type_adapter.hpp; camera info beside each image; "
+        "depth.openni_depth_mode makes mono16",
         colour=("bgra8", "bgr8"),
         depth=("32FC1", "mono16"),
         frame="zed_left_camera_frame_optical",
@@ -99,9 +100,9 @@ DRIVERS = {
         """,
     ),
     "oak": Driver(
-        "2.10.3, https://github.com/luxonis/depthai-ros/tree/9132443a (humble, 2024-10): in depthai_ros_driver/ "
-        "launch/pointcloud.launch.py, launch/camera.launch.py, src/dai_nodes/sensors/img_pub.cpp, stereo.cpp, "
-        "and depthai_bridge/src/ImageConverter.cpp; the sources of 3.x could not be had",
+        "2.10.3, https://github.com/luxonis/depthai-ros/tree/9132443a (humble, 2024-10): in "
+        "depthai_ros_driver/ launch/pointcloud.launch.py, launch/camera.launch.py, "
+        "src/dai_nodes/sensors/img_pub.cpp, src/dai_nodes/sensors/stereo.cpp, and depthai_bridge/src/ImageConverter.cpp; the sources of 3.x could not be had",
         colour=("rgb8", "bgr8", "rgba8", "yuv422", "mono8"),
         depth=("16UC1",),
         frame="oak_rgb_camera_optical_frame",
