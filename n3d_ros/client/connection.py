@@ -16,6 +16,7 @@ from typing import Any
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.task import Future as SpinFuture
 
 from n3d_ros.client.results import NoNodeError
 
@@ -36,6 +37,7 @@ class Connection:
         self._lock = threading.Lock()
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
+        self._is_closed = SpinFuture()
         self._thread = threading.Thread(target=self._serve, name="n3d_client", daemon=True)
         self._thread.start()
 
@@ -43,8 +45,9 @@ class Connection:
         """End thread and node; twice does no harm."""
         if not self._context.ok():
             return
-        self._executor.shutdown()
+        self._is_closed.set_result(True)
         self._thread.join()
+        self._executor.shutdown()
         self._node.destroy_node()
         rclpy.shutdown(context=self._context)
 
@@ -95,8 +98,9 @@ class Connection:
         return f"expected the {kind} '{full}' within {wait_s:g} s, got {there} in this ROS domain"
 
     def _serve(self) -> None:
+        """Until closed: an executor that is shut down while it spins may fail over what it has destroyed."""
         try:
-            self._executor.spin()
+            self._executor.spin_until_future_complete(self._is_closed)
         except ExternalShutdownException:
             return
 

@@ -20,6 +20,7 @@ import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 
 from n3d_ros.boxes import Box3D
@@ -66,15 +67,17 @@ class Graph:
         self.rgb = self.client.create_publisher(Image, "rgb/image", 5)
         self.depth = self.client.create_publisher(Image, "depth/image", 5)
         self.info = self.client.create_publisher(CameraInfo, "rgb/camera_info", 5)
-        self.thread = threading.Thread(target=self.executor.spin)
+        self.is_closed = Future()
+        self.thread = threading.Thread(target=self.executor.spin_until_future_complete, args=[self.is_closed])
         self.thread.start()
 
     def close(self) -> None:
         """Twice does no harm."""
         if not self.context.ok():
             return
-        self.executor.shutdown()
+        self.is_closed.set_result(True)
         self.thread.join(DEADLINE_S)
+        self.executor.shutdown()
         self.node.destroy_node()
         self.client.destroy_node()
         self.client_executor.shutdown()

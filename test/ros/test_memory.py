@@ -283,7 +283,8 @@ def test_a_memory_without_a_frame_that_stands_still_is_refused(make_graph, world
         make_graph(FakePipeline([MUG]), memory__enabled=True)
 
 
-def test_a_memory_frame_without_tf_is_refused(make_graph):
+def test_a_memory_frame_without_tf_is_refused(make_graph, monkeypatch):
+    monkeypatch.setattr("n3d_ros.node.optional_packages.has_tf", lambda: False)
     with pytest.raises(ValueError, match=r"memory.frame 'map': tf2_ros does not import"):
         make_graph(FakePipeline([MUG]), memory__enabled=True, memory__frame="map")
 
