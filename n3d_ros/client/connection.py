@@ -63,6 +63,11 @@ class Connection:
         self._require(client.service_is_ready, name, "service", wait_s)
         return client
 
+    def do(self, task: Callable[[], Any]) -> None:
+        """In the thread that serves the graph, soon; nothing once the connection is closed."""
+        if not self._is_closed.done():
+            self._executor.create_task(task)
+
     def publisher(self, kind: type, name: str, wait_s: float) -> Any:
         """A publisher beside the node's topics; NoNodeError where nobody listens within wait_s."""
         publisher = self._client(name, lambda full: self._node.create_publisher(kind, full, 10))
@@ -106,17 +111,28 @@ class Connection:
 
 
 class Goal:
-    """One goal on its way. `future` ends with the action's result message."""
+    """One goal on its way. `future` ends with the action's result message.
 
-    def __init__(self, client: Any, goal: Any, on_feedback: Callable[[Any], None] | None) -> None:
+    Sent and canceled in the connection's thread: rclpy's action client (7.1.6) has no lock, and where the
+    node answers before the sender has noted what it sent, it drops the answer as an unexpected one.
+    """
+
+    def __init__(
+        self, connection: Connection, client: Any, goal: Any, on_feedback: Callable[[Any], None] | None
+    ) -> None:
         self.future: Future[Any] = Future()
+        self._connection, self._is_canceled = connection, False
         self._handle: Any = None
-        self._is_canceled = False
         feedback = None if on_feedback is None else (lambda message: on_feedback(message.feedback))
-        client.send_goal_async(goal, feedback_callback=feedback).add_done_callback(self._accepted)
+        connection.do(
+            lambda: client.send_goal_async(goal, feedback_callback=feedback).add_done_callback(self._accepted)
+        )
 
     def cancel(self) -> None:
         """Ask the node to stop; what it found until then is the result."""
+        self._connection.do(self._cancel)
+
+    def _cancel(self) -> None:
         self._is_canceled = True
         if self._handle is not None:
             self._handle.cancel_goal_async()
