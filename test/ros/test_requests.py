@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from action_msgs.msg import GoalStatus
+from builtin_interfaces.msg import Time
 from fake_pipeline import FakePipeline
 from graph import BOX, DEADLINE_S, MUG
 from visualization_msgs.msg import MarkerArray
@@ -11,6 +12,7 @@ from visualization_msgs.msg import MarkerArray
 from n3d_ros.action import Ask, Ground
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
+from n3d_ros.node.desk.errand import FRAME_POLICIES, PRIORITIES
 from n3d_ros.node.outputs.publishers import LATCHED
 from n3d_ros.node.plain.worker import CANCEL_GRACE_S
 from n3d_ros.srv import Ask as AskService
@@ -96,6 +98,28 @@ def test_a_stamp_waits_for_the_first_frame_at_or_after_it(make_graph):
         graph.publish(graph.messages(stamp_ns=stamp))
         graph.wait(lambda stamp=stamp: graph.newest_ns() == stamp, "the frame")
     assert stamp_ns(graph.result(handle).result.boxes.header) == wanted + 5
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("priority", 5, "priority: expected one of (-1, 0, 1), got 5"),
+        ("frame_policy", 7, "frame_policy: expected one of (0, 1), got 7"),
+        ("stamp", Time(sec=-5), "stamp: expected 0 or a stamp, got -5000000000 ns"),
+    ],
+)
+def test_a_wish_that_means_nothing_is_refused_by_name(make_graph, field, value, expected):
+    graph = make_graph(FakePipeline([MUG]))
+    graph.one_frame()
+    end = graph.result(goal(graph, "red mug", **{field: value}))
+    assert (end.status, end.result.code) == (GoalStatus.STATUS_ABORTED, ResultCode.BAD_INPUT)
+    assert end.result.message == expected
+
+
+def test_policies_and_priorities_are_those_of_the_actions():
+    for kind in (Ground.Goal, Ask.Goal):
+        assert (kind.LATEST, kind.NEXT) == FRAME_POLICIES
+        assert (kind.PRIORITY_LOW, kind.PRIORITY_NORMAL, kind.PRIORITY_HIGH) == PRIORITIES
 
 
 def test_several_standing_words_are_looked_for_in_every_frame(make_graph):
