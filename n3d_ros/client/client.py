@@ -154,7 +154,7 @@ class N3DClient:
             raise ValueError(f"stamp_ns: expected 0 or a stamp, got {stamp_ns}")
         goal.stamp.sec, goal.stamp.nanosec = divmod(stamp_ns, 10**9)
         client = self._connection.action(kind, name, self._timeout_s)
-        return Goal(client, goal, None if on_box is None else _Stream(on_box))
+        return Goal(self._connection, client, goal, None if on_box is None else _Stream(on_box))
 
     def _wait(self, goal: Goal) -> Any:
         try:

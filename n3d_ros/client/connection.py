@@ -16,6 +16,7 @@ from typing import Any
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.task import Future as SpinFuture
 
 from n3d_ros.client.results import NoNodeError
 
@@ -36,6 +37,7 @@ class Connection:
         self._lock = threading.Lock()
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
+        self._is_closed = SpinFuture()
         self._thread = threading.Thread(target=self._serve, name="n3d_client", daemon=True)
         self._thread.start()
 
@@ -43,8 +45,9 @@ class Connection:
         """End thread and node; twice does no harm."""
         if not self._context.ok():
             return
-        self._executor.shutdown()
+        self._is_closed.set_result(True)
         self._thread.join()
+        self._executor.shutdown()
         self._node.destroy_node()
         rclpy.shutdown(context=self._context)
 
@@ -59,6 +62,11 @@ class Connection:
         client = self._client(name, lambda full: self._node.create_client(kind, full))
         self._require(client.service_is_ready, name, "service", wait_s)
         return client
+
+    def do(self, task: Callable[[], Any]) -> None:
+        """In the thread that serves the graph, soon; nothing once the connection is closed."""
+        if not self._is_closed.done():
+            self._executor.create_task(task)
 
     def publisher(self, kind: type, name: str, wait_s: float) -> Any:
         """A publisher beside the node's topics; NoNodeError where nobody listens within wait_s."""
@@ -95,24 +103,36 @@ class Connection:
         return f"expected the {kind} '{full}' within {wait_s:g} s, got {there} in this ROS domain"
 
     def _serve(self) -> None:
+        """Until closed: an executor that is shut down while it spins may fail over what it has destroyed."""
         try:
-            self._executor.spin()
+            self._executor.spin_until_future_complete(self._is_closed)
         except ExternalShutdownException:
             return
 
 
 class Goal:
-    """One goal on its way. `future` ends with the action's result message."""
+    """One goal on its way. `future` ends with the action's result message.
 
-    def __init__(self, client: Any, goal: Any, on_feedback: Callable[[Any], None] | None) -> None:
+    Sent and canceled in the connection's thread: rclpy's action client (7.1.6) has no lock, and where the
+    node answers before the sender has noted what it sent, it drops the answer as an unexpected one.
+    """
+
+    def __init__(
+        self, connection: Connection, client: Any, goal: Any, on_feedback: Callable[[Any], None] | None
+    ) -> None:
         self.future: Future[Any] = Future()
+        self._connection, self._is_canceled = connection, False
         self._handle: Any = None
-        self._is_canceled = False
         feedback = None if on_feedback is None else (lambda message: on_feedback(message.feedback))
-        client.send_goal_async(goal, feedback_callback=feedback).add_done_callback(self._accepted)
+        connection.do(
+            lambda: client.send_goal_async(goal, feedback_callback=feedback).add_done_callback(self._accepted)
+        )
 
     def cancel(self) -> None:
         """Ask the node to stop; what it found until then is the result."""
+        self._connection.do(self._cancel)
+
+    def _cancel(self) -> None:
         self._is_canceled = True
         if self._handle is not None:
             self._handle.cancel_goal_async()

@@ -112,6 +112,11 @@ def node_info(response: Any) -> NodeInfo:
         response.state,
         capabilities=tuple(response.capabilities),
         missing=tuple(response.missing),
+        memory=response.memory,
+        memory_frame=response.memory_frame,
+        memory_file=response.memory_file,
+        num_remembered=response.num_remembered,
+        num_gone=response.num_gone,
     )
 
 

@@ -107,7 +107,9 @@ class Recalled:
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """state: "loading", "ready" or "failed: <why>"."""
+    """state: "loading", "ready" or "failed: <why>". memory: "on", "off" or "failed: <why>"; with "on" the tf
+    frame of the places, the file ("" for none), how many things are remembered and how many of them are gone.
+    """
 
     version: str
     model: str
@@ -115,6 +117,11 @@ class NodeInfo:
     state: str
     capabilities: tuple[str, ...]
     missing: tuple[str, ...]
+    memory: str = "off"
+    memory_frame: str = ""
+    memory_file: str = ""
+    num_remembered: int = 0
+    num_gone: int = 0
 
 
 class RequestFailed(N3DError):

@@ -21,6 +21,11 @@ _WHERE = re.compile(
     r"(.*?)(?:\s+last\s+seen|\s+now)?\s*\?*$",
     re.IGNORECASE,
 )
+_WHETHER = re.compile(
+    r"^(?:is|are)\s+(.*?)\s+(?:still\s+(?:there|here|around|in\s+(?:its|their)\s+place)|gone|there)\s*\?*$"
+    r"|^(?:have|did)\s+you\s+(?:ever\s+)?(?:seen?|found|find)\s+(.*?)\s*\?*$",
+    re.IGNORECASE,
+)
 
 
 def names_in(words: str) -> list[str]:
@@ -33,10 +38,12 @@ def names_in(words: str) -> list[str]:
 
 
 def names_asked_for(words: str) -> list[str]:
-    """As `names_in`; "where did you last see the mug?" and "where is the mug?" name the mug."""
+    """As `names_in`; "where did you last see the mug?", "where is the mug?", "is the mug still there?" and
+    "have you seen the mug?" name the mug.
+    """
     words = words.strip()
-    asked = _WHERE.match(words)
-    return names_in(asked[1] if asked else words)
+    asked = _WHERE.match(words) or _WHETHER.match(words)
+    return names_in(next(filter(None, asked.groups()), words) if asked else words)
 
 
 def is_named(thing: Remembered, words: Sequence[str]) -> bool:

@@ -67,7 +67,7 @@ class Parts:
         self.camera = Camera(node, live, self._transforms, self._on_frame, self._on_colour)
         self._continuous = Continuous(self.desk, self.camera)
         self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
-        Services(node, group, self.desk, self.tickets)
+        Services(node, group, self.desk, self.tickets, self.memory)
         self._actions = Actions(node, group, self.desk, self.tickets)
         MemoryServices(node, group, self.memory, live.now.limits)
         self._health = Health(node, self.desk, self.camera, self.memory)

@@ -63,17 +63,37 @@ class Transforms:
 
 def matrix(rotation: Quaternion, translation: tuple[float, float, float]) -> npt.NDArray[np.float64]:
     """(4, 4) of what `lookup` found."""
-    axes = [_rotate(rotation, axis) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
+    axes = [rotated(rotation, axis) for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
     T = np.eye(4)
     T[:3, :3], T[:3, 3] = np.transpose(axes), translation
     return T
+
+
+def quaternion(R: npt.NDArray[np.float64]) -> Quaternion:
+    """Unit quaternion of a rotation (3, 3), w not negative.
+
+    The eigenvector of the largest eigenvalue of a symmetric matrix made of R: the nearest rotation where R is
+    rounded, without cases (Bar-Itzhack, "New method for extracting the quaternion from a rotation matrix",
+    2000).
+    """
+    K = np.array(
+        [
+            [R[0, 0] - R[1, 1] - R[2, 2], R[0, 1] + R[1, 0], R[0, 2] + R[2, 0], R[2, 1] - R[1, 2]],
+            [R[0, 1] + R[1, 0], R[1, 1] - R[0, 0] - R[2, 2], R[1, 2] + R[2, 1], R[0, 2] - R[2, 0]],
+            [R[0, 2] + R[2, 0], R[1, 2] + R[2, 1], R[2, 2] - R[0, 0] - R[1, 1], R[1, 0] - R[0, 1]],
+            [R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], R[0, 0] + R[1, 1] + R[2, 2]],
+        ]
+    )
+    largest = np.linalg.eigh(K)[1][:, -1]
+    x, y, z, w = (largest if largest[3] >= 0 else -largest).tolist()
+    return Quaternion(x=x, y=y, z=z, w=w)
 
 
 def transform_object(
     box: GroundedObject, rotation: Quaternion, translation: tuple[float, float, float]
 ) -> None:
     """Rewrite `box`'s pose in place: rotated, then shifted."""
-    x, y, z = _rotate(rotation, (box.pose.position.x, box.pose.position.y, box.pose.position.z))
+    x, y, z = rotated(rotation, (box.pose.position.x, box.pose.position.y, box.pose.position.z))
     box.pose.position = Point(x=x + translation[0], y=y + translation[1], z=z + translation[2])
     box.pose.orientation = _product(rotation, box.pose.orientation)
 
@@ -88,7 +108,7 @@ def _product(a: Quaternion, b: Quaternion) -> Quaternion:
     )
 
 
-def _rotate(q: Quaternion, v: tuple[float, float, float]) -> tuple[float, float, float]:
+def rotated(q: Quaternion, v: tuple[float, float, float]) -> tuple[float, float, float]:
     """q v q*."""
     turned = _product(
         _product(q, Quaternion(x=v[0], y=v[1], z=v[2], w=0.0)), Quaternion(x=-q.x, y=-q.y, z=-q.z, w=q.w)

@@ -6,6 +6,8 @@ import threading
 import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, FRAME, MUG
+from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
 
 from n3d_ros.client import N3DClient, NoNodeError, RequestFailed
 from n3d_ros.errors import ResultCode
@@ -135,8 +137,9 @@ def test_a_cancelled_task_stops_the_node(make_robot):
 
 def test_a_correction_says_one_thing_and_needs_a_listener(make_robot):
     robot = make_robot(FakePipeline([MUG]))
-    with N3DClient(domain_id=robot.domain_id, timeout_s=2.0) as n3d:
+    with N3DClient(domain_id=robot.domain_id) as n3d:
         found = n3d.ground("the mug")
+    with N3DClient(domain_id=robot.domain_id, timeout_s=2.0) as n3d:
         for said in ({}, {"is_right": True, "boxes": ()}, {"boxes": (), "answer": "It is not there."}):
             with pytest.raises(ValueError, match="expected one of is_right, boxes and answer"):
                 n3d.correct(found, **said)
@@ -149,3 +152,35 @@ def test_the_node_says_what_it_runs(make_robot):
     with N3DClient(domain_id=robot.domain_id) as n3d:
         info = n3d.info()
     assert info.state == "ready" and info.backend == "fake" and "ground" in info.capabilities
+
+
+def test_closing_ends_the_thread_before_its_executor(make_robot, monkeypatch):
+    """rclpy destroys in shutdown what a thread that still spins would wait for."""
+    client = N3DClient(domain_id=make_robot(FakePipeline([MUG])).domain_id)
+    thread, executor = client._connection._thread, client._connection._executor
+    was_alive, shutdown = [], executor.shutdown
+    monkeypatch.setattr(executor, "shutdown", lambda: was_alive.append(thread.is_alive()) or shutdown())
+    client.close()
+    assert was_alive == [False]
+
+
+def test_goals_are_sent_and_canceled_in_the_thread_that_hears_their_answers(make_robot, monkeypatch):
+    """Else an answer may come before its question was noted, and is dropped."""
+    threads = []
+
+    def noting(method):
+        def call(self, *arguments, **options):
+            threads.append(threading.current_thread().name)
+            return method(self, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(ActionClient, "send_goal_async", noting(ActionClient.send_goal_async))
+    monkeypatch.setattr(ClientGoalHandle, "cancel_goal_async", noting(ClientGoalHandle.cancel_goal_async))
+    robot = make_robot(FakePipeline([MUG, BOX], threading.Semaphore(1)))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        boxes = n3d.boxes("the red mugs")
+        next(boxes)
+        boxes.close()
+        robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "the cancel")
+    assert threads == ["n3d_client"] * 2

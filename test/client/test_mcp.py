@@ -1,6 +1,7 @@
 """The tools of `n3d mcp`, called by the protocol's own client against the real node with a fake pipeline."""
 
 import asyncio
+import sys
 
 import pytest
 from fake_pipeline import FakePipeline
@@ -8,8 +9,9 @@ from graph import MUG
 
 pytest.importorskip("mcp")
 
-from mcp import Client
+from mcp import Client, StdioServerParameters
 
+from n3d_ros.child_process import package_environment
 from n3d_ros.client import N3DClient
 from n3d_ros.commands.mcp import make_server
 
@@ -60,3 +62,22 @@ def test_a_refusal_to_recall_is_an_error_with_the_nodes_words(call):
 def test_a_refusal_is_an_error_with_the_nodes_words(call):
     result = call("find_objects", words="florble")
     assert result.is_error and "BAD_INPUT" in result.content[0].text and "florble" in result.content[0].text
+
+
+def test_a_planner_talks_to_the_command_over_its_standard_input(make_robot):
+    """As a planner starts it: nothing but the protocol may be on its standard output."""
+    robot = make_robot(FakePipeline([MUG]))
+    server = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "n3d_ros.cli", "mcp", "--timeout-s", "20"],
+        env={**package_environment(), "ROS_DOMAIN_ID": str(robot.domain_id)},
+    )
+
+    async def talk():
+        async with Client(server) as planner:
+            tools = [tool.name for tool in (await planner.list_tools()).tools]
+            return tools, await planner.call_tool("find_objects", {"words": "the red mug"})
+
+    tools, result = asyncio.run(talk())
+    assert tools == ["find_objects", "answer_spatial_question", "recall_objects"]
+    assert [box["label"] for box in result.structured_content["boxes"]] == ["red mug"]

@@ -76,17 +76,22 @@ class Graph:
         self.rgb = self.client.create_publisher(Image, "rgb/image", 5)
         self.depth = self.client.create_publisher(Image, "depth/image", 5)
         self.info = self.client.create_publisher(CameraInfo, "rgb/camera_info", 5)
-        self._is_closed = False
-        self.thread = threading.Thread(target=self.executor.spin)
+        self._is_closed = threading.Event()
+        self.thread = threading.Thread(target=self._spin)
         self.thread.start()
+
+    def _spin(self) -> None:
+        while not self._is_closed.is_set():
+            self.executor.spin_once()
 
     def close(self) -> None:
         """Twice does no harm."""
-        if self._is_closed:
+        if self._is_closed.is_set():
             return
-        self._is_closed = True
-        self.executor.shutdown()
+        self._is_closed.set()
+        self.executor.wake()
         self.thread.join(DEADLINE_S)
+        self.executor.shutdown()
         self.node.destroy_node()
         self.client.destroy_node()
         self.client_executor.shutdown()

@@ -33,6 +33,12 @@ def test_a_list_of_names_is_taken_apart_and_adjectives_are_no_names(words, names
         ("When was the mug last seen?", ["the mug"]),
         ("Where have you seen my mug", ["my mug"]),
         ("the mug", ["the mug"]),
+        ("is the mug still there?", ["the mug"]),
+        ("Are the red mugs still in their place", ["the red mugs"]),
+        ("is the mug gone?", ["the mug"]),
+        ("have you seen the mug and the ball?", ["the mug", "the ball"]),
+        ("did you ever see my keys?", ["my keys"]),
+        ("is the mug on the table?", ["is the mug on the table?"]),
     ],
 )
 def test_a_question_where_something_is_names_it(question, names):

@@ -8,7 +8,9 @@ import yaml
 from driver_topics import DRIVERS, topics_of
 from places import CHECKOUT
 
+from n3d_ros.cameras.camera_info import RECTIFIED, kind_of_topic
 from n3d_ros.child_process import package_environment
+from n3d_ros.node.conversions import colour, depth
 from n3d_ros.node.parameters.declared import DECLARATIONS, Parameters
 from n3d_ros.node.parameters.table import parameters_of, values_in
 
@@ -24,9 +26,28 @@ def test_a_preset_remaps_the_inputs_to_topics_that_its_driver_publishes(path):
     assert set(topics.values()) <= topics_of(path.stem)
 
 
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_what_a_presets_driver_sends_is_read_and_its_frame_is_the_drivers(path):
+    driver, preset = DRIVERS[path.stem], yaml.safe_load(path.read_text())
+    assert set(driver.colour) <= set(colour.ENCODINGS)
+    assert set(driver.depth) <= set(depth.ENCODINGS)
+    assert preset.get("frame", "") == driver.frame
+
+
+def test_a_presets_colour_is_taken_as_rectified_where_its_driver_rectifies_it():
+    kinds = {
+        path.stem: kind_of_topic(yaml.safe_load(path.read_text())["topics"]["rgb/image"]) for path in PRESETS
+    }
+    assert {name for name, kind in kinds.items() if kind == RECTIFIED} == {
+        "zed",
+        "zed_before_5_1",
+        "generic",
+    }
+
+
 def test_presets_for_the_common_cameras():
     assert {path.stem for path in PRESETS} == set(DRIVERS)
-    assert all("https://" in source for source, _ in DRIVERS.values())
+    assert all("https://" in driver.source for driver in DRIVERS.values())
 
 
 SHIPPED = CONFIG / "n3d.yaml"

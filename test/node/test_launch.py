@@ -152,7 +152,7 @@ def test_rviz_stands_in_the_frame_of_the_results_or_where_it_is_told_to(config):
         ({"rviz_frame": "odom"}, ["-f", "odom"]),
         ({}, []),
     ):
-        rviz, _ = launch.started(camera="zed", rviz="true", **given)
+        rviz, _ = launch.started(camera="gazebo", rviz="true", **given)
         assert rviz.named["arguments"][2:] == frame
 
 

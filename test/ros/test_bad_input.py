@@ -12,7 +12,7 @@ from n3d_ros.srv import Ask, GetInfo, Ground, GroundImage
 
 
 def spoil_rgb_encoding(rgb, depth, info):
-    rgb.encoding = "nv24"
+    rgb.encoding = "nv42"
 
 
 def spoil_depth_encoding(rgb, depth, info):
@@ -41,7 +41,7 @@ def other_proportions(rgb, depth, info):
 
 
 SPOILED = [
-    (spoil_rgb_encoding, ResultCode.BAD_INPUT, "nv24"),
+    (spoil_rgb_encoding, ResultCode.BAD_INPUT, "nv42"),
     (spoil_depth_encoding, ResultCode.BAD_INPUT, "16SC1"),
     (zero_focal_length, ResultCode.BAD_INPUT, "fx=0"),
     (truncate_rgb, ResultCode.BAD_INPUT, "100 bytes"),

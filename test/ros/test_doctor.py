@@ -159,9 +159,12 @@ def test_stamps_of_long_ago_are_wrong(make, doctor):
 def test_a_place_that_tf_does_not_know_is_wrong(make, doctor, monkeypatch):
     world = stand_in_tf.install(monkeypatch)
     world.poses["odom", FRAME] = stand_in_tf.still(x=1.0)
-    graph = make(output_frame="map", tracking_frame="odom")
+    remembers = {"memory__enabled": True, "memory__frame": "world"}
+    graph = make(output_frame="map", tracking_frame="odom", **remembers)
     code, found = doctor(graph, sending(graph))
-    assert (code, wrong(found)) == (1, ["tf 'map'"])
+    assert (code, wrong(found)) == (1, ["tf 'map'", "tf 'world'"])
+    assert found["tf 'map'"]["why"] == "results end with the code TF"
+    assert found["tf 'world'"]["why"] == "nothing is remembered"
     assert found["tf 'odom'"]["level"] == "OK"
 
 
@@ -183,7 +186,7 @@ def test_simulated_time_without_a_clock_is_wrong(make, doctor):
 
 def test_another_name_is_wrong_and_the_node_is_named(make, doctor, monkeypatch):
     graph = make(namespace="/robot1")
-    monkeypatch.setattr(look, "FIND_S", 1.0)
+    monkeypatch.setattr(look, "FIND_S", 5.0)
     code, found = doctor(graph, lambda: None)
     assert (code, wrong(found)) == (1, ["node"])
     assert found["node"]["mend"] == "n3d doctor --node n3d --namespace /robot1"

@@ -1,10 +1,18 @@
 """Markers as a viewer receives them."""
 
+import pytest
+import stand_in_tf
 from fake_pipeline import FakePipeline
-from graph import BOX, MUG
+from geometry_msgs.msg import Quaternion
+from graph import BOX, FRAME, MUG
 from graph_views import LATCHED, scene
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker, MarkerArray
+
+from n3d_ros.node.outputs.markers import LABEL_GAP_M
+
+# REP 103: optical z is the body's x, optical x its -y, optical y its -z.
+OPTICAL_TO_BODY = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
 
 
 def test_a_vanished_object_leaves_no_ghost_and_the_others_do_not_blink(make_graph):
@@ -24,6 +32,20 @@ def test_a_vanished_object_leaves_no_ghost_and_the_others_do_not_blink(make_grap
     assert len(kept) == len(deleted) == 2
     assert kept | deleted == set(before)
     assert set(scene(arrays)) == kept
+
+
+def test_a_label_stands_above_its_box_in_whatever_frame(make_graph, monkeypatch):
+    """In base_link up is z; the box stands 0.2 m below the camera, which stands 1 m high."""
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["base_link", FRAME] = stand_in_tf.still(z=1.0, rotation=OPTICAL_TO_BODY)
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug", output_frame="base_link")
+    arrays = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.one_frame()
+    graph.wait(lambda: arrays, "markers")
+    [label] = [one for one in arrays[0].markers if one.type == Marker.TEXT_VIEW_FACING]
+    position = label.pose.position
+    above = 0.8 + MUG.size[1] / 2 + LABEL_GAP_M
+    assert (position.x, position.y, position.z) == pytest.approx((1.0, -0.1, above))
 
 
 def test_clear_deletes_everything(make_graph):

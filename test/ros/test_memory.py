@@ -15,12 +15,25 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Remembered, RememberedArray
 from n3d_ros.node.outputs.publishers import LATCHED
-from n3d_ros.srv import Ask, Ground, Recall
+from n3d_ros.srv import Ask, GetInfo, Ground, Recall
 
 S = 10**9
+BOX = Box3D("box", (-0.4, 0.2, 1.5), (0.3, 0.2, 0.3))
 # REP 103: optical z is the body's x, optical x its -y, optical y its -z.
 OPTICAL_TO_BODY = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
 WALL_M = 3.0
+
+
+class Steered(FakePipeline):
+    """Finds for each name its own boxes."""
+
+    def __init__(self, by_name):
+        super().__init__([])
+        self._by_name = by_name
+
+    def ground(self, observation, words, **options):
+        self.boxes = self._by_name[words]
+        return super().ground(observation, words, **options)
 
 
 @pytest.fixture
@@ -270,6 +283,62 @@ def test_a_memory_without_a_frame_that_stands_still_is_refused(make_graph, world
         make_graph(FakePipeline([MUG]), memory__enabled=True)
 
 
-def test_a_memory_frame_without_tf_is_refused(make_graph):
+def test_a_memory_frame_without_tf_is_refused(make_graph, monkeypatch):
+    monkeypatch.setattr("n3d_ros.node.optional_packages.has_tf", lambda: False)
     with pytest.raises(ValueError, match=r"memory.frame 'map': tf2_ros does not import"):
         make_graph(FakePipeline([MUG]), memory__enabled=True, memory__frame="map")
+
+
+def test_a_name_that_could_not_be_looked_for_makes_nothing_gone(robot):
+    """The mug's place is seen empty, but of the mug nobody could say whether it is there."""
+    pipeline = FakePipeline([MUG])
+    graph = robot(pipeline)
+    see(graph, "florble mug")
+    pipeline.boxes = [BOX]
+    stamp = graph.publish(graph.messages(depth_m=WALL_M))
+    graph.wait(lambda: graph.newest_ns() == stamp, "frame")
+    request = Ground.Request(labels=["florble", "the box"])
+    assert graph.call(Ground, "n3d/ground", request).code == ResultCode.BAD_INPUT
+    [mug] = recall(graph).objects
+    assert mug.state == Remembered.THERE
+    [box] = recall(graph, "the box").objects
+    assert ns(box.last_seen) == stamp, "the other name is remembered all the same"
+
+
+def test_each_thing_keeps_the_name_that_found_it_and_not_the_others_of_its_request(robot):
+    graph = robot(Steered({"red mug": [MUG], "box": [BOX]}))
+    see(graph, "", labels=["red mug", "box"])
+    objects = recall(graph, "the mug, the box").objects
+    assert {one.label: list(one.words) for one in objects} == {"red mug": ["red mug"], "box": ["box"]}
+
+
+def test_what_two_names_find_in_one_picture_is_one_thing(robot):
+    graph = robot()
+    see(graph, "", labels=["the red mug", "the mug"])
+    [mug] = recall(graph).objects
+    assert list(mug.words) == ["the red mug", "the mug"]
+
+
+def test_the_node_says_what_its_memory_is(robot, tmp_path):
+    file = str(tmp_path / "memory.json")
+    graph = robot(memory__file=file)
+    see(graph)
+    recall(graph)
+    info = graph.call(GetInfo, "n3d/get_info", GetInfo.Request())
+    assert "memory" in info.capabilities
+    assert (info.memory, info.memory_frame, info.memory_file) == ("on", "map", file)
+    assert (info.num_remembered, info.num_gone) == (1, 0)
+    graph.pipeline.boxes = []
+    see(graph, depth_m=WALL_M)
+    recall(graph)
+    info = graph.call(GetInfo, "n3d/get_info", GetInfo.Request())
+    assert (info.num_remembered, info.num_gone) == (1, 1)
+
+
+def test_a_memory_that_is_off_or_failed_is_said(make_graph, robot, tmp_path):
+    info = make_graph(FakePipeline([MUG])).call(GetInfo, "n3d/get_info", GetInfo.Request())
+    assert (info.memory, info.memory_frame, info.num_remembered) == ("off", "", 0)
+    assert "memory" not in info.capabilities
+    (tmp_path / "memory.json").write_text("{")
+    info = robot(memory__file=str(tmp_path / "memory.json")).call(GetInfo, "n3d/get_info", GetInfo.Request())
+    assert info.memory.startswith("failed: memory.file: ") and "memory" not in info.capabilities

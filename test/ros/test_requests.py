@@ -4,12 +4,16 @@ import threading
 
 import pytest
 from action_msgs.msg import GoalStatus
+from builtin_interfaces.msg import Time
 from fake_pipeline import FakePipeline
 from graph import BOX, DEADLINE_S, MUG
+from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.action import Ask, Ground
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
+from n3d_ros.node.desk.errand import FRAME_POLICIES, PRIORITIES
+from n3d_ros.node.outputs.publishers import LATCHED
 from n3d_ros.node.plain.worker import CANCEL_GRACE_S
 from n3d_ros.srv import Ask as AskService
 from n3d_ros.srv import Ground as GroundService
@@ -96,6 +100,28 @@ def test_a_stamp_waits_for_the_first_frame_at_or_after_it(make_graph):
     assert stamp_ns(graph.result(handle).result.boxes.header) == wanted + 5
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("priority", 5, "priority: expected one of (-1, 0, 1), got 5"),
+        ("frame_policy", 7, "frame_policy: expected one of (0, 1), got 7"),
+        ("stamp", Time(sec=-5), "stamp: expected 0 or a stamp, got -5000000000 ns"),
+    ],
+)
+def test_a_wish_that_means_nothing_is_refused_by_name(make_graph, field, value, expected):
+    graph = make_graph(FakePipeline([MUG]))
+    graph.one_frame()
+    end = graph.result(goal(graph, "red mug", **{field: value}))
+    assert (end.status, end.result.code) == (GoalStatus.STATUS_ABORTED, ResultCode.BAD_INPUT)
+    assert end.result.message == expected
+
+
+def test_policies_and_priorities_are_those_of_the_actions():
+    for kind in (Ground.Goal, Ask.Goal):
+        assert (kind.LATEST, kind.NEXT) == FRAME_POLICIES
+        assert (kind.PRIORITY_LOW, kind.PRIORITY_NORMAL, kind.PRIORITY_HIGH) == PRIORITIES
+
+
 def test_several_standing_words_are_looked_for_in_every_frame(make_graph):
     pipeline = Noting([MUG])
     graph = make_graph(pipeline, continuous__prompt="red mug; blue, small box ;")
@@ -104,6 +130,84 @@ def test_several_standing_words_are_looked_for_in_every_frame(make_graph):
     (result,) = graph.wait(lambda: boxes, "boxes")
     assert pipeline.words == ["red mug", "blue, small box"]
     assert [one.words for one in result.boxes] == pipeline.words
+
+
+def outcomes(boxes):
+    return [(one.words, one.code, one.message) for one in boxes.outcomes]
+
+
+UNKNOWN = "words: expected something the tokenizer knows, got 'florble'"
+
+
+def test_a_bad_name_among_standing_words_leaves_the_others_in_every_output(make_graph):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug; florble; box")
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.one_frame()
+    (result,) = graph.wait(lambda: boxes, "boxes")
+    assert [one.words for one in result.boxes] == ["red mug", "box"]
+    assert outcomes(result) == [
+        ("red mug", ResultCode.OK, ""),
+        ("florble", ResultCode.BAD_INPUT, UNKNOWN),
+        ("box", ResultCode.OK, ""),
+    ]
+    assert (result.code, result.message) == (ResultCode.BAD_INPUT, f"'florble': {UNKNOWN}")
+    assert result.words == "red mug, florble, box"
+    graph.wait(lambda: markers, "markers")
+    assert graph.node.desk.last_error == f"BAD_INPUT: 'florble': {UNKNOWN}"
+
+
+def test_each_label_of_a_request_has_its_own_outcome(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    graph.one_frame()
+    request = GroundService.Request(labels=["florble", " ", "red mug", "box"], max_boxes=1)
+    response = graph.call(GroundService, "n3d/ground", request)
+    assert [one.words for one in response.boxes.boxes] == ["red mug"]
+    assert outcomes(response.boxes) == [
+        ("florble", ResultCode.BAD_INPUT, UNKNOWN),
+        (" ", ResultCode.BAD_INPUT, "expected words such as 'the red mug', got an empty name"),
+        ("red mug", ResultCode.OK, ""),
+        ("box", ResultCode.OK, "1 of 'box' left out by max_boxes"),
+    ]
+    assert response.code == ResultCode.BAD_INPUT
+
+
+def test_where_no_name_can_be_looked_for_each_says_why(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.one_frame()
+    response = graph.call(GroundService, "n3d/ground", GroundService.Request(labels=["florble", "florble"]))
+    assert (response.code, response.message) == (ResultCode.BAD_INPUT, UNKNOWN)
+    assert outcomes(response.boxes) == [("florble", ResultCode.BAD_INPUT, UNKNOWN)] * 2
+    assert [one.code for one in graph.wait(lambda: boxes, "boxes")] == [ResultCode.BAD_INPUT]
+
+
+def test_one_name_has_the_outcome_of_the_result(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+    graph.one_frame()
+    response = graph.call(GroundService, "n3d/ground", GroundService.Request(prompt="red mug"))
+    assert outcomes(response.boxes) == [("red mug", ResultCode.OK, "")]
+
+
+def test_names_after_a_cancel_were_not_looked_for(make_graph):
+    gate = threading.Semaphore(2)
+    pipeline = Noting([MUG], gate)
+    graph = make_graph(pipeline)
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.one_frame()
+    handle = graph.goal(Ground, "n3d/ground", Ground.Goal(labels=["red mug", "box", "bowl"]))
+    graph.wait(lambda: pipeline.words == ["red mug", "box"], "the second name")
+    graph.wait(handle.cancel_goal_async().done, "cancel response")
+    end = graph.result(handle)
+    assert (end.status, end.result.code) == (GoalStatus.STATUS_CANCELED, ResultCode.CANCELED)
+    assert [one.words for one in end.result.boxes.boxes] == ["red mug"]
+    assert [one.code for one in end.result.boxes.outcomes] == [
+        ResultCode.OK,
+        ResultCode.CANCELED,
+        ResultCode.CANCELED,
+    ]
+    assert end.result.boxes.outcomes[2].message == "not looked for"
+    assert not markers, "a result that was stopped shows nothing"
 
 
 def test_standing_words_are_looked_for_no_more_often_than_they_may(make_graph):

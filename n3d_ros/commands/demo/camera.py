@@ -2,7 +2,7 @@
 
 Run as a process of its own: `python -m n3d_ros.commands.demo.camera --seed 7`. Beside the three topics of a
 camera it publishes `~/truth` (std_msgs/String): JSON with stamp_ns, frame_id and the exact boxes of that
-very picture.
+very picture; and where tf2_msgs imports /tf: the camera in `map`, the scene's world, at each picture's stamp.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import numpy as np
 from n3d_ros.boxes import Box3D
 from n3d_ros.commands.play.camera import CameraPublisher
 from n3d_ros.files.frames import RgbdFrame
+from n3d_ros.node.optional_packages import has_tf_messages
 from n3d_ros.node.transport import make_room_for_images
 
 if TYPE_CHECKING:
     from n3d_ros.sim import View
 
 FRAME_ID = "sim_camera_color_optical_frame"
+WORLD_FRAME_ID = "map"
 MILLIMETRES = 1000.0
 # at 30 degrees to each side and 0.85 m, at most 14 cm/s
 SWAY_PERIOD_S = 20.0
@@ -48,6 +50,21 @@ def depth_millimetres(depth: np.ndarray) -> np.ndarray:
     """(H, W) float32 metres, NaN = none -> uint16 millimetres, 0 = none, as depth cameras send it."""
     millimetres = np.nan_to_num(depth * MILLIMETRES, nan=0.0)
     return np.clip(np.rint(millimetres), 0, np.iinfo(np.uint16).max).astype(np.uint16)
+
+
+def camera_in_world(T_world_camera: np.ndarray, stamp: Any) -> Any:
+    """tf2_msgs/TFMessage of one pose (4, 4), metres."""
+    from geometry_msgs.msg import TransformStamped, Vector3
+    from tf2_msgs.msg import TFMessage
+
+    from n3d_ros.node.transforms import quaternion
+
+    one = TransformStamped(child_frame_id=FRAME_ID)
+    one.header.frame_id, one.header.stamp = WORLD_FRAME_ID, stamp
+    x, y, z = T_world_camera[:3, 3].tolist()
+    one.transform.translation = Vector3(x=x, y=y, z=z)
+    one.transform.rotation = quaternion(T_world_camera[:3, :3])
+    return TFMessage(transforms=[one])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,6 +110,11 @@ class _Robot:
         self._node, self._camera, self._string = node, camera, String
         self._topics = CameraPublisher(node, FRAME_ID)
         self._truth = node.create_publisher(String, "~/truth", 10)
+        self._tf = None
+        if has_tf_messages():
+            from tf2_msgs.msg import TFMessage
+
+            self._tf = node.create_publisher(TFMessage, "/tf", 100)
         self._start = node.get_clock().now()
 
     def look(self) -> None:
@@ -103,6 +125,8 @@ class _Robot:
         camera = self._camera
         pose = orbit_camera(camera.scene, time_s, camera.width, camera.height, period_s=SWAY_PERIOD_S)
         view = camera.render(pose)
+        if self._tf is not None:
+            self._tf.publish(camera_in_world(view.camera.T_world_camera, now.to_msg()))
         self._truth.publish(self._string(data=truth_json(now.nanoseconds, view)))
         frame = RgbdFrame(view.rgb, depth_millimetres(view.depth), "16UC1", view.camera.intrinsics)
         self._topics.publish(frame, now.to_msg())

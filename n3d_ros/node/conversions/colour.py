@@ -15,7 +15,14 @@ import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError
 from n3d_ros.files.picture_file import MAX_MEGAPIXELS
-from n3d_ros.node.conversions.images import TWO_PLANES, check_encoded, check_size, raw_image, two_planes
+from n3d_ros.node.conversions.images import (
+    TWO_PLANES,
+    check_encoded,
+    check_size,
+    raw_image,
+    two_full_planes,
+    two_planes,
+)
 from n3d_ros.plain_text import one_line, shown
 
 Picture = npt.NDArray[np.uint8]
@@ -35,6 +42,7 @@ CODES: dict[str, int | None] = {
     "yuyv": cv2.COLOR_YUV2RGB_YUY2,
     "nv12": cv2.COLOR_YUV2RGB_NV12,
     "nv21": cv2.COLOR_YUV2RGB_NV21,
+    "nv24": cv2.COLOR_YUV2RGB_UYVY,  # see _pairs_of_pixels
     # OpenCV names a pattern by the second and third pixel of its second row.
     "bayer_rggb8": cv2.COLOR_BayerBG2RGB,
     "bayer_bggr8": cv2.COLOR_BayerRG2RGB,
@@ -69,11 +77,14 @@ def rgb_array(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
     conversion = CODES[encoding]
     if conversion is None:
         return np.ascontiguousarray(pixels)
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion))
+    converted: Picture = np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), conversion), np.uint8)
+    return np.ascontiguousarray(converted[:, ::2]) if encoding == "nv24" else converted
 
 
 def _eight_bits(image: Any, max_megapixels: float) -> tuple[Picture, str]:
     """The raw picture and its encoding; 16 bits are scaled so that full stays full, as cv_bridge does."""
+    if image.encoding == "nv24":
+        return _pairs_of_pixels(*two_full_planes(image, max_megapixels)), image.encoding
     if image.encoding in TWO_PLANES:
         return two_planes(image, max_megapixels), image.encoding
     if image.encoding in PAIRS_OF_PIXELS and image.width % 2:
@@ -86,6 +97,16 @@ def _eight_bits(image: Any, max_megapixels: float) -> tuple[Picture, str]:
     if image.encoding not in EIGHT_BITS:
         return pixels, image.encoding
     return np.rint(pixels * (255 / 65535)).astype(np.uint8), EIGHT_BITS[image.encoding]
+
+
+def _pairs_of_pixels(brightness: Picture, colours: Picture) -> Picture:
+    """(H, W), (H, W, 2) -> (H, 2 * W, 2) uyvy, each pixel twice: OpenCV does not read nv24, and by this way
+    the same numbers are the same colour in all encodings of brightness and two colours.
+    """
+    height, width = brightness.shape
+    pairs = np.empty((height, width, 2, 2), np.uint8)
+    pairs[..., 0], pairs[..., 1] = colours, brightness[..., None]
+    return pairs.reshape(height, 2 * width, 2)
 
 
 def _decoded(image: Any, max_megapixels: float) -> Picture:
@@ -102,7 +123,7 @@ def _decoded(image: Any, max_megapixels: float) -> Picture:
 
 
 def _by_cv_bridge(image: Any) -> Picture:
-    """What cv_bridge makes of an encoding that is not read here, nv24 among them.
+    """What cv_bridge makes of an encoding that is not read here.
 
     It is imported here and not with the module: its extension is compiled for one NumPy, and a node that
     never needs it must not fail with it.

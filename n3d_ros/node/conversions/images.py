@@ -43,8 +43,10 @@ LAYOUTS: dict[str, tuple[str, int]] = {
 }
 PATTERNS = ("rggb", "bggr", "gbrg", "grbg")
 LAYOUTS |= {f"bayer_{pattern}{bits}": (f"u{bits // 8}", 1) for pattern in PATTERNS for bits in (8, 16)}
-# A plane of brightness over one of half as many rows with both colours in turn, under one step.
-TWO_PLANES = ("nv12", "nv21")
+# A plane of brightness over one with both colours in turn: of two by two pixels in nv12 and nv21, of each in
+# nv24. encoding -> bytes for each pixel.
+# https://www.kernel.org/doc/html/latest/userspace-api/media/v4l/pixfmt-yuv-planar.html
+TWO_PLANES = {"nv12": 1.5, "nv21": 1.5, "nv24": 3.0}
 
 
 def stamp_ns(stamp: Any) -> int:
@@ -63,7 +65,7 @@ def raw_image(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Array:
     code, channels = LAYOUTS[image.encoding]
     dtype = np.dtype(code).newbyteorder(">" if image.is_bigendian else "<")
     check_size(image.width, image.height, max_megapixels)
-    pixels = _rows(image, int(image.height), dtype, channels)
+    pixels = _rows(image, int(image.height), dtype, channels, int(image.step))
     pixels = pixels.astype(dtype.newbyteorder("="), copy=False)
     return pixels[..., 0] if channels == 1 else pixels
 
@@ -74,12 +76,41 @@ def two_planes(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> npt.NDArra
     if height % 2 or width % 2:
         raise BadInputError(f"image size: expected even numbers for {image.encoding}, got {width}x{height}")
     check_size(width, height, max_megapixels)
-    return _rows(image, height * 3 // 2, np.dtype("u1"), 1)[..., 0]
+    return _rows(image, height * 3 // 2, np.dtype("u1"), 1, _plane_step(image))[..., 0]
 
 
-def _rows(image: Any, num_rows: int, dtype: np.dtype[Any], channels: int) -> Array:
-    """(num_rows, W, channels) view of the data."""
+def two_full_planes(
+    image: Any, max_megapixels: float = MAX_MEGAPIXELS
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """nv24 -> brightness (H, W), and blue and red difference (H, W, 2), uint8, views. BAD_INPUT for too
+    little data.
+    """
+    height, step = int(image.height), _plane_step(image)
+    check_size(image.width, height, max_megapixels)
+    # As rows of brightness: each row of colours takes two of them.
+    brightness = _rows(image, 3 * height, np.dtype("u1"), 1, step)[:height, :, 0]
+    colours = np.ndarray(
+        (height, int(image.width), 2),
+        np.uint8,
+        buffer=memoryview(image.data).cast("B"),
+        offset=step * height,
+        strides=(2 * step, 2, 1),
+    )
+    return brightness, colours
+
+
+def _plane_step(image: Any) -> int:
+    """Bytes from one row of brightness to the next. Drivers write either that, as V4L2 counts, or, as
+    sensor_msgs/Image says, all bytes divided by the rows: then no row is padded.
+    """
     height, width, step = int(image.height), int(image.width), int(image.step)
+    is_of_all_planes = step == width * TWO_PLANES[image.encoding] and len(image.data) == step * height
+    return width if is_of_all_planes else step
+
+
+def _rows(image: Any, num_rows: int, dtype: np.dtype[Any], channels: int, step: int) -> Array:
+    """(num_rows, W, channels) view of the data, rows step bytes apart."""
+    height, width = int(image.height), int(image.width)
     item = dtype.itemsize
     row_bytes = width * channels * item
     if min(height, width) < 1:

@@ -36,7 +36,7 @@ Witness = Callable[[Errand, GroundResult | AskResult], None]
 
 class Desk:
     """codes: how the requests ended. last_error: of the newest result, empty when it was OK. witness: told of
-    each errand about the camera's frames that ended OK, once it is published.
+    each errand about the camera's frames that was answered, once it is published.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Desk:
         self.log_defect(job)
         if errand.slot:
             self.results.publish(made, errand, self.parameters.now)
-        if errand.slot and made.code == ResultCode.OK:
+        if errand.slot and made.is_shown:
             self._witness(errand, job.future.result())
         return made
 

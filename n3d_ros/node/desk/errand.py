@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from n3d_ros.errors import ResultCode
+from n3d_ros.errors import BadInputError, ResultCode
+from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.engine import Engine
 from n3d_ros.node.inputs.frame import CameraFrame
@@ -19,16 +20,33 @@ from n3d_ros.node.plain.worker import Job
 from n3d_ros.node.transforms import Transforms
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
 
+# As the actions name them.
+LATEST, NEXT = 0, 1
+FRAME_POLICIES, PRIORITIES = (LATEST, NEXT), (-1, 0, 1)
+
 
 @dataclass(frozen=True)
 class Wish:
     """How a request wants to be served. output_frame: tf frame of the result; empty: the node's. priority:
-    higher is more urgent. publish_tf: send the boxes' poses to tf.
+    higher is more urgent. publish_tf: send the boxes' poses to tf. stamp_ns: about the first frame at or
+    after it; 0: by frame_policy.
     """
 
     output_frame: str = ""
     priority: int = 0
     publish_tf: bool = False
+    stamp_ns: int = 0
+    frame_policy: int = LATEST
+
+    def check(self) -> None:
+        """BAD_INPUT for what cannot be wished for."""
+        if self.priority not in PRIORITIES:
+            raise BadInputError(f"priority: expected one of {PRIORITIES}, got {self.priority}")
+        if self.frame_policy not in FRAME_POLICIES:
+            raise BadInputError(f"frame_policy: expected one of {FRAME_POLICIES}, got {self.frame_policy}")
+        if self.stamp_ns < 0:
+            raise BadInputError(f"stamp: expected 0 or a stamp, got {self.stamp_ns} ns")
+        optional_packages.refuse_tf_without_messages(self.publish_tf)
 
 
 PLAIN = Wish()

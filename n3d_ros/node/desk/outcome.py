@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.node.desk.names import NameOutcome, answered_names, outcomes
 from n3d_ros.node.desk.queries import AskQuery, GroundQuery, Query
 from n3d_ros.node.outputs import messages
 from n3d_ros.node.outputs.messages import Ages
@@ -24,7 +25,9 @@ from n3d_ros.runtime.types import GroundedObject
 
 @dataclass
 class Outcome:
-    """boxes: found, or the answer's evidence; found: the same as the library gave them."""
+    """boxes: found, or the answer's evidence; found: the same as the library gave them. is_shown: whether
+    viewers see it: what was asked for was answered, or some of its names were.
+    """
 
     code: ResultCode
     message: str
@@ -33,10 +36,11 @@ class Outcome:
     timing: Timing
     raw_text: str = ""
     found: tuple[Box3D, ...] = ()
+    is_shown: bool = False
 
     def with_code(self, code: ResultCode, message: str) -> Outcome:
         """This one, with code and reason in every part of it."""
-        self.code, self.message = code, message
+        self.code, self.message, self.is_shown = code, message, code == ResultCode.OK
         for part in (self.boxes, self.answer):
             part.code, part.message = int(code), message
         return self
@@ -63,7 +67,12 @@ def failed(query: Query, code: ResultCode, message: str, about: Header | None = 
     """An outcome without a result: typed, empty, with the reason."""
     about = about or Header()
     asked = cut(query.question if isinstance(query, AskQuery) else ", ".join(query.words), MAX_LINE_CHARS)
-    boxes = Box3DArray(header=about, words=asked if isinstance(query, GroundQuery) else "")
+    boxes = Box3DArray(header=about)
+    if isinstance(query, GroundQuery):
+        boxes.words = asked
+        # A request beyond the limits is not repeated name by name.
+        names = query.words if asked == ", ".join(query.words) else ()
+        boxes.outcomes = messages.name_outcomes(NameOutcome(name, code, message) for name in names)
     answer = SpatialAnswer(
         header=about,
         question=asked if isinstance(query, AskQuery) else "",
@@ -80,12 +89,15 @@ def successful(query: Query, result: Any, about: Header, ids: list[str], ages: A
         answer = messages.spatial_answer(query.question, result, about, ids, ages)
         ground = replace(result.ground, objects=result.objects, code=result.code, message=result.message)
     timing = messages.timing(result.timing, about, ages)
+    boxes = messages.box_array(ground, about, ids, timing)
+    boxes.outcomes = messages.name_outcomes(outcomes(ground))
     return Outcome(
         result.code,
         result.message,
-        messages.box_array(ground, about, ids, timing),
+        boxes,
         answer,
         timing,
         raw_text=result.raw_text,
         found=tuple(found.box for found in result.objects),
+        is_shown=result.code == ResultCode.OK or bool(answered_names(ground)),
     )

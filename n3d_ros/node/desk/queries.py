@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from n3d_ros.errors import BadInputError, ResultCode
+from n3d_ros.errors import BadInputError
+from n3d_ros.node.desk.names import JoinedResult, look_for_each
 from n3d_ros.node.engine import Engine
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.worker import Job
@@ -29,28 +30,22 @@ class GroundQuery:
     def check(self, limits: Limits) -> None:
         """BAD_INPUT unless there is something to look for, in no more words than that, all names together."""
         check_words(", ".join(self.words), limits)
-        if not self.words or not all(words.strip() for words in self.words):
+        if not any(words.strip() for words in self.words):
             raise BadInputError("prompt: expected words such as 'the red mug', got an empty prompt")
         if self.max_boxes < 0:
             raise BadInputError(f"max_boxes: expected 0 or more, got {self.max_boxes}")
 
-    def run(self, engine: Engine, seen: Observation, parameters: Parameters, job: Job) -> GroundResult:
+    def run(self, engine: Engine, seen: Observation, parameters: Parameters, job: Job) -> JoinedResult:
         """One pass per name; the results joined in the order of the names."""
         self.check(parameters.limits)
-        results = []
-        for words in self.words:
-            results.append(
-                engine.ground(
-                    seen,
-                    words,
-                    listener=replace(self.listener, should_cancel=job.should_stop),
-                    max_tokens=parameters.generation_max_tokens,
-                )
-            )
-            if results[-1].code != ResultCode.OK:
-                break
-        joined = _join(results)
-        return replace(joined, objects=joined.objects[: self.max_boxes or None])
+        listener = replace(self.listener, should_cancel=job.should_stop)
+
+        def look(words: str) -> GroundResult:
+            if not words.strip():
+                raise BadInputError("expected words such as 'the red mug', got an empty name")
+            return engine.ground(seen, words, listener=listener, max_tokens=parameters.generation_max_tokens)
+
+        return look_for_each(self.words, look, self.max_boxes)
 
 
 @dataclass(frozen=True)
@@ -81,23 +76,3 @@ class AskQuery:
 
 
 Query: TypeAlias = GroundQuery | AskQuery
-
-
-def _join(results: list[GroundResult]) -> GroundResult:
-    """One result of several: lists appended, times and counts added; code and message are the last one's."""
-    first, last = results[0], results[-1]
-    if len(results) == 1:
-        return first
-    measures = vars(first.timing)
-    timing = replace(
-        first.timing, **{name: sum(getattr(one.timing, name) for one in results) for name in measures}
-    )
-    return replace(
-        last,
-        timing=timing,
-        words=", ".join(one.words for one in results),
-        objects=type(first.objects)(found for one in results for found in one.objects),
-        malformed=type(first.malformed)(text for one in results for text in one.malformed),
-        token_ids=type(first.token_ids)(token for one in results for token in one.token_ids),
-        raw_text="\n".join(one.raw_text for one in results),
-    )

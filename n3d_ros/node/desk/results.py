@@ -95,7 +95,7 @@ class Results:
             self._publishers.answer(made.answer)
         else:
             self._publishers.boxes(made.boxes)
-        if made.code != ResultCode.OK:
+        if not made.is_shown:
             return
         self._end_to_end_ms.append(made.timing.end_to_end_ms)
         self._publishers.timing(made.timing)

@@ -11,9 +11,8 @@ import time
 from rclpy.task import Future
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node import optional_packages
 from n3d_ros.node.desk.desk import Desk
-from n3d_ros.node.desk.errand import PLAIN, Errand, Wish
+from n3d_ros.node.desk.errand import NEXT, PLAIN, Errand, Wish
 from n3d_ros.node.desk.outcome import Outcome, failed
 from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.inputs.camera import Camera
@@ -35,15 +34,16 @@ class Ticket:
         self._request: FrameRequest[CameraFrame] | None = None
         self._job: Job | None = None
 
-    def wait_for_frame(self, stamp_ns: int, next_only: bool) -> None:
-        """Go on with the newest frame; with the next one; or with the first at or after stamp_ns (0: any)."""
+    def wait_for_frame(self) -> None:
+        """Go on with the newest frame; with the next one; or with the first at or after a stamp."""
+        stamp_ns = self._wish.stamp_ns
 
         def accepts(frame: CameraFrame) -> bool:
             return frame.stamp_ns >= stamp_ns if stamp_ns else self._camera.is_fresh(frame)
 
         deadline_s = time.monotonic() + self._desk.parameters.now.frame_timeout_s
         self._request = FrameRequest(accepts, self._on_frame, deadline_s)
-        self._camera.frames.request(self._request, next_only=next_only)
+        self._camera.frames.request(self._request, next_only=self._wish.frame_policy == NEXT)
 
     def start(self, frame: CameraFrame, slot: str) -> None:
         """Queue the query for this frame. slot: of the markers; empty: nothing is published."""
@@ -101,13 +101,11 @@ class Tickets:
         self.open.discard(ticket)
         return outcome
 
-    def about_camera(
-        self, query: Query, stamp_ns: int = 0, next_only: bool = False, wish: Wish = PLAIN
-    ) -> Ticket:
+    def about_camera(self, query: Query, wish: Wish = PLAIN) -> Ticket:
         """About a frame of the node's camera."""
         ticket = Ticket(self._desk, self._camera, query, wish)
         if self._can_be_asked(ticket, query, wish):
-            ticket.wait_for_frame(stamp_ns, next_only)
+            ticket.wait_for_frame()
         return ticket
 
     def about_pictures(self, query: Query, frame: CameraFrame) -> Ticket:
@@ -123,7 +121,7 @@ class Tickets:
             return False
         try:
             query.check(self._desk.parameters.now.limits)
-            optional_packages.refuse_tf_without_messages(wish.publish_tf)
+            wish.check()
         except (N3DError, ValueError) as error:
             ticket.refuse(*failure(error))
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,8 +66,8 @@ class Keeper:
         self._room = threading.Semaphore(MAX_WAITING)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-memory")
 
-    def look(self, make: Callable[[], tuple[str, Look]]) -> Future[None] | None:
-        """Take in what `make` gives, in this thread; None where too many looks wait."""
+    def look(self, make: Callable[[], tuple[str, Sequence[Look]]]) -> Future[None] | None:
+        """Take in what `make` gives of one picture, in this thread; None where too many looks wait."""
         if not self._room.acquire(blocking=False):
             self.num_left_out += 1
             return None
@@ -92,12 +92,13 @@ class Keeper:
         self._thread.submit(self._save)
         self._thread.shutdown()
 
-    def _look(self, make: Callable[[], tuple[str, Look]]) -> None:
+    def _look(self, make: Callable[[], tuple[str, Sequence[Look]]]) -> None:
         self._room.release()
         try:
-            frame, look = make()
+            frame, looks = make()
             self._require_frame(frame)
-            self._memory.look(look)
+            for look in looks:
+                self._memory.look(look)
         except N3DError as error:
             self.state = replace(self.state, problem=f"{error.code.name}: {error.message}")
             return
@@ -105,8 +106,9 @@ class Keeper:
             self.state = replace(self.state, problem=f"{ResultCode.BAD_INPUT.name}: {error}")
             return
         self._frame = frame
-        state = replace(self.state, frame=frame, stamp_ns=look.stamp_ns, problem="")
-        self.state = replace(state, num_looks=state.num_looks + 1)
+        stamp_ns = looks[-1].stamp_ns if looks else self.state.stamp_ns
+        state = replace(self.state, frame=frame, stamp_ns=stamp_ns, problem="")
+        self.state = replace(state, num_looks=state.num_looks + len(looks))
         self._changed()
 
     def _require_frame(self, frame: str) -> None:

@@ -1,7 +1,8 @@
-"""A finished errand -> the look that a memory takes in.
+"""A finished errand -> the looks that a memory takes in.
 
-In: what was asked about which frame, and what the engine found. Out: a `Look` in a frame that stands still;
-N3DError with the reason where that frame is not known. Runs in the memory's thread, which may wait for tf.
+In: what was asked about which frame, and what the engine found. Out: a `Look` for each name, in a frame that
+stands still; N3DError with the reason where that frame is not known. Runs in the memory's thread, which may
+wait for tf.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from n3d_ros.boxes import Box3D
 from n3d_ros.errors import BadInputError
 from n3d_ros.memory import Look
 from n3d_ros.node.desk.errand import Errand
+from n3d_ros.node.desk.names import answered_names
 from n3d_ros.node.desk.queries import AskQuery
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
@@ -36,26 +39,30 @@ class LookMaker:
 
     def make(
         self, errand: Errand, seen: Observation, result: Result, settings: Parameters
-    ) -> tuple[str, Look]:
-        """The frame that stands still, and the look in it. seen: what the result is about."""
+    ) -> tuple[str, tuple[Look, ...]]:
+        """The frame that stands still, and a look in it for each name: what one has found, another has not.
+        seen: what the result is about.
+        """
         ahead_s = (errand.frame.stamp_ns - self._now_ns()) / 1e9
         if ahead_s > AHEAD_S:
             raise BadInputError(
                 f"stamp: expected one of the past, got one {ahead_s:.1f} s ahead of the clock"
             )
         fixed, T_fixed_optical = self._pose(errand.frame, settings)
-        boxes = tuple(found.box for found in _ground(result).objects)
-        look = Look(
-            errand.frame.stamp_ns,
-            _words(errand),
-            boxes,
-            T_fixed_optical,
-            seen.intrinsics,
-            seen.depth,
-            is_whole=_is_whole(errand, result, settings),
-            depth_is_estimated=seen.depth_is_estimated,
+        looks = tuple(
+            Look(
+                errand.frame.stamp_ns,
+                (words,),
+                boxes,
+                T_fixed_optical,
+                seen.intrinsics,
+                seen.depth,
+                is_whole=_is_whole(errand, result, settings),
+                depth_is_estimated=seen.depth_is_estimated,
+            )
+            for words, boxes in _searches(errand, result)
         )
-        return fixed, look
+        return fixed, looks
 
     def _pose(self, frame: CameraFrame, settings: Parameters) -> tuple[str, npt.NDArray[np.float64]]:
         """Of the camera when the picture was taken: by tf, or as it always stands."""
@@ -73,9 +80,17 @@ def _ground(result: Result) -> GroundResult:
     return result.ground if isinstance(result, AskResult) else result
 
 
-def _words(errand: Errand) -> tuple[str, ...]:
-    query = errand.query
-    return (query.question,) if isinstance(query, AskQuery) else query.words
+def _searches(errand: Errand, result: Result) -> list[tuple[str, tuple[Box3D, ...]]]:
+    """What was looked for, and what that found. Of several names those that could be looked for: of the
+    others nothing is known.
+    """
+    query, ground = errand.query, _ground(result)
+    if isinstance(query, AskQuery):
+        return [(query.question, tuple(found.box for found in ground.objects))]
+    return [
+        (words, tuple(found.box for found in ground.objects if found.words == words))
+        for words in dict.fromkeys(answered_names(ground))
+    ]
 
 
 def _is_whole(errand: Errand, result: Result, settings: Parameters) -> bool:

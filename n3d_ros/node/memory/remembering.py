@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as ThreadFuture
 from functools import partial
 from typing import Any
@@ -49,7 +49,7 @@ class Remembering:
         self._why_off = "memory.enabled is false"
         if live.now.memory_enabled:
             self._open(node)
-        self._waiting: list[Callable[[], tuple[str, Look]]] = []
+        self._waiting: list[Callable[[], tuple[str, Sequence[Look]]]] = []
         self._published: tuple[Remembered, ...] | None = None
         self._published_s = float("-inf")
         self._had_problem = False
@@ -111,6 +111,14 @@ class Remembering:
             )
         elif self._live.now.memory_enabled:
             yield shown.off_status(node_name, self._why_off)
+
+    def fill_info(self, response: Any) -> Any:
+        """What GetInfo says of the memory; the response."""
+        settings = self._live.now
+        if self._keeper is not None:
+            return shown.fill_info(response, self._keeper.state, settings.memory_file)
+        response.memory = f"failed: {self._why_off}" if settings.memory_enabled else "off"
+        return response
 
     def close(self) -> None:
         """Save, end the thread."""

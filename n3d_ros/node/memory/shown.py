@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import Quaternion, Vector3
+from geometry_msgs.msg import Vector3
 
-from n3d_ros.geometry import Array
 from n3d_ros.memory import Remembered
 from n3d_ros.msg import Remembered as RememberedMessage
 from n3d_ros.msg import RememberedArray
@@ -22,6 +20,7 @@ from n3d_ros.node.memory.keeper import State
 from n3d_ros.node.outputs.diagnostics import status
 from n3d_ros.node.outputs.messages import header
 from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.transforms import quaternion
 
 
 def array(state: State) -> RememberedArray:
@@ -55,29 +54,9 @@ def _message(thing: Remembered) -> RememberedMessage:
     return message
 
 
-def quaternion(R: Array) -> Quaternion:
-    """Unit quaternion of a rotation (3, 3), w not negative.
-
-    The eigenvector of the largest eigenvalue of a symmetric matrix made of R: the nearest rotation where R is
-    rounded, without cases (Bar-Itzhack, "New method for extracting the quaternion from a rotation matrix",
-    2000).
-    """
-    K = np.array(
-        [
-            [R[0, 0] - R[1, 1] - R[2, 2], R[0, 1] + R[1, 0], R[0, 2] + R[2, 0], R[2, 1] - R[1, 2]],
-            [R[0, 1] + R[1, 0], R[1, 1] - R[0, 0] - R[2, 2], R[1, 2] + R[2, 1], R[0, 2] - R[2, 0]],
-            [R[0, 2] + R[2, 0], R[1, 2] + R[2, 1], R[2, 2] - R[0, 0] - R[1, 1], R[1, 0] - R[0, 1]],
-            [R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], R[0, 0] + R[1, 1] + R[2, 2]],
-        ]
-    )
-    largest = np.linalg.eigh(K)[1][:, -1]
-    x, y, z, w = (largest if largest[3] >= 0 else -largest).tolist()
-    return Quaternion(x=x, y=y, z=z, w=w)
-
-
 def memory_status(node_name: str, state: State, num_left_out: int, file: str) -> DiagnosticStatus:
     """WARN while looks are not remembered, or not written."""
-    gone = sum(one.gone_ns is not None for one in state.things)
+    gone = _num_gone(state)
     values: dict[str, Any] = {
         "frame": state.frame,
         "things": len(state.things),
@@ -94,9 +73,20 @@ def memory_status(node_name: str, state: State, num_left_out: int, file: str) ->
     return status(name, Level.OK, f"{len(state.things)} things, {gone} of them gone", values)
 
 
+def fill_info(response: Any, state: State, file: str) -> Any:
+    """GetInfo's lines about a memory that is on."""
+    response.memory, response.memory_frame, response.memory_file = "on", state.frame, file
+    response.num_remembered, response.num_gone = len(state.things), _num_gone(state)
+    return response
+
+
 def off_status(node_name: str, why: str) -> DiagnosticStatus:
     """ERROR: the memory is wanted and off."""
     return status(f"{node_name}: memory", Level.ERROR, f"nothing is remembered: {why}", {})
+
+
+def _num_gone(state: State) -> int:
+    return sum(one.gone_ns is not None for one in state.things)
 
 
 def _vector(values: Sequence[float]) -> Vector3:

@@ -19,6 +19,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from n3d_ros.geometry import BOX_EDGES, box_corners
 from n3d_ros.msg import Box3DArray, GroundedObject
 from n3d_ros.node.conversions import NANOSECONDS
+from n3d_ros.node.transforms import rotated
 
 Key: TypeAlias = tuple[str, int]
 LINE_WIDTH_M = 0.006
@@ -134,9 +135,10 @@ def _solid(box: GroundedObject) -> Marker:
 
 
 def _label(box: GroundedObject, height_m: float) -> Marker:
-    """Text above the box: in the optical frame up is -y."""
+    """Text above the box: along its own -y, which is up for the camera that found it, whatever the frame."""
     marker = Marker(type=Marker.TEXT_VIEW_FACING, text=box.label, pose=Pose(orientation=box.pose.orientation))
     centre = box.pose.position
-    marker.pose.position = Point(x=centre.x, y=centre.y - box.size.y / 2 - LABEL_GAP_M, z=centre.z)
+    x, y, z = rotated(box.pose.orientation, (0.0, -box.size.y / 2 - LABEL_GAP_M, 0.0))
+    marker.pose.position = Point(x=centre.x + x, y=centre.y + y, z=centre.z + z)
     marker.scale.z = height_m
     return marker

@@ -7,7 +7,7 @@ messages. Nothing is computed here that a caller of the library would not have t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.msg import Box3DArray, GroundedObject, SpatialAnswer, Timing
+from n3d_ros.msg import Box3DArray, GroundedObject, NameOutcome, SpatialAnswer, Timing
 from n3d_ros.node.conversions import NANOSECONDS
+from n3d_ros.plain_text import MAX_LINE_CHARS, cut
 from n3d_ros.runtime.types import AskResult, GroundResult
 from n3d_ros.runtime.types import Timing as PipelineTiming
 
@@ -101,6 +102,14 @@ def box_array(result: GroundResult, about: Header, ids: Sequence[str], timing: T
         boxes=[grounded_object(found, identity) for found, identity in zip(result.objects, ids, strict=True)],
         timing=timing,
     )
+
+
+def name_outcomes(each: Iterable[Any]) -> list[NameOutcome]:
+    """What became of each name: anything with words, code and message."""
+    return [
+        NameOutcome(words=cut(one.words, MAX_LINE_CHARS), code=int(one.code), message=one.message)
+        for one in each
+    ]
 
 
 def spatial_answer(

@@ -58,10 +58,14 @@ class Actions:
     async def _serve(self, goal: ServerGoalHandle, query: Query) -> Outcome:
         """Await the goal's ticket and set the goal's state; only OK succeeds."""
         request, identity = goal.request, bytes(goal.goal_id.uuid)
-        wish = Wish(request.frame, request.priority, request.publish_tf)
-        ticket = self._tickets.about_camera(
-            query, stamp_ns(request.stamp), request.frame_policy == request.NEXT, wish
+        wish = Wish(
+            request.frame,
+            request.priority,
+            request.publish_tf,
+            stamp_ns=stamp_ns(request.stamp),
+            frame_policy=request.frame_policy,
         )
+        ticket = self._tickets.about_camera(query, wish)
         self._open[identity] = ticket
         if goal.is_cancel_requested:
             ticket.cancel()

@@ -21,6 +21,7 @@ from n3d_ros.node.desk.queries import AskQuery
 from n3d_ros.node.desk.tickets import Tickets
 from n3d_ros.node.engine import describe
 from n3d_ros.node.inputs.frame import frame_of_request
+from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.servers.exchange import REQUESTS, fill_ask, fill_ground, ground_query
 from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
 from n3d_ros.version import __version__
@@ -29,8 +30,10 @@ from n3d_ros.version import __version__
 class Services:
     """Creates them."""
 
-    def __init__(self, node: Node, group: CallbackGroup, desk: Desk, tickets: Tickets) -> None:
-        self._desk, self._tickets = desk, tickets
+    def __init__(
+        self, node: Node, group: CallbackGroup, desk: Desk, tickets: Tickets, memory: Remembering
+    ) -> None:
+        self._desk, self._tickets, self._memory = desk, tickets, memory
         for kind, name, callback in (
             (Ground, "~/ground", self._ground),
             (Ask, "~/ask", self._ask),
@@ -84,8 +87,8 @@ class Services:
         for name in ("model", "model_path", "backend", "precision"):
             setattr(response, name, described.get(name, ""))
         response.missing = optional_packages.missing()
-        response.capabilities = optional_packages.capabilities()
-        return response
+        response.capabilities = optional_packages.capabilities() + ["memory"] * self._memory.is_on
+        return self._memory.fill_info(response)
 
 
 def _changed(response: Any, result: SetParametersResult, done: str) -> Any:

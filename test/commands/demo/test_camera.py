@@ -4,15 +4,30 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.commands.demo.camera import FRAME_ID, depth_millimetres, truth_json
+from n3d_ros.commands.demo.camera import FRAME_ID, camera_in_world, depth_millimetres, truth_json
 
 
 def test_depth_is_rounded_to_millimetres_and_nothing_is_zero():
     sent = depth_millimetres(np.array([[1.2344, 1.2346, np.nan, 99.0]], np.float32))
     assert sent.dtype == np.uint16
     assert sent.tolist() == [[1234, 1235, 0, 65535]]
+
+
+def test_tf_says_where_the_camera_is_in_the_world():
+    """It looks along the world's x: optical x is -y, optical y is -z."""
+    pytest.importorskip("tf2_msgs")
+    Time = pytest.importorskip("builtin_interfaces.msg").Time
+    T_world_camera = np.array(
+        [[0.0, 0.0, 1.0, 0.5], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 1.5], [0.0, 0.0, 0.0, 1.0]]
+    )
+    [one] = camera_in_world(T_world_camera, Time(sec=3)).transforms
+    assert (one.header.frame_id, one.header.stamp.sec, one.child_frame_id) == ("map", 3, FRAME_ID)
+    move, turn = one.transform.translation, one.transform.rotation
+    assert (move.x, move.y, move.z) == (0.5, 0.0, 1.5)
+    assert (turn.x, turn.y, turn.z, turn.w) == pytest.approx((-0.5, 0.5, -0.5, 0.5))
 
 
 def test_truth_names_stamp_frame_and_every_object():

@@ -62,6 +62,48 @@ def test_two_planes_give_back_the_colour(encoding, first, padding):
         rgb_array(message)
 
 
+def nv24(y, colours, step):
+    """V4L2's NV24: rows of brightness step bytes apart, rows of blue and red difference twice as far."""
+    rows = [row.tobytes().ljust(step, b"\xee") for row in y]
+    rows += [row.tobytes().ljust(2 * step, b"\xee") for row in colours]
+    height, width = y.shape
+    return SimpleNamespace(
+        encoding="nv24", height=height, width=width, step=step, is_bigendian=0, data=b"".join(rows)
+    )
+
+
+@pytest.mark.parametrize("step", [3, 7])
+def test_nv24_has_the_colours_of_each_pixel(step):
+    """Against ITU-R BT.601 as OpenCV's nv12 has it: 1.164 (Y - 16), 1.596, 0.813, 0.391, 2.018."""
+    random = np.random.default_rng(4)
+    y, colours = random.integers(16, 236, (5, 3)), random.integers(90, 166, (5, 3, 2))
+    u, v, light = colours[..., 0] - 128.0, colours[..., 1] - 128.0, 1.164 * (y - 16.0)
+    wanted = np.stack([light + 1.596 * v, light - 0.391 * u - 0.813 * v, light + 2.018 * u], axis=-1)
+    seen = rgb_array(nv24(y.astype(np.uint8), colours.astype(np.uint8), step))
+    assert np.abs(seen - np.clip(wanted, 0, 255)).max() <= 1
+
+
+def test_nv24_of_one_colour_in_two_by_two_pixels_is_nv12():
+    y = np.arange(16, 80, dtype=np.uint8).reshape(8, 8)
+    few = np.arange(100, 132, dtype=np.uint8).reshape(4, 4, 2)
+    half = image(np.concatenate([y, few.reshape(4, 8)]), "mono8")
+    half.encoding, half.height = "nv12", 8
+    np.testing.assert_array_equal(rgb_array(nv24(y, few.repeat(2, 0).repeat(2, 1), 8)), rgb_array(half))
+
+
+@pytest.mark.parametrize(("encoding", "bytes_each"), [("nv12", 1.5), ("nv21", 1.5), ("nv24", 3)])
+def test_the_step_of_all_planes_is_the_step_of_one(encoding, bytes_each):
+    """sensor_msgs/Image: data has step * rows bytes. V4L2: bytes of a row of the first plane."""
+    data = np.random.default_rng(5).integers(0, 256, int(16 * bytes_each), np.uint8).tobytes()
+    message = SimpleNamespace(encoding=encoding, height=4, width=4, step=4, is_bigendian=0, data=data)
+    of_one = rgb_array(message)
+    message.step = int(4 * bytes_each)
+    np.testing.assert_array_equal(rgb_array(message), of_one)
+    message.data = data[:-1]
+    with pytest.raises(BadInputError, match=f"4x4 {encoding}"):
+        rgb_array(message)
+
+
 @pytest.mark.parametrize("encoding", ["nv12", "nv21"])
 def test_two_planes_of_an_odd_size_are_named(encoding):
     odd = SimpleNamespace(encoding=encoding, height=3, width=4, step=4, is_bigendian=0, data=bytes(99))

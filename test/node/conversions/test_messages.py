@@ -124,7 +124,7 @@ def test_compressed_depth_in_millimetres_and_as_inverse_depth():
 @pytest.mark.parametrize(
     ("message", "named"),
     [
-        (image(PICTURE, "nv24"), "nv24"),
+        (image(PICTURE, "nv42"), "nv42"),
         (image(np.zeros((2, 2), np.uint16), "16UC1"), "16UC1"),
         (compressed(b"garbage", "jpeg"), "7 bytes"),
         (compressed(b"", "jpeg"), "0 bytes"),

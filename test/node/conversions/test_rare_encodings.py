@@ -9,12 +9,12 @@ import pytest
 from n3d_ros.errors import BadInputError
 from n3d_ros.node.conversions import rgb_array
 
-RARE = SimpleNamespace(encoding="nv24", height=2, width=2, step=2, is_bigendian=0, data=b"\x01\x02\x03\x04")
+RARE = SimpleNamespace(encoding="nv42", height=2, width=2, step=2, is_bigendian=0, data=b"\x01\x02\x03\x04")
 
 
 @pytest.fixture
 def cv_bridge(monkeypatch) -> ModuleType:
-    """A module with cv_bridge's names: converts nv24 to a picture of sevens, refuses everything else."""
+    """A module with cv_bridge's names: converts nv42 to a picture of sevens, refuses everything else."""
     module = ModuleType("cv_bridge")
 
     class CvBridgeError(TypeError):
@@ -22,7 +22,7 @@ def cv_bridge(monkeypatch) -> ModuleType:
 
     class CvBridge:
         def imgmsg_to_cv2(self, message, desired_encoding):
-            if message.encoding != "nv24":
+            if message.encoding != "nv42":
                 raise CvBridgeError("Unrecognized image encoding")
             assert desired_encoding == "rgb8"
             return np.full((message.height, message.width, 3), 7, np.uint8)
@@ -43,5 +43,5 @@ def test_what_cv_bridge_refuses_is_named(cv_bridge):
 
 def test_without_cv_bridge_the_message_says_what_would_help(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv_bridge", None)
-    with pytest.raises(BadInputError, match="more with cv_bridge, which does not import.*nv24"):
+    with pytest.raises(BadInputError, match="more with cv_bridge, which does not import.*nv42"):
         rgb_array(RARE)

@@ -30,6 +30,8 @@ ALIGN = (
     "and remap depth/camera_info"
 )
 
+NO_PLACE = "results end with the code TF"
+
 
 def check_frame(seen: FrameSeen, wanted: Parameters, node: str) -> list[Finding]:
     """Of what came; what did not come is `topics`' to say. node: its full name, for commands."""
@@ -45,7 +47,7 @@ def check_frame(seen: FrameSeen, wanted: Parameters, node: str) -> list[Finding]
     if seen.refused and not any(one.is_wrong for one in found):
         what = "the parts are fine and do not fit each other"
         found.append(Finding(FRAME, "together", Level.ERROR, seen.refused, what, ALIGN))
-    return [*found, *_places(seen)]
+    return [*found, *_places(seen, wanted)]
 
 
 def _colour(seen: FrameSeen, wanted: Parameters) -> Finding:
@@ -128,7 +130,12 @@ def _pairs(seen: FrameSeen) -> Finding:
     )
 
 
-def _places(seen: FrameSeen) -> list[Finding]:
+def _places(seen: FrameSeen, wanted: Parameters) -> list[Finding]:
+    whys = {
+        wanted.memory_frame: "nothing is remembered",
+        wanted.tracking_frame: "ids are lost when the camera moves",
+        wanted.output_frame: NO_PLACE,
+    }
     found = []
     for target, error in seen.places.items():
         name = f"tf '{target}'"
@@ -136,7 +143,7 @@ def _places(seen: FrameSeen) -> list[Finding]:
             found.append(fine(FRAME, name, "the picture's place in it is known at its stamp"))
             continue
         mend = f"ros2 run tf2_ros tf2_echo {target} {seen.rgb.header.frame_id}"
-        found.append(Finding(FRAME, name, Level.ERROR, error, "results end with the code TF", mend))
+        found.append(Finding(FRAME, name, Level.ERROR, error, whys.get(target, NO_PLACE), mend))
     return found
 
 

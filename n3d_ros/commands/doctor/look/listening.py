@@ -20,6 +20,7 @@ from n3d_ros.commands.doctor.seen import FrameSeen, TopicSeen
 from n3d_ros.commands.graph.topics import message_class
 from n3d_ros.errors import CommandFailed, N3DError
 from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.node.desk.errand import remembered_in
 from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.inputs.sealed import opened
@@ -66,7 +67,8 @@ class Listening:
     def frame(self, wait_for_tf: Callable[[], object]) -> FrameSeen:
         """The newest messages. wait_for_tf: serves the graph for a while; tf comes later than images."""
         newest = {name: opened(message) for name, message in self._newest.items()}
-        targets = {self._wanted.output_frame, self._wanted.tracking_frame} - {""}
+        wanted = self._wanted
+        targets = {wanted.output_frame, wanted.tracking_frame, *remembered_in(wanted)} - {""}
         if targets:
             wait_for_tf()
         return FrameSeen(
