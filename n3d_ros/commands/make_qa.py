@@ -159,15 +159,16 @@ def _job(args: argparse.Namespace) -> QaJob:
 
 
 def _rewriter(args: argparse.Namespace) -> Rewriter | None:
-    from n3d_ros.training.qa.rewording.endpoint import Endpoint
-    from n3d_ros.training.qa.rewording.rewriter import Rewriter
+    from n3d_ros.training.chat import Chat, Endpoint
+    from n3d_ros.training.qa.rewording.rewriter import OPTIONS, Rewriter
 
     if args.reword_url is None and args.reword_model is None:
         return None
     if args.reword_url is None or args.reword_model is None:
         raise ValueError("--reword-url and --reword-model: expected both or none")
     key = os.environ.get(args.reword_key, "")
-    return Rewriter(Endpoint(args.reword_url, args.reword_model, key), args.reword_share)
+    endpoint = Endpoint(args.reword_url, args.reword_model, key)
+    return Rewriter(Chat(endpoint, OPTIONS), args.reword_share)
 
 
 def _config(path: Path | None) -> QaConfig:

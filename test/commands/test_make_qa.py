@@ -62,7 +62,7 @@ def test_questions_are_reworded_by_an_endpoint(arguments, tmp_path, monkeypatch,
 
 
 def test_an_endpoint_that_is_not_there_stops_the_run(arguments, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("n3d_ros.training.qa.rewording.endpoint.time.sleep", lambda _: None)
+    monkeypatch.setattr("n3d_ros.training.chat.MAX_WAIT_S", 0.0)
     options = ["--reword-url", "http://127.0.0.1:1/v1", "--reword-model", "m"]
     assert main([*arguments, *options]) == 1
     assert "requests in a row failed" in capsys.readouterr().err
