@@ -61,7 +61,7 @@ ROWS = {
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version recording model sim",
     "training.qa": (
-        f"{LIBRARY} text_table overlay training.lift training.workers training.run_folder training.chat"
+        f"{RUNTIME} text_table overlay training.lift training.workers training.run_folder training.chat"
     ),
     "training.lift": (
         "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay "

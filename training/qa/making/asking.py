@@ -25,6 +25,7 @@ from n3d_ros.training.qa.config import QaConfig
 from n3d_ros.training.qa.making.names import Vocabulary
 from n3d_ros.training.qa.making.reading import Filling, read
 from n3d_ros.training.qa.making.scene import Scene, Thing
+from n3d_ros.training.qa.making.wordings import KnownWords
 from n3d_ros.training.qa.records import SPATIAL, PictureRef, Question
 
 # Compared as a share of the larger one: a hair's breadth differs in scale between a mug and a house.
@@ -74,13 +75,23 @@ class Tally:
 
 @dataclass(frozen=True)
 class Maker:
-    """What the forms of one picture share. vocabulary: of the whole set."""
+    """What the forms of one picture share. vocabulary: of the whole set. words: of the model that is to read
+    the questions; None where it reads everything.
+    """
 
     scene: Scene
     config: QaConfig
     rng: random.Random
     tally: Tally
     vocabulary: Vocabulary
+    words: KnownWords | None = None
+
+    def choose(self, wordings: Sequence[str]) -> str:
+        """One of them, of those that the model can read. LeftOut where it can read none."""
+        known = wordings if self.words is None else self.words.among(wordings)
+        if not known:
+            raise LeftOut("words_unknown")
+        return self.rng.choice(known)
 
     def draw(self, share: float) -> bool:
         """True that often."""
