@@ -60,7 +60,9 @@ ROWS = {
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
     "engines.bench": f"{RUNTIME} version text_table child_process model engines sim",
     "training": f"{RUNTIME} version recording model sim",
-    "training.qa": f"{LIBRARY} text_table overlay training.lift training.workers training.run_folder",
+    "training.qa": (
+        f"{RUNTIME} text_table overlay training.lift training.workers training.run_folder training.chat"
+    ),
     "training.lift": (
         "errors plain_text text_table storage geometry cameras boxes preprocess files depth_models overlay "
         "training.run_folder"
@@ -68,6 +70,7 @@ ROWS = {
     "training.finetune": f"{RUNTIME} model training.qa training.nano",
     "training.claims": f"{LIBRARY} model runtime text_table sim training",
     "training.run_folder": "storage",
+    "training.chat": "errors plain_text storage",
     "training.workers": "errors plain_text child_process",
     "training.exports": (
         f"{LIBRARY} training.workers training.run_folder training.lift training.qa training.finetune.turns"
@@ -77,7 +80,7 @@ ROWS = {
     "training.simulated": "storage geometry boxes sim",
     "training.evaluation": (
         f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
-        "training.run_folder training.lift.sources.json_items"
+        "training.run_folder training.chat training.lift.sources.json_items"
     ),
     "client": "errors geometry",
     "recording": "errors boxes preprocess node.conversions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,6 +168,7 @@ def summary(done: list[Done], config: LiftConfig) -> str:
     entries = [one.entry for one in done]
     rows = [
         ["pictures", f"{sum(entry.num_pictures for entry in entries)}"],
+        *_faulty(entries),
         ["annotations", f"{sum(entry.num_annotations for entry in entries)}"],
         ["boxes", f"{sum(entry.num_kept for entry in entries)}"],
     ]
@@ -184,6 +186,13 @@ def summary(done: list[Done], config: LiftConfig) -> str:
             ]
         )
     return text_table(rows, "<><")
+
+
+def _faulty(entries: list[Entry]) -> list[list[str]]:
+    """Pictures that could not be used, with annotations or without."""
+    faults = sum((Counter(entry.faults) for entry in entries), Counter())
+    reasons = ", ".join(f"{reason} {number}" for reason, number in sorted(faults.items()))
+    return [["  not used", f"{sum(faults.values())}", reasons]] if faults else []
 
 
 def _engine(args: argparse.Namespace) -> Engine:

@@ -11,6 +11,7 @@ from n3d_ros.text_table import text_table
 
 if TYPE_CHECKING:
     from n3d_ros.training.qa.config import QaConfig
+    from n3d_ros.training.qa.making.wordings import KnownWords
     from n3d_ros.training.qa.rewording.rewriter import Rewriter
     from n3d_ros.training.qa.run import Done, QaJob
 
@@ -41,6 +42,12 @@ def add_make_qa(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--questions", type=int, metavar="N", default=2000, help="of the benchmark (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--words-of",
+        type=Path,
+        metavar="MODEL",
+        help="only wordings that this model folder's tokenizer can write (default: all)",
     )
     parser.add_argument(
         "--page-samples",
@@ -155,19 +162,27 @@ def _job(args: argparse.Namespace) -> QaJob:
         seed=args.seed,
         apart=Apart.from_sets(args.apart_from),
         rewriter=_rewriter(args),
+        words=_words(args.words_of),
     )
 
 
+def _words(model: Path | None) -> KnownWords | None:
+    from n3d_ros.training.qa.making.wordings import KnownWords
+
+    return None if model is None else KnownWords.of_model(model)
+
+
 def _rewriter(args: argparse.Namespace) -> Rewriter | None:
-    from n3d_ros.training.qa.rewording.endpoint import Endpoint
-    from n3d_ros.training.qa.rewording.rewriter import Rewriter
+    from n3d_ros.training.chat import Chat, Endpoint
+    from n3d_ros.training.qa.rewording.rewriter import OPTIONS, Rewriter
 
     if args.reword_url is None and args.reword_model is None:
         return None
     if args.reword_url is None or args.reword_model is None:
         raise ValueError("--reword-url and --reword-model: expected both or none")
     key = os.environ.get(args.reword_key, "")
-    return Rewriter(Endpoint(args.reword_url, args.reword_model, key), args.reword_share)
+    endpoint = Endpoint(args.reword_url, args.reword_model, key)
+    return Rewriter(Chat(endpoint, OPTIONS), args.reword_share)
 
 
 def _config(path: Path | None) -> QaConfig:

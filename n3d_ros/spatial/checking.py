@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from n3d_ros.protocol.prompts import THINK_END
-from n3d_ros.spatial.language.patterns import Matcher, compiled
+from n3d_ros.spatial.language.patterns import Pattern, compiled
 from n3d_ros.spatial.language.tokens import Token, tokens_of
 from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 from n3d_ros.spatial.relations import BY_NAME
@@ -110,15 +110,15 @@ def _sides(words: tuple[Token, ...], expected: SpatialAnswer) -> tuple[set[str],
     """The sides of the relation that the words name, and the places of those words."""
     found: set[str] = set()
     used: set[int] = set()
-    for asks, matcher in _side_matchers(expected).items():
+    for asks, pattern in _side_patterns(expected).items():
         for start in range(len(words)):
-            for end, _ in matcher(words, start, {}):
+            for end, _ in pattern.match(words, start, {}):
                 found.add(asks)
                 used |= set(range(start, end))
     return found, used
 
 
-def _side_matchers(expected: SpatialAnswer) -> dict[str, Matcher]:
+def _side_patterns(expected: SpatialAnswer) -> dict[str, Pattern]:
     if expected.relation == "closer":
         patterns = dict(_CLOSER)
     else:

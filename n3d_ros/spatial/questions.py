@@ -30,7 +30,7 @@ from n3d_ros.spatial.language.nouns import (
     RANKS,
     Named,
 )
-from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits, literals, needed
+from n3d_ros.spatial.language.patterns import Pattern, Words, compiled, fits, literals, needed
 from n3d_ros.spatial.language.tokens import tokens_of
 from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 from n3d_ros.spatial.relations import BY_NAME
@@ -59,14 +59,19 @@ class _View:
     viewer: Named | None = None
 
 
+_Rows = tuple[tuple[frozenset[str], Pattern, Builder, bool], ...]
+
+
 @dataclass(frozen=True)
 class _Grammar:
-    """A row begins with the words without which it cannot fit. `reserved`: every word that can mean something
-    else than a part of a name.
+    """`rows`: by a question's first word those that can begin so; `others` for all other words. A row begins
+    with the words without which it cannot fit. `reserved`: every word that can mean something else than a
+    part of a name.
     """
 
-    rows: tuple[tuple[frozenset[str], Matcher, Builder, bool], ...]
-    views: tuple[tuple[str, Matcher], ...]
+    rows: dict[str, _Rows]
+    others: _Rows
+    views: tuple[tuple[str, Pattern], ...]
     reserved: frozenset[str]
 
 
@@ -110,10 +115,11 @@ def _in_unit(query: Query, unit: str) -> Query | None:
 def _readings(words: Words, view: _View | None) -> Iterator[Query]:
     """Every query that all the words can mean."""
     keys = {word.key for word in words}
-    for needs, matcher, build, turns in _grammar().rows:
+    grammar = _grammar()
+    for needs, pattern, build, turns in grammar.rows.get(words[0].key, grammar.others) if words else ():
         if not needs <= keys or (view is not None and not turns):
             continue
-        for found in fits(matcher, words):
+        for found in fits(pattern, words):
             query = build(found)
             query = query if query is None or view is None else _turned(query, view)
             if query is not None:
@@ -136,13 +142,13 @@ def _views(words: Words) -> Iterator[tuple[Words, _View | None]]:
     yield words, None
     if not any(word.key == "from" for word in words):  # every viewpoint is seen from somewhere
         return
-    for name, matcher in _grammar().views:
+    for name, pattern in _grammar().views:
         way = OPPOSITE if name in (OPPOSITE, "other") else ""
-        for end, found in matcher(words, 0, {}):
+        for end, found in pattern.match(words, 0, {}):
             start = end + (end < len(words) and words[end].key == ",")
             yield words[start:], _View(way, found.get("FACE"), found.get("A"))
         for start in range(1, len(words)):
-            for found in fits(matcher, words[start:]):
+            for found in fits(pattern, words[start:]):
                 stop = start - (words[start - 1].key == ",")
                 yield words[:stop], _View(way, found.get("FACE"), found.get("A"))
 
@@ -157,7 +163,17 @@ def _grammar() -> _Grammar:
     table = slots(used)
     apart = {*CAMERA_WORDS, *DETERMINERS, *RANKS, *selectors(), *BY_WORD, *WRITTEN_NUMBERS, "of", "'s"}
     return _Grammar(
-        tuple((needed(row.pattern), compiled(row.pattern, table), row.build, row.turns) for row in rows),
+        *_by_first_word(
+            tuple((needed(row.pattern), compiled(row.pattern, table), row.build, row.turns) for row in rows)
+        ),
         tuple((name, compiled(pattern, table)) for name, pattern in _VIEWS.items()),
         frozenset(NEVER_IN_NAMES | used | NAMES_ANYWAY - ADJECTIVES | apart),
     )
+
+
+def _by_first_word(rows: _Rows) -> tuple[dict[str, _Rows], _Rows]:
+    first = set().union(*(pattern.begins or () for _, pattern, _, _ in rows))
+    by_word = {
+        word: tuple(row for row in rows if row[1].begins is None or word in row[1].begins) for word in first
+    }
+    return by_word, tuple(row for row in rows if row[1].begins is None)

@@ -7,7 +7,9 @@ from chat_server import chat_server
 from qa_sets import write_lifted
 
 from n3d_ros.cli import main
+from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.training.qa.sets import read_questions
+from n3d_ros.training.run_folder import checksum
 
 
 @pytest.fixture
@@ -45,6 +47,17 @@ def test_what_is_no_lifted_set_is_one_line(tmp_path, capsys):
     assert "expected 'manifest.json' of a finished `n3d lift`" in capsys.readouterr().err
 
 
+def test_wordings_are_those_that_a_model_can_write(arguments, tmp_path, capsys):
+    assert main([*arguments, "--words-of", str(default_model_dir())]) == 0
+    assert "words_unknown" in capsys.readouterr().out
+    stated = json.loads((tmp_path / "out/run.json").read_text())["words_of"]
+    assert stated == checksum(default_model_dir() / "tokenizer.json")
+    assert main(arguments) == 2, "a run begun with a model's words goes on with them"
+    assert "another words_of" in capsys.readouterr().err
+    assert main([*arguments, "--words-of", str(tmp_path)]) == 2
+    assert "expected a tokenizer file" in capsys.readouterr().err
+
+
 def test_rewording_needs_both_url_and_model(arguments, capsys):
     assert main([*arguments, "--reword-url", "http://127.0.0.1:1/v1"]) == 2
     assert "expected both or none" in capsys.readouterr().err
@@ -62,7 +75,7 @@ def test_questions_are_reworded_by_an_endpoint(arguments, tmp_path, monkeypatch,
 
 
 def test_an_endpoint_that_is_not_there_stops_the_run(arguments, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("n3d_ros.training.qa.rewording.endpoint.time.sleep", lambda _: None)
+    monkeypatch.setattr("n3d_ros.training.chat.MAX_WAIT_S", 0.0)
     options = ["--reword-url", "http://127.0.0.1:1/v1", "--reword-model", "m"]
     assert main([*arguments, *options]) == 1
     assert "requests in a row failed" in capsys.readouterr().err

@@ -152,6 +152,33 @@ def test_every_viewpoint_is_seen_from_somewhere():
 
 
 @pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("how far is A", {"how"}),
+        ("(in | at)? (which | what) way", {"in", "at", "which", "what"}),
+        ("please? , A", None),
+        ("(left | A) of", None),
+        ("please?", None),
+        ("(a b | c)? (d | e?) f", {"a", "c", "d", "e", "f"}),
+    ],
+)
+def test_the_words_that_a_pattern_can_begin_with(pattern, words):
+    found = compiled(pattern, {"A": lambda words, at: iter(())})
+    assert found.begins == words
+
+
+def test_rows_by_their_first_word_leave_out_none_that_could_fit(monkeypatch):
+    asked = [template.replace("red mug", "blue can") for template in TEMPLATES]
+    known = [parse_question(text) for text in asked]
+    grammar = questions._grammar()
+    everything = tuple(dict.fromkeys(row for rows in grammar.rows.values() for row in rows))
+    assert len(everything) > 100
+    whole = replace(grammar, rows={}, others=everything)
+    monkeypatch.setattr(questions, "_grammar", lambda: whole)
+    assert [parse_question(text) for text in asked] == known
+
+
+@pytest.mark.parametrize(
     "name", ["red mug", "hot air balloon", "0_mug", "12_potted plant", "Käse", "T-shirt"]
 )
 def test_plain_names_stand_for_each_other(name):

@@ -15,11 +15,13 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
+import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from n3d_ros.preprocess.prepare import ModelInputs
@@ -31,6 +33,10 @@ from n3d_ros.training.qa.records import SPATIAL, Question
 from n3d_ros.training.qa.sets import read_manifest
 
 TOLD_EXAMPLES = 5
+# What is looked at before training begins: more would keep the GPUs of a large set waiting.
+PREVIEWED = 1000
+UNASKABLE, TOO_LONG = "cannot be asked", "too long"
+REASONS = (UNASKABLE, TOO_LONG)
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +92,8 @@ class RowStream(IterableDataset[Row]):
     """Rows of process `rank` of `world_size`; `start_row`: how many of its own rows were trained on before.
 
     What does not fit into a row, or has words that the tokenizer does not know, is left out, counted in
-    `left_out` by reason and logged, the first few with their reasons, all as a sum when an epoch ends.
+    `left_out` by reason, whichever worker of the loader found it, and logged by the first process: the first
+    few with their reasons, all as a sum when an epoch ends.
     """
 
     def __init__(
@@ -101,7 +108,22 @@ class RowStream(IterableDataset[Row]):
         super().__init__()
         self.store, self.plan, self.maker, self.max_tokens = store, plan, maker, max_tokens
         self.rank, self.world_size, self.start_row = rank, world_size, 0
-        self.left_out: Counter[str] = Counter()
+        # In memory that the loader's workers share with the process that tells of it.
+        self._left_out = torch.zeros(len(REASONS), dtype=torch.int64).share_memory_()
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Turns, and questions that cannot be asked, by reason, as far as was read."""
+        counts: list[int] = self._left_out.tolist()
+        return {reason: number for reason, number in zip(REASONS, counts, strict=True) if number}
+
+    def preview(self) -> tuple[int, Counter[str]]:
+        """How many questions of the first epoch's beginning were looked at, and those left out of them."""
+        seen, found = 0, Counter[str]()
+        for number in islice(chain.from_iterable(self.plan.epoch(0)), PREVIEWED):
+            seen += 1
+            found.update({reason for _, reason, _ in self._judged(self.store.question(number)) if reason})
+        return seen, found
 
     def __iter__(self) -> Iterator[Row]:
         """From `start_row` on. A worker of the loader takes every so many rows; the loader asks in turn."""
@@ -126,8 +148,8 @@ class RowStream(IterableDataset[Row]):
                     row, room = [], self.max_tokens
                 row.append(planned)
                 room -= length
-            if self.left_out:
-                _log.warning("left out by the end of epoch %d: %s", epoch, dict(self.left_out))
+            if self.left_out and self._tells:
+                _log.warning("left out by the end of epoch %d: %s", epoch, self.left_out)
             if not found:
                 raise ValueError(f"questions: expected some to train on, got none; left out: {self.left_out}")
 
@@ -136,21 +158,39 @@ class RowStream(IterableDataset[Row]):
         for unit in self.plan.epoch(epoch):
             for number in unit:
                 question = self.store.question(number)
-                try:
-                    asked = turns(question, self.maker.ablation)
-                    found = [(turn, self.maker.planned_length(turn, question.picture)) for turn in asked]
-                except ValueError as error:
-                    self._leave_out(question, "cannot be asked", str(error))
-                    continue
-                for turn, length in found:
-                    if length <= self.max_tokens:
-                        yield Planned(question, turn), length
+                for turn, reason, length in self._judged(question):
+                    if turn is None:
+                        self._leave_out(question, reason, length)
                     else:
-                        self._leave_out(question, "too long", f"{length} tokens of {self.max_tokens}")
+                        yield Planned(question, turn), length
+
+    def _judged(self, question: Question) -> Iterator[tuple[Turn | None, str, Any]]:
+        """Its turns with their lengths; None, the reason and details for what is left out."""
+        try:
+            asked = turns(self.maker.spelled(question), self.maker.ablation)
+            found = [(turn, self.maker.planned_length(turn, question.picture)) for turn in asked]
+        except ValueError as error:
+            yield None, UNASKABLE, str(error)
+            return
+        for turn, length in found:
+            if length <= self.max_tokens:
+                yield turn, "", length
+            else:
+                yield None, TOO_LONG, f"{length} tokens of {self.max_tokens}"
+
+    @property
+    def _tells(self) -> bool:
+        """Every worker of every process reads all texts; one of them says what it found."""
+        info = get_worker_info()
+        return self.rank == 0 and (info is None or info.id == 0)
 
     def _leave_out(self, question: Question, reason: str, details: str) -> None:
-        self.left_out[reason] += 1
-        if self.left_out[reason] <= TOLD_EXAMPLES:
+        info = get_worker_info()
+        if info is not None and info.id > 0:
+            return
+        place = REASONS.index(reason)
+        self._left_out[place] += 1
+        if self._left_out[place] <= TOLD_EXAMPLES and self._tells:
             _log.warning("question '%s' left out, %s: %s", question.id, reason, details)
 
     def read(self, row: list[Planned]) -> Row:

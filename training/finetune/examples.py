@@ -18,6 +18,7 @@ from n3d_ros.preprocess.prepare import ModelInputs, PreprocessConfig, prepare
 from n3d_ros.protocol.prompts import IMAGE_PAD
 from n3d_ros.runtime.backends.positions import prompt_positions
 from n3d_ros.runtime.decoding.text import TextCodec
+from n3d_ros.runtime.request import known_text
 from n3d_ros.training.finetune.configs import AS_IN_PAPER, NONE, Ablation
 from n3d_ros.training.finetune.turns import Turn, reply_text
 from n3d_ros.training.qa.records import PictureRef, Question
@@ -59,6 +60,12 @@ class ExampleMaker:
     ) -> None:
         self.codec, self.preprocess, self.ablation, self.root = codec, preprocess, ablation, root
         self.pad = codec.encode(IMAGE_PAD)[0]
+
+    def spelled(self, question: Question) -> Question:
+        """The question in the spelling in which the robot asks it. BadInputError for words that the tokenizer
+        does not know.
+        """
+        return replace(question, text=known_text(self.codec, question.text))
 
     def planned_length(self, turn: Turn, picture: PictureRef) -> int:
         """Tokens of the example, at most: its boxes may come out shorter. The picture is not read.

@@ -122,14 +122,30 @@ def _check_same(config: FineTuneConfig, questions: Path, out: Path) -> None:
 def train_stage(job: Job) -> None:
     """Train one stage, from the newest checkpoint in its folder if there is one."""
     arguments = training_arguments(job.config, job.stage, job.out)
-    trainer = FineTuner(load_trainee(job.base, job.config), arguments, row_stream(job, arguments))
+    stream = row_stream(job, arguments)
+    trainer = FineTuner(load_trainee(job.base, job.config), arguments, stream)
     begun = newest_checkpoint(job.out)
     _log.info("%s: %d steps from %s", job.stage.name, job.stage.steps, begun or job.base)
-    trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    is_first = trainer.is_world_process_zero()
+    if is_first:
+        _tell_before(stream)
+    try:
+        trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    finally:  # a run that is stopped says it, too
+        if is_first:
+            _log.info("%s: left out so far: %s", job.stage.name, stream.left_out or "none")
     _save(trainer, job)
-    if trainer.is_world_process_zero():
+    if is_first:
         write_json(job.out / DONE, {"steps": job.stage.steps})
     trainer.accelerator.wait_for_everyone()
+
+
+def _tell_before(stream: RowStream) -> None:
+    """What there is to train on, and how much of it will be left out, as far as a look at the first tells."""
+    plan = stream.plan
+    _log.info("%d questions about space, %d for boxes alone", len(plan.spatial), len(plan.boxes))
+    seen, found = stream.preview()
+    _log.info("of the first %d will be left out: %s", seen, dict(found) or "none")
 
 
 def newest_checkpoint(out: Path) -> Path | None:

@@ -83,7 +83,7 @@ RULES = {
     Reason.DEPTH: Rule(Kind.BROKEN, "depth is missing, damaged, empty or does not fit the picture"),
     Reason.ANNOTATION_ENTRY: Rule(Kind.BROKEN, "the annotation's entry lacks a key or has a wrong value"),
     Reason.ANNOTATION_REPEATED: Rule(Kind.BROKEN, "an earlier annotation has the same id"),
-    Reason.CATEGORY_UNKNOWN: Rule(Kind.BROKEN, "no category has the annotation's category_id"),
+    Reason.CATEGORY_UNKNOWN: Rule(Kind.BROKEN, "no category, or several, have the annotation's category_id"),
     Reason.BOX_INVALID: Rule(Kind.BROKEN, "the 2D box is no box, or leaves the picture", "box_slack_px"),
     Reason.BOX_GIVEN: Rule(Kind.BROKEN, "the given 3D box is no box before the camera"),
     Reason.MASK_MISSING: Rule(Kind.BROKEN, "the annotation has no mask"),

@@ -21,10 +21,10 @@ from typing import Any
 
 from n3d_ros.text_table import text_table
 from n3d_ros.training.lift.shards import shard_file
-from n3d_ros.training.qa.making.asking import Maker, Tally
+from n3d_ros.training.qa.making.asking import Tally
 from n3d_ros.training.qa.making.picture import questions_of
 from n3d_ros.training.qa.records import NUMERICAL, OPEN, Question
-from n3d_ros.training.qa.run import QaJob, scenes, vocabulary
+from n3d_ros.training.qa.run import QaJob, maker_of, scenes
 from n3d_ros.training.qa.shards import entry_of, write_entry, write_manifest, write_questions
 from n3d_ros.training.run_folder import begin
 from n3d_ros.training.workers.processes import on_processes
@@ -174,12 +174,12 @@ def _candidates(job: QaJob, num_questions: int, number: int) -> tuple[list[tuple
         for name, size in sizes.items()
         if size
     }
-    chosen, tally = Chosen(cells_of(sizes)), Tally()
+    chosen, tally, job = Chosen(cells_of(sizes)), Tally(), replace(job, config=config)
     for scene, rng in scenes(job, number, tally):
         if rng.random() >= share:
             tally.pictures["not_drawn"] += 1
             continue
-        for question in questions_of(Maker(scene, config, rng, tally, vocabulary(job.labels)), wanted):
+        for question in questions_of(maker_of(job, scene, rng, tally), wanted):
             chosen.add(_rank(job.seed, question), question)
     return chosen.all(), tally
 

@@ -23,6 +23,7 @@ from n3d_ros.training.qa.making.asking import Maker, Tally
 from n3d_ros.training.qa.making.names import Vocabulary
 from n3d_ros.training.qa.making.picture import picture_rng, questions_of
 from n3d_ros.training.qa.making.scene import NoScene, Scene, scene_of_row
+from n3d_ros.training.qa.making.wordings import KnownWords
 from n3d_ros.training.qa.records import Question
 from n3d_ros.training.qa.rewording.rewriter import Rewriter
 from n3d_ros.training.qa.shards import Entry, entry_of, read_entry, write_entry, write_questions
@@ -33,7 +34,8 @@ from n3d_ros.training.workers.processes import on_processes
 @dataclass(frozen=True)
 class QaJob:
     """labels: of the whole lifted set, from which names of absent things come. apart: pictures of another
-    set, which are left out. rewriter: None where nothing is reworded.
+    set, which are left out. rewriter: None where nothing is reworded. words: of the model that is to read the
+    questions; None where it reads everything.
     """
 
     lifted: LiftedSet
@@ -43,6 +45,7 @@ class QaJob:
     seed: int = 0
     apart: Apart = field(default_factory=Apart)
     rewriter: Rewriter | None = None
+    words: KnownWords | None = None
 
     @property
     def num_shards(self) -> int:
@@ -56,6 +59,7 @@ class QaJob:
             "seed": self.seed,
             "apart_from": list(self.apart.sets),
             "rewording": None if self.rewriter is None else self.rewriter.identity(),
+            "words_of": None if self.words is None else self.words.sha256,
         }
 
 
@@ -120,7 +124,12 @@ def scenes(job: QaJob, number: int, tally: Tally) -> Iterator[tuple[Scene, rando
 
 
 def _of(job: QaJob, scene: Scene, rng: random.Random, tally: Tally) -> list[Question]:
-    return questions_of(Maker(scene, job.config, rng, tally, vocabulary(job.labels)))
+    return questions_of(maker_of(job, scene, rng, tally))
+
+
+def maker_of(job: QaJob, scene: Scene, rng: random.Random, tally: Tally) -> Maker:
+    """What makes the questions of one picture."""
+    return Maker(scene, job.config, rng, tally, vocabulary(job.labels), job.words)
 
 
 @lru_cache(maxsize=4)

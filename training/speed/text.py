@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from n3d_ros.text_table import text_table
 from n3d_ros.training.speed.measuring import ONE, SpeedReport
+from n3d_ros.training.speed.results import MODEL_THREADS, LoadingResult
 
 GOAL_RATE, GOAL_RATIO, GOAL_MB = 20.0, 1.7, 300.0
+LOADING_HEAD = ["loading", "rows/s", "tokens/s", "times the model", "CPU ms a row", "times the model by CPU"]
+LOADING_WAYS = ("one process", "two workers", "the model on two threads")
 HEAD = ["lifting", "pictures/s", "times one", "CPU ms a picture", "times one by CPU", "start s"]
 
 
@@ -32,7 +35,7 @@ def report_text(report: SpeedReport) -> str:
         _goal("pictures/s of processor time", 1e3 / report.cpu_ms(ONE), GOAL_RATE, "at least"),
     ]
     lines += [_goal(f"{name} times one", report.ratio(name), GOAL_RATIO, "at least") for name in ways[1:]]
-    return "\n".join([*lines, *_memory(report)])
+    return "\n".join([*lines, *_memory(report), *_loading(report.loading)])
 
 
 def _memory(report: SpeedReport) -> list[str]:
@@ -45,6 +48,38 @@ def _memory(report: SpeedReport) -> list[str]:
         f"memory with {report.options.records} records: {found.index_mb:.0f} MB once the index was there, "
         f"{found.quarter_mb:.0f} MB after a quarter of {found.pictures} pictures spread over them",
         _goal("MB at most", found.peak_mb, GOAL_MB, "at most"),
+    ]
+
+
+def _loading(found: LoadingResult | None) -> list[str]:
+    """Rows a second of each stage. 'times the model by CPU': what one core loads over what two consume."""
+    if found is None:
+        return []
+    rows, lines = [LOADING_HEAD], []
+    for stage in found.stages:
+        step_ms, load_ms = 1e3 * stage.step_cpu_s / stage.steps, 1e3 * stage.load_cpu_s / stage.rows
+        model = stage.steps / stage.step_s
+        by_cpu = step_ms / MODEL_THREADS / load_ms
+        rates = (stage.rows / stage.load_s, (stage.rows - 1) / stage.workers_s, model)
+        costs = ((f"{load_ms:.0f}", f"{by_cpu:.1f}"), ("-", "-"), (f"{step_ms:.0f}", "1.0"))
+        for way, rate, cost in zip(LOADING_WAYS, rates, costs, strict=True):
+            tokens = rate * stage.tokens / stage.rows
+            rows.append(
+                [f"{stage.name}, {way}", f"{rate:.1f}", f"{tokens:.0f}", f"{rate / model:.1f}", *cost]
+            )
+        lines.append(_goal(f"{stage.name}, one process times the model by CPU", by_cpu, 1.0, "at least"))
+    first = found.stages[0]
+    about = (
+        f"{first.rows} rows of each stage, in the first of {first.tokens / first.rows:.0f} tokens and "
+        f"{first.pictures / first.rows:.1f} pictures; the model is trained on {first.steps}"
+    )
+    rate = found.questions / found.questions_cpu_s
+    return [
+        f"{found.questions} questions made at {rate:.0f} a second of CPU, their wordings read for the "
+        "first time",
+        about,
+        text_table(rows),
+        *lines,
     ]
 
 

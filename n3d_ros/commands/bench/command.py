@@ -25,7 +25,7 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(metavar="PART", title="one part alone")
     summary = "picture, depth and intrinsics to model inputs, beside plain numpy"
     add_host(parts.add_parser("host", help=summary, description=summary))
-    summary = "making data: lifting by processes and Ray workers, and its memory"
+    summary = "making data: lifting by processes and Ray workers, its memory, rows to train on"
     add_data(parts.add_parser("data", help=summary, description=summary))
 
 

@@ -1,4 +1,5 @@
-"""`n3d bench data`: lifting by one process, by two, by two Ray workers, and its memory with many records."""
+"""`n3d bench data`: lifting by one process, by two, by two Ray workers, its memory with many records,
+and rows to train on."""
 
 from __future__ import annotations
 
@@ -26,6 +27,13 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         help="of the set whose memory is measured, 1 GB of temporary files at the default; 0: none "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        default=40,
+        metavar="N",
+        help="loaded to train on in each stage, beside a model's steps; 0: none (default: %(default)s)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures of every run")
     parser.set_defaults(run=run_data)
 
@@ -37,7 +45,7 @@ def run_data(args: argparse.Namespace) -> int:
     from n3d_ros.training.speed.measuring import SpeedOptions, measure, num_runs
     from n3d_ros.training.speed.text import report_text
 
-    options = SpeedOptions(args.pictures, args.rounds, args.records)
+    options = SpeedOptions(args.pictures, args.rounds, args.records, args.rows)
     with tqdm(total=num_runs(options), unit="run", desc="bench data", file=sys.stderr) as bar:
 
         def progress(what: str) -> None:

@@ -17,8 +17,8 @@ from n3d_ros.text_table import text_table
 
 NOTE = (
     "debug: random weights after a few steps, so its figures are near zero as they must be; they show that "
-    "the chain runs.\nrefused: questions with words that the model's tokenizer does not have; they count as "
-    "not answered and not found."
+    "the chain runs.\nrefused: questions about things whose names the model's tokenizer does not have; they "
+    "count as not answered and not found."
 )
 
 

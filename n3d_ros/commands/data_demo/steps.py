@@ -16,6 +16,7 @@ from pathlib import Path
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.errors import CommandFailed
+from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.storage.json_file import read_object
 from n3d_ros.storage.whole_file import write_json
 
@@ -105,11 +106,16 @@ class Runner:
             )
 
 
+def known_words() -> list[object]:
+    """n3d-nano's, which the model of random weights has, too."""
+    return ["--words-of", default_model_dir()]
+
+
 def simulated_steps(layout: Layout, args: argparse.Namespace) -> Iterator[Step]:
     """From scenes to two measured models."""
     train, test = layout.train, layout.test
     num_train, num_test = args.scenes
-    workers = ["--workers", args.workers]
+    workers, known = ["--workers", args.workers], known_words()
     drawn = ["--noise", "--size", args.size, *workers]
     yield step(
         "scenes to train on",
@@ -123,12 +129,20 @@ def simulated_steps(layout: Layout, args: argparse.Namespace) -> Iterator[Step]:
         lifted = ["--shard-size", 32, *workers, "--out", home / "lifted"]
         yield step("boxes of masks and depth", ["lift", home / "scenes/instances.json", *lifted])
     yield step(
-        "questions to measure with",
-        ["make-qa", test / "lifted", "--config", layout.test_config, "--out", test / "questions"],
+        "questions to measure with, in words that both models know",
+        ["make-qa", test / "lifted", "--config", layout.test_config, *known, "--out", test / "questions"],
     )
     yield step(
         "questions to train on, about no picture of these",
-        ["make-qa", train / "lifted", "--apart-from", test / "questions", "--out", train / "questions"],
+        [
+            "make-qa",
+            train / "lifted",
+            "--apart-from",
+            test / "questions",
+            *known,
+            "--out",
+            train / "questions",
+        ],
     )
     yield step("do the two sets share pictures?", ["leaks", train / "questions", test / "questions"])
     yield step(
@@ -152,7 +166,9 @@ def real_steps(layout: Layout, folders: list[Path]) -> Iterator[Step]:
     if not read_object(real / "lifted/manifest.json")["kept"]:
         print("no box: no questions about real frames")
         return
-    yield step("questions about them", ["make-qa", real / "lifted", "--out", real / "questions"])
+    yield step(
+        "questions about them", ["make-qa", real / "lifted", *known_words(), "--out", real / "questions"]
+    )
     if not read_object(real / "questions/manifest.json")["questions"]:
         print("no question about real frames")
         return

@@ -136,15 +136,15 @@ def _content(files: list[Path]) -> str:
 
 
 def _judge(args: argparse.Namespace) -> Judge:
-    from n3d_ros.training.evaluation.judging.chat import Chat, Endpoint
-    from n3d_ros.training.evaluation.judging.endpoint import EndpointJudge
+    from n3d_ros.training.chat import Chat, Endpoint
+    from n3d_ros.training.evaluation.judging.endpoint import OPTIONS, EndpointJudge
     from n3d_ros.training.evaluation.judging.rules import RuleJudge
     from n3d_ros.training.evaluation.ledger import Ledger
 
     if args.judge_url is None:
         return RuleJudge()
     endpoint = Endpoint(args.judge_url, args.judge_model, os.environ.get(KEY_VARIABLE, ""))
-    return EndpointJudge(Chat(endpoint), Ledger(args.out / VERDICTS))
+    return EndpointJudge(Chat(endpoint, OPTIONS), Ledger(args.out / VERDICTS))
 
 
 def _answers(args: argparse.Namespace, model: Path, questions: list[Question]) -> list[Answer]:

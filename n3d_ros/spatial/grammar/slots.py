@@ -83,12 +83,13 @@ def slots(used: Collection[str]) -> dict[str, Slot]:
 
 def _words(patterns: Mapping[Any, str]) -> Slot:
     """The meaning whose pattern fits."""
-    matchers = [(meaning, compiled(pattern, {})) for meaning, pattern in patterns.items()]
+    all_compiled = [(meaning, compiled(pattern, {})) for meaning, pattern in patterns.items()]
 
     def accept(words: Words, at: int) -> Iterator[tuple[int, Any]]:
-        for meaning, matcher in matchers:
-            for end in {end for end, _ in matcher(words, at, {})}:
-                yield end, meaning
+        for meaning, pattern in all_compiled:
+            if pattern.can_begin(words, at):
+                for end in {end for end, _ in pattern.match(words, at, {})}:
+                    yield end, meaning
 
     return accept
 
@@ -139,7 +140,7 @@ def _facing(noun: Slot) -> Slot:
     parallel = {LEFT: "left", RIGHT: "right"}
 
     def accept(words: Words, at: int) -> Iterator[tuple[int, tuple[str, Named | None]]]:
-        for start, _ in opening(words, at, {}):
+        for start, _ in opening.match(words, at, {}):
             for facing, word in parallel.items():
                 if start < len(words) and words[start].key == word:
                     yield start + 1, (facing, None)

@@ -6,7 +6,7 @@ In: words. Out: the words inside, and the unit. Knows no question.
 from __future__ import annotations
 
 from n3d_ros.spatial.language.nouns import unit_slot
-from n3d_ros.spatial.language.patterns import Matcher, Words, compiled, fits
+from n3d_ros.spatial.language.patterns import Pattern, Words, compiled, fits
 from n3d_ros.spatial.language.tokens import Token
 from n3d_ros.spatial.language.units import BY_WORD
 
@@ -60,12 +60,12 @@ def with_unit(words: Words) -> tuple[Words, str]:
     return words, ""
 
 
-def _without_opening(words: Words, openings: Matcher) -> Words:
-    longest = max((end for end, _ in openings(words, 0, {})), default=0)
+def _without_opening(words: Words, openings: Pattern) -> Words:
+    longest = max((end for end, _ in openings.match(words, 0, {})), default=0)
     return _without_commas(words[longest:]) if 0 < longest < len(words) else words
 
 
-def _without_closing(words: Words, closings: Matcher) -> Words:
+def _without_closing(words: Words, closings: Pattern) -> Words:
     says_where = [word.key for word in words[:2]] in _PLACES
     for at in range(1, len(words)):
         is_place = says_where and words[at].key == "in"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from n3d_ros.spatial.language.tokens import Token
@@ -24,18 +25,34 @@ Matcher = Callable[[Words, int, Found], Iterator[tuple[int, Found]]]
 _SYMBOL = re.compile(r"[()|?,]|[^\s()|?,]+")
 
 
-def compiled(pattern: str, slots: Mapping[str, Slot]) -> Matcher:
-    """The matcher of a pattern; ValueError where brackets do not close or a slot is unknown."""
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern as it is compared. `begins`: one of these words stands first in everything that it fits; None
+    where that is not known, as before a slot.
+    """
+
+    match: Matcher
+    begins: frozenset[str] | None
+
+    def can_begin(self, words: Words, at: int) -> bool:
+        """Whether it is worth comparing."""
+        return self.begins is None or (at < len(words) and words[at].key in self.begins)
+
+
+def compiled(pattern: str, slots: Mapping[str, Slot]) -> Pattern:
+    """The pattern, ready; ValueError where brackets do not close or a slot is unknown."""
     symbols = _SYMBOL.findall(pattern)
-    matcher = _alternatives(symbols, slots)
+    part = _alternatives(symbols, slots)
     if symbols:
         raise ValueError(f"pattern: unexpected '{symbols[0]}' in '{pattern}'")
-    return matcher
+    return Pattern(part.match, part.needs)
 
 
-def fits(matcher: Matcher, words: Words) -> Iterator[Found]:
+def fits(pattern: Pattern, words: Words) -> Iterator[Found]:
     """What the slots stand for, for every way in which the pattern is all of the words."""
-    return (found for end, found in matcher(words, 0, {}) if end == len(words))
+    if not pattern.can_begin(words, 0):
+        return iter(())
+    return (found for end, found in pattern.match(words, 0, {}) if end == len(words))
 
 
 def literals(pattern: str) -> set[str]:
@@ -80,7 +97,24 @@ def _is_slot(symbol: str) -> bool:
     return symbol[0].isupper()
 
 
-def _alternatives(symbols: list[str], slots: Mapping[str, Slot]) -> Matcher:
+@dataclass(frozen=True)
+class _Part:
+    """A piece of a pattern. `begins`: the words with which it can begin, None for any; where it
+    `may_be_empty`, what stands behind it may come at once. `word`: the one that it is, where it is one.
+    """
+
+    match: Matcher
+    begins: frozenset[str] | None
+    may_be_empty: bool = False
+    word: str = ""
+
+    @property
+    def needs(self) -> frozenset[str] | None:
+        """The words of which one has to be the next; None where any may be, or none."""
+        return None if self.may_be_empty else self.begins
+
+
+def _alternatives(symbols: list[str], slots: Mapping[str, Slot]) -> _Part:
     choices = [_sequence(symbols, slots)]
     while symbols and symbols[0] == "|":
         symbols.pop(0)
@@ -88,18 +122,18 @@ def _alternatives(symbols: list[str], slots: Mapping[str, Slot]) -> Matcher:
     return choices[0] if len(choices) == 1 else _any_of(choices)
 
 
-def _sequence(symbols: list[str], slots: Mapping[str, Slot]) -> Matcher:
-    parts: list[Matcher] = []
+def _sequence(symbols: list[str], slots: Mapping[str, Slot]) -> _Part:
+    parts: list[_Part] = []
     while symbols and symbols[0] not in ")|":
         part = _item(symbols, slots)
         if symbols and symbols[0] == "?":
             symbols.pop(0)
-            part = _any_of([part, _nothing])
+            part = _any_of([part, _NOTHING])
         parts.append(part)
-    return _all_of(parts)
+    return parts[0] if len(parts) == 1 else _all_of(parts)
 
 
-def _item(symbols: list[str], slots: Mapping[str, Slot]) -> Matcher:
+def _item(symbols: list[str], slots: Mapping[str, Slot]) -> _Part:
     symbol = symbols.pop(0)
     if symbol == "(":
         inner = _alternatives(symbols, slots)
@@ -107,46 +141,77 @@ def _item(symbols: list[str], slots: Mapping[str, Slot]) -> Matcher:
             raise ValueError("pattern: a bracket does not close")
         return inner
     if symbol == ",":
-        return _any_of([_word(","), _nothing])
+        return _any_of([_word(","), _NOTHING])
     return _slot(symbol, slots) if _is_slot(symbol) else _word(symbol)
 
 
-def _word(key: str) -> Matcher:
+def _word(key: str) -> _Part:
     def match(words: Words, at: int, found: Found) -> Iterator[tuple[int, Found]]:
         if at < len(words) and words[at].key == key:
             yield at + 1, found
 
-    return match
+    return _Part(match, frozenset([key]), word=key)
 
 
-def _slot(symbol: str, slots: Mapping[str, Slot]) -> Matcher:
+def _slot(symbol: str, slots: Mapping[str, Slot]) -> _Part:
     accept = slots[symbol.rstrip("0123456789")]
 
     def match(words: Words, at: int, found: Found) -> Iterator[tuple[int, Found]]:
         for end, meaning in accept(words, at):
             yield end, {**found, symbol: meaning}
 
-    return match
+    return _Part(match, None)
 
 
-def _nothing(words: Words, at: int, found: Found) -> Iterator[tuple[int, Found]]:
+def _match_nothing(words: Words, at: int, found: Found) -> Iterator[tuple[int, Found]]:
     yield at, found
 
 
-def _any_of(choices: list[Matcher]) -> Matcher:
+_NOTHING = _Part(_match_nothing, frozenset(), may_be_empty=True)
+
+
+def _any_of(choices: list[_Part]) -> _Part:
+    ways = [(part.needs, part.match) for part in choices]
+
     def match(words: Words, at: int, found: Found) -> Iterator[tuple[int, Found]]:
-        for choice in choices:
-            yield from choice(words, at, found)
+        key = words[at].key if at < len(words) else None
+        for needs, way in ways:
+            if needs is None or key in needs:
+                yield from way(words, at, found)
 
-    return match
+    return _Part(match, _union(choices), any(part.may_be_empty for part in choices))
 
 
-def _all_of(parts: list[Matcher]) -> Matcher:
+def _all_of(parts: list[_Part]) -> _Part:
+    steps = [(part.word, part.needs, part.match) for part in parts]
+
     def match(words: Words, at: int, found: Found, first: int = 0) -> Iterator[tuple[int, Found]]:
-        if first == len(parts):
-            yield at, found
+        for number in range(first, len(steps)):
+            word, needs, step = steps[number]
+            key = words[at].key if at < len(words) else None
+            if needs is not None and key not in needs:
+                return
+            if word:  # the one way on, so no need to ask the part
+                at += 1
+                continue
+            for end, more in step(words, at, found):
+                yield from match(words, end, more, number + 1)
             return
-        for end, more in parts[first](words, at, found):
-            yield from match(words, end, more, first + 1)
+        yield at, found
 
-    return match
+    return _Part(match, _begin_of_all(parts), all(part.may_be_empty for part in parts))
+
+
+def _begin_of_all(parts: list[_Part]) -> frozenset[str] | None:
+    """Of the first part that cannot be empty, and of all before it."""
+    solid = next((at for at, part in enumerate(parts) if not part.may_be_empty), len(parts) - 1)
+    return _union(parts[: solid + 1])
+
+
+def _union(parts: list[_Part]) -> frozenset[str] | None:
+    found: frozenset[str] = frozenset()
+    for part in parts:
+        if part.begins is None:
+            return None
+        found |= part.begins
+    return found

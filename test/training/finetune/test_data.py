@@ -129,7 +129,46 @@ def test_what_cannot_be_asked_is_counted_and_the_rest_is_trained_on(tmp_path, ho
     assert set(asked(rows, 2)) == {mug.id, none.id}
     next(iter(rows))
     assert rows.left_out["cannot be asked"] >= 1
-    assert "question 'strange' left out" in caplog.text and "'xylophone'" in caplog.text
+    assert "question 'strange' left out, cannot be asked: expected words that this model knows" in caplog.text
+    assert "'xylophone'" in caplog.text
+
+
+def test_what_will_be_left_out_is_known_before_and_changes_nothing(tmp_path, home):
+    from dataclasses import replace
+
+    shutil.copytree(home / "base", tmp_path / "base")
+    mug, none, *_ = questions_about(write_picture(tmp_path / "pictures", 0))
+    write_set(tmp_path / "questions", [mug, none, replace(mug, id="strange", text="the xylophone")])
+    rows = stream(tmp_path, GROUNDING)
+    assert rows.preview() == (3, {"cannot be asked": 1})
+    assert rows.left_out == {}
+    assert stream(home, GROUNDING, max_tokens=20).preview() == (8, {"too long": 8})
+
+
+def test_what_workers_of_a_loader_leave_out_is_known_outside_of_them(tmp_path, home):
+    from dataclasses import replace
+
+    from torch.utils.data import DataLoader
+
+    shutil.copytree(home / "base", tmp_path / "base")
+    mug, none, *_ = questions_about(write_picture(tmp_path / "pictures", 0))
+    write_set(tmp_path / "questions", [mug, none, replace(mug, id="strange", text="the xylophone")])
+    rows = stream(tmp_path, GROUNDING, max_tokens=5000)
+    next(rows.planned_rows())
+    before = rows.left_out["cannot be asked"]
+    first_rows(DataLoader(rows, batch_size=None, num_workers=2, prefetch_factor=1), 1)
+    assert rows.left_out["cannot be asked"] > before > 0, "counted in a worker, known here"
+
+
+def test_capitals_that_the_robot_would_write_small_are_no_unknown_words(tmp_path, home):
+    from dataclasses import replace
+
+    shutil.copytree(home / "base", tmp_path / "base")
+    mug, *_ = questions_about(write_picture(tmp_path / "pictures", 0))
+    write_set(tmp_path / "questions", [replace(mug, text=mug.text.upper())])
+    rows = stream(tmp_path, GROUNDING)
+    (planned, *_) = next(rows.planned_rows())
+    assert "red mug" in planned.turn.prompt and rows.left_out == {}
 
 
 def test_nothing_to_train_on_is_an_error_and_no_endless_search(home):

@@ -96,6 +96,21 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_weights(home, config, tmp_p
             assert torch.equal(found, expected[name]), name
 
 
+def test_a_run_says_what_it_will_leave_out_and_when_it_is_stopped_what_it_did(
+    home, config, tmp_path, monkeypatch, caplog
+):
+    def step(*_):
+        raise Killed
+
+    monkeypatch.setattr(FineTuner, "training_step", step)
+    caplog.set_level("INFO")
+    with pytest.raises(Killed):
+        run(replace(config, max_tokens=50), home / "questions", tmp_path)
+    before, _, after = caplog.text.partition("of the first 8 will be left out: {'too long': 4}")
+    assert "left out so far" not in before
+    assert "stage1_grounding: left out so far: {'too long': " in after
+
+
 def test_a_finished_run_is_not_trained_again(home, config, tmp_path, monkeypatch):
     run(config, home / "questions", tmp_path)
     monkeypatch.setattr(running, "train_stage", lambda *_: pytest.fail("trained again"))

@@ -91,6 +91,20 @@ def test_repeated_ids_are_lifted_once(tmp_path):
     assert made.source().record(2).fault.reason is Reason.PICTURE_REPEATED
 
 
+@pytest.mark.parametrize(
+    ("categories", "reason"),
+    [
+        ([{"id": 7, "name": "mug"}, {"id": 7, "name": "mug"}], "kept"),
+        ([{"id": 7, "name": "mug"}, {"id": 7, "name": "bowl"}, {"id": 7, "name": "mug"}], "category_unknown"),
+        ([{"id": 7, "name": "  "}], "category_unknown"),
+    ],
+)
+def test_a_category_needs_one_name(tmp_path, categories, reason):
+    made = tiny_set(tmp_path / "set")
+    made.content["categories"] = categories
+    assert made.reasons() == [reason]
+
+
 def test_a_file_without_the_lists_of_coco_is_refused_and_leaves_no_index(tmp_path):
     made = tiny_set(tmp_path / "set")
     del made.content["categories"]

@@ -1,6 +1,7 @@
 """`n3d bench data`: what it counts, and that its verdicts follow from it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from n3d_ros.training.speed import measuring
 from n3d_ros.training.speed.bench_set import BenchSet, write_bench_set
 from n3d_ros.training.speed.child import PROCESSES, RunOrder, RunResult, run
 from n3d_ros.training.speed.measuring import ONE, TWO, SpeedOptions, SpeedReport
+from n3d_ros.training.speed.results import LoadingResult, StageResult
 from n3d_ros.training.speed.text import report_text
 
 SINGLE = RunResult(
@@ -81,6 +83,28 @@ def test_the_report_tells_rates_ratios_and_goals():
     assert "MB at most: 161 (goal at most 300: met)" in text
 
 
+def test_loading_is_compared_with_what_a_model_on_two_threads_consumes():
+    """Twenty rows cost one second, two steps two: one core loads what twenty cores consume."""
+    stage = StageResult(
+        "stage1_grounding", rows=20, tokens=8000, pictures=60, load_s=2.0, load_cpu_s=1.0, workers_s=0.5,
+        steps=2, step_s=4.0, step_cpu_s=2.0,
+    )  # fmt: skip
+    report = SpeedReport(SpeedOptions(100, 1, 0), {ONE: [SINGLE]}, loading=LoadingResult(3000, 1.5, [stage]))
+    text = report_text(report)
+    assert "3000 questions made at 2000 a second of CPU" in text
+    assert "20 rows of each stage, in the first of 400 tokens and 3.0 pictures" in text
+    cells = [line.split()[-5:] for line in text.splitlines() if line.startswith("stage1_grounding, ")]
+    assert cells[:3] == [
+        ["10.0", "4000", "20.0", "50", "10.0"],
+        ["38.0", "15200", "76.0", "-", "-"],
+        ["0.5", "200", "1.0", "1000", "1.0"],
+    ]
+    assert "one process times the model by CPU: 10 (goal at least 1: met)" in text
+    slow = replace(stage, load_cpu_s=20.0)
+    report.loading = LoadingResult(3000, 1.5, [slow])
+    assert "by CPU: 0.5 (goal at least 1: missed)" in report_text(report)
+
+
 def test_a_missed_goal_is_said():
     slow = RunResult(**{**vars(SINGLE), "cpu_s": 10.0, "peak_mb": 301.0})
     text = report_text(SpeedReport(SpeedOptions(100, 1, 1), {ONE: [slow], TWO: [slow]}, slow))
@@ -95,12 +119,15 @@ def test_a_missed_goal_is_said():
 def test_the_command_measures_every_way_in_turn(tmp_path, monkeypatch, capsys):
     """Ray has its own tests; here it would take most of the time."""
     monkeypatch.setattr(measuring, "WAYS", {ONE: (PROCESSES, 1), TWO: (PROCESSES, 2)})
-    arguments = ["--pictures", "32", "--rounds", "1", "--records", "40", "--json", str(tmp_path / "out.json")]
+    arguments = ["--pictures", "32", "--rounds", "1", "--records", "40", "--rows", "3"]
+    arguments += ["--json", str(tmp_path / "out.json")]
     assert main(["bench", "data", *arguments]) == 0
     stated = read_object(tmp_path / "out.json")
     assert set(stated["runs"]) == {ONE, TWO} and stated["memory"]["pictures"] == 32
     assert [len(one) for one in stated["runs"].values()] == [1, 1]
-    assert "two processes times one" in capsys.readouterr().out
+    assert [one["rows"] for one in stated["loading"]["stages"]] == [3, 3]
+    printed = capsys.readouterr().out
+    assert "two processes times one" in printed and "stage2_reasoning, two workers" in printed
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 In: a question with its reference, and a sentence. Out: a `Judgement`. The endpoint only reads: for numbers it
 says what the sentence states, and the thresholds are those of the rules; for everything else it says whether
 the sentence means the same as the reference. What it says is taken only in the one form that it was asked
-for. Every verdict is kept (`Ledger`), so that a second run asks nothing twice. `JudgeError` where the
-endpoint does not answer at all: a dead judge must not look like a bad model.
+for. Every verdict is kept (`Ledger`), so that a second run asks nothing twice. `EndpointError` where
+the endpoint does not answer at all: a dead judge must not look like a bad model.
 
 The interface: platform.openai.com/docs/api-reference/chat. The prompt is ours.
 """
@@ -17,8 +17,8 @@ from typing import Any
 
 from n3d_ros.plain_text import shown
 from n3d_ros.storage.json_file import JsonError, parse_json
+from n3d_ros.training.chat import Chat, Unusable
 from n3d_ros.training.evaluation.judging import readings
-from n3d_ros.training.evaluation.judging.chat import Chat, Unusable
 from n3d_ros.training.evaluation.judging.judgement import (
     COUNT,
     HOUR,
@@ -35,6 +35,7 @@ from n3d_ros.training.evaluation.judging.rules import judged_count, judged_hour,
 from n3d_ros.training.evaluation.ledger import Ledger
 from n3d_ros.training.qa.records import Question
 
+OPTIONS = {"temperature": 0, "response_format": {"type": "json_object"}}
 SYSTEM = (
     "You mark answers to questions about a picture that you cannot see. The reference is true. "
     "Read the answer; do not solve the question. Reply with one JSON object and nothing else."
@@ -56,14 +57,14 @@ MEANS_THE_SAME = (
 
 
 class EndpointJudge:
-    """See the file's head. cache: verdicts of earlier runs, and where new ones go."""
+    """See the file's head. chat: with OPTIONS. cache: verdicts of earlier runs, and where new ones go."""
 
     def __init__(self, chat: Chat, cache: Ledger) -> None:
         self._chat, self._cache = chat, cache
         self._known = {row["key"]: row for row in cache.rows()}
 
     def judge(self, question: Question, text: str) -> Judgement:
-        """See `Judge`. JudgeError."""
+        """See `Judge`. EndpointError."""
         sentence = readings.sentence_of(text)
         if not sentence:
             return Judgement(SILENT, why="no answer")

@@ -69,10 +69,12 @@ def write_page(job: LiftJob, entries: list[Entry], num_samples: int = 8) -> Path
         for name, means, count, _ in counts
         if count and name in chosen
     ]
-    share = f"{sums['kept']} of {sums['annotations']} annotations"
+    given = sum(_num_given(shard_file(job.out, entry.number)) for entry in entries)
+    parts = [f"{sums['kept'] - given} lifted"] + ([f"{given} taken as given"] if given else [])
+    share = f"{' and '.join(parts)} of {sums['annotations']} annotations"
     if DIFFER in chosen:
         sections.insert(1, _section(job, DIFFER, "boxes whose sensor and model disagree", chosen[DIFFER]))
-    title = f"{share} lifted in {sums['pictures']} pictures"
+    title = f"{share} in {sums['pictures']} pictures"
     page = (
         f"<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>n3d lift</title>"
         f"<style>{STYLE}</style></head><body><h1>{title}</h1><p>{LEGEND}</p>{_table(counts)}"
@@ -102,6 +104,13 @@ def _choose(job: LiftJob, entries: list[Entry], num_samples: int) -> dict[str, l
             best = heaps.get(name, [])
             heaps[name] = heapq.nsmallest(num_samples, [*best, sample])
     return heaps
+
+
+def _num_given(shard: Path) -> int:
+    """Boxes that were annotated as such, so that nothing was lifted."""
+    objects = pq.read_table(shard, columns=["objects"]).column("objects").combine_chunks()
+    given = objects.flatten().field("given")
+    return len(given) - given.null_count
 
 
 def _samples(shard: Path) -> Iterator[tuple[str, _Sample]]:
@@ -153,7 +162,8 @@ def _caption(attempt: Attempt, picture: LiftedPicture) -> str:
         return f"{where}: {attempt.rejected.detail}"
     assert attempt.box is not None
     model = "" if attempt.box_of_model is None else f"; the model: {_said(attempt.box_of_model)}"
-    return f"{where}: {_said(attempt.box)}{model}"
+    given = "" if attempt.annotation.given is None else "; given, not lifted"
+    return f"{where}: {_said(attempt.box)}{model}{given}"
 
 
 def _said(box: Box3D) -> str:

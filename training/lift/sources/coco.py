@@ -88,7 +88,7 @@ def label_of(source: IndexedSource, entry: dict[str, Any]) -> str:
     category = entry.get("category_id")
     name = source.index.category(category)
     if name is None:
-        raise Rejected(Reason.CATEGORY_UNKNOWN, f"category_id {shown(category)}")
+        raise Rejected(Reason.CATEGORY_UNKNOWN, f"expected a category of one name, got id {shown(category)}")
     return name
 
 
@@ -104,7 +104,7 @@ def build_index(annotations: Path, folder: Path) -> Index:
                 writer.picture(entry.get("id"), item)
             elif name == "annotations":
                 writer.annotation(entry.get("id"), entry.get("image_id"), item)
-            elif name == "categories" and isinstance(entry.get("name"), str):
+            elif name == "categories" and isinstance(entry.get("name"), str) and entry["name"].strip():
                 writer.category(entry.get("id"), without_controls(entry["name"]))
         missing = [name for name in LISTS if name not in seen]
         if missing:

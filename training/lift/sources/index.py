@@ -54,8 +54,12 @@ class IndexWriter:
         self._connection, self._number = connection, 0
 
     def category(self, identity: Any, name: str) -> None:
-        """The first name of an id stays."""
-        self._insert("INSERT OR IGNORE INTO categories VALUES (?, ?)", (key_of(identity), name))
+        """An id with two names has none: nobody says which one an annotation means."""
+        self._insert(
+            "INSERT INTO categories VALUES (?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET name = NULL WHERE name IS NOT excluded.name",
+            (key_of(identity), name),
+        )
 
     def picture(self, identity: Any, entry: Any) -> None:
         """The next picture."""
@@ -105,11 +109,11 @@ class Index:
         return [Row(key, json.loads(entry), bool(is_repeated)) for key, entry, is_repeated in rows]
 
     def category(self, identity: Any) -> str | None:
-        """The name of a category's id."""
+        """The name of a category's id; None for an unknown one, and for one with several names."""
         rows = _connection(self.path).execute(
             "SELECT name FROM categories WHERE key = ?", (key_of(identity),)
         )
-        return next((str(name) for (name,) in rows), None)
+        return next((name if name is None else str(name) for (name,) in rows), None)
 
 
 def write_index(files: Iterable[Path], folder: Path, fill: Callable[[IndexWriter], None]) -> Index:

@@ -60,7 +60,14 @@ def format_of(inputs: list[Path]) -> str:
     suffix = inputs[0].suffix.lower()
     if suffix == ".csv":
         return "open-images"
-    return _format_of_json(inputs[0]) if suffix == ".json" else "frames"
+    if suffix == ".json":
+        return _format_of_json(inputs[0])
+    if inputs[0].is_file():
+        raise ValueError(
+            "input: expected .json (COCO, Objects365, Omni3D), .csv (Open Images) or frame folders, got the "
+            f"file '{inputs[0]}'; --format says what it is"
+        )
+    return "frames"
 
 
 def _format_of_json(path: Path) -> str:

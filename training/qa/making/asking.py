@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial import Query, SpatialAnswer, answer, answer_in_order
@@ -25,7 +25,8 @@ from n3d_ros.training.qa.config import QaConfig
 from n3d_ros.training.qa.making.names import Vocabulary
 from n3d_ros.training.qa.making.reading import Filling, read
 from n3d_ros.training.qa.making.scene import Scene, Thing
-from n3d_ros.training.qa.records import SPATIAL, Question
+from n3d_ros.training.qa.making.wordings import KnownWords
+from n3d_ros.training.qa.records import SPATIAL, PictureRef, Question
 
 # Compared as a share of the larger one: a hair's breadth differs in scale between a mug and a house.
 _SIZES = {
@@ -74,13 +75,23 @@ class Tally:
 
 @dataclass(frozen=True)
 class Maker:
-    """What the forms of one picture share. vocabulary: of the whole set."""
+    """What the forms of one picture share. vocabulary: of the whole set. words: of the model that is to read
+    the questions; None where it reads everything.
+    """
 
     scene: Scene
     config: QaConfig
     rng: random.Random
     tally: Tally
     vocabulary: Vocabulary
+    words: KnownWords | None = None
+
+    def choose(self, wordings: Sequence[str]) -> str:
+        """One of them, of those that the model can read. LeftOut where it can read none."""
+        known = wordings if self.words is None else self.words.among(wordings)
+        if not known:
+            raise LeftOut("words_unknown")
+        return self.rng.choice(known)
 
     def draw(self, share: float) -> bool:
         """True that often."""
@@ -107,8 +118,8 @@ def ask(
             check_clear(exact, boxes, maker.config)
             check_clear(shown, boxes, maker.config)
             _check_alike(exact, shown)
-            asked = Question("", SPATIAL, category, form, _in_style(text, maker), maker.scene.picture)
-            return _answered_question(asked, exact, shown, things)
+            text = _in_style(text, maker)
+            return _answered_question(maker.scene.picture, category, form, text, exact, shown, things)
     raise LeftOut("verdict_not_wanted")
 
 
@@ -173,12 +184,22 @@ def _check_alike(exact: SpatialAnswer, shown: SpatialAnswer) -> None:
 
 
 def _answered_question(
-    asked: Question, exact: SpatialAnswer, shown: SpatialAnswer, things: Sequence[Thing]
+    picture: PictureRef,
+    category: str,
+    form: str,
+    text: str,
+    exact: SpatialAnswer,
+    shown: SpatialAnswer,
+    things: Sequence[Thing],
 ) -> Question:
     choices, choice = _choice(shown)
-    return replace(
-        asked,
-        form=asked.form + ("_inverse" if shown.query.facing == OPPOSITE else ""),
+    return Question(
+        "",
+        SPATIAL,
+        category,
+        form + ("_inverse" if shown.query.facing == OPPOSITE else ""),
+        text,
+        picture,
         boxes=tuple(one.known for one in things),
         answer=shown.answer,
         reasoning=shown.reasoning,

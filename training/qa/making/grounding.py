@@ -40,7 +40,7 @@ def detect(maker: Maker) -> Question:
     hidden_share = scene.num_hidden / (scene.num_hidden + len(scene.things))
     if hidden_share > maker.config.max_hidden_share:
         raise LeftOut("hidden_things")
-    return _found(maker, "detect_all", maker.rng.choice(t.DETECT), scene.things, kind=DETECT)
+    return _found(maker, "detect_all", maker.choose(t.DETECT), scene.things, kind=DETECT)
 
 
 def ground(maker: Maker) -> Question:
@@ -86,7 +86,7 @@ def _drawn(maker: Maker) -> Question:
     colours = [name for name, _ in DRAWN[: len(marked)]]
     if len(marked) == 1:
         noun = maker.rng.choice(("object", "thing", marked[0].name.singular))
-        words = maker.rng.choice((f"{noun} in the red rectangle", f"{noun} in the red box"))
+        words = f"{noun} {maker.choose(('in the red rectangle', 'in the red box'))}"
     else:
         words = f"objects in the {', '.join(colours[:-1])} and {colours[-1]} rectangles"
     question = _found(maker, f"drawn_{len(marked)}", words, marked)
@@ -114,9 +114,9 @@ def _by_rank(maker: Maker, group: Group) -> Question:
     words = [word for word in RANKED if is_whole or word not in RANKED_BY_SIZE]
     name = group.name.singular
     if len(group.members) > 2 and maker.draw(0.25):
-        side = maker.rng.choice(tuple(SECOND))
+        side = maker.choose(tuple(SECOND))
         return _found(maker, "ranked_second", SECOND[side].format(g=name), [_second(maker, group, side)])
-    word = maker.rng.choice(words)
+    word = maker.choose(words)
     filling = Filling(group=name, groups=group.name.plural)
     there = pointed_at(maker, f"Which {{g}} is the {word}?", filling, group.members)
     return _found(maker, "ranked", RANKED[word].format(g=name), there)
@@ -141,7 +141,7 @@ def _beside(maker: Maker, group: Group, other: Thing) -> Question:
     """ "Mug to the left of the bottle": all of which that is true, perhaps none."""
     comparison = maker.rng.choice((t.LEFT_RIGHT, t.FRONT_BEHIND, t.ABOVE_BELOW))
     side = maker.rng.choice(list(comparison.sides.values()))
-    predicate = maker.rng.choice(side.predicates)
+    predicate = maker.choose(side.predicates)
     template = f"Is the {{a}} {predicate} the {{b}}?"
     there = [one for one in group.members if is_true_of(maker, template, one, other)]
     name = (

@@ -67,6 +67,7 @@ def _one(maker: Maker, forms: Sequence[Form], seen: set[tuple[object, ...]]) -> 
         form = maker.rng.choices(forms, weights)[0]
         try:
             question = form.make(maker)
+            _check_words(maker, question)
         except LeftOut as reason:
             maker.tally.left_out[str(reason)] += 1
             continue
@@ -76,3 +77,9 @@ def _one(maker: Maker, forms: Sequence[Form], seen: set[tuple[object, ...]]) -> 
             return question
         maker.tally.left_out["repeated"] += 1
     return None
+
+
+def _check_words(maker: Maker, question: Question) -> None:
+    """LeftOut where the text holds words that the model lacks and that no thing of the set is called."""
+    if maker.words is not None and maker.words.lacking(question.text, maker.vocabulary.by_word):
+        raise LeftOut("words_unknown")

@@ -59,17 +59,17 @@ def written(template: str, filling: Filling) -> str:
 
 def read(template: str, filling: Filling) -> tuple[str, Query | None]:
     """The text and what the robot understands of it; None where that is not what was asked."""
-    text = written(template, filling)
+    text, names = written(template, filling), filling.all
     stand_in = _stand_in(filling)
     meant = _read_once(template, stand_in)
-    odd = tuple(name for name in filling.all if name and not _is_plain(name))
+    odd = tuple(name for name in names if name and not _is_plain(name))
     if (
         meant is None
         or len(text) > MAX_CHARS
         or (odd and not _is_read(template, stand_in, filling.only(odd)))
     ):
         return text, None
-    return text, _renamed(meant, dict(zip(stand_in.all, filling.all, strict=True)))
+    return text, _renamed(meant, dict(zip(stand_in.all, names, strict=True)))
 
 
 @lru_cache(maxsize=1 << 14)

@@ -47,12 +47,10 @@ def _of_two(comparison: t.Comparison, category: str) -> Callable[[Maker], Questi
     def make(maker: Maker) -> Question:
         is_place = comparison in _PLACES
         names, things = _two(maker, whole=not is_place)
-        frame = maker.rng.choice(t.NOT if maker.draw(maker.config.negated_share) else _frames(is_place))
+        frame = maker.choose(t.NOT if maker.draw(maker.config.negated_share) else _frames(is_place))
         frame = _seen(maker, frame, comparison)
         sides = maker.rng.sample(list(comparison.sides.values()), 2)
-        wordings = [
-            (frame.replace("{p}", maker.rng.choice(side.predicates)), Filling(names)) for side in sides
-        ]
+        wordings = [(frame.replace("{p}", maker.choose(side.predicates)), Filling(names)) for side in sides]
         return ask(maker, category, f"{comparison.relation}_yes_no", wordings, things)
 
     return make
@@ -65,10 +63,10 @@ def _which(comparison: t.Comparison, category: str, fewest: int = 2) -> Callable
         things = _several(maker, whole=comparison not in _PLACES, fewest=fewest)
         side = maker.rng.choice(list(comparison.sides.values()))
         if len(things) > 2:
-            template = maker.rng.choice(t.WHICH_OF_MANY).replace("{s}", maker.rng.choice(side.superlatives))
+            template = maker.choose(t.WHICH_OF_MANY).replace("{s}", maker.choose(side.superlatives))
         else:
             frames = t.WHICH_NOT if maker.draw(maker.config.negated_share) else t.WHICH_OF_TWO
-            template = maker.rng.choice(frames).replace("{m}", maker.rng.choice(side.comparatives))
+            template = maker.choose(frames).replace("{m}", maker.choose(side.comparatives))
         if comparison is not t.FRONT_BEHIND:  # "closer to the camera" is the same from anywhere
             template = _seen(maker, template, comparison)
         filling = Filling(things=tuple(one.box.label for one in things))
@@ -84,7 +82,7 @@ def _which_of_group(comparison: t.Comparison, category: str) -> Callable[[Maker]
         scene = maker.scene
         group = maker.rng.choice(scene.many if comparison in _PLACES else scene.whole_many)
         side = maker.rng.choice(list(comparison.sides.values()))
-        template = maker.rng.choice(t.WHICH_OF_GROUP).replace("{s}", maker.rng.choice(side.superlatives))
+        template = maker.choose(t.WHICH_OF_GROUP).replace("{s}", maker.choose(side.superlatives))
         return ask(
             maker, category, f"{comparison.relation}_of_all", [(template, _group(group))], group.members
         )
@@ -98,7 +96,7 @@ def _order(comparison: t.Comparison, category: str) -> Callable[[Maker], Questio
     def make(maker: Maker) -> Question:
         things = _several(maker, whole=comparison not in _PLACES, fewest=3)
         first, second = maker.rng.sample([side.end for side in comparison.sides.values()], 2)
-        template = maker.rng.choice(t.ORDER).replace("{e}", f"{first} to {second}")
+        template = maker.choose(t.ORDER).replace("{e}", f"{first} to {second}")
         if comparison is t.LEFT_RIGHT:
             template = _seen(maker, template, comparison)
         filling = Filling(things=tuple(one.box.label for one in things))
@@ -112,7 +110,7 @@ def _which_side(comparison: t.Comparison, category: str) -> Callable[[Maker], Qu
 
     def make(maker: Maker) -> Question:
         names, things = _two(maker, whole=comparison not in _PLACES)
-        template = maker.rng.choice(t.EITHER).replace("{p}", maker.rng.choice(comparison.either))
+        template = maker.choose(t.EITHER).replace("{p}", maker.choose(comparison.either))
         template = _seen(maker, template, comparison)
         return ask(maker, category, f"{comparison.relation}_side", [(template, Filling(names))], things)
 
@@ -127,8 +125,8 @@ def _how_far(comparison: t.Comparison, category: str) -> Callable[[Maker], Quest
         names, things = _two(maker, whole=not is_place)
         slot, frames = ("{p}", t.HOW_FAR) if is_place else ("{m}", t.HOW_MUCH)
         side = maker.rng.choice(list(comparison.sides.values()))
-        word = maker.rng.choice(side.predicates if is_place else side.comparatives)
-        template = maker.rng.choice(frames).replace(slot, word)
+        word = maker.choose(side.predicates if is_place else side.comparatives)
+        template = maker.choose(frames).replace(slot, word)
         form = f"{comparison.relation}_how_much"
         try:
             return ask(maker, category, form, [(template, Filling(names))], things)
@@ -146,7 +144,7 @@ def _closer(maker: Maker) -> Question:
     asks = maker.rng.choice(("closer", "farther"))
     frames = (t.CLOSER_WHICH if len(others) == 2 else t.CLOSEST_WHICH)[asks]
     names = tuple(one.box.label for one in others)
-    wording = (maker.rng.choice(frames), Filling((reference.box.label,), names))
+    wording = (maker.choose(frames), Filling((reference.box.label,), names))
     return ask(maker, "relative_distance", "closer_which", [wording], [reference, *others])
 
 
@@ -158,7 +156,7 @@ def _closer_of_group(maker: Maker) -> Question:
         maker,
         "relative_distance",
         "closer_of_all",
-        [(maker.rng.choice(frames), filling)],
+        [(maker.choose(frames), filling)],
         [other, *group.members],
     )
 
@@ -166,7 +164,7 @@ def _closer_of_group(maker: Maker) -> Question:
 def _closer_yes_no(maker: Maker) -> Question:
     names, things = _named(maker, 3)
     sides = maker.rng.sample(list(t.CLOSER_YES_NO.values()), 2)
-    wordings = [(maker.rng.choice(frames), Filling(names)) for frames in sides]
+    wordings = [(maker.choose(frames), Filling(names)) for frames in sides]
     return ask(maker, "relative_distance", "closer_yes_no", wordings, things)
 
 
@@ -174,7 +172,7 @@ def _closer_how_much(maker: Maker) -> Question:
     things = _several(maker, fewest=3)[:3]
     a, b, c = (one.box.label for one in things)
     frames = t.CLOSER_HOW_MUCH[maker.rng.choice(("closer", "farther"))]
-    template = maker.rng.choice(frames)
+    template = maker.choose(frames)
     try:
         return ask(maker, "relative_distance", "closer_how_much", [(template, Filling((a, b, c)))], things)
     except LeftOut as reason:
@@ -189,7 +187,7 @@ def _length(
     """A length, now and then in another unit."""
 
     def make(maker: Maker) -> Question:
-        names, things, template = _maybe_picked(maker, maker.rng.choice(frames), number, whole)
+        names, things, template = _maybe_picked(maker, maker.choose(frames), number, whole)
         wording = (_in_unit(maker, template), Filling(names))
         question = ask(maker, category, form, [wording], things)
         is_plain = len(things) == len(names)  # neither ids nor a picked one
@@ -205,26 +203,26 @@ def _against_limit(
 ) -> Question:
     """The same length as a yes/no question, its limit well above or below."""
     assert question.value is not None
-    template = maker.rng.choice(frames)
+    template = maker.choose(frames)
     factor = maker.rng.uniform(1.3, 2.0)
     metres = question.value * factor if maker.draw(0.5) else question.value / factor
     length = f"{metres * 100:.0f} cm" if metres < 1.0 else f"{metres:.1f} meters"
     if length.startswith("0 "):
         raise LeftOut("value_small")
-    bounds = [maker.rng.choice(BOUNDS[way]) for way in maker.rng.sample(list(BOUNDS), 2)]
+    bounds = [maker.choose(BOUNDS[way]) for way in maker.rng.sample(list(BOUNDS), 2)]
     wordings = [(template.replace("{limit}", f"{bound} {length}"), filling) for bound in bounds]
     return ask(maker, question.category, f"{question.form}_limit", wordings, things)
 
 
 def _to_camera(maker: Maker) -> Question:
-    names, things, template = _maybe_picked(maker, maker.rng.choice(t.DISTANCE_TO_CAMERA), 1, False)
+    names, things, template = _maybe_picked(maker, maker.choose(t.DISTANCE_TO_CAMERA), 1, False)
     wording = (_in_unit(maker, template), Filling(names))
     return ask(maker, "distance", "distance_to_camera", [wording], things)
 
 
 def _of_pair(maker: Maker) -> Question:
     group = maker.rng.choice(_pairs(maker.scene))
-    wording = (maker.rng.choice(t.DISTANCE_OF_PAIR), Filling(groups=group.name.plural))
+    wording = (maker.choose(t.DISTANCE_OF_PAIR), Filling(groups=group.name.plural))
     return ask(maker, "distance", "distance_of_pair", [wording], group.members)
 
 
@@ -236,7 +234,7 @@ def _direction(maker: Maker) -> Question:
     """On the clock at A; of several pairs the one whose hour the shard has least of."""
     pairs = [_two(maker, ids=False) for _ in range(HOUR_TRIES)]
     names, things = min(pairs, key=lambda pair: maker.tally.hours[_about_hour(*pair[1])])
-    template = _seen(maker, maker.rng.choice(t.DIRECTION), None)
+    template = _seen(maker, maker.choose(t.DIRECTION), None)
     return ask(maker, "direction", "direction", [(template, Filling(names))], things)
 
 
@@ -248,13 +246,13 @@ def _about_hour(a: Thing, b: Thing) -> int:
 
 def _direction_facing(maker: Maker) -> Question:
     names, things = _named(maker, 3)
-    wording = (maker.rng.choice(t.DIRECTION_FACING), Filling(names))
+    wording = (maker.choose(t.DIRECTION_FACING), Filling(names))
     return ask(maker, "direction", "direction_facing", [wording], things)
 
 
 def _direction_turned(maker: Maker) -> Question:
     names, things = _two(maker, ids=False)
-    template = maker.rng.choice(t.DIRECTION_TURNED).replace("{way}", maker.rng.choice(t.WAYS))
+    template = maker.choose(t.DIRECTION_TURNED).replace("{way}", maker.choose(t.WAYS))
     return ask(maker, "direction", "direction_turned", [(template, Filling(names))], things)
 
 
@@ -264,7 +262,7 @@ def _count(maker: Maker) -> Question:
     group = maker.rng.choice(several if several and maker.draw(0.7) else groups)
     if len(group.members) > maker.config.max_boxes:
         raise LeftOut("too_many_boxes")
-    wording = (maker.rng.choice(t.COUNT), Filling(groups=group.name.plural))
+    wording = (maker.choose(t.COUNT), Filling(groups=group.name.plural))
     return ask(maker, "counting", "count", [wording], group.members)
 
 
@@ -276,12 +274,12 @@ def _combined(maker: Maker) -> Question:
     """Two statements about places, all four ways of being right or wrong tried in any order."""
     names, things = _named(maker, 3)
     join = maker.rng.choice(tuple(t.COMBINED))
-    template = maker.rng.choice(t.COMBINED[join])
+    template = maker.choose(t.COMBINED[join])
     first, second = maker.rng.sample(_PLACES, 2)
     ways = [(one, other) for one in first.sides.values() for other in second.sides.values()]
     wordings: list[Wording] = []
     for one, other in maker.rng.sample(ways, len(ways)):
-        p, q = maker.rng.choice(one.predicates), maker.rng.choice(other.predicates)
+        p, q = maker.choose(one.predicates), maker.choose(other.predicates)
         wordings.append((template.replace("{p}", p).replace("{q}", q), Filling(names)))
     return ask(maker, "combined", f"combined_{join}", wordings, things)
 
@@ -295,14 +293,14 @@ def _seen(maker: Maker, template: str, comparison: t.Comparison | None) -> str:
     if comparison in (*_SIZES, t.ABOVE_BELOW) or not maker.draw(maker.config.opposite_share):
         return template
     if template.startswith(t.POLITE) or maker.draw(0.3):
-        return template[:-1] + maker.rng.choice(t.OPPOSITE_BEHIND) + template[-1]
-    return maker.rng.choice(t.OPPOSITE_BEFORE) + template[0].lower() + template[1:]
+        return template[:-1] + maker.choose(t.OPPOSITE_BEHIND) + template[-1]
+    return maker.choose(t.OPPOSITE_BEFORE) + template[0].lower() + template[1:]
 
 
 def _in_unit(maker: Maker, template: str) -> str:
     if not maker.draw(maker.config.unit_share):
         return template
-    return f"{template[:-1]}, in {maker.rng.choice(t.UNITS)}{template[-1]}"
+    return f"{template[:-1]}, in {maker.choose(t.UNITS)}{template[-1]}"
 
 
 def _group(group: Group) -> Filling:
@@ -339,7 +337,7 @@ def _maybe_picked(
     if len(others) < number - 1:
         raise LeftOut("too_few_things")
     rest = maker.rng.sample(others, number - 1)
-    pick = maker.rng.choice(PICKS)
+    pick = maker.choose(PICKS)
     _check_pick(maker, pick, group)
     names = (group.name.singular, *(one.box.label for one in rest))
     return names, [*group.members, *rest], template.replace("{a}", f"{pick} {{a}}")

@@ -1,6 +1,6 @@
 """Some of a shard's spatial questions in a language model's words, each asked for once.
 
-In: questions, an endpoint. Out: the questions, reworded where the rewording is `same`; their form then ends
+In: questions, a chat model. Out: the questions, reworded where the rewording is `same`; their form then ends
 in "_reworded", or in "_free_words" where the robot's grammar does not read it. Replies are kept in
 `reworded/shard-NNNNN.jsonl` as they come, so that a run that was stopped, or is made again, asks nothing
 twice.
@@ -21,8 +21,8 @@ from typing import Any, TextIO
 
 from n3d_ros.errors import CommandFailed
 from n3d_ros.storage.json_file import JsonError, parse_json
+from n3d_ros.training.chat import Chat, EndpointError, Unusable
 from n3d_ros.training.qa.records import SPATIAL, Question
-from n3d_ros.training.qa.rewording.endpoint import Endpoint, EndpointFailed
 from n3d_ros.training.qa.rewording.same import Verdict, verdict_of
 
 INSTRUCTION = (
@@ -30,23 +30,25 @@ INSTRUCTION = (
     "of a thing and every number letter for letter, ids such as 0_mug included. Answer with one question and "
     "nothing else."
 )
+# Some freedom of words; a question is short.
+OPTIONS = {"temperature": 0.7, "max_tokens": 200}
 FOLDER = "reworded"
 
 
 @dataclass(frozen=True)
 class Rewriter:
-    """share: of the spatial questions. parallel: requests at a time. max_failures: after so many in a row the
-    run stops, since nobody is there.
+    """chat: with OPTIONS. share: of the spatial questions. parallel: requests at a time. max_failures: after
+    so many in a row the run stops, since nobody is there.
     """
 
-    endpoint: Endpoint
+    chat: Chat
     share: float = 0.5
     parallel: int = 8
     max_failures: int = 16
 
     def identity(self) -> dict[str, Any]:
         """What decides the texts, as JSON."""
-        return {"model": self.endpoint.model, "instruction": INSTRUCTION, "share": self.share}
+        return {"model": self.chat.endpoint.model, "instruction": INSTRUCTION, "share": self.share}
 
     def reworded(
         self, questions: Iterable[Question], out: Path, number: int, counts: Counter[str]
@@ -56,10 +58,10 @@ class Rewriter:
         CommandFailed after max_failures failures in a row, and where every request of the shard failed.
         """
         in_a_row = answered = 0
-        failure = EndpointFailed()
+        failure: Exception | None = None
         with closing(_Replies(out / FOLDER / f"shard-{number:05d}.jsonl")) as replies:
             for question, reply in self._asked(questions, replies):
-                if isinstance(reply, EndpointFailed):
+                if isinstance(reply, Exception):
                     counts["failed"] += 1
                     in_a_row, failure = in_a_row + 1, reply
                     if in_a_row >= self.max_failures:
@@ -73,7 +75,7 @@ class Rewriter:
 
     def _asked(
         self, questions: Iterable[Question], replies: _Replies
-    ) -> Iterator[tuple[Question, str | EndpointFailed | None]]:
+    ) -> Iterator[tuple[Question, str | Exception | None]]:
         """Each question with its reply, None where it is not to be reworded; `parallel` requests ahead."""
         waiting: deque[tuple[Question, Future[str] | str | None]] = deque()
         with ThreadPoolExecutor(self.parallel) as pool:
@@ -91,17 +93,21 @@ class Rewriter:
         if question.kind != SPATIAL or not chosen:
             return None
         known = replies.get(question.text)
-        return pool.submit(self.endpoint.ask, INSTRUCTION, question.text) if known is None else known
+        return pool.submit(self._reply, question.text) if known is None else known
+
+    def _reply(self, text: str) -> str:
+        messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": text}]
+        return self.chat.ask(messages, str.strip)
 
 
 def _finished(
     question: Question, reply: Future[str] | str | None, replies: _Replies
-) -> tuple[Question, str | EndpointFailed | None]:
+) -> tuple[Question, str | Exception | None]:
     if not isinstance(reply, Future):
         return question, reply
     try:
         text = reply.result()
-    except EndpointFailed as error:
+    except (EndpointError, Unusable) as error:
         return question, error
     replies.add(question.text, text)
     return question, text

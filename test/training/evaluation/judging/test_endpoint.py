@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from known_answers import HEIGHT_OF_MUG, TALLER, WHERE, picture, spatial
 
-from n3d_ros.training.evaluation.judging.chat import Chat, Endpoint, JudgeError
-from n3d_ros.training.evaluation.judging.endpoint import EndpointJudge
+from n3d_ros.training.chat import Chat, Endpoint, EndpointError
+from n3d_ros.training.evaluation.judging.endpoint import OPTIONS, EndpointJudge
 from n3d_ros.training.evaluation.ledger import Ledger
 
 
@@ -54,7 +54,7 @@ def server(*replies):
 def judge_of(url, folder, waits=None, **changes):
     """waits: gets the pauses instead of their passing."""
     endpoint = Endpoint(url, "judge-1", timeout_s=5.0, **changes)
-    chat = Chat(endpoint, wait=([] if waits is None else waits).append)
+    chat = Chat(endpoint, OPTIONS, wait=([] if waits is None else waits).append)
     return EndpointJudge(chat, Ledger(folder / "verdicts.jsonl"))
 
 
@@ -150,22 +150,15 @@ def test_no_hour_beyond_twelve(tmp_path):
 @pytest.mark.parametrize("status", [401, 404])
 def test_a_refusal_ends_the_run_at_once(tmp_path, height, status):
     with server((status, b'{"error": "no such model"}')) as (url, requests):
-        with pytest.raises(JudgeError, match=f"HTTP status {status}.*no such model"):
+        with pytest.raises(EndpointError, match=f"HTTP status {status}.*no such model"):
             judge_of(url, tmp_path).judge(height, "0.2 m")
         assert len(requests) == 1
 
 
 def test_a_server_that_never_answers_ends_the_run(tmp_path, height):
     with server((503, b"")) as (url, requests):
-        with pytest.raises(JudgeError, match="HTTP status 503"):
+        with pytest.raises(EndpointError, match="HTTP status 503"):
             judge_of(url, tmp_path).judge(height, "0.2 m")
         assert len(requests) == 4
-    with pytest.raises(JudgeError, match="refused"):
+    with pytest.raises(EndpointError, match="refused"):
         judge_of(url, tmp_path).judge(height, "0.2 m")
-
-
-def test_the_endpoint_is_checked_first(tmp_path):
-    for url, model, why in (("ftp://x", "m", "http"), ("http://x", "", "name of a model")):
-        with pytest.raises(ValueError, match=why):
-            Endpoint(url, model)
-    assert "secret" not in repr(Endpoint("http://x", "m", "secret"))

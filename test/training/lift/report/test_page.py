@@ -36,6 +36,7 @@ def test_every_filter_that_rejected_something_has_its_pictures(tmp_path):
     page = page_of(made, tmp_path / "out")
     assert re.findall(r"<h2 id='(\w+)'", page) == ["kept", "crowd", "picture_unreadable", "mask_invalid"]
     assert page.count("<img") == 3 and page.count("<figure") == 4  # a picture that is not there is not shown
+    assert "<h1>1 lifted of 4 annotations in 4 pictures</h1>" in page
     assert "0.304 x 0.304 x 0.000 m at 0.80 m" in page and "expected lists of at least three points" in page
 
 

@@ -180,3 +180,11 @@ def test_a_set_without_boxes_is_an_omni3d_file_too(tmp_path):
     content = json.loads((tmp_path / "empty.json").read_text())
     assert (len(content["images"]), content["annotations"], content["categories"]) == (1, [], [])
     assert content["images"][0]["K"][0][0] == CAMERA["fx"]
+
+
+def test_the_page_says_how_many_boxes_were_given_and_not_lifted(written, tmp_path):
+    path = written([entry(), entry(id=6, center_cam=[0.1, 0.1, 2.0])])
+    assert main(["lift", str(path), "--out", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out/page.html").read_text(encoding="utf-8")
+    assert "<h1>0 lifted and 2 taken as given of 2 annotations in 1 pictures</h1>" in page
+    assert page.count("; given, not lifted</figcaption>") == 2

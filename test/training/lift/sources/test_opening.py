@@ -30,6 +30,14 @@ def test_csv_files_are_open_images_and_folders_are_frames(tmp_path):
     assert format_of([tmp_path]) == "frames"
 
 
+def test_a_file_of_no_format_is_told_which_there_are(tmp_path):
+    (tmp_path / "README.md").write_text("# A set")
+    with pytest.raises(
+        ValueError, match=r"expected .json \(COCO, Objects365, Omni3D\), .csv .*got the file .*README"
+    ):
+        format_of([tmp_path / "README.md"])
+
+
 def test_a_format_that_is_named_is_taken(tmp_path):
     path = tiny_set(tmp_path / "set").write()
     assert isinstance(open_source([path], Beside(), tmp_path / "index"), CocoSource)

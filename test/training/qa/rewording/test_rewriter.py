@@ -7,16 +7,16 @@ from chat_server import chat_server
 from qa_sets import questions
 
 from n3d_ros.errors import CommandFailed
+from n3d_ros.training.chat import Chat, Endpoint
 from n3d_ros.training.qa.config import QaConfig
 from n3d_ros.training.qa.records import SPATIAL
-from n3d_ros.training.qa.rewording.endpoint import Endpoint, EndpointFailed
-from n3d_ros.training.qa.rewording.rewriter import Rewriter
+from n3d_ros.training.qa.rewording.rewriter import OPTIONS, Rewriter
 
 ONLY = QaConfig(shares={"distance": 0.7, "grounding": 0.3}, num_a_picture=6, plain_share=0.0)
 
 
-def endpoint(server, **options):
-    return Endpoint(server.url, "m", **{"timeout_s": 5.0, "pause_s": 0.0, **options})
+def chat(server):
+    return Chat(Endpoint(server.url, "m", timeout_s=5.0, first_wait_s=0.0), OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -26,49 +26,8 @@ def made():
 
 def reworded(server, made, out, share=1.0, **options):
     counts = Counter()
-    rewriter = Rewriter(endpoint(server), share, parallel=3, **options)
+    rewriter = Rewriter(chat(server), share, parallel=3, **options)
     return list(rewriter.reworded(made, out, 0, counts)), counts
-
-
-def test_a_reply_is_asked_for_as_the_api_has_it():
-    with chat_server(lambda text: f" {text}! ") as server:
-        assert endpoint(server, key="secret").ask("Reword.", "How far?") == "How far?!"
-        (body,) = server.asked
-        assert body["model"] == "m"
-        assert [one["role"] for one in body["messages"]] == ["system", "user"]
-        assert server.headers["Authorization"] == "Bearer secret"
-        assert "secret" not in repr(endpoint(server, key="secret"))
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [500, 429, b"junk", b'{"choices": []}', b'{"choices": [{"message": {"content": 5}}]}', b"[[[[" * 9999],
-)
-def test_trouble_is_tried_again_and_then_said(reply):
-    replies = [reply, "fine"]
-    with chat_server(lambda _: replies.pop(0)) as server:
-        assert endpoint(server).ask("Reword.", "How far?") == "fine"
-        assert len(server.asked) == 2
-    with chat_server(lambda _: reply) as server:
-        with pytest.raises(EndpointFailed, match="expected .*3 tries"):
-            endpoint(server).ask("Reword.", "How far?")
-        assert len(server.asked) == 3
-
-
-def test_a_refusal_is_not_tried_again():
-    with chat_server(lambda _: 401) as server:
-        with pytest.raises(EndpointFailed, match="expected status 200, got 401"):
-            endpoint(server).ask("Reword.", "How far?")
-        assert len(server.asked) == 1
-
-
-def test_a_server_that_hangs_or_is_not_there_fails():
-    with chat_server(lambda _: None) as server, pytest.raises(EndpointFailed, match="timed out"):
-        endpoint(server, timeout_s=0.05).ask("Reword.", "How far?")
-    with pytest.raises(EndpointFailed, match="refused"):
-        endpoint(server).ask("Reword.", "How far?")
-    with pytest.raises(ValueError, match="expected a URL with http"):
-        Endpoint("localhost", "m")
 
 
 def test_what_still_asks_the_same_replaces_the_text(made, tmp_path):
@@ -105,9 +64,9 @@ def test_failures_keep_the_question_and_many_in_a_row_end_the_run(made, tmp_path
         assert found == made
         assert counts["failed"] == sum(one.kind == SPATIAL for one in made) - 1
     with chat_server(lambda text: 400) as server:
-        with pytest.raises(CommandFailed, match="requests in a row failed: .*got 400"):
+        with pytest.raises(CommandFailed, match="requests in a row failed: .*HTTP status 400"):
             reworded(server, made, tmp_path, max_failures=1000)
-        with pytest.raises(CommandFailed, match="rewording: 5 requests in a row failed: .*got 400"):
+        with pytest.raises(CommandFailed, match="rewording: 5 requests in a row failed: .*HTTP status 400"):
             reworded(server, made, tmp_path, max_failures=5)
 
 

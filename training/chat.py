@@ -1,8 +1,9 @@
 """A chat model behind an OpenAI-compatible endpoint, asked until it says something usable.
 
-In: messages, and a check of the reply's text. Out: what the check makes of it. `JudgeError` where the
+In: messages, and a check of the reply's text. Out: what the check makes of it. `EndpointError` where the
 endpoint gives no reply, or refuses; `Unusable` where it gives replies and none passes the check. It does not
-know what is asked. The interface: platform.openai.com/docs/api-reference/chat.
+know what is asked. The interface: platform.openai.com/docs/api-reference/chat. Only the standard library is
+used; any server with `/chat/completions` will do (vLLM, llama.cpp, Ollama, a hosted one).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from n3d_ros.errors import CommandFailed
 from n3d_ros.plain_text import one_line, shown
@@ -29,7 +30,7 @@ Made = TypeVar("Made")
 Messages = list[dict[str, str]]
 
 
-class JudgeError(CommandFailed):
+class EndpointError(CommandFailed):
     """The endpoint does not answer, or refuses every request."""
 
 
@@ -52,26 +53,32 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"judge: expected a URL that starts with http:// or https://, got {self.url!r}")
+            raise ValueError(
+                f"endpoint: expected a URL that starts with http:// or https://, got {self.url!r}"
+            )
         if not self.model:
-            raise ValueError("judge: expected the name of a model, got none")
+            raise ValueError("endpoint: expected the name of a model, got none")
         if self.num_tries < 1:
-            raise ValueError(f"judge: expected num_tries of at least 1, got {self.num_tries}")
+            raise ValueError(f"endpoint: expected num_tries of at least 1, got {self.num_tries}")
 
 
+@dataclass(frozen=True)
 class Chat:
-    """wait: between tries, twice as long each time."""
+    """options: of every request beside model and messages, such as temperature. wait: between tries, twice as
+    long each time.
+    """
 
-    def __init__(self, endpoint: Endpoint, wait: Callable[[float], None] = time.sleep) -> None:
-        self.endpoint, self._wait = endpoint, wait
+    endpoint: Endpoint
+    options: Mapping[str, Any]
+    wait: Callable[[float], None] = time.sleep
 
     def ask(self, messages: Messages, check: Callable[[str], Made]) -> Made:
-        """What `check` makes of the first reply that passes it. JudgeError; Unusable of the last reply."""
+        """What `check` makes of the first reply that passes it. EndpointError; Unusable of the last reply."""
         unusable: Unusable | None = None
-        problem = ""
-        for number in range(self.endpoint.num_tries):
-            if number:
-                self._wait(min(self.endpoint.first_wait_s * 2 ** (number - 1), MAX_WAIT_S))
+        problem, number = "", 0
+        for number in range(1, self.endpoint.num_tries + 1):
+            if number > 1:
+                self.wait(min(self.endpoint.first_wait_s * 2 ** (number - 2), MAX_WAIT_S))
             try:
                 return check(self._reply(messages))
             except Unusable as error:
@@ -84,15 +91,14 @@ class Chat:
                 problem = str(error) or type(error).__name__
         if unusable is not None:
             raise unusable
-        tries = f"{self.endpoint.num_tries} tries"
-        raise JudgeError(
-            f"judge: expected a reply of '{self.endpoint.url}', got {one_line(problem, 300)} ({tries})"
+        tries = f"{number} {'try' if number == 1 else 'tries'}"
+        raise EndpointError(
+            f"endpoint: expected a reply of '{self.endpoint.url}', got {one_line(problem, 300)} ({tries})"
         )
 
     def _reply(self, messages: Messages) -> str:
         """The text of one reply."""
-        body = {"model": self.endpoint.model, "messages": messages, "temperature": 0}
-        body["response_format"] = {"type": "json_object"}
+        body = {"model": self.endpoint.model, "messages": messages, **self.options}
         headers = {"Content-Type": "application/json"}
         if self.endpoint.key:
             headers["Authorization"] = f"Bearer {self.endpoint.key}"
