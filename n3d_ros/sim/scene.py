@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from n3d_ros.geometry import Array, Vector3, transform_points
-from n3d_ros.sim.kinds import KINDS
+from n3d_ros.sim.kinds import KINDS, WIDE_KINDS
 from n3d_ros.sim.layouts import LAYOUTS, Area, Room
 from n3d_ros.sim.look import Look, random_look
 from n3d_ros.sim.naming import choose_names
@@ -39,7 +39,7 @@ class SceneConfig:
     duplicate_share: float = 0.15
 
     def __post_init__(self) -> None:
-        for name, known in (("layouts", LAYOUTS), ("kinds", KINDS), ("colors", COLORS)):
+        for name, known in (("layouts", LAYOUTS), ("kinds", WIDE_KINDS), ("colors", COLORS)):
             unknown = [value for value in getattr(self, name) if value not in known]
             if unknown or not getattr(self, name):
                 raise ValueError(
@@ -139,7 +139,7 @@ def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: s
 
 def _body(rng: np.random.Generator, item: SceneObject) -> Body:
     """Shape, size, shade and resting pose of an object, not yet placed."""
-    shape: Shape = KINDS[item.kind](rng)
+    shape: Shape = WIDE_KINDS[item.kind](rng)
     scale = SIZES[item.size_name] * rng.uniform(1 - SIZE_JITTER, 1 + SIZE_JITTER)
     pose = shape.poses[int(rng.choice(len(shape.poses), p=[share for _, share in shape.poses]))][0]
     color = np.clip(np.array(COLORS[item.color]) * rng.uniform(0.93, 1.05), 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""What seeds have made stays what it is: n3d-nano and the figures of docs/evaluation.md are about these scenes.
+"""What seeds have made stays: n3d-nano and the figures of docs/evaluation.md are about these scenes.
 Geometry and the order of random numbers are pinned, pixels are the graphics driver's.
 """
 

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)  # mujoco, and libosmesa6 or libegl1
 
-from n3d_ros.sim import COLORS, KINDS, SceneConfig, generate
+from n3d_ros.sim import COLORS, KINDS, WIDE_KINDS, SceneConfig, generate
 from n3d_ros.sim.naming import choose_names
 from n3d_ros.sim.placement import Place, footprint_of, free_place, overlap
 
@@ -18,9 +18,9 @@ def scenes():
 
 
 def test_there_are_enough_kinds_and_colours():
-    assert len(KINDS) >= 12
+    assert len(KINDS) == 14 and len(WIDE_KINDS) >= 24
     assert len(COLORS) == 8
-    assert all(" " not in name for name in (*KINDS, *COLORS))
+    assert all(" " not in name for name in (*WIDE_KINDS, *COLORS))
 
 
 def test_one_seed_is_one_scene():
@@ -77,8 +77,8 @@ def test_names_that_cannot_all_differ_are_refused():
 
 
 def test_a_config_names_what_it_cannot_use():
-    with pytest.raises(ValueError, match=r"kinds expected some of .*mug.*, got \['teapot'\]"):
-        SceneConfig(kinds=("teapot",))
+    with pytest.raises(ValueError, match=r"kinds expected some of .*mug.*, got \['unicorn'\]"):
+        SceneConfig(kinds=("unicorn",))
     with pytest.raises(ValueError, match="colors expected"):
         SceneConfig(colors=())
     with pytest.raises(ValueError, match="got 5 and 4"):
