@@ -19,17 +19,23 @@ from n3d_ros.sim.naming import choose_names
 from n3d_ros.sim.physics import Body, build_model, settle
 from n3d_ros.sim.placement import Place, footprint_of, free_place
 from n3d_ros.sim.shapes import COLORS, Shape
+from n3d_ros.sim.surfaces import PLAIN, TEXTURES
+from n3d_ros.sim.surfaces.finish import choose_finish
 
 SIZES = {"small": 0.78, "medium": 1.0, "large": 1.25}
 SIZE_JITTER = 0.06
 TRIES = 40
 # m/s or rad/s: a scene in which something still moves like this is thrown away
 UNSETTLED_SPEED = 0.3
+# Patterns have random numbers of their own, so that a seed's objects stand as they do without.
+PAINT_STREAM = 1
 
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """What scenes to make. `duplicate_share`: share of scenes with two objects of one name."""
+    """What scenes to make. `duplicate_share`: share of scenes with two objects of one name. `textures`: a set
+    of `surfaces.TEXTURES`, which changes how a seed's scene looks and not what stands where.
+    """
 
     layouts: tuple[str, ...] = ("table", "shelf", "floor")
     kinds: tuple[str, ...] = tuple(KINDS)
@@ -37,6 +43,7 @@ class SceneConfig:
     min_objects: int = 4
     max_objects: int = 8
     duplicate_share: float = 0.15
+    textures: str = PLAIN
 
     def __post_init__(self) -> None:
         for name, known in (("layouts", LAYOUTS), ("kinds", WIDE_KINDS), ("colors", COLORS)):
@@ -45,6 +52,10 @@ class SceneConfig:
                 raise ValueError(
                     f"scene config: {name} expected some of {list(known)}, got {list(getattr(self, name))}"
                 )
+        if self.textures not in TEXTURES:
+            raise ValueError(
+                f"scene config: textures expected one of {list(TEXTURES)}, got {self.textures!r}"
+            )
         if not 1 <= self.min_objects <= self.max_objects:
             raise ValueError(
                 "scene config: expected 1 <= min_objects <= max_objects, "
@@ -97,7 +108,8 @@ def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:
     layout = config.layouts[int(first.integers(len(config.layouts)))]
     num = int(first.integers(config.min_objects, config.max_objects + 1))
     for attempt in range(TRIES):
-        scene = _attempt(seed, np.random.default_rng((seed, attempt)), config, layout, num)
+        rngs = np.random.default_rng((seed, attempt)), np.random.default_rng((seed, attempt, PAINT_STREAM))
+        scene = _attempt(seed, rngs, config, layout, num)
         if scene is not None:
             return scene
     raise RuntimeError(
@@ -105,7 +117,14 @@ def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:
     )
 
 
-def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: str, num: int) -> Scene | None:
+def _attempt(
+    seed: int,
+    rngs: tuple[np.random.Generator, np.random.Generator],
+    config: SceneConfig,
+    layout: str,
+    num: int,
+) -> Scene | None:
+    (rng, paint), textures = rngs, TEXTURES[config.textures]
     room = LAYOUTS[layout](rng, num)
     names = choose_names(rng, num, config.kinds, config.colors, config.duplicate_share)
     size_names = [str(rng.choice(list(SIZES))) for _ in names]
@@ -117,7 +136,8 @@ def _attempt(seed: int, rng: np.random.Generator, config: SceneConfig, layout: s
     areas = [room.areas[place.area] for place in places]
     bodies = [_started(*start) for start in zip(bodies, places, areas, strict=True)]
     look = random_look(rng)
-    model = build_model(bodies, room, rng)
+    bodies = [replace(body, finish=choose_finish(paint, textures, body.color)) for body in bodies]
+    model = build_model(bodies, room, rng, paint, textures)
     data, poses = settle(model, len(bodies))
     points = tuple(transform_points(pose, body.points) for pose, body in zip(poses, bodies, strict=True))
     if np.abs(data.qvel).max() > UNSETTLED_SPEED:
