@@ -203,3 +203,10 @@ def settle(model: Any, num_bodies: int) -> tuple[Any, list[Array]]:
         pose[:3, :3], pose[:3, 3] = data.xmat[index + 1].reshape(3, 3), data.xpos[index + 1]
         poses.append(pose)
     return data, poses
+
+
+def deepest_overlap_m(model: Any, data: Any) -> float:
+    """How far the colliders of two objects reach into each other at most; the room does not count."""
+    contacts = data.contact
+    both = (model.geom_bodyid[contacts.geom] > 0).all(axis=1)
+    return float(np.max(-contacts.dist[both], initial=0.0))
