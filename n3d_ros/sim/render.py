@@ -17,8 +17,10 @@ from n3d_ros.geometry import Array, Intrinsics, transform_points
 from n3d_ros.sim.camera import Camera
 from n3d_ros.sim.gl import current_gl, mujoco
 from n3d_ros.sim.look import SURFACES, Look
+from n3d_ros.sim.physics import BRIGHTNESS_VALUE, SHINY_VALUE
 from n3d_ros.sim.scene import Scene
 from n3d_ros.sim.silhouette import silhouette_px
+from n3d_ros.sim.surfaces.finish import brightness
 
 NEAR_M, FAR_M = 0.05, 12.0
 MAX_GEOMS = 400
@@ -35,7 +37,9 @@ class View:
     object, also for objects out of view. Boxes: optical frame, aligned with the camera's axes (yaw 0), around
     every vertex drawn, hidden or not. visible: 0..1, pixels seen over pixels of the silhouette
     (`silhouette_px`: what hides it may be another object, the furniture or the picture's edge); good to about
-    0.05. visible_px: pixels seen, exact.
+    0.05. visible_px: pixels seen, exact. shiny (H, W) bool: surfaces that mirror light. reflectance (H, W)
+    float32 0..1: how much of a sensor's light a surface returns, for which the brightness of its colour
+    stands; 0 where nothing is hit.
     """
 
     rgb: Array
@@ -45,6 +49,8 @@ class View:
     boxes: list[Box3D]
     visible: list[float]
     visible_px: list[int]
+    shiny: Array
+    reflectance: Array
 
 
 class RgbdCamera:
@@ -72,7 +78,7 @@ class RgbdCamera:
             mujoco.mjtCatBit.mjCAT_ALL.value,
             self._drawn,
         )
-        self._object_of_segment = self._segments()
+        self._object_of_segment, self._shiny_of_segment, self._reflectance_of_segment = self._segments()
         self._surfaces = self._surface_geoms()
         self._rect = mujoco.MjrRect(0, 0, width, height)
         self._rgb = np.empty((height, width, 3), np.uint8)
@@ -133,6 +139,8 @@ class RgbdCamera:
             boxes=boxes,
             visible=visible,
             visible_px=visible_px,
+            shiny=self._shiny_of_segment[ids],
+            reflectance=self._reflectance_of_segment[ids],
         )
 
     def _draw(self, picture: Array, depth: Array | None, segment: bool) -> None:
@@ -167,7 +175,9 @@ class RgbdCamera:
             light.diffuse, light.ambient, light.specular = color, ambient, color
         self._drawn.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = look.shadows
         for index, role in self._surfaces:
-            self._drawn.geoms[index].rgba[:3] = getattr(look, role)
+            paint, geom = getattr(look, role), self._drawn.geoms[index]
+            geom.rgba[:3] = paint
+            self._reflectance_of_segment[geom.segid + 1] = brightness(paint)
 
     def _towards_light(self, azimuth_rad: float, elevation_rad: float) -> Array:
         """(3,) unit vector to a light, world; a shelf is lit from its open side and flatter."""
@@ -176,13 +186,19 @@ class RgbdCamera:
         level = np.cos(elevation_rad)
         return np.array([level * np.cos(azimuth_rad), level * np.sin(azimuth_rad), np.sin(elevation_rad)])
 
-    def _segments(self) -> Array:
-        """int16: number drawn in the second pass -> object index, -1 for the rest; 0 is the background."""
-        table = np.full(MAX_GEOMS + 1, -1, np.int16)
+    def _segments(self) -> tuple[Array, Array, Array]:
+        """By number drawn in the second pass, of which 0 is the background: object index int16, -1 for the
+        rest; shiny bool; reflectance float32, that of surfaces set by `_light`.
+        """
+        objects = np.full(MAX_GEOMS + 1, -1, np.int16)
+        shiny, reflectance = np.zeros(MAX_GEOMS + 1, bool), np.zeros(MAX_GEOMS + 1, np.float32)
         for geom in self._drawn.geoms[: self._drawn.ngeom]:
             if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM and geom.segid >= 0:
-                table[geom.segid + 1] = self.scene.model.geom_bodyid[geom.objid] - 1
-        return table
+                objects[geom.segid + 1] = self.scene.model.geom_bodyid[geom.objid] - 1
+                values = self.scene.model.geom_user[geom.objid]
+                shiny[geom.segid + 1] = values[SHINY_VALUE] > 0
+                reflectance[geom.segid + 1] = values[BRIGHTNESS_VALUE]
+        return objects, shiny, reflectance
 
     def _surface_geoms(self) -> list[tuple[int, str]]:
         """(index in the drawn scene, role) of every piece of room and furniture."""
