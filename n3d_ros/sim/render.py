@@ -105,6 +105,18 @@ class RgbdCamera:
 
         ValueError when the intrinsics are of another picture size or the camera is closed.
         """
+        self._prepare(camera, look)
+        self._draw(self._rgb, None, segment=False)
+        self._draw(self._ids, self._depth, segment=True)
+        return self._view(camera)
+
+    def photograph(self, camera: Camera, look: Look | None = None) -> Array:
+        """(H, W, 3) uint8: the colours of `render` alone, in half of the time. Its errors."""
+        self._prepare(camera, look)
+        self._draw(self._rgb, None, segment=False)
+        return self._rgb[::-1].copy()
+
+    def _prepare(self, camera: Camera, look: Look | None) -> None:
         k = camera.intrinsics
         if (k.width, k.height) != (self.width, self.height):
             raise ValueError(
@@ -115,9 +127,6 @@ class RgbdCamera:
         current_gl()
         self._aim(camera)
         self._light(look or self.scene.look)
-        self._draw(self._rgb, None, segment=False)
-        self._draw(self._ids, self._depth, segment=True)
-        return self._view(camera)
 
     def _view(self, camera: Camera) -> View:
         # OpenGL hands pictures over bottom row first
@@ -166,10 +175,13 @@ class RgbdCamera:
     def _light(self, look: Look) -> None:
         middle = np.mean([points.mean(axis=0) for points in self.scene.object_points], axis=0)
         key, fill = self._drawn.lights[0], self._drawn.lights[1]
-        for light, azimuth, elevation, color, ambient in (
-            (key, look.key_azimuth_rad, look.key_elevation_rad, look.key, (0.0, 0.0, 0.0)),
-            (fill, look.fill_azimuth_rad, look.fill_elevation_rad, look.fill, look.ambient),
-        ):  # the ambient light goes with the lamp without shadows: a shadow would swallow it
+        for light, azimuth, elevation, color in (
+            (key, look.key_azimuth_rad, look.key_elevation_rad, look.key),
+            (fill, look.fill_azimuth_rad, look.fill_elevation_rad, look.fill),
+        ):
+            # the ambient light goes with the lamp without shadows: a shadow would swallow it
+            light.castshadow = (light is fill) == look.fill_shadows
+            ambient = (0.0, 0.0, 0.0) if light.castshadow else look.ambient
             towards = self._towards_light(azimuth, elevation)
             light.pos, light.dir = middle + LIGHT_DISTANCE_M * towards, -towards
             light.diffuse, light.ambient, light.specular = color, ambient, color
