@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from n3d_ros.commands.world_options import add_world_options, world_of
+
 if TYPE_CHECKING:
     from n3d_ros.training.simulated.sets import RenderJob
 
@@ -25,7 +27,7 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the set; goes on where it was stopped"
     )
-    parser.add_argument("--noise", action="store_true", help="depth as a structured-light sensor reports it")
+    parser.add_argument("--noise", action="store_true", help="depth with simple noise, as of --sensor simple")
     parser.add_argument(
         "--masks", choices=("rle", "polygons"), default="rle", help="exact, or as people draw them"
     )
@@ -43,6 +45,7 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", default=1, help="processes on this machine (default: %(default)s)"
     )
+    add_world_options(parser.add_argument_group("the simulated world (docs/simulator.md)"))
     parser.set_defaults(run=run_render)
 
 
@@ -62,6 +65,7 @@ def run_render(args: argparse.Namespace) -> int:
         finer=args.finer,
         min_objects=least,
         max_objects=most,
+        world=world_of(args),
     )
     job = RenderJob(args.out, args.scenes, args.seed, config)
     begin(job)

@@ -10,7 +10,7 @@ The demo's robot and the source of n3d-nano's training data. Needs `mujoco`; dra
 
 from n3d_ros.sim.camera import Camera, look_at, orbit_camera, sample_camera
 from n3d_ros.sim.gl import close_gl
-from n3d_ros.sim.kinds import KINDS
+from n3d_ros.sim.kinds import KINDS, WIDE_KINDS
 from n3d_ros.sim.look import Look, random_look
 from n3d_ros.sim.noise import sensor_noise
 from n3d_ros.sim.render import RgbdCamera, View
@@ -26,6 +26,7 @@ __all__ = [
     "Scene",
     "SceneConfig",
     "SceneObject",
+    "WIDE_KINDS",
     "View",
     "close_gl",
     "generate",

@@ -19,9 +19,14 @@ CANDIDATES = 12
 ENOUGH_IN_VIEW = 0.85
 DISTANCE_M = (0.42, 0.85)
 FIELD_OF_VIEW_DEG = (55.0, 72.0)
-ELEVATION_DEG = {"table": (20.0, 60.0), "floor": (20.0, 60.0), "shelf": (2.0, 28.0)}
+ELEVATION_DEG = {"table": (20.0, 60.0), "floor": (20.0, 60.0), "shelf": (2.0, 28.0), "clutter": (10.0, 34.0)}
 # 0 looks along -x; a shelf is open towards +x
-AZIMUTH_DEG = {"table": (-180.0, 180.0), "floor": (-180.0, 180.0), "shelf": (-35.0, 35.0)}
+AZIMUTH_DEG = {
+    "table": (-180.0, 180.0),
+    "floor": (-180.0, 180.0),
+    "shelf": (-35.0, 35.0),
+    "clutter": (-180.0, 180.0),
+}
 
 
 class Subject(Protocol):

@@ -14,6 +14,8 @@ import numpy as np
 from n3d_ros.geometry import Vector3
 
 WALL_HEIGHT_M = 2.6
+# Side of the area that objects of a clutter share, over that of a table's.
+CLOSENESS = 0.68
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,12 @@ class Room:
 
 def table(rng: np.random.Generator, num_objects: int) -> Room:
     """A table top on four legs; objects lie together somewhere on it."""
-    x, y, z, thick = (
-        rng.uniform(0.85, 1.3),
-        rng.uniform(0.85, 1.3),
-        rng.uniform(0.45, 0.85),
-        rng.uniform(0.02, 0.05),
-    )
-    blocks = [Block("support", (x, y, thick), (0.0, 0.0, z - thick / 2))]
-    for sx in (-1, 1):
-        for sy in (-1, 1):
-            blocks.append(
-                Block(
-                    "support",
-                    (0.05, 0.05, z - thick),
-                    (sx * (x / 2 - 0.06), sy * (y / 2 - 0.06), (z - thick) / 2),
-                )
-            )
-    return Room((*blocks, *_shell(rng)), (_area(rng, num_objects, x, y, z),))
+    return _table(rng, num_objects, 1.0)
+
+
+def clutter(rng: np.random.Generator, num_objects: int) -> Room:
+    """A table whose objects stand close together; cameras look at it so low that many are partly hidden."""
+    return _table(rng, num_objects, CLOSENESS)
 
 
 def floor(rng: np.random.Generator, num_objects: int) -> Room:
@@ -87,12 +78,38 @@ LAYOUTS: dict[str, Callable[[np.random.Generator, int], Room]] = {
     "table": table,
     "shelf": shelf,
     "floor": floor,
+    "clutter": clutter,
 }
 
 
-def _area(rng: np.random.Generator, num_objects: int, x: float, y: float, z: float) -> Area:
-    """Room for `num_objects`, 0.45 to 0.75 m wide, somewhere on a support of x by y around the origin."""
-    half = np.minimum(rng.uniform(0.23, 0.30, 2) * np.sqrt(num_objects / 5), np.array([x, y]) / 2 - 0.06)
+def _table(rng: np.random.Generator, num_objects: int, closeness: float) -> Room:
+    x, y, z, thick = (
+        rng.uniform(0.85, 1.3),
+        rng.uniform(0.85, 1.3),
+        rng.uniform(0.45, 0.85),
+        rng.uniform(0.02, 0.05),
+    )
+    blocks = [Block("support", (x, y, thick), (0.0, 0.0, z - thick / 2))]
+    for sx in (-1, 1):
+        for sy in (-1, 1):
+            blocks.append(
+                Block(
+                    "support",
+                    (0.05, 0.05, z - thick),
+                    (sx * (x / 2 - 0.06), sy * (y / 2 - 0.06), (z - thick) / 2),
+                )
+            )
+    return Room((*blocks, *_shell(rng)), (_area(rng, num_objects, x, y, z, closeness),))
+
+
+def _area(
+    rng: np.random.Generator, num_objects: int, x: float, y: float, z: float, closeness: float = 1.0
+) -> Area:
+    """Room for `num_objects`, 0.45 to 0.75 m wide times `closeness`, somewhere on a support of x by y around
+    the origin.
+    """
+    half = rng.uniform(0.23, 0.30, 2) * np.sqrt(num_objects / 5) * closeness
+    half = np.minimum(half, np.array([x, y]) / 2 - 0.06)
     free = np.array([x, y]) / 2 - 0.05 - half
     middle = rng.uniform(-1.0, 1.0, 2) * np.clip(free, 0.0, 0.15)
     low, high = middle - half, middle + half

@@ -17,7 +17,10 @@ SURFACES = ("support", "floor", "wall")
 
 @dataclass(frozen=True)
 class Look:
-    """Lights and surface colours, 0..1 per channel. Azimuth and elevation say where a light stands."""
+    """Lights and surface colours, 0..1 per channel. Azimuth and elevation say where a light stands.
+
+    shadows: one lamp throws them, the key light unless `fill_shadows`.
+    """
 
     key_azimuth_rad: float = 0.8
     key_elevation_rad: float = 1.0
@@ -30,6 +33,7 @@ class Look:
     support: Vector3 = (0.62, 0.58, 0.52)
     floor: Vector3 = (0.5, 0.5, 0.5)
     wall: Vector3 = (0.7, 0.7, 0.68)
+    fill_shadows: bool = False
 
 
 def random_look(rng: np.random.Generator) -> Look:

@@ -26,14 +26,14 @@ def sensor_noise(
         1.6
     )
     noisy: Array = (depth + np.float32(sigma) * depth * depth * noise).astype(np.float32)
-    lost = _near_edges(depth) & (rng.random(depth.shape) < rng.uniform(0.3, 0.9))
+    lost = near_edges(depth) & (rng.random(depth.shape) < rng.uniform(0.3, 0.9))
     lost |= _blobs(depth.shape, rng)
     lost |= (depth < min_range_m) | (depth > max_range_m)
     noisy[lost] = np.nan
     return noisy
 
 
-def _near_edges(depth: Array) -> Array:
+def near_edges(depth: Array) -> Array:
     """(H, W) bool: depth differs within one pixel by more than EDGE_STEP of itself."""
     filled = np.nan_to_num(depth, nan=100.0)
     kernel = np.ones((3, 3), np.uint8)

@@ -13,7 +13,7 @@ from n3d_ros.geometry import project, transform_points
 from n3d_ros.sim import look_at, orbit_camera, random_look, sample_camera, sensor_noise
 from n3d_ros.sim.camera import Camera, intrinsics_of, share_in_view
 from n3d_ros.sim.look import SURFACES
-from n3d_ros.sim.textures import random_pattern
+from n3d_ros.sim.surfaces.room import random_pattern
 
 CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * 0.05
 SCENE = SimpleNamespace(layout="table", object_points=(CUBE + [0.2, 0, 0.7], CUBE + [-0.2, 0.1, 0.7]))

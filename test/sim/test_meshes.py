@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)  # mujoco, and libosmesa6 or libegl1
 
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.sim import KINDS
+from n3d_ros.sim import WIDE_KINDS
 from n3d_ros.sim.meshes import box, revolve, tube
 from n3d_ros.sim.silhouette import silhouette_px
 
@@ -48,9 +48,9 @@ def test_meshes_move_turn_and_scale_together_with_their_pieces():
     assert [two.vertices[piece].mean(axis=0).tolist() for piece in two.pieces] == [[0, 0, 0], [6, 0, 0]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WIDE_KINDS)
 def test_every_kind_is_closed_stands_on_the_ground_and_has_handy_size(kind):
-    shape = KINDS[kind](np.random.default_rng(0))
+    shape = WIDE_KINDS[kind](np.random.default_rng(0))
     drawn = [shape.body, *(mesh for mesh, _ in shape.accents)]
     points = np.concatenate([mesh.vertices for mesh in drawn])
     assert points[:, 2].min() == pytest.approx(0.0, abs=0.005)

@@ -7,7 +7,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)  # mujoco, and libosmes
 
 from n3d_ros.geometry import backproject, project, transform_points
 from n3d_ros.sim import (
-    KINDS,
+    WIDE_KINDS,
     Look,
     RgbdCamera,
     SceneConfig,
@@ -94,7 +94,7 @@ def test_the_box_of_a_visible_ball_is_tight():
     assert view.visible[0] == pytest.approx(1.0, abs=0.03)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WIDE_KINDS)
 def test_a_lone_object_counts_as_visible(kind):
     scene = generate(11, SceneConfig(layouts=("floor",), kinds=(kind,), min_objects=1, max_objects=1))
     with RgbdCamera(scene, 336, 252) as device:

@@ -1,12 +1,15 @@
 """Scenes are reproducible, varied, physically plausible, and their names need both colour and kind."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)  # mujoco, and libosmesa6 or libegl1
 
-from n3d_ros.sim import COLORS, KINDS, SceneConfig, generate
+from n3d_ros.sim import COLORS, KINDS, WIDE_KINDS, RgbdCamera, SceneConfig, generate, sample_camera
 from n3d_ros.sim.naming import choose_names
+from n3d_ros.sim.physics import deepest_overlap_m
 from n3d_ros.sim.placement import Place, footprint_of, free_place, overlap
 
 SEEDS = range(100, 124)
@@ -18,9 +21,9 @@ def scenes():
 
 
 def test_there_are_enough_kinds_and_colours():
-    assert len(KINDS) >= 12
+    assert len(KINDS) == 14 and len(WIDE_KINDS) >= 24
     assert len(COLORS) == 8
-    assert all(" " not in name for name in (*KINDS, *COLORS))
+    assert all(" " not in name for name in (*WIDE_KINDS, *COLORS))
 
 
 def test_one_seed_is_one_scene():
@@ -60,6 +63,44 @@ def test_objects_do_not_stand_in_each_other(scenes):
         assert apart.min() > 0.04
 
 
+CLUTTER = SceneConfig(
+    layouts=("clutter",), kinds=tuple(WIDE_KINDS), min_objects=8, max_objects=12, apart=True
+)
+
+
+def distances(scene):
+    """Between the centres of neighbouring objects, metres."""
+    centers = np.array([(points.min(axis=0) + points.max(axis=0)) / 2 for points in scene.object_points])
+    apart = np.linalg.norm(centers[:, None] - centers, axis=2) + 9 * np.eye(len(centers))
+    return apart.min(axis=0)
+
+
+def test_in_a_clutter_objects_stand_closer_and_more_of_them_are_partly_hidden():
+    table = replace(CLUTTER, layouts=("table",))
+    near, hidden = [], []
+    for config in (table, CLUTTER):
+        scenes, seen = [generate(seed, config) for seed in range(30, 33)], []
+        near.append(np.mean(np.concatenate([distances(scene) for scene in scenes])))
+        for scene in scenes:
+            with RgbdCamera(scene, 160, 120) as device:
+                camera = sample_camera(scene, np.random.default_rng(scene.seed), 160, 120)
+                seen += device.render(camera).visible
+        hidden.append(np.mean(np.array(seen) < 0.8))
+    assert near[1] < 0.85 * near[0]
+    assert hidden[1] > 1.5 * hidden[0] and hidden[1] > 0.15
+
+
+def test_with_apart_no_object_stands_in_another(monkeypatch):
+    """Even where the test of outlines lets everything pass."""
+    monkeypatch.setattr("n3d_ros.sim.placement.overlap", lambda a, b: False)
+    config = SceneConfig(layouts=("clutter",), kinds=("ball", "bucket"), min_objects=2, max_objects=2)
+    deepest = []
+    for made in (config, replace(config, apart=True)):
+        scenes = [generate(seed, made) for seed in range(4)]
+        deepest.append(max(deepest_overlap_m(scene.model, scene.data) for scene in scenes))
+    assert deepest[0] > 0.02 and deepest[1] <= 0.005
+
+
 def test_names_share_colours_and_kinds_and_are_sometimes_twice_there():
     rng = np.random.default_rng(0)
     draws = [choose_names(rng, 5, tuple(KINDS), tuple(COLORS), 0.15) for _ in range(2000)]
@@ -77,8 +118,8 @@ def test_names_that_cannot_all_differ_are_refused():
 
 
 def test_a_config_names_what_it_cannot_use():
-    with pytest.raises(ValueError, match=r"kinds expected some of .*mug.*, got \['teapot'\]"):
-        SceneConfig(kinds=("teapot",))
+    with pytest.raises(ValueError, match=r"kinds expected some of .*mug.*, got \['unicorn'\]"):
+        SceneConfig(kinds=("unicorn",))
     with pytest.raises(ValueError, match="colors expected"):
         SceneConfig(colors=())
     with pytest.raises(ValueError, match="got 5 and 4"):

@@ -1,7 +1,7 @@
 """A seed -> one annotated view of a simulated scene, with the boxes that lifting should find.
 
 In: a seed and a `RenderConfig`. Out: `SeenScene`: colours, exact depth, masks, gravity, true boxes. It does
-not know files, and adds no noise. Frames: optical (x right, y down, z forward), metres.
+not know files. Frames: optical (x right, y down, z forward), metres.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ import numpy.typing as npt
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Array, Intrinsics, Vector3, backproject
 from n3d_ros.sim import Camera, RgbdCamera, Scene, SceneConfig, View, generate, sample_camera
+from n3d_ros.sim.world import EXACT, World
 
 RLE, POLYGONS = "rle", "polygons"
 MASKS = (RLE, POLYGONS)
+# Random numbers of the capture and of the sensor, so that all else is the same whatever they are.
+CAPTURE_STREAM, SENSOR_STREAM = 3, 4
 UP_WORLD = np.array([0.0, 0.0, 1.0])
 
 
@@ -28,7 +31,7 @@ class RenderConfig:
     masks: how they are written, exact (rle) or as people draw them (polygons). noise: depth as a sensor
     reports it. min_visible_px: objects of which less is seen are not annotated. finer: how much finer the
     picture is that true visible boxes are measured in; 0 for none of them, which takes a fifth of the time.
-    min_objects, max_objects: in the scene.
+    min_objects, max_objects: in the scene. world: what the scenes are made of and how they are seen.
     """
 
     width: int = 640
@@ -39,6 +42,7 @@ class RenderConfig:
     finer: int = 3
     min_objects: int = 4
     max_objects: int = 8
+    world: World = World()
 
     def __post_init__(self) -> None:
         if self.masks not in MASKS:
@@ -46,12 +50,14 @@ class RenderConfig:
         for name, lowest in (("width", 1), ("height", 1), ("min_visible_px", 1), ("finer", 0)):
             if getattr(self, name) < lowest:
                 raise ValueError(f"{name}: expected at least {lowest}, got {getattr(self, name)}")
+        if self.noise and self.world.sensor != EXACT:
+            raise ValueError(f"noise: expected none beside the sensor {self.world.sensor}")
         _ = self.scenes  # its own checks
 
     @property
     def scenes(self) -> SceneConfig:
         """What the scenes hold."""
-        return SceneConfig(min_objects=self.min_objects, max_objects=self.max_objects)
+        return self.world.scenes(self.min_objects, self.max_objects)
 
     def to_dict(self) -> dict[str, Any]:
         """Every field by name."""
@@ -75,13 +81,14 @@ class TrueObject:
 
 @dataclass(frozen=True)
 class SeenScene:
-    """rgb: (H, W, 3) uint8. depth: (H, W) float32 metres, exact, NaN where nothing is hit. gravity: its
-    direction, unit length, optical frame.
+    """rgb: (H, W, 3) uint8. depth: (H, W) float32 metres, exact, NaN where nothing is hit. sensed: as the
+    world's sensor reports it. gravity: its direction, unit length, optical frame.
     """
 
     seed: int
     rgb: Array
     depth: Array
+    sensed: Array
     intrinsics: Intrinsics
     gravity: Vector3
     objects: tuple[TrueObject, ...]
@@ -91,7 +98,9 @@ def see(seed: int, config: RenderConfig = RenderConfig()) -> SeenScene:
     """The view of that seed; always the same on one machine. RuntimeError where its scene does not settle."""
     scene = generate(seed, config.scenes)
     camera = sample_camera(scene, np.random.default_rng(seed), config.width, config.height)
-    view = _render(scene, camera)
+    with RgbdCamera(scene, config.width, config.height) as device:
+        view = config.world.view(device, camera, scene.look, np.random.default_rng((seed, CAPTURE_STREAM)))
+    sensed = config.world.depth(view, np.random.default_rng((seed, SENSOR_STREAM)))
     large = [index for index, px in enumerate(view.visible_px) if px >= config.min_visible_px]
     seen = _seen_boxes(scene, camera, large, config.finer)
     objects = tuple(
@@ -105,7 +114,7 @@ def see(seed: int, config: RenderConfig = RenderConfig()) -> SeenScene:
         for index in large
     )
     x, y, z = (float(value) for value in -camera.T_camera_world[:3, :3] @ UP_WORLD)
-    return SeenScene(seed, view.rgb, view.depth, camera.intrinsics, (x, y, z), objects)
+    return SeenScene(seed, view.rgb, view.depth, sensed, camera.intrinsics, (x, y, z), objects)
 
 
 def _seen_boxes(scene: Scene, camera: Camera, indices: list[int], finer: int) -> dict[int, Box3D]:

@@ -28,7 +28,8 @@ from pycocotools import mask as coco_mask
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Array
-from n3d_ros.sim import COLORS, KINDS, sensor_noise
+from n3d_ros.sim import COLORS, KINDS, WIDE_KINDS, sensor_noise
+from n3d_ros.sim.world import NANO
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import whole_file, write_json
 from n3d_ros.training.simulated.scenes import POLYGONS, RenderConfig, SeenScene, TrueObject, see
@@ -41,6 +42,8 @@ DEPTH_UNIT_M = 0.0002
 # An annotation's id is its picture's id times this, and its number in the picture.
 IDS_PER_PICTURE = 1000
 NAMES = tuple(f"{color} {kind}" for color in COLORS for kind in KINDS)
+# After the former, so that a category keeps its number whatever else a world has.
+MORE_NAMES = tuple(f"{color} {kind}" for color in COLORS for kind in WIDE_KINDS if kind not in KINDS)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def begin(job: RenderJob) -> None:
         write_json(path, stated)
         return
     try:
-        before = read_object(path)
+        # what an earlier release did not know yet was as it is by default
+        before = RenderConfig().to_dict() | read_object(path)
     except JsonError as error:
         raise ValueError(f"'{path}': expected what an earlier run wrote, got {error}") from error
     changed = [f"{name} {before.get(name)}" for name in stated if before.get(name) != stated[name]]
@@ -98,7 +102,7 @@ def make_scene(job: RenderJob, seed: int) -> int:
 
 def write_scene(job: RenderJob, seen: SeenScene) -> None:
     """Pictures first, what tells of them last."""
-    depth = seen.depth
+    depth = seen.sensed
     if job.config.noise:
         depth = sensor_noise(depth, np.random.default_rng(seen.seed))
     _save_png(job.out / "images" / f"{seen.seed:010d}.png", seen.rgb)
@@ -115,7 +119,8 @@ def finish(job: RenderJob) -> tuple[int, int]:
     missing = job.missing()
     if missing:
         raise ValueError(f"'{job.out}': expected all scenes, {len(missing)} are missing, first {missing[0]}")
-    categories = [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)]
+    names = NAMES if job.config.world.kinds == NANO else NAMES + MORE_NAMES
+    categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
     with whole_file(job.out / INSTANCES) as part, part.open("w", encoding="utf-8") as stream:
         _write_list(stream, '{"images": ', (scene["image"] for scene in _scenes(job)))
         _write_list(stream, ',\n"annotations": ', _each(job, "annotations"))
@@ -178,7 +183,7 @@ def _annotation(one: TrueObject, masks: str) -> dict[str, Any]:
     rows, columns = np.flatnonzero(one.mask.any(axis=1)), np.flatnonzero(one.mask.any(axis=0))
     left, top = int(columns[0]), int(rows[0])
     return {
-        "category_id": NAMES.index(one.name) + 1,
+        "category_id": (NAMES + MORE_NAMES).index(one.name) + 1,
         "bbox": [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top],
         "area": int(one.mask.sum()),
         "iscrowd": 0,

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from n3d_ros.commands.model_options import model_folder
+from n3d_ros.commands.world_options import add_world_options, world_of
 from n3d_ros.storage.whole_file import write_text
 from n3d_ros.text_table import text_table
 
@@ -20,6 +21,7 @@ def add_scene_options(group: _ActionsContainer) -> None:
     group.add_argument("--scenes", type=int, default=200, help="number of scenes (default: %(default)s)")
     group.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
     group.add_argument("--noise", action="store_true", help="depth as a sensor sees it, not exact")
+    add_world_options(group)
     group.add_argument("--details", action="store_true", help="intervals, and results by relation and kind")
 
 
@@ -33,8 +35,9 @@ def run_scenes(args: argparse.Namespace) -> int:
     from n3d_ros.training.evaluation.simulated.details import detail_tables, details
     from n3d_ros.training.evaluation.simulated.grounding import summarise, trials
 
+    world = world_of(args)
     pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
-    scenes = trials(pipeline, args.scenes, args.seed, with_noise=args.noise)
+    scenes = trials(pipeline, args.scenes, args.seed, with_noise=args.noise, world=world)
     results = list(tqdm(scenes, total=args.scenes, unit="scene"))
     summary = (
         summarise(results).to_dict()

@@ -9,6 +9,7 @@ from PIL import Image
 from n3d_ros.boxes import iou_3d
 from n3d_ros.cli import main
 from n3d_ros.geometry import Intrinsics, project
+from n3d_ros.sim.world import World
 from n3d_ros.training.lift.depth_sources import SensorDepth
 from n3d_ros.training.lift.filters import LiftConfig
 from n3d_ros.training.lift.lifting import lift_picture
@@ -136,6 +137,35 @@ def test_noise_loses_pixels_and_polygons_are_drawn(tmp_path):
     assert len(one["segmentation"][0]) >= 6
 
 
+def test_a_world_is_drawn_as_its_options_say_and_annotated_by_longer_names(tmp_path):
+    """The fourteen kinds keep their categories' numbers."""
+    world = ["--kinds", "wide", "--textures", "held_out", "--capture", "webcam", "--sensor", "stereo"]
+    assert main(command(tmp_path / "out", *world)) == 0
+    content = json.loads((tmp_path / "out/instances.json").read_text())
+    names = {one["id"]: one["name"] for one in content["categories"]}
+    assert len(names) == 8 * 30 and names[1] == "red mug" and names[112] == "black lamp"
+    assert names[113] == "red teapot"
+    truth = json.loads((tmp_path / "out/truth.json").read_text())["boxes"]
+    labels = [names[one["category_id"]] for one in content["annotations"]]
+    assert labels == [one["label"] for one in truth] and len(labels) > 4
+    stored = np.asarray(Image.open(tmp_path / f"out/depth/{SEED:010d}.png"))
+    world = World(kinds="wide", textures="held_out", capture="webcam", sensor="stereo")
+    seen = see(SEED, RenderConfig(width=160, height=120, finer=0, world=world))
+    assert np.array_equal(stored, steps_of(seen.sensed)) and (stored == 0).mean() > 0.02
+    assert np.array_equal(np.asarray(Image.open(tmp_path / f"out/images/{SEED:010d}.png")), seen.rgb)
+
+
+def test_a_set_of_an_earlier_release_goes_on_and_another_world_does_not_join_it(tmp_path, capsys):
+    assert main(command(tmp_path / "out")) == 0
+    stated = json.loads((tmp_path / "out/render.json").read_text())
+    assert len(json.loads((tmp_path / "out/instances.json").read_text())["categories"]) == 112
+    del stated["world"]
+    (tmp_path / "out/render.json").write_text(json.dumps(stated))
+    assert main(command(tmp_path / "out")) == 0
+    assert main(command(tmp_path / "out", "--textures", "seen")) == 2
+    assert "expected scenes as those there (world " in capsys.readouterr().err
+
+
 def test_no_set_is_made_over_missing_scenes(tmp_path):
     made = RenderJob(tmp_path, 2, SEED, SMALL)
     with pytest.raises(ValueError, match="2 are missing, first 910000"):
@@ -150,6 +180,8 @@ def test_no_set_is_made_over_missing_scenes(tmp_path):
         (["--scenes", "0"], "expected at least 1 from a seed of 0 or more on"),
         (["--objects", "9", "4"], "expected 1 <= min_objects <= max_objects"),
         (["--workers", "0"], "workers: expected at least 1, got 0"),
+        (["--sensor", "lidar"], "sensor: expected one of exact, simple, structured_light"),
+        (["--noise", "--sensor", "stereo"], "--noise and --sensor: expected one of them, got both"),
     ],
 )
 def test_wrong_options_are_named(tmp_path, capsys, options, message):

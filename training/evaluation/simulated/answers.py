@@ -66,9 +66,12 @@ def try_absent(
     observation: Observation,
     present: Sequence[tuple[str, str]],
     rng: np.random.Generator,
+    kinds: Sequence[str] = tuple(KINDS),
 ) -> Refusal:
-    """Ask for a colour and kind that no object of the scene has; `present`: (colour, kind) of each."""
-    words = absent_name(present, rng, (tuple(COLORS), tuple(KINDS)))
+    """Ask for a colour and one of `kinds` that no object of the scene has; `present`: (colour, kind) of
+    each.
+    """
+    words = absent_name(present, rng, (tuple(COLORS), tuple(kinds)))
     return Refusal(words, len(pipeline.ground(observation, f"the {words}").objects))
 
 

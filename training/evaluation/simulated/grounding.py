@@ -17,12 +17,14 @@ from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.sim import RgbdCamera, View, generate, random_look, sample_camera, sensor_noise
+from n3d_ros.sim.world import DEFAULT_WORLD, KIND_SETS, World
 from n3d_ros.training.evaluation.simulated.answers import Answered, Refusal, try_absent, try_question
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX
 
 WIDTH, HEIGHT = 640, 480
 MIN_PX = MIN_VISIBLE_PX * 4
 NOISE_SEED = 1
+CAPTURE_SEED, SENSOR_SEED = 3, 4
 
 
 @dataclass(frozen=True)
@@ -57,38 +59,48 @@ class Summary:
         return asdict(self)
 
 
-def trials(pipeline: Pipeline, num_scenes: int, first_seed: int, with_noise: bool = False) -> Iterator[Trial]:
+def trials(
+    pipeline: Pipeline,
+    num_scenes: int,
+    first_seed: int,
+    with_noise: bool = False,
+    world: World = DEFAULT_WORLD,
+) -> Iterator[Trial]:
     """One trial per scene with something to ask for; scenes without are skipped and the next seed is taken
-    instead. with_noise: depth as a sensor sees it.
+    instead. with_noise: depth as a sensor sees it, by the simple model. world: what else there is to see.
     """
     done, seed = 0, first_seed
     while done < num_scenes:
-        trial = run_trial(pipeline, seed, with_noise)
+        trial = run_trial(pipeline, seed, with_noise, world)
         seed += 1
         if trial is not None:
             done += 1
             yield trial
 
 
-def run_trial(pipeline: Pipeline, seed: int, with_noise: bool = False) -> Trial | None:
+def run_trial(
+    pipeline: Pipeline, seed: int, with_noise: bool = False, world: World = DEFAULT_WORLD
+) -> Trial | None:
     """Render one view of scene `seed`, ask for one of its visible, uniquely named objects."""
-    scene, rng = generate(seed), np.random.default_rng(seed)
+    scene, rng = generate(seed, world.scenes()), np.random.default_rng(seed)
     with RgbdCamera(scene, WIDTH, HEIGHT) as camera:
-        view = camera.render(sample_camera(scene, rng, WIDTH, HEIGHT), random_look(rng))
+        place, look = sample_camera(scene, rng, WIDTH, HEIGHT), random_look(rng)
+        view = world.view(camera, place, look, np.random.default_rng((seed, CAPTURE_SEED)))
     target = choose_target(view, rng)
     if target is None:
         return None
     truth = view.boxes[target]
     # Noise has its own numbers, so that everything else is the same with it.
     noise = np.random.default_rng((seed, NOISE_SEED))
-    depth = sensor_noise(view.depth, noise) if with_noise else view.depth
+    sensed = world.depth(view, np.random.default_rng((seed, SENSOR_SEED)))
+    depth = sensor_noise(view.depth, noise) if with_noise else sensed
     observation = Observation(rgb=view.rgb, intrinsics=view.camera.intrinsics, depth=depth)
     result = pipeline.ground(observation, f"the {truth.label}")
     trial = score(seed, truth, [o.box for o in result.objects], len(result.malformed), result.timing.total_ms)
     present = [(thing.color, thing.kind) for thing in scene.objects]
     return replace(
         trial,
-        refusal=try_absent(pipeline, observation, present, rng),
+        refusal=try_absent(pipeline, observation, present, rng, KIND_SETS[world.kinds]),
         answered=try_question(pipeline, observation, view.boxes, askable(view), rng),
     )
 

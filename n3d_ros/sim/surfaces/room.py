@@ -1,6 +1,7 @@
 """Patterns of table, floor and wall: grey pictures that the look's surface colour tints.
 
-In: a random generator. Out: one material per surface role in the MuJoCo spec.
+In: a random generator, and a set of patterns in place of the five that are here. Out: one material per
+surface role in the MuJoCo spec.
 """
 
 from __future__ import annotations
@@ -13,14 +14,26 @@ import numpy as np
 from n3d_ros.geometry import Array
 from n3d_ros.sim.gl import mujoco
 from n3d_ros.sim.look import SURFACES
+from n3d_ros.sim.surfaces.patterns import SIDE_PX
+from n3d_ros.sim.surfaces.sets import TextureSet
 
-SIDE_PX = 128
+# How much darker the second shade of a set's pattern is.
+STRENGTH = (0.15, 0.55)
 
 
-def add_surface_materials(spec: Any, rng: np.random.Generator) -> None:
-    """Materials named by role, each with a pattern of its own and about 2 to 8 repeats a metre."""
+def add_surface_materials(
+    spec: Any, rng: np.random.Generator, paint: np.random.Generator, textures: TextureSet
+) -> None:
+    """Materials named by role, each with a pattern of its own and about 2 to 8 repeats a metre.
+
+    `paint` draws the numbers of the set's patterns, so that those of `rng` are the same with any set.
+    """
     for role in SURFACES:
-        picture = (255 * random_pattern(rng)).astype(np.uint8)
+        shades = random_pattern(rng)
+        if textures.room:
+            pattern = textures.room[str(paint.choice(list(textures.room)))]
+            shades = 1 - np.float32(paint.uniform(*STRENGTH)) * pattern(paint)
+        picture = (255 * shades).astype(np.uint8)
         texture = spec.add_texture(
             name=role, type=mujoco.mjtTexture.mjTEXTURE_2D, width=SIDE_PX, height=SIDE_PX, nchannel=3
         )
