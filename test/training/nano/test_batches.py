@@ -202,6 +202,8 @@ CHOICES = {
         [" ", "0.50", " for", " blue", " bowl", " and", " ", "0.60", " for", " red", " mug"]
     ),
     "<think> The size of red mug is [0.10, 0.20, 0.10]. </think> red mug is 0.20 meters in height.": [],
+    "<think> dx = -0.07, dz = -0.26. angle = atan2(-0.07, -0.26) = 195 degrees. clock = 12 - floor(195 / 30) "
+    "= 6. </think> red mug will find blue bowl around the 6 o'clock direction.": ["1", "9", "6"],
 }
 
 
@@ -220,11 +222,13 @@ def test_a_computed_decimal_that_is_said_again_is_quoted(packer):
     assert sum(segment.is_sum) == 1 and segment.is_sum.index(True) < again
 
 
-def test_questions_about_three_objects_come_as_often_as_asked_for():
+def test_relations_come_as_often_as_asked_for_and_no_other():
     names, rng = ("red mug", "blue bowl", "green can", "white box"), np.random.default_rng(5)
-    num_objects = [len(spatial_question(names, [0, 1, 2, 3], rng, 0.5)[1]) for _ in range(400)]
-    assert 180 <= num_objects.count(3) <= 260
-    assert all(len(spatial_question(names, [0, 1], rng, 1.0)[1]) <= 2 for _ in range(40))
+    often = {"direction": 3.0, "closer": 1.0}
+    num_objects = [len(spatial_question(names, [0, 1, 2, 3], rng, often)[1]) for _ in range(400)]
+    assert 75 <= num_objects.count(3) <= 125
+    assert num_objects.count(2) == 400 - num_objects.count(3)
+    assert all(len(spatial_question(names, [0, 1], rng, often)[1]) == 2 for _ in range(40))
 
 
 def test_things_are_called_by_id_as_a_follow_up_calls_them():
