@@ -48,6 +48,13 @@ COLOR_GROUPS = (
     "all {} objects",
     "all the {} objects",
 )
+# How people say which of several they mean: words, axis of the optical frame, side of another thing on it.
+BESIDE = (
+    ("to the left of", 0, -1), ("left of", 0, -1), ("to the right of", 0, 1), ("right of", 0, 1),
+    ("in front of", 2, -1), ("behind", 2, 1),
+)  # fmt: skip
+# Nearer than this on that axis, and people would say neither.
+BESIDE_M = 0.03
 END = prompts.TURN_END
 
 
@@ -112,13 +119,15 @@ def sample_questions(
     samples = []
     for n in range(count):
         draw = rng.random()
-        if draw < 0.40 and order:
+        if draw < 0.36 and order:
             target = int(order[n % len(order)])
             samples.append(ground_sample(objects.names[target], objects, [target]))
-        elif draw < 0.65 and len(unique) >= 2:
+        elif draw < 0.61 and len(unique) >= 2:
             samples.append(locate_sample(objects, unique, rng))
-        elif draw < 0.73:
+        elif draw < 0.68:
             samples.append(group_sample(objects, rng))
+        elif draw < 0.74 and (beside := beside_words(objects.boxes, objects.askable, rng)):
+            samples.append(ground_sample(beside[0], objects, list(beside[1])))
         else:
             samples.append(absent_sample(objects, rng, vocabulary))
     return samples
@@ -209,6 +218,28 @@ def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:
         )
     wordings = KIND_GROUPS if by_kind else COLOR_GROUPS
     return ground_sample(str(rng.choice(wordings)).format(key), objects, members)
+
+
+def beside_words(
+    boxes: Sequence[Box3D], askable: Sequence[bool], rng: np.random.Generator
+) -> tuple[str, tuple[int, ...]] | None:
+    """Words like "mug to the left of the blue bowl" about `boxes` called "red mug", optical frame, and which
+    of them are meant: none in about a quarter. None where all is too near or cannot be asked for.
+    """
+    label, axis, sign = BESIDE[int(rng.integers(len(BESIDE)))]
+    wants_some = rng.random() < 0.75
+    count = Counter(box.label for box in boxes)
+    for a in rng.permutation(len(boxes)):
+        if not askable[a] or count[boxes[a].label] > 1:
+            continue
+        for kind in rng.permutation(sorted({box.label.split()[-1] for box in boxes})):
+            others = [i for i, box in enumerate(boxes) if i != a and box.label.split()[-1] == kind]
+            leads = [sign * (boxes[i].center[axis] - boxes[a].center[axis]) for i in others]
+            clear = all(askable[i] for i in others) and all(abs(lead) > BESIDE_M for lead in leads)
+            meant = tuple(i for i, lead in zip(others, leads, strict=True) if lead > 0)
+            if others and clear and bool(meant) == wants_some:
+                return f"{kind} {label} the {boxes[a].label}", meant
+    return None
 
 
 def absent_sample(

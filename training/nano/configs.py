@@ -105,7 +105,7 @@ def from_weights(minutes: float) -> tuple[Stage, ...]:
     start.
     """
     whole = Stage(
-        "whole", 0.65 * minutes, text_share=0.6, reason_share=0.25, heads_steps=150, muon_rate=8e-4,
+        "whole", 0.65 * minutes, text_share=0.4, reason_share=0.25, heads_steps=150, muon_rate=8e-4,
         adam_rate=3e-4, patch_rate=5e-5, warm_share=0.05, decay_share=0.8,
     )  # fmt: skip
     return whole, choice(0.35 * minutes)

@@ -12,6 +12,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from tokenizers import Tokenizer
 
+from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.protocol import prompts
@@ -26,6 +27,7 @@ from n3d_ros.training.nano.vocabulary import known_words
 from n3d_ros.training.questions import (
     Sample,
     absent_sample,
+    beside_words,
     from_opposite,
     ground_sample,
     group_sample,
@@ -229,6 +231,21 @@ def test_relations_come_as_often_as_asked_for_and_no_other():
     assert 75 <= num_objects.count(3) <= 125
     assert num_objects.count(2) == 400 - num_objects.count(3)
     assert all(len(spatial_question(names, [0, 1], rng, often)[1]) == 2 for _ in range(40))
+
+
+def test_a_thing_is_called_by_its_place_beside_another():
+    boxes = [
+        Box3D("red mug", (-0.2, 0.0, 0.6), (0.1, 0.1, 0.1)),
+        Box3D("green mug", (0.3, 0.0, 0.6), (0.1, 0.1, 0.1)),
+        Box3D("blue bowl", (0.0, 0.0, 0.9), (0.1, 0.1, 0.1)),
+    ]
+    rng = np.random.default_rng(0)
+    said = dict(beside for _ in range(300) if (beside := beside_words(boxes, (True,) * 3, rng)))
+    assert said["mug to the left of the blue bowl"] == (0,) and said["mug right of the blue bowl"] == (1,)
+    assert said["mug in front of the blue bowl"] == (0, 1) and said["mug behind the blue bowl"] == ()
+    assert "mug in front of the red mug" not in said, "as far away as the other one"
+    hidden = [beside_words(boxes, (True, False, True), rng) for _ in range(100)]
+    assert not any(beside and beside[0].startswith("mug") and "bowl" in beside[0] for beside in hidden)
 
 
 def test_things_are_called_by_id_as_a_follow_up_calls_them():
