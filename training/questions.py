@@ -38,6 +38,9 @@ OPPOSITE_VIEWS = (
     "Seen from the opposite side",
     "From the opposite side of the camera",
 )
+# Of the groups that are asked for, how many have several members where there is such a group: a model that
+# mostly saw groups of one finds one.
+SEVERAL_SHARE = 0.8
 # How people ask for a group: all of a kind, all of a colour.
 KIND_GROUPS = ("{}", "{}s", "{}", "all the {}s", "all {}s")
 COLOR_GROUPS = (
@@ -119,14 +122,14 @@ def sample_questions(
     samples = []
     for n in range(count):
         draw = rng.random()
-        if draw < 0.36 and order:
+        if draw < 0.30 and order:
             target = int(order[n % len(order)])
             samples.append(ground_sample(objects.names[target], objects, [target]))
-        elif draw < 0.61 and len(unique) >= 2:
+        elif draw < 0.52 and len(unique) >= 2:
             samples.append(locate_sample(objects, unique, rng))
-        elif draw < 0.68:
+        elif draw < 0.70:
             samples.append(group_sample(objects, rng))
-        elif draw < 0.74 and (beside := beside_words(objects.boxes, objects.askable, rng)):
+        elif draw < 0.76 and (beside := beside_words(objects.boxes, objects.askable, rng)):
             samples.append(ground_sample(beside[0], objects, list(beside[1])))
         else:
             samples.append(absent_sample(objects, rng, vocabulary))
@@ -203,21 +206,24 @@ def jittered(box: Box3D, rng: np.random.Generator) -> Box3D:
 
 
 def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:
-    """All objects of one kind or one colour, when each of them can be seen; else all that can be asked for by
-    name.
+    """All objects of one kind or one colour, mostly several; each of them can be seen. Where no group is like
+    that, all that can be asked for by one name.
     """
-    by_kind = rng.random() < 0.7
-    keys = objects.kinds if by_kind else objects.colors
-    key = str(rng.choice(keys))
-    members = [i for i, k in enumerate(keys) if k == key]
-    if not all(objects.askable[i] for i in members):
-        return ground_sample(
-            objects.names[members[0]],
-            objects,
-            [i for i, n in enumerate(objects.names) if n == objects.names[members[0]] and objects.askable[i]],
-        )
+    groups: dict[tuple[bool, str], list[int]] = {}
+    for i, (kind, color) in enumerate(zip(objects.kinds, objects.colors, strict=True)):
+        groups.setdefault((True, kind), []).append(i)
+        groups.setdefault((False, color), []).append(i)
+    whole = [key for key, members in groups.items() if all(objects.askable[i] for i in members)]
+    several = [key for key in whole if len(groups[key]) > 1]
+    if several and rng.random() < SEVERAL_SHARE:
+        whole = several
+    if not whole:
+        name = str(rng.choice(objects.names))
+        members = [i for i, other in enumerate(objects.names) if other == name and objects.askable[i]]
+        return ground_sample(name, objects, members)
+    by_kind, word = whole[int(rng.integers(len(whole)))]
     wordings = KIND_GROUPS if by_kind else COLOR_GROUPS
-    return ground_sample(str(rng.choice(wordings)).format(key), objects, members)
+    return ground_sample(str(rng.choice(wordings)).format(word), objects, groups[by_kind, word])
 
 
 def beside_words(

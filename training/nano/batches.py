@@ -59,7 +59,7 @@ class Batch:
     # (B, T) bool: the label is a box number with a soft target; `is_sum`: a decimal that the answer computes
     is_number: Tensor
     is_sum: Tensor
-    # (B, T) bool: the label says whether there is anything to be found
+    # (B, T) bool: the label says whether there is anything, or anything more, to be found
     is_verdict: Tensor
     # (B, T) bool: the label follows from comparing what was written before
     is_choice: Tensor

@@ -41,7 +41,7 @@ class Segment:
     is_number: list[bool]
     # the label is a decimal that the answer computes
     is_sum: list[bool]
-    # the label is the answer's first token where boxes are asked for: is there anything to be found?
+    # boxes are asked for, and the label says whether there is one, or another one
     is_verdict: list[bool]
     # the label follows from comparing what was written before
     is_choice: list[bool]
@@ -79,8 +79,10 @@ class Labeller:
             quotable[i] = place
             if i >= start:
                 copied[i - 1] = place
-        verdict = answer.tokens[0] in VERDICTS
-        is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
+        lists_boxes = answer.tokens[0] in VERDICTS
+        is_verdict = [
+            lists_boxes and (i == start - 1 or (i >= start and ids[i] == self.close)) for i in range(len(ids))
+        ]
         decided = [match.span() for match in CHOICES.finditer(sample.answer)]
         is_choice = [False] * (start - 1) + overlapping(answer.offsets, decided) + [False]
         owner = owner_places(tokens, names, is_choice, start)

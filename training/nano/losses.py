@@ -259,7 +259,7 @@ def weight(name: str) -> float:
         "numbers": 1.5,
         "legal": 1.0,
         "sums": 0.5,
-        "verdict": 0.5,
+        "verdict": 1.0,
         "choice": 1.0,
         "look": 1.0,
         "copy": 0.5,

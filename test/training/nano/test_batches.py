@@ -110,16 +110,18 @@ def test_labels_are_the_next_token_and_numbers_point_at_their_object(packer):
     assert soft == [False, True, True, True, False, True, True, True], "the start and the angle are exact"
 
 
-def test_the_first_token_of_an_answer_that_may_hold_boxes_is_its_verdict(packer):
+def test_whether_there_is_a_box_or_another_one_is_a_verdict(packer):
     objects, _ = view_objects(made_up_view())
-    for sample in (
-        ground_sample(objects.names[1], objects, [1]),
-        absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES)),
+    absent = absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES))
+    end = prompts.TURN_END
+    for sample, verdicts in (
+        (absent, ["\n"]),
+        (ground_sample(objects.names[1], objects, [1]), ["bbox_", end]),
+        (ground_sample("things", objects, [0, 1]), ["bbox_", "bbox_", end]),
     ):
         segment = packer.labeller.segment(sample)
-        (at,) = [i for i, verdict in enumerate(segment.is_verdict) if verdict]
-        first = packer.labeller.tokenizer.id_to_token(segment.labels[at])
-        assert first == ("bbox_" if sample.targets else "\n")
+        labels = [label for label, at in zip(segment.labels, segment.is_verdict, strict=True) if at]
+        assert [packer.labeller.tokenizer.id_to_token(label) for label in labels] == verdicts
     reasons = reason_sample(objects, objects.unique(), np.random.default_rng(3))
     assert not any(packer.labeller.segment(reasons).is_verdict)
 
@@ -309,3 +311,12 @@ def test_a_tokenizer_from_before_the_decimals_gets_them_behind_its_end():
     new = extended(old, wanted)
     assert new.token_to_id("0.00") == old.get_vocab_size() and new.get_vocab_size() == wanted.get_vocab_size()
     assert new.encode("0.07").tokens == ["0.07"] and old.encode("0.07").tokens == ["0", ".", "0", "7"]
+
+
+def test_groups_that_are_asked_for_mostly_have_several_members():
+    view = made_up_view()
+    view["kind"][:2] = 0
+    objects, _ = view_objects(view)
+    rng = np.random.default_rng(0)
+    sizes = [len(group_sample(objects, rng).targets) for _ in range(200)]
+    assert sizes.count(2) > 160 and sizes.count(1) > 5, "two mugs, one red thing"
