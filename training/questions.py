@@ -5,6 +5,7 @@ after the picture and the answer, with the object that each box of the answer de
 from `n3d_ros.protocol.prompts`, the questions from `n3d_ros.spatial`: training and robot cannot drift apart.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,9 @@ COLOR_GROUPS = (
     "all {} objects",
     "all the {} objects",
 )
+DRILLED = {name: often for name, often in TRAINED.items() if often > 1.0}
+# Of a trace, behind its facts: the values that are compared or put together, and what follows from them.
+DRILL = re.compile(r"(?P<given>The \w+ values are .*?\.(?= The | From )|dx = .*?\d\.(?= angle))(?P<said> .*)")
 # How people say which of several they mean: words, axis of the optical frame, side of another thing on it.
 BESIDE = (
     ("to the left of", 0, -1), ("left of", 0, -1), ("to the right of", 0, 1), ("right of", 0, 1),
@@ -173,16 +177,49 @@ def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Genera
 
 def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's second stage, with evidence as inexact as a model's own boxes would be."""
+    question, boxes, text = _reasoned(objects, unique, rng, TRAINED)
+    prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
+    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], text + END, (), tuple(box.label for box in boxes))
+
+
+def drill_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
+    """The end of a second stage alone: values are given with their owners, what follows from comparing them
+    is to be said. It is a third as long, so that it can come often.
+    """
+    question, boxes, text = _reasoned(objects, unique, rng, DRILLED)
+    found = DRILL.search(text)
+    assert found is not None, text
+    prompt = f"{prompts.answer_prompt(question, ())}{prompts.THINK_START} {found['given']}"
+    return Sample(
+        prompt.split(prompts.IMAGE_PAD, 1)[1], found["said"] + END, (), tuple(box.label for box in boxes)
+    )
+
+
+def _reasoned(
+    objects: ViewObjects, unique: list[int], rng: np.random.Generator, often: Mapping[str, float]
+) -> tuple[str, list[Box3D], str]:
+    """A question that has an answer, the boxes it is about, and the text that follows from their rounded
+    numbers.
+    """
     names = with_ids(objects.names, rng) if rng.random() < IDS_SHARE else objects.names
-    question, order = spatial_question(names, unique, rng, TRAINED)
-    if rng.random() < OPPOSITE_SHARE:
-        question = from_opposite(question, rng)
-    boxes = [jittered(replace(objects.boxes[i], label=names[i]), rng) for i in order]
+    while True:
+        question, order = spatial_question(names, unique, rng, often)
+        if rng.random() < OPPOSITE_SHARE:
+            question = from_opposite(question, rng)
+        boxes = [jittered(replace(objects.boxes[i], label=names[i]), rng) for i in order]
+        text = _quoted_answer(question, boxes)
+        if text is not None:
+            return question, boxes, text
+
+
+def _quoted_answer(question: str, boxes: Sequence[Box3D]) -> str | None:
+    """What follows from the rounded numbers; None where nothing does, as of a direction straight up."""
     query = parse_question(question)
     assert query is not None, question
-    prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
-    text = answer(query, [as_quoted(box) for box in boxes]).text
-    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], text + END, (), tuple(names[i] for i in order))
+    try:
+        return answer(query, [as_quoted(box) for box in boxes]).text
+    except ValueError:
+        return None
 
 
 def with_ids(names: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH, Record
 from n3d_ros.training.questions import (
     ViewObjects,
+    drill_sample,
     reason_sample,
     sample_questions,
 )
@@ -96,9 +97,11 @@ class Packer:
         questions_per_view: int = 6,
         reason_share: float = 0.0,
         reasons_per_view: int = 4,
+        drills_per_view: int = 0,
     ) -> None:
         self.labeller, self.encoding, self.rng = Labeller(tokenizer), encoding, rng
         self.questions_per_view, self.reasons_per_view = questions_per_view, reasons_per_view
+        self.drills_per_view = drills_per_view
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
@@ -131,6 +134,8 @@ class Packer:
         unique = objects.unique()
         if with_reasoning and unique:
             samples += [reason_sample(objects, unique, self.rng) for _ in range(self.reasons_per_view)]
+        if with_reasoning and len(unique) > 1:
+            samples += [drill_sample(objects, unique, self.rng) for _ in range(self.drills_per_view)]
         return [self.labeller.segment(sample) for sample in samples]
 
     def _rows(self, segments: list[list[Segment]]) -> dict[str, Any]:

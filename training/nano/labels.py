@@ -113,16 +113,20 @@ class Labeller:
     def _box_numbers(
         self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]
     ) -> tuple[list[bool], list[int]]:
-        """Which labels are soft box numbers (all fields but the angle), and whose box is written there."""
+        """Which labels are soft box numbers (all fields but the angle), and whose box is written there: where
+        it begins, in its name, in its numbers.
+        """
         is_number, looked = [False] * len(ids), [-1] * len(ids)
         box = field = 0
+        is_name = False
         for i in range(start - 1, len(ids)):
             field = 0 if ids[i] == self.open else field + (ids[i] == self.comma)
             box += ids[i] == self.close
-            if labels[i] == self.begin:
-                looked[i] = targets[box] if box < len(targets) else -1
-            if ids[i] == self.comma and 0 <= labels[i] - self.first_number < 1000:
+            is_name = ids[i] == self.open or (is_name and ids[i] != self.comma)
+            has_number = ids[i] == self.comma and 0 <= labels[i] - self.first_number < 1000
+            if has_number:
                 is_number[i] = field - 1 != ANGLE_FIELD
+            if has_number or is_name or labels[i] == self.begin:
                 looked[i] = targets[box] if box < len(targets) else -1
         return is_number, looked
 
@@ -179,11 +183,11 @@ def owner_places(
     owner = [-1] * len(tokens)
     listed: dict[int, int] = {}
     follows_value = False
-    for i in range(start, len(tokens)):
+    for i in range(len(tokens)):
         follows_value = tokens[i] == " for" or (follows_value and (i in names or not tokens[i].strip()))
         if i not in names or not follows_value:
             continue
-        if is_choice[i - 1]:
+        if i >= start and is_choice[i - 1]:
             owner[i - 1] = listed.get(names[i], -1)
         else:
             listed[names[i]] = i

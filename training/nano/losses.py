@@ -260,8 +260,8 @@ def weight(name: str) -> float:
         "legal": 1.0,
         "sums": 0.5,
         "verdict": 1.0,
-        "choice": 1.0,
+        "choice": 2.0,
         "look": 1.0,
         "copy": 0.5,
-        "owner": 0.5,
+        "owner": 1.0,
     }.get(name, 0.0)

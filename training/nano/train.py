@@ -135,8 +135,15 @@ class Trainer:
 
     def _packer(self) -> Packer:
         stage, encoding = self.stage, self.preset.point_encoding
-        questions, reasons = stage.questions_per_view, stage.reasons_per_view
-        return Packer(self.tokenizer, encoding, self.rng, questions, stage.reason_share, reasons)
+        return Packer(
+            self.tokenizer,
+            encoding,
+            self.rng,
+            stage.questions_per_view,
+            stage.reason_share,
+            stage.reasons_per_view,
+            stage.drills_per_view,
+        )
 
     def _stream(self, packer: Packer, with_text: bool) -> Iterator[Batch]:
         return batches(self.shards, packer, self.stage.pictures_per_pass, with_text)

@@ -18,6 +18,7 @@ from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import decode
 from n3d_ros.spatial import parse_question
+from n3d_ros.training import questions
 from n3d_ros.training.nano.batches import NUM_CELLS, Packer
 from n3d_ros.training.nano.labels import IGNORE
 from n3d_ros.training.nano.shards import view_objects
@@ -28,6 +29,7 @@ from n3d_ros.training.questions import (
     Sample,
     absent_sample,
     beside_words,
+    drill_sample,
     from_opposite,
     ground_sample,
     group_sample,
@@ -105,9 +107,11 @@ def test_labels_are_the_next_token_and_numbers_point_at_their_object(packer):
     segment = packer.labeller.segment(ground_sample(objects.names[1], objects, [1]))
     learned = [(i, label) for i, label in enumerate(segment.labels) if label != IGNORE]
     assert all(segment.ids[i + 1] == label for i, label in learned)
-    assert [o for o in segment.looked_at if o >= 0] == [1] * 8
-    soft = [segment.is_number[i] for i, o in enumerate(segment.looked_at) if o >= 0]
-    assert soft == [False, True, True, True, False, True, True, True], "the start and the angle are exact"
+    looked = [i for i, o in enumerate(segment.looked_at) if o == 1]
+    tokens = [packer.labeller.tokenizer.id_to_token(segment.labels[i]) for i in looked]
+    assert tokens[:4] == ["bbox_", *objects.names[1].replace(" ", "_ ").split("_"), ","] and len(looked) == 11
+    soft = [segment.is_number[i] for i in looked[4:]]
+    assert soft == [True, True, True, False, True, True, True], "the angle is exact"
 
 
 def test_whether_there_is_a_box_or_another_one_is_a_verdict(packer):
@@ -320,3 +324,46 @@ def test_groups_that_are_asked_for_mostly_have_several_members():
     rng = np.random.default_rng(0)
     sizes = [len(group_sample(objects, rng).targets) for _ in range(200)]
     assert sizes.count(2) > 160 and sizes.count(1) > 5, "two mugs, one red thing"
+
+
+def test_a_question_that_rounded_numbers_do_not_answer_is_drawn_again(monkeypatch):
+    """The way to a thing straight above has no clock direction; training once ended with it."""
+    view = made_up_view()
+    view["boxes"][1] = (-0.1, -0.25, 0.8, 0.1, 0.12, 0.09)
+    objects, _ = view_objects(view)
+    monkeypatch.setattr(questions, "jittered", lambda box, rng: box)
+    rng = np.random.default_rng(0)
+    asked = [reason_sample(objects, objects.unique(), rng).question for _ in range(200)]
+    assert not any("clock" in question or "will you find" in question for question in asked)
+
+
+def test_a_drill_gives_the_values_and_asks_what_follows(packer):
+    objects, _ = view_objects(made_up_view())
+    rng = np.random.default_rng(0)
+    every = [drill_sample(objects, objects.unique(), rng) for _ in range(60)]
+    assert {sample.answer.split()[0] for sample in every} == {"The", "angle"}
+    for sample in every:
+        given = sample.question.rsplit("<think> ", 1)[1]
+        assert given.startswith("dx = ") if sample.answer.startswith(" angle") else "values are" in given
+        assert "The center of" not in sample.question and sample.answer.endswith(prompts.TURN_END)
+    largest = next(sample for sample in every if sample.answer.startswith(" The"))
+    segment = packer.labeller.segment(largest)
+    token = packer.labeller.tokenizer.id_to_token
+    owners = [
+        (token(segment.labels[i]), token(segment.ids[j])) for i, j in enumerate(segment.owner) if j >= 0
+    ]
+    assert len(owners) == 2 and all(label == source for label, source in owners), "colour and kind"
+
+
+@pytest.mark.parametrize(("reason_share", "num_questions"), [(0.0, 6), (1.0, 3 + 2 + 4)])
+def test_drills_come_with_questions_that_reason(packer, reason_share, num_questions):
+    other = Packer(
+        packer.labeller.tokenizer,
+        packer.encoding,
+        np.random.default_rng(0),
+        questions_per_view=6,
+        reason_share=reason_share,
+        reasons_per_view=2,
+        drills_per_view=4,
+    )
+    assert len(other.batch([made_up_view()]).spans[0]) == 1 + num_questions

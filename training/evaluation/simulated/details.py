@@ -64,14 +64,14 @@ def _boxes(results: Sequence[Trial]) -> dict[str, Any]:
 
 
 def _names(prompts: Sequence[Named]) -> dict[str, Any]:
-    counts = [(one.num_right, one.num_found, one.num_true) for one in prompts]
-    scores = scores_of(*(sum(column) for column in zip(*counts, strict=True)))
-    low, high = bootstrap(np.array(counts), _f1)
+    counts = np.array([(one.num_right, one.num_found, one.num_true) for one in prompts], np.float64)
+    scores = scores_of(*(int(total) for total in counts.sum(axis=0)))
+    low, high = bootstrap(counts, _f1)
     return {
         "exact": share([one.num_right == one.num_found == one.num_true for one in prompts]).to_dict(),
         "precision": scores.precision,
         "recall": scores.recall,
-        "f1": {"num": len(prompts), "value": scores.f1, "low": low, "high": high},
+        "f1": {"num": len(prompts), "value": _f1(counts), "low": low, "high": high},
     }
 
 
@@ -89,7 +89,7 @@ def chance(answered: Sequence[Answered]) -> float | None:
     for one in answered:
         if one.true_m is not None:
             lengths.setdefault(_relation(one), []).append(one.true_m)
-    right = sum(_most_often_right(wanted) for wanted in lengths.values())
+    right = float(sum(_most_often_right(wanted) for wanted in lengths.values()))
     right += sum(1 / one.num_choices for one in answered if one.num_choices)
     return right / len(answered) if answered else None
 

@@ -323,3 +323,9 @@ def test_other_ways_of_asking_change_no_other_figure():
         plain, more = (run_trial(Asker(), seed, with_ways=ways) for ways in (False, True))
         assert replace(more, named=plain.named, further=()) == plain
         assert more.named[0] == plain.named[0] and plain.named[0].way == NAME
+
+
+def test_nothing_found_where_nothing_is_meant_is_right():
+    trial = replace(score(1, MUG, [], 0, 5.0), named=(Named(BESIDE, "x", 0, 0, 0),))
+    row = details([trial])["names_by_way"][BESIDE]
+    assert row["f1"]["value"] == row["exact"]["value"] == 1.0 and row["precision"] is None
