@@ -72,6 +72,8 @@ class Batch:
     quotable: Tensor
     # (B, T) int64: index in the row of the word that the label repeats as the owner of a value, -1 elsewhere
     owner: Tensor
+    # (B, T) int64: index in the row of the value that the token stands behind as its owner, -1 elsewhere
+    value: Tensor
     # (B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding
     segment: Tensor
     # (3, B, T) int64
@@ -154,6 +156,7 @@ class Packer:
             "copied": np.full(size, -1),
             "quotable": np.full(size, -1),
             "owner": np.full(size, -1),
+            "value": np.full(size, -1),
             "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
@@ -175,7 +178,8 @@ class Packer:
                 out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
                 out["is_verdict"][b, span], out["is_choice"][b, span] = segment.is_verdict, segment.is_choice
                 out["quotable"][b, span] = segment.quotable
-                out["owner"][b, span] = [place + at if place >= 0 else -1 for place in segment.owner]
+                for key, places in (("owner", segment.owner), ("value", segment.value)):
+                    out[key][b, span] = [place + at if place >= 0 else -1 for place in places]
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
         return {key: torch.from_numpy(value) for key, value in out.items()} | {

@@ -64,6 +64,7 @@ class Stage:
     look: tuple[int, int] = (2, 3)
     copy: tuple[int, int] = (3, 2)
     owner: tuple[int, int] = (4, 2)
+    value: tuple[int, int] = (3, -2)
     ema: float = 0.99
     snapshots: int = 0
     save_every_s: float = 120.0

@@ -7,7 +7,7 @@ model is shown.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,8 @@ class Segment:
     quotable: list[int]
     # where a label names whose the value before it is: index of the same word where the trace gave that value
     owner: list[int]
+    # where a token stands behind a value as its owner ("0.45 for white book"): index of that value, else -1
+    value: list[int]
 
 
 class Labeller:
@@ -86,6 +88,7 @@ class Labeller:
         decided = [match.span() for match in CHOICES.finditer(sample.answer)]
         is_choice = [False] * (start - 1) + overlapping(answer.offsets, decided) + [False]
         owner = owner_places(tokens, names, is_choice, start)
+        value = value_places(tokens, names, quotable)
         return Segment(
             ids,
             labels,
@@ -97,6 +100,7 @@ class Labeller:
             copied=copied,
             quotable=quotable,
             owner=owner,
+            value=value,
         )
 
     def _words(self, names: Sequence[str]) -> list[list[str]]:
@@ -182,16 +186,31 @@ def owner_places(
     """
     owner = [-1] * len(tokens)
     listed: dict[int, int] = {}
-    follows_value = False
-    for i in range(len(tokens)):
-        follows_value = tokens[i] == " for" or (follows_value and (i in names or not tokens[i].strip()))
-        if i not in names or not follows_value:
+    for i, behind in enumerate(behind_values(tokens, names)):
+        if i not in names or not behind:
             continue
         if i >= start and is_choice[i - 1]:
             owner[i - 1] = listed.get(names[i], -1)
         else:
             listed[names[i]] = i
     return owner
+
+
+def value_places(tokens: Sequence[str], names: dict[int, int], quotable: Sequence[int]) -> list[int]:
+    """Per token that stands behind a value as its owner, the index of that value, else -1."""
+    value, last = [-1] * len(tokens), -1
+    for i, behind in enumerate(behind_values(tokens, names)):
+        last = i if 0 <= quotable[i] < FIRST_NAME else last
+        value[i] = last if behind else -1
+    return value
+
+
+def behind_values(tokens: Sequence[str], names: dict[int, int]) -> Iterator[bool]:
+    """Per token, whether it is the " for" behind a value or belongs to the name behind that."""
+    behind = False
+    for i, token in enumerate(tokens):
+        behind = token == " for" or (behind and (i in names or not token.strip()))
+        yield behind
 
 
 def quotable_hundredths(tokenizer: Tokenizer) -> np.ndarray:
