@@ -5,8 +5,9 @@ after the picture and the answer, with the object that each box of the answer de
 from `n3d_ros.protocol.prompts`, the questions from `n3d_ros.spatial`: training and robot cannot drift apart.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,8 +22,14 @@ from n3d_ros.spatial import QUESTIONS, answer, parse_question
 MIN_VISIBLE_PX = 60
 MIN_VISIBLE = 0.35
 JITTER_M, JITTER_SIZE = 0.015, 0.12
-# Of the questions that train, those about three objects: a tenth of all templates, and the hardest.
-THREE_SHARE = 0.4
+# How often a relation trains, where 1 is as often as another: what a small model learns last comes more often
+# (docs/log/training.md), a value that it only quotes less.
+TRAINED = {
+    "direction": 3.0, "depth_order": 3.0, "closer": 2.0,
+    "left_right": 1.5, "above_below": 1.5, "front_behind": 1.5,
+    "bigger_smaller": 1.5, "taller_shorter": 1.5, "wider_thinner": 1.5,
+    "distance": 1.0, "horizontal_distance": 0.5, "vertical_distance": 0.5, "width": 0.5, "height": 0.5,
+}  # fmt: skip
 # Of the questions that reason: those that call things by id, as a follow-up does ("4_red mug"), and those
 # seen from the opposite side, where that is another question.
 IDS_SHARE, OPPOSITE_SHARE = 0.15, 0.15
@@ -32,6 +39,9 @@ OPPOSITE_VIEWS = (
     "Seen from the opposite side",
     "From the opposite side of the camera",
 )
+# Of the groups that are asked for, how many have several members where there is such a group: a model that
+# mostly saw groups of one finds one.
+SEVERAL_SHARE = 0.8
 # How people ask for a group: all of a kind, all of a colour.
 KIND_GROUPS = ("{}", "{}s", "{}", "all the {}s", "all {}s")
 COLOR_GROUPS = (
@@ -42,6 +52,16 @@ COLOR_GROUPS = (
     "all {} objects",
     "all the {} objects",
 )
+DRILLED = {name: often for name, often in TRAINED.items() if often > 1.0}
+# Of a trace, behind its facts: the values that are compared or put together, and what follows from them.
+DRILL = re.compile(r"(?P<given>The \w+ values are .*?\.(?= The | From )|dx = .*?\d\.(?= angle))(?P<said> .*)")
+# How people say which of several they mean: words, axis of the optical frame, side of another thing on it.
+BESIDE = (
+    ("to the left of", 0, -1), ("left of", 0, -1), ("to the right of", 0, 1), ("right of", 0, 1),
+    ("in front of", 2, -1), ("behind", 2, 1),
+)  # fmt: skip
+# Nearer than this on that axis, and people would say neither.
+BESIDE_M = 0.03
 END = prompts.TURN_END
 
 
@@ -106,29 +126,40 @@ def sample_questions(
     samples = []
     for n in range(count):
         draw = rng.random()
-        if draw < 0.40 and order:
+        if draw < 0.30 and order:
             target = int(order[n % len(order)])
             samples.append(ground_sample(objects.names[target], objects, [target]))
-        elif draw < 0.65 and len(unique) >= 2:
+        elif draw < 0.52 and len(unique) >= 2:
             samples.append(locate_sample(objects, unique, rng))
-        elif draw < 0.73:
+        elif draw < 0.70:
             samples.append(group_sample(objects, rng))
+        elif draw < 0.76 and (beside := beside_words(objects.boxes, objects.askable, rng)):
+            samples.append(ground_sample(beside[0], objects, list(beside[1])))
         else:
             samples.append(absent_sample(objects, rng, vocabulary))
     return samples
 
 
 def spatial_question(
-    names: Sequence[str], unique: list[int], rng: np.random.Generator, three_share: float = 0.0
+    names: Sequence[str],
+    unique: list[int],
+    rng: np.random.Generator,
+    often: Mapping[str, float] | None = None,
 ) -> tuple[str, list[int]]:
     """A random spatial question about `unique` objects of a view, and those in the order of mention.
 
-    three_share: how often it must be about three objects, where there are so many.
+    often: how often each relation is drawn, others never; every wording as often as another when None.
     """
-    fewest = 3 if three_share and len(unique) >= 3 and rng.random() < three_share else 1
-    possible = range(fewest, len(unique) + 1)
-    templates = [t for relation in QUESTIONS.values() for t in relation if _num_slots(t) in possible]
-    template = str(rng.choice(templates))
+    possible = {
+        name: fitting
+        for name, templates in QUESTIONS.items()
+        if (fitting := [t for t in templates if 1 <= _num_slots(t) <= len(unique)])
+    }
+    if often is not None:
+        weights = np.array([often.get(name, 0.0) for name in possible])
+        drawn = str(rng.choice(list(possible), p=weights / weights.sum()))
+        possible = {drawn: possible[drawn]}
+    template = str(rng.choice([t for templates in possible.values() for t in templates]))
     chosen = [int(i) for i in rng.permutation(unique)[: _num_slots(template)]]
     question = template.format(**{slot: names[i] for slot, i in zip("abc", chosen, strict=False)})
     return question, sorted(chosen, key=lambda i: question.index(names[i]))
@@ -140,22 +171,55 @@ def _num_slots(template: str) -> int:
 
 def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's first stage: its objects must be located, in the order of mention."""
-    question, order = spatial_question(objects.names, unique, rng, THREE_SHARE)
+    question, order = spatial_question(objects.names, unique, rng, TRAINED)
     return _sample(prompts.locate_prompt(question), objects, order)
 
 
 def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's second stage, with evidence as inexact as a model's own boxes would be."""
+    question, boxes, text = _reasoned(objects, unique, rng, TRAINED)
+    prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
+    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], text + END, (), tuple(box.label for box in boxes))
+
+
+def drill_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
+    """The end of a second stage alone: values are given with their owners, what follows from comparing them
+    is to be said. It is a third as long, so that it can come often.
+    """
+    question, boxes, text = _reasoned(objects, unique, rng, DRILLED)
+    found = DRILL.search(text)
+    assert found is not None, text
+    prompt = f"{prompts.answer_prompt(question, ())}{prompts.THINK_START} {found['given']}"
+    return Sample(
+        prompt.split(prompts.IMAGE_PAD, 1)[1], found["said"] + END, (), tuple(box.label for box in boxes)
+    )
+
+
+def _reasoned(
+    objects: ViewObjects, unique: list[int], rng: np.random.Generator, often: Mapping[str, float]
+) -> tuple[str, list[Box3D], str]:
+    """A question that has an answer, the boxes it is about, and the text that follows from their rounded
+    numbers.
+    """
     names = with_ids(objects.names, rng) if rng.random() < IDS_SHARE else objects.names
-    question, order = spatial_question(names, unique, rng, THREE_SHARE)
-    if rng.random() < OPPOSITE_SHARE:
-        question = from_opposite(question, rng)
-    boxes = [jittered(replace(objects.boxes[i], label=names[i]), rng) for i in order]
+    while True:
+        question, order = spatial_question(names, unique, rng, often)
+        if rng.random() < OPPOSITE_SHARE:
+            question = from_opposite(question, rng)
+        boxes = [jittered(replace(objects.boxes[i], label=names[i]), rng) for i in order]
+        text = _quoted_answer(question, boxes)
+        if text is not None:
+            return question, boxes, text
+
+
+def _quoted_answer(question: str, boxes: Sequence[Box3D]) -> str | None:
+    """What follows from the rounded numbers; None where nothing does, as of a direction straight up."""
     query = parse_question(question)
     assert query is not None, question
-    prompt = prompts.answer_prompt(question, prompts.evidence_from_boxes(boxes, objects.intrinsics))
-    text = answer(query, [as_quoted(box) for box in boxes]).text
-    return Sample(prompt.split(prompts.IMAGE_PAD, 1)[1], text + END, (), tuple(names[i] for i in order))
+    try:
+        return answer(query, [as_quoted(box) for box in boxes]).text
+    except ValueError:
+        return None
 
 
 def with_ids(names: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
@@ -179,21 +243,46 @@ def jittered(box: Box3D, rng: np.random.Generator) -> Box3D:
 
 
 def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:
-    """All objects of one kind or one colour, when each of them can be seen; else all that can be asked for by
-    name.
+    """All objects of one kind or one colour, mostly several; each of them can be seen. Where no group is like
+    that, all that can be asked for by one name.
     """
-    by_kind = rng.random() < 0.7
-    keys = objects.kinds if by_kind else objects.colors
-    key = str(rng.choice(keys))
-    members = [i for i, k in enumerate(keys) if k == key]
-    if not all(objects.askable[i] for i in members):
-        return ground_sample(
-            objects.names[members[0]],
-            objects,
-            [i for i, n in enumerate(objects.names) if n == objects.names[members[0]] and objects.askable[i]],
-        )
+    groups: dict[tuple[bool, str], list[int]] = {}
+    for i, (kind, color) in enumerate(zip(objects.kinds, objects.colors, strict=True)):
+        groups.setdefault((True, kind), []).append(i)
+        groups.setdefault((False, color), []).append(i)
+    whole = [key for key, members in groups.items() if all(objects.askable[i] for i in members)]
+    several = [key for key in whole if len(groups[key]) > 1]
+    if several and rng.random() < SEVERAL_SHARE:
+        whole = several
+    if not whole:
+        name = str(rng.choice(objects.names))
+        members = [i for i, other in enumerate(objects.names) if other == name and objects.askable[i]]
+        return ground_sample(name, objects, members)
+    by_kind, word = whole[int(rng.integers(len(whole)))]
     wordings = KIND_GROUPS if by_kind else COLOR_GROUPS
-    return ground_sample(str(rng.choice(wordings)).format(key), objects, members)
+    return ground_sample(str(rng.choice(wordings)).format(word), objects, groups[by_kind, word])
+
+
+def beside_words(
+    boxes: Sequence[Box3D], askable: Sequence[bool], rng: np.random.Generator
+) -> tuple[str, tuple[int, ...]] | None:
+    """Words like "mug to the left of the blue bowl" about `boxes` called "red mug", optical frame, and which
+    of them are meant: none in about a quarter. None where all is too near or cannot be asked for.
+    """
+    label, axis, sign = BESIDE[int(rng.integers(len(BESIDE)))]
+    wants_some = rng.random() < 0.75
+    count = Counter(box.label for box in boxes)
+    for a in rng.permutation(len(boxes)):
+        if not askable[a] or count[boxes[a].label] > 1:
+            continue
+        for kind in rng.permutation(sorted({box.label.split()[-1] for box in boxes})):
+            others = [i for i, box in enumerate(boxes) if i != a and box.label.split()[-1] == kind]
+            leads = [sign * (boxes[i].center[axis] - boxes[a].center[axis]) for i in others]
+            clear = all(askable[i] for i in others) and all(abs(lead) > BESIDE_M for lead in leads)
+            meant = tuple(i for i, lead in zip(others, leads, strict=True) if lead > 0)
+            if others and clear and bool(meant) == wants_some:
+                return f"{kind} {label} the {boxes[a].label}", meant
+    return None
 
 
 def absent_sample(

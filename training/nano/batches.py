@@ -26,6 +26,7 @@ from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH, Record
 from n3d_ros.training.questions import (
     ViewObjects,
+    drill_sample,
     reason_sample,
     sample_questions,
 )
@@ -59,7 +60,7 @@ class Batch:
     # (B, T) bool: the label is a box number with a soft target; `is_sum`: a decimal that the answer computes
     is_number: Tensor
     is_sum: Tensor
-    # (B, T) bool: the label says whether there is anything to be found
+    # (B, T) bool: the label says whether there is anything, or anything more, to be found
     is_verdict: Tensor
     # (B, T) bool: the label follows from comparing what was written before
     is_choice: Tensor
@@ -71,6 +72,8 @@ class Batch:
     quotable: Tensor
     # (B, T) int64: index in the row of the word that the label repeats as the owner of a value, -1 elsewhere
     owner: Tensor
+    # (B, T) int64: index in the row of the value that the token stands behind as its owner, -1 elsewhere
+    value: Tensor
     # (B, T) int64: 0 for the shared part, n for the n-th question, -1 for padding
     segment: Tensor
     # (3, B, T) int64
@@ -96,9 +99,11 @@ class Packer:
         questions_per_view: int = 6,
         reason_share: float = 0.0,
         reasons_per_view: int = 4,
+        drills_per_view: int = 0,
     ) -> None:
         self.labeller, self.encoding, self.rng = Labeller(tokenizer), encoding, rng
         self.questions_per_view, self.reasons_per_view = questions_per_view, reasons_per_view
+        self.drills_per_view = drills_per_view
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
@@ -131,6 +136,8 @@ class Packer:
         unique = objects.unique()
         if with_reasoning and unique:
             samples += [reason_sample(objects, unique, self.rng) for _ in range(self.reasons_per_view)]
+        if with_reasoning and len(unique) > 1:
+            samples += [drill_sample(objects, unique, self.rng) for _ in range(self.drills_per_view)]
         return [self.labeller.segment(sample) for sample in samples]
 
     def _rows(self, segments: list[list[Segment]]) -> dict[str, Any]:
@@ -149,6 +156,7 @@ class Packer:
             "copied": np.full(size, -1),
             "quotable": np.full(size, -1),
             "owner": np.full(size, -1),
+            "value": np.full(size, -1),
             "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
@@ -170,7 +178,8 @@ class Packer:
                 out["is_sum"][b, span], out["copied"][b, span] = segment.is_sum, segment.copied
                 out["is_verdict"][b, span], out["is_choice"][b, span] = segment.is_verdict, segment.is_choice
                 out["quotable"][b, span] = segment.quotable
-                out["owner"][b, span] = [place + at if place >= 0 else -1 for place in segment.owner]
+                for key, places in (("owner", segment.owner), ("value", segment.value)):
+                    out[key][b, span] = [place + at if place >= 0 else -1 for place in places]
                 positions[:, b, span] = text_start + np.arange(len(segment.ids))
                 at = span.stop
         return {key: torch.from_numpy(value) for key, value in out.items()} | {

@@ -33,10 +33,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Measured:
-    """What `command` wrote: a summary and one trial a scene."""
+    """What `command` wrote: a summary, figures with intervals, and one trial a scene."""
 
     command: str
     summary: Mapping[str, Any]
+    details: Mapping[str, Any]
     trials: Sequence[Mapping[str, Any]]
 
 
@@ -98,6 +99,7 @@ def _quality(measured: Measured) -> str:
         ("prompts that found a box", trials, lambda t: t["num_found"] > 0),
         ("absent things refused", refusals, lambda r: not r["num_found"]),
         ("spatial questions answered rightly", answered, lambda a: a["right"]),
+        ("lengths within 25 %", [a for a in answered if a["true_m"] is not None], lambda a: a["within_25"]),
         ("own sentence confirmed", answered, lambda a: a["confirmed"]),
     ]
     shares = table(
@@ -112,8 +114,14 @@ def _quality(measured: Measured) -> str:
     kinds = grouped(trials, lambda trial: trial["words"].split()[-1])
     by_kind = [(kind, *share(of, lambda t: t["iou"] >= 0.25)) for kind, of in kinds.items()]
     relations = grouped(answered, relation_of)
+    by_chance = measured.details["answers_by_relation"]
     by_relation = [
-        (name, *share(of, lambda a: a["right"])[:2], *share(of, lambda a: a["confirmed"]))
+        (
+            name,
+            *share(of, lambda a: a["right"])[:2],
+            *share(of, lambda a: a["confirmed"]),
+            percentage(by_chance[name]["chance"]),
+        )
         for name, of in relations.items()
     ]
     return "\n\n".join(
@@ -123,11 +131,46 @@ def _quality(measured: Measured) -> str:
             plain,
             "Boxes at 3D IoU >= 0.25 by kind of thing:",
             table(("kind", "share", "95 % interval", "of"), by_kind),
+            "Boxes by the way of naming things, at IoU 0.25:",
+            _by_way(measured.details["names_by_way"]),
             "Spatial questions by relation. A sentence that the geometry does not confirm is replaced by the "
-            "computed one.",
-            table(("relation", "right", "interval", "own sentence confirmed", "interval", "of"), by_relation),
+            "computed one. Chance is right without looking: one of the possible answers, or the length that "
+            "fits most often.",
+            table(
+                ("relation", "right", "interval", "own sentence confirmed", "interval", "of", "chance"),
+                by_relation,
+            ),
+            "Questions asked in other ways:",
+            _further([one for trial in trials for one in trial["further"]]),
         ]
     )
+
+
+def _by_way(names: Mapping[str, Any]) -> str:
+    """F1 is that of the boxes of all prompts together; its interval draws prompts."""
+    rows = [
+        (
+            way,
+            f"{row['f1']['value']:.2f}",
+            f"{row['f1']['low']:.2f} to {row['f1']['high']:.2f}",
+            *("-" if row[name] is None else f"{row[name]:.2f}" for name in ("precision", "recall")),
+            str(row["f1"]["num"]),
+        )
+        for way, row in names.items()
+    ]
+    return table(("way", "F1", "95 % interval", "precision", "recall", "prompts"), rows)
+
+
+def _further(answered: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (way, *share(of, lambda a: a["right"])[:2], *share(of, lambda a: a["confirmed"]))
+        for way, of in grouped(answered, lambda one: str(one["way"])).items()
+    ]
+    return table(("way", "right", "interval", "own sentence confirmed", "interval", "of"), rows)
+
+
+def percentage(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"
 
 
 def relation_of(answered: Mapping[str, Any]) -> str:

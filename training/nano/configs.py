@@ -33,9 +33,9 @@ class Stage:
 
     `text_share` of the steps teach the language model too, since it learns faster than the tower; the others
     the tower alone. `reason_share` of those with text hold the second stage of the robot's dialogue too: half
-    as many questions, and `reasons_per_view` that reason. With `frozen_tower` the language model learns
-    alone, from a tower that sees well enough. `heads_steps`: before all, steps of the dense heads alone, for
-    weights that come without them.
+    as many questions, `reasons_per_view` that reason, and `drills_per_view` of its end alone. With
+    `frozen_tower` the language model learns alone, from a tower that sees well enough. `heads_steps`: before
+    all, steps of the dense heads alone, for weights that come without them.
 
     A step is `pictures_per_step` pictures, `pictures_per_pass` at a time: memory is that of a pass.
     `warm_share` and `decay_share` are shares of `minutes`; resuming continues the same minutes. `snapshots`
@@ -52,6 +52,7 @@ class Stage:
     pictures_per_pass: int = 4
     questions_per_view: int = 8
     reasons_per_view: int = 4
+    drills_per_view: int = 0
     muon_rate: float = 0.002
     adam_rate: float = 6e-4
     patch_rate: float = 2e-4
@@ -63,6 +64,7 @@ class Stage:
     look: tuple[int, int] = (2, 3)
     copy: tuple[int, int] = (3, 2)
     owner: tuple[int, int] = (4, 2)
+    value: tuple[int, int] = (3, -2)
     ema: float = 0.99
     snapshots: int = 0
     save_every_s: float = 120.0
@@ -105,16 +107,17 @@ def from_weights(minutes: float) -> tuple[Stage, ...]:
     start.
     """
     whole = Stage(
-        "whole", 0.6 * minutes, text_share=0.6, reason_share=0.25, heads_steps=150, muon_rate=8e-4,
+        "whole", 0.45 * minutes, text_share=0.4, reason_share=0.25, heads_steps=150, muon_rate=8e-4,
         adam_rate=3e-4, patch_rate=5e-5, warm_share=0.05, decay_share=0.8,
     )  # fmt: skip
-    return whole, choice(0.4 * minutes)
+    return whole, choice(0.55 * minutes)
 
 
 def choice(minutes: float) -> Stage:
     """The language model alone, both stages of the dialogue in every step."""
     return Stage(
-        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, questions_per_view=6,
+        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, questions_per_view=8,
+        reasons_per_view=3, drills_per_view=4,
         muon_rate=0.0012, adam_rate=5e-4, decimal_sigma=0.5, warm_share=0.05, decay_share=0.8, ema=0.98,
         snapshots=4,
     )  # fmt: skip

@@ -7,7 +7,7 @@ model is shown.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +22,11 @@ IGNORE = -100
 ANGLE_FIELD = 3
 FIRST_NAME = 1000
 VERDICTS = (BOX_NAME, "\n")
-# What a trace decides by comparing: the largest value and whose it is, values in order, the verdict.
+# What a trace decides by comparing: the largest value and whose it is, values in order, the verdict; and what
+# takes more than one step: an angle but for its last digit, the hour of it.
 CHOICES = re.compile(
     rf"(?<=est is) .+?(?=\. )|(?<=they are) .+?(?=\. {THINK_END})|(?<={THINK_END}) (?:Yes|No)"
+    r"|(?<=\) = )\d+(?=\d degrees)|(?<=/ 30\) = )\d+"
 )
 COMPUTED_AFTER = ((" =", " "), ("(", ""), (" +", " "))
 
@@ -39,7 +41,7 @@ class Segment:
     is_number: list[bool]
     # the label is a decimal that the answer computes
     is_sum: list[bool]
-    # the label is the answer's first token where boxes are asked for: is there anything to be found?
+    # boxes are asked for, and the label says whether there is one, or another one
     is_verdict: list[bool]
     # the label follows from comparing what was written before
     is_choice: list[bool]
@@ -52,6 +54,8 @@ class Segment:
     quotable: list[int]
     # where a label names whose the value before it is: index of the same word where the trace gave that value
     owner: list[int]
+    # where a token stands behind a value as its owner ("0.45 for white book"): index of that value, else -1
+    value: list[int]
 
 
 class Labeller:
@@ -77,11 +81,14 @@ class Labeller:
             quotable[i] = place
             if i >= start:
                 copied[i - 1] = place
-        verdict = answer.tokens[0] in VERDICTS
-        is_verdict = [verdict and i == start - 1 for i in range(len(ids))]
+        lists_boxes = answer.tokens[0] in VERDICTS
+        is_verdict = [
+            lists_boxes and (i == start - 1 or (i >= start and ids[i] == self.close)) for i in range(len(ids))
+        ]
         decided = [match.span() for match in CHOICES.finditer(sample.answer)]
         is_choice = [False] * (start - 1) + overlapping(answer.offsets, decided) + [False]
         owner = owner_places(tokens, names, is_choice, start)
+        value = value_places(tokens, names, quotable)
         return Segment(
             ids,
             labels,
@@ -93,6 +100,7 @@ class Labeller:
             copied=copied,
             quotable=quotable,
             owner=owner,
+            value=value,
         )
 
     def _words(self, names: Sequence[str]) -> list[list[str]]:
@@ -109,16 +117,20 @@ class Labeller:
     def _box_numbers(
         self, ids: list[int], labels: list[int], start: int, targets: tuple[int, ...]
     ) -> tuple[list[bool], list[int]]:
-        """Which labels are soft box numbers (all fields but the angle), and whose box is written there."""
+        """Which labels are soft box numbers (all fields but the angle), and whose box is written there: where
+        it begins, in its name, in its numbers.
+        """
         is_number, looked = [False] * len(ids), [-1] * len(ids)
         box = field = 0
+        is_name = False
         for i in range(start - 1, len(ids)):
             field = 0 if ids[i] == self.open else field + (ids[i] == self.comma)
             box += ids[i] == self.close
-            if labels[i] == self.begin:
-                looked[i] = targets[box] if box < len(targets) else -1
-            if ids[i] == self.comma and 0 <= labels[i] - self.first_number < 1000:
+            is_name = ids[i] == self.open or (is_name and ids[i] != self.comma)
+            has_number = ids[i] == self.comma and 0 <= labels[i] - self.first_number < 1000
+            if has_number:
                 is_number[i] = field - 1 != ANGLE_FIELD
+            if has_number or is_name or labels[i] == self.begin:
                 looked[i] = targets[box] if box < len(targets) else -1
         return is_number, looked
 
@@ -174,16 +186,31 @@ def owner_places(
     """
     owner = [-1] * len(tokens)
     listed: dict[int, int] = {}
-    follows_value = False
-    for i in range(start, len(tokens)):
-        follows_value = tokens[i] == " for" or (follows_value and (i in names or not tokens[i].strip()))
-        if i not in names or not follows_value:
+    for i, behind in enumerate(behind_values(tokens, names)):
+        if i not in names or not behind:
             continue
-        if is_choice[i - 1]:
+        if i >= start and is_choice[i - 1]:
             owner[i - 1] = listed.get(names[i], -1)
         else:
             listed[names[i]] = i
     return owner
+
+
+def value_places(tokens: Sequence[str], names: dict[int, int], quotable: Sequence[int]) -> list[int]:
+    """Per token that stands behind a value as its owner, the index of that value, else -1."""
+    value, last = [-1] * len(tokens), -1
+    for i, behind in enumerate(behind_values(tokens, names)):
+        last = i if 0 <= quotable[i] < FIRST_NAME else last
+        value[i] = last if behind else -1
+    return value
+
+
+def behind_values(tokens: Sequence[str], names: dict[int, int]) -> Iterator[bool]:
+    """Per token, whether it is the " for" behind a value or belongs to the name behind that."""
+    behind = False
+    for i, token in enumerate(tokens):
+        behind = token == " for" or (behind and (i in names or not token.strip()))
+        yield behind
 
 
 def quotable_hundredths(tokenizer: Tokenizer) -> np.ndarray:

@@ -9,7 +9,8 @@ change that, and all of them fall away after training, so the shipped model is t
   - while the model writes an object's numbers, some heads of one layer are rewarded for looking at that
     object's tokens;
   - while it quotes a number or name of its question, some heads of another layer look at it;
-  - while it says whose the largest value is, some heads of a third look at the name beside that value.
+  - while it says whose the largest value is, some heads of a third look at the name beside that value; for
+    that, other heads of the layer before look from every owner to its value.
 """
 
 from collections.abc import Sequence
@@ -92,14 +93,18 @@ class DenseHeads(nn.Module):
 
 class Watch:
     """Records where chosen heads of decoder layers look: while an object's numbers are written, while a
-    number is quoted, and while the owner of a value is named. Each is (layer, number of heads).
+    number is quoted, while the owner of a value is named, and from owners to their values. Each is (layer,
+    number of heads), the first ones, or where that is negative the last.
     """
 
-    def __init__(self, look: tuple[int, int], copy: tuple[int, int], owner: tuple[int, int]) -> None:
+    def __init__(
+        self, look: tuple[int, int], copy: tuple[int, int], owner: tuple[int, int], value: tuple[int, int]
+    ) -> None:
         self.watched = [
             ("look", *look, look_loss),
             ("copy", *copy, copy_loss),
             ("owner", *owner, owner_loss),
+            ("value", *value, value_loss),
         ]
         self.batch: Batch | None = None
         self.losses: dict[str, Tensor] = {}
@@ -122,8 +127,9 @@ class Watch:
         out = attend_by_question(query, key, value, attention_mask, spans=spans, scaling=scaling)
         for name, layer, heads, loss in self.watched:
             if self.batch is not None and layer == module.layer_idx:
+                chosen = slice(heads) if heads > 0 else slice(heads, None)
                 self.losses[name] = loss(
-                    query[:, :heads], key[:, :heads], attention_mask, scaling, self.batch
+                    query[:, chosen], key[:, chosen], attention_mask, scaling, self.batch
                 )
         return out.transpose(1, 2), None
 
@@ -192,9 +198,19 @@ def copy_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: B
 
 def owner_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
     """-log of the attention that each row naming a value's owner gives to that name beside that value."""
-    rows, cols = torch.nonzero(batch.owner >= 0, as_tuple=True)
+    return place_loss(query, key, mask, scaling, batch.owner)
+
+
+def value_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
+    """-log of the attention that each word of an owner gives to its value."""
+    return place_loss(query, key, mask, scaling, batch.value)
+
+
+def place_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, place: Tensor) -> Tensor:
+    """-log of the attention of each token with a `place` (B, T) on the token there, -1 for no place."""
+    rows, cols = torch.nonzero(place >= 0, as_tuple=True)
     wanted = torch.zeros(len(rows), key.shape[2], dtype=torch.bool, device=key.device)
-    wanted[torch.arange(len(rows)), batch.owner[rows, cols]] = True
+    wanted[torch.arange(len(rows)), place[rows, cols]] = True
     return attention_loss(query, key, mask, scaling, (rows, cols), wanted)
 
 
@@ -259,9 +275,10 @@ def weight(name: str) -> float:
         "numbers": 1.5,
         "legal": 1.0,
         "sums": 0.5,
-        "verdict": 0.5,
-        "choice": 1.0,
+        "verdict": 1.0,
+        "choice": 2.0,
         "look": 1.0,
         "copy": 0.5,
-        "owner": 0.5,
+        "owner": 1.0,
+        "value": 1.0,
     }.get(name, 0.0)

@@ -53,7 +53,7 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = build_nano(preset, tokenizer, stage.seed).to(self.device)
         self.heads = DenseHeads(preset.text_hidden, len(KIND_NAMES), len(COLOR_NAMES)).to(self.device)
-        self.watch = Watch(stage.look, stage.copy, stage.owner)
+        self.watch = Watch(stage.look, stage.copy, stage.owner, stage.value)
         self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
         self.table = soft_number_table(stage.number_sigma).to(self.device)
         self.decimals = soft_number_table(stage.decimal_sigma).to(self.device)
@@ -135,8 +135,15 @@ class Trainer:
 
     def _packer(self) -> Packer:
         stage, encoding = self.stage, self.preset.point_encoding
-        questions, reasons = stage.questions_per_view, stage.reasons_per_view
-        return Packer(self.tokenizer, encoding, self.rng, questions, stage.reason_share, reasons)
+        return Packer(
+            self.tokenizer,
+            encoding,
+            self.rng,
+            stage.questions_per_view,
+            stage.reason_share,
+            stage.reasons_per_view,
+            stage.drills_per_view,
+        )
 
     def _stream(self, packer: Packer, with_text: bool) -> Iterator[Batch]:
         return batches(self.shards, packer, self.stage.pictures_per_pass, with_text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from n3d_ros.commands.model_options import model_folder
 from n3d_ros.commands.world_options import add_world_options, world_of
@@ -37,7 +37,9 @@ def run_scenes(args: argparse.Namespace) -> int:
 
     world = world_of(args)
     pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
-    scenes = trials(pipeline, args.scenes, args.seed, with_noise=args.noise, world=world)
+    scenes = trials(
+        pipeline, args.scenes, args.seed, with_noise=args.noise, with_ways=True, world=world
+    )
     results = list(tqdm(scenes, total=args.scenes, unit="scene"))
     summary = (
         summarise(results).to_dict()
@@ -45,8 +47,8 @@ def run_scenes(args: argparse.Namespace) -> int:
             [t.refusal for t in results if t.refusal], [t.answered for t in results if t.answered]
         ).to_dict()
     )
-    print(summary_table(summary))
     found = details(results)
+    print(summary_table(summary, found["names_by_way"]))
     if args.details:
         print(f"\n{as_text(detail_tables(found))}")
     if args.json:
@@ -55,8 +57,9 @@ def run_scenes(args: argparse.Namespace) -> int:
     return 0
 
 
-def summary_table(summary: dict[str, float]) -> str:
-    """The figures a person looks for, one a line."""
+def summary_table(summary: dict[str, Any], names: dict[str, Any]) -> str:
+    """The figures a person looks for, one a line. `names`: figures by the way of naming things."""
+    within = summary["share_within_25"]
     return text_table(
         [
             ["scenes", f"{summary['num_trials']}"],
@@ -65,12 +68,14 @@ def summary_table(summary: dict[str, float]) -> str:
             ["mean 3D IoU", f"{summary['mean_iou']:.3f}"],
             ["median centre error", f"{100 * summary['median_center_error_m']:.1f} cm"],
             ["prompts that found a box", f"{100 * summary['share_found']:.1f} %"],
+            *[[f"F1 at 0.25, {way}", f"{row['f1']['value']:.2f}"] for way, row in names.items()],
             ["malformed boxes", f"{summary['malformed']}"],
             ["median time per prompt", f"{summary['median_ms']:.0f} ms"],
             ["absent things refused", f"{100 * summary['share_refused']:.1f} %"],
             ["spatial questions", f"{summary['num_questions']}"],
             ["  answered", f"{100 * summary['share_answered']:.1f} %"],
             ["  answered rightly", f"{100 * summary['share_right']:.1f} %"],
+            ["  lengths within 25 %", "-" if within is None else f"{100 * within:.1f} %"],
             ["  own sentence confirmed", f"{100 * summary['share_confirmed']:.1f} %"],
             ["  forward passes per token", f"{summary['passes_per_token']:.2f}"],
         ],

@@ -151,7 +151,8 @@ def write_card(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> None
     figures: dict[str, Any] = json.loads((args.out / FIGURES).read_text(encoding="utf-8"))
     started = str(recipe.start_from or "")
     origin = Origin(command_line(args), started, recipe.num_scenes, recipe.first_seed, recipe.minutes)
-    measured = Measured(f"n3d eval {' '.join(eval_options(args))}", figures["summary"], figures["trials"])
+    command = f"n3d eval {' '.join(eval_options(args))}"
+    measured = Measured(command, figures["summary"], figures["details"], figures["trials"])
     write_text(args.out / ENGINE / CARD, card(args.out / ENGINE, origin, measured, ledger.steps))
     print(f"model in {args.out / ENGINE}")
 

@@ -12,11 +12,13 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from tokenizers import Tokenizer
 
+from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import decode
 from n3d_ros.spatial import parse_question
+from n3d_ros.training import questions
 from n3d_ros.training.nano.batches import NUM_CELLS, Packer
 from n3d_ros.training.nano.labels import IGNORE
 from n3d_ros.training.nano.shards import view_objects
@@ -26,6 +28,8 @@ from n3d_ros.training.nano.vocabulary import known_words
 from n3d_ros.training.questions import (
     Sample,
     absent_sample,
+    beside_words,
+    drill_sample,
     from_opposite,
     ground_sample,
     group_sample,
@@ -103,21 +107,25 @@ def test_labels_are_the_next_token_and_numbers_point_at_their_object(packer):
     segment = packer.labeller.segment(ground_sample(objects.names[1], objects, [1]))
     learned = [(i, label) for i, label in enumerate(segment.labels) if label != IGNORE]
     assert all(segment.ids[i + 1] == label for i, label in learned)
-    assert [o for o in segment.looked_at if o >= 0] == [1] * 8
-    soft = [segment.is_number[i] for i, o in enumerate(segment.looked_at) if o >= 0]
-    assert soft == [False, True, True, True, False, True, True, True], "the start and the angle are exact"
+    looked = [i for i, o in enumerate(segment.looked_at) if o == 1]
+    tokens = [packer.labeller.tokenizer.id_to_token(segment.labels[i]) for i in looked]
+    assert tokens[:4] == ["bbox_", *objects.names[1].replace(" ", "_ ").split("_"), ","] and len(looked) == 11
+    soft = [segment.is_number[i] for i in looked[4:]]
+    assert soft == [True, True, True, False, True, True, True], "the angle is exact"
 
 
-def test_the_first_token_of_an_answer_that_may_hold_boxes_is_its_verdict(packer):
+def test_whether_there_is_a_box_or_another_one_is_a_verdict(packer):
     objects, _ = view_objects(made_up_view())
-    for sample in (
-        ground_sample(objects.names[1], objects, [1]),
-        absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES)),
+    absent = absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES))
+    end = prompts.TURN_END
+    for sample, verdicts in (
+        (absent, ["\n"]),
+        (ground_sample(objects.names[1], objects, [1]), ["bbox_", end]),
+        (ground_sample("things", objects, [0, 1]), ["bbox_", "bbox_", end]),
     ):
         segment = packer.labeller.segment(sample)
-        (at,) = [i for i, verdict in enumerate(segment.is_verdict) if verdict]
-        first = packer.labeller.tokenizer.id_to_token(segment.labels[at])
-        assert first == ("bbox_" if sample.targets else "\n")
+        labels = [label for label, at in zip(segment.labels, segment.is_verdict, strict=True) if at]
+        assert [packer.labeller.tokenizer.id_to_token(label) for label in labels] == verdicts
     reasons = reason_sample(objects, objects.unique(), np.random.default_rng(3))
     assert not any(packer.labeller.segment(reasons).is_verdict)
 
@@ -202,6 +210,8 @@ CHOICES = {
         [" ", "0.50", " for", " blue", " bowl", " and", " ", "0.60", " for", " red", " mug"]
     ),
     "<think> The size of red mug is [0.10, 0.20, 0.10]. </think> red mug is 0.20 meters in height.": [],
+    "<think> dx = -0.07, dz = -0.26. angle = atan2(-0.07, -0.26) = 195 degrees. clock = 12 - floor(195 / 30) "
+    "= 6. </think> red mug will find blue bowl around the 6 o'clock direction.": ["1", "9", "6"],
 }
 
 
@@ -220,11 +230,28 @@ def test_a_computed_decimal_that_is_said_again_is_quoted(packer):
     assert sum(segment.is_sum) == 1 and segment.is_sum.index(True) < again
 
 
-def test_questions_about_three_objects_come_as_often_as_asked_for():
+def test_relations_come_as_often_as_asked_for_and_no_other():
     names, rng = ("red mug", "blue bowl", "green can", "white box"), np.random.default_rng(5)
-    num_objects = [len(spatial_question(names, [0, 1, 2, 3], rng, 0.5)[1]) for _ in range(400)]
-    assert 180 <= num_objects.count(3) <= 260
-    assert all(len(spatial_question(names, [0, 1], rng, 1.0)[1]) <= 2 for _ in range(40))
+    often = {"direction": 3.0, "closer": 1.0}
+    num_objects = [len(spatial_question(names, [0, 1, 2, 3], rng, often)[1]) for _ in range(400)]
+    assert 75 <= num_objects.count(3) <= 125
+    assert num_objects.count(2) == 400 - num_objects.count(3)
+    assert all(len(spatial_question(names, [0, 1], rng, often)[1]) == 2 for _ in range(40))
+
+
+def test_a_thing_is_called_by_its_place_beside_another():
+    boxes = [
+        Box3D("red mug", (-0.2, 0.0, 0.6), (0.1, 0.1, 0.1)),
+        Box3D("green mug", (0.3, 0.0, 0.6), (0.1, 0.1, 0.1)),
+        Box3D("blue bowl", (0.0, 0.0, 0.9), (0.1, 0.1, 0.1)),
+    ]
+    rng = np.random.default_rng(0)
+    said = dict(beside for _ in range(300) if (beside := beside_words(boxes, (True,) * 3, rng)))
+    assert said["mug to the left of the blue bowl"] == (0,) and said["mug right of the blue bowl"] == (1,)
+    assert said["mug in front of the blue bowl"] == (0, 1) and said["mug behind the blue bowl"] == ()
+    assert "mug in front of the red mug" not in said, "as far away as the other one"
+    hidden = [beside_words(boxes, (True, False, True), rng) for _ in range(100)]
+    assert not any(beside and beside[0].startswith("mug") and "bowl" in beside[0] for beside in hidden)
 
 
 def test_things_are_called_by_id_as_a_follow_up_calls_them():
@@ -288,3 +315,55 @@ def test_a_tokenizer_from_before_the_decimals_gets_them_behind_its_end():
     new = extended(old, wanted)
     assert new.token_to_id("0.00") == old.get_vocab_size() and new.get_vocab_size() == wanted.get_vocab_size()
     assert new.encode("0.07").tokens == ["0.07"] and old.encode("0.07").tokens == ["0", ".", "0", "7"]
+
+
+def test_groups_that_are_asked_for_mostly_have_several_members():
+    view = made_up_view()
+    view["kind"][:2] = 0
+    objects, _ = view_objects(view)
+    rng = np.random.default_rng(0)
+    sizes = [len(group_sample(objects, rng).targets) for _ in range(200)]
+    assert sizes.count(2) > 160 and sizes.count(1) > 5, "two mugs, one red thing"
+
+
+def test_a_question_that_rounded_numbers_do_not_answer_is_drawn_again(monkeypatch):
+    """The way to a thing straight above has no clock direction; training once ended with it."""
+    view = made_up_view()
+    view["boxes"][1] = (-0.1, -0.25, 0.8, 0.1, 0.12, 0.09)
+    objects, _ = view_objects(view)
+    monkeypatch.setattr(questions, "jittered", lambda box, rng: box)
+    rng = np.random.default_rng(0)
+    asked = [reason_sample(objects, objects.unique(), rng).question for _ in range(200)]
+    assert not any("clock" in question or "will you find" in question for question in asked)
+
+
+def test_a_drill_gives_the_values_and_asks_what_follows(packer):
+    objects, _ = view_objects(made_up_view())
+    rng = np.random.default_rng(0)
+    every = [drill_sample(objects, objects.unique(), rng) for _ in range(60)]
+    assert {sample.answer.split()[0] for sample in every} == {"The", "angle"}
+    for sample in every:
+        given = sample.question.rsplit("<think> ", 1)[1]
+        assert given.startswith("dx = ") if sample.answer.startswith(" angle") else "values are" in given
+        assert "The center of" not in sample.question and sample.answer.endswith(prompts.TURN_END)
+    largest = next(sample for sample in every if sample.answer.startswith(" The"))
+    segment = packer.labeller.segment(largest)
+    token = packer.labeller.tokenizer.id_to_token
+    owners = [
+        (token(segment.labels[i]), token(segment.ids[j])) for i, j in enumerate(segment.owner) if j >= 0
+    ]
+    assert len(owners) == 2 and all(label == source for label, source in owners), "colour and kind"
+
+
+@pytest.mark.parametrize(("reason_share", "num_questions"), [(0.0, 6), (1.0, 3 + 2 + 4)])
+def test_drills_come_with_questions_that_reason(packer, reason_share, num_questions):
+    other = Packer(
+        packer.labeller.tokenizer,
+        packer.encoding,
+        np.random.default_rng(0),
+        questions_per_view=6,
+        reason_share=reason_share,
+        reasons_per_view=2,
+        drills_per_view=4,
+    )
+    assert len(other.batch([made_up_view()]).spans[0]) == 1 + num_questions

@@ -9,6 +9,15 @@ from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.training.nano.card import Measured, Origin, card, share
 from n3d_ros.training.nano.ledger import Spent
 
+DETAILS = {
+    "answers_by_relation": {"height": {"chance": 1 / 3}, "taller_shorter": {"chance": 0.5}},
+    "names_by_way": {
+        "all": {
+            "f1": {"value": 0.8, "low": 0.7, "high": 0.9, "num": 5}, "precision": None, "recall": 0.75,
+        }
+    },
+}  # fmt: skip
+
 
 def trial(
     words, iou, found=1, refused=True, right=True, confirmed=False, question="How tall is the red mug?"
@@ -18,8 +27,12 @@ def trial(
         "iou": iou,
         "num_found": found,
         "refusal": {"num_found": 0 if refused else 1},
-        "answered": {"question": question, "right": right, "confirmed": confirmed},
-    }
+        "answered": {
+            "question": question, "right": right, "confirmed": confirmed,
+            "true_m": 0.2 if question.startswith("How") else None, "within_25": right,
+        },
+        "further": [{"way": "by id", "right": right, "confirmed": confirmed}],
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -33,7 +46,7 @@ def text():
     summary = {"median_center_error_m": 0.0234, "malformed": 2, "median_ms": 40.4}
     origin = Origin("n3d train --config nano --minutes 3", "", 75, 1_000_000, 3.0)
     steps = {"render": Spent(12.4, 512.0, True), "eval": Spent(3.0, 9.0, False)}
-    return card(default_model_dir(), origin, Measured("n3d eval --scenes 4", summary, trials), steps)
+    return card(default_model_dir(), origin, Measured("n3d eval --scenes 4", summary, DETAILS, trials), steps)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +60,11 @@ def text():
         "| own sentence confirmed | 25.0 % | 5 to 70 % | 4 |",
         "| can | 50.0 % | 9 to 91 % | 2 |",
         "| mug | 50.0 % | 9 to 91 % | 2 |",
-        "| height | 100.0 % | 44 to 100 % | 33.3 % | 6 to 79 % | 3 |",
-        "| taller_shorter | 0.0 % | 0 to 79 % | 0.0 % | 0 to 79 % | 1 |",
+        "| lengths within 25 % | 100.0 % | 44 to 100 % | 3 |",
+        "| height | 100.0 % | 44 to 100 % | 33.3 % | 6 to 79 % | 3 | 33 % |",
+        "| taller_shorter | 0.0 % | 0 to 79 % | 0.0 % | 0 to 79 % | 1 | 50 % |",
+        "| all | 0.80 | 0.70 to 0.90 | - | 0.75 | 5 |",
+        "| by id | 75.0 % | 30 to 95 % | 25.0 % | 5 to 70 % | 4 |",
         "| render | 12 | 512 |",
     ],
 )

@@ -76,3 +76,12 @@ def test_a_name_with_its_id_is_quoted_token_by_token():
 
 def test_boxes_beyond_the_targets_look_at_none():
     assert looked_at_numbers(2, (4,)) == [4] * 7 + [-1] * 7
+
+
+def test_every_word_of_an_owner_points_at_its_value():
+    labeller = Labeller(build_tokenizer(known_words()))
+    segment = labeller.segment(Sample("Is it 0.99?", TWO, (), ("red mug", "red bowl")))
+    tokens = [labeller.tokenizer.id_to_token(i) for i in segment.ids]
+    behind = [f"{tokens[i]} {tokens[place]}" for i, place in enumerate(segment.value) if place >= 0]
+    first, second = [" for 0.45", " red 0.45", " mug 0.45"], [" for 0.73", " red 0.73", " bowl 0.73"]
+    assert behind == [*first, *second, *second]

@@ -11,6 +11,7 @@ from types import SimpleNamespace  # noqa: E402
 
 from n3d_ros.training.nano.losses import (  # noqa: E402
     SoftTargets,
+    Watch,
     attend_by_question,
     copy_loss,
     look_loss,
@@ -18,6 +19,7 @@ from n3d_ros.training.nano.losses import (  # noqa: E402
     owner_loss,
     soft_number_table,
     text_loss,
+    value_loss,
 )
 from n3d_ros.training.nano.model import number_code  # noqa: E402
 from n3d_ros.training.nano.train import segment_mask  # noqa: E402
@@ -72,11 +74,13 @@ def test_what_a_row_cannot_see_is_no_source():
     assert copy_loss(nothing, nothing, mask, 1.0, batch) == 0
 
 
-def test_owner_loss_is_the_log_of_attention_on_the_one_name_beside_the_value():
+@pytest.mark.parametrize("name", ["owner", "value"])
+def test_the_loss_is_the_log_of_attention_on_the_one_token_that_is_named(name):
     nothing = torch.zeros(1, 1, 6, 4)
-    batch = SimpleNamespace(owner=torch.tensor([[-1, -1, -1, -1, 2, -1]]))
+    batch = SimpleNamespace(**{name: torch.tensor([[-1, -1, -1, -1, 2, -1]])})
+    loss = {"owner": owner_loss, "value": value_loss}[name]
     mask = torch.ones(6, 6, dtype=torch.bool).tril()[None, None]
-    assert owner_loss(nothing, nothing, mask, 0.5, batch).item() == pytest.approx(math.log(5))
+    assert loss(nothing, nothing, mask, 0.5, batch).item() == pytest.approx(math.log(5))
 
 
 def test_attention_question_by_question_is_attention_under_the_mask():
@@ -121,3 +125,21 @@ def test_number_rows_start_with_neighbours_alike():
     code = torch.nn.functional.normalize(number_code(1000, 64), dim=1)
     alike = code @ code[500]
     assert alike.argmax() == 500 and alike[505] > alike[530] and alike[505] > 0.8
+
+
+def test_heads_are_the_first_ones_or_the_last_ones_of_a_layer():
+    """In layer 3 the first two quote, the last two look from owners to values; each is marked alone."""
+    watch = Watch((9, 1), (3, 2), (9, 1), (3, -2))
+    heads = torch.zeros(1, 4, 3, 2)
+    heads[:, 2:] = torch.tensor([[0.0, 0.0], [9.0, 0.0], [9.0, 0.0]])
+    watch.batch = SimpleNamespace(
+        copied=torch.tensor([[-1, -1, 5]]),
+        quotable=torch.tensor([[5, -1, -1]]),
+        value=torch.tensor([[-1, -1, 0]]),
+        spans=[[(0, 3)]],
+    )
+    mask = torch.ones(3, 3, dtype=torch.bool).tril()[None, None]
+    module = SimpleNamespace(num_key_value_groups=1, layer_idx=3)
+    watch.attend(module, heads, heads, heads, mask, scaling=1.0)
+    assert watch.losses["copy"].item() == pytest.approx(math.log(3))
+    assert watch.losses["value"].item() == pytest.approx(30.0), "they look at the other two, 81 away"

@@ -67,7 +67,7 @@ def test_still_blocks_hand_their_input_on(tokenizer):
     torch.testing.assert_close(seen["before"], seen["after"])
 
 
-SHALLOW = {"look": (0, 1), "copy": (0, 1), "owner": (0, 1)}
+SHALLOW = {"look": (0, 1), "copy": (0, 1), "owner": (0, 1), "value": (0, 1)}
 GROUNDING = Stage("grounding", 100, pictures_per_step=4, **SHALLOW)
 
 

@@ -16,14 +16,30 @@ import numpy as np
 from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.pipeline import Pipeline
+from n3d_ros.runtime.types import GroundResult
 from n3d_ros.sim import RgbdCamera, View, generate, random_look, sample_camera, sensor_noise
 from n3d_ros.sim.world import DEFAULT_WORLD, KIND_SETS, World
-from n3d_ros.training.evaluation.simulated.answers import Answered, Refusal, try_absent, try_question
+from n3d_ros.training.evaluation.simulated.answers import (
+    Answered,
+    Refusal,
+    try_absent,
+    try_follow_up,
+    try_opposite,
+    try_question,
+)
+from n3d_ros.training.evaluation.simulated.naming import (
+    NAME,
+    Named,
+    named,
+    try_beside,
+    try_capitals,
+    try_group,
+)
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX
 
 WIDTH, HEIGHT = 640, 480
 MIN_PX = MIN_VISIBLE_PX * 4
-NOISE_SEED = 1
+NOISE_SEED, WAYS_SEED = 1, 2
 CAPTURE_SEED, SENSOR_SEED = 3, 4
 
 
@@ -40,6 +56,9 @@ class Trial:
     total_ms: float
     refusal: Refusal | None = None
     answered: Answered | None = None
+    # The same prompt and others, by the way in which they name things; questions asked in other ways.
+    named: tuple[Named, ...] = ()
+    further: tuple[Answered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,14 +83,16 @@ def trials(
     num_scenes: int,
     first_seed: int,
     with_noise: bool = False,
+    with_ways: bool = False,
     world: World = DEFAULT_WORLD,
 ) -> Iterator[Trial]:
     """One trial per scene with something to ask for; scenes without are skipped and the next seed is taken
-    instead. with_noise: depth as a sensor sees it, by the simple model. world: what else there is to see.
+    instead. with_noise: depth as a sensor sees it, by the simple model. with_ways: ask in other ways too,
+    about twice as much. world: what else there is to see.
     """
     done, seed = 0, first_seed
     while done < num_scenes:
-        trial = run_trial(pipeline, seed, with_noise, world)
+        trial = run_trial(pipeline, seed, with_noise, with_ways, world)
         seed += 1
         if trial is not None:
             done += 1
@@ -79,7 +100,11 @@ def trials(
 
 
 def run_trial(
-    pipeline: Pipeline, seed: int, with_noise: bool = False, world: World = DEFAULT_WORLD
+    pipeline: Pipeline,
+    seed: int,
+    with_noise: bool = False,
+    with_ways: bool = False,
+    world: World = DEFAULT_WORLD,
 ) -> Trial | None:
     """Render one view of scene `seed`, ask for one of its visible, uniquely named objects."""
     scene, rng = generate(seed, world.scenes()), np.random.default_rng(seed)
@@ -98,10 +123,40 @@ def run_trial(
     result = pipeline.ground(observation, f"the {truth.label}")
     trial = score(seed, truth, [o.box for o in result.objects], len(result.malformed), result.timing.total_ms)
     present = [(thing.color, thing.kind) for thing in scene.objects]
-    return replace(
+    trial = replace(
         trial,
         refusal=try_absent(pipeline, observation, present, rng, KIND_SETS[world.kinds]),
         answered=try_question(pipeline, observation, view.boxes, askable(view), rng),
+        named=(named(NAME, truth.label, [o.box for o in result.objects], [truth]),),
+    )
+    return _in_other_ways(pipeline, observation, view, trial, result) if with_ways else trial
+
+
+def _in_other_ways(
+    pipeline: Pipeline, observation: Observation, view: View, trial: Trial, ground: GroundResult
+) -> Trial:
+    """The trial with a group, where there is one, and one other way by turns. What they draw moves nothing
+    else.
+    """
+    rng, boxes, visible = np.random.default_rng((trial.seed, WAYS_SEED)), view.boxes, in_view(view)
+    group = try_group(pipeline, observation, boxes, visible, rng)
+    prompts: list[Named | None] = [group[0] if group else None]
+    questions: list[Answered | None] = []
+    turn = trial.seed % 4
+    if turn == 0:
+        prompts.append(try_beside(pipeline, observation, boxes, visible, rng))
+    elif turn == 1:
+        truth = next(box for box in boxes if box.label == trial.words)
+        prompts.append(try_capitals(pipeline, observation, truth))
+    elif turn == 2:
+        questions.append(try_opposite(pipeline, observation, boxes, askable(view), rng))
+    else:
+        about = group[1] if group else ground
+        questions.append(try_follow_up(pipeline, observation, about, boxes, rng))
+    return replace(
+        trial,
+        named=(*trial.named, *(one for one in prompts if one is not None)),
+        further=tuple(one for one in questions if one is not None),
     )
 
 
@@ -114,13 +169,15 @@ def choose_target(view: View, rng: np.random.Generator) -> int | None:
 def askable(view: View) -> list[int]:
     """Objects that are the only one of their name, well visible, their centre inside the picture."""
     count = Counter(box.label for box in view.boxes)
+    return [i for i in in_view(view) if count[view.boxes[i].label] == 1]
+
+
+def in_view(view: View) -> list[int]:
+    """Objects that are well visible, their centre inside the picture."""
     return [
         i
         for i, box in enumerate(view.boxes)
-        if count[box.label] == 1
-        and view.visible_px[i] >= MIN_PX
-        and view.visible[i] >= MIN_VISIBLE
-        and in_picture(box, view)
+        if view.visible_px[i] >= MIN_PX and view.visible[i] >= MIN_VISIBLE and in_picture(box, view)
     ]
 
 
