@@ -58,9 +58,7 @@ def run(arguments: list[str] | None, stop: threading.Event, load: Load | None = 
     return code
 
 
-def _make(
-    nodes: list[N3DNode], arguments: list[str] | None, stop: threading.Event, load: Load
-) -> int:
+def _make(nodes: list[N3DNode], arguments: list[str] | None, stop: threading.Event, load: Load) -> int:
     """Add each node to `nodes`; 2 where something was refused."""
     try:
         cameras = nodes_of(arguments)

@@ -37,9 +37,7 @@ def run_scenes(args: argparse.Namespace) -> int:
 
     world = world_of(args)
     pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
-    scenes = trials(
-        pipeline, args.scenes, args.seed, with_noise=args.noise, with_ways=True, world=world
-    )
+    scenes = trials(pipeline, args.scenes, args.seed, with_noise=args.noise, with_ways=True, world=world)
     results = list(tqdm(scenes, total=args.scenes, unit="scene"))
     summary = (
         summarise(results).to_dict()
