@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from n3d_ros.node import n3d_node
 from n3d_ros.node.engine import Backend, Engine, load_pipeline
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.runtime.limits import Limits
 from n3d_ros.runtime.types import AskResult, GroundResult, Listener
 
 Result = TypeVar("Result", GroundResult, AskResult)
@@ -33,6 +34,10 @@ class SlowEngine:
     def backend(self) -> Backend:
         """The inner one's."""
         return self._inner.backend
+
+    def beside(self, limits: Limits) -> SlowEngine:
+        """As slow, for one camera more."""
+        return SlowEngine(self._inner.beside(limits), self._least_ms)
 
     def start(self, rgb: Any) -> bool:
         """As fast as ever."""
