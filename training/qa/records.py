@@ -97,12 +97,15 @@ class PictureRef:
 
     @property
     def intrinsics(self) -> Intrinsics:
-        """ValueError where the camera is not known."""
+        """ValueError, naming the picture, where the camera is not known, or is none."""
         k = (self.fx, self.fy, self.cx, self.cy)
         if None in k:
             raise ValueError(f"picture '{self.key}': expected fx, fy, cx and cy, got {k}")
         fx, fy, cx, cy = (float(one) for one in k if one is not None)
-        return Intrinsics(fx, fy, cx, cy, self.width, self.height)
+        try:
+            return Intrinsics(fx, fy, cx, cy, self.width, self.height)
+        except ValueError as error:
+            raise ValueError(f"picture '{self.key}': {error}") from error
 
 
 @dataclass(frozen=True)

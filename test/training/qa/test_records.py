@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -39,3 +41,5 @@ def test_unknown_kinds_and_categories_are_refused():
 def test_a_picture_without_a_camera_says_so():
     with pytest.raises(ValueError, match="picture '7': expected fx, fy, cx and cy"):
         _ = PictureRef("7", "7.png", 640, 480).intrinsics
+    with pytest.raises(ValueError, match="picture '7': intrinsics: fx must be positive"):
+        _ = replace(PICTURE, fx=0.0).intrinsics
