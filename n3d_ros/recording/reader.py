@@ -68,8 +68,8 @@ def _read_part(path: Path) -> Iterator[Recorded]:
 
     if not path.exists():
         raise FileNotFoundError(f"recording: expected a folder of `n3d record`, got '{path}' (nothing there)")
-    reader = AnyReader([path], default_typestore=message_store())
     try:
+        reader = AnyReader([path], default_typestore=message_store())
         reader.open()
     except (AnyReaderError, OSError, ValueError, KeyError) as error:
         raise ValueError(f"'{path}': expected a recording, got: {error}") from error

@@ -106,5 +106,6 @@ def test_what_is_no_recording_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing there"):
         list(read_recording(tmp_path / "none"))
     (tmp_path / "x.mcap").write_bytes(b"junk")
-    with pytest.raises(ValueError, match="expected a recording"):
-        list(read_recording(tmp_path / "x.mcap"))
+    for path in (tmp_path / "x.mcap", tmp_path):
+        with pytest.raises(ValueError, match=f"'{path}': expected a recording, got"):
+            list(read_recording(path))

@@ -30,7 +30,7 @@ from n3d_ros.training.finetune.packing import Row, pack
 from n3d_ros.training.finetune.plan import Plan
 from n3d_ros.training.finetune.turns import Turn, turns
 from n3d_ros.training.qa.records import SPATIAL, Question
-from n3d_ros.training.qa.sets import read_manifest
+from n3d_ros.training.qa.sets import check_shard, read_manifest
 
 TOLD_EXAMPLES = 5
 # What is looked at before training begins: more would keep the GPUs of a large set waiting.
@@ -51,12 +51,11 @@ class QuestionStore:
         from datasets import Dataset
 
         shards = read_manifest(folder)["shards"]
+        for shard in shards:
+            check_shard(folder / shard["file"], shard["questions"])
         self._table = Dataset.from_parquet(
             [str(folder / shard["file"]) for shard in shards], cache_dir=str(cache)
         )
-        expected = sum(shard["questions"] for shard in shards)
-        if len(self._table) != expected:
-            raise ValueError(f"questions: expected {expected} in '{folder}', got {len(self._table)}")
         columns = self._table.data.table
         self.is_spatial = pc.equal(columns.column("kind"), SPATIAL).to_numpy()
         keys = pc.struct_field(columns.column("picture"), "key")

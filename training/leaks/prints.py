@@ -17,9 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from n3d_ros.files.picture_file import read_picture
+from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.training.leaks.pairs import NUM_BITS, Hashes, num_ones
 from n3d_ros.training.lift.looks import look_of
-from n3d_ros.training.run_folder import checksum
+from n3d_ros.training.lift.shards import MANIFEST
+from n3d_ros.training.run_folder import RUN_FILE, checksum
 
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 # A look with fewer bits of one kind says nothing: flat pictures, and those with one slope, all look the same.
@@ -45,12 +47,30 @@ class Prints:
 
 def read_prints(folder: Path) -> Prints:
     """ValueError where it is no set, or nothing is known of any of its pictures; OSError."""
-    shards = sorted(folder.glob("shard-*.parquet"))
+    shards = _shards(folder)
     table = _unique(pa.concat_tables(map(_of_shard, shards))) if shards else _of_pictures(folder)
     known = len(table) - pc.and_(table["sha256"].is_null(), table["look"].is_null()).to_numpy().sum()
     if known == 0:
         raise ValueError(f"'{folder}': expected pictures with sha256 or look, got {len(table)} without")
     return _prints(table)
+
+
+def _shards(folder: Path) -> list[Path]:
+    """All of a set, none of a folder of pictures. ValueError where some are missing: what is compared with
+    half a set looks clean.
+    """
+    shards, manifest = sorted(folder.glob("shard-*.parquet")), folder / MANIFEST
+    if manifest.is_file():
+        try:
+            named = {str(one["file"]) for one in read_object(manifest)["shards"]}
+        except (JsonError, KeyError, TypeError) as error:
+            raise ValueError(f"'{manifest}': expected shards with file, got {error!r}") from error
+        missing = sorted(named - {shard.name for shard in shards})
+        if missing:
+            raise ValueError(f"'{folder}': expected the shards of its manifest, got none of {missing}")
+    elif (folder / RUN_FILE).is_file():
+        raise ValueError(f"'{folder}': expected a finished set with '{MANIFEST}', got none")
+    return shards
 
 
 def _prints(table: pa.Table) -> Prints:
@@ -77,8 +97,9 @@ def print_columns(shard: Path) -> tuple[str, str, str]:
 
 def read_columns(shard: Path) -> pa.Table:
     """file, sha256 and look of every row. ValueError for a shard of another kind."""
-    names = print_columns(shard)
+    names: tuple[str, ...] = tuple(_PRINT.names)
     try:
+        names = print_columns(shard)
         with pq.ParquetFile(shard) as file:  # `read_table` does not know columns within columns
             table = file.read(columns=list(names))
         if "." in names[0]:

@@ -7,6 +7,7 @@ from another set. It does not know questions.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class LiftedSet:
-    """files: the shards' names in order. sha256: of the manifest, which holds every shard's checksum."""
+    """files: the shards' names in order. checksums: theirs in the manifest. sha256: of the manifest."""
 
     folder: Path
     files: tuple[str, ...]
+    checksums: tuple[str, ...]
     num_pictures: int
     sha256: str
 
@@ -41,13 +43,35 @@ class LiftedSet:
         try:
             manifest = read_object(path)
             files = tuple(str(one["file"]) for one in manifest["shards"])
+            checksums = tuple(str(one["sha256"]) for one in manifest["shards"])
             num_pictures = int(manifest["pictures"])
-        except (JsonError, KeyError, TypeError) as error:
-            raise ValueError(f"'{path}': expected shards with file, and pictures, got {error!r}") from error
-        return cls(folder, files, num_pictures, checksum(path))
+        except (JsonError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"'{path}': expected shards with file and sha256, and pictures, got {error!r}"
+            ) from error
+        found = cls(folder, files, checksums, num_pictures, checksum(path))
+        there = sum(map(found.num_rows, range(len(files))))
+        if there != num_pictures:
+            raise ValueError(f"'{path}': expected {num_pictures} pictures in its shards, got {there}")
+        return found
+
+    def num_rows(self, number: int) -> int:
+        """Pictures of one shard, by its footer. ValueError that names the file where it is another one."""
+        path = self.folder / self.files[number]
+        with _named(path), pq.ParquetFile(path) as file:
+            missing = {"index", "objects", "rejected"} - set(file.schema_arrow.names)
+            if missing:
+                raise ValueError(f"no {', '.join(sorted(missing))} among {file.schema_arrow.names}")
+            return int(file.metadata.num_rows)
 
     def rows(self, number: int) -> Iterator[dict[str, Any]]:
-        """The pictures of one shard. ValueError that names the file."""
+        """The pictures of one shard. ValueError that names the file, also where it is not the manifest's."""
+        path = self.folder / self.files[number]
+        found = checksum(path)
+        if found != self.checksums[number]:
+            raise ValueError(
+                f"'{path}': expected the manifest's SHA-256 {self.checksums[number]}, got {found}"
+            )
         for batch in self._batches(number, None):
             yield from batch.to_pylist()
 
@@ -61,8 +85,14 @@ class LiftedSet:
 
     def _batches(self, number: int, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
         path = self.folder / self.files[number]
-        try:
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(ROWS_AT_ONCE, columns=columns)
-        except pa.ArrowException as error:
-            raise ValueError(f"'{path}': expected a shard of lifted pictures, got {error}") from error
+        with _named(path), pq.ParquetFile(path) as file:
+            yield from file.iter_batches(ROWS_AT_ONCE, columns=columns)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """ValueError that names the file for what a shard cannot be."""
+    try:
+        yield
+    except (pa.ArrowException, ValueError) as error:
+        raise ValueError(f"'{path}': expected a shard of lifted pictures, got {error}") from error

@@ -32,6 +32,7 @@ NUMERICAL = ("size", "distance", "axis_distance", "direction")
 OTHER = ("detection", "grounding", "above_below", "counting", "combined")
 CATEGORIES = (*OPEN, *NUMERICAL, *OTHER)
 
+_TEXTS = ("id", "kind", "category", "form", "text", "answer", "reasoning")
 _NUMBERS = pa.list_(pa.float64())
 _PICTURE = pa.struct(
     [
@@ -96,12 +97,15 @@ class PictureRef:
 
     @property
     def intrinsics(self) -> Intrinsics:
-        """ValueError where the camera is not known."""
+        """ValueError, naming the picture, where the camera is not known, or is none."""
         k = (self.fx, self.fy, self.cx, self.cy)
         if None in k:
             raise ValueError(f"picture '{self.key}': expected fx, fy, cx and cy, got {k}")
         fx, fy, cx, cy = (float(one) for one in k if one is not None)
-        return Intrinsics(fx, fy, cx, cy, self.width, self.height)
+        try:
+            return Intrinsics(fx, fy, cx, cy, self.width, self.height)
+        except ValueError as error:
+            raise ValueError(f"picture '{self.key}': {error}") from error
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,9 @@ class Question:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Question:
         """The question of a row; KeyError, TypeError or ValueError where it is none."""
+        wrong = [name for name in _TEXTS if not isinstance(row[name], str)]
+        if wrong:
+            raise ValueError(f"question '{row['id']}': expected text in {wrong}, got {row[wrong[0]]!r}")
         boxes = tuple(
             KnownBox(one["label"], tuple(one["center_m"]), tuple(one["size_m"]), one["annotation"])
             for one in row["boxes"]

@@ -6,6 +6,7 @@ one shard of the lifted set, so that it does not matter who makes it. It prints 
 
 from __future__ import annotations
 
+import operator
 import random
 import time
 from collections import Counter
@@ -111,12 +112,17 @@ def scenes(job: QaJob, number: int, tally: Tally) -> Iterator[tuple[Scene, rando
     """The pictures of one shard with something to ask about, each with its own chance; others are counted."""
     for row in job.lifted.rows(number):
         tally.num_pictures += 1
-        rng = picture_rng(job.seed, row["index"])
         try:
+            rng = picture_rng(job.seed, operator.index(row["index"]))
             scene = scene_of_row(row, rng, tally.objects)
         except NoScene as reason:
             tally.pictures[str(reason)] += 1
             continue
+        except (KeyError, TypeError, ValueError) as error:
+            file = job.lifted.folder / job.lifted.files[number]
+            raise ValueError(
+                f"'{file}': expected a lifted picture, got '{row.get('picture')}' with {error!r}"
+            ) from error
         if scene.picture in job.apart:
             tally.pictures["in_other_set"] += 1
             continue

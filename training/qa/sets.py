@@ -62,16 +62,26 @@ def read_questions(folder: Path) -> Iterator[Question]:
 
 def read_shard(path: Path, expected: int) -> Iterator[Question]:
     """Its questions; ValueError that names it unless it is whole and has `expected` of them."""
+    check_shard(path, expected)
     try:
         with pq.ParquetFile(path) as file:
-            if file.metadata.num_rows != expected:
-                raise ValueError(f"expected {expected} questions, got {file.metadata.num_rows}")
-            if not file.schema_arrow.equals(SCHEMA):
-                raise ValueError(f"expected the columns {SCHEMA.names}, got {file.schema_arrow.names}")
             for batch in file.iter_batches(ROWS_AT_ONCE):
                 yield from map(Question.from_row, batch.to_pylist())
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"'{path}': expected a shard of questions, got {error}") from error
+
+
+def check_shard(path: Path, expected: int) -> None:
+    """ValueError that names it unless its footer tells of `expected` questions."""
+    try:
+        with pq.ParquetFile(path) as file:
+            num_rows, schema = file.metadata.num_rows, file.schema_arrow
+    except pa.ArrowException as error:
+        raise ValueError(f"'{path}': expected a shard of questions, got {error}") from error
+    if num_rows != expected:
+        raise ValueError(f"'{path}': expected {expected} questions, got {num_rows}")
+    if not schema.equals(SCHEMA):
+        raise ValueError(f"'{path}': expected the columns {SCHEMA.names}, got {schema.names}")
 
 
 def load_observation(

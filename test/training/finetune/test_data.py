@@ -176,6 +176,24 @@ def test_nothing_to_train_on_is_an_error_and_no_endless_search(home):
         next(iter(stream(home, max_tokens=20)))
 
 
+def test_a_shard_that_is_damaged_or_another_is_refused_by_name(tmp_path, home):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shutil.copytree(home / "questions", tmp_path / "questions")
+    shard = next(iter(sorted((tmp_path / "questions").glob("shard-*.parquet"))))
+    whole = pq.read_table(shard)
+    pq.write_table(whole.slice(1), shard)
+    with pytest.raises(ValueError, match=rf"{shard.name}': expected {len(whole)} questions"):
+        QuestionStore(tmp_path / "questions", tmp_path / "cache")
+    pq.write_table(pa.table({"a": [1] * len(whole)}), shard)
+    with pytest.raises(ValueError, match=rf"{shard.name}': expected the columns"):
+        QuestionStore(tmp_path / "questions", tmp_path / "cache")
+    shard.write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match=rf"{shard.name}': expected a shard of questions"):
+        QuestionStore(tmp_path / "questions", tmp_path / "cache")
+
+
 def test_a_changed_picture_is_refused_by_name(tmp_path, home):
     shutil.copytree(home / "base", tmp_path / "base")
     picture = write_picture(tmp_path / "pictures", 0)

@@ -174,6 +174,32 @@ def test_a_full_disk_leaves_no_half_set(two, monkeypatch, capsys):
     assert "No space left" in capsys.readouterr().err and not (two / "clean").exists()
 
 
+def test_half_a_set_is_not_compared_as_if_it_were_whole(tmp_path, capsys):
+    rows = [row(write(tmp_path / f"{seed}.png", blotches(seed))) for seed in range(4)]
+    one, other = lifted(tmp_path / "one", rows), lifted(tmp_path / "other", rows[:2])
+    files = [{"file": path.name} for path in sorted(one.iterdir())]
+    (one / "manifest.json").write_text(json.dumps({"shards": files}))
+    assert main(["leaks", str(one), str(other)]) == 1
+    (one / "shard-00000.parquet").unlink()
+    assert main(["leaks", str(one), str(other)]) == 2
+    assert (
+        "expected the shards of its manifest, got none of ['shard-00000.parquet']" in capsys.readouterr().err
+    )
+    (one / "manifest.json").rename(one / "run.json")
+    assert main(["leaks", str(other), str(one)]) == 2
+    assert "expected a finished set with 'manifest.json', got none" in capsys.readouterr().err
+    (one / "run.json").rename(one / "manifest.json")
+    (one / "manifest.json").write_text('{"shards": 5}')
+    assert main(["leaks", str(one), str(other)]) == 2
+    assert "expected shards with file" in capsys.readouterr().err
+
+
+def test_a_damaged_shard_is_named(tmp_path, capsys):
+    (tmp_path / "shard-00000.parquet").write_bytes(b"PAR1 and no more")
+    assert main(["leaks", str(tmp_path), str(tmp_path)]) == 2
+    assert "shard-00000.parquet': expected columns file, sha256, look" in capsys.readouterr().err
+
+
 def test_shards_of_something_else_are_named(tmp_path, capsys):
     (tmp_path / "A").mkdir()
     pq.write_table(pa.table({"x": [1]}), tmp_path / "A/shard-00000.parquet")

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from places import CHECKOUT
-from qa_sets import random_row, row, write_lifted
+from qa_sets import random_row, row, thing, write_lifted
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.cli import main
@@ -144,10 +146,53 @@ def test_a_lifted_set_that_is_not_finished_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text('{"pictures": 1}')
     with pytest.raises(ValueError, match="expected shards with file"):
         LiftedSet.open(tmp_path)
-    (tmp_path / "manifest.json").write_text(json.dumps({"pictures": 1, "shards": [{"file": "s.parquet"}]}))
+    stated = {"pictures": 1, "shards": [{"file": "s.parquet", "sha256": "0"}]}
+    (tmp_path / "manifest.json").write_text(json.dumps(stated))
     (tmp_path / "s.parquet").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"s\.parquet.*expected a shard of lifted pictures"):
-        LiftedSet.open(tmp_path).labels()
+        LiftedSet.open(tmp_path)
+    pq.write_table(pa.table({"index": [1]}), tmp_path / "s.parquet")
+    with pytest.raises(ValueError, match=r"s\.parquet.*no objects, rejected among \['index'\]"):
+        LiftedSet.open(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps(stated | {"pictures": "some"}))
+    with pytest.raises(ValueError, match=r"manifest\.json.*and pictures, got ValueError"):
+        LiftedSet.open(tmp_path)
+
+
+def test_a_lifted_set_that_somebody_changed_is_refused(tmp_path):
+    folder = write_lifted(tmp_path / "lifted", 4, shard_size=2)
+    work = job(folder, tmp_path / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"shards": manifest["shards"][:1]}))
+    with pytest.raises(ValueError, match="expected 4 pictures in its shards, got 2"):
+        LiftedSet.open(folder)
+    table = pq.read_table(shard_file(folder, 1))
+    pq.write_table(table.slice(1), shard_file(folder, 1))
+    with pytest.raises(ValueError, match=r"shard-00001\.parquet': expected the manifest's SHA-256"):
+        list(make_shards(work))
+
+
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [
+        ({"objects": None}, "TypeError"),
+        ({"index": None}, "TypeError"),
+        ({"objects": [{**thing("mug", (0.1, 0.0, 1.0), (-0.1, 0.1, 0.1))}]}, "size must not be negative"),
+    ],
+)
+def test_a_row_that_is_no_lifted_picture_is_named(tmp_path, change, got):
+    rows = [random_row(0), random_row(1) | change]
+    write_lifted(tmp_path / "lifted", rows=[{**one, "index": number} for number, one in enumerate(rows)])
+    folder, path = tmp_path / "lifted", shard_file(tmp_path / "lifted", 0)
+    table = pq.read_table(path).to_pylist()
+    pq.write_table(pa.Table.from_pylist([table[0], table[1] | change]), path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["shards"][0]["sha256"] = checksum(path)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(
+        ValueError, match=rf"shard-00000\.parquet': expected a lifted picture, got 'p1' with .*{got}"
+    ):
+        list(make_shards(job(folder, tmp_path / "out")))
 
 
 def test_pictures_without_questions_are_counted_by_reason(tmp_path):

@@ -118,8 +118,15 @@ def ask(
             check_clear(exact, boxes, maker.config)
             check_clear(shown, boxes, maker.config)
             _check_alike(exact, shown)
-            text = _in_style(text, maker)
-            return _answered_question(maker.scene.picture, category, form, text, exact, shown, things)
+            return _answered_question(
+                maker.scene.picture,
+                category,
+                form,
+                text=_in_style(text, maker),
+                exact=exact,
+                shown=shown,
+                things=things,
+            )
     raise LeftOut("verdict_not_wanted")
 
 
