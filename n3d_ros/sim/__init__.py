@@ -6,6 +6,8 @@ The demo's robot and the source of n3d-nano's training data. Needs `mujoco`; dra
     scene = generate(seed=7)
     with RgbdCamera(scene, 640, 480) as camera:
         view = camera.render(sample_camera(scene, rng, 640, 480))
+
+More things and surfaces, clutter, and how colours are taken and depth is measured: `world`.
 """
 
 from n3d_ros.sim.camera import Camera, look_at, orbit_camera, sample_camera

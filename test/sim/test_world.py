@@ -40,6 +40,7 @@ def test_kinds_and_layout_choose_what_stands_where_and_nothing_in_another():
     world = World(kinds="wide", layout="clutter").scenes(9, 12)
     assert world.kinds == tuple(WIDE_KINDS) and world.layouts == ("clutter",) and world.apart
     assert (world.min_objects, world.max_objects) == (9, 12)
+    assert World(textures="seen").scenes().textures == "seen" and not World(textures="seen").scenes().apart
     assert DEFAULT_WORLD.scenes().kinds == tuple(KINDS) and not DEFAULT_WORLD.scenes().apart
 
 

@@ -114,7 +114,15 @@ def see(seed: int, config: RenderConfig = RenderConfig()) -> SeenScene:
         for index in large
     )
     x, y, z = (float(value) for value in -camera.T_camera_world[:3, :3] @ UP_WORLD)
-    return SeenScene(seed, view.rgb, view.depth, sensed, camera.intrinsics, (x, y, z), objects)
+    return SeenScene(
+        seed,
+        view.rgb,
+        view.depth,
+        sensed,
+        intrinsics=camera.intrinsics,
+        gravity=(x, y, z),
+        objects=objects,
+    )
 
 
 def _seen_boxes(scene: Scene, camera: Camera, indices: list[int], finer: int) -> dict[int, Box3D]:

@@ -60,6 +60,9 @@ def test_textures_change_how_a_scene_looks_and_not_what_stands_where(textures):
     for one, two in zip(plain.object_points, other.object_points, strict=True):
         assert np.array_equal(one, two)
     assert bytes(plain.model.tex_data) != bytes(other.model.tex_data)[: len(plain.model.tex_data)]
+    for item in plain.objects:
+        gloss = [scene.model.material(f"object {item.id}").specular[0] for scene in (plain, other)]
+        assert gloss[0] == gloss[1], "no number of the plain scene's is drawn for a pattern"
     again = generate(3, SceneConfig(kinds=kinds, textures=textures))
     assert np.array_equal(other.model.tex_data, again.model.tex_data)
 
