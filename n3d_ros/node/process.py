@@ -63,7 +63,7 @@ def run(arguments: list[str] | None, stop: threading.Event) -> int:
 
 def _load(wanted: Parameters) -> engine.Engine:
     """The engine. What is there once it is loaded stays, and Python's collector need not look at it again:
-    that takes 14 ms, in the middle of some frame.
+    that takes long, in the middle of some frame.
     """
     gc.unfreeze()
     loaded = engine.load_pipeline(wanted)
