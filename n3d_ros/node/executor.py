@@ -37,7 +37,8 @@ class OneThreadExecutor(SingleThreadedExecutor):
         super().__init__(context=context)
         # Where rclpy keeps it under another name, its own goes on as ever.
         self._guard.destroy()
-        self._guard = _OthersGuard(callback=None, callback_group=None, context=self._context)
+        self._others = _OthersGuard(callback=None, callback_group=None, context=self._context)
+        self._guard = self._others
         # When events are next looked at, whether they are now, and whether they were.
         self._events_s, self._sees_events, self._saw_events = 0.0, True, False
 
@@ -47,7 +48,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
         if self._saw_events:
             self._events_s, self._saw_events = now_s + EVENTS_S, False
         self._sees_events = now_s >= self._events_s
-        self._guard.spins_in = threading.get_ident()
+        self._others.spins_in = threading.get_ident()
         super().spin_once(timeout_sec)
 
     def can_execute(self, entity: Any) -> bool:
@@ -66,7 +67,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
     def wake(self) -> None:
         """Look again, whoever says so."""
         if self._guard is not None:
-            self._guard.trigger_for_all()
+            self._others.trigger_for_all()
 
 
 class _OthersGuard(GuardCondition):

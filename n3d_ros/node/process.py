@@ -78,7 +78,7 @@ def _make(nodes: list[N3DNode], arguments: list[str] | None, stop: threading.Eve
 
 def _settling(load: Load) -> Load:
     """What is there once an engine is loaded stays, and Python's collector need not look at it again: that
-    takes 14 ms, in the middle of some frame.
+    takes long, in the middle of some frame.
     """
 
     def settled(wanted: Parameters) -> engine.Engine:
