@@ -181,10 +181,10 @@ class Worker(Generic[Engine]):
             self._forget(waiting)
         for job in waiting:
             job.fail(ResultCode.CANCELED, "the node shuts down")
-        for job in tuple(self._unsettled):
-            job.cancel()
         if running is not None:
             running.cancel()
+        for job in tuple(self._unsettled):
+            job.cancel()
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Cancel everything and wait for what runs of it, at most timeout_s. Who shares the engine goes on
