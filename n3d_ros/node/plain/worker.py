@@ -280,22 +280,28 @@ class Worker(Generic[Engine]):
         with self._lock:
             self._running = None
             self._thread.finished()
-            is_settled = self._stopped or (job.settle is None and not self._unsettled)
-            if not is_settled:
-                self._unsettled.append(job)
-                self._settling.submit(self._settle, job, done)
-        if is_settled:
+            settling = self._begin_to_settle(job)
+        if settling is None:
             job.settle = None
             _complete(job, done)
+        else:
+            settling.add_done_callback(partial(self._settled, job, done))
         self._thread.start_next()
 
-    def _settle(self, job: Job, done: Future[Any]) -> None:
-        """In a thread of this queue's own: the engine goes on meanwhile."""
-        settle, job.settle = job.settle, None
-        if settle is not None:
-            settle()
+    def _begin_to_settle(self, job: Job) -> Future[Any] | None:
+        """In a thread of this queue's own: the engine goes on meanwhile. None where there is no need."""
+        if self._stopped or (job.settle is None and not self._unsettled):
+            return None
+        self._unsettled.append(job)
+        return self._settling.submit(job.settle or _nothing)
+
+    def _settled(self, job: Job, done: Future[Any], settling: Future[Any]) -> None:
+        """An error of what was waited for is the job's."""
+        job.settle = None
         self._unsettled.remove(job)
-        _complete(job, done)
+        error = settling.exception()
+        forget_locals(error)
+        _complete(job, done if error is None else settling)
 
     def _on_loaded(self, loaded: Future[None]) -> None:
         error = loaded.exception()
@@ -309,6 +315,10 @@ class Worker(Generic[Engine]):
         """Who holds the engine up, where it hangs with the job of another one."""
         name = self.held_up_by() if self.hangs_s(now_s) else ""
         return f", which hangs with a request to {name}" if name else ""
+
+
+def _nothing() -> None:
+    """There is nothing to wait for but those before it."""
 
 
 def _complete(job: Job, done: Future[Any]) -> None:
