@@ -1,8 +1,9 @@
-"""Runs the node as a process: `python -m n3d_ros.node.n3d_node`, `ros2 run n3d_ros n3d_node`.
+"""Runs the node as a process, or one behind each of several cameras: `python -m n3d_ros.node.n3d_node`,
+`ros2 run n3d_ros n3d_node --camera front --camera left`.
 
-In: ROS arguments and signals. Out: an exit code: 0 when it was told to stop, also before it had started; 2
-where a parameter was refused. ROS is imported once the signals are caught: an interrupt at any moment ends it
-cleanly.
+In: arguments (`command_line.py`) and signals. Out: an exit code: 0 when it was told to stop, also before it
+had started; 2 where an argument or a parameter was refused. ROS is imported once the signals are caught: an
+interrupt at any moment ends it cleanly.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None, load: Callable[[Parameters], Engine] | None = None) -> int:
-    """Run the node until it is interrupted. load: makes the engine, None for the model folder's."""
+    """Run until it is interrupted. load: makes the engine, None for the model folder's."""
     stop = threading.Event()
     for how in (signal.SIGINT, signal.SIGTERM):
         signal.signal(how, lambda *_: stop.set())

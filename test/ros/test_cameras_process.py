@@ -25,6 +25,17 @@ def load(wanted):
 engine.load_pipeline = load
 sys.exit(n3d_node.main())
 """
+HANGING_ENGINE = """
+import sys, threading
+from n3d_ros.node import engine, n3d_node
+
+def load(_):
+    print("loading", file=sys.stderr, flush=True)
+    threading.Event().wait()
+
+engine.load_pipeline = load
+sys.exit(n3d_node.main())
+"""
 BROKEN_CALLBACK = """
 import sys
 from n3d_ros.node.health import Health
@@ -108,6 +119,15 @@ def test_one_load_for_all_and_a_signal_answers_what_is_open_on_each(run, client,
     assert process.returncode == 0, said
     assert said.count("loads") == 1 and "Traceback" not in said and "Failed to" not in said
     wait(lambda: "n3d" not in node.get_node_names())
+
+
+def test_an_engine_that_never_stops_keeps_none_of_them(run):
+    process = run(*TWO, code=HANGING_ENGINE)
+    assert next(line for line in process.stderr if "loading" in line)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, said
+    assert said.count("the engine does not stop") == 1 and "Traceback" not in said
 
 
 @pytest.mark.parametrize("refused", ["-p markers.alpha:=7.0", "-p backend:=abacus"])

@@ -19,7 +19,7 @@ from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.failure import failure
-from n3d_ros.node.plain.worker import Job
+from n3d_ros.node.plain.job import Job
 
 CONTINUOUS = "continuous"
 # Between the names of several things; a comma may be part of one.

@@ -16,7 +16,7 @@ from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.engine import Engine
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.worker import Job
+from n3d_ros.node.plain.job import Job
 from n3d_ros.node.transforms import Transforms
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
 

@@ -18,8 +18,8 @@ from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.plain.failure import failure
+from n3d_ros.node.plain.job import Job
 from n3d_ros.node.plain.latest_frame import FrameRequest
-from n3d_ros.node.plain.worker import Job
 
 ASKED = "asked"
 

@@ -4,8 +4,8 @@ In: jobs, functions of the loaded engine. Out: `concurrent.futures.Future`s, com
 It knows no ROS and no model: the engine is whatever was loaded.
 
 Requests run in the order they came, urgent ones first; when too many wait, the one that waited longest of the
-least urgent is superseded. A
-continuous job waits in a slot of its own: a newer one takes its place, and it runs when no request waits.
+least urgent is superseded. A continuous job waits in a slot of its own: a newer one takes its place, and it
+runs when no request waits.
 Who asks gets an answer in time, also where the engine does not stop: `expire` ends such a job without it.
 Early work prepares a job that is still to come: it runs only where nothing waits, and costs no job its turn.
 Who shares the engine has a queue of its own, and nothing that happens to one queue ends a job of another.
@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
@@ -26,6 +25,7 @@ from typing import Any, Generic, TypeVar
 from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.node.plain.engine_thread import EngineThread, Member, Turn
 from n3d_ros.node.plain.failure import failure, forget_locals
+from n3d_ros.node.plain.job import Job
 
 # An engine that was told to stop ends at its next token or stage, with what it has found. After this it is
 # not waited for any more.
@@ -34,62 +34,6 @@ STOP_GRACE_S = 1.0
 CANCEL_GRACE_S = 0.05
 
 Engine = TypeVar("Engine")
-
-
-class Job:
-    """One piece of work. `future` is completed exactly once: with run's result, its exception or an
-    `N3DError`. priority: higher is more urgent. settle: set by the work where something is still to be waited
-    for that needs no engine: called after it, before the future is completed.
-    """
-
-    def __init__(
-        self, run: Callable[[Any, Job], Any], timeout_s: float | None = None, priority: int = 0
-    ) -> None:
-        self.future: Future[Any] = Future()
-        self.priority = priority
-        self.settle: Callable[[], None] | None = None
-        self._run = run
-        self.deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
-        self._canceled_s = math.inf
-
-    def cancel(self) -> None:
-        """Stop at the next token."""
-        self._canceled_s = min(self._canceled_s, time.monotonic())
-
-    def overdue_s(self, now_s: float) -> float:
-        """How long ago it should have stopped; below zero: it need not."""
-        return now_s - min(self.deadline_s, self._canceled_s)
-
-    def should_stop(self) -> bool:
-        """What a running job asks between tokens."""
-        return self.overdue_s(time.monotonic()) >= 0
-
-    @property
-    def stop_code(self) -> ResultCode:
-        """Why the job should stop: CANCELED or TIMEOUT; OK when it should not."""
-        return self.stop_code_at(time.monotonic())
-
-    def stop_code_at(self, now_s: float) -> ResultCode:
-        """The same at another moment of time.monotonic()."""
-        if self._canceled_s < math.inf:
-            return ResultCode.CANCELED
-        return ResultCode.TIMEOUT if now_s >= self.deadline_s else ResultCode.OK
-
-    def check(self) -> None:
-        """What a running job calls between its stages; N3DError with the stop code when it should end."""
-        if self.should_stop():
-            raise N3DError(self.stop_code, "stopped between two stages")
-
-    def fail(self, code: ResultCode, message: str) -> None:
-        """Complete with a typed error, unless the job is complete."""
-        with contextlib.suppress(InvalidStateError):
-            self.future.set_exception(N3DError(code, message))
-
-    def execute(self, engine: Any) -> Any:
-        """Run in the worker's thread; raises instead when the job was stopped while it waited."""
-        if self.should_stop():
-            raise N3DError(self.stop_code, "stopped before it began")
-        return self._run(engine, self)
 
 
 class Worker(Generic[Engine]):
@@ -237,10 +181,10 @@ class Worker(Generic[Engine]):
             self._forget(waiting)
         for job in waiting:
             job.fail(ResultCode.CANCELED, "the node shuts down")
-        for job in tuple(self._unsettled):
-            job.cancel()
         if running is not None:
             running.cancel()
+        for job in tuple(self._unsettled):
+            job.cancel()
 
     def stop(self, timeout_s: float | None = None) -> None:
         """Cancel everything and wait for what runs of it, at most timeout_s. Who shares the engine goes on
@@ -336,22 +280,28 @@ class Worker(Generic[Engine]):
         with self._lock:
             self._running = None
             self._thread.finished()
-            is_settled = self._stopped or (job.settle is None and not self._unsettled)
-            if not is_settled:
-                self._unsettled.append(job)
-                self._settling.submit(self._settle, job, done)
-        if is_settled:
+            settling = self._begin_to_settle(job)
+        if settling is None:
             job.settle = None
             _complete(job, done)
+        else:
+            settling.add_done_callback(partial(self._settled, job, done))
         self._thread.start_next()
 
-    def _settle(self, job: Job, done: Future[Any]) -> None:
-        """In a thread of this queue's own: the engine goes on meanwhile."""
-        settle, job.settle = job.settle, None
-        if settle is not None:
-            settle()
+    def _begin_to_settle(self, job: Job) -> Future[Any] | None:
+        """In a thread of this queue's own: the engine goes on meanwhile. None where there is no need."""
+        if self._stopped or (job.settle is None and not self._unsettled):
+            return None
+        self._unsettled.append(job)
+        return self._settling.submit(job.settle or _nothing)
+
+    def _settled(self, job: Job, done: Future[Any], settling: Future[Any]) -> None:
+        """An error of what was waited for is the job's."""
+        job.settle = None
         self._unsettled.remove(job)
-        _complete(job, done)
+        error = settling.exception()
+        forget_locals(error)
+        _complete(job, done if error is None else settling)
 
     def _on_loaded(self, loaded: Future[None]) -> None:
         error = loaded.exception()
@@ -365,6 +315,10 @@ class Worker(Generic[Engine]):
         """Who holds the engine up, where it hangs with the job of another one."""
         name = self.held_up_by() if self.hangs_s(now_s) else ""
         return f", which hangs with a request to {name}" if name else ""
+
+
+def _nothing() -> None:
+    """There is nothing to wait for but those before it."""
 
 
 def _complete(job: Job, done: Future[Any]) -> None:

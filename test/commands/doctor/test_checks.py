@@ -276,6 +276,14 @@ def test_another_release_of_the_node_is_told():
     assert one(found, "version").level == Level.WARN
 
 
+def test_with_whom_the_engine_is_shared_is_told():
+    shared = StatusSeen("engine", Level.OK, "ready, shared with /left/n3d")
+    found = one(
+        check_node(replace(GRAPH, info={"state": "ready", "backend": "ort"}, statuses=(shared,))), "engine"
+    )
+    assert found.what == "ready, shared with /left/n3d: ort"
+
+
 def test_an_engine_that_hangs_is_wrong_though_it_is_loaded():
     hangs = StatusSeen("engine", Level.ERROR, "busy with a request that should have ended 9.0 s ago")
     found = one(check_node(replace(GRAPH, statuses=(hangs,))), "engine")

@@ -309,6 +309,16 @@ def test_work_that_fails_behind_one_that_is_waited_for_fails_as_ever(worker, gat
     assert first.future.result(DEADLINE_S) == "settled"
 
 
+def test_an_error_of_what_was_waited_for_is_the_jobs(worker, gate):
+    def work(_, job):
+        job.settle = lambda: 1 // 0
+
+    jobs = [worker.submit(work), worker.submit(lambda *_: "fine")]
+    gate.set()
+    assert isinstance(jobs[0].future.exception(DEADLINE_S), ZeroDivisionError)
+    assert jobs[1].future.result(DEADLINE_S) == "fine"
+
+
 def test_a_job_that_was_waited_for_is_freed_without_the_collector(worker, gate):
     def work(_, job):
         job.settle = partial(bool, job.should_stop)
