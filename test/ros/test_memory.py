@@ -319,6 +319,14 @@ def test_what_two_names_find_in_one_picture_is_one_thing(robot):
     assert list(mug.words) == ["the red mug", "the mug"]
 
 
+def test_a_question_that_is_not_understood_is_refused(robot):
+    graph = robot()
+    see(graph)
+    response = recall(graph, "is the mug on the table?")
+    assert (response.code, response.objects) == (ResultCode.BAD_INPUT, [])
+    assert response.message.startswith("words: expected names, or a question such as")
+
+
 def test_the_node_says_what_its_memory_is(robot, tmp_path):
     file = str(tmp_path / "memory.json")
     graph = robot(memory__file=file)
