@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.memory.places import Remembered
+from n3d_ros.plain_text import shown
 from n3d_ros.spatial.language.nouns import ADJECTIVES
 from n3d_ros.spatial.matching import fitting
 
@@ -27,6 +28,10 @@ _WHETHER = re.compile(
     re.IGNORECASE,
 )
 
+_QUESTION = re.compile(
+    r"^(?:what|which|who|how|why|where|when|is|are|was|were|did|have)\s|\?\s*$", re.IGNORECASE
+)
+
 
 def names_in(words: str) -> list[str]:
     """ "the red mug, all boxes and 2 cans" -> "the red mug", "boxes", "cans".
@@ -39,11 +44,19 @@ def names_in(words: str) -> list[str]:
 
 def names_asked_for(words: str) -> list[str]:
     """As `names_in`; "where did you last see the mug?", "where is the mug?", "is the mug still there?" and
-    "have you seen the mug?" name the mug.
+    "have you seen the mug?" name the mug. ValueError for any other question: that nothing of it is remembered
+    would be no answer to it.
     """
     words = words.strip()
     asked = _WHERE.match(words) or _WHETHER.match(words)
-    return names_in(next(filter(None, asked.groups()), words) if asked else words)
+    if asked:
+        return names_in(next(filter(None, asked.groups()), ""))
+    if _QUESTION.search(words):
+        raise ValueError(
+            "words: expected names, or a question such as 'where did you last see the mug?' or 'is the mug "
+            f"still there?', got {shown(words)}"
+        )
+    return names_in(words)
 
 
 def is_named(thing: Remembered, words: Sequence[str]) -> bool:

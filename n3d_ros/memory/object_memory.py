@@ -139,7 +139,10 @@ class ObjectMemory:
         return ids
 
     def recall(self, words: str) -> Recalled:
-        """Things that the words name, as questions name boxes ("the mug" is any mug that is known)."""
+        """Things that the words name, as questions name boxes ("the mug" is any mug that is known).
+
+        ValueError for a question that does not ask where something is.
+        """
         things = self.things
         boxes = [Box3D(thing.label, thing.place.center, thing.place.size) for thing in things]
         called = [one.name for one in things]

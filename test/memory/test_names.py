@@ -38,11 +38,18 @@ def test_a_list_of_names_is_taken_apart_and_adjectives_are_no_names(words, names
         ("is the mug gone?", ["the mug"]),
         ("have you seen the mug and the ball?", ["the mug", "the ball"]),
         ("did you ever see my keys?", ["my keys"]),
-        ("is the mug on the table?", ["is the mug on the table?"]),
     ],
 )
 def test_a_question_where_something_is_names_it(question, names):
     assert names_asked_for(question) == names
+
+
+@pytest.mark.parametrize(
+    "question", ["what is on the table?", "is the mug on the table?", "How many mugs", "mug?"]
+)
+def test_a_question_that_is_not_understood_is_refused_and_not_answered(question):
+    with pytest.raises(ValueError, match="expected names, or a question such as .* got"):
+        names_asked_for(question)
 
 
 @pytest.mark.parametrize(

@@ -319,6 +319,14 @@ def test_what_two_names_find_in_one_picture_is_one_thing(robot):
     assert list(mug.words) == ["the red mug", "the mug"]
 
 
+def test_a_question_that_is_not_understood_is_refused(robot):
+    graph = robot()
+    see(graph)
+    response = recall(graph, "is the mug on the table?")
+    assert (response.code, response.objects) == (ResultCode.BAD_INPUT, [])
+    assert response.message.startswith("words: expected names, or a question such as")
+
+
 def test_the_node_says_what_its_memory_is(robot, tmp_path):
     file = str(tmp_path / "memory.json")
     graph = robot(memory__file=file)
@@ -335,10 +343,13 @@ def test_the_node_says_what_its_memory_is(robot, tmp_path):
     assert (info.num_remembered, info.num_gone) == (1, 1)
 
 
-def test_a_memory_that_is_off_or_failed_is_said(make_graph, robot, tmp_path):
+def test_a_memory_that_is_off_is_said(make_graph):
     info = make_graph(FakePipeline([MUG])).call(GetInfo, "n3d/get_info", GetInfo.Request())
     assert (info.memory, info.memory_frame, info.num_remembered) == ("off", "", 0)
     assert "memory" not in info.capabilities
+
+
+def test_a_memory_that_failed_is_said(robot, tmp_path):
     (tmp_path / "memory.json").write_text("{")
     info = robot(memory__file=str(tmp_path / "memory.json")).call(GetInfo, "n3d/get_info", GetInfo.Request())
     assert info.memory.startswith("failed: memory.file: ") and "memory" not in info.capabilities

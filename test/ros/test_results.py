@@ -10,6 +10,7 @@ from sensor_msgs.msg import Image
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.node.outputs import publishers
 from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
 
 
@@ -119,8 +120,9 @@ def test_what_rests_on_guessed_depth_says_so_in_every_result(make_graph, is_esti
     found = graph.call(GroundImage, "n3d/ground_image", request)
     asked = AskImage.Request(rgb=rgb, depth=depth, camera_info=info, question="How far is it?")
     answer = graph.call(AskImage, "n3d/ask_image", asked).answer
-    flags = [result.depth_is_estimated for result in (boxes[0], found.boxes, answer)]
-    assert flags == [is_estimated] * 3
+    results = (boxes[0], found.boxes, answer)
+    assert [one.depth_is_estimated for one in results] == [is_estimated] * 3
+    assert [one.valid_ratio for one in results] == [0.75] * 3
 
 
 def test_set_prompt_starts_and_stops_the_continuous_query(make_graph):
@@ -134,12 +136,19 @@ def test_set_prompt_starts_and_stops_the_continuous_query(make_graph):
     assert len(graph.pipeline.stamps) == 1
 
 
-def test_overlay_is_drawn_only_while_somebody_subscribes(make_graph):
+def test_overlay_is_drawn_only_while_somebody_subscribes(make_graph, monkeypatch):
+    drawn = []
+    draw = publishers.draw_boxes
+    monkeypatch.setattr(publishers, "draw_boxes", lambda *given: drawn.append(given) or draw(*given))
     graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug")
     boxes = graph.collect(Box3DArray, "n3d/boxes")
     graph.connect_camera()
     graph.publish()
     graph.wait(lambda: boxes, "boxes")
+    # a second result comes only after all of the first is done
+    graph.publish()
+    graph.wait(lambda: len(boxes) == 2, "second boxes")
+    assert drawn == []
     pictures = graph.collect(Image, "n3d/debug/image")
     stamp = graph.publish()
     graph.wait(lambda: pictures and stamp_ns(pictures[-1].header) == stamp, "overlay")

@@ -36,15 +36,15 @@ def look_for_each(names: Sequence[str], look: Callable[[str], GroundResult], max
     """One pass per name. max_boxes: of all names together, 0 = no limit. BadInputError where no name could be
     looked for.
     """
-    results: dict[int, GroundResult] = {}
+    results: list[GroundResult] = []
     outcomes: list[NameOutcome] = []
-    for place, words in enumerate(names):
+    for words in names:
         try:
             result = look(words)
         except BadInputError as error:
             outcomes.append(NameOutcome(words, error.code, error.message))
             continue
-        results[place] = result
+        results.append(result)
         outcomes.append(NameOutcome(words, result.code, result.message))
         if result.code == ResultCode.CANCELED:
             rest = names[len(outcomes) :]
@@ -52,7 +52,7 @@ def look_for_each(names: Sequence[str], look: Callable[[str], GroundResult], max
             break
     if not results:
         raise BadInputError("; ".join(dict.fromkeys(one.message for one in outcomes)))
-    return _cut(_joined(list(results.values()), outcomes), max_boxes)
+    return _cut(_joined(results, outcomes), max_boxes)
 
 
 def outcomes(result: GroundResult) -> tuple[NameOutcome, ...]:

@@ -133,6 +133,7 @@ def spatial_answer(
         consistent=consistent,
         code=int(result.code),
         message=result.message,
+        valid_ratio=float(result.ground.valid_ratio),
         depth_is_estimated=result.depth_is_estimated,
         evidence=[
             grounded_object(found, identity) for found, identity in zip(result.objects, ids, strict=True)
