@@ -172,6 +172,8 @@ def _num_slots(template: str) -> int:
 def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
     """A spatial question's first stage: its objects must be located, in the order of mention."""
     question, order = spatial_question(objects.names, unique, rng, TRAINED)
+    if rng.random() < OPPOSITE_SHARE:
+        question = from_opposite(question, rng)
     return _sample(prompts.locate_prompt(question), objects, order)
 
 

@@ -49,7 +49,7 @@ def add_train(parser: _ActionsContainer) -> None:
         "--start-from", type=Path, metavar="MODEL", help="begin with this model folder's weights"
     )
     parser.add_argument(
-        "--eval-scenes", type=int, default=200, metavar="N", help="scenes measured on (default: %(default)s)"
+        "--eval-scenes", type=int, default=500, metavar="N", help="scenes measured on (default: %(default)s)"
     )
     parser.add_argument(
         "--eval-seed", type=int, default=90000, metavar="SEED", help="first of them (default: %(default)s)"
@@ -127,8 +127,8 @@ def export_engine(model: Path, engine: Path) -> None:
 
 
 def eval_options(args: argparse.Namespace) -> list[str]:
-    """How `n3d eval` is called."""
-    return ["--scenes", str(args.eval_scenes), "--seed", str(args.eval_seed)]
+    """How `n3d eval` is called: depth as a sensor sees it, as on the robot."""
+    return ["--scenes", str(args.eval_scenes), "--seed", str(args.eval_seed), "--noise"]
 
 
 def measure(args: argparse.Namespace) -> None:

@@ -367,3 +367,10 @@ def test_drills_come_with_questions_that_reason(packer, reason_share, num_questi
         drills_per_view=4,
     )
     assert len(other.batch([made_up_view()]).spans[0]) == 1 + num_questions
+
+
+def test_things_are_located_for_questions_from_the_opposite_side_too():
+    objects, _ = view_objects(made_up_view())
+    rng = np.random.default_rng(0)
+    asked = [locate_sample(objects, objects.unique(), rng).question for _ in range(200)]
+    assert 5 < sum("opposite side" in question for question in asked) < 40

@@ -41,7 +41,7 @@ def test_one_command_makes_a_measured_model_with_its_card(small, tmp_path, capsy
     card = (engine / "README.md").read_text()
     assert "written by `n3d train --config nano --minutes 0.01`" in card
     assert "views of 4 simulated scenes (seeds 1000000 to 1000003)" in card
-    assert "Measured by `n3d eval --scenes 1 --seed 90000`" in card
+    assert "Measured by `n3d eval --scenes 1 --seed 90000 --noise`" in card
     steps = json.loads((tmp_path / "run" / "steps.json").read_text())["steps"]
     assert list(steps) == [
         "render", "train tower", "train whole", "train reasoning", "train choice", "average",
