@@ -63,7 +63,9 @@ class Sealed:
         except struct.error as error:
             raise ValueError(f"expected an Image, got {len(self._data)} bytes: {error}") from error
         data = memoryview(self._data)[start + 8 : start + 8 + size]
-        return RawPicture(self.header, height, width, self.encoding, is_bigendian, step, data)
+        return RawPicture(
+            self.header, height, width, self.encoding, is_bigendian=is_bigendian, step=step, data=data
+        )
 
     def _numbers(self, fields: str, start: int) -> tuple[Any, ...]:
         return struct.unpack_from(f"{self._order}{fields}", self._data, start)
