@@ -8,8 +8,8 @@ and less of it is enough:
 - The events of publishers and subscriptions, two of each, are warnings about their partners. They can wait.
 - rclpy wakes itself before and after each callback, so that its other threads look again. Here are none.
 
-rclpy's executor of events needs no wait set, but it asks a coroutine that awaits something all the time
-whether it can go on, and every open goal is one (rclpy 7.1, events_executor.cpp: IterateTask).
+rclpy's executor of events needs no wait set, but in rclpy 7.1 it does not await services that are coroutines
+and takes no guard conditions (docs/reliability.md).
 """
 
 from __future__ import annotations
