@@ -17,10 +17,10 @@ def add_claims(parser: argparse.ArgumentParser) -> None:
         "--steps", type=int, default=0, metavar="N", help="of each lesson, instead of those that fit"
     )
     parser.add_argument(
-        "--scenes", type=int, default=300, metavar="N", help="scenes to train on (default: %(default)s)"
+        "--scenes", type=int, default=600, metavar="N", help="scenes to train on (default: %(default)s)"
     )
     parser.add_argument(
-        "--test-scenes", type=int, default=60, metavar="N", help="scenes to measure on (default: %(default)s)"
+        "--test-scenes", type=int, default=120, metavar="N", help="scenes to measure on (default: %(default)s)"
     )
     parser.add_argument(
         "--out",

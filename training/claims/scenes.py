@@ -17,10 +17,10 @@ from n3d_ros.geometry import project, transform_points
 from n3d_ros.sim import Camera, RgbdCamera, Scene, SceneConfig, generate, random_look, sample_camera
 from n3d_ros.training.nano.views import RENDER_HEIGHT, RENDER_WIDTH, Record, view_record, write_shard
 
-VIEWS_PER_SCENE = 4
+VIEWS_PER_SCENE = 2
 # Seeds of training and test scenes are less apart.
 TRIES, SEEDS_APART = 20, 50_000_000
-SCENES_PER_SHARD = 50
+SCENES_PER_SHARD = 60
 SCENES = SceneConfig(
     layouts=("table", "floor"),
     kinds=("bottle", "bowl", "ball", "box"),

@@ -112,7 +112,7 @@ class Trainer:
                 seen.setdefault(key, []).append(value)
             now = time.monotonic()
             self.trained_s += now - began
-            if now - report > 15:
+            if now - report > 30:
                 self.report(seen)
                 report, seen = now, {}
             if now - saved > self.stage.save_every_s:
