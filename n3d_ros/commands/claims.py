@@ -20,7 +20,11 @@ def add_claims(parser: argparse.ArgumentParser) -> None:
         "--scenes", type=int, default=600, metavar="N", help="scenes to train on (default: %(default)s)"
     )
     parser.add_argument(
-        "--test-scenes", type=int, default=120, metavar="N", help="scenes to measure on (default: %(default)s)"
+        "--test-scenes",
+        type=int,
+        default=120,
+        metavar="N",
+        help="scenes to measure on (default: %(default)s)",
     )
     parser.add_argument(
         "--out",

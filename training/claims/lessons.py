@@ -135,7 +135,12 @@ def share_of(shards: ViewShards, share: float) -> list[tuple[Path, int]]:
 
 
 def teach(
-    lesson: Lesson, preset: NanoModel, tokenizer: Tokenizer, views: Path, folder: Path, after: Path | None = None
+    lesson: Lesson,
+    preset: NanoModel,
+    tokenizer: Tokenizer,
+    views: Path,
+    folder: Path,
+    after: Path | None = None,
 ) -> None:
     """Train one lesson, or go on with it. after: the folder of the lesson before it."""
     folder.mkdir(parents=True, exist_ok=True)

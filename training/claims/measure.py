@@ -156,7 +156,8 @@ def _in_two_calls(examinee: Examinee, questions: Sequence[Posed], views: ViewSha
     boxes = [examinee.found_in(reply, view) for reply, view in zip(replies, seen, strict=True)]
     answerable = [n for n, found in enumerate(boxes) if found]
     reasoned = [
-        prompts.answer_prompt(questions[n].asked.text, examinee.evidence(boxes[n], seen[n])) for n in answerable
+        prompts.answer_prompt(questions[n].asked.text, examinee.evidence(boxes[n], seen[n]))
+        for n in answerable
     ]
     said = examinee.replies(reasoned, [seen[n] for n in answerable], MAX_ANSWER_TOKENS)
     spoken = dict(zip(answerable, said, strict=True))
@@ -198,4 +199,6 @@ def is_right(question: Asked, reply: str) -> bool:
         return verdict is question.verdict
     number = re.search(r"\d+(?:\.\d+)?", sentence)
     assert question.value_m is not None
-    return number is not None and abs(float(number.group()) - question.value_m) <= RIGHT_SHARE * question.value_m
+    return (
+        number is not None and abs(float(number.group()) - question.value_m) <= RIGHT_SHARE * question.value_m
+    )

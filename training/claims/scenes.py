@@ -78,7 +78,10 @@ def framed(camera: Camera, scene: Scene, rng: np.random.Generator) -> Camera:
     k = camera.intrinsics
     points = transform_points(camera.T_camera_world, np.concatenate(scene.object_points))
     pixels = project(points[points[:, 2] > 0], k)
-    low, high = np.clip(pixels.min(0), 0, (k.width - 1, k.height - 1)), np.clip(pixels.max(0), 0, (k.width - 1, k.height - 1))
+    low, high = (
+        np.clip(pixels.min(0), 0, (k.width - 1, k.height - 1)),
+        np.clip(pixels.max(0), 0, (k.width - 1, k.height - 1)),
+    )
     share = min(1.0, float(np.max((high - low) / (k.width, k.height))) * rng.uniform(*WIDER))
     size = np.array([round(k.width * share), round(k.height * share)])
     start = low - rng.uniform(LEAST_EDGE, 1 - LEAST_EDGE, 2) * (size - (high - low))

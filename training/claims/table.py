@@ -86,7 +86,9 @@ ANSWER_COLUMNS = ("yes/no", "numbers")
 CLAIMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "grounding first beats answering directly": (GROUNDING_FIRST, DIRECTLY, ANSWER_COLUMNS),
     "grounding first beats answering directly after as much grounding": (
-        GROUNDING_FIRST, DIRECTLY_AFTER, ANSWER_COLUMNS
+        GROUNDING_FIRST,
+        DIRECTLY_AFTER,
+        ANSWER_COLUMNS,
     ),
     "depth beats none": (BOXES, NO_DEPTH, BOX_COLUMNS),
     "u, v, z beats x, y, z": (BOXES, CAMERA_XYZ, BOX_COLUMNS),
@@ -98,7 +100,9 @@ LESS_IS_BETTER = ("centre error, m",)
 
 def figure(seeds: Sequence[Sequence[Mark]], read: Read) -> Figure | None:
     """Of one variant; None where nothing of the kind was asked."""
-    by_seed = [[(value, mark.scene) for mark in marks if (value := read(mark)) is not None] for marks in seeds]
+    by_seed = [
+        [(value, mark.scene) for mark in marks if (value := read(mark)) is not None] for marks in seeds
+    ]
     values = [pair for one in by_seed for pair in one]
     if not values:
         return None

@@ -29,7 +29,9 @@ def typical_marks(train: Sequence[Asked], test: Sequence[Posed]) -> Iterator[Mar
 
 def _median_box(train: Sequence[Asked]) -> Box3D:
     boxes = [one.boxes[0] for one in train if one.relation == BOX]
-    center, size = (np.median([getattr(box, name) for box in boxes], axis=0).tolist() for name in ("center", "size"))
+    center, size = (
+        np.median([getattr(box, name) for box in boxes], axis=0).tolist() for name in ("center", "size")
+    )
     return Box3D("thing", center, size)
 
 

@@ -101,7 +101,9 @@ def test_without_depth_no_point_and_no_scale_of_the_scene_is_seen(views):
 
 def test_variants_may_be_asked_for_the_same_things(views):
     for number in range(len(views)):
-        askable = [seen_by(one, views.view(number), ENCODING).objects.askable for one in (AS_IN_PAPER, BLIND, CAMERA)]
+        askable = [
+            seen_by(one, views.view(number), ENCODING).objects.askable for one in (AS_IN_PAPER, BLIND, CAMERA)
+        ]
         assert askable[0] == askable[1] == askable[2]
 
 
@@ -142,7 +144,9 @@ def test_a_lesson_is_taught_in_steps_and_the_next_begins_with_its_model(scenes, 
     second = Teacher(answering, SMALL, tokenizer, scenes, tmp_path / "answering")
     second.resume()
     assert second.step == 2
-    moved = [(a - b).abs().max() for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True)]
+    moved = [
+        (a - b).abs().max() for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True)
+    ]
     assert 0 < max(moved) < 0.5
 
 
@@ -155,7 +159,9 @@ def test_a_variant_replies_to_many_at_once_as_the_robot_does_to_each(views):
     texts = [prompts.ground_prompt(prompts.ground_question(one.asked.text)) for one in chosen[:2]]
     texts.append(prompts.locate_prompt(f"How tall is the {chosen[2].asked.text}?"))
     together = examinee.replies(texts, seen, 48)
-    assert [examinee.replies([text], [view], 48)[0] for text, view in zip(texts, seen, strict=True)] == together
+    assert [
+        examinee.replies([text], [view], 48)[0] for text, view in zip(texts, seen, strict=True)
+    ] == together
 
 
 def test_a_variant_finds_what_the_robot_finds(views):

@@ -15,9 +15,7 @@ MUG = Box3D("red mug", (-0.1, 0.05, 0.8), (0.1, 0.12, 0.1))
 BOWL = Box3D("blue bowl", (0.15, 0.0, 1.1), (0.2, 0.1, 0.2))
 UNIQUE = Asked(BOX, "red mug", (0,), (MUG,))
 DISTANCE = Asked("distance", "How far is the red mug from the blue bowl?", (0, 1), (MUG, BOWL), value_m=0.39)
-DEPTH = Asked(
-    "front_behind", "Is the red mug in front of the blue bowl?", (0, 1), (MUG, BOWL), verdict=True
-)
+DEPTH = Asked("front_behind", "Is the red mug in front of the blue bowl?", (0, 1), (MUG, BOWL), verdict=True)
 
 
 def put(asked, number=0):
