@@ -2,7 +2,7 @@
 
 In: a `Lesson`, a base model, a set of views. Out: a run folder with checkpoint and model. It does not know
 which variants there are or how they are measured. Every variant has the help that made n3d-nano learn
-(`training/nano/losses`), in its own coordinates; what never learns boxes is asked for kinds and colours alone.
+(`training/nano/losses`), in its own coordinates; what learns no boxes is asked for kinds and colours alone.
 
 A lesson's length is in steps, since a clock would give each variant another number of them.
 """
@@ -37,8 +37,8 @@ from n3d_ros.training.questions import Sample, ViewObjects
 
 # Of the steps of the first stage, those that come first and teach the tower alone.
 TOWER_SHARE = 0.15
-# Answers taught of each view: one with its boxes and reasoning is as long as many without.
-DIRECT_ANSWERS, REASONED_ANSWERS = 4, 1
+# Answers without boxes taught of each view. With boxes and reasoning it is one, which is as long as many.
+DIRECT_ANSWERS = 4
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Lesson:
     def stage(self) -> Stage:
         """As n3d-nano's trainer takes it; its minutes are never looked at."""
         return Stage(
-            self.name, minutes=1.0, warm_share=0.03, decay_share=0.5, pictures_per_pass=8, pictures_per_step=8,
-            muon_rate=0.008, adam_rate=2e-3, patch_rate=5e-4, number_sigma=10.0,
+            self.name, minutes=1.0, warm_share=0.03, decay_share=0.5, pictures_per_pass=8,
+            pictures_per_step=8, muon_rate=0.008, adam_rate=2e-3, patch_rate=5e-4, number_sigma=10.0,
             look=(1, 2), copy=(2, 2), owner=(3, 2), save_every_s=300.0, seed=self.seed,
         )  # fmt: skip
 
@@ -87,10 +87,12 @@ def samples(lesson: Lesson, objects: ViewObjects, rng: np.random.Generator) -> l
     """What a lesson teaches about one view."""
     if lesson.ablation.answers == DIRECT:
         return [direct_sample(one) for one in spatial_questions(objects, rng, DIRECT_ANSWERS)]
-    if not lesson.answering:
-        return box_samples(objects)
-    asked = spatial_questions(objects, rng, REASONED_ANSWERS)
-    return [make for one in asked for make in (locate_sample(objects, one), reason_sample(objects, one, rng))]
+    asked = spatial_questions(objects, rng, 1)
+    found = [locate_sample(objects, one) for one in asked]
+    if lesson.answering:
+        return found + [reason_sample(objects, one, rng) for one in asked]
+    named = box_samples(objects)
+    return found + [named[int(rng.integers(len(named)))]] if named else found
 
 
 class Teacher(Trainer):
@@ -116,7 +118,7 @@ class Teacher(Trainer):
         return LessonPacker(self.lesson, self.tokenizer, self.preset.point_encoding, self.rng)
 
     def dense_losses(self, batch: Batch, tokens: Tensor) -> dict[str, Tensor]:
-        """Without boxes for what answers directly: it is told what is to be seen, not where it is in space."""
+        """Without boxes for what answers directly: it is told what is to be seen, not where in space."""
         losses = super().dense_losses(batch, tokens)
         if self.lesson.ablation.answers == DIRECT:
             del losses["box"]
@@ -141,8 +143,10 @@ def teach(
     views: Path,
     folder: Path,
     after: Path | None = None,
-) -> None:
-    """Train one lesson, or go on with it. after: the folder of the lesson before it."""
+) -> float:
+    """Train one lesson, or go on with it; the seconds that its steps took. after: the folder of the lesson before
+    it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Teacher(lesson, preset, tokenizer, views, folder)
     if after is not None and not (folder / CHECKPOINT).is_file():
@@ -152,3 +156,4 @@ def teach(
     else:
         trainer.start()
     trainer.run()
+    return trainer.trained_s

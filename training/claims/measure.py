@@ -43,9 +43,9 @@ AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Mark:
-    """One question about a view of `scene`. iou and center_error_m: of the first box found, 0 and None without one. said: the model's
-    own answer is right; computed: the one computed from its boxes is, as the robot would give it. None where
-    nothing of the kind was asked.
+    """One question about a view of `scene`. iou and center_error_m: of the first box found, 0 and None
+    without one. said: the model's own answer is right; computed: the one computed from its boxes is, as the
+    robot would give it. None where nothing of the kind was asked.
     """
 
     id: str
@@ -122,8 +122,8 @@ class Examinee:
 def examine(
     examinee: Examinee, questions: Sequence[Posed], views: ViewShards, answers: bool
 ) -> Iterator[Mark]:
-    """A mark for each question about a box, or with `answers` for each of the others, asked in the way that the
-    variant was trained.
+    """A mark for each question about a box, or with `answers` for each of the others, asked in the way that
+    the variant was trained.
     """
     chosen = [one for one in questions if (one.asked.relation == BOX) != answers]
     if not answers:

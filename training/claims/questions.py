@@ -21,17 +21,17 @@ from n3d_ros.training.questions import Sample, ViewObjects, box_sample, ground_s
 
 BOX = "box"
 # Relations of `n3d_ros.spatial`: those answered yes or no, and those answered by a number.
-OPEN = ("left_right", "front_behind", "taller_shorter")
-NUMBERS = ("horizontal_distance", "height", "width")
+OPEN = ("left_right", "front_behind")
+NUMBERS = ("height", "width")
 # Metres between the compared values, and of a number, below which not even the truth is clear.
-MIN_MARGIN_M, MIN_VALUE_M = 0.03, 0.05
+MIN_MARGIN_M, MIN_VALUE_M = 0.05, 0.05
 TRIES = 20
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about the objects `targets` of a view, in the order of mention. relation: BOX for the box of one
-    thing, else what is asked about them; then verdict or value_m is the truth and answer its sentence.
+    """A question about the objects `targets` of a view, in the order of mention. relation: BOX for the box of
+    one thing, else what is asked about them; then verdict or value_m is the truth and answer its sentence.
     """
 
     relation: str
@@ -83,11 +83,9 @@ def _spatial(objects: ViewObjects, rng: np.random.Generator) -> Asked | None:
     query = parse_question(text)
     assert query is not None, text
     exact = answer(query, [as_quoted(box) for box in boxes])
-    is_number = exact.verdict is None
-    if (exact.value < MIN_VALUE_M) if is_number else (exact.margin < MIN_MARGIN_M):
-        return None
-    truth = {"value_m": exact.value} if is_number else {"verdict": exact.verdict}
-    return Asked(relation, text, tuple(order), boxes, exact.answer, **truth)
+    value_m = None if relation in OPEN else exact.value
+    close = exact.margin < MIN_MARGIN_M if value_m is None else value_m < MIN_VALUE_M
+    return None if close else Asked(relation, text, tuple(order), boxes, exact.answer, exact.verdict, value_m)
 
 
 def box_samples(objects: ViewObjects) -> list[Sample]:

@@ -3,8 +3,8 @@
 In: minutes, seeds, a folder. Out: `results.json` and the marks of every variant. It does not know how a
 figure is read; `table` does. A killed run goes on with the variant it was at.
 
-Every lesson takes the same number of steps, found from the time of the first ones and then kept: the clock of a
-shared machine would give each variant another number.
+Every lesson takes the same number of steps, found from the time of the first ones and then kept: the clock
+of a shared machine would give each variant another number.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from n3d_ros.training.nano.vocabulary import known_words
 TRAIN_SEED, TEST_SEED = 3_000_000, 20_000
 ANSWERS_PER_VIEW = 3
 # Of the time that rendering leaves, what training takes; examinations take the rest.
-TRAINING_SHARE = 0.8
+TRAINING_SHARE = 0.75
 TRIAL_STEPS = 10
 
 _log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class Run:
         self.questions = posed(self.test)
 
     def steps(self, budget: Budget, spent_s: float) -> int:
-        """Steps a lesson: those wanted, else those that fill the minutes; a run that goes on keeps its own."""
+        """Steps a lesson: those wanted, or those that fill the minutes; a run that goes on keeps its own."""
         file = self.out / "steps.json"
         if budget.steps:
             return budget.steps
@@ -128,23 +128,23 @@ class Run:
         times_s = self._trial()
         step_s = budget.seeds * sum(times_s[_pace(lesson)] for lesson in lessons)
         steps = max(1, int((budget.minutes * 60 - spent_s) * TRAINING_SHARE / step_s))
-        _log.info("%s s a step: %d steps for each of %d lessons", times_s, steps, budget.seeds * len(lessons))
+        shown = ", ".join(f"{name} {time_s:.2f} s" for name, time_s in times_s.items())
+        _log.info(
+            "a step takes %s: %d steps for each of %d lessons", shown, steps, budget.seeds * len(lessons)
+        )
         write_json(file, {"steps": steps})
         return steps
 
     def _trial(self) -> dict[str, float]:
         """Seconds a step of either lesson, from a few."""
-        times_s, after = {}, None
-        for name in (SEEING, ANSWERING):
-            lesson = Lesson(name, TRIAL_STEPS, answering=name == ANSWERING)
-            began = time.monotonic()
-            after = self._teach(lesson, self.out / "trial" / name, after)
-            times_s[name] = round((time.monotonic() - began) / TRIAL_STEPS, 3)
-        return times_s
+        seeing = Lesson(SEEING, TRIAL_STEPS)
+        answering = Lesson(ANSWERING, TRIAL_STEPS, answering=True)
+        first, second = (self.out / "trial" / name for name in (SEEING, ANSWERING))
+        taken_s = self._teach(seeing, first, None), self._teach(answering, second, first)
+        return {SEEING: taken_s[0] / TRIAL_STEPS, ANSWERING: taken_s[1] / TRIAL_STEPS}
 
-    def _teach(self, lesson: Lesson, folder: Path, after: Path | None) -> Path:
-        teach(lesson, SMALL, self.tokenizer, self.train, folder, after)
-        return folder
+    def _teach(self, lesson: Lesson, folder: Path, after: Path | None) -> float:
+        return teach(lesson, SMALL, self.tokenizer, self.train, folder, after)
 
     def marks(self, variant: Variant, steps: int, seed: int) -> list[Mark]:
         """Train and examine one variant, or read what was found before."""
@@ -155,7 +155,8 @@ class Run:
         _log.info("%s, seed %d", variant.name, seed)
         folder = self._home(variant.after, steps, seed) / SEEING if variant.after else None
         for lesson in variant.lessons(steps, seed):
-            folder = self._teach(lesson, home / lesson.name, folder)
+            self._teach(lesson, home / lesson.name, folder)
+            folder = home / lesson.name
         assert folder is not None
         examinee = Examinee(folder / MODEL, variant.ablation)
         marks = list(examine(examinee, self.questions, self.test, variant.answers))

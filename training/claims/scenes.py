@@ -1,8 +1,8 @@
 """Simulated scenes -> shards of views, to train on and to measure on.
 
-In: seeds. Out: a folder of shards as n3d-nano's (`training/nano/views`). It does not know questions or models.
-Two objects of other colours that fill the picture, of four kinds: what a small model can learn in minutes, and no
-more.
+In: seeds. Out: a folder of shards as n3d-nano's (`training/nano/views`). It does not know questions or
+models. Two objects of other colours that fill the picture, of four kinds: what a small model can learn in
+minutes, and no more.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SceneSet:
 
 
 def write_scenes(wanted: SceneSet, folder: Path) -> Path:
-    """The set in `folder`, as far as it is not rendered yet; its folder. Every shard is whole or not there."""
+    """The set in `folder`, as far as it is not rendered yet; its folder. A shard is whole or not there."""
     folder.mkdir(parents=True, exist_ok=True)
     end = wanted.first_seed + wanted.num_scenes
     for first in range(wanted.first_seed, end, SCENES_PER_SHARD):

@@ -1,8 +1,8 @@
 """How a variant sees a view and writes its boxes.
 
-In: a view's record, an `Ablation`. Out: `Sight`: the points that reach the model, the scale of its box text, and
-its objects with their bins in the variant's own coordinates. It does not know questions or training. What
-may be asked is the same for all variants.
+In: a view's record, an `Ablation`. Out: `Sight`: the points that reach the model, the scale of its box text,
+and its objects with their bins in the variant's own coordinates. It does not know questions or training.
+What may be asked is the same for all variants.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from n3d_ros.training.questions import ViewObjects
 
 @dataclass(frozen=True)
 class Sight:
-    """coords: (N, 3) float32 rounded point coordinates, zeros without depth. scene: the scale on which boxes are
-    written. objects: with bins in the variant's coordinates.
+    """coords: (N, 3) float32 rounded point coordinates, zeros without depth. scene: the scale on which boxes
+    are written. objects: with bins in the variant's coordinates.
     """
 
     coords: npt.NDArray[np.float32]

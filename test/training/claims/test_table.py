@@ -95,6 +95,20 @@ def test_a_smaller_error_is_the_better_one():
     assert verdict((0.1, 0.2), "centre error, m").startswith("contradicted")
 
 
+def test_what_finds_boxes_first_has_a_row_for_the_answers_computed_from_them():
+    marks = [Mark("q", "s", "height", said=False, computed=True)]
+    rows = table({"grounding first": [marks], "answers directly": [marks]}).splitlines()
+    assert [row.split("  ")[0] for row in rows[1:]] == [
+        "grounding first",
+        "grounding first, computed",
+        "answers directly",
+    ]
+    assert [row.split()[-3:] for row in rows[1:3]] == [
+        ["0.00", "[0.00,", "0.00]"],
+        ["1.00", "[1.00,", "1.00]"],
+    ]
+
+
 def test_a_line_for_each_claim_that_was_measured():
     results = {
         "typical answers": [boxes(*[0.05] * 20)],
@@ -117,6 +131,6 @@ def test_models_that_learned_nothing_contradict_nothing():
         "answers directly": [answers("height", *[True] * 10, *[False] * 10)],
     }
     expected = "not decided, neither beats typical answers"
-    assert [line.split(": ")[1] for line in verdicts(results)] == [expected]
+    assert verdicts(results)[0].split(": ")[1] == expected
     learned = results | {"answers directly": [answers("height", *[True] * 20)]}
     assert "contradicted" in verdicts(learned)[0]
