@@ -144,8 +144,8 @@ def teach(
     folder: Path,
     after: Path | None = None,
 ) -> float:
-    """Train one lesson, or go on with it; the seconds that its steps took. after: the folder of the lesson before
-    it.
+    """Train one lesson, or go on with it; the seconds that its steps took. after: the folder of the lesson
+    before it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Teacher(lesson, preset, tokenizer, views, folder)
