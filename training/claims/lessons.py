@@ -10,6 +10,7 @@ A lesson's length is in steps, since a clock would give each variant another num
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,9 @@ from n3d_ros.training.questions import Sample, ViewObjects
 
 # Of the steps of the first stage, those that come first and teach the tower alone.
 TOWER_SHARE = 0.15
+# From this share of it on, what a question is about is located too: with it from the start, boxes were learned
+# half as fast (docs/log/training.md).
+LOCATE_FROM = 0.6
 # Answers without boxes taught of each view. With boxes and reasoning it is one, which is as long as many.
 DIRECT_ANSWERS = 4
 
@@ -67,10 +71,15 @@ class LessonPacker(Packer):
     row_step = 16
 
     def __init__(
-        self, lesson: Lesson, tokenizer: Tokenizer, encoding: PointEncodingConfig, rng: np.random.Generator
+        self,
+        lesson: Lesson,
+        tokenizer: Tokenizer,
+        encoding: PointEncodingConfig,
+        rng: np.random.Generator,
+        done: Callable[[], float],
     ) -> None:
         super().__init__(tokenizer, encoding, rng)
-        self.lesson = lesson
+        self.lesson, self.done = lesson, done
 
     def _objects(self, view: Record) -> tuple[ViewObjects, np.ndarray]:
         seen = seen_by(self.lesson.ablation, view, self.encoding)
@@ -80,19 +89,22 @@ class LessonPacker(Packer):
         return seen_by(self.lesson.ablation, view, self.encoding).coords
 
     def _segments(self, objects: ViewObjects, with_reasoning: bool) -> list[Segment]:
-        return [self.labeller.segment(sample) for sample in samples(self.lesson, objects, self.rng)]
+        return [
+            self.labeller.segment(sample) for sample in samples(self.lesson, objects, self.rng, self.done())
+        ]
 
 
-def samples(lesson: Lesson, objects: ViewObjects, rng: np.random.Generator) -> list[Sample]:
-    """What a lesson teaches about one view."""
+def samples(
+    lesson: Lesson, objects: ViewObjects, rng: np.random.Generator, done: float = 1.0
+) -> list[Sample]:
+    """What a lesson teaches about one view, when the share `done` of it is over."""
     if lesson.ablation.answers == DIRECT:
         return [direct_sample(one) for one in spatial_questions(objects, rng, DIRECT_ANSWERS)]
     asked = spatial_questions(objects, rng, 1)
     found = [locate_sample(objects, one) for one in asked]
     if lesson.answering:
         return found + [reason_sample(objects, one, rng) for one in asked]
-    named = box_samples(objects)
-    return found + [named[int(rng.integers(len(named)))]] if named else found
+    return box_samples(objects) + (found if done >= LOCATE_FROM else [])
 
 
 class Teacher(Trainer):
@@ -115,7 +127,9 @@ class Teacher(Trainer):
         return self.lesson.answering or self.done >= TOWER_SHARE
 
     def _packer(self) -> LessonPacker:
-        return LessonPacker(self.lesson, self.tokenizer, self.preset.point_encoding, self.rng)
+        return LessonPacker(
+            self.lesson, self.tokenizer, self.preset.point_encoding, self.rng, lambda: self.done
+        )
 
     def dense_losses(self, batch: Batch, tokens: Tensor) -> dict[str, Tensor]:
         """Without boxes for what answers directly: it is told what is to be seen, not where in space."""

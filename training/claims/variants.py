@@ -48,12 +48,13 @@ class Variant:
 
 BOXES, NO_DEPTH, CAMERA_XYZ, LESS_DATA = "u, v, z with depth", "no depth", "x, y, z", "20 % of the data"
 GROUNDING_FIRST, DIRECTLY, DIRECTLY_AFTER = "grounding first", "answers directly", "directly, after grounding"
+# Those that only find boxes, then those that answer.
 VARIANTS = (
     Variant(BOXES, AS_IN_PAPER),
-    Variant(GROUNDING_FIRST, AS_IN_PAPER, answers=True, after=BOXES),
-    Variant(DIRECTLY, Ablation(answers=DIRECT), answers=True),
-    Variant(DIRECTLY_AFTER, Ablation(answers=DIRECT), answers=True, after=BOXES),
     Variant(NO_DEPTH, Ablation(depth=NONE, unit_m=UNIT_M)),
     Variant(CAMERA_XYZ, Ablation(coordinates=XYZ)),
     Variant(LESS_DATA, Ablation(data_share=SHARE_OF_DATA)),
+    Variant(GROUNDING_FIRST, AS_IN_PAPER, answers=True, after=BOXES),
+    Variant(DIRECTLY, Ablation(answers=DIRECT), answers=True),
+    Variant(DIRECTLY_AFTER, Ablation(answers=DIRECT), answers=True, after=BOXES),
 )
