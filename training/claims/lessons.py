@@ -38,8 +38,8 @@ from n3d_ros.training.questions import Sample, ViewObjects
 
 # Of the steps of the first stage, those that come first and teach the tower alone.
 TOWER_SHARE = 0.15
-# From this share of it on, what a question is about is located too: with it from the start, boxes were learned
-# half as fast (docs/log/training.md).
+# From this share of it on, what a question is about is located too: with it from the start, boxes were
+# learned half as fast (docs/log/training.md).
 LOCATE_FROM = 0.6
 # Answers without boxes taught of each view. With boxes and reasoning it is one, which is as long as many.
 DIRECT_ANSWERS = 4
@@ -107,6 +107,18 @@ def samples(
     return box_samples(objects) + (found if done >= LOCATE_FROM else [])
 
 
+class FirstViews(ViewShards):
+    """The first `share` of the views of a folder: whole scenes but for the last."""
+
+    def __init__(self, folder: Path, share: float) -> None:
+        self.share = share
+        super().__init__(folder)
+
+    def refresh(self) -> None:
+        super().refresh()
+        self.index = self.index[: max(1, round(self.share * len(self.index)))]
+
+
 class Teacher(Trainer):
     """n3d-nano's trainer for the steps of one lesson."""
 
@@ -116,7 +128,7 @@ class Teacher(Trainer):
         self.lesson = lesson
         super().__init__(lesson.stage, preset, tokenizer, views, folder)
         self.rng = np.random.default_rng(lesson.seed)
-        self.shards.index = share_of(self.shards, lesson.ablation.data_share)
+        self.shards = FirstViews(views, lesson.ablation.data_share)
 
     @property
     def done(self) -> float:
@@ -143,11 +155,6 @@ class Teacher(Trainer):
         if not self.trained_s:  # the checkpoint of the lesson before
             self.step = 0
         self.rng = np.random.default_rng([self.lesson.seed, self.step])
-
-
-def share_of(shards: ViewShards, share: float) -> list[tuple[Path, int]]:
-    """The first `share` of the views: whole scenes but for the last."""
-    return shards.index[: max(1, round(share * len(shards)))]
 
 
 def teach(

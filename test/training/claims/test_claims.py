@@ -18,7 +18,7 @@ from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.sim import RgbdCamera, random_look, sample_camera
 from n3d_ros.spatial import answer, check_answer, parse_question
 from n3d_ros.training.claims import scenes as scenes_module
-from n3d_ros.training.claims.lessons import Lesson, LessonPacker, Teacher, samples, share_of, teach
+from n3d_ros.training.claims.lessons import FirstViews, Lesson, LessonPacker, Teacher, samples, teach
 from n3d_ros.training.claims.measure import Examinee
 from n3d_ros.training.claims.questions import BOX, NUMBERS, OPEN
 from n3d_ros.training.claims.run import Budget, Run, check_claims, posed
@@ -131,8 +131,13 @@ def test_the_dense_loss_has_the_numbers_that_are_written(views, tokenizer):
     assert set(written[:, [0, 1, 2, 4, 5, 6]].flatten().tolist()) == set(numbers)
 
 
-def test_a_fifth_of_the_data_is_a_part_of_all(views):
-    assert share_of(views, 0.25) == views.index[:2] and share_of(views, 1.0) == views.index
+def test_a_part_of_the_data_stays_it_when_the_folder_is_read_again(views, tokenizer, tmp_path):
+    fewer = Lesson("seeing", 1, Ablation(data_share=0.25))
+    teacher = Teacher(fewer, SMALL, tokenizer, views.folder, tmp_path)
+    for _ in range(2):
+        assert teacher.shards.index == views.index[:2]
+        teacher.shards.refresh()
+    assert FirstViews(views.folder, 1.0).index == views.index
 
 
 def test_a_lesson_is_taught_in_steps_and_the_next_begins_with_its_model(scenes, tokenizer, tmp_path):
