@@ -32,18 +32,24 @@ def add_claims(parser: argparse.ArgumentParser) -> None:
         default=Path("runs/claims"),
         help="goes on where it was stopped (default: %(default)s)",
     )
+    parser.add_argument(
+        "--so-far", action="store_true", help="print what the run in --out has found by now, and do no more"
+    )
     parser.set_defaults(run=run_claims)
 
 
 def run_claims(args: argparse.Namespace) -> int:
     """Train and measure every variant, print the table and what it says; exit code 0 whatever that is."""
-    from n3d_ros.training.claims.run import Budget, check_claims
+    from n3d_ros.training.claims.run import RESULTS, Budget, check_claims, results_so_far
     from n3d_ros.training.claims.table import table, verdicts
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    budget = Budget(args.minutes, args.scenes, args.test_scenes, args.seeds, args.steps)
-    results = check_claims(budget, args.out)
+    if args.so_far:
+        results = results_so_far(args.out)
+    else:
+        budget = Budget(args.minutes, args.scenes, args.test_scenes, args.seeds, args.steps)
+        results = check_claims(budget, args.out)
     print(table(results))
-    print(f"\n{args.out / 'results.json'} keeps every mark\n")
+    print(f"\n{args.out / RESULTS} keeps every mark\n")
     print("\n".join(verdicts(results)))
     return 0

@@ -40,6 +40,7 @@ ANSWERS_PER_VIEW = 3
 # Of the time that rendering leaves, what training takes; examinations take the rest.
 TRAINING_SHARE = 0.75
 TRIAL_STEPS = 10
+RESULTS = "results.json"
 
 _log = logging.getLogger(__name__)
 
@@ -79,8 +80,14 @@ def check_claims(budget: Budget, out: Path) -> dict[str, list[list[Mark]]]:
         results[variant.name] = []
         for seed in range(budget.seeds):
             results[variant.name].append(run.marks(variant, steps, seed))
-            write_json(out / "results.json", _as_json(budget, steps, results))
+            write_json(out / RESULTS, _as_json(budget, steps, results))
     return results
+
+
+def results_so_far(out: Path) -> dict[str, list[list[Mark]]]:
+    """What a run in `out` has found, also one that is still going or was stopped. OSError or JsonError."""
+    marks = read_object(out / RESULTS)["marks"]
+    return {name: [[Mark(**mark) for mark in seed] for seed in seeds] for name, seeds in marks.items()}
 
 
 def posed(views: ViewShards) -> list[Posed]:

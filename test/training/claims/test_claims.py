@@ -21,7 +21,7 @@ from n3d_ros.training.claims import scenes as scenes_module
 from n3d_ros.training.claims.lessons import FirstViews, Lesson, LessonPacker, Teacher, samples, teach
 from n3d_ros.training.claims.measure import Examinee
 from n3d_ros.training.claims.questions import BOX, NUMBERS, OPEN
-from n3d_ros.training.claims.run import Budget, Run, check_claims, posed
+from n3d_ros.training.claims.run import Budget, Run, check_claims, posed, results_so_far
 from n3d_ros.training.claims.scenes import SceneSet, framed, two_colors, write_scenes
 from n3d_ros.training.claims.sight import seen_by
 from n3d_ros.training.claims.variants import SMALL, VARIANTS
@@ -205,7 +205,7 @@ def test_all_variants_are_trained_measured_and_kept(tmp_path):
     assert stored["steps"] == 1 and set(stored["marks"]) == set(results)
     (directly,) = results["answers directly"]
     assert all(mark.iou is None and mark.said is not None for mark in directly)
-    assert check_claims(budget, tmp_path) == results
+    assert check_claims(budget, tmp_path) == results == results_so_far(tmp_path)
 
 
 def test_steps_are_found_from_the_minutes_once_and_then_kept(scenes, tokenizer, tmp_path, monkeypatch):

@@ -44,6 +44,9 @@ def test_questions_about_one_scene_are_drawn_together():
     apart = [Mark(f"q{n}", f"s{n}", "box", iou=float(n < 100)) for n in range(200)]
     wide, narrow = (figure([one], box_right) for one in (same, apart))
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+    nothing = [Mark(f"q{n}", "s", "box", iou=0.0) for n in range(200)]
+    together, alone = (difference([one], [nothing], box_right) for one in (same, apart))
+    assert together[1] - together[0] > 2 * (alone[1] - alone[0])
 
 
 def test_what_was_not_asked_has_no_figure():
