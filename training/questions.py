@@ -99,14 +99,15 @@ class ViewObjects:
 
 def ground_sample(words: str, objects: ViewObjects, targets: list[int]) -> Sample:
     """Ask for `words`; the answer lists `targets`, left to right."""
-    return _sample(
+    return box_sample(
         prompts.ground_prompt(prompts.ground_question(words)),
         objects,
         sorted(targets, key=lambda i: objects.bins[i][0]),
     )
 
 
-def _sample(prompt: str, objects: ViewObjects, targets: list[int]) -> Sample:
+def box_sample(prompt: str, objects: ViewObjects, targets: list[int]) -> Sample:
+    """Ask with `prompt`; the answer lists `targets` in this order."""
     lines = "".join(format_box(n, objects.names[i], objects.bins[i]) + "\n" for n, i in enumerate(targets))
     question = prompt.split(prompts.IMAGE_PAD, 1)[1]
     return Sample(question, (lines or "\n") + END, tuple(targets), tuple(objects.names[i] for i in targets))
@@ -174,7 +175,7 @@ def locate_sample(objects: ViewObjects, unique: list[int], rng: np.random.Genera
     question, order = spatial_question(objects.names, unique, rng, TRAINED)
     if rng.random() < OPPOSITE_SHARE:
         question = from_opposite(question, rng)
-    return _sample(prompts.locate_prompt(question), objects, order)
+    return box_sample(prompts.locate_prompt(question), objects, order)
 
 
 def reason_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:

@@ -1,174 +1,89 @@
-"""Simulated scenes -> sets of questions, for training and for measuring.
+"""Simulated scenes -> shards of views, to train on and to measure on.
 
-In: seeds. Out: a folder with pictures, depth and questions, in the format of any set (`training/qa`). It
-does not know models. Few objects, large in the picture, and six kinds of questions: what a small model can
-learn in minutes, and no more.
+In: seeds. Out: a folder of shards as n3d-nano's (`training/nano/views`). It does not know questions or
+models. Two objects of other colours that fill the picture, of four kinds: what a small model can learn in
+minutes, and no more.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from n3d_ros.protocol.evidence import as_quoted
-from n3d_ros.sim import RgbdCamera, SceneConfig, View, generate, random_look, sample_camera
-from n3d_ros.spatial import QUESTIONS, answer, parse_question
-from n3d_ros.storage.whole_file import whole_file
-from n3d_ros.training.evaluation.simulated.grounding import in_picture
-from n3d_ros.training.qa.records import GROUND, OPEN, SCHEMA, SPATIAL, KnownBox, PictureRef, Question
-from n3d_ros.training.qa.sets import MANIFEST
-from n3d_ros.training.questions import MIN_VISIBLE
+from n3d_ros.geometry import project, transform_points
+from n3d_ros.sim import Camera, RgbdCamera, Scene, SceneConfig, generate, random_look, sample_camera
+from n3d_ros.training.nano.views import RENDER_HEIGHT, RENDER_WIDTH, Record, view_record, write_shard
 
-WIDTH, HEIGHT = 224, 168
-MIN_PX = 120
-VIEWS_PER_SCENE = 6
-QUESTIONS_PER_VIEW = 4
+VIEWS_PER_SCENE = 2
+# Seeds of training and test scenes are less apart.
+TRIES, SEEDS_APART = 20, 50_000_000
+SCENES_PER_SHARD = 60
 SCENES = SceneConfig(
     layouts=("table", "floor"),
-    kinds=("box", "ball", "can", "cone", "chair", "bottle"),
+    kinds=("bottle", "bowl", "ball", "box"),
     min_objects=2,
     max_objects=2,
     duplicate_share=0.0,
 )
-# Relation of `n3d_ros.spatial` -> category of N3D-Bench. The first three are answered yes or no.
-ASKED = {
-    "left_right": "left_right",
-    "front_behind": "front_behind",
-    "taller_shorter": "tall_short",
-    "distance": "distance",
-    "width": "size",
-    "height": "size",
-}
-# Metres between the compared values, below which not even the truth is clear.
-MIN_MARGIN_M = 0.03
+
+
+# How much wider than its objects a picture is, and of what is left over, the least share on each side.
+WIDER, LEAST_EDGE = (1.15, 1.7), 0.2
 
 
 @dataclass(frozen=True)
 class SceneSet:
-    """Which scenes: `num_views` from scene `first_seed` on."""
+    """Which scenes: `num_scenes` from `first_seed` on, VIEWS_PER_SCENE views of each."""
 
     first_seed: int
-    num_views: int
+    num_scenes: int
 
 
 def write_scenes(wanted: SceneSet, folder: Path) -> Path:
-    """The set in `folder`, rendered unless it is there; its folder. Whole or without a manifest."""
-    if (folder / MANIFEST).is_file():
-        return folder
+    """The set in `folder`, as far as it is not rendered yet; its folder. A shard is whole or not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [question.to_row() for question in _questions(wanted, folder)]
-    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), folder / "shard-00000.parquet")
-    manifest = {"shards": [{"file": "shard-00000.parquet", "questions": len(rows)}]}
-    with whole_file(folder / MANIFEST) as partial:
-        partial.write_text(json.dumps(manifest))
+    end = wanted.first_seed + wanted.num_scenes
+    for first in range(wanted.first_seed, end, SCENES_PER_SHARD):
+        path = folder / f"views_{first}.npy"
+        if not path.is_file():
+            seeds = range(first, min(first + SCENES_PER_SHARD, end))
+            write_shard([view for seed in seeds for view in scene_views(seed)], path)
     return folder
 
 
-def _questions(wanted: SceneSet, folder: Path) -> Iterator[Question]:
-    for number in range(wanted.num_views):
-        seed = wanted.first_seed + number // VIEWS_PER_SCENE
-        rng = np.random.default_rng([seed, number])
-        scene = generate(seed, SCENES)
-        with RgbdCamera(scene, WIDTH, HEIGHT) as camera:
-            view = camera.render(sample_camera(scene, rng, WIDTH, HEIGHT), random_look(rng))
-        picture = _store(view, folder, f"{seed}-{number % VIEWS_PER_SCENE}")
-        yield from view_questions(view, picture, rng)
+def scene_views(seed: int) -> Iterator[Record]:
+    """Records of the views of one scene, with exact depth."""
+    scene, rng = two_colors(seed), np.random.default_rng(seed)
+    with RgbdCamera(scene, RENDER_WIDTH, RENDER_HEIGHT) as camera:
+        for _ in range(VIEWS_PER_SCENE):
+            place = framed(sample_camera(scene, rng, RENDER_WIDTH, RENDER_HEIGHT), scene, rng)
+            view = camera.render(place, random_look(rng))
+            yield view_record(scene, view, view.depth)
 
 
-def _store(view: View, folder: Path, key: str) -> PictureRef:
-    """Picture and depth as a camera's driver gives them: 8 bits a colour, whole millimetres."""
-    color, depth = f"{key}.png", f"{key}_depth.png"
-    cv2.imwrite(str(folder / color), view.rgb[..., ::-1])
-    millimetres = np.nan_to_num(view.depth * 1000).round().astype(np.uint16)
-    cv2.imwrite(str(folder / depth), millimetres)
-    k = view.camera.intrinsics
-    sha256 = hashlib.sha256((folder / color).read_bytes()).hexdigest()
-    return PictureRef(key, color, WIDTH, HEIGHT, depth, fx=k.fx, fy=k.fy, cx=k.cx, cy=k.cy, sha256=sha256)
+def two_colors(seed: int) -> Scene:
+    """The scene of `seed`, or the first after it in the seed's own row whose objects differ in colour."""
+    for attempt in range(TRIES):
+        scene = generate(seed + attempt * SEEDS_APART, SCENES)
+        if len({one.color for one in scene.objects}) == len(scene.objects):
+            return scene
+    raise RuntimeError(f"seed {seed}: no scene with objects of other colours in {TRIES} tries")
 
 
-def view_questions(view: View, picture: PictureRef, rng: np.random.Generator) -> list[Question]:
-    """For the box of each object that is seen well enough, for all of them, and spatial ones about them."""
-    seen = [
-        i
-        for i, box in enumerate(view.boxes)
-        if view.visible_px[i] >= MIN_PX and view.visible[i] >= MIN_VISIBLE and in_picture(box, view)
-    ]
-    boxes = [KnownBox(view.boxes[i].label, view.boxes[i].center, view.boxes[i].size) for i in seen]
-    count = QUESTIONS_PER_VIEW if len(boxes) > 1 else 0
-    asked = (spatial(boxes, picture, rng) for _ in range(count))
-    return _grounding(boxes, picture) + [question for question in asked if question is not None]
-
-
-def _grounding(boxes: Sequence[KnownBox], picture: PictureRef) -> list[Question]:
-    """Each thing by its name, and all of them from left to right."""
-    found = [
-        Question(
-            f"{picture.key}-{number}",
-            kind=GROUND,
-            category="grounding",
-            form="unique",
-            text=f"the {box.label}",
-            picture=picture,
-            boxes=(box,),
-        )
-        for number, box in enumerate(boxes)
-    ]
-    if not boxes:
-        return found
-    everything = tuple(sorted(boxes, key=lambda box: box.center_m[0] / box.center_m[2]))
-    return [
-        *found,
-        replace(
-            found[0],
-            id=f"{picture.key}-all",
-            category="detection",
-            form="all",
-            text="objects",
-            boxes=everything,
-        ),
-    ]
-
-
-def spatial(boxes: Sequence[KnownBox], picture: PictureRef, rng: np.random.Generator) -> Question | None:
-    """A random question of ASKED about two or one of `boxes`; None where its answer is too close a call."""
-    relation = str(rng.choice(list(ASKED)))
-    text, chosen = _asked(relation, boxes, rng)
-    query = parse_question(text)
-    assert query is not None, text
-    exact = answer(query, [as_quoted(known.box) for known in chosen])
-    if exact.margin < MIN_MARGIN_M:
-        return None
-    is_number = exact.verdict is None
-    return Question(
-        f"{picture.key}-{relation}-{int(rng.integers(2**32))}",
-        kind=SPATIAL,
-        category=ASKED[relation],
-        form=relation,
-        text=text,
-        picture=picture,
-        boxes=chosen,
-        answer=exact.answer,
-        reasoning=exact.reasoning,
-        value=exact.value if is_number else None,
-        unit="m" if is_number else "",
-        verdict=exact.verdict,
+def framed(camera: Camera, scene: Scene, rng: np.random.Generator) -> Camera:
+    """The same camera with a longer focal length: its picture is that part which holds the objects."""
+    k = camera.intrinsics
+    points = transform_points(camera.T_camera_world, np.concatenate(scene.object_points))
+    pixels = project(points[points[:, 2] > 0], k)
+    low, high = (
+        np.clip(pixels.min(0), 0, (k.width - 1, k.height - 1)),
+        np.clip(pixels.max(0), 0, (k.width - 1, k.height - 1)),
     )
-
-
-def _asked(
-    relation: str, boxes: Sequence[KnownBox], rng: np.random.Generator
-) -> tuple[str, tuple[KnownBox, ...]]:
-    """A wording of the relation, of the open ones such as are answered yes or no, and what it is about."""
-    is_open = ASKED[relation] in OPEN
-    forms = [form for form in QUESTIONS[relation] if not is_open or form.startswith("Is ")]
-    template = str(rng.choice(forms))
-    a, b = (boxes[int(i)] for i in rng.permutation(len(boxes))[:2])
-    return template.format(a=a.label, b=b.label), (a, b) if "{b}" in template else (a,)
+    share = min(1.0, float(np.max((high - low) / (k.width, k.height))) * rng.uniform(*WIDER))
+    size = np.array([round(k.width * share), round(k.height * share)])
+    start = low - rng.uniform(LEAST_EDGE, 1 - LEAST_EDGE, 2) * (size - (high - low))
+    left, top = np.clip(start, 0, (k.width, k.height) - size).astype(int).tolist()
+    return replace(camera, intrinsics=k.cropped(left, top, *size.tolist()).scaled_to(k.width, k.height))

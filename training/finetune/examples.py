@@ -96,8 +96,7 @@ class ExampleMaker:
         inputs = prepare(seen, self.preprocess)
         if self.ablation.depth != NONE:
             return inputs
-        unit_m = self.ablation.unit_m
-        scene = SceneScale(1 / unit_m, (-unit_m, -unit_m, 0.0))
+        scene = scale_without_depth(self.ablation.unit_m)
         return replace(inputs, coords=np.zeros_like(inputs.coords), scene=scene)
 
     def example(self, turn: Turn, inputs: ModelInputs) -> Example:
@@ -106,6 +105,11 @@ class ExampleMaker:
         merge = self.preprocess.merge_size
         merged_hw = (inputs.grid_hw[0] // merge, inputs.grid_hw[1] // merge)
         return build_example(self.codec.encode(turn.prompt), reply, self.pad, merged_hw)
+
+
+def scale_without_depth(unit_m: float) -> SceneScale:
+    """The scale on which boxes are written where no depth gives one."""
+    return SceneScale(1 / unit_m, (-unit_m, -unit_m, 0.0))
 
 
 def build_example(

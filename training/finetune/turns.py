@@ -78,7 +78,15 @@ def write_boxes(
     """Box text, as the robot reads it, or with the centre's x and y in the place of u and v."""
     if coordinates == UVZ:
         return encode(boxes, scene, intrinsics)
-    return _lines([(box.label, _xyz_bins(box, scene, intrinsics)) for box in boxes])
+    return _lines([(box.label, box_bins(box, scene, intrinsics, coordinates)) for box in boxes])
+
+
+def box_bins(
+    box: Box3D, scene: SceneScale, intrinsics: Intrinsics, coordinates: str = UVZ
+) -> tuple[float, ...]:
+    """The seven numbers of a box's text. ValueError when its centre is not in front of the camera."""
+    write = encode_box if coordinates == UVZ else _xyz_bins
+    return write(box, scene, intrinsics)
 
 
 def _xyz_bins(box: Box3D, scene: SceneScale, intrinsics: Intrinsics) -> tuple[float, ...]:

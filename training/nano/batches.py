@@ -32,8 +32,6 @@ from n3d_ros.training.questions import (
 )
 
 NUM_CELLS = GRID[0] * GRID[1] // 4
-# Rows are padded to a multiple of it: memory that one step leaves then fits the next one.
-ROW_STEP = 64
 
 
 @dataclass
@@ -89,7 +87,12 @@ class Batch:
 
 
 class Packer:
-    """Turns views into batches for one tokenizer."""
+    """Turns views into batches for one tokenizer.
+
+    row_step: rows are padded to a multiple of it: memory that one step leaves then fits the next one.
+    """
+
+    row_step = 64
 
     def __init__(
         self,
@@ -111,16 +114,14 @@ class Packer:
 
     def batch(self, views: list[Record], with_text: bool = True) -> Batch:
         """One batch of `views`; without text the rows hold the picture only."""
-        objects = [view_objects(view) for view in views]
+        objects = [self._objects(view) for view in views]
         with_reasoning = self.rng.random() < self.reason_share
         segments = [self._segments(o, with_reasoning) if with_text else [] for o, _ in objects]
         return Batch(
             pixel_values=torch.from_numpy(
                 np.concatenate([patch_rows(self.augment(v["rgb"]), PatchLayout())[0] for v in views])
             ),
-            coords=torch.from_numpy(
-                np.concatenate([round_coordinates(v["pooled"], self.encoding) for v in views])
-            ),
+            coords=torch.from_numpy(np.concatenate([self._coords(view) for view in views])),
             grid_thw=torch.tensor([[1, *GRID]] * len(views)),
             cells=torch.from_numpy(np.stack([v["cells"] for v in views]).astype(np.int64)),
             kind=torch.from_numpy(np.stack([v["kind"] for v in views]).astype(np.int64)),
@@ -129,6 +130,14 @@ class Packer:
             image_start=len(self.head),
             **self._rows(segments),
         )
+
+    def _objects(self, view: Record) -> tuple[ViewObjects, np.ndarray]:
+        """What may be asked about a view, and the bins that its dense loss learns."""
+        return view_objects(view)
+
+    def _coords(self, view: Record) -> np.ndarray:
+        """(N, 3) float32 rounded point coordinates of a view's patches."""
+        return round_coordinates(view["pooled"], self.encoding)
 
     def _segments(self, objects: ViewObjects, with_reasoning: bool) -> list[Segment]:
         count = self.questions_per_view // 2 if with_reasoning else self.questions_per_view
@@ -144,7 +153,7 @@ class Packer:
         """Shared head and picture, then the segments one after the other, padded to the longest row."""
         shared = [*self.head, *[self.pad] * NUM_CELLS]
         longest = len(shared) + max(sum(len(s.ids) for s in row) for row in segments)
-        size = (len(segments), -(-longest // ROW_STEP) * ROW_STEP if any(segments) else longest)
+        size = (len(segments), -(-longest // self.row_step) * self.row_step if any(segments) else longest)
         out = {
             "ids": np.full(size, self.pad),
             "labels": np.full(size, IGNORE),

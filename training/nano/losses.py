@@ -31,6 +31,8 @@ from n3d_ros.training.nano.batches import Batch
 from n3d_ros.training.nano.labels import IGNORE
 
 ATTENTION_NAME = "n3d_watched"
+# Tokens of a row up to which masking it whole costs less than cutting it into its questions.
+SHORT_ROW = 256
 
 
 def soft_number_table(sigma: float, num_bins: int = 1000) -> Tensor:
@@ -124,7 +126,10 @@ class Watch:
         """Attention as always; in a watched layer also the loss of not looking at the right place."""
         key, value = (x.repeat_interleave(module.num_key_value_groups, dim=1) for x in (key, value))
         spans = self.batch.spans if self.batch is not None else [[(0, query.shape[2])]] * len(query)
-        out = attend_by_question(query, key, value, attention_mask, spans=spans, scaling=scaling)
+        if query.shape[2] <= SHORT_ROW:
+            out = scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
+        else:
+            out = attend_by_question(query, key, value, attention_mask, spans=spans, scaling=scaling)
         for name, layer, heads, loss in self.watched:
             if self.batch is not None and layer == module.layer_idx:
                 chosen = slice(heads) if heads > 0 else slice(heads, None)

@@ -126,12 +126,21 @@ class Trainer:
         """The passes of one step after another, with and without text, until the minutes are used up."""
         stage, packer = self.stage, self._packer()
         streams = {text: self._stream(packer, text) for text in (False, True)}
-        while self.trained_s < stage.minutes * 60:
+        while self.done < 1:
             began = time.monotonic()
-            stream = streams[bool(self.rng.random() < stage.text_share)]
+            stream = streams[self.has_text()]
             passes = [next(stream) for _ in range(stage.pictures_per_step // stage.pictures_per_pass)]
             self.trained_s += time.monotonic() - began
             yield passes
+
+    @property
+    def done(self) -> float:
+        """The share of the stage that is behind it."""
+        return self.trained_s / (self.stage.minutes * 60)
+
+    def has_text(self) -> bool:
+        """Whether the next step teaches the language model too."""
+        return bool(self.rng.random() < self.stage.text_share)
 
     def _packer(self) -> Packer:
         stage, encoding = self.stage, self.preset.point_encoding
@@ -215,9 +224,8 @@ class Trainer:
 
     def rate(self) -> float:
         """Share of the peak learning rate: linear warm-up, flat, linear decay to zero at the stage's end."""
-        done = self.trained_s / (self.stage.minutes * 60)
-        warm = done / self.stage.warm_share if self.stage.warm_share else 1.0
-        decay = (1 - done) / self.stage.decay_share if self.stage.decay_share else 1.0
+        warm = self.done / self.stage.warm_share if self.stage.warm_share else 1.0
+        decay = (1 - self.done) / self.stage.decay_share if self.stage.decay_share else 1.0
         return max(1e-3, min(1.0, warm, decay))
 
     def update_average(self) -> None:

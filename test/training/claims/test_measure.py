@@ -6,14 +6,20 @@ import pytest
 
 pytest.importorskip("torch")
 
-from question_sets import BOWL, MUG, questions_about
-
-from n3d_ros.training.claims.measure import computed_answer, is_right, mark_box
+from n3d_ros.boxes import Box3D
+from n3d_ros.training.claims.measure import computed_answer, is_right, mark_answer, mark_box
+from n3d_ros.training.claims.questions import BOX, Asked, Posed
 from n3d_ros.training.claims.typical import typical_marks
-from n3d_ros.training.qa.records import PictureRef
 
-PICTURE = PictureRef("p", "p.png", 64, 48, "p_depth.png", fx=60.0, fy=60.0, cx=31.5, cy=23.5)
-UNIQUE, _, DISTANCE, DEPTH = questions_about(PICTURE)
+MUG = Box3D("red mug", (-0.1, 0.05, 0.8), (0.1, 0.12, 0.1))
+BOWL = Box3D("blue bowl", (0.15, 0.0, 1.1), (0.2, 0.1, 0.2))
+UNIQUE = Asked(BOX, "red mug", (0,), (MUG,))
+DISTANCE = Asked("distance", "How far is the red mug from the blue bowl?", (0, 1), (MUG, BOWL), value_m=0.39)
+DEPTH = Asked("front_behind", "Is the red mug in front of the blue bowl?", (0, 1), (MUG, BOWL), verdict=True)
+
+
+def put(asked, number=0):
+    return Posed(f"q{number}", 0, "s", asked)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,6 @@ def test_a_verdict_must_be_said_and_be_the_same(reply, right):
     ("meters", "right"), [("0.39", True), ("0.50", False), ("0.30", True), ("0.29", False), ("none", False)]
 )
 def test_a_number_must_be_within_a_quarter_of_the_truth(meters, right):
-    assert DISTANCE.value == pytest.approx(0.39, abs=0.005)
     assert is_right(DISTANCE, f"The distance between red mug and blue bowl is {meters} meters.") is right
 
 
@@ -44,24 +49,30 @@ def test_a_number_in_the_trace_is_no_answer():
 
 
 def test_the_first_box_is_marked_against_the_one_asked_for():
-    assert mark_box(UNIQUE, (MUG.box, BOWL.box)).iou == pytest.approx(1.0)
-    moved = replace(MUG.box, center=(-0.1, 0.05, 1.1))
-    assert mark_box(UNIQUE, (moved,)).center_error_m == pytest.approx(0.3)
-    missing = mark_box(UNIQUE, ())
+    assert mark_box(put(UNIQUE), (MUG, BOWL)).iou == pytest.approx(1.0)
+    moved = replace(MUG, center=(-0.1, 0.05, 1.1))
+    assert mark_box(put(UNIQUE), (moved,)).center_error_m == pytest.approx(0.3)
+    missing = mark_box(put(UNIQUE), ())
     assert (missing.iou, missing.center_error_m) == (0.0, None)
 
 
 def test_an_answer_is_computed_from_boxes_and_empty_without_them():
-    assert is_right(DISTANCE, computed_answer(DISTANCE.text, (MUG.box, BOWL.box)))
-    assert computed_answer(DISTANCE.text, (MUG.box,)) == ""
+    assert is_right(DISTANCE, computed_answer(DISTANCE.text, (MUG, BOWL)))
+    assert computed_answer(DISTANCE.text, (MUG,)) == ""
     assert computed_answer(DISTANCE.text, ()) == ""
+
+
+def test_an_answer_is_marked_as_said_and_as_computed_where_boxes_were_found_first():
+    direct = mark_answer(put(DEPTH), "Yes, it is.")
+    assert (direct.said, direct.computed) == (True, None)
+    grounded = mark_answer(put(DEPTH), "", "Yes, it is.")
+    assert (grounded.said, grounded.computed) == (False, True)
 
 
 def test_what_is_typical_is_the_median_box_number_and_the_commoner_verdict():
     other = replace(UNIQUE, boxes=(BOWL,))
     no = replace(DEPTH, verdict=False)
-    marks = list(
-        typical_marks([UNIQUE, UNIQUE, other, DISTANCE, DEPTH, no, no], [UNIQUE, DISTANCE, DEPTH, no])
-    )
+    known = [UNIQUE, UNIQUE, other, DISTANCE, DEPTH, no, no]
+    marks = list(typical_marks(known, [put(one) for one in (UNIQUE, DISTANCE, DEPTH, no)]))
     assert marks[0].iou == pytest.approx(1.0)
     assert [mark.said for mark in marks[1:]] == [True, False, True]
