@@ -22,8 +22,8 @@ IGNORE = -100
 ANGLE_FIELD = 3
 FIRST_NAME = 1000
 VERDICTS = (BOX_NAME, "\n")
-# What a trace decides by comparing: the largest value and whose it is, values in order, the verdict, also where
-# there is no trace; and what takes more than one step: an angle but for its last digit, the hour of it.
+# What a trace decides by comparing: the largest value and whose it is, values in order, the verdict, also
+# where there is no trace; and what takes more than one step: an angle but for its last digit, the hour of it.
 CHOICES = re.compile(
     rf"(?<=est is) .+?(?=\. )|(?<=they are) .+?(?=\. {THINK_END})|(?<={THINK_END}) (?:Yes|No)|^(?:Yes|No)\b"
     r"|(?<=\) = )\d+(?=\d degrees)|(?<=/ 30\) = )\d+"
