@@ -85,7 +85,11 @@ def _spatial(objects: ViewObjects, rng: np.random.Generator) -> Asked | None:
     exact = answer(query, [as_quoted(box) for box in boxes])
     value_m = None if relation in OPEN else exact.value
     close = exact.margin < MIN_MARGIN_M if value_m is None else value_m < MIN_VALUE_M
-    return None if close else Asked(relation, text, tuple(order), boxes, exact.answer, exact.verdict, value_m)
+    if close:
+        return None
+    return Asked(
+        relation, text, tuple(order), boxes, answer=exact.answer, verdict=exact.verdict, value_m=value_m
+    )
 
 
 def box_samples(objects: ViewObjects) -> list[Sample]:
