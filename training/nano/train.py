@@ -139,10 +139,10 @@ class Trainer:
             self.tokenizer,
             encoding,
             self.rng,
-            stage.questions_per_view,
-            stage.reason_share,
-            stage.reasons_per_view,
-            stage.drills_per_view,
+            questions_per_view=stage.questions_per_view,
+            reason_share=stage.reason_share,
+            reasons_per_view=stage.reasons_per_view,
+            drills_per_view=stage.drills_per_view,
         )
 
     def _stream(self, packer: Packer, with_text: bool) -> Iterator[Batch]:
