@@ -153,7 +153,7 @@ def frame(tmp_path):
     camera = {"fx": 120.0, "fy": 120.0, "cx": 63.5, "cy": 47.5, "width": 128, "height": 96}
     (tmp_path / "k.json").write_text(json.dumps(camera))
     named = zip(("--image", "--depth", "--intrinsics"), FRAME, strict=True)
-    return [*(word for pair in named for word in pair), "--ground", "red box"]
+    return [*(word for pair in named for word in pair), "--ground", "red things"]
 
 
 def test_infer_and_export_take_a_hub_name_from_end_to_end(server, run, frame, tmp_path, repository):
@@ -165,10 +165,10 @@ def test_infer_and_export_take_a_hub_name_from_end_to_end(server, run, frame, tm
         assert finished.returncode == 0, finished.stderr
     assert server.downloads() == WANTED  # by the first of the two commands alone
     result = json.loads((tmp_path / "out.json").read_text())
-    assert [thing["id"] for thing in result["objects"]] == ["0_red box"]
+    assert len(result["objects"]) == 1, "else there would be few tokens to compare"
     seen = read_rgbd(*(tmp_path / name for name in FRAME)).observation()
     for folder, backend in ((repository, "torch:cpu:fp32"), (tmp_path / "engine", "ort")):
-        expected = Pipeline.load(folder, backend).ground(seen, "red box")
+        expected = Pipeline.load(folder, backend).ground(seen, "red things")
         assert result["token_ids"] == list(expected.token_ids), backend
     manifest = read_manifest(tmp_path / "engine")
     check_files(tmp_path / "engine", manifest)

@@ -119,5 +119,5 @@ def choice(minutes: float) -> Stage:
         "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, questions_per_view=8,
         reasons_per_view=3, drills_per_view=4,
         muon_rate=0.0012, adam_rate=5e-4, decimal_sigma=0.5, warm_share=0.05, decay_share=0.8, ema=0.98,
-        snapshots=4,
+        snapshots=1,
     )  # fmt: skip

@@ -146,7 +146,10 @@ def try_follow_up(
         return None
     names = [thing.id for thing in ground.objects]
     question, order = spatial_question(names, list(range(len(names))), rng)
-    result = pipeline.ask_about(observation, question, ground)
+    try:
+        result = pipeline.ask_about(observation, question, ground)
+    except BadInputError:  # a name that the model made of words that it does not know
+        return Answered(question, "", False, False, False, "", way=BY_ID)
     true = dict(right_pairs([thing.box for thing in ground.objects], boxes))
     # a thing that is none of the scene has no true answer; what was found stands in, and it is not right
     wanted = [replace(boxes[true[i]] if i in true else ground.objects[i].box, label=names[i]) for i in order]

@@ -14,6 +14,7 @@ from n3d_ros.errors import BadInputError
 from n3d_ros.spatial import answer, parse_question
 from n3d_ros.training.evaluation.report.tables import as_text
 from n3d_ros.training.evaluation.simulated.answers import (
+    BY_ID,
     Answered,
     Refusal,
     marked,
@@ -307,6 +308,13 @@ def test_a_follow_up_calls_things_by_id_and_is_right_only_about_things_that_are_
         assert about_bowl and all(one.right == is_real for one in about_bowl)
         assert about_mug and all(one.right and one.confirmed for one in about_mug)
         assert {one.within_25 for one in about_bowl} <= {None, is_real}
+
+    def unknown(observation, question, ground):
+        raise BadInputError("expected words that this model knows, got '1_blackblack'")
+
+    pipeline.ask_about = unknown
+    one = try_follow_up(pipeline, None, ground, (MUG, BOWL), rng)
+    assert one.way == BY_ID and not one.found and not one.right, "a name that the model made up"
     nothing, _ = finding()
     assert try_follow_up(nothing, None, nothing.ground(None, ""), (MUG,), rng) is None
 
