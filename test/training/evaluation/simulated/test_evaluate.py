@@ -329,6 +329,7 @@ def test_other_ways_of_asking_change_no_other_figure():
 
     for seed in range(90000, 90004):
         plain, more = (run_trial(Asker(), seed, with_ways=ways) for ways in (False, True))
+        assert plain is not None and more is not None
         assert replace(more, named=plain.named, further=()) == plain
         assert more.named[0] == plain.named[0] and plain.named[0].way == NAME
 
