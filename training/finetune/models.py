@@ -83,11 +83,14 @@ def with_adapters(model: N3DForConditionalGeneration, lora: Lora) -> PeftModel:
     from peft import LoraConfig, get_peft_model
 
     layers = f"({LANGUAGE_LAYERS}|{TOWER_LAYERS})" if lora.tower else LANGUAGE_LAYERS
-    return get_peft_model(
+    adapted = get_peft_model(
         model,
         LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=layers),
         autocast_adapter_dtype=True,
     )
+    # Of a base with a name peft asks the hub whether its vocabulary was another one, each time it saves.
+    adapted.peft_config["default"].base_model_name_or_path = ""
+    return adapted
 
 
 def preprocess_of(folder: Path) -> PreprocessConfig:

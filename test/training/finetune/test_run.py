@@ -133,6 +133,7 @@ def test_other_questions_do_not_go_on_in_the_same_folder(home, config, tmp_path)
         run(config, other, tmp_path / "out")
 
 
+@pytest.mark.filterwarnings("error:Unable to fetch remote file")
 def test_adapters_change_the_layers_they_are_on_and_are_merged(home, config, tmp_path):
     before = weights(home / "base")
     lora = replace(config, lora=Lora(rank=4, alpha=8, tower=False))
