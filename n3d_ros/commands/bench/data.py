@@ -4,6 +4,7 @@ and rows to train on."""
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -32,7 +33,8 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=40,
         metavar="N",
-        help="loaded to train on in each stage, beside a model's steps; 0: none (default: %(default)s)",
+        help="loaded to train on in each stage, beside a model's steps, which takes torch; 0: none "
+        "(default: %(default)s)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures of every run")
     parser.set_defaults(run=run_data)
@@ -45,6 +47,8 @@ def run_data(args: argparse.Namespace) -> int:
     from n3d_ros.training.speed.measuring import SpeedOptions, measure, num_runs
     from n3d_ros.training.speed.text import report_text
 
+    if args.rows:
+        importlib.import_module("torch")  # its absence is told before minutes of lifting
     options = SpeedOptions(args.pictures, args.rounds, args.records, args.rows)
     with tqdm(total=num_runs(options), unit="run", desc="bench data", file=sys.stderr) as bar:
 

@@ -1,6 +1,7 @@
 """`n3d bench data`: what it counts, and that its verdicts follow from it."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -119,15 +120,29 @@ def test_a_missed_goal_is_said():
 def test_the_command_measures_every_way_in_turn(tmp_path, monkeypatch, capsys):
     """Ray has its own tests; here it would take most of the time."""
     monkeypatch.setattr(measuring, "WAYS", {ONE: (PROCESSES, 1), TWO: (PROCESSES, 2)})
-    arguments = ["--pictures", "32", "--rounds", "1", "--records", "40", "--rows", "3"]
+    arguments = ["--pictures", "32", "--rounds", "1", "--records", "40", "--rows", "0"]
     arguments += ["--json", str(tmp_path / "out.json")]
     assert main(["bench", "data", *arguments]) == 0
     stated = read_object(tmp_path / "out.json")
     assert set(stated["runs"]) == {ONE, TWO} and stated["memory"]["pictures"] == 32
     assert [len(one) for one in stated["runs"].values()] == [1, 1]
-    assert [one["rows"] for one in stated["loading"]["stages"]] == [3, 3]
-    printed = capsys.readouterr().out
-    assert "two processes times one" in printed and "stage2_reasoning, two workers" in printed
+    assert stated["loading"] is None and "two processes times one" in capsys.readouterr().out
+
+
+def test_rows_are_loaded_beside_a_models_steps(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(measuring, "WAYS", {ONE: (PROCESSES, 1)})
+    arguments = ["--pictures", "32", "--rounds", "1", "--records", "0", "--rows", "3"]
+    assert main(["bench", "data", *arguments, "--json", str(tmp_path / "out.json")]) == 0
+    stages = read_object(tmp_path / "out.json")["loading"]["stages"]
+    assert [one["rows"] for one in stages] == [3, 3]
+    assert "stage2_reasoning, two workers" in capsys.readouterr().out
+
+
+def test_rows_without_torch_are_refused_before_anything_is_measured(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["bench", "data", "--pictures", "32"]) == 1
+    assert "needs 'torch'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
