@@ -47,9 +47,9 @@ def run_data(args: argparse.Namespace) -> int:
     from n3d_ros.training.speed.measuring import SpeedOptions, measure, num_runs
     from n3d_ros.training.speed.text import report_text
 
+    options = SpeedOptions(args.pictures, args.rounds, args.records, args.rows)
     if args.rows:
         importlib.import_module("torch")  # its absence is told before minutes of lifting
-    options = SpeedOptions(args.pictures, args.rounds, args.records, args.rows)
     with tqdm(total=num_runs(options), unit="run", desc="bench data", file=sys.stderr) as bar:
 
         def progress(what: str) -> None:
