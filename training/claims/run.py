@@ -34,6 +34,7 @@ from n3d_ros.training.nano.shards import ViewShards, view_objects
 from n3d_ros.training.nano.tokenizer import build_tokenizer
 from n3d_ros.training.nano.train import MODEL
 from n3d_ros.training.nano.vocabulary import known_words
+from n3d_ros.training.run_folder import begin
 
 TRAIN_SEED, TEST_SEED = 3_000_000, 20_000
 ANSWERS_PER_VIEW = 3
@@ -68,8 +69,11 @@ class Budget:
 
 
 def check_claims(budget: Budget, out: Path) -> dict[str, list[list[Mark]]]:
-    """Variant -> its marks, seed by seed."""
+    """Variant -> its marks, seed by seed. ValueError where `out` holds a run on other scenes: its models and
+    marks would count as this one's.
+    """
     began = time.monotonic()
+    begin(out, {"train_scenes": budget.train_scenes, "test_scenes": budget.test_scenes})
     train = write_scenes(SceneSet(TRAIN_SEED, budget.train_scenes), out / f"train-{budget.train_scenes}")
     test = write_scenes(SceneSet(TEST_SEED, budget.test_scenes), out / f"test-{budget.test_scenes}")
     run = Run(out, train, test, build_tokenizer(known_words()))

@@ -17,6 +17,7 @@ from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.sim import RgbdCamera, random_look, sample_camera
 from n3d_ros.spatial import answer, check_answer, parse_question
+from n3d_ros.training.claims import run as run_module
 from n3d_ros.training.claims import scenes as scenes_module
 from n3d_ros.training.claims.lessons import FirstViews, Lesson, LessonPacker, Teacher, samples, teach
 from n3d_ros.training.claims.measure import Examinee
@@ -31,6 +32,7 @@ from n3d_ros.training.nano.shards import ViewShards, view_objects
 from n3d_ros.training.nano.tokenizer import build_tokenizer
 from n3d_ros.training.nano.views import RENDER_HEIGHT, RENDER_WIDTH
 from n3d_ros.training.nano.vocabulary import known_words
+from n3d_ros.training.run_folder import begin
 
 ENCODING = SMALL.point_encoding
 BLIND, CAMERA = Ablation(depth=NONE, unit_m=0.5), Ablation(coordinates=XYZ)
@@ -206,6 +208,15 @@ def test_all_variants_are_trained_measured_and_kept(tmp_path):
     (directly,) = results["answers directly"]
     assert all(mark.iou is None and mark.said is not None for mark in directly)
     assert check_claims(budget, tmp_path) == results == results_so_far(tmp_path)
+
+
+@pytest.mark.parametrize("other", [{"train_scenes": 3}, {"test_scenes": 3}])
+def test_a_run_on_other_scenes_is_refused_in_the_same_folder(other, tmp_path, monkeypatch):
+    """Its models and marks would be taken for this one's."""
+    monkeypatch.setattr(run_module, "write_scenes", lambda *_: pytest.fail("begun"))
+    begin(tmp_path, {"train_scenes": 2, "test_scenes": 2})
+    with pytest.raises(ValueError, match=f"got another {next(iter(other))}"):
+        check_claims(Budget(**({"train_scenes": 2, "test_scenes": 2} | other)), tmp_path)
 
 
 def test_steps_are_found_from_the_minutes_once_and_then_kept(scenes, tokenizer, tmp_path, monkeypatch):
