@@ -13,6 +13,17 @@ from rclpy.executors import SingleThreadedExecutor
 DEADLINE_S = 60.0
 DOMAIN = 30 + os.getpid() % 60
 COMMAND = [sys.executable, "-m", "n3d_ros.node.n3d_node", "--ros-args"]
+# A program: a node whose engine never loads.
+HANGING_ENGINE = """
+import sys, threading
+from n3d_ros.node import n3d_node
+
+def load(_):
+    print("loading", file=sys.stderr, flush=True)
+    threading.Event().wait()
+
+sys.exit(n3d_node.main(load=load))
+"""
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import signal
 import sys
 
 import pytest
-from node_process import DEADLINE_S
+from node_process import DEADLINE_S, HANGING_ENGINE
 from rclpy.action import ActionClient
 
 from n3d_ros.action import Ground as GroundAction
@@ -21,17 +21,6 @@ from n3d_ros.node import engine, n3d_node
 def load(wanted):
     print("loads", wanted.model_path, file=sys.stderr, flush=True)
     return run_with_fake_engine.load(wanted)
-
-engine.load_pipeline = load
-sys.exit(n3d_node.main())
-"""
-HANGING_ENGINE = """
-import sys, threading
-from n3d_ros.node import engine, n3d_node
-
-def load(_):
-    print("loading", file=sys.stderr, flush=True)
-    threading.Event().wait()
 
 engine.load_pipeline = load
 sys.exit(n3d_node.main())

@@ -6,7 +6,7 @@ import sys
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
-from node_process import DEADLINE_S
+from node_process import DEADLINE_S, HANGING_ENGINE
 from rclpy.action import ActionClient
 
 from n3d_ros.action import Ground as GroundAction
@@ -87,19 +87,6 @@ def test_an_interrupt_while_it_still_imports_ends_it_cleanly_and_no_node_is_made
     process = start(*refused, command=[sys.executable, "-c", INTERRUPTED_IMPORT])
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors) == (0, "")
-
-
-HANGING_ENGINE = """
-import sys, threading
-from n3d_ros.node import engine, n3d_node
-
-def load(_):
-    print("loading", file=sys.stderr, flush=True)
-    threading.Event().wait()
-
-engine.load_pipeline = load
-sys.exit(n3d_node.main())
-"""
 
 
 def test_an_engine_that_never_stops_does_not_keep_it(start):
