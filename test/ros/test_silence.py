@@ -79,9 +79,11 @@ def test_the_continuous_query_says_once_why_it_ends_and_its_markers_go(make_grap
     stamp = boxes[-1].header.stamp
     assert stamp.sec * 10**9 + stamp.nanosec == last, "the camera's newest, never the node's own"
     publish_some(graph, until=lambda: boxes[-1].code == ResultCode.OK and scene(markers))
-    graph.wait(lambda: boxes[-1].code == ResultCode.NO_FRAME, "the second reason")
+    # on a busy machine one of the two pictures may be missed first
+    reasons = (ResultCode.NO_FRAME, ResultCode.NO_DEPTH)
+    graph.wait(lambda: boxes[-1].code in reasons, "the second reason")
     codes = [result.code for result in boxes]
-    assert not any(before == after == ResultCode.NO_FRAME for before, after in pairwise(codes))
+    assert not any(before == after != ResultCode.OK for before, after in pairwise(codes))
 
 
 def test_a_standing_question_without_a_camera_gets_its_reason(make_graph, soon):

@@ -71,7 +71,9 @@ def test_a_full_queue_drops_the_request_that_waited_longest(worker, gate):
     assert [job.future.result(DEADLINE_S) for job in jobs[1:]] == [1, 2]
 
 
-def test_cancel_ends_a_waiting_job_at_once_and_a_running_one_when_it_asks(worker, gate):
+def test_cancel_ends_a_waiting_job_at_once_and_a_running_one_when_it_asks(worker, gate, monkeypatch):
+    # what is not in time is another test's; a busy machine may need longer
+    monkeypatch.setattr("n3d_ros.node.plain.worker.CANCEL_GRACE_S", DEADLINE_S)
     waiting = worker.submit(lambda engine, job: "never")
     worker.cancel(waiting)
     assert code_of(waiting) == ResultCode.CANCELED
