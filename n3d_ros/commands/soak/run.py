@@ -45,6 +45,7 @@ STAMP, STAMP_AT = struct.Struct("=iI"), 4
 def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample], End]:
     """Run for args.minutes. CommandFailed when the node ends on its way."""
     import rclpy
+    from rclpy.signals import SignalHandlerOptions
 
     args.out.mkdir(parents=True, exist_ok=True)
     environment = {**package_environment(), **isolation()}
@@ -59,7 +60,8 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         command = [*SLOW_NODE, f"{args.model_ms:g}"] if args.model_ms else NODE
         children.start("node", [*command, "--ros-args", "-r", f"__ns:={namespace('soak')}", *options])
         make_room_for_images()
-        rclpy.init()
+        # with rclpy's own handlers an interrupt is an error of whatever ROS was asked for
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = rclpy.create_node("n3d_soak", namespace=namespace("soak"))
         try:
             watcher = Watcher(node, children, size)
