@@ -20,7 +20,7 @@ class NanoModel:
     text_kv_heads: int = 2
     text_mlp: int = 640
     mrope_section: tuple[int, int, int] = (8, 12, 12)
-    long_side_px: int = 224
+    long_side_px: int = 336
     second_look: str = "mirrored"
     point_encoding: PointEncodingConfig = PointEncodingConfig(
         order="aligned", unit=0.01, center="origin", gain=4.0
