@@ -53,8 +53,8 @@ COLOR_GROUPS = (
     "all the {} objects",
 )
 # How often boxes are asked for in each way. What a small model learns last comes more often than a person
-# would ask for it: groups, where the next box is of what was not written yet, and things beside others. Where a
-# view has nothing for one of the ways, it is asked for a group.
+# would ask for it: groups, where the next box is of what was not written yet, and things beside others.
+# Where a view has nothing for one of the ways, it is asked for a group.
 ASKED = {"name": 0.24, "question": 0.18, "group": 0.26, "beside": 0.10, "absent": 0.22}
 DRILLED = {name: often for name, often in TRAINED.items() if often > 1.0}
 # Of a trace, behind its facts: the values that are compared or put together, and what follows from them.
