@@ -33,7 +33,7 @@ from n3d_ros.training.finetune.configs import DIRECT, Ablation
 from n3d_ros.training.finetune.models import preprocess_of
 from n3d_ros.training.finetune.turns import read_boxes
 from n3d_ros.training.nano.shards import ViewShards
-from n3d_ros.training.nano.views import GRID, Record
+from n3d_ros.training.nano.views import SMALL, Record
 
 RIGHT_IOU = 0.25
 RIGHT_SHARE = 0.25
@@ -99,7 +99,7 @@ class Examinee:
 
     def _prompt(self, text: str) -> list[int]:
         ids = self.codec.encode(text)
-        place, count = ids.index(self.pad), math.prod(GRID) // self.preprocess.merge_size**2
+        place, count = ids.index(self.pad), math.prod(SMALL.grid) // self.preprocess.merge_size**2
         return [*ids[:place], *[self.pad] * count, *ids[place + 1 :]]
 
     def _pictures(self, views: Sequence[Record]) -> dict[str, Tensor]:
@@ -108,7 +108,7 @@ class Examinee:
         return {
             "pixel_values": torch.from_numpy(np.concatenate(rows)),
             "point_coords": torch.from_numpy(np.concatenate(coords)),
-            "image_grid_thw": torch.tensor([[1, *GRID]] * len(views)),
+            "image_grid_thw": torch.tensor([[1, *SMALL.grid]] * len(views)),
         }
 
     def _padded(self, rows: list[list[int]]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from n3d_ros.geometry import project, transform_points
 from n3d_ros.sim import Camera, RgbdCamera, Scene, SceneConfig, generate, random_look, sample_camera
-from n3d_ros.training.nano.views import RENDER_HEIGHT, RENDER_WIDTH, Record, view_record, write_shard
+from n3d_ros.training.nano.views import SMALL, Record, view_record, write_shard
 
 VIEWS_PER_SCENE = 2
 # Seeds of training and test scenes are less apart.
@@ -57,11 +57,11 @@ def write_scenes(wanted: SceneSet, folder: Path) -> Path:
 def scene_views(seed: int) -> Iterator[Record]:
     """Records of the views of one scene, with exact depth."""
     scene, rng = two_colors(seed), np.random.default_rng(seed)
-    with RgbdCamera(scene, RENDER_WIDTH, RENDER_HEIGHT) as camera:
+    with RgbdCamera(scene, *SMALL.rendered) as camera:
         for _ in range(VIEWS_PER_SCENE):
-            place = framed(sample_camera(scene, rng, RENDER_WIDTH, RENDER_HEIGHT), scene, rng)
+            place = framed(sample_camera(scene, rng, *SMALL.rendered), scene, rng)
             view = camera.render(place, random_look(rng))
-            yield view_record(scene, view, view.depth)
+            yield view_record(scene, view, view.depth, SMALL)
 
 
 def two_colors(seed: int) -> Scene:

@@ -23,15 +23,13 @@ from n3d_ros.protocol import prompts
 from n3d_ros.training.nano.labels import IGNORE, Labeller, Segment
 from n3d_ros.training.nano.shards import ViewShards, view_objects
 from n3d_ros.training.nano.tokenizer import token_id
-from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH, Record
+from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES, MAX_OBJECTS, MERGED_PX, PATCH_PX, Record
 from n3d_ros.training.questions import (
     ViewObjects,
     drill_sample,
     reason_sample,
     sample_questions,
 )
-
-NUM_CELLS = GRID[0] * GRID[1] // 4
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Batch:
     coords: Tensor
     # (B, 3) int64
     grid_thw: Tensor
-    # (B, NUM_CELLS) int64, object in each merged cell, -1 for none
+    # (B, cells) int64, object in each merged cell, -1 for none
     cells: Tensor
     # (B, MAX_OBJECTS) int64, -1 where there is no object; `color` alike
     kind: Tensor
@@ -79,6 +77,11 @@ class Batch:
     # per row, first and last + 1 token of the shared part and of each question
     spans: list[list[tuple[int, int]]]
     image_start: int
+
+    @property
+    def is_named(self) -> Tensor:
+        """(B, T) bool: the label begins an object's box or names it (or is its angle, which is always 0)."""
+        return (self.looked_at >= 0) & ~self.is_number
 
     def to(self, device: torch.device) -> "Batch":
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
@@ -117,18 +120,19 @@ class Packer:
         objects = [self._objects(view) for view in views]
         with_reasoning = self.rng.random() < self.reason_share
         segments = [self._segments(o, with_reasoning) if with_text else [] for o, _ in objects]
+        height, width = views[0]["rgb"].shape[:2]
         return Batch(
             pixel_values=torch.from_numpy(
                 np.concatenate([patch_rows(self.augment(v["rgb"]), PatchLayout())[0] for v in views])
             ),
             coords=torch.from_numpy(np.concatenate([self._coords(view) for view in views])),
-            grid_thw=torch.tensor([[1, *GRID]] * len(views)),
+            grid_thw=torch.tensor([[1, height // PATCH_PX, width // PATCH_PX]] * len(views)),
             cells=torch.from_numpy(np.stack([v["cells"] for v in views]).astype(np.int64)),
             kind=torch.from_numpy(np.stack([v["kind"] for v in views]).astype(np.int64)),
             color=torch.from_numpy(np.stack([v["color"] for v in views]).astype(np.int64)),
             bins=torch.from_numpy(np.stack([_pad_rows(b) for _, b in objects])),
             image_start=len(self.head),
-            **self._rows(segments),
+            **self._rows(segments, (height // MERGED_PX, width // MERGED_PX)),
         )
 
     def _objects(self, view: Record) -> tuple[ViewObjects, np.ndarray]:
@@ -149,9 +153,11 @@ class Packer:
             samples += [drill_sample(objects, unique, self.rng) for _ in range(self.drills_per_view)]
         return [self.labeller.segment(sample) for sample in samples]
 
-    def _rows(self, segments: list[list[Segment]]) -> dict[str, Any]:
-        """Shared head and picture, then the segments one after the other, padded to the longest row."""
-        shared = [*self.head, *[self.pad] * NUM_CELLS]
+    def _rows(self, segments: list[list[Segment]], cells: tuple[int, int]) -> dict[str, Any]:
+        """Shared head and picture of `cells` (rows, columns), then the segments one after the other, padded
+        to the longest row.
+        """
+        shared = [*self.head, *[self.pad] * (cells[0] * cells[1])]
         longest = len(shared) + max(sum(len(s.ids) for s in row) for row in segments)
         size = (len(segments), -(-longest // self.row_step) * self.row_step if any(segments) else longest)
         out = {
@@ -169,7 +175,7 @@ class Packer:
             "segment": np.full(size, -1),
         }
         positions = np.zeros((3, *size), np.int64)
-        head_positions, text_start = shared_positions(len(self.head))
+        head_positions, text_start = shared_positions(len(self.head), cells)
         spans = [[(0, len(shared))] for _ in segments]
         for b, row in enumerate(segments):
             out["ids"][b, : len(shared)], out["segment"][b, : len(shared)] = shared, 0
@@ -197,11 +203,11 @@ class Packer:
         }
 
 
-def shared_positions(head_length: int) -> tuple[np.ndarray, int]:
-    """M-RoPE positions (3, head + cells) of the shared part and the position at which text goes on
-    (docs/specification/model.md 6).
+def shared_positions(head_length: int, cells: tuple[int, int]) -> tuple[np.ndarray, int]:
+    """M-RoPE positions (3, head + rows * columns) of the shared part and the position at which text goes on
+    (docs/specification/model.md 6), of a picture of `cells` (rows, columns).
     """
-    rows, cols = GRID[0] // 2, GRID[1] // 2
+    rows, cols = cells
     row, col = np.divmod(np.arange(rows * cols), cols)
     text = np.tile(np.arange(head_length), (3, 1))
     image = head_length + np.stack([np.zeros_like(row), row, col])
@@ -224,14 +230,17 @@ class Augment:
 
     def __init__(self, rng: np.random.Generator, num_fields: int = 8) -> None:
         self.rng = rng
-        self.noise = rng.standard_normal((num_fields, HEIGHT, WIDTH, 3), dtype=np.float32)
+        self.num_fields = num_fields
+        self.noise = np.empty((num_fields, 0, 0, 3), np.float32)
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         rng = self.rng
         gain, offset = rng.uniform(0.8, 1.2) * rng.uniform(0.95, 1.05, 3), rng.uniform(-12, 12)
         table = (np.arange(256)[:, None] * gain + offset).astype(np.int16)
+        if self.noise.shape[1:] != rgb.shape:
+            self.noise = rng.standard_normal((self.num_fields, *rgb.shape), dtype=np.float32)
         noise = self.noise[rng.integers(len(self.noise))] * np.float32(rng.uniform(0, 6))
-        noise = np.roll(noise.astype(np.int16), int(rng.integers(HEIGHT)), axis=0)
+        noise = np.roll(noise.astype(np.int16), int(rng.integers(len(rgb))), axis=0)
         picture = np.stack([table[rgb[..., c], c] for c in range(3)], axis=-1) + noise
         seen: np.ndarray = np.clip(picture, 0, 255).astype(np.uint8)
         return seen

@@ -18,7 +18,7 @@ from n3d_ros.training.nano.configs import NanoModel, Stage, from_nothing, from_w
 from n3d_ros.training.nano.model import build_nano, save_model
 from n3d_ros.training.nano.tokenizer import build_tokenizer, extended
 from n3d_ros.training.nano.train import CHECKPOINT, MODEL, SNAPSHOTS, Trainer
-from n3d_ros.training.nano.views import RenderConfig, render_shards
+from n3d_ros.training.nano.views import PictureSize, RenderConfig, render_shards
 from n3d_ros.training.nano.vocabulary import known_words
 
 
@@ -46,7 +46,10 @@ class Recipe:
 
     @property
     def render(self) -> RenderConfig:
-        return RenderConfig(first_seed=self.first_seed, num_scenes=self.num_scenes)
+        width = self.preset.long_side_px
+        return RenderConfig(
+            first_seed=self.first_seed, num_scenes=self.num_scenes, picture=PictureSize(width, width * 3 // 4)
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.protocol.box_codec import encode_box
-from n3d_ros.training.nano.views import COLOR_NAMES, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH, Record
+from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES, MAX_OBJECTS, SMALL, Record
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX, ViewObjects
 
 # Of the seven bins, those that the dense loss learns: all but the angle.
@@ -59,13 +59,15 @@ def view_objects(view: Record) -> tuple[ViewObjects, np.ndarray]:
     names = tuple(f"{c} {k}" for c, k in zip(colors, kinds, strict=True))
     scene = SceneScale(float(view["scale"]), xyz(view["shift"]))
     fx, fy, cx, cy = map(float, view["intrinsics"])
-    intrinsics = Intrinsics(fx, fy, cx, cy, WIDTH, HEIGHT, is_crop=True)
+    height, width = view["rgb"].shape[:2]
+    intrinsics = Intrinsics(fx, fy, cx, cy, width, height, is_crop=True)
     boxes = [Box3D(names[i], xyz(view["boxes"][i][:3]), xyz(view["boxes"][i][3:])) for i in present]
     bins = np.array([view_bins(box, scene, intrinsics) for box in boxes], dtype=np.int64).reshape(-1, 7)
     # what a bin cannot say, a centre out of the picture or a size beyond the largest, is never asked for
     inside = [bool((b[:3] > 0).all() and (b[[0, 1, 2, 4, 5, 6]] < 999).all()) for b in bins]
+    least_px = MIN_VISIBLE_PX * (width * height) / (SMALL.width * SMALL.height)
     askable = tuple(
-        bool(view["visible_px"][i] >= MIN_VISIBLE_PX and view["visible"][i] >= MIN_VISIBLE and inside[i])
+        bool(view["visible_px"][i] >= least_px and view["visible"][i] >= MIN_VISIBLE and inside[i])
         for i in present
     )
     found = ViewObjects(names, kinds, colors, bins, askable, boxes=tuple(boxes), intrinsics=intrinsics)

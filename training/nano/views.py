@@ -7,13 +7,16 @@ nothing of words, tokens or models.
 Some views are of the whole scene, the others look closer at one of its objects, as the robot's second look
 does.
 
-One record (at most MAX_OBJECTS objects, nano's picture 224x168 and grid 12x16):
-    rgb (168, 224, 3) uint8             picture
-    pooled (192, 3) float32             normalised points pooled to the patch grid, raster order, before
-    rounding scale, shift (3,)                   `SceneScale` of the view intrinsics (4,)
-    fx, fy, cx, cy, px of the picture cells (48,) int8                    object that covers most of each
-    merged cell, -1 for none, raster order boxes (MAX_OBJECTS, 6) float32      centre and size, metres,
-    optical frame kind, color, visible_px, visible (MAX_OBJECTS,)   -1 / 0 where there is no object
+One record (at most MAX_OBJECTS objects, a picture of H x W, its grid of N patches, all in raster order):
+    rgb (H, W, 3) uint8                 picture
+    pooled (N, 3) float32               normalised points pooled to the patch grid, before rounding
+    scale, shift (3,)                   `SceneScale` of the view
+    intrinsics (4,)                     fx, fy, cx, cy, px of the picture
+    cells (N / 4,) int8                 object that covers most of each merged cell, -1 for none
+    boxes (MAX_OBJECTS, 6) float32      centre and size, metres, optical frame
+    kind, color (MAX_OBJECTS,) int8     -1 where there is no object
+    visible_px (MAX_OBJECTS,) int32     pixels of the rendered picture, RENDERED times as wide
+    visible (MAX_OBJECTS,) float32      share of the object that is not hidden
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,15 +47,40 @@ from n3d_ros.sim import (
 Record = dict[str, np.ndarray]
 
 MAX_OBJECTS = 10
-WIDTH, HEIGHT = 224, 168
-RENDER_WIDTH, RENDER_HEIGHT = 336, 252
-GRID = (12, 16)
+PATCH_PX, MERGED_PX = 14, 28
+# How much larger than the picture a scene is rendered, as a camera sees more than a model does.
+RENDERED = 1.5
 # side of a merged cell in rendered pixels
-CELL_PX = 42
+CELL_PX = int(MERGED_PX * RENDERED)
 MIN_CELL_SHARE = 0.06
 KIND_NAMES, COLOR_NAMES = tuple(KINDS), tuple(COLORS)
 # Kinds drawn again: thin or small things, which the model of 2026 found least (docs/log/training.md).
 HARD_KINDS = ("banana", "banana", "banana", "hammer", "hammer", "can", "box", "mug", "ring", "plate", "book")
+
+
+@dataclass(frozen=True)
+class PictureSize:
+    """Size of a model's picture, px, whole merged cells."""
+
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.width % MERGED_PX or self.height % MERGED_PX or min(self.width, self.height) <= 0:
+            raise ValueError(f"picture: expected multiples of {MERGED_PX} px, got {self.width}x{self.height}")
+
+    @property
+    def rendered(self) -> tuple[int, int]:
+        """(width, height) of the rendered picture."""
+        return int(self.width * RENDERED), int(self.height * RENDERED)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of patches."""
+        return self.height // PATCH_PX, self.width // PATCH_PX
+
+
+SMALL = PictureSize(224, 168)
 
 
 @dataclass(frozen=True)
@@ -61,6 +89,7 @@ class RenderConfig:
     `noisy_share` of them, and `close_share` of them nearer by a focal length `zoom` times as long.
 
     `kinds`: what scenes are made of, a kind as often as it is named.
+    `picture`: what the model sees.
     """
 
     first_seed: int = 1_000_000
@@ -71,6 +100,7 @@ class RenderConfig:
     close_share: float = 0.4
     zoom: tuple[float, float] = (1.5, 2.6)
     kinds: tuple[str, ...] = KIND_NAMES + HARD_KINDS
+    picture: PictureSize = SMALL
 
     def __post_init__(self) -> None:
         if self.first_seed < 1_000_000:
@@ -110,14 +140,14 @@ def write_shard(views: list[Record], path: Path) -> None:
 def scene_views(seed: int, config: RenderConfig) -> Iterator[Record]:
     """Records of the views of one scene."""
     scene, rng = generate(seed, SceneConfig(kinds=config.kinds)), np.random.default_rng(seed)
-    with RgbdCamera(scene, RENDER_WIDTH, RENDER_HEIGHT) as camera:
+    with RgbdCamera(scene, *config.picture.rendered) as camera:
         for _ in range(config.views_per_scene):
-            place = sample_camera(scene, rng, RENDER_WIDTH, RENDER_HEIGHT)
+            place = sample_camera(scene, rng, *config.picture.rendered)
             if rng.random() < config.close_share:
                 place = closer(place, scene, rng, config.zoom)
             view = camera.render(place, random_look(rng))
             depth = sensor_noise(view.depth, rng) if rng.random() < config.noisy_share else view.depth
-            yield view_record(scene, view, depth)
+            yield view_record(scene, view, depth, config.picture)
 
 
 def closer(camera: Camera, scene: Scene, rng: np.random.Generator, zoom: tuple[float, float]) -> Camera:
@@ -137,14 +167,14 @@ def closer(camera: Camera, scene: Scene, rng: np.random.Generator, zoom: tuple[f
     return replace(camera, intrinsics=part.scaled_to(k.width, k.height))
 
 
-def view_record(scene: Scene, view: View, depth: np.ndarray) -> Record:
-    """One view in the shard's layout."""
+def view_record(scene: Scene, view: View, depth: np.ndarray, picture: PictureSize) -> Record:
+    """One view, rendered for `picture`, in the shard's layout."""
     points = normalise(depth_to_point_map(depth, view.camera.intrinsics))
-    intrinsics = view.camera.intrinsics.scaled_to(WIDTH, HEIGHT)
+    intrinsics = view.camera.intrinsics.scaled_to(picture.width, picture.height)
     objects = scene.objects[:MAX_OBJECTS]
     return {
-        "rgb": resize_picture(view.rgb, WIDTH, 28),
-        "pooled": pool_to_grid(points, GRID).astype(np.float32),
+        "rgb": resize_picture(view.rgb, picture.width, MERGED_PX),
+        "pooled": pool_to_grid(points, picture.grid).astype(np.float32),
         "scale": np.asarray(points.scene.scale, np.float64),
         "shift": np.asarray(points.scene.shift, np.float32),
         "intrinsics": np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy]),
@@ -169,11 +199,8 @@ def dominant_objects(instance: np.ndarray) -> np.ndarray:
     """Object with most pixels in each merged cell, if it has at least MIN_CELL_SHARE of them; (cells,) int8,
     -1 for none.
     """
-    cells = (
-        instance.reshape(RENDER_HEIGHT // CELL_PX, CELL_PX, RENDER_WIDTH // CELL_PX, CELL_PX)
-        .swapaxes(1, 2)
-        .reshape(-1, CELL_PX**2)
-    )
+    rows, columns = (side // CELL_PX for side in instance.shape)
+    cells = instance.reshape(rows, CELL_PX, columns, CELL_PX).swapaxes(1, 2).reshape(-1, CELL_PX**2)
     counts = np.stack([(cells == index).sum(1) for index in range(MAX_OBJECTS)], axis=1)
     best = counts.argmax(1)
     return np.where(counts.max(1) >= MIN_CELL_SHARE * CELL_PX**2, best, -1).astype(np.int8)

@@ -30,7 +30,7 @@ from n3d_ros.training.finetune.configs import AS_IN_PAPER, DIRECT, NONE, XYZ, Ab
 from n3d_ros.training.finetune.turns import read_boxes
 from n3d_ros.training.nano.shards import ViewShards, view_objects
 from n3d_ros.training.nano.tokenizer import build_tokenizer
-from n3d_ros.training.nano.views import RENDER_HEIGHT, RENDER_WIDTH
+from n3d_ros.training.nano.views import SMALL as PICTURE
 from n3d_ros.training.nano.vocabulary import known_words
 from n3d_ros.training.run_folder import begin
 
@@ -177,8 +177,8 @@ def test_a_variant_finds_what_the_robot_finds(views):
     """Of a picture and its depth, with the model that ships."""
     folder = CHECKOUT / "engines" / "n3d-nano"
     scene, rng = two_colors(20_000), np.random.default_rng(20_000)
-    with RgbdCamera(scene, RENDER_WIDTH, RENDER_HEIGHT) as camera:
-        place = framed(sample_camera(scene, rng, RENDER_WIDTH, RENDER_HEIGHT), scene, rng)
+    with RgbdCamera(scene, *PICTURE.rendered) as camera:
+        place = framed(sample_camera(scene, rng, *PICTURE.rendered), scene, rng)
         shown = camera.render(place, random_look(rng))
     examinee, view = Examinee(folder, AS_IN_PAPER), views.view(0)
     pipeline = Pipeline.load(folder, "torch", options=Options(second_look="off"))

@@ -3,6 +3,7 @@ numbers.
 """
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -19,11 +20,11 @@ from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import decode
 from n3d_ros.spatial import parse_question
 from n3d_ros.training import questions
-from n3d_ros.training.nano.batches import NUM_CELLS, Packer
+from n3d_ros.training.nano.batches import Packer
 from n3d_ros.training.nano.labels import IGNORE
 from n3d_ros.training.nano.shards import view_objects
 from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS, build_tokenizer, extended
-from n3d_ros.training.nano.views import COLOR_NAMES, GRID, HEIGHT, KIND_NAMES, MAX_OBJECTS, WIDTH
+from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES, MAX_OBJECTS, SMALL, PictureSize
 from n3d_ros.training.nano.vocabulary import known_words
 from n3d_ros.training.questions import (
     Sample,
@@ -41,15 +42,16 @@ from n3d_ros.training.questions import (
 )
 
 
-def made_up_view() -> dict:
+def made_up_view(picture: PictureSize = SMALL) -> dict:
     """Two objects in front of a made-up camera."""
+    num_patches = math.prod(picture.grid)
     view = {
-        "rgb": np.full((HEIGHT, WIDTH, 3), 128, np.uint8),
-        "pooled": np.ones((GRID[0] * GRID[1], 3), np.float32),
+        "rgb": np.full((picture.height, picture.width, 3), 128, np.uint8),
+        "pooled": np.ones((num_patches, 3), np.float32),
         "scale": 0.9,
         "shift": np.array([-0.8, -0.5, 0.3]),
         "intrinsics": np.array([200.0, 200.0, 111.5, 83.5]),
-        "cells": np.full(NUM_CELLS, -1, np.int8),
+        "cells": np.full(num_patches // 4, -1, np.int8),
         "boxes": np.zeros((MAX_OBJECTS, 6), np.float32),
         "kind": np.full(MAX_OBJECTS, -1, np.int8),
         "color": np.full(MAX_OBJECTS, -1, np.int8),
@@ -81,7 +83,7 @@ def test_boxes_written_for_training_decode_to_the_boxes_of_the_scene():
     objects, _ = view_objects(view)
     text = ground_sample(objects.names[1], objects, [1]).answer.removesuffix("<|im_end|>")
     decoded = decode(
-        text, SceneScale(0.9, (-0.8, -0.5, 0.3)), Intrinsics(200, 200, 111.5, 83.5, WIDTH, HEIGHT)
+        text, SceneScale(0.9, (-0.8, -0.5, 0.3)), Intrinsics(200, 200, 111.5, 83.5, SMALL.width, SMALL.height)
     )
     box = decoded.boxes[0].box
     np.testing.assert_allclose((*box.center, *box.size), view["boxes"][1], atol=4e-3)
@@ -95,8 +97,7 @@ def test_a_packed_question_is_token_for_token_the_robots_prompt(packer):
     tokens = [*row[segment == 0].tolist(), *row[segment == 1].tolist()]
     text = packer.labeller.tokenizer.decode(tokens, skip_special_tokens=False)
     shared = (
-        prompts.ground_prompt(prompts.ground_question("x")).split("<|image_pad|>")[0]
-        + "<|image_pad|>" * NUM_CELLS
+        prompts.ground_prompt(prompts.ground_question("x")).split("<|image_pad|>")[0] + "<|image_pad|>" * 48
     )
     assert text.startswith(shared + "<|vision_end|>") and text.endswith("<|im_end|>")
     assert "<unk>" not in text
@@ -130,10 +131,14 @@ def test_whether_there_is_a_box_or_another_one_is_a_verdict(packer):
     assert not any(packer.labeller.segment(reasons).is_verdict)
 
 
-def test_positions_go_on_after_the_picture_for_every_question(packer):
-    batch = packer.batch([made_up_view()])
+@pytest.mark.parametrize(("picture", "columns", "cells"), [(SMALL, 8, 48), (PictureSize(336, 252), 12, 108)])
+def test_positions_go_on_after_the_picture_for_every_question(packer, picture, columns, cells):
+    batch = packer.batch([made_up_view(picture)])
     starts = [int(batch.positions[0, 0][batch.segment[0] == n][0]) for n in (1, 2)]
-    assert starts == [len(packer.head) + GRID[1] // 2] * 2
+    assert starts == [len(packer.head) + columns] * 2
+    assert (batch.ids[0] == packer.pad).sum() >= cells == (batch.segment[0] == 0).sum() - len(packer.head)
+    assert batch.grid_thw.tolist() == [[1, picture.height // 14, picture.width // 14]]
+    assert batch.pixel_values.shape == (4 * cells, 1176) and batch.coords.shape == (4 * cells, 3)
 
 
 def test_what_is_absent_is_answered_with_no_box():

@@ -11,7 +11,16 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 from n3d_ros.geometry import Intrinsics, project
 from n3d_ros.sim import Camera
 from n3d_ros.training.nano.shards import ViewShards, view_objects
-from n3d_ros.training.nano.views import HARD_KINDS, KIND_NAMES, RenderConfig, closer, write_shard
+from n3d_ros.training.nano.views import (
+    HARD_KINDS,
+    KIND_NAMES,
+    PictureSize,
+    RenderConfig,
+    closer,
+    dominant_objects,
+    scene_views,
+    write_shard,
+)
 
 from .test_batches import made_up_view
 
@@ -48,6 +57,36 @@ def test_a_size_beyond_the_largest_bin_is_not_asked_for():
     assert view_objects(view)[0].askable == (True, True)
     view["boxes"][1][3] = 0.7  # 0.9 * 0.7 is more than the 0.625 that a size can say
     assert view_objects(view)[0].askable == (True, False)
+
+
+def test_what_a_larger_picture_shows_as_small_is_asked_for_as_in_a_small_one():
+    view, larger = made_up_view(), made_up_view(PictureSize(448, 336))
+    for one, pixels in ((view, 70), (larger, 4 * 70)):
+        one["visible_px"][:2] = pixels, pixels * 6 // 7 - 4
+    assert view_objects(view)[0].askable == view_objects(larger)[0].askable == (True, False)
+
+
+@pytest.mark.parametrize("size", [(225, 168), (224, 0), (0, 28)])
+def test_a_picture_that_is_not_of_whole_cells_is_refused(size):
+    with pytest.raises(ValueError, match=f"multiples of 28 px, got {size[0]}x{size[1]}"):
+        PictureSize(*size)
+
+
+@pytest.mark.parametrize(("picture", "cells"), [(PictureSize(224, 168), 48), (PictureSize(336, 252), 108)])
+def test_a_record_has_the_size_that_its_model_sees(picture, cells):
+    config = RenderConfig(views_per_scene=1, picture=picture)
+    (record,) = scene_views(1_000_000, config)
+    assert record["rgb"].shape == (picture.height, picture.width, 3)
+    assert record["pooled"].shape == (4 * cells, 3) and record["cells"].shape == (cells,)
+    assert abs(record["intrinsics"][2] / picture.width - 0.5) < 0.5
+
+
+def test_a_cell_belongs_to_the_object_with_most_of_its_pixels():
+    instance = np.full((2 * 42, 3 * 42), -1, np.int16)
+    instance[:42, 42:84] = 3
+    instance[42:60, :42], instance[60:84, :42] = 1, 2
+    instance[42:44, 84:] = 5
+    assert dominant_objects(instance).tolist() == [-1, 3, -1, 2, -1, -1]
 
 
 def test_a_closer_view_is_the_same_camera_with_one_object_near_its_middle():
