@@ -23,7 +23,6 @@ from rclpy.signals import SignalHandlerOptions
 from n3d_ros.node import engine
 from n3d_ros.node.command_line import nodes_of
 from n3d_ros.node.executor import OneThreadExecutor
-from n3d_ros.node.heap import give_large_blocks_back
 from n3d_ros.node.node import N3DNode
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.engine_thread import Engines
@@ -65,7 +64,6 @@ def _make(nodes: list[N3DNode], arguments: list[str] | None, stop: threading.Eve
         cameras = nodes_of(arguments)
         # rclpy's own handlers end the context under a publishing callback; `_live` ends between two of them.
         make_room_for_images()
-        give_large_blocks_back()
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
         engines = Engines(_settling(load), engine.key_of)
         for namespace, own in cameras.items():

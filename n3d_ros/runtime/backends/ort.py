@@ -5,6 +5,7 @@ In: a checked model folder. Out: a `Backend`. The only file that imports onnxrun
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,15 @@ from n3d_ros.runtime.backends.positions import (
 
 
 class OrtCache(HeldTokens):
-    """One buffer for `capacity` tokens: the decoder reads its first rows in place, new ones are added."""
+    """A buffer of rows for `capacity` tokens: the decoder reads its first rows in place, new ones are added.
 
-    def __init__(self, capacity: int, row_shape: tuple[int, int, int]) -> None:
+    It goes back to `free` when nobody holds the cache any more.
+    """
+
+    def __init__(self, buffer: Rows, capacity: int, free: list[Rows]) -> None:
         super().__init__(capacity)
-        self.buffer = np.empty((capacity, *row_shape), dtype=np.float32)
+        self.buffer = buffer
+        weakref.finalize(self, free.append, buffer).atexit = False
 
     def append(self, rows: npt.NDArray[np.float32]) -> None:
         """Keep the new rows (T, 2 x layers, key-value heads, width)."""
@@ -58,6 +63,7 @@ class OrtBackend:
         self._decoder = _session(folder / manifest.decoder, threads)
         self._rope = self._rope_tables(0)
         self._embedding = EmbeddingTable(folder)
+        self._free: list[Rows] = []
 
     def encode_image(self, inputs: ModelInputs) -> Rows:
         """Merged image tokens (M, hidden) float32."""
@@ -83,11 +89,20 @@ class OrtBackend:
         return self._embedding.float32(ids)
 
     def new_cache(self, capacity: int) -> OrtCache:
-        """An empty cache; the operating system gives its memory page by page as it fills."""
+        """An empty cache, in the memory of one that is no longer used where that fits.
+
+        The operating system gives new memory page by page as it fills. Ten megabytes taken and freed for
+        each picture were worse: the C library cuts them from its heap, and small blocks keep that from shrinking.
+        """
         text = self.config.text
         if capacity > self._rope.length:
             self._rope = self._rope_tables(capacity)
-        return OrtCache(capacity, (2 * text.layers, text.kv_heads, text.head_dim))
+        for place, buffer in enumerate(self._free):
+            if len(buffer) >= capacity:
+                return OrtCache(self._free.pop(place), capacity, self._free)
+        self._free.clear()
+        shape = (capacity, 2 * text.layers, text.kv_heads, text.head_dim)
+        return OrtCache(np.empty(shape, dtype=np.float32), capacity, self._free)
 
     def _rope_tables(self, length: int) -> RopeTables:
         """For positions below `length`: those of a prompt never exceed its number of tokens."""
