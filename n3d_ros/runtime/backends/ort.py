@@ -92,7 +92,7 @@ class OrtBackend:
         """An empty cache, in the memory of one that is no longer used where that fits.
 
         The operating system gives new memory page by page as it fills. Ten megabytes taken and freed for
-        each picture were worse: the C library cuts them from its heap, and small blocks keep that from shrinking.
+        each picture were worse: the C library cut them from its heap, where small blocks keep them.
         """
         text = self.config.text
         if capacity > self._rope.length:
