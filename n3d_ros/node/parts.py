@@ -71,6 +71,8 @@ class Parts:
         self._actions = Actions(node, group, self.desk, self.tickets)
         MemoryServices(node, group, self.memory, live.now.limits)
         self._health = Health(node, self.desk, self.camera, self.memory)
+        if live.now.override is not None:
+            self._health.log_override()
         node.create_subscription(String, "prompt", self._on_prompt, 10)
         worker.loaded.add_done_callback(lambda _: outbox.post(self._health.log_engine))
         self._start_timers()
@@ -118,10 +120,15 @@ class Parts:
                 getattr(self._node, f"destroy_{kind}")(one)
 
     def change(self, before: Parameters, after: Parameters) -> None:
-        """What the old words showed is deleted; markers are shown as they now should be."""
+        """What the old words showed is deleted; markers are shown as they now should be; a change of K
+        is said.
+        """
         if standing_words(before) != standing_words(after):
             self._topics.clear_markers(CONTINUOUS)
         self._topics.restyle(before, after)
+        if before.override != after.override:
+            self.camera.follow_override()
+            self._health.log_override()
 
     def _worker(self, engines: NodeEngines) -> Worker[Engine]:
         """This camera's queue before the engine."""
