@@ -59,7 +59,7 @@ ROWS = {
     "node.transport": "",
     "node.optional_packages": "",
     "node.transforms": "errors node.optional_packages",
-    "node.plain": "errors boxes",
+    "node.plain": "errors boxes child_process",
     "node.parameters": "cameras geometry files preprocess runtime.backends runtime.limits",
     "node.inputs": f"errors cameras preprocess {NODE}",
     "node.outputs": f"{RUNTIME} overlay object_points {NODE} node.inputs",

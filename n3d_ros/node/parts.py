@@ -40,6 +40,7 @@ from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.early import EarlyStart
 from n3d_ros.node.plain.worker import Worker
 from n3d_ros.node.servers.actions import Actions
+from n3d_ros.node.servers.builds import Builds
 from n3d_ros.node.servers.recall import MemoryServices
 from n3d_ros.node.servers.services import Services
 from n3d_ros.node.transforms import Transforms
@@ -69,6 +70,7 @@ class Parts:
         self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
         Services(node, group, self.desk, self.tickets, self.memory)
         self._actions = Actions(node, group, self.desk, self.tickets)
+        self.builds = Builds(node, group, self.desk)
         MemoryServices(node, group, self.memory, live.now.limits)
         self._health = Health(node, self.desk, self.camera, self.memory)
         if live.now.override is not None:
@@ -113,6 +115,7 @@ class Parts:
         self.desk.worker.stop(STOP_S)
         self.memory.close()
         self._actions.destroy()
+        self.builds.destroy()
         self._transforms.close()
         self.camera.close()
         for kind, entities in _entities(self._node).items():
