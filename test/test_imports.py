@@ -61,7 +61,7 @@ ROWS = {
     "node.transforms": "errors node.optional_packages",
     "node.plain": "errors boxes child_process",
     "node.parameters": "cameras geometry files preprocess runtime.backends runtime.limits",
-    "node.inputs": f"errors cameras preprocess {NODE}",
+    "node.inputs": f"errors cameras geometry preprocess {NODE}",
     "node.outputs": f"{RUNTIME} overlay object_points {NODE} node.inputs",
     "node.desk": f"{RUNTIME} {NODE} node.engine node.inputs node.outputs",
     "node.memory": f"{RUNTIME} memory {NODE} node.desk node.inputs node.outputs",

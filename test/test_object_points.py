@@ -8,7 +8,7 @@ import pytest
 
 from n3d_ros import object_points as module
 from n3d_ros.boxes import Box3D
-from n3d_ros.geometry import Distortion, Intrinsics, rotation_about_y
+from n3d_ros.geometry import Distortion, Intrinsics
 from n3d_ros.object_points import object_points
 from n3d_ros.preprocess.prepare import Observation
 
@@ -56,19 +56,17 @@ def test_what_lies_before_and_behind_the_box_is_not_its():
     }  # fmt: skip
 
 
-def test_a_turned_box_has_the_points_within_its_own_faces():
-    """Of a row of points along x the box that is turned by 45 degrees holds those within half a diagonal."""
+@pytest.mark.parametrize(("sign", "num_inside"), [(1, 28), (-1, 2)])
+def test_a_turned_box_has_the_points_along_its_own_axis(sign, num_inside):
+    """Points in a line that goes away to the right, or to the left; a stick lies along the former."""
     camera = Intrinsics(100.0, 100.0, 49.5, 0.0, 100, 1, is_crop=True)
-    box = Box3D("mug", (0.0, 0.0, 1.0), (0.2, 0.1, 0.2), yaw=math.pi / 4)
-    found = object_points(seen(np.ones((1, 100), np.float32), camera), [box])
-    half = 0.1 * math.sqrt(2)
-    assert np.abs(found.positions[:, 0]).max() == pytest.approx(0.135)
-    assert len(found.positions) == 28 and 0.135 < half < 0.145
-    thin = replace(box, size=(0.2, 0.1, 0.02))
-    own = object_points(seen(np.ones((1, 100), np.float32), camera), [thin]).positions @ rotation_about_y(
-        thin.yaw
-    ) - np.array(thin.center) @ rotation_about_y(thin.yaw)
-    assert 0 < np.abs(own[:, 2]).max() <= 0.0101
+    rays = (np.arange(100) - 49.5) / 100
+    depth = 1 / (1 - sign * rays)
+    stick = Box3D("stick", (0.0, 0.0, 1.0), (0.02, 0.02, 0.4), yaw=math.pi / 4)
+    found = object_points(seen(depth[None], camera), [stick]).positions
+    assert found[:, 2] - 1 == pytest.approx(sign * found[:, 0], abs=1e-6)
+    along = np.abs(rays * depth) * math.sqrt(2)
+    assert len(found) == num_inside == np.count_nonzero(along <= (0.2 if sign > 0 else 0.01))
 
 
 def test_a_point_in_two_boxes_is_the_smaller_ones_whatever_their_order():

@@ -131,7 +131,7 @@ OVERRIDE = Intrinsics(600.0, 603.0, 322.0, 241.0, 640, 480)
 @pytest.mark.parametrize("size", [(640, 480), (320, 240), (1280, 960)])
 @pytest.mark.parametrize("change", [{}, {"k": [0.0] * 9, "p": [0.0] * 12}, {"width": 0, "height": 0}])
 def test_a_k_given_in_place_of_the_infos_is_scaled_to_the_picture_and_keeps_the_lens(size, change):
-    stated = camera_of_info(info(**change), *size, "raw", OVERRIDE)
+    stated = camera_of_info(info(**change), size[0], size[1], "raw", OVERRIDE)
     assert stated.intrinsics == replace(OVERRIDE, distortion=Distortion("plumb_bob", tuple(D))).scaled_to(
         *size
     )
@@ -153,4 +153,4 @@ def test_it_is_cut_and_binned_as_the_info_says_whatever_size_it_is_of():
 @pytest.mark.parametrize("size", [(640, 360), (480, 640)])
 def test_a_k_of_another_shape_than_the_picture_is_refused(size):
     with pytest.raises(ValueError, match="expected the picture's .* or its proportions, got 640x480"):
-        camera_of_info(info(), *size, "raw", OVERRIDE)
+        camera_of_info(info(), size[0], size[1], "raw", OVERRIDE)

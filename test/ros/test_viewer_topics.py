@@ -1,6 +1,5 @@
 """Pictures and clouds for viewers: made while somebody looks, under its result's stamp, in its frame."""
 
-import cv2
 import numpy as np
 import pytest
 import stand_in_tf
@@ -13,7 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image, PointCloud2, PointField
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
-from n3d_ros.node.conversions import fill_image, fill_jpeg, rgb_array, stamp_ns
+from n3d_ros.node.conversions import fill_image, rgb_array, stamp_ns
 from n3d_ros.node.outputs import publishers
 from n3d_ros.srv import Ground
 
@@ -77,17 +76,6 @@ def test_the_compressed_overlay_is_the_raw_one_as_jpeg(make_graph, counted):
     difference = rgb_array(jpeg).astype(int) - rgb_array(raw[0])
     assert difference.shape == (48, 64, 3) and np.abs(difference).mean() < 6
     assert np.ptp(rgb_array(jpeg)) > 100, "something is drawn"
-
-
-def test_the_colours_of_the_jpeg_are_not_swapped():
-    red = np.full((16, 16, 3), (255, 0, 0), np.uint8)
-    decoded = cv2.imdecode(np.frombuffer(fill_jpeg(CompressedImage(), red).data, np.uint8), cv2.IMREAD_COLOR)
-    assert np.abs(decoded[8, 8].astype(int) - (0, 0, 255)).max() < 4
-
-
-def test_what_jpeg_cannot_hold_is_said():
-    with pytest.raises(ValueError, match="JPEG: expected sides up to 65500 pixels, got 65501x1"):
-        fill_jpeg(CompressedImage(), np.zeros((1, 65501, 3), np.uint8))
 
 
 def test_neither_overlay_comes_where_they_are_switched_off(make_graph, counted):
