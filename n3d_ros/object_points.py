@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.boxes import Box3D, box_2d_px
-from n3d_ros.geometry import Array, Intrinsics, rotation_about_y
+from n3d_ros.geometry import Array, Intrinsics
 from n3d_ros.preprocess.depth import depth_to_point_map
 from n3d_ros.preprocess.prepare import Observation
 
@@ -87,9 +87,13 @@ def _window(box: Box3D, camera: Intrinsics) -> tuple[slice, slice] | None:
 
 def _is_inside(points: npt.NDArray[np.float32], box: Box3D) -> npt.NDArray[np.bool_]:
     """(h, w) for points (h, w, 3); False for NaN."""
-    # Into the box's own axes: a point is R o + c, so o = R^T (p - c), which is (p - c) R for rows.
-    own = (points - np.asarray(box.center)) @ rotation_about_y(box.yaw)
-    inside: npt.NDArray[np.bool_] = (np.abs(own) <= np.asarray(box.size) / 2 + EDGE_M).all(axis=-1)
+    x, y, z = (points[..., axis] - box.center[axis] for axis in range(3))
+    # Into the box's own axes: its x is (cos, 0, -sin) and its z is (sin, 0, cos). Plane by plane in float32;
+    # a product of matrices copies all points as float64.
+    cos, sin = math.cos(box.yaw), math.sin(box.yaw)
+    own = (x * cos - z * sin, y, x * sin + z * cos)
+    in_x, in_y, in_z = (np.abs(along) <= size / 2 + EDGE_M for along, size in zip(own, box.size, strict=True))
+    inside: npt.NDArray[np.bool_] = in_x & in_y & in_z
     return inside
 
 

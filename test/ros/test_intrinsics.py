@@ -155,6 +155,7 @@ def test_pictures_of_a_request_keep_their_own_camera(make_graph):
         AskImage.Request(rgb=rgb, depth=depth, camera_info=info, question="How far?"),
     )
     assert cameras([found.boxes, asked.answer]) == [(OF_INFO, False)] * 2
+    assert graph.node.desk.results.camera is None, "diagnostics tell of the node's camera alone"
 
 
 def test_a_result_keeps_the_camera_that_it_was_made_with(make_graph):
