@@ -12,6 +12,9 @@ def say(**values):
 
 target = next((one for one in sys.argv if one.startswith("--target=")), "--target=").partition("=")[2]
 print("a runtime's own words", flush=True)
+if target == "stale":
+    say(failed=12, message="stale engine")
+    sys.exit(2)
 say(engine="vision.engine", phase="", progress=0.0, elapsed_s=0.0)
 say(engine="vision.engine", phase="tactics", progress=0.5, elapsed_s=4.0)
 say(engine="vision.engine", is_done=True)
@@ -27,6 +30,9 @@ if target == "deaf":
         signal.pause()
 if target == "refused":
     say(failed=5, message="expected tensorrt or tensorrt_rtx to import, found none")
+    sys.exit(2)
+if target == "broken":
+    say(failed=12, message="could not build it")
     sys.exit(2)
 if target == "unwanted":
     sys.exit("n3d build: error: argument --precision: invalid choice")

@@ -73,7 +73,7 @@ class EngineBuild:
     ) -> None:
         self._on_report, self._on_end = on_report, on_end
         self._is_canceled = False
-        self._num_built = 0
+        self._has_begun, self._num_built = False, 0
         # What it printed that is no report: the reason, where it ends without one.
         self._words: deque[str] = deque(maxlen=KEPT_LINES)
         self._process = subprocess.Popen(
@@ -109,6 +109,7 @@ class EngineBuild:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             said = _object(line)
+            self._has_begun |= said is not None and "engine" in said
             if said is None:
                 self._words.append(line.strip())
             elif "engine" not in said:
@@ -130,7 +131,7 @@ class EngineBuild:
         if self._is_canceled:
             return BuildEnd(ResultCode.CANCELED, "the build was canceled")
         if "failed" in told:
-            return BuildEnd(ResultCode(told["failed"]), told["message"])
+            return BuildEnd(self._code(ResultCode(told["failed"])), told["message"])
         if exit_code == -signal.SIGKILL:
             message = "the build was killed (SIGKILL), which Linux does when memory is full"
             return BuildEnd(ResultCode.OOM, message)
@@ -139,6 +140,10 @@ class EngineBuild:
             return BuildEnd(ResultCode.BAD_INPUT, reasons[-1])
         words = " | ".join(filter(None, self._words)) or "it said nothing"
         return BuildEnd(ResultCode.INTERNAL, f"n3d build ended with {_how(exit_code)}: {words}")
+
+    def _code(self, code: ResultCode) -> ResultCode:
+        """Where nothing was begun INTERNAL is about what was asked for: no GPU, a stale engine."""
+        return ResultCode.BAD_INPUT if code == ResultCode.INTERNAL and not self._has_begun else code
 
 
 def _how(exit_code: int) -> str:

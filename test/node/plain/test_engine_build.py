@@ -64,9 +64,11 @@ def test_the_time_that_is_left_is_that_of_the_share_that_is_left_or_not_known(pr
     [
         ("refused", ResultCode.BAD_INPUT, "expected tensorrt or tensorrt_rtx to import, found none"),
         ("unwanted", ResultCode.BAD_INPUT, "error: argument --precision: invalid choice"),
+        ("stale", ResultCode.BAD_INPUT, "stale engine"),
+        ("broken", ResultCode.INTERNAL, "could not build it"),
     ],
 )
-def test_a_refusal_has_its_words(target, code, message):
+def test_a_refusal_or_a_failure_has_its_words(target, code, message):
     assert Built(f"--target={target}").end() == BuildEnd(code, message)
 
 
