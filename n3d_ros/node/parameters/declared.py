@@ -273,7 +273,10 @@ class Parameters:
         dynamic=True,
     )
     debug_image_enabled: bool = _declare(
-        "debug_image.enabled", True, "publish ~/debug/image while somebody subscribes", dynamic=True
+        "debug_image.enabled",
+        True,
+        "publish ~/debug/image, raw and compressed, while somebody subscribes",
+        dynamic=True,
     )
     diagnostics_period_s: float = _declare("diagnostics.period_s", 1.0, "period of /diagnostics", 0.1, 60.0)
     generation_max_tokens: int = _declare(
