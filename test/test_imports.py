@@ -17,7 +17,10 @@ from n3d_ros.child_process import package_environment
 LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
 RUNTIME = f"{LIBRARY} runtime"
 NODE = "node.conversions node.optional_packages node.parameters node.plain node.transforms"
-REST = "version client recording text_table child_process overlay depth_models node sim engines training"
+REST = (
+    "version client recording text_table child_process overlay object_points depth_models node sim engines "
+    "training"
+)
 
 # Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
 # that fits a module holds for it. A row without a dot stands for its folders too.
@@ -33,6 +36,7 @@ ROWS = {
     "boxes": "errors geometry",
     "text_table": "",
     "overlay": "plain_text boxes geometry",
+    "object_points": "boxes geometry preprocess",
     "preprocess": "errors geometry",
     "protocol": "errors plain_text geometry boxes",
     "spatial": "errors geometry boxes protocol",
@@ -50,15 +54,15 @@ ROWS = {
     "sim.surfaces": "geometry sim.gl sim.look sim.meshes sim.shapes",
     "sim.sensors": "geometry sim.noise sim.render sim.surfaces",
     "sim.capture": "geometry sim.camera sim.look sim.render",
-    "node": f"{RUNTIME} overlay version memory",
+    "node": f"{RUNTIME} overlay object_points version memory",
     "node.conversions": "errors plain_text files geometry cameras preprocess",
     "node.transport": "",
     "node.optional_packages": "",
     "node.transforms": "errors node.optional_packages",
-    "node.plain": "errors boxes",
-    "node.parameters": "cameras files preprocess runtime.backends runtime.limits",
-    "node.inputs": f"errors cameras preprocess {NODE}",
-    "node.outputs": f"{RUNTIME} overlay {NODE} node.inputs",
+    "node.plain": "errors boxes child_process",
+    "node.parameters": "cameras geometry files preprocess runtime.backends runtime.limits",
+    "node.inputs": f"errors cameras geometry preprocess {NODE}",
+    "node.outputs": f"{RUNTIME} overlay object_points {NODE} node.inputs",
     "node.desk": f"{RUNTIME} {NODE} node.engine node.inputs node.outputs",
     "node.memory": f"{RUNTIME} memory {NODE} node.desk node.inputs node.outputs",
     "engines": f"{RUNTIME} version text_table child_process model depth_models",
@@ -86,8 +90,8 @@ ROWS = {
         f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
         "training.run_folder training.chat training.lift.sources.json_items"
     ),
-    "client": "errors geometry",
-    "recording": "errors boxes preprocess node.conversions",
+    "client": "errors geometry cameras",
+    "recording": "errors boxes cameras preprocess node.conversions",
     "commands": f"{RUNTIME} {REST}",
     "cli": "errors plain_text version commands",
 }

@@ -1,15 +1,19 @@
-"""A build's nested phases -> one share done, shown as a bar with the time that is left.
+"""A build's nested phases -> one share done: a bar for people, lines for programs.
 
 In: phases that start within others, step and finish, told from several threads. Out: a number from 0 to 1
 that never falls. It does not know TensorRT.
 """
 
+import json
 import threading
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 UNITS = 1000
+LINE_PERIOD_S = 0.25
 
 
 @dataclass
@@ -60,41 +64,78 @@ class PhaseTree:
         return self._share
 
 
-class BarProgress:
-    """A progress bar over a `PhaseTree`."""
+class ShownProgress(ABC):
+    """A `BuildProgress` over a `PhaseTree` that somebody follows."""
 
-    def __init__(self, name: str) -> None:
-        from tqdm import tqdm
-
+    def __init__(self) -> None:
         self._lock, self._tree = threading.Lock(), PhaseTree()
-        form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} < {remaining}{postfix}"
-        self.bar = tqdm(total=UNITS, desc=name, bar_format=form)
+
+    @abstractmethod
+    def _show(self, is_waiting: bool) -> None:
+        """What the tree says now. is_waiting: nothing new came, and time has passed."""
 
     def start(self, phase: str, parent: str | None, steps: int) -> None:
         with self._lock:
             self._tree.start(phase, parent, steps)
-            self._show()
+            self._show(is_waiting=False)
 
     def step(self, phase: str, done: int) -> bool:
         with self._lock:
             self._tree.step(phase, done)
-            self._show()
+            self._show(is_waiting=False)
         return True
 
     def finish(self, phase: str) -> None:
         with self._lock:
             self._tree.finish(phase)
-            self._show()
+            self._show(is_waiting=False)
 
     def waiting(self) -> None:
         """The phase and the elapsed time go on being shown while the builder says nothing."""
         with self._lock:
-            self._show()
-            self.bar.refresh()
+            self._show(is_waiting=True)
 
-    def _show(self) -> None:
+
+class BarProgress(ShownProgress):
+    """A progress bar."""
+
+    def __init__(self, name: str) -> None:
+        from tqdm import tqdm
+
+        super().__init__()
+        form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} < {remaining}{postfix}"
+        self.bar = tqdm(total=UNITS, desc=name, bar_format=form)
+
+    def _show(self, is_waiting: bool) -> None:
         self.bar.set_postfix_str(self._tree.running, refresh=False)
         self.bar.update(int(UNITS * self._tree.share) - self.bar.n)
+        if is_waiting:
+            self.bar.refresh()
+
+
+class LineProgress(ShownProgress):
+    """One JSON object a line on standard output: engine, phase, progress (0 to 1), elapsed_s (of this engine).
+
+    Another phase is told at once, steps within it at most every `LINE_PERIOD_S`: a builder makes thousands.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name, self._began_s = name, time.monotonic()
+        self._told, self._told_s = "", float("-inf")
+        self.tell()
+
+    def tell(self) -> None:
+        """A line now."""
+        now_s = time.monotonic()
+        self._told, self._told_s = self._tree.running, now_s
+        line = {"engine": self._name, "phase": self._told, "progress": round(self._tree.share, 4)}
+        print(json.dumps({**line, "elapsed_s": round(now_s - self._began_s, 3)}), flush=True)
+
+    def _show(self, is_waiting: bool) -> None:
+        is_old = time.monotonic() - self._told_s >= LINE_PERIOD_S
+        if is_waiting or is_old or self._tree.running != self._told:
+            self.tell()
 
 
 @contextmanager
@@ -106,3 +147,11 @@ def progress_bar(name: str) -> Iterator[BarProgress]:
         progress.bar.update(UNITS - progress.bar.n)
     finally:
         progress.bar.close()
+
+
+@contextmanager
+def progress_lines(name: str) -> Iterator[LineProgress]:
+    """Lines of one engine; the last says that it is done."""
+    progress = LineProgress(name)
+    yield progress
+    print(json.dumps({"engine": name, "is_done": True}), flush=True)

@@ -43,23 +43,29 @@ def kind_of_topic(topic: str) -> str:
     return AUTO
 
 
-def camera_of_info(info: Any, width: int, height: int, kind: str = AUTO) -> StatedCamera:
+def camera_of_info(
+    info: Any, width: int, height: int, kind: str = AUTO, override: Intrinsics | None = None
+) -> StatedCamera:
     """The camera of a (height, width) picture that came with `info`.
 
     kind: 'raw': K with the distortion D. 'rectified': P, which has none. 'auto': K with D, which is right for
     every picture that nobody rectified, and for the others where K and P agree and D is 0; where they do not,
     a rectified picture has to be called so. The picture may be the whole sensor's, the part that `roi` and
-    the binning name, or either resized; an info without sizes is taken to be the picture's. ValueError with
+    the binning name, or either resized; an info without sizes is taken to be the picture's.
+
+    override: stands in for K and P, and is scaled as they are; the lens stays the info's. ValueError with
     expected and got.
     """
     if kind not in KINDS:
         raise ValueError(f"kind of picture: expected one of {KINDS}, got {kind!r}")
     full_width, full_height = int(info.width) or width, int(info.height) or height
-    if kind == RECTIFIED:
+    if override is not None:
+        own, source = _by_override(info, override, full_width, full_height, kind)
+    elif kind == RECTIFIED:
         own, source = _by_projection(info, full_width, full_height), "P of the rectified picture"
     else:
         own = _by_matrix(info, full_width, full_height)
-        source = "K" if own.distortion is None else f"K with {own.distortion.model} distortion"
+        source = _with_lens("K", own)
     seen = windowed(own, getattr(info, "roi", None), *_binning(info))
     if seen is not own:
         source += f", cut and binned to {seen.width}x{seen.height}"
@@ -88,13 +94,29 @@ def _by_matrix(info: Any, width: int, height: int) -> Intrinsics:
         raise ValueError(
             f"expected focal lengths above zero, got fx={k[0]:g} fy={k[4]:g}; is the camera calibrated?"
         )
-    plain = Intrinsics.from_matrix(k, width, height)
+    return replace(Intrinsics.from_matrix(k, width, height), distortion=_lens(info))
+
+
+def _by_override(
+    info: Any, override: Intrinsics, width: int, height: int, kind: str
+) -> tuple[Intrinsics, str]:
+    """In its own size, which needs no info that is right; where a window is cut out, in that of the info."""
+    is_cut = any(_window(getattr(info, "roi", None))) or _binning(info) != (1, 1)
+    own = _fitted(override, override, width, height) if is_cut else override
+    own = replace(own, distortion=None if kind == RECTIFIED else _lens(info))
+    return own, _with_lens("K given in place of the camera info's", own)
+
+
+def _with_lens(source: str, camera: Intrinsics) -> str:
+    return source if camera.distortion is None else f"{source} with {camera.distortion.model} distortion"
+
+
+def _lens(info: Any) -> Distortion | None:
     coefficients = _first(info, ("d", "D"), ())
     model = getattr(info, "distortion_model", "") or ""
     if not model and len(coefficients) and any(coefficients):
         raise ValueError(f"expected a distortion_model with d = {[float(one) for one in coefficients][:14]}")
-    distortion = Distortion.stated(model, coefficients) if len(coefficients) or model else None
-    return plain if distortion is None else replace(plain, distortion=distortion)
+    return Distortion.stated(model, coefficients) if len(coefficients) or model else None
 
 
 def _by_projection(info: Any, width: int, height: int) -> Intrinsics:

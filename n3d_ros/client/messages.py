@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from n3d_ros.cameras.used_camera import used_camera
 from n3d_ros.client.results import (
     Answer,
     Found,
@@ -46,6 +47,9 @@ def found(result: Any) -> Found:
         depth_is_estimated=message.depth_is_estimated,
         total_ms=result.timing.total_ms,
         raw_text=result.raw_text,
+        intrinsics=used_camera(message.intrinsics),
+        is_overridden=message.intrinsics.is_overridden,
+        valid_ratio=message.valid_ratio,
     )
 
 
@@ -68,6 +72,9 @@ def answer(result: Any) -> Answer:
         depth_is_estimated=message.depth_is_estimated,
         note=result.message or message.message,
         raw_text=result.raw_text,
+        intrinsics=used_camera(message.intrinsics),
+        is_overridden=message.intrinsics.is_overridden,
+        valid_ratio=message.valid_ratio,
     )
 
 

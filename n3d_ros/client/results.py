@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.geometry import Vector3
+from n3d_ros.geometry import Intrinsics, Vector3
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,11 @@ class FoundBox:
 
 @dataclass(frozen=True)
 class Found:
-    """What words found in one frame; no boxes means looked for and not there."""
+    """What words found in one frame; no boxes means looked for and not there.
+
+    intrinsics: of the camera, as the boxes rest on them; is_overridden: whether their K is the node's
+    parameter and not the camera info's. valid_ratio: share of depth pixels that were usable, 0 to 1.
+    """
 
     words: str
     boxes: tuple[FoundBox, ...]
@@ -44,6 +48,9 @@ class Found:
     depth_is_estimated: bool = False
     total_ms: float = 0.0
     raw_text: str = ""
+    intrinsics: Intrinsics | None = None
+    is_overridden: bool = False
+    valid_ratio: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class Answer:
     """text: one sentence. reasoning: what leads to it. value with unit where the answer is a number, computed
     from the boxes. is_consistent: whether the model's own sentence agrees with them, None where that cannot
     be said. note: what the node adds, such as the model's own words where the sentence was computed.
+    intrinsics, is_overridden, valid_ratio: as of `Found`.
     """
 
     question: str
@@ -66,6 +74,9 @@ class Answer:
     depth_is_estimated: bool = False
     note: str = ""
     raw_text: str = ""
+    intrinsics: Intrinsics | None = None
+    is_overridden: bool = False
+    valid_ratio: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """The command `n3d build`: arguments in, an engine folder out, its place and size printed."""
 
 import argparse
+import json
 import logging
 import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +12,10 @@ from n3d_ros.commands.model_options import add_model_option, model_folder
 from n3d_ros.engines.bench.machine import free_memory_gb
 from n3d_ros.engines.tensorrt.boards import ALIASES, BITS, BOARDS, Board, board, in_parts
 from n3d_ros.engines.tensorrt.build import build
-from n3d_ros.engines.tensorrt.plan import check_build_memory, plan_build
-from n3d_ros.engines.tensorrt.progress import progress_bar
-from n3d_ros.errors import BadInputError, N3DError
+from n3d_ros.engines.tensorrt.plan import BuildPlan, check_build_memory, plan_build
+from n3d_ros.engines.tensorrt.progress import progress_bar, progress_lines
+from n3d_ros.errors import BadInputError, N3DError, ResultCode
+from n3d_ros.plain_text import one_line
 from n3d_ros.runtime.backends.trt.api import RTX, TENSORRT, TensorRt, load
 from n3d_ros.runtime.backends.trt.folder import cache_folder
 
@@ -37,16 +40,20 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where engine folders lie (the user's cache)")
     parser.add_argument("--rebuild", action="store_true", help="build anew, and replace stale engines")
     parser.add_argument("--build-only", action="store_true", help="do not load the engine afterwards")
+    parser.add_argument(
+        "--lines",
+        action="store_true",
+        help="for programs: progress, result and failure as one JSON object a line, SIGTERM ends it cleanly",
+    )
     parser.set_defaults(run=run_build)
 
 
 def run_build(args: argparse.Namespace) -> int:
     """Build, or say that it is built; exit code 0."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    folder = model_folder(args.model)
-    api, chosen = choose(args.target)
-    plan = plan_build(folder, chosen, args.precision, args.context, args.parts)
-    check_build_memory(folder, plan, free_memory_gb())
+    if args.lines:
+        return build_for_program(args)
+    folder, api, plan = planned(args)
     print(
         f"{api.name} {api.version} for {', '.join(plan.targets)}: {plan.precision}{in_parts(plan.parts)}, "
         f"context {plan.context}"
@@ -58,6 +65,30 @@ def run_build(args: argparse.Namespace) -> int:
         print(f"memory: at most {peak_gb():.1f} GB in one process, files that it read included")
     if not args.build_only:
         print(check_here(folder, path, record.targets))
+    return 0
+
+
+def planned(args: argparse.Namespace) -> tuple[Path, TensorRt, BuildPlan]:
+    """Model folder, runtime and plan of the arguments. OutOfMemoryError where a build has no room."""
+    folder = model_folder(args.model)
+    api, chosen = choose(args.target)
+    plan = plan_build(folder, chosen, args.precision, args.context, args.parts)
+    check_build_memory(folder, plan, free_memory_gb())
+    return folder, api, plan
+
+
+def build_for_program(args: argparse.Namespace) -> int:
+    """--lines: the last line has path and is_new, or failed (a result code) and message; exit code 0 or 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is half made is removed on the way out
+    try:
+        folder, api, plan = planned(args)
+        root = args.out or cache_folder()
+        path, _, is_new = build(folder, plan, api, root, args.rebuild, progress_lines)
+    except (OSError, ValueError) as error:
+        code = error.code if isinstance(error, N3DError) else ResultCode.BAD_INPUT
+        print(json.dumps({"failed": int(code), "message": one_line(str(error))}), flush=True)
+        return 2
+    print(json.dumps({"path": str(path), "is_new": is_new}), flush=True)
     return 0
 
 

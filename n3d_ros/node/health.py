@@ -16,6 +16,7 @@ from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs import diagnostics
+from n3d_ros.node.parameters.declared import OVERRIDE
 from n3d_ros.node.plain.input_state import Level, Watch
 
 
@@ -50,8 +51,8 @@ class Health:
         )
 
     def _of_camera(self, name: str, now_ns: int) -> list[DiagnosticStatus]:
-        """Inputs, pairing, alignment: of an active node."""
-        camera, topics = self._camera, self._camera.topics
+        """Inputs, pairing, alignment, whose K: of an active node."""
+        camera, topics, wanted = self._camera, self._camera.topics, self._desk.parameters.now
         inputs = [
             diagnostics.input_status(name, one, state, now_ns)
             for one, state in zip(topics.inputs, topics.states(), strict=True)
@@ -59,7 +60,10 @@ class Health:
         return [
             *inputs,
             diagnostics.sync_status(name, topics, camera.arrivals, time.monotonic()),
-            diagnostics.alignment_status(name, camera.frames.frame, self._desk.parameters.now.depth_align),
+            diagnostics.alignment_status(name, camera.frames.frame, wanted.depth_align),
+            diagnostics.intrinsics_status(
+                name, wanted.intrinsics_override, camera.frames.frame, self._desk.results.camera
+            ),
         ]
 
     def look(self) -> None:
@@ -82,6 +86,12 @@ class Health:
         self._log(Level.OK if state == "ready" else Level.ERROR, f"model: {state}")
         for absent in optional_packages.missing():
             self._log(Level.OK, f"absent: {absent}")
+
+    def log_override(self) -> None:
+        """Whose K is used, when the parameter says so or has ceased to."""
+        override = self._desk.parameters.now.intrinsics_override
+        said = f"{override}, in place of the camera info's K" if override else "none; K is the camera info's"
+        self._log(Level.OK, f"{OVERRIDE}: {said}")
 
     def _log(self, level: Level, message: str) -> None:
         """A call of its own for each severity: rclpy refuses one call that changes its severity."""

@@ -81,8 +81,8 @@ class N3DNode(LifecycleNode):
 
     @property
     def is_answering(self) -> bool:
-        """Whether somebody waits for an answer."""
-        return self._parts is not None and bool(self._parts.tickets.open)
+        """Whether somebody waits for an answer, or for an engine that is being built."""
+        return self._parts is not None and (bool(self._parts.tickets.open) or self._parts.builds.is_running)
 
     @property
     def is_engine_running(self) -> bool:
@@ -120,9 +120,14 @@ class N3DNode(LifecycleNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Give back the engine's memory. Fails while requests are still being answered."""
-        if self.parts.tickets.open:
-            self.get_logger().error("requests are still being answered: clean up once they are")
+        """Give back the engine's memory. Fails while requests are still being answered, or an engine is being
+        built.
+        """
+        if self.is_answering:
+            what = (
+                "an engine is being built" if self.parts.builds.is_running else "requests are being answered"
+            )
+            self.get_logger().error(f"{what}: clean up once that is done, or canceled")
             return FAILURE
         self._dismantle()
         return SUCCESS
@@ -141,6 +146,7 @@ class N3DNode(LifecycleNode):
         """Everybody who waits gets an answer as the executor goes on; `tickets.open`: who still waits."""
         if self._parts is not None:
             self._parts.deactivate("the node shuts down")
+            self._parts.builds.stop()
             self._parts.desk.worker.begin_stop()
 
     def destroy_node(self) -> None:

@@ -40,6 +40,7 @@ from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.early import EarlyStart
 from n3d_ros.node.plain.worker import Worker
 from n3d_ros.node.servers.actions import Actions
+from n3d_ros.node.servers.builds import Builds
 from n3d_ros.node.servers.recall import MemoryServices
 from n3d_ros.node.servers.services import Services
 from n3d_ros.node.transforms import Transforms
@@ -69,8 +70,11 @@ class Parts:
         self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
         Services(node, group, self.desk, self.tickets, self.memory)
         self._actions = Actions(node, group, self.desk, self.tickets)
+        self.builds = Builds(node, group, self.desk)
         MemoryServices(node, group, self.memory, live.now.limits)
         self._health = Health(node, self.desk, self.camera, self.memory)
+        if live.now.override is not None:
+            self._health.log_override()
         node.create_subscription(String, "prompt", self._on_prompt, 10)
         worker.loaded.add_done_callback(lambda _: outbox.post(self._health.log_engine))
         self._start_timers()
@@ -111,6 +115,7 @@ class Parts:
         self.desk.worker.stop(STOP_S)
         self.memory.close()
         self._actions.destroy()
+        self.builds.destroy()
         self._transforms.close()
         self.camera.close()
         for kind, entities in _entities(self._node).items():
@@ -118,10 +123,15 @@ class Parts:
                 getattr(self._node, f"destroy_{kind}")(one)
 
     def change(self, before: Parameters, after: Parameters) -> None:
-        """What the old words showed is deleted; markers are shown as they now should be."""
+        """What the old words showed is deleted; markers are shown as they now should be; a change of K
+        is said.
+        """
         if standing_words(before) != standing_words(after):
             self._topics.clear_markers(CONTINUOUS)
         self._topics.restyle(before, after)
+        if before.override != after.override:
+            self.camera.follow_override()
+            self._health.log_override()
 
     def _worker(self, engines: NodeEngines) -> Worker[Engine]:
         """This camera's queue before the engine."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.cameras.used_camera import used_camera
 from n3d_ros.errors import N3DError
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.preprocess.prepare import Observation
@@ -108,7 +109,8 @@ def recorded(
     """A Box3DArray or SpatialAnswer with its frame out of `camera`, whose topics hold a message each."""
     is_question = type_name == ANSWER
     stamp, words = stamp_ns(message.header.stamp), message.question if is_question else message.words
-    seen, fault, frame = frame_at(stamp, camera)
+    # Recordings of before 2026-11-29 have results that do not say their camera.
+    seen, fault, frame = frame_at(stamp, camera, getattr(message, "intrinsics", None))
     return Recorded(
         stamp,
         words,
@@ -125,8 +127,27 @@ def recorded(
     )
 
 
-def frame_at(stamp: int, camera: Camera) -> tuple[Observation | None, str, str]:
-    """The frame of a stamp, why there is none, and the colour image's tf frame."""
+def frame_at(stamp: int, camera: Camera, used: Any = None) -> tuple[Observation | None, str, str]:
+    """The frame of a stamp, why there is none, and the colour image's tf frame. used: n3d_ros/Intrinsics of
+    its result. It goes before the camera info that was recorded: the node's parameters had their say in it.
+    """
+    colour, depth, info = _messages_at(stamp, camera)
+    try:
+        known = None if used is None else used_camera(used)
+    except ValueError as error:
+        return None, f"the camera of the result: {error}", ""
+    parts = {"colour image": colour, "depth image": depth, "camera info": known or info}
+    absent = [name for name, part in parts.items() if part is None]
+    if absent:
+        return None, f"its {' and '.join(absent)} were not recorded", ""
+    try:
+        return observation(colour, depth, known or info), "", colour.header.frame_id
+    except N3DError as error:
+        return None, error.message, colour.header.frame_id
+
+
+def _messages_at(stamp: int, camera: Camera) -> tuple[Any, Any, Any]:
+    """Colour, depth and camera info of a stamp, None for what was not recorded."""
     colour: Any = None
     depth: Any = None
     info: Any = None
@@ -139,14 +160,7 @@ def frame_at(stamp: int, camera: Camera) -> tuple[Observation | None, str, str]:
             depth = found
         elif near:
             colour = found
-    parts = {"colour image": colour, "depth image": depth, "camera info": info}
-    absent = [name for name, part in parts.items() if part is None]
-    if absent:
-        return None, f"its {' and '.join(absent)} were not recorded", ""
-    try:
-        return observation(colour, depth, info), "", colour.header.frame_id
-    except N3DError as error:
-        return None, error.message, colour.header.frame_id
+    return colour, depth, info
 
 
 def _is_depth(message: Any) -> bool:

@@ -1,11 +1,12 @@
 """CameraInfo to the camera of one picture: which matrix, which window, which size."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from n3d_ros.cameras.camera_info import camera_of_info, kind_of_topic
-from n3d_ros.geometry import Distortion
+from n3d_ros.geometry import Distortion, Intrinsics
 from n3d_ros.node.conversions import intrinsics_of
 
 D = [-0.1, 0.02, 0.001, -0.001, 0.0]
@@ -122,3 +123,34 @@ def test_a_rectified_picture_without_p_is_refused():
 def test_a_camera_info_that_changes_is_followed():
     before, after = (intrinsics_of(info(k=[f, 0, 320, 0, f, 240, 0, 0, 1]), 640, 480) for f in (500.0, 700.0))
     assert (before.fx, after.fx) == (500.0, 700.0)
+
+
+OVERRIDE = Intrinsics(600.0, 603.0, 322.0, 241.0, 640, 480)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (320, 240), (1280, 960)])
+@pytest.mark.parametrize("change", [{}, {"k": [0.0] * 9, "p": [0.0] * 12}, {"width": 0, "height": 0}])
+def test_a_k_given_in_place_of_the_infos_is_scaled_to_the_picture_and_keeps_the_lens(size, change):
+    stated = camera_of_info(info(**change), size[0], size[1], "raw", OVERRIDE)
+    assert stated.intrinsics == replace(OVERRIDE, distortion=Distortion("plumb_bob", tuple(D))).scaled_to(
+        *size
+    )
+    assert stated.source == "K given in place of the camera info's with plumb_bob distortion"
+
+
+def test_it_stands_for_p_of_a_rectified_picture_too_which_has_no_lens():
+    assert camera_of_info(info(), 640, 480, "rectified", OVERRIDE).intrinsics == OVERRIDE
+
+
+def test_it_is_cut_and_binned_as_the_info_says_whatever_size_it_is_of():
+    cut = info(roi=window(200, 100, 400, 300), binning_x=2, binning_y=2, d=[], distortion_model="")
+    for given in (OVERRIDE, OVERRIDE.scaled_to(1280, 960)):
+        seen = camera_of_info(cut, 200, 150, "raw", given).intrinsics
+        assert (seen.fx, seen.fy) == pytest.approx((300.0, 301.5))
+        assert (seen.cx, seen.cy) == pytest.approx(((122.0 + 0.5) / 2 - 0.5, (141.0 + 0.5) / 2 - 0.5))
+
+
+@pytest.mark.parametrize("size", [(640, 360), (480, 640)])
+def test_a_k_of_another_shape_than_the_picture_is_refused(size):
+    with pytest.raises(ValueError, match="expected the picture's .* or its proportions, got 640x480"):
+        camera_of_info(info(), size[0], size[1], "raw", OVERRIDE)

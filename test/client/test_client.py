@@ -5,13 +5,14 @@ import threading
 
 import pytest
 from fake_pipeline import FakePipeline
-from graph import BOX, DEADLINE_S, FRAME, MUG
+from graph import BOX, DEADLINE_S, FRAME, HEIGHT, MUG, WIDTH
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 
 from n3d_ros.action import Ground
 from n3d_ros.client import N3DClient, NoNodeError, RequestFailed
 from n3d_ros.errors import ResultCode
+from n3d_ros.geometry import Intrinsics
 
 pytestmark = pytest.mark.ros
 
@@ -25,6 +26,8 @@ def test_words_become_boxes_in_metres(make_robot):
         assert found.boxes[0].center == pytest.approx(MUG.center)
         assert found.boxes[0].distance_m == pytest.approx(1.0247, abs=1e-4)
         assert found.stamp_ns > 0
+        camera = Intrinsics(60.0, 60.0, 31.5, 23.5, WIDTH, HEIGHT)
+        assert (found.intrinsics, found.is_overridden, found.valid_ratio) == (camera, False, 0.75)
         assert len(n3d.ground("the red mug", max_boxes=1).boxes) == 1
 
 
@@ -34,6 +37,15 @@ def test_a_question_gets_an_answer_with_its_evidence(make_robot):
         answer = n3d.ask("How far is the mug?")
     assert (answer.text, answer.value, answer.unit) == ("It is 1.25 meters away.", 1.25, "m")
     assert answer.is_consistent is True and [box.label for box in answer.evidence] == ["red mug"]
+
+
+def test_results_say_that_their_k_is_not_the_camera_infos(make_robot):
+    override = "fx=90 fy=91 cx=32.5 cy=23.5 size=64x48"
+    robot = make_robot(FakePipeline([MUG]), intrinsics__override=override)
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        for result in (n3d.ground("the red mug"), n3d.ask("How far is the mug?")):
+            assert result.intrinsics == Intrinsics(90.0, 91.0, 32.5, 23.5, WIDTH, HEIGHT)
+            assert (result.is_overridden, result.valid_ratio) == (True, 0.75)
 
 
 def test_boxes_come_one_by_one_before_the_last_is_written(make_robot):

@@ -38,6 +38,10 @@ def test_a_planner_finds_objects(call):
     result = call("find_objects", words="the red mug")
     [box] = result.structured_content["boxes"]
     assert (box["label"], box["center"]) == ("red mug", pytest.approx(list(MUG.center)))
+    camera = result.structured_content["intrinsics"]
+    assert [camera[name] for name in ("fx", "cx", "width", "height")] == [60.0, 31.5, 64, 48]
+    assert result.structured_content["valid_ratio"] == 0.75
+    assert result.structured_content["is_overridden"] is False
 
 
 def test_a_planner_asks_questions(call):

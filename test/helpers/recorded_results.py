@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from n3d_ros.cameras.used_camera import fill_used_camera
 from n3d_ros.recording.parts import Parts
 from n3d_ros.recording.types import ANSWER, BOXES, CORRECTION, IMAGE, INFO, message_store
 
@@ -20,7 +21,7 @@ class Recording:
         self._parts.close()
         return self.folder
 
-    def frame(self, stamp_ns, d=(), red=90):
+    def frame(self, stamp_ns, d=(), red=90, with_info=True):
         rgb = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         rgb[..., 0] = red
         depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
@@ -32,6 +33,8 @@ class Recording:
             )
             image.step, image.data = step, data
             self._write(topic, IMAGE, image)
+        if not with_info:
+            return
         info = self._new(INFO, header=self._header(stamp_ns), height=HEIGHT, width=WIDTH)
         info.distortion_model, info.d = "plumb_bob", np.array(d, np.float64)
         info.k = np.array([60.0, 0, 31.5, 0, 60.0, 23.5, 0, 0, 1])
@@ -39,21 +42,30 @@ class Recording:
         info.p = np.array([60.0, 0, 31.5, 0, 0, 60.0, 23.5, 0, 0, 0, 1, 0])
         self._write("/info", INFO, info)
 
-    def boxes(self, stamp_ns, words, boxes, frame=FRAME, code=0):
+    def boxes(self, stamp_ns, words, boxes, frame=FRAME, code=0, camera=None, **changed):
         message = self._new(BOXES, header=self._header(stamp_ns, frame), words=words, code=code)
         message.boxes = [self._box(box) for box in boxes]
+        self._say_camera(message, camera, changed)
         self._write("/n3d/boxes", BOXES, message)
 
-    def answer(self, stamp_ns, question, answer, boxes, consistent=1):
+    def answer(self, stamp_ns, question, answer, boxes, consistent=1, camera=None):
         message = self._new(ANSWER, header=self._header(stamp_ns), question=question, answer=answer)
         message.reasoning, message.consistent = "because", consistent
         message.evidence = [self._box(box) for box in boxes]
+        self._say_camera(message, camera, {})
         self._write("/n3d/answer", ANSWER, message)
 
     def correction(self, stamp_ns, words, verdict, boxes=(), answer=""):
         message = self._new(CORRECTION, header=self._header(stamp_ns), words=words, verdict=verdict)
         message.boxes, message.answer = [self._box(box) for box in boxes], answer
         self._write("/n3d/correction", CORRECTION, message)
+
+    def _say_camera(self, message, camera, changed):
+        if camera is not None:
+            fill_used_camera(message.intrinsics, camera, is_overridden=False)
+            message.intrinsics.d = np.array(message.intrinsics.d, np.float64)
+        for name, value in changed.items():
+            setattr(message.intrinsics, name, value)
 
     def _box(self, box):
         import math

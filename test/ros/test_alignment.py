@@ -6,7 +6,7 @@ import stand_in_tf
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
 from graph import FRAME, HEIGHT, MUG, WIDTH
-from graph_views import wait_for_level
+from graph_views import status_of, wait_for_level
 from sensor_msgs.msg import CameraInfo
 
 from n3d_ros.errors import ResultCode
@@ -74,8 +74,12 @@ def test_depth_of_another_camera_is_registered_by_tf(make_graph, world):
     np.testing.assert_array_equal(graph.pipeline.depth, expected)
     stamp = response.boxes.header.stamp
     assert (FRAME, DEPTH_FRAME, stamp.sec * 10**9 + stamp.nanosec) in world.asked
-    one = wait_for_level(graph, lines, "alignment", DiagnosticStatus.OK)
-    graph.wait(lambda: lines and "registered to colour by this node" in one.message, "the line")
+
+    def said():
+        one = status_of(lines, "alignment")
+        return one if one is not None and "registered to colour by this node" in one.message else None
+
+    assert graph.wait(said, "the line").level == DiagnosticStatus.OK
 
 
 def test_it_is_refused_where_tf_does_not_know_the_cameras(make_graph, world):

@@ -141,6 +141,22 @@ def test_camera_info_that_never_comes_is_wrong(make, doctor):
     assert found["camera_info"]["what"].startswith("nothing on /rgb/camera_info for ")
 
 
+def test_with_an_override_camera_info_may_be_absent(make, doctor):
+    graph = make(intrinsics__override="fx=90 fy=90 cx=31.5 cy=23.5 size=64x48")
+    code, found = doctor(graph, sending(graph, topics=("depth", "rgb")))
+    assert (code, wrong(found)) == (0, [])
+    assert found["camera_info"]["what"].endswith("none is needed with intrinsics.override")
+    assert found["camera info"]["what"].startswith("K given in place of the camera info's, fx 90.0 px")
+
+
+def test_an_override_of_another_shape_is_wrong(make, doctor):
+    graph = make(intrinsics__override="fx=90 fy=90 cx=31.5 cy=17.5 size=64x36")
+    code, found = doctor(graph, sending(graph))
+    assert (code, wrong(found)) == (1, ["camera info"])
+    assert "got 64x36" in found["camera info"]["what"]
+    assert found["camera info"]["mend"] == "correct it: ros2 param set /n3d intrinsics.override ..."
+
+
 def test_camera_info_of_zeros_is_wrong(make, doctor):
     graph = make()
     code, found = doctor(graph, sending(graph, lambda: graph.messages(fx=0.0)))

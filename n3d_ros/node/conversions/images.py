@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -47,6 +48,8 @@ LAYOUTS |= {f"bayer_{pattern}{bits}": (f"u{bits // 8}", 1) for pattern in PATTER
 # nv24. encoding -> bytes for each pixel.
 # https://www.kernel.org/doc/html/latest/userspace-api/media/v4l/pixfmt-yuv-planar.html
 TWO_PLANES = {"nv12": 1.5, "nv21": 1.5, "nv24": 3.0}
+# Of libjpeg: JPEG_MAX_DIMENSION.
+MAX_JPEG_SIDE_PX = 65500
 
 
 def stamp_ns(stamp: Any) -> int:
@@ -126,6 +129,18 @@ def _rows(image: Any, num_rows: int, dtype: np.dtype[Any], channels: int, step: 
         buffer=memoryview(image.data).cast("B"),
         strides=(step, channels * item, item),
     )
+
+
+def fill_jpeg(image: Any, rgb: npt.NDArray[np.uint8]) -> Any:
+    """Write (H, W, 3) RGB into a sensor_msgs/CompressedImage and return it. ValueError where JPEG cannot hold
+    it. The format's words are those of image_transport's compressed publisher.
+    """
+    if max(rgb.shape[:2]) > MAX_JPEG_SIDE_PX:
+        size = f"{rgb.shape[1]}x{rgb.shape[0]}"
+        raise ValueError(f"JPEG: expected sides up to {MAX_JPEG_SIDE_PX} pixels, got {size}")
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    image.format, image.data = "rgb8; jpeg compressed bgr8", encoded.tobytes()
+    return image
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:

@@ -36,12 +36,14 @@ class DepthCamera:
     T_colour_depth: npt.NDArray[np.float64]
 
 
-def intrinsics_of(info: Any, width: int, height: int, kind: str = AUTO) -> Intrinsics:
-    """sensor_msgs/CameraInfo -> `Intrinsics` of a (height, width) picture, pixels; rules and `kind` are those
-    of `camera_of_info`.
+def intrinsics_of(
+    info: Any, width: int, height: int, kind: str = AUTO, override: Intrinsics | None = None
+) -> Intrinsics:
+    """sensor_msgs/CameraInfo -> `Intrinsics` of a (height, width) picture, pixels; rules, `kind` and
+    `override` are those of `camera_of_info`.
     """
     try:
-        return camera_of_info(info, width, height, kind).intrinsics
+        return camera_of_info(info, width, height, kind, override).intrinsics
     except ValueError as error:
         raise BadInputError(f"camera info: {error}") from error
 
@@ -57,16 +59,19 @@ def observation(
     kind: str = AUTO,
     depth_camera: DepthCamera | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
+    override: Intrinsics | None = None,
 ) -> Observation:
     """Three messages of one instant -> what the pipeline takes; stamp and frame are the colour image's.
 
-    is_estimated: a depth model made the depth image. kind: whether the colour image is rectified
-    (`camera_of_info`). depth_camera: None where depth is registered to colour. max_megapixels: larger
-    images are refused.
+    info: CameraInfo, or the camera of the colour image where it is known already. is_estimated: a depth model
+    made the depth image. kind: whether the colour image is rectified (`camera_of_info`). depth_camera: None
+    where depth is registered to colour. max_megapixels: larger images are refused. override: in place of the
+    camera info's K (`camera_of_info`).
     """
     picture = rgb_array(rgb, max_megapixels)
     height, width = picture.shape[:2]
-    intrinsics = intrinsics_of(info, width, height, kind)
+    is_known = isinstance(info, Intrinsics)
+    intrinsics = info if is_known else intrinsics_of(info, width, height, kind, override)
     metres = depth_array(depth, scale_m, min_m, max_m, max_megapixels)
     try:
         if depth_camera is not None:

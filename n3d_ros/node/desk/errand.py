@@ -18,6 +18,7 @@ from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.job import Job
 from n3d_ros.node.transforms import Transforms
+from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
 
 # As the actions name them.
@@ -54,12 +55,15 @@ PLAIN = Wish()
 
 class Errand:
     """slot: of the markers; empty: the frame is not this camera's and nothing is published. found: so far, in
-    the worker's thread.
+    the worker's thread. seen: what the engine got, None until then; is_overridden: whether its K is not the
+    camera info's. A later change of parameters makes another one of the frame, and this one stays.
     """
 
     def __init__(self, query: Query, frame: CameraFrame, slot: str = "", wish: Wish = PLAIN) -> None:
         self.query, self.frame, self.slot, self.wish = query, frame, slot, wish
         self.found: list[GroundedObject] = []
+        self.seen: Observation | None = None
+        self.is_overridden = False
         self.queue_age_ms = 0.0
         """Age of the colour image when the work began; 0 when it never did."""
 
@@ -76,7 +80,8 @@ class Errand:
         is waited for without the engine.
         """
         self.queue_age_ms = self.frame.age_s(now_ns()) * 1e3
-        seen = self.frame.observe(settings)
+        seen = self.seen = self.frame.observe(settings)
+        self.is_overridden = self.frame.override(settings) is not None
         job.check()
         targets = {self.wish.output_frame or settings.output_frame, settings.tracking_frame} - {""}
         self.frame.locate(targets | remembered_in(settings), transforms)

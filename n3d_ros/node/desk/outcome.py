@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
-from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.msg import Box3DArray, Intrinsics, SpatialAnswer, Timing
 from n3d_ros.node.desk.names import NameOutcome, answered_names, outcomes
 from n3d_ros.node.desk.queries import AskQuery, GroundQuery, Query
 from n3d_ros.node.outputs import messages
@@ -37,6 +37,11 @@ class Outcome:
     raw_text: str = ""
     found: tuple[Box3D, ...] = ()
     is_shown: bool = False
+
+    def with_camera(self, camera: Intrinsics) -> Outcome:
+        """This one, with the camera that it rests on in every part of it."""
+        self.boxes.intrinsics = self.answer.intrinsics = camera
+        return self
 
     def with_code(self, code: ResultCode, message: str) -> Outcome:
         """This one, with code and reason in every part of it."""

@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from std_msgs.msg import Header
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.cameras.used_camera import fill_used_camera
 from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.geometry import transform_points
+from n3d_ros.msg import Intrinsics
 from n3d_ros.node.desk.errand import Errand, code_of
 from n3d_ros.node.desk.outcome import Outcome, failed, successful, unfinished
 from n3d_ros.node.inputs.frame import CameraFrame
@@ -38,9 +41,20 @@ class Results:
         self._now_ns = now_ns
         self._ids = StableIds()
         self._end_to_end_ms: deque[float] = deque(maxlen=200)
+        # Of the newest result about a frame of the camera itself.
+        self.camera: Intrinsics | None = None
 
     def outcome(self, errand: Errand, job: Job, parameters: Parameters) -> Outcome:
         """Of a job that has ended. Only frames of the camera itself, those with a slot, carry ids on."""
+        made = self._made(errand, job, parameters)
+        if errand.seen is None:
+            return made
+        camera = fill_used_camera(Intrinsics(), errand.seen.intrinsics, is_overridden=errand.is_overridden)
+        if errand.slot:
+            self.camera = camera
+        return made.with_camera(camera)
+
+    def _made(self, errand: Errand, job: Job, parameters: Parameters) -> Outcome:
         frame, about = errand.frame, errand.frame.header
         error = job.future.exception()
         if error is not None:
@@ -102,9 +116,16 @@ class Results:
         self._publishers.markers(errand.slot, made.boxes, parameters)
         if errand.wish.publish_tf:
             self._publishers.tf(made.boxes)
-        seen = errand.frame.observation
-        if seen is not None:
-            self._publishers.debug_image(errand.frame.header, seen, made.found, parameters)
+        if errand.seen is not None:
+            self._publishers.debug_image(errand.frame.header, errand.seen, made.found, parameters)
+            about = made.boxes.header
+            self._publishers.object_cloud(about, errand.seen, made.found, self._place(errand.frame, about))
+
+    def _place(self, frame: CameraFrame, about: Header) -> npt.NDArray[np.float64] | None:
+        """From the camera's frame to that of a result about it, known by then; None: they are one."""
+        if about.frame_id == frame.header.frame_id:
+            return None
+        return matrix(*frame.place(about.frame_id, self.transforms))
 
     def publish_absence(self, made: Outcome, slot: str) -> None:
         """Why there is nothing to see any more; what the slot showed is deleted."""

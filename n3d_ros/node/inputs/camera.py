@@ -49,12 +49,17 @@ class Camera:
     def open(self) -> None:
         """Listen to the topics."""
         self.arrivals = Arrivals(time.monotonic())
+        self.follow_override()
         self.topics.open()
 
     def close(self) -> None:
         """Hear and know nothing more."""
         self.topics.close()
         self.frames.frame = None
+
+    def follow_override(self) -> None:
+        """No camera info is needed where the operator says what it would."""
+        self.topics.need_info(self._parameters.now.override is None)
 
     def is_fresh(self, frame: CameraFrame) -> bool:
         """Whether a frame is young enough to be answered about."""

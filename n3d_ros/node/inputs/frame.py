@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from n3d_ros.cameras.camera_info import AUTO, kind_of_topic
 from n3d_ros.errors import N3DError
+from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.inputs.sealed import opened
@@ -30,6 +31,7 @@ OF_OBSERVATION = (
     "depth_is_estimated",
     "depth_align",
     "rgb_picture",
+    "intrinsics_override",
     "limits_max_picture_megapixels",
 )
 TF_POLL_S = 0.005
@@ -95,6 +97,7 @@ class CameraFrame:
                     self.messages.rgb, self.messages.depth, parameters.depth_align
                 ),
                 max_megapixels=parameters.limits_max_picture_megapixels,
+                override=self.override(parameters),
             )
         return self.observation
 
@@ -127,6 +130,12 @@ class CameraFrame:
         end_s = time.monotonic() + timeout_s
         while not self.locate(targets, transforms) and time.monotonic() < end_s and not should_stop():
             time.sleep(TF_POLL_S)
+
+    def override(self, parameters: Parameters) -> Intrinsics | None:
+        """K in place of the camera info's, of this node's camera alone: pictures of a request have their own
+        camera.
+        """
+        return parameters.override if self.rgb_topic else None
 
     def kind(self, parameters: Parameters) -> str:
         """Whether its colour image is rectified: as the operator says, else as its topic's name does."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rclpy.node import Node
@@ -56,6 +57,10 @@ class CameraTopics:
         for one in self.inputs:
             one.close()
 
+    def need_info(self, is_needed: bool) -> None:
+        """Whether there is no frame without camera info; else an empty one stands in until one comes."""
+        self.sync.stand_in = None if is_needed else CameraInfo()
+
     def match_publishers(self) -> None:
         """Follow what the publishers offer."""
         for one in self.inputs:
@@ -72,7 +77,9 @@ class CameraTopics:
     def states(self) -> tuple[InputState, ...]:
         """What each input does now. Camera info that came once is not missed: it describes the lens."""
         now_s = time.monotonic()
-        return tuple(one.state(now_s) for one in self.inputs)
+        states = (one.state(now_s) for one in self.inputs)
+        can_miss_info = self.sync.stand_in is not None
+        return tuple(replace(one, is_optional=can_miss_info and one.name == "camera_info") for one in states)
 
     def _separate_inputs(self) -> list[Input]:
         wanted = self._parameters

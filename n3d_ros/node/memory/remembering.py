@@ -65,7 +65,7 @@ class Remembering:
 
     def witness(self, errand: Errand, result: Result) -> None:
         """Remember what an errand has found, and what it has not."""
-        seen = errand.frame.observation
+        seen = errand.seen
         if self._keeper is None or seen is None:
             return
         self._waiting.append(partial(self._maker.make, errand, seen, result, self._live.now))

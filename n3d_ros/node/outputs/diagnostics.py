@@ -14,13 +14,17 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from n3d_ros.errors import N3DError
+from n3d_ros.msg import Intrinsics
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.inputs.topic import Input
 from n3d_ros.node.inputs.topics import CameraTopics
+from n3d_ros.node.parameters.declared import OVERRIDE
 from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState, Level, verdict
 from n3d_ros.node.plain.worker import Worker
 from n3d_ros.plain_text import one_line
+
+PLACES_IN_K = {"fx": 0, "fy": 4, "cx": 2, "cy": 5}
 
 
 def status(name: str, level: Level, message: str, values: Mapping[str, Any]) -> DiagnosticStatus:
@@ -88,6 +92,25 @@ def alignment_status(node_name: str, frame: CameraFrame | None, mode: str) -> Di
         return status(name, Level.ERROR, error.message, frames)
     done = "taken as registered to colour" if camera is None else "registered to colour by this node"
     return status(name, Level.OK, f"depth is {done}", frames)
+
+
+def intrinsics_status(
+    node_name: str, override: str, frame: CameraFrame | None, used: Intrinsics | None
+) -> DiagnosticStatus:
+    """Whose K results rest on. override: of intrinsics.override. frame: the newest. used: by the newest
+    result about a frame of the camera.
+    """
+    values = {OVERRIDE: override}
+    if frame is not None:
+        info = frame.messages.camera_info
+        numbers = " ".join(f"{name}={info.k[at]:g}" for name, at in PLACES_IN_K.items())
+        values["camera info"] = f"{numbers} size={info.width}x{info.height}"
+    if used is not None:
+        numbers = " ".join(f"{name}={getattr(used, name):g}" for name in PLACES_IN_K)
+        values["newest result"] = f"{numbers} size={used.width}x{used.height}"
+        values["newest result is overridden"] = used.is_overridden
+    said = f"{OVERRIDE} in place of the camera info's K: {override}" if override else "K of the camera info"
+    return status(f"{node_name}: intrinsics", Level.OK, said, values)
 
 
 def name_status(node_name: str, num_nodes: int) -> DiagnosticStatus:

@@ -1,29 +1,34 @@
 """The node's topics: what is published for a result.
 
 In: finished `Box3DArray`s and `SpatialAnswer`s. Out: ~/boxes, ~/detections, ~/markers, ~/answer, ~/timing,
-~/debug/image.
+~/debug/image, ~/debug/image/compressed, ~/object_cloud.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
 from n3d_ros.node import optional_packages
-from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.conversions import fill_image, fill_jpeg
 from n3d_ros.node.outputs import messages
+from n3d_ros.node.outputs.cloud import cloud
 from n3d_ros.node.outputs.markers import MarkerStyle, MarkerTracker
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.object_points import object_points
 from n3d_ros.overlay import draw_boxes
 from n3d_ros.preprocess.prepare import Observation
 
+LOG_PERIOD_S = 5.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -36,6 +41,10 @@ class Publishers:
         self._answer = node.create_publisher(SpatialAnswer, "~/answer", LATCHED)
         self._timing = node.create_publisher(Timing, "~/timing", 10)
         self._debug = node.create_publisher(Image, "~/debug/image", 1)
+        # Where image_transport's subscribers look for it.
+        self._debug_compressed = node.create_publisher(CompressedImage, "~/debug/image/compressed", 1)
+        self._cloud = node.create_publisher(PointCloud2, "~/object_cloud", 1)
+        self._log = node.get_logger()
         self._detections = None
         if optional_packages.has_detections():
             from vision_msgs.msg import Detection3DArray
@@ -87,10 +96,39 @@ class Publishers:
     def debug_image(
         self, about: Header, seen: Observation, boxes: Sequence[Box3D], parameters: Parameters
     ) -> None:
-        """~/debug/image with the boxes projected into it, while somebody subscribes."""
-        if parameters.debug_image_enabled and self._debug.get_subscription_count():
-            picture = draw_boxes(seen.rgb, boxes, seen.intrinsics)
+        """~/debug/image with the boxes projected into it, raw and as JPEG, while somebody subscribes to
+        either.
+        """
+        is_wanted, is_wanted_compressed = (
+            parameters.debug_image_enabled and one.get_subscription_count() > 0
+            for one in (self._debug, self._debug_compressed)
+        )
+        if not (is_wanted or is_wanted_compressed):
+            return
+        picture = draw_boxes(seen.rgb, boxes, seen.intrinsics)
+        if is_wanted:
             self._debug.publish(fill_image(Image(header=about), picture, "rgb8"))
+        if is_wanted_compressed:
+            self._publish_compressed(about, picture)
+
+    def object_cloud(
+        self,
+        about: Header,
+        seen: Observation,
+        boxes: Sequence[Box3D],
+        T_result_optical: npt.NDArray[np.float64] | None,
+    ) -> None:
+        """~/object_cloud with the depth points in each box, while somebody subscribes. about: of the result;
+        T_result_optical: from the camera's frame to its frame, None: they are one.
+        """
+        if self._cloud.get_subscription_count() and seen.depth is not None:
+            self._cloud.publish(cloud(about, object_points(seen, boxes), T_result_optical))
+
+    def _publish_compressed(self, about: Header, picture: npt.NDArray[np.uint8]) -> None:
+        try:
+            self._debug_compressed.publish(fill_jpeg(CompressedImage(header=about), picture))
+        except ValueError as error:
+            self._log.warning(f"~/debug/image/compressed: {error}", throttle_duration_sec=LOG_PERIOD_S)
 
 
 def _style(parameters: Parameters) -> MarkerStyle:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 from n3d_ros.cameras.camera_info import KINDS
+from n3d_ros.cameras.camera_text import EXAMPLE, camera_of_text
 from n3d_ros.files.picture_file import MAX_MEGAPIXELS
+from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M
 from n3d_ros.runtime.backends.factory import AUTO, BACKEND_FORMS, BackendChoice
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
@@ -25,6 +27,17 @@ QOS = ("auto", "sensor_data", "reliable")
 QOS_MEANING = "auto: the most that every publisher offers, reliable and transient local if it can be"
 ALIGN = ("auto", "off", "error")
 TRANSPORTS = ("raw", "compressed")
+
+
+OVERRIDE = "intrinsics.override"
+
+
+def override_of(text: str) -> Intrinsics | None:
+    """What `intrinsics.override` says, None for nothing. ValueError that names it."""
+    try:
+        return camera_of_text(text) if text.strip() else None
+    except ValueError as error:
+        raise ValueError(f"{OVERRIDE}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -159,6 +172,14 @@ class Parameters:
         choices=KINDS,
         dynamic=True,
     )
+    intrinsics_override: str = _declare(
+        OVERRIDE,
+        "",
+        f"such as '{EXAMPLE}', for pictures of that shape: used in place of the camera info's k and p; "
+        "empty: the camera info's",
+        parse=override_of,
+        dynamic=True,
+    )
     qos_rgb: str = _declare("qos.rgb", "auto", QOS_MEANING, choices=QOS)
     qos_depth: str = _declare("qos.depth", "auto", QOS_MEANING, choices=QOS)
     qos_info: str = _declare("qos.info", "auto", QOS_MEANING, choices=QOS)
@@ -252,7 +273,10 @@ class Parameters:
         dynamic=True,
     )
     debug_image_enabled: bool = _declare(
-        "debug_image.enabled", True, "publish ~/debug/image while somebody subscribes", dynamic=True
+        "debug_image.enabled",
+        True,
+        "publish ~/debug/image, raw and compressed, while somebody subscribes",
+        dynamic=True,
     )
     diagnostics_period_s: float = _declare("diagnostics.period_s", 1.0, "period of /diagnostics", 0.1, 60.0)
     generation_max_tokens: int = _declare(
@@ -310,6 +334,11 @@ class Parameters:
     def limits(self) -> Limits:
         """Of text, as the pipeline takes them."""
         return Limits(self.limits_max_words_chars, self.limits_max_label_chars)
+
+    @property
+    def override(self) -> Intrinsics | None:
+        """K in place of the camera info's; None: the camera info's."""
+        return override_of(self.intrinsics_override)
 
     def __post_init__(self) -> None:
         for one in DECLARATIONS:

@@ -46,7 +46,7 @@ class InputState:
 
     num: messages so far. silent_s: since the newest, or since the node began. is_late: it came and has fallen
     silent. ahead_s: how far the newest stamp was ahead of the node's clock when it came. incompatible: a QoS
-    problem in words.
+    problem in words. is_optional: frames come without it too.
     """
 
     name: str
@@ -59,11 +59,12 @@ class InputState:
     ahead_s: float = 0.0
     num_publishers: int = 0
     incompatible: str = ""
+    is_optional: bool = False
 
     @property
     def is_needed(self) -> bool:
         """Whether there is no frame without it."""
-        return self.name in CODES
+        return self.name in CODES and not self.is_optional
 
     @property
     def is_ahead(self) -> bool:
@@ -73,7 +74,8 @@ class InputState:
     @property
     def is_lost(self) -> bool:
         """Whether somebody should look after it."""
-        return bool(self.incompatible) or self.is_late or (not self.num and self.silent_s > FIRST_MESSAGE_S)
+        never_came = not self.num and self.silent_s > FIRST_MESSAGE_S and not self.is_optional
+        return bool(self.incompatible) or self.is_late or never_came
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def verdict(one: InputState) -> tuple[Level, str]:
     """Level and sentence of one input."""
     if one.incompatible:
         return Level.ERROR, one.incompatible
+    if not one.num and one.is_optional:
+        return Level.OK, f"no message on {one.topic}, and none is needed with intrinsics.override"
     if not one.num:
         level = Level.ERROR if one.is_lost else Level.WARN
         return level, f"no message on {one.topic} for {one.silent_s:.1f} s; {remedy(one)}"

@@ -83,6 +83,8 @@ class Synchroniser(Generic[Message, Info]):
         self.counts: Counter[str] = Counter()
         self.skews_ns: deque[int] = deque(maxlen=300)
         self._camera_info: Info | None = None
+        # What frames carry until a camera info comes; None: there is no frame without one.
+        self.stand_in: Info | None = None
         self._queue_size = queue_size
         self.restart()
 
@@ -101,7 +103,7 @@ class Synchroniser(Generic[Message, Info]):
         never = {
             "rgb": self._rgb.newest_ns is None,
             "depth": self._depth.newest_ns is None,
-            "camera_info": self._camera_info is None,
+            "camera_info": self._camera_info is None and self.stand_in is None,
         }
         return tuple(name for name, absent in never.items() if absent)
 
@@ -170,9 +172,10 @@ class Synchroniser(Generic[Message, Info]):
         self.counts["rgb_unpaired"] += self._rgb.drop_until(rgb_ns)
         self.counts["depth_unpaired"] += self._depth.drop_until(depth_ns)
         self._last_ns = rgb_ns
-        if self._camera_info is None:
+        info = self.stand_in if self._camera_info is None else self._camera_info
+        if info is None:
             self.counts["no_camera_info"] += 1
             return None
         self.counts["paired"] += 1
         self.skews_ns.append(abs(depth_ns - rgb_ns))
-        return Frame(rgb, depth, self._camera_info, rgb_ns, depth_ns - rgb_ns)
+        return Frame(rgb, depth, info, rgb_ns, depth_ns - rgb_ns)

@@ -1,7 +1,9 @@
 """Engines, by TensorRT-RTX where it is installed: what is written, kept, replaced and refused."""
 
+import json
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +20,7 @@ from n3d_ros.engines.tensorrt.build import build
 from n3d_ros.engines.tensorrt.network import BuildRequest, build_engine
 from n3d_ros.engines.tensorrt.plan import plan_build
 from n3d_ros.engines.tensorrt.process import build_apart
-from n3d_ros.errors import EngineError
+from n3d_ros.errors import EngineError, ResultCode
 from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.tensors import read_entries
 from n3d_ros.runtime.backends.factory import default_model_dir
@@ -169,6 +171,29 @@ def test_the_command_says_what_it_wrote_and_the_second_time_that_it_is_there(fol
     assert "up to date: " in again and "memory:" not in again
     assert main([*arguments, "--context", "32"]) == 2
     assert "stale engine" in capsys.readouterr().err
+
+
+@needs_rtx
+def test_a_program_is_told_each_engines_progress_and_the_folder(folders, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(build_command.signal, "signal", lambda *_: None)
+    arguments = ["build", "--model", str(folders.plain), "--target", "sm89", "--precision", "fp32", "--lines"]
+    arguments += ["--context", "64", "--out", str(tmp_path / "engines")]
+    assert main(arguments) == 0
+    *told, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert last["is_new"] and check_engines(Path(last["path"]), read_record(Path(last["path"]))) is None
+    done = [one["engine"] for one in told if "is_done" in one]
+    assert sorted(done) == sorted(read_record(Path(last["path"])).files)
+    for engine in done:
+        own = [one for one in told if one["engine"] == engine and "is_done" not in one]
+        shares, times = ([one[name] for one in own] for name in ("progress", "elapsed_s"))
+        assert shares == sorted(shares) and times == sorted(times) and 0 <= shares[0] <= shares[-1] <= 1
+        assert any(one["phase"] for one in own), "the builder's own words"
+    assert main(arguments) == 0
+    [again] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert again == {"path": last["path"], "is_new": False}
+    assert main([*arguments, "--context", "32"]) == 2
+    [stale] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (stale["failed"], "stale engine" in stale["message"]) == (ResultCode.INTERNAL, True)
 
 
 @needs_rtx

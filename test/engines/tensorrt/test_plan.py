@@ -1,13 +1,16 @@
 """What a build is refused for before it begins: formats, memory, parts, targets."""
 
+import json
+
 import pytest
 
+from n3d_ros import cli
 from n3d_ros.commands import build as build_command
 from n3d_ros.engines.tensorrt import plan as build_plan
 from n3d_ros.engines.tensorrt.boards import board
 from n3d_ros.engines.tensorrt.layer_split import ModelSize
 from n3d_ros.engines.tensorrt.plan import check_build_memory, plan_build
-from n3d_ros.errors import BadInputError, MissingLibraryError, OutOfMemoryError
+from n3d_ros.errors import BadInputError, MissingLibraryError, OutOfMemoryError, ResultCode
 from n3d_ros.runtime.backends.trt import api as trt_api
 
 # bf16 bytes, docs/specification/engines.md 10.
@@ -98,3 +101,13 @@ def test_without_tensorrt_the_command_says_what_to_install(monkeypatch):
         MissingLibraryError, match="expected tensorrt_rtx to import.*pip install tensorrt-rtx"
     ):
         build_command.choose("sm89")
+
+
+def test_without_tensorrt_a_program_is_told_the_same(monkeypatch, capsys):
+    monkeypatch.setattr(trt_api, "find_spec", lambda name: None)
+    monkeypatch.setattr(build_command.signal, "signal", lambda *_: None)
+    assert cli.main(["build", "--lines", "--target", "sm89"]) == 2
+    [line] = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert told["failed"] == ResultCode.BAD_INPUT
+    assert told["message"].startswith("expected tensorrt_rtx to import")

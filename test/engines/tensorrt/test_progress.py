@@ -1,7 +1,9 @@
 """The bar of a build: it never falls, and it shows what is being done."""
 
+import json
 import threading
 
+from n3d_ros.engines.tensorrt import progress
 from n3d_ros.engines.tensorrt.progress import PhaseTree
 
 
@@ -61,3 +63,19 @@ def test_a_silent_builder_still_shows_its_phase_and_the_time(capsys):
         capsys.readouterr()
         bar.waiting()
         assert "slow" in capsys.readouterr().err
+
+
+def test_lines_tell_another_phase_at_once_and_steps_within_it_now_and_then(capsys, monkeypatch):
+    now_s = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now_s[0])
+    with progress.progress_lines("x") as lines:
+        lines.start("build", None, 4)
+        lines.step("build", 1)
+        now_s[0] += progress.LINE_PERIOD_S
+        lines.step("build", 2)
+        lines.waiting()
+    *told, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["phase"], one["progress"], one["elapsed_s"]) for one in told] == [
+        ("", 0, 0), ("build", 0, 0), ("build", 0.5, 0.25), ("build", 0.5, 0.25),
+    ]  # fmt: skip
+    assert last == {"engine": "x", "is_done": True}

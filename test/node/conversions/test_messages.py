@@ -13,9 +13,11 @@ from image_messages import compressed, header, image
 from PIL import Image
 
 from n3d_ros.errors import BadInputError, N3DError, ResultCode
+from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import (
     depth_array,
     fill_image,
+    fill_jpeg,
     intrinsics_of,
     observation,
     raw_image,
@@ -240,3 +242,21 @@ def test_a_compressed_picture_of_absurd_size_is_refused_by_its_header(size):
     ):
         with pytest.raises(BadInputError, match=r"at most 64 megapixels|decompression bomb"):
             read(SimpleNamespace(format=format, data=data))
+
+
+def test_a_jpeg_has_the_colours_of_the_picture():
+    red = np.full((16, 16, 3), (255, 0, 0), np.uint8)
+    made = fill_jpeg(SimpleNamespace(), red)
+    assert (made.format, made.data[:3]) == ("rgb8; jpeg compressed bgr8", b"\xff\xd8\xff")
+    assert np.abs(rgb_array(made).astype(int) - red).max() < 4
+
+
+def test_what_jpeg_cannot_hold_is_refused():
+    with pytest.raises(ValueError, match="JPEG: expected sides up to 65500 pixels, got 65501x1"):
+        fill_jpeg(SimpleNamespace(), np.zeros((1, 65501, 3), np.uint8))
+
+
+def test_a_camera_that_is_known_goes_before_the_info():
+    depth = image(np.ones((2, 2), np.float32), "32FC1")
+    known = Intrinsics(3.0, 3.0, 0.5, 0.5, 2, 2)
+    assert observation(image(PICTURE, "rgb8"), depth, known).intrinsics is known

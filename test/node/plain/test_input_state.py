@@ -111,3 +111,13 @@ def test_each_change_is_said_once():
     assert watch.changes([RGB, DEPTH]) == []
     ((level, message),) = watch.changes([replace(RGB, ahead_s=9.0), DEPTH])
     assert level == Level.WARN and "9.0 s ahead" in message
+
+
+def test_what_is_not_needed_and_never_came_is_neither_missed_nor_blamed():
+    absent = replace(never(INFO, FIRST_MESSAGE_S + 1), is_optional=True)
+    assert verdict(absent) == (
+        Level.OK, "no message on /rgb/camera_info, and none is needed with intrinsics.override"
+    )  # fmt: skip
+    assert Watch().changes([RGB, DEPTH, absent]) == []
+    assert why(RGB, late(DEPTH), absent)[0] == ResultCode.NO_DEPTH
+    assert verdict(replace(INFO, is_optional=True)) == verdict(INFO)

@@ -208,3 +208,14 @@ def test_at_five_percent_loss_and_jitter_nearly_every_whole_frame_is_paired():
     for _, name, number in sorted(arrivals):
         (sync.add_rgb if name == "rgb" else sync.add_depth)(number * PERIOD, number)
     assert sync.counts["paired"] > 0.75 * whole, "a newer pair may overtake an older one"
+
+
+def test_what_stands_in_for_camera_info_is_used_until_one_comes():
+    sync = Synchroniser()
+    sync.stand_in = "none"
+    assert sync.missing() == ("rgb", "depth")
+    sync.add_rgb(0, "rgb")
+    assert sync.add_depth(0, "depth").camera_info == "none"
+    sync.set_camera_info("K")
+    sync.add_rgb(MS * 40, "rgb")
+    assert sync.add_depth(MS * 40, "depth").camera_info == "K"

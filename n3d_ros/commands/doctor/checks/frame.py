@@ -16,7 +16,7 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions.colour import rgb_array
 from n3d_ros.node.conversions.depth import depth_array
 from n3d_ros.node.conversions.observations import intrinsics_of
-from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.parameters.declared import OVERRIDE, Parameters
 from n3d_ros.node.plain.input_state import Level
 from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.metres import median_m
@@ -39,7 +39,7 @@ def check_frame(seen: FrameSeen, wanted: Parameters, node: str) -> list[Finding]
     if seen.rgb is not None:
         found += [_colour(seen, wanted), *_names(seen)]
     if seen.rgb is not None and seen.camera_info is not None:
-        found.append(_camera(seen, wanted))
+        found.append(_camera(seen, wanted, node))
     if seen.depth is not None:
         found.append(_depth(seen, wanted, node))
     if seen.rgb is not None and seen.depth is not None:
@@ -67,17 +67,18 @@ def _names(seen: FrameSeen) -> list[Finding]:
     return [Finding(FRAME, "frame_id", Level.WARN, what, why, "set the driver's frame_id")]
 
 
-def _camera(seen: FrameSeen, wanted: Parameters) -> Finding:
+def _camera(seen: FrameSeen, wanted: Parameters, node: str) -> Finding:
     kind = kind_of_topic(seen.rgb_topic) if wanted.rgb_picture == AUTO else wanted.rgb_picture
     try:
         height, width = rgb_array(seen.rgb, wanted.limits_max_picture_megapixels).shape[:2]
     except N3DError:
         width, height = int(seen.camera_info.width), int(seen.camera_info.height)
     try:
-        camera = intrinsics_of(seen.camera_info, width, height, kind)
+        camera = intrinsics_of(seen.camera_info, width, height, kind, wanted.override)
     except N3DError as error:
-        return _refused("camera info", error, CALIBRATE)
-    source = camera_of_info(seen.camera_info, width, height, kind).source
+        mend = CALIBRATE if wanted.override is None else f"correct it: ros2 param set {node} {OVERRIDE} ..."
+        return _refused("camera info", error, mend)
+    source = camera_of_info(seen.camera_info, width, height, kind, wanted.override).source
     return fine(FRAME, "camera info", f"{source}, {_view(camera)}")
 
 

@@ -22,6 +22,8 @@ MIN_COUNTED = 10
 
 def check_topic(seen: TopicSeen, graph: GraphSeen) -> Finding:
     """The first thing that is wrong with one input."""
+    if seen.state.is_optional and not seen.state.num:
+        return fine(INPUTS, seen.state.name, verdict(seen.state)[1])
     for check in (_publisher, _type, _quality, _silence, _losses):
         found = check(seen, graph)
         if found is not None:

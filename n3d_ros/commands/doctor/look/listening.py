@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
 
 from n3d_ros.commands.doctor.inputs import INPUTS
 from n3d_ros.commands.doctor.seen import FrameSeen, TopicSeen
@@ -68,6 +69,8 @@ class Listening:
         """The newest messages. wait_for_tf: serves the graph for a while; tf comes later than images."""
         newest = {name: opened(message) for name, message in self._newest.items()}
         wanted = self._wanted
+        if wanted.override is not None:
+            newest.setdefault("camera_info", CameraInfo())  # as the node does
         targets = {wanted.output_frame, wanted.tracking_frame, *remembered_in(wanted)} - {""}
         if targets:
             wait_for_tf()
@@ -136,6 +139,7 @@ class Listening:
         state = replace(
             one.state(time.monotonic()),
             remap=INPUTS[one.name].remap,
+            is_optional=one.name == "camera_info" and self._wanted.override is not None,
             incompatible=mismatch(
                 one.full_name,
                 [quality_of(other.qos_profile) for other in publishers],
