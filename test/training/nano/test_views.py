@@ -101,6 +101,8 @@ def test_a_closer_view_is_the_same_camera_with_one_object_near_its_middle():
         assert 0.25 < u / 336 < 0.75 and 0.25 < v / 252 < 0.75
 
 
-def test_hard_kinds_are_drawn_more_often():
-    config = RenderConfig()
-    assert set(config.kinds) == set(KIND_NAMES) and len(config.kinds) == len(KIND_NAMES) + len(HARD_KINDS)
+@pytest.mark.parametrize(("kinds", "drawn", "most"), [("nano", 14 + 11, "banana"), ("wide", 30 + 17, "banana")])
+def test_hard_kinds_of_a_world_are_drawn_more_often(kinds, drawn, most):
+    names = RenderConfig().scenes(World(kinds=kinds)).kinds
+    assert set(names) == set(KIND_SETS[kinds]) and len(names) == drawn
+    assert names.count(most) == 4 and names.count("spoon") == (2 if kinds == "wide" else 0)
