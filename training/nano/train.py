@@ -69,10 +69,8 @@ class Trainer:
         self.first_number, self.first_decimal = token_id(tokenizer, "0"), token_id(tokenizer, "0.00")
         self.average = self._weights()
         self.optimizers = make_optimizers(self.model, self.heads, stage)
-        self.shards, self.rng = (
-            ViewShards(views, self.kinds),
-            np.random.default_rng([stage.seed, time.time_ns()]),
-        )
+        self.shards = ViewShards(views, self.kinds)
+        self.rng = np.random.default_rng([stage.seed, time.time_ns()])
         self.step, self.trained_s = 0, 0.0
 
     def _weights(self) -> dict[str, Tensor]:

@@ -71,12 +71,10 @@ def measure_worlds(options: WorldsOptions, progress: Callable[[str], object]) ->
         for number in range(options.rounds):
             for world in WORLDS:
                 progress(world)
-                order = WorldOrder(
-                    world, str(Path(folder) / f"{world}-{number}"), options.scenes, options.steps
-                )
-                report.runs[world].append(
-                    WorldResult(**child_result("one_world", asdict(order), f"the world {world}"))
-                )
+                out = str(Path(folder) / f"{world}-{number}")
+                order = WorldOrder(world, out, options.scenes, options.steps)
+                found = child_result("one_world", asdict(order), f"the world {world}")
+                report.runs[world].append(WorldResult(**found))
     return report
 
 
