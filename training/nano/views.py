@@ -22,7 +22,7 @@ A shard says itself which kinds its records count in: they are the title of the 
 (numpy's manual, "Field titles"). Shards of before have no title and count in the fourteen of n3d-nano.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,8 @@ def write_shard(views: list[Record], path: Path, kinds: Sequence[str] = NANO_KIN
 
 def shard_kinds(shard: np.ndarray) -> tuple[str, ...]:
     """What the records of a shard count in."""
-    title = (shard.dtype.fields or {})["kind"][2:]
+    fields: Mapping[str, Any] = shard.dtype.fields or {}
+    title = fields["kind"][2:]
     return tuple(title[0].split()) if title else NANO_KINDS
 
 
