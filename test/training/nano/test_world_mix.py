@@ -62,7 +62,7 @@ def test_worlds_that_differ_are_told_apart_by_their_text():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"textures": "held_out"}, "held_out is for measuring and never trains"),
+        ({"textures": "held_out"}, "some of plain, seen; held_out is for measuring and never trains"),
         ({"textures": {"seen": 1, "held_out": 1}}, "held_out is for measuring and never trains"),
         ({"sensor": "sonar"}, "sensor: expected some of exact, simple, .*got \\['sonar'\\]"),
         ({"sensor": {"stereo": 0}}, "sensor: expected a name, or an object of names"),
