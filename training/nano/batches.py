@@ -78,6 +78,11 @@ class Batch:
     spans: list[list[tuple[int, int]]]
     image_start: int
 
+    @property
+    def is_named(self) -> Tensor:
+        """(B, T) bool: the label begins an object's box or names it (or is its angle, which is always 0)."""
+        return (self.looked_at >= 0) & ~self.is_number
+
     def to(self, device: torch.device) -> "Batch":
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
         moved: dict[str, Any] = {k: v.to(device, non_blocking=True) for k, v in tensors.items()}

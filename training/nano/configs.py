@@ -103,21 +103,25 @@ def from_nothing(minutes: float) -> tuple[Stage, ...]:
 
 
 def from_weights(minutes: float) -> tuple[Stage, ...]:
-    """The stages of a further round for a model that grounds already: gentler rates, which fall from the
-    start.
+    """The stages of a further round for a model that grounds already: gentler rates. The tower first, which
+    may have to learn another size of picture, with a little text so that the language model still reads it.
     """
-    whole = Stage(
-        "whole", 0.45 * minutes, text_share=0.4, reason_share=0.25, heads_steps=150, muon_rate=8e-4,
-        adam_rate=3e-4, patch_rate=5e-5, warm_share=0.05, decay_share=0.8,
+    tower = Stage(
+        "tower", 0.25 * minutes, text_share=0.15, heads_steps=150, muon_rate=0.0015, adam_rate=5e-4,
+        patch_rate=1e-4, warm_share=0.05,
     )  # fmt: skip
-    return whole, choice(0.55 * minutes)
+    whole = Stage(
+        "whole", 0.50 * minutes, text_share=0.5, reason_share=0.3, muon_rate=0.001, adam_rate=4e-4,
+        patch_rate=5e-5, decay_share=0.8,
+    )  # fmt: skip
+    return tower, whole, choice(0.25 * minutes)
 
 
 def choice(minutes: float) -> Stage:
-    """The language model alone, both stages of the dialogue in every step."""
+    """The language model alone, both stages of the dialogue in every step, boxes as much as before."""
     return Stage(
-        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, questions_per_view=8,
+        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, questions_per_view=16,
         reasons_per_view=3, drills_per_view=4,
-        muon_rate=0.0012, adam_rate=5e-4, decimal_sigma=0.5, warm_share=0.05, decay_share=0.8, ema=0.98,
+        muon_rate=8e-4, adam_rate=3e-4, decimal_sigma=0.5, warm_share=0.05, decay_share=0.8, ema=0.98,
         snapshots=1,
     )  # fmt: skip

@@ -7,7 +7,7 @@ change that, and all of them fall away after training, so the shipped model is t
   - every merged image token that shows an object is asked, through the language model's own number rows, for
     that object's box, kind and colour;
   - while the model writes an object's numbers, some heads of one layer are rewarded for looking at that
-    object's tokens;
+    object's tokens, and most of all where a box begins and is named: there it is decided which one is next;
   - while it quotes a number or name of its question, some heads of another layer look at it;
   - while it says whose the largest value is, some heads of a third look at the name beside that value; for
     that, other heads of the layer before look from every owner to its value.
@@ -104,6 +104,7 @@ class Watch:
     ) -> None:
         self.watched = [
             ("look", *look, look_loss),
+            ("next", *look, next_loss),
             ("copy", *copy, copy_loss),
             ("owner", *owner, owner_loss),
             ("value", *value, value_loss),
@@ -185,7 +186,19 @@ def look_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: B
     """-log of the attention that each number-writing row gives to its object's image tokens, mean over rows
     and heads.
     """
-    rows, cols = torch.nonzero(batch.looked_at >= 0, as_tuple=True)
+    return object_loss(query, key, mask, scaling, batch, batch.looked_at >= 0)
+
+
+def next_loss(query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch) -> Tensor:
+    """`look_loss` of the rows alone that begin a box or name it."""
+    return object_loss(query, key, mask, scaling, batch, batch.is_named)
+
+
+def object_loss(
+    query: Tensor, key: Tensor, mask: Tensor, scaling: float, batch: Batch, where: Tensor
+) -> Tensor:
+    """-log of the attention of the rows in `where` (B, T) bool on their object's image tokens."""
+    rows, cols = torch.nonzero(where, as_tuple=True)
     wanted = torch.zeros(len(rows), key.shape[2], dtype=torch.bool, device=key.device)
     start = batch.image_start
     wanted[:, start : start + batch.cells.shape[1]] = (
@@ -281,8 +294,10 @@ def weight(name: str) -> float:
         "legal": 1.0,
         "sums": 0.5,
         "verdict": 1.0,
+        "names": 1.0,
         "choice": 2.0,
         "look": 1.0,
+        "next": 1.0,
         "copy": 0.5,
         "owner": 1.0,
         "value": 1.0,

@@ -235,8 +235,9 @@ class Trainer:
             "sums": SoftTargets(batch.is_sum[learned], self.first_decimal, self.decimals),
         }
         losses = text_loss(logits, batch.labels[learned], soft) | self.watch.losses
-        for name, chosen in (("verdict", batch.is_verdict[learned]), ("choice", batch.is_choice[learned])):
-            if chosen.any():
+        few = {"verdict": batch.is_verdict, "choice": batch.is_choice, "names": batch.is_named}
+        for name, where in few.items():
+            if (chosen := where[learned]).any():
                 losses[name] = cross_entropy(logits[chosen].float(), batch.labels[learned][chosen])
         return losses
 
