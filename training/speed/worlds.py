@@ -33,7 +33,7 @@ class WorldsOptions:
 
     def __post_init__(self) -> None:
         for name in ("scenes", "steps", "rounds"):
-            if getattr(self, name) < 0:
+            if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
 
 

@@ -5,7 +5,6 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
-from n3d_ros.cli import main
 from n3d_ros.training.speed import worlds
 from n3d_ros.training.speed.one_world import WorldResult
 from n3d_ros.training.speed.worlds import WorldsOptions, measure_worlds, worlds_text
@@ -30,6 +29,7 @@ def test_the_table_gives_means_and_how_many_times_the_first(monkeypatch):
     assert rows[4] == ["times", "nano", "2.50", "2.00", "1.50", "1.00", "1.20", "1.00", "1.03"]
 
 
-def test_nothing_to_measure_is_refused(capsys):
-    assert main(["bench", "worlds", "--steps", "0"]) == 2
-    assert "steps: expected at least 1, got 0" in capsys.readouterr().err
+@pytest.mark.parametrize("what", ["scenes", "steps", "rounds"])
+def test_nothing_to_measure_is_refused(what):
+    with pytest.raises(ValueError, match=f"{what}: expected at least 1, got 0"):
+        WorldsOptions(**{what: 0})
