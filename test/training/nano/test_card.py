@@ -109,7 +109,7 @@ def test_the_card_names_what_its_model_can_name_and_what_of_it_the_run_did_not_s
 def test_the_card_claims_nothing_of_what_weights_saw_that_were_only_measured():
     text = made(minutes=0.0, begun="some/model")
     assert "The weights of `some/model`; this card does not know what they saw." in text
-    assert "kinds of things (" not in text and "This run showed" not in text
+    assert "kinds of things (" not in text and "This run showed" not in text and "was rendered" not in text
     assert "(this card does not know what they saw)" in made(begun="some/model")
 
 
