@@ -65,7 +65,8 @@ def card(folder: Path, origin: Origin, measured: Measured, steps: Mapping[str, S
         "## Limits",
         _limits(nameable(folder / TOKENIZER, tuple(WIDE_KINDS)), origin),
         "## Licence",
-        f"Apache 2.0, like the package.{' Every picture of this run was rendered.' if origin.minutes else ''}",
+        "Apache 2.0, like the package."
+        + (" Every picture of this run was rendered." if origin.minutes else ""),
     ]
     return "\n\n".join(parts) + "\n"
 
