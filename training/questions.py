@@ -43,7 +43,7 @@ OPPOSITE_VIEWS = (
 # mostly saw groups of one finds one.
 SEVERAL_SHARE = 0.8
 # How people ask for a group: all of a kind, all of a colour.
-KIND_GROUPS = ("{}", "{}s", "{}", "all the {}s", "all {}s")
+KIND_GROUPS = ("{one}", "{many}", "{one}", "all the {many}", "all {many}")
 COLOR_GROUPS = (
     "{} object",
     "{} objects",
@@ -266,8 +266,16 @@ def group_sample(objects: ViewObjects, rng: np.random.Generator) -> Sample:
         members = [i for i, other in enumerate(objects.names) if other == name and objects.askable[i]]
         return ground_sample(name, objects, members)
     by_kind, word = whole[int(rng.integers(len(whole)))]
-    wordings = KIND_GROUPS if by_kind else COLOR_GROUPS
-    return ground_sample(str(rng.choice(wordings)).format(word), objects, groups[by_kind, word])
+    wording = str(rng.choice(KIND_GROUPS if by_kind else COLOR_GROUPS))
+    words = wording.format(word, one=word, many=plural(word))
+    return ground_sample(words, objects, groups[by_kind, word])
+
+
+def plural(kind: str) -> str:
+    """Several of a kind: mugs, boxes, brushes, knives."""
+    if kind.endswith("fe"):
+        return kind.removesuffix("fe") + "ves"
+    return kind + ("es" if kind.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 def beside_words(

@@ -8,7 +8,7 @@ would have if it were alone. So a batch costs little more than its pictures, and
 robot's sequences.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from n3d_ros.protocol import prompts
 from n3d_ros.training.nano.labels import IGNORE, Labeller, Segment
 from n3d_ros.training.nano.shards import ViewShards, view_objects
 from n3d_ros.training.nano.tokenizer import token_id
-from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES, MAX_OBJECTS, MERGED_PX, PATCH_PX, Record
+from n3d_ros.training.nano.views import COLOR_NAMES, MAX_OBJECTS, MERGED_PX, NANO_KINDS, PATCH_PX, Record
 from n3d_ros.training.questions import (
     ViewObjects,
     drill_sample,
@@ -90,7 +90,7 @@ class Batch:
 
 
 class Packer:
-    """Turns views into batches for one tokenizer.
+    """Turns views into batches for one tokenizer. What is asked for in vain is one of `kinds`.
 
     row_step: rows are padded to a multiple of it: memory that one step leaves then fits the next one.
     """
@@ -106,10 +106,11 @@ class Packer:
         reason_share: float = 0.0,
         reasons_per_view: int = 4,
         drills_per_view: int = 0,
+        kinds: Sequence[str] = NANO_KINDS,
     ) -> None:
         self.labeller, self.encoding, self.rng = Labeller(tokenizer), encoding, rng
         self.questions_per_view, self.reasons_per_view = questions_per_view, reasons_per_view
-        self.drills_per_view = drills_per_view
+        self.drills_per_view, self.kinds = drills_per_view, tuple(kinds)
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
@@ -145,7 +146,7 @@ class Packer:
 
     def _segments(self, objects: ViewObjects, with_reasoning: bool) -> list[Segment]:
         count = self.questions_per_view // 2 if with_reasoning else self.questions_per_view
-        samples = sample_questions(objects, self.rng, count, (COLOR_NAMES, KIND_NAMES))
+        samples = sample_questions(objects, self.rng, count, (COLOR_NAMES, self.kinds))
         unique = objects.unique()
         if with_reasoning and unique:
             samples += [reason_sample(objects, unique, self.rng) for _ in range(self.reasons_per_view)]

@@ -1,7 +1,7 @@
 """The model card of n3d-nano, a README.md beside its weights: every number in it was measured by the run.
 
-In: the model folder, what `n3d eval --json` wrote of it, what each step took. Out: Markdown. It measures
-nothing.
+In: the model folder, what the run rendered, what `n3d eval --json` wrote of it, what each step took. Out:
+Markdown. It measures nothing, and says of weights that it began with only what their tokenizer can name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,17 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.model_folder.tensors import read_entries
-from n3d_ros.sim import COLORS, KINDS
+from n3d_ros.sim import COLORS, WIDE_KINDS
 from n3d_ros.sim.camera import DISTANCE_M
 from n3d_ros.spatial import parse_question
 from n3d_ros.training.evaluation.metrics.intervals import wilson
+from n3d_ros.training.evaluation.simulated.nameable import nameable
 from n3d_ros.training.nano.ledger import Spent
+from n3d_ros.training.nano.model import TOKENIZER
+from n3d_ros.training.nano.world_mix import WorldMix, shares_text
+
+PLACES = {"table": "tables", "shelf": "shelves", "floor": "floors", "clutter": "cluttered tables"}
 
 
 @dataclass(frozen=True)
 class Origin:
     """Where the weights come from: `command` made them, from `started_from` where that is not empty, on views
-    of `num_scenes` scenes from `first_seed` on, in `minutes` of training.
+    of `num_scenes` scenes of `worlds` from `first_seed` on, in `minutes` of training.
     """
 
     command: str
@@ -29,6 +34,7 @@ class Origin:
     num_scenes: int
     first_seed: int
     minutes: float
+    worlds: WorldMix
 
 
 @dataclass(frozen=True)
@@ -57,29 +63,46 @@ def card(folder: Path, origin: Origin, measured: Measured, steps: Mapping[str, S
         "## What it took",
         _cost(steps),
         "## Limits",
-        _limits(),
+        _limits(nameable(folder / TOKENIZER, tuple(WIDE_KINDS)), origin),
         "## Licence",
-        "Apache 2.0, like the package. Every picture that the weights saw was rendered.",
+        "Apache 2.0, like the package."
+        + (" Every picture of this run was rendered." if origin.minutes else ""),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _data(origin: Origin) -> str:
-    known = (
-        f"{len(KINDS)} kinds of things ({', '.join(KINDS)}) in {len(COLORS)} colours ({', '.join(COLORS)}). "
-        "No photograph, no other data set. Scenes below seed 1000000 are for measuring and never train."
-    )
+    measuring = "Scenes below seed 1000000 are for measuring and never train."
     if not origin.minutes:
         return (
-            f"The weights of `{origin.started_from}`, trained before on rendered views of simulated scenes: "
-            f"{known} The command measured them and trained nothing."
+            f"The weights of `{origin.started_from}`; this card does not know what they saw. The command "
+            f"measured them and trained nothing. {measuring}"
         )
-    begun = f"the weights of `{origin.started_from}`" if origin.started_from else "random numbers"
+    begun = f"the weights of `{origin.started_from}` (this card does not know what they saw)"
     last = origin.first_seed + origin.num_scenes - 1
     return (
-        f"Begun from {begun}, trained for {origin.minutes:g} minutes on rendered views of "
-        f"{origin.num_scenes} simulated scenes (seeds {origin.first_seed} to {last}): {known}"
+        f"Begun from {begun if origin.started_from else 'random numbers'}, trained for {origin.minutes:g} "
+        f"minutes on rendered views of {origin.num_scenes} simulated scenes (seeds {origin.first_seed} to "
+        f"{last}): {_seen(origin.worlds)} No photograph, no other data set. {measuring}"
     )
+
+
+def _seen(worlds: WorldMix) -> str:
+    """What the run rendered, as in docs/simulator.md."""
+    return (
+        f"{_listed(worlds.kind_names, 'kinds of things')} in {_listed(tuple(COLORS), 'colours')}, on "
+        f"{_places(worlds)}. Surfaces: {shares_text(worlds.textures)}. Colours are taken: "
+        f"{shares_text(worlds.capture)}. Depth is measured: {shares_text(worlds.sensor)}."
+    )
+
+
+def _listed(names: Sequence[str], what: str) -> str:
+    return f"{len(names)} {what} ({', '.join(names)})"
+
+
+def _places(worlds: WorldMix) -> str:
+    *most, last = (PLACES[layout] for layout in worlds.layouts)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _size(folder: Path) -> str:
@@ -204,14 +227,23 @@ def _cost(steps: Mapping[str, Spent]) -> str:
     return table(("step", "seconds", "largest memory, MB"), rows)
 
 
-def _limits() -> str:
-    return (
-        f"It knows the simulator's {len(KINDS)} kinds and {len(COLORS)} colours and nothing else; a word "
-        "that it does not know is an error, not a guess. On real pictures it finds little and must not "
-        f"be trusted. It has seen tables, shelves and floors from {DISTANCE_M[0]} to {DISTANCE_M[1]} m. "
+def _limits(named: Sequence[str], origin: Origin) -> str:
+    """`named`: the simulator's kinds that the model has words for."""
+    sure = origin.worlds.kind_names if origin.minutes else named
+    untaught = [kind for kind in named if kind not in sure]
+    kinds = _listed(named, "of the simulator's kinds")
+    parts = [
+        f"It has words for {kinds} and {len(COLORS)} colours, and for no other thing; a word that it does "
+        "not know is an error, not a guess.",
+        f"Of these kinds this run showed it none of {', '.join(untaught)}." if untaught else "",
+        "On real pictures it finds little and must not be trusted.",
+        f"This run showed it {_places(origin.worlds)} from {DISTANCE_M[0]} to {DISTANCE_M[1]} m."
+        if origin.minutes
+        else "",
         "Its own sentences are checked against its boxes; where they differ the computed answer is given, "
-        "and says so."
-    )
+        "and says so.",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ call of the same command knows what is left. It does not know what a step does.
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,14 +30,16 @@ class Spent:
 
 
 class Ledger:
-    """`steps`: what each took. ValueError where the folder holds a run with other settings."""
+    """`steps`: what each took. ValueError where the folder holds a run with other settings. `unsaid`:
+    settings that earlier releases did not write, and what they were.
+    """
 
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str], unsaid: Mapping[str, str] = {}) -> None:
         self.path, self.settings = folder / FILE_NAME, settings
         self.steps: dict[str, Spent] = {}
         if self.path.is_file():
             found = read_object(self.path)
-            if found["settings"] != settings:
+            if {**unsaid, **found["settings"]} != settings:
                 raise ValueError(
                     f"{folder}: expected a run with {settings}, got one with {found['settings']}; "
                     "give the same options or another --out"

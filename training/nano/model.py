@@ -20,6 +20,7 @@ from n3d_ros.training.nano.tokenizer import token_id
 # Names, in the module, of the token rows and of the output layer that shares them.
 TIED = ("model.language_model.embed_tokens.weight", "lm_head.weight")
 WHITENING_FLOOR = 1e-4
+TOKENIZER = "tokenizer.json"
 
 
 def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
@@ -135,4 +136,4 @@ def save_model(
     state = {**model.state_dict(), **weights}
     state[TIED[1]] = state[TIED[0]]
     model.save_pretrained(folder, state_dict=state)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    tokenizer.save(str(folder / TOKENIZER))

@@ -15,17 +15,18 @@ import torch
 from tokenizers import Tokenizer
 
 from n3d_ros.training.nano.configs import NanoModel, Stage, from_nothing, from_weights
-from n3d_ros.training.nano.model import build_nano, save_model
+from n3d_ros.training.nano.model import TOKENIZER, build_nano, save_model
 from n3d_ros.training.nano.tokenizer import build_tokenizer, extended
 from n3d_ros.training.nano.train import CHECKPOINT, MODEL, SNAPSHOTS, Trainer
 from n3d_ros.training.nano.views import PictureSize, RenderConfig, render_shards
 from n3d_ros.training.nano.vocabulary import known_words
+from n3d_ros.training.nano.world_mix import WorldMix
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A whole run: `minutes` of training in all stages, from nothing or from a model folder, on views of
-    `num_scenes` simulated scenes. Everything lies in `out`.
+    `num_scenes` simulated scenes of `worlds`. Everything lies in `out`.
     """
 
     out: Path
@@ -35,6 +36,7 @@ class Recipe:
     first_seed: int = 1_000_000
     views: Path | None = None
     preset: NanoModel = NanoModel()
+    worlds: WorldMix = WorldMix()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -48,7 +50,10 @@ class Recipe:
     def render(self) -> RenderConfig:
         width = self.preset.long_side_px
         return RenderConfig(
-            first_seed=self.first_seed, num_scenes=self.num_scenes, picture=PictureSize(width, width * 3 // 4)
+            first_seed=self.first_seed,
+            num_scenes=self.num_scenes,
+            worlds=self.worlds,
+            picture=PictureSize(width, width * 3 // 4),
         )
 
 
@@ -76,7 +81,8 @@ def steps(recipe: Recipe, progress: Callable[[Iterator[Path], int], Iterator[Pat
 
 def train(recipe: Recipe, stage: Stage) -> None:
     """One stage: begun, or gone on with where its checkpoint is."""
-    trainer = Trainer(stage, recipe.preset, run_tokenizer(recipe), recipe.views_folder, recipe.out)
+    kinds, tokenizer = recipe.worlds.kind_names, run_tokenizer(recipe)
+    trainer = Trainer(stage, recipe.preset, tokenizer, recipe.views_folder, recipe.out, kinds)
     if (recipe.out / CHECKPOINT).is_file():
         trainer.resume()
     elif recipe.start_from:
@@ -87,15 +93,15 @@ def train(recipe: Recipe, stage: Stage) -> None:
 
 
 def run_tokenizer(recipe: Recipe) -> Tokenizer:
-    """The tokenizer of the model that the run begins with, with today's words added, or a new one."""
-    new = build_tokenizer(known_words())
+    """The tokenizer of the model that the run begins with, with the words of the run's worlds added, or a new
+    one.
+    """
+    new = build_tokenizer(known_words(recipe.worlds.kind_names))
     if recipe.start_from is None:
         return new
-    file = recipe.start_from / "tokenizer.json"
+    file = recipe.start_from / TOKENIZER
     if not file.is_file():
-        raise FileNotFoundError(
-            f"{recipe.start_from}: expected a model folder with tokenizer.json, found none"
-        )
+        raise FileNotFoundError(f"{recipe.start_from}: expected a model folder with {TOKENIZER}, found none")
     return extended(Tokenizer.from_file(str(file)), new)
 
 

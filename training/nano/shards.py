@@ -4,6 +4,7 @@ In: `views_*.npy` as `views` writes them. Out: arrays of a view, its `ViewObject
 know tokens or batches.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,15 @@ import numpy as np
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics, SceneScale
 from n3d_ros.protocol.box_codec import encode_box
-from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES, MAX_OBJECTS, SMALL, Record
+from n3d_ros.training.nano.views import (
+    COLOR_NAMES,
+    KIND_NAMES,
+    MAX_OBJECTS,
+    NANO_KINDS,
+    SMALL,
+    Record,
+    shard_kinds,
+)
 from n3d_ros.training.questions import MIN_VISIBLE, MIN_VISIBLE_PX, ViewObjects
 
 # Of the seven bins, those that the dense loss learns: all but the angle.
@@ -19,14 +28,15 @@ BOX_FIELDS = (0, 1, 2, 4, 5, 6)
 
 
 class ViewShards:
-    """All views of a folder of shards; what is in memory does not grow with their number.
+    """All views of a folder of shards; what is in memory does not grow with their number. ValueError for a
+    shard whose records count in other kinds than the first of `kinds`.
 
     A view is read from its file when it is asked for (about 0.1 ms, and the system keeps what it read
     lately).
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, kinds: Sequence[str] = NANO_KINDS) -> None:
+        self.folder, self.kinds = folder, tuple(kinds)
         self.shards: dict[Path, np.memmap] = {}
         self.refresh()
 
@@ -34,7 +44,9 @@ class ViewShards:
         """Take in shards that have been written since."""
         for path in sorted(self.folder.glob("views_*.npy")):
             if path not in self.shards:
-                self.shards[path] = np.lib.format.open_memmap(path, mode="r")
+                shard = np.lib.format.open_memmap(path, mode="r")
+                check_kinds(path, shard_kinds(shard), self.kinds)
+                self.shards[path] = shard
         self.index = [(path, row) for path, shard in self.shards.items() for row in range(len(shard))]
         if not self.index:
             raise FileNotFoundError(f"{self.folder}: expected views_*.npy (render them first), found none")
@@ -49,6 +61,17 @@ class ViewShards:
         at = shard.offset + row * shard.itemsize
         record = np.fromfile(path, shard.dtype, count=1, offset=at)[0]
         return {name: record[name] for name in shard.dtype.names or ()}
+
+
+def check_kinds(path: Path, found: Sequence[str], expected: Sequence[str]) -> None:
+    """ValueError that names the first kind which a number of the shard would be read as another."""
+    for number, kind in enumerate(found):
+        wanted = expected[number] if number < len(expected) else "nothing"
+        if kind != wanted:
+            raise ValueError(
+                f"{path}: expected views of {len(expected)} kinds with {wanted} as number {number}, "
+                f"got {kind} of {len(found)}; render them anew or train with the --world that they are of"
+            )
 
 
 def view_objects(view: Record) -> tuple[ViewObjects, np.ndarray]:

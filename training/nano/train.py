@@ -33,10 +33,10 @@ from n3d_ros.training.nano.losses import (
     text_loss,
     weight,
 )
-from n3d_ros.training.nano.model import TIED, build_nano, save_model, still_blocks, whiten_patches
+from n3d_ros.training.nano.model import TIED, TOKENIZER, build_nano, save_model, still_blocks, whiten_patches
 from n3d_ros.training.nano.shards import ViewShards
 from n3d_ros.training.nano.tokenizer import token_id
-from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES
+from n3d_ros.training.nano.views import COLOR_NAMES, NANO_KINDS
 
 CHECKPOINT, SNAPSHOTS, MODEL = "checkpoint.pt", "snapshots", "model"
 
@@ -44,15 +44,24 @@ log = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Model, heads, optimisers and clock of one stage; `run()` trains until its minutes are used up."""
+    """Model, heads, optimisers and clock of one stage; `run()` trains until its minutes are used up.
+    `kinds`: of which things the scenes of `views` are made.
+    """
 
     def __init__(
-        self, stage: Stage, preset: NanoModel, tokenizer: Tokenizer, views: Path, folder: Path
+        self,
+        stage: Stage,
+        preset: NanoModel,
+        tokenizer: Tokenizer,
+        views: Path,
+        folder: Path,
+        kinds: Sequence[str] = NANO_KINDS,
     ) -> None:
         self.stage, self.preset, self.tokenizer, self.folder = stage, preset, tokenizer, folder
+        self.kinds = tuple(kinds)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = build_nano(preset, tokenizer, stage.seed).to(self.device)
-        self.heads = DenseHeads(preset.text_hidden, len(KIND_NAMES), len(COLOR_NAMES)).to(self.device)
+        self.heads = DenseHeads(preset.text_hidden, len(self.kinds), len(COLOR_NAMES)).to(self.device)
         self.watch = Watch(stage.look, stage.copy, stage.owner, stage.value)
         self.model.model.language_model.set_attn_implementation(ATTENTION_NAME)
         self.table = soft_number_table(stage.number_sigma).to(self.device)
@@ -60,7 +69,8 @@ class Trainer:
         self.first_number, self.first_decimal = token_id(tokenizer, "0"), token_id(tokenizer, "0.00")
         self.average = self._weights()
         self.optimizers = make_optimizers(self.model, self.heads, stage)
-        self.shards, self.rng = ViewShards(views), np.random.default_rng([stage.seed, time.time_ns()])
+        self.shards = ViewShards(views, self.kinds)
+        self.rng = np.random.default_rng([stage.seed, time.time_ns()])
         self.step, self.trained_s = 0, 0.0
 
     def _weights(self) -> dict[str, Tensor]:
@@ -79,11 +89,18 @@ class Trainer:
     def start_from(self, folder: Path) -> None:
         """Begin with the weights of a model folder (trained or exported) that has this run's sizes; pieces
         that its tokenizer lacked keep their untrained rows.
+
+        Also those in its reserved places: training taught these rows only that they are never said, all the
+        same, so that new words in them would begin as one word.
         """
         saved = N3DForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).state_dict()
-        known = saved[TIED[1]].shape[0]
+        before, vocabulary = Tokenizer.from_file(str(folder / TOKENIZER)), self.tokenizer.get_vocab()
+        trained = len(saved[TIED[0]])
+        kept = [i for piece, i in vocabulary.items() if i < trained and before.id_to_token(i) == piece]
         for name in TIED:
-            saved[name] = torch.cat([saved[name], self.model.state_dict()[name][known:]])
+            rows = self.model.state_dict()[name].cpu().clone()
+            rows[kept] = saved[name][kept]
+            saved[name] = rows
         self.model.load_state_dict(saved)
         self.average = self._weights()
         self.warm_heads()
@@ -152,6 +169,7 @@ class Trainer:
             reason_share=stage.reason_share,
             reasons_per_view=stage.reasons_per_view,
             drills_per_view=stage.drills_per_view,
+            kinds=self.kinds,
         )
 
     def _stream(self, packer: Packer, with_text: bool) -> Iterator[Batch]:

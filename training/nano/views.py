@@ -14,13 +14,16 @@ One record (at most MAX_OBJECTS objects, a picture of H x W, its grid of N patch
     intrinsics (4,)                     fx, fy, cx, cy, px of the picture
     cells (N / 4,) int8                 object that covers most of each merged cell, -1 for none
     boxes (MAX_OBJECTS, 6) float32      centre and size, metres, optical frame
-    kind, color (MAX_OBJECTS,) int8     -1 where there is no object
+    kind, color (MAX_OBJECTS,) int8     index in KIND_NAMES and COLOR_NAMES, -1 where there is no object
     visible_px (MAX_OBJECTS,) int32     pixels of the rendered picture, RENDERED times as wide
     visible (MAX_OBJECTS,) float32      share of the object that is not hidden
+
+A shard says itself which kinds its records count in: they are the title of the field `kind` in its header
+(numpy's manual, "Field titles"). Shards of before have no title and count in the fourteen of n3d-nano.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,7 @@ from n3d_ros.preprocess.depth import depth_to_point_map, normalise, pool_to_grid
 from n3d_ros.preprocess.pictures import resize_picture
 from n3d_ros.sim import (
     COLORS,
-    KINDS,
+    WIDE_KINDS,
     Camera,
     RgbdCamera,
     Scene,
@@ -40,8 +43,10 @@ from n3d_ros.sim import (
     generate,
     random_look,
     sample_camera,
-    sensor_noise,
 )
+from n3d_ros.sim.world import KIND_SETS, NANO, World
+from n3d_ros.training.nano.world_mix import WorldMix
+from n3d_ros.training.run_folder import RUN_FILE, begin
 
 # One view in a shard's layout.
 Record = dict[str, np.ndarray]
@@ -53,9 +58,17 @@ RENDERED = 1.5
 # side of a merged cell in rendered pixels
 CELL_PX = int(MERGED_PX * RENDERED)
 MIN_CELL_SHARE = 0.06
-KIND_NAMES, COLOR_NAMES = tuple(KINDS), tuple(COLORS)
-# Kinds drawn again: thin or small things, which the model of 2026 found least (docs/log/training.md).
-HARD_KINDS = ("banana", "banana", "banana", "hammer", "hammer", "can", "box", "mug", "ring", "plate", "book")
+# What records count in. n3d-nano's fourteen come first, so that its numbers mean the same in both.
+KIND_NAMES, COLOR_NAMES = tuple(WIDE_KINDS), tuple(COLORS)
+NANO_KINDS = KIND_SETS[NANO]
+# Kinds drawn again. Of the fourteen: thin or small things, which the model of 2026 found least
+# (docs/log/training.md). Of the others, of which no model was measured yet: those that are thinner still.
+HARD_KINDS = (
+    "banana", "banana", "banana", "hammer", "hammer", "can", "box", "mug", "ring", "plate", "book",
+    "spoon", "fork", "knife", "screwdriver", "wrench", "brush",
+)  # fmt: skip
+# Random numbers of which world a scene is, and of how colours are taken.
+WORLD_STREAM, CAPTURE_STREAM = 2, 3
 
 
 @dataclass(frozen=True)
@@ -85,21 +98,19 @@ SMALL = PictureSize(224, 168)
 
 @dataclass(frozen=True)
 class RenderConfig:
-    """What to render: `num_scenes` from `first_seed` on, `views_per_scene` cameras each, noise on
-    `noisy_share` of them, and `close_share` of them nearer by a focal length `zoom` times as long.
+    """What to render: `num_scenes` from `first_seed` on, `views_per_scene` cameras each, `close_share` of
+    them nearer by a focal length `zoom` times as long.
 
-    `kinds`: what scenes are made of, a kind as often as it is named.
-    `picture`: what the model sees.
+    `worlds`: what scenes are made of and how they are seen. `picture`: what the model sees.
     """
 
     first_seed: int = 1_000_000
     num_scenes: int = 2000
     views_per_scene: int = 4
-    noisy_share: float = 0.5
     scenes_per_shard: int = 50
     close_share: float = 0.4
     zoom: tuple[float, float] = (1.5, 2.6)
-    kinds: tuple[str, ...] = KIND_NAMES + HARD_KINDS
+    worlds: WorldMix = WorldMix()
     picture: PictureSize = SMALL
 
     def __post_init__(self) -> None:
@@ -108,10 +119,24 @@ class RenderConfig:
                 f"first_seed must be at least 1000000 (lower seeds are for evaluation), got {self.first_seed}"
             )
 
+    def description(self) -> dict[str, Any]:
+        """What views of one folder share, whichever scenes they are of."""
+        return {
+            name: value for name, value in asdict(self).items() if name not in ("first_seed", "num_scenes")
+        }
+
+    def scenes(self, world: World) -> SceneConfig:
+        """What a scene of `world` holds, its hard kinds more often."""
+        kinds = KIND_SETS[world.kinds]
+        return replace(world.scenes(), kinds=kinds + tuple(kind for kind in HARD_KINDS if kind in kinds))
+
 
 def render_shards(config: RenderConfig, folder: Path) -> Iterator[Path]:
-    """Write the missing shards of `config` into `folder`, yielding each path as it is complete."""
+    """Write the missing shards of `config` into `folder`, yielding each path as it is complete. ValueError
+    where views of another kind are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    begin_folder(config, folder)
     for start in range(0, config.num_scenes, config.scenes_per_shard):
         path = folder / f"views_{config.first_seed + start}.npy"
         if not path.exists():
@@ -119,14 +144,34 @@ def render_shards(config: RenderConfig, folder: Path) -> Iterator[Path]:
                 config.first_seed + start,
                 config.first_seed + min(start + config.scenes_per_shard, config.num_scenes),
             )
-            write_shard([view for seed in seeds for view in scene_views(seed, config)], path)
+            views = [view for seed in seeds for view in scene_views(seed, config)]
+            write_shard(views, path, config.worlds.kind_names)
         yield path
 
 
-def write_shard(views: list[Record], path: Path) -> None:
-    """The views as one array of records, written whole or not at all."""
+def begin_folder(config: RenderConfig, folder: Path) -> None:
+    """Say in the folder what its views are. ValueError where other ones are. A folder of before, which says
+    nothing, holds n3d-nano's own world in the size of its pictures.
+    """
+    there = min(folder.glob("views_*.npy"), default=None)
+    if there is not None and not (folder / RUN_FILE).is_file():
+        height, width = np.load(there, mmap_mode="r").dtype["rgb"].shape[:2]
+        begin(folder, RenderConfig(picture=PictureSize(width, height)).description())
+    begin(folder, config.description())
+
+
+def write_shard(views: list[Record], path: Path, kinds: Sequence[str] = NANO_KINDS) -> None:
+    """The views as one array of records, written whole or not at all. `kinds`: what their `kind` counts in,
+    the first of KIND_NAMES.
+    """
     first = {key: np.asarray(value) for key, value in views[0].items()}
-    layout = [(key, value.dtype, value.shape) for key, value in first.items()]
+    highest = max(int(view["kind"].max()) for view in views)
+    if tuple(kinds) != KIND_NAMES[: len(kinds)] or highest >= len(kinds):
+        raise ValueError(
+            f"{path}: expected the first kinds to {KIND_NAMES[highest]} at least, got {list(kinds)}"
+        )
+    titles: dict[str, Any] = {"kind": (" ".join(kinds), "kind")}
+    layout = [(titles.get(key, key), value.dtype, value.shape) for key, value in first.items()]
     rows = np.zeros(len(views), layout)
     for row, view in zip(rows, views, strict=True):
         for key, value in view.items():
@@ -137,17 +182,27 @@ def write_shard(views: list[Record], path: Path) -> None:
     partial.replace(path)
 
 
+def shard_kinds(shard: np.ndarray) -> tuple[str, ...]:
+    """What the records of a shard count in."""
+    fields: Mapping[str, Any] = shard.dtype.fields or {}
+    title = fields["kind"][2:]
+    return tuple(title[0].split()) if title else NANO_KINDS
+
+
 def scene_views(seed: int, config: RenderConfig) -> Iterator[Record]:
     """Records of the views of one scene."""
-    scene, rng = generate(seed, SceneConfig(kinds=config.kinds)), np.random.default_rng(seed)
+    world = config.worlds.of_scene(np.random.default_rng((seed, WORLD_STREAM)))
+    scene, rng = generate(seed, config.scenes(world)), np.random.default_rng(seed)
+    captures = np.random.default_rng((seed, CAPTURE_STREAM))
     with RgbdCamera(scene, *config.picture.rendered) as camera:
         for _ in range(config.views_per_scene):
             place = sample_camera(scene, rng, *config.picture.rendered)
             if rng.random() < config.close_share:
                 place = closer(place, scene, rng, config.zoom)
-            view = camera.render(place, random_look(rng))
-            depth = sensor_noise(view.depth, rng) if rng.random() < config.noisy_share else view.depth
-            yield view_record(scene, view, depth, config.picture)
+            look = random_look(rng)
+            seen = config.worlds.of_view(world, captures.random(), rng.random())
+            view = seen.view(camera, place, look, captures)
+            yield view_record(scene, view, seen.depth(view, rng), config.picture)
 
 
 def closer(camera: Camera, scene: Scene, rng: np.random.Generator, zoom: tuple[float, float]) -> Camera:

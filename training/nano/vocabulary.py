@@ -6,13 +6,14 @@ running the text generators on made-up objects, so a new template brings its wor
 """
 
 import re
+from collections.abc import Iterable
 from itertools import permutations
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.protocol import prompts
 from n3d_ros.sim import COLORS, KINDS
 from n3d_ros.spatial import QUESTIONS, answer, parse_question
-from n3d_ros.training.questions import OPPOSITE_VIEWS
+from n3d_ros.training.questions import OPPOSITE_VIEWS, plural
 
 EXTRA = """
 a an the of in on at to from is are there this that it object objects thing things all every any and
@@ -20,12 +21,13 @@ or not no none nothing please find locate show me where bbox
 """
 
 
-def known_words() -> list[str]:
-    """All words, as they are written (case matters)."""
+def known_words(kinds: Iterable[str] = tuple(KINDS)) -> list[str]:
+    """All words, as they are written (case matters), where scenes are made of `kinds`. Of other kinds none:
+    what was never taught is refused by its name, not guessed.
+    """
     texts = [
         *COLORS,
-        *KINDS,
-        *(kind + "s" for kind in KINDS),
+        *(form for kind in kinds for form in (kind, plural(kind))),
         *EXTRA.split(),
         prompts.ground_question("thing"),
         *spatial_texts(),

@@ -123,17 +123,17 @@ def _run(instances: Path, engine: str, workers: int, name: str, num_shards: int 
         shard_size=SHARD_PICTURES,
         num_shards=num_shards,
     )
-    return RunResult(**_child("child", asdict(order), f"{workers} {engine}"))
+    return RunResult(**child_result("child", asdict(order), f"{workers} {engine}"))
 
 
 def _load(folder: Path, rows: int) -> LoadingResult:
     instances = write_bench_set(BenchSet(PICTURES), folder / "questions")
     order = LoadingOrder(str(instances), str(folder / "loading"), rows, min(rows, STEPS))
-    found = _child("loading", asdict(order), "rows to train on")
+    found = child_result("loading", asdict(order), "rows to train on")
     return LoadingResult(**{**found, "stages": [StageResult(**one) for one in found["stages"]]})
 
 
-def _child(module: str, order: dict[str, Any], what: str) -> dict[str, Any]:
+def child_result(module: str, order: dict[str, Any], what: str) -> dict[str, Any]:
     command = [sys.executable, "-m", f"n3d_ros.training.speed.{module}", json.dumps(order)]
     # one thread a process, whatever numpy was built with
     environment = {**package_environment(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -1,4 +1,5 @@
-"""`n3d bench`: a model on this machine; `host`, the preparation before it; `data`, the making of data.
+"""`n3d bench`: a model on this machine; `host`, the preparation before it; `data`, the making of data;
+`worlds`, training on simulated worlds.
 
 In: arguments. Out: a table on the terminal and JSON where asked. The measuring lives in `n3d_ros.engines`.
 """
@@ -17,9 +18,10 @@ SIZES = ("640x480", "1280x720")
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
-    """Options of `n3d bench`, which measures a model, and its subcommands `host` and `data`."""
+    """Options of `n3d bench`, which measures a model, and its subcommands."""
     from n3d_ros.commands.bench.data import add_data
     from n3d_ros.commands.bench.model import add_model_bench
+    from n3d_ros.commands.bench.worlds import add_worlds
 
     add_model_bench(parser)
     parts = parser.add_subparsers(metavar="PART", title="one part alone")
@@ -27,6 +29,8 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
     add_host(parts.add_parser("host", help=summary, description=summary))
     summary = "making data: lifting by processes and Ray workers, its memory, rows to train on"
     add_data(parts.add_parser("data", help=summary, description=summary))
+    summary = "training n3d-nano: a wide simulated world beside its own"
+    add_worlds(parts.add_parser("worlds", help=summary, description=summary))
 
 
 def add_host(parser: argparse.ArgumentParser) -> None:

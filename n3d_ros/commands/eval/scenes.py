@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from n3d_ros.commands.model_options import model_folder
@@ -14,6 +15,11 @@ from n3d_ros.text_table import text_table
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer
+
+    from n3d_ros.sim.world import World
+
+# Of --kinds: those of the wide world that the model has words for.
+KNOWN = "known"
 
 
 def add_scene_options(group: _ActionsContainer) -> None:
@@ -35,9 +41,14 @@ def run_scenes(args: argparse.Namespace) -> int:
     from n3d_ros.training.evaluation.simulated.details import detail_tables, details
     from n3d_ros.training.evaluation.simulated.grounding import summarise, trials
 
-    world = world_of(args)
+    world = world_of(args, kinds="wide") if args.kinds == KNOWN else world_of(args)
     pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
-    scenes = trials(pipeline, args.scenes, args.seed, with_noise=args.noise, with_ways=True, world=world)
+    kinds, left_out = measured_kinds(pipeline.backend.tokenizer_path, world, args.kinds)
+    if left_out:
+        print(left_out_text(kinds, left_out))
+    scenes = trials(
+        pipeline, args.scenes, args.seed, with_noise=args.noise, with_ways=True, world=world, kinds=kinds
+    )
     results = list(tqdm(scenes, total=args.scenes, unit="scene"))
     summary = (
         summarise(results).to_dict()
@@ -49,10 +60,40 @@ def run_scenes(args: argparse.Namespace) -> int:
     print(summary_table(summary, found["names_by_way"]))
     if args.details:
         print(f"\n{as_text(detail_tables(found))}")
+    if left_out:
+        print(left_out_text(kinds, left_out))
     if args.json:
-        every = {"summary": summary, "details": found, "trials": [asdict(t) for t in results]}
+        seen = {"world": asdict(world), "noise": args.noise, "kinds": kinds, "kinds_left_out": left_out}
+        every = {**seen, "summary": summary, "details": found, "trials": [asdict(t) for t in results]}
         write_text(args.json, json.dumps(every, indent=1))
     return 0
+
+
+def measured_kinds(tokenizer: Path, world: World, wanted: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Kinds to make scenes of, and those of the world that are left out since the model has no word for them.
+    ValueError where there are such and `wanted` is not KNOWN.
+    """
+    from n3d_ros.sim.world import KIND_SETS
+    from n3d_ros.training.evaluation.simulated.nameable import nameable
+
+    every = KIND_SETS[world.kinds]
+    named = nameable(tokenizer, every)
+    lacking = tuple(kind for kind in every if kind not in named)
+    if not lacking or (named and wanted == KNOWN):
+        return named, lacking
+    instead = f"; --kinds {KNOWN} measures it on the other {len(named)} alone" if named else ""
+    raise ValueError(
+        f"--kinds {wanted}: expected a model that can name all {len(every)} kinds, got one without words for "
+        f"{len(lacking)} ({', '.join(lacking)}){instead}"
+    )
+
+
+def left_out_text(kinds: tuple[str, ...], left_out: tuple[str, ...]) -> str:
+    """What the figures are not about."""
+    return (
+        f"on scenes of {len(kinds)} kinds; the model cannot name the other {len(left_out)}, which no scene "
+        f"holds: {', '.join(left_out)}"
+    )
 
 
 def summary_table(summary: dict[str, Any], names: dict[str, Any]) -> str:

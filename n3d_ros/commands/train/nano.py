@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from n3d_ros.training.nano.ledger import Ledger
     from n3d_ros.training.nano.recipe import Recipe, Step
+    from n3d_ros.training.nano.world_mix import WorldMix
 
 ENGINE, FIGURES, CARD = "n3d-nano", "eval.json", "README.md"
 # Views of so many scenes for a minute of training: 3,000 for two hours.
 SCENES_PER_MINUTE, FEWEST_SCENES = 25, 4
+FIRST_SEED = 1_000_000
 
 
 def add_train(parser: _ActionsContainer) -> None:
@@ -42,7 +44,13 @@ def add_train(parser: _ActionsContainer) -> None:
         "--scenes-rendered", type=int, metavar="N", help=f"default: {SCENES_PER_MINUTE} a minute"
     )
     parser.add_argument(
-        "--first-seed", type=int, default=1_000_000, help="first scene rendered (default: %(default)s)"
+        "--first-seed", type=int, default=FIRST_SEED, help="first scene rendered (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--world",
+        default="nano",
+        metavar="NAME",
+        help="simulated worlds to learn from: nano (default), wide, or a .json file (docs/simulator.md)",
     )
     parser.add_argument("--render-only", action="store_true", help="stop when the scenes are rendered")
     parser.add_argument(
@@ -61,10 +69,12 @@ def run_train(args: argparse.Namespace) -> int:
     """What is left to do of the run; exit code 0, 2 when it cannot begin."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     from n3d_ros.training.nano.ledger import Ledger
+    from n3d_ros.training.nano.world_mix import load_world_mix
 
     try:
         recipe = recipe_of(args)
-        ledger = Ledger(args.out, settings(recipe))
+        # runs that say nothing of it saw n3d-nano's own world
+        ledger = Ledger(args.out, settings(recipe), {"world": str(load_world_mix("nano"))})
         for step in all_steps(args, recipe, ledger):
             if not ledger.is_done(step.name):
                 with ledger.measured(step.name):
@@ -78,11 +88,13 @@ def run_train(args: argparse.Namespace) -> int:
 def recipe_of(args: argparse.Namespace) -> Recipe:
     """The run that the options name. ValueError for one that has nothing to do."""
     from n3d_ros.training.nano.recipe import Recipe
+    from n3d_ros.training.nano.world_mix import load_world_mix
 
     if not args.minutes and args.start_from is None:
         raise ValueError("expected --minutes above 0, or --start-from with a model to measure, got neither")
     scenes = args.scenes_rendered or max(FEWEST_SCENES, round(SCENES_PER_MINUTE * args.minutes))
-    return Recipe(args.out, args.minutes, scenes, args.start_from, args.first_seed, args.views)
+    worlds = load_world_mix(args.world)
+    return Recipe(args.out, args.minutes, scenes, args.start_from, args.first_seed, args.views, worlds=worlds)
 
 
 def settings(recipe: Recipe) -> dict[str, str]:
@@ -91,6 +103,7 @@ def settings(recipe: Recipe) -> dict[str, str]:
         "minutes": f"{recipe.minutes:g}",
         "scenes": f"{recipe.num_scenes} from {recipe.first_seed}",
         "start_from": str(recipe.start_from or ""),
+        "world": str(recipe.worlds),
     }
 
 
@@ -107,7 +120,7 @@ def all_steps(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> list[
     return [
         *training,
         Step("export", lambda: export_engine(model, args.out / ENGINE)),
-        Step("eval", lambda: measure(args)),
+        Step("eval", lambda: measure(args, recipe)),
         Step("card", lambda: write_card(args, recipe, ledger)),
     ]
 
@@ -126,19 +139,31 @@ def export_engine(model: Path, engine: Path) -> None:
     export(model, engine, weights_dtype="fp16")
 
 
-def eval_options(args: argparse.Namespace) -> list[str]:
-    """How `n3d eval` is called: depth as a sensor sees it, as on the robot."""
-    return ["--scenes", str(args.eval_scenes), "--seed", str(args.eval_seed), "--noise"]
+def eval_options(args: argparse.Namespace, worlds: WorldMix) -> list[str]:
+    """How `n3d eval` is called: depth as a sensor sees it, as on the robot; of the kinds that were trained,
+    and on the patterns that were kept from a run that saw others.
+    """
+    from n3d_ros.sim.surfaces import PLAIN
+    from n3d_ros.sim.world import KIND_SETS, NANO
+    from n3d_ros.training.nano.world_mix import HELD_OUT
+
+    options = ["--scenes", str(args.eval_scenes), "--seed", str(args.eval_seed), "--noise"]
+    kinds = next(name for name, kinds in KIND_SETS.items() if kinds == worlds.kind_names)
+    if kinds != NANO:
+        options += ["--kinds", kinds]
+    if any(name != PLAIN for name, _ in worlds.textures):
+        options += ["--textures", HELD_OUT]
+    return options
 
 
-def measure(args: argparse.Namespace) -> None:
+def measure(args: argparse.Namespace, recipe: Recipe) -> None:
     """Run `n3d eval` on the engine; its figures go into the run folder."""
     from n3d_ros.commands.eval import add_eval
 
     parser = argparse.ArgumentParser()
     add_eval(parser)
     where = ["--model", str(args.out / ENGINE), "--json", str(args.out / FIGURES)]
-    options = parser.parse_args([*where, *eval_options(args)])
+    options = parser.parse_args([*where, *eval_options(args, recipe.worlds)])
     options.run(options)
 
 
@@ -150,8 +175,10 @@ def write_card(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> None
     # the run's own file; it holds an infinite error where a model found nothing
     figures: dict[str, Any] = json.loads((args.out / FIGURES).read_text(encoding="utf-8"))
     started = str(recipe.start_from or "")
-    origin = Origin(command_line(args), started, recipe.num_scenes, recipe.first_seed, recipe.minutes)
-    command = f"n3d eval {' '.join(eval_options(args))}"
+    origin = Origin(
+        command_line(args), started, recipe.num_scenes, recipe.first_seed, recipe.minutes, recipe.worlds
+    )
+    command = f"n3d eval {' '.join(eval_options(args, recipe.worlds))}"
     measured = Measured(command, figures["summary"], figures["details"], figures["trials"])
     write_text(args.out / ENGINE / CARD, card(args.out / ENGINE, origin, measured, ledger.steps))
     print(f"model in {args.out / ENGINE}")
@@ -159,5 +186,13 @@ def write_card(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> None
 
 def command_line(args: argparse.Namespace) -> str:
     """The command that makes this run again."""
-    begin = f" --start-from {args.start_from}" if args.start_from else ""
-    return f"n3d train --config nano --minutes {args.minutes:g}{begin}"
+    parts = [f"n3d train --config nano --minutes {args.minutes:g}"]
+    if args.world != "nano":
+        parts.append(f"--world {args.world}")
+    if args.start_from:
+        parts.append(f"--start-from {args.start_from}")
+    if args.minutes and args.scenes_rendered:
+        parts.append(f"--scenes-rendered {args.scenes_rendered}")
+    if args.minutes and args.first_seed != FIRST_SEED:
+        parts.append(f"--first-seed {args.first_seed}")
+    return " ".join(parts)

@@ -24,7 +24,7 @@ from n3d_ros.training.nano.batches import Packer
 from n3d_ros.training.nano.labels import IGNORE
 from n3d_ros.training.nano.shards import view_objects
 from n3d_ros.training.nano.tokenizer import DECIMALS, SHORT_DECIMALS, build_tokenizer, extended
-from n3d_ros.training.nano.views import COLOR_NAMES, KIND_NAMES, MAX_OBJECTS, SMALL, PictureSize
+from n3d_ros.training.nano.views import COLOR_NAMES, MAX_OBJECTS, NANO_KINDS, SMALL, PictureSize
 from n3d_ros.training.nano.vocabulary import known_words
 from n3d_ros.training.questions import (
     Sample,
@@ -117,7 +117,7 @@ def test_labels_are_the_next_token_and_numbers_point_at_their_object(packer):
 
 def test_whether_there_is_a_box_or_another_one_is_a_verdict(packer):
     objects, _ = view_objects(made_up_view())
-    absent = absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES))
+    absent = absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, NANO_KINDS))
     end = prompts.TURN_END
     for sample, verdicts in (
         (absent, ["\n"]),
@@ -143,13 +143,13 @@ def test_positions_go_on_after_the_picture_for_every_question(packer, picture, c
 
 def test_what_is_absent_is_answered_with_no_box():
     objects, _ = view_objects(made_up_view())
-    sample = absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, KIND_NAMES))
+    sample = absent_sample(objects, np.random.default_rng(1), (COLOR_NAMES, NANO_KINDS))
     assert sample.answer == "\n<|im_end|>" and not sample.targets
 
 
 def test_every_question_is_made_of_known_words(packer):
     objects, _ = view_objects(made_up_view())
-    for sample in sample_questions(objects, np.random.default_rng(2), 200, (COLOR_NAMES, KIND_NAMES)):
+    for sample in sample_questions(objects, np.random.default_rng(2), 200, (COLOR_NAMES, NANO_KINDS)):
         assert "<unk>" not in packer.labeller.tokenizer.encode(sample.question + sample.answer).tokens
 
 

@@ -6,8 +6,10 @@ pytest.importorskip("torch")
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from n3d_ros.runtime.backends.factory import default_model_dir
+from n3d_ros.sim import KINDS, WIDE_KINDS
 from n3d_ros.training.nano.card import Measured, Origin, card, share
 from n3d_ros.training.nano.ledger import Spent
+from n3d_ros.training.nano.world_mix import WORLDS, WorldMix
 
 DETAILS = {
     "answers_by_relation": {"height": {"chance": 1 / 3}, "taller_shorter": {"chance": 0.5}},
@@ -35,8 +37,8 @@ def trial(
     }  # fmt: skip
 
 
-@pytest.fixture
-def text():
+def made(minutes=3.0, worlds=WORLDS["nano"], begun=""):
+    """The card of a run."""
     trials = [
         trial("red mug", 0.6),
         trial("blue mug", 0.1, refused=False),
@@ -44,9 +46,14 @@ def text():
         trial("red can", 0.0, found=0, confirmed=True),
     ]
     summary = {"median_center_error_m": 0.0234, "malformed": 2, "median_ms": 40.4}
-    origin = Origin("n3d train --config nano --minutes 3", "", 75, 1_000_000, 3.0)
+    origin = Origin("n3d train --config nano --minutes 3", begun, 75, 1_000_000, minutes, worlds)
     steps = {"render": Spent(12.4, 512.0, True), "eval": Spent(3.0, 9.0, False)}
     return card(default_model_dir(), origin, Measured("n3d eval --scenes 4", summary, DETAILS, trials), steps)
+
+
+@pytest.fixture(scope="module")
+def text():
+    return made()
 
 
 @pytest.mark.parametrize(
@@ -79,6 +86,31 @@ def test_the_card_says_data_size_command_and_limits(text):
     assert "Median centre error 2.3 cm, 2 malformed boxes, 40 ms a prompt" in text
     assert "Apache 2.0" in text and "On real pictures it finds little" in text
     assert "| eval |" not in text, "a step that is not done took no known time"
+
+
+def test_the_card_says_what_the_run_saw(text):
+    assert f"14 kinds of things ({', '.join(KINDS)}) in 8 colours" in text
+    assert "on tables, shelves and floors. Surfaces: plain. Colours are taken: clean." in text
+    assert "Depth is measured: simple 50 % + exact 50 %." in text
+    wide = made(worlds=WORLDS["wide"])
+    assert f"30 kinds of things ({', '.join(WIDE_KINDS)}) in 8 colours" in wide
+    assert "tables, shelves, floors and cluttered tables. Surfaces: plain 40 % + seen 60 %." in wide
+    assert "stereo 20 %" in wide and "handheld 12.5 %" in wide
+
+
+def test_the_card_names_what_its_model_can_name_and_what_of_it_the_run_did_not_show(text):
+    assert f"It has words for 14 of the simulator's kinds ({', '.join(KINDS)}) and 8 colours" in text
+    assert "showed it none" not in text
+    few = WorldMix(layout=(("clutter", 1.0),))
+    object.__setattr__(few, "kinds", ())
+    assert f"Of these kinds this run showed it none of {', '.join(KINDS)}." in made(worlds=few)
+
+
+def test_the_card_claims_nothing_of_what_weights_saw_that_were_only_measured():
+    text = made(minutes=0.0, begun="some/model")
+    assert "The weights of `some/model`; this card does not know what they saw." in text
+    assert "kinds of things (" not in text and "This run showed" not in text and "was rendered" not in text
+    assert "(this card does not know what they saw)" in made(begun="some/model")
 
 
 def test_a_share_of_nothing_is_no_number():

@@ -18,9 +18,9 @@ from n3d_ros.training.nano.configs import (  # noqa: E402
     from_weights,
 )
 from n3d_ros.training.nano.model import build_nano, still_blocks, whiten_patches  # noqa: E402
-from n3d_ros.training.nano.tokenizer import build_tokenizer  # noqa: E402
+from n3d_ros.training.nano.tokenizer import build_tokenizer, extended  # noqa: E402
 from n3d_ros.training.nano.train import SNAPSHOTS, Trainer  # noqa: E402
-from n3d_ros.training.nano.views import write_shard  # noqa: E402
+from n3d_ros.training.nano.views import KIND_NAMES, write_shard  # noqa: E402
 from n3d_ros.training.nano.vocabulary import known_words  # noqa: E402
 
 from .test_batches import made_up_view  # noqa: E402
@@ -213,6 +213,32 @@ def test_starting_from_a_model_with_fewer_tokens_keeps_its_rows_and_begins_the_o
     rows = second.model.get_input_embeddings().weight
     torch.testing.assert_close(rows[:1500], first.model.get_input_embeddings().weight)
     torch.testing.assert_close(rows[1500:], untrained[1500:])
+
+
+def test_new_kinds_begin_as_words_of_their_own_and_all_else_as_it_was(tokenizer, views, tmp_path):
+    first = Trainer(GROUNDING, SMALL, tokenizer, views, tmp_path / "run")
+    reserved = [i for piece, i in tokenizer.get_vocab().items() if piece.startswith("<|reserved_")]
+    first.average["model.language_model.embed_tokens.weight"][reserved] = (
+        7.0  # all alike, as training leaves them
+    )
+    first.save()
+    wide = extended(tokenizer, build_tokenizer(known_words(KIND_NAMES)))
+    second = Trainer(GROUNDING, SMALL, wide, views, tmp_path / "other", KIND_NAMES)
+    second.start_from(tmp_path / "run" / "model")
+    rows, before = (one.model.get_input_embeddings().weight for one in (second, first))
+    new = [wide.token_to_id(word) for word in (" teapot", " teapots", " knives", "fork")]
+    assert set(new) <= set(reserved) and (rows[new] != 7.0).any(dim=1).all()
+    assert torch.pdist(rows[new]).min() > 0
+    kept = [wide.token_to_id(word) for word in (" mug", "mugs", "0.25", "512")]
+    torch.testing.assert_close(rows[kept], before[kept])
+
+
+def test_heads_and_absent_things_are_of_the_kinds_that_a_run_trains(tokenizer, views, tmp_path):
+    nano, wide = (
+        Trainer(GROUNDING, SMALL, tokenizer, views, tmp_path / "run", *more) for more in ((), (KIND_NAMES,))
+    )
+    assert (nano.heads.kind.out_features, wide.heads.kind.out_features) == (14, 30)
+    assert wide._packer().kinds == KIND_NAMES and nano._packer().kinds == KIND_NAMES[:14]
 
 
 def test_the_command_names_a_folder_that_is_no_model(tmp_path, capsys):

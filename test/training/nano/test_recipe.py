@@ -2,6 +2,7 @@
 
 import json
 import os
+from argparse import Namespace
 from dataclasses import replace
 
 import pytest
@@ -11,8 +12,13 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 pytest.importorskip("onnxruntime")
 
 from n3d_ros.cli import main  # noqa: E402
+from n3d_ros.commands.train.nano import command_line, eval_options  # noqa: E402
+from n3d_ros.runtime.backends.factory import default_model_dir  # noqa: E402
+from n3d_ros.sim import KINDS, WIDE_KINDS  # noqa: E402
+from n3d_ros.training.evaluation.simulated.nameable import nameable  # noqa: E402
 from n3d_ros.training.nano import configs, recipe  # noqa: E402
 from n3d_ros.training.nano.ledger import Ledger, forget_peak, peak_mb  # noqa: E402
+from n3d_ros.training.nano.world_mix import WORLDS  # noqa: E402
 
 from .test_nano import SHALLOW, SMALL  # noqa: E402
 
@@ -55,6 +61,59 @@ def test_one_command_makes_a_measured_model_with_its_card(small, tmp_path, capsy
     assert command(tmp_path / "run") == 0
     after = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert before == after, "a run that is done does nothing"
+
+
+def test_a_run_is_not_gone_on_with_in_another_world_and_one_of_before_is_of_nanos_own(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "n3d_ros.commands.train.nano.all_steps", lambda *_: [recipe.Step("first", lambda: None)]
+    )
+    with Ledger(tmp_path, {"minutes": "0.01", "scenes": "4 from 1000000", "start_from": ""}).measured(
+        "first"
+    ):
+        pass
+    assert command(tmp_path) == 0
+    assert command(tmp_path, "--world", "wide") == 2
+    assert "expected a run with" in (said := capsys.readouterr().err) and "kinds wide" in said
+    assert command(tmp_path / "wide", "--world", "wide") == 0
+    assert command(tmp_path / "wide") == 2
+    assert "got one with" in (said := capsys.readouterr().err) and "kinds wide" in said
+
+
+def test_a_world_that_holds_what_never_trains_is_refused_before_anything_is_made(tmp_path, capsys):
+    world = tmp_path / "world.json"
+    world.write_text('{"textures": "held_out"}')
+    assert command(tmp_path / "run", "--world", str(world)) == 2
+    assert "held_out is for measuring and never trains" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("world", "options"),
+    [("nano", []), ("wide", ["--kinds", "wide", "--textures", "held_out"])],
+)
+def test_a_run_is_measured_on_its_kinds_and_on_patterns_that_it_did_not_see(world, options):
+    args = Namespace(eval_scenes=3, eval_seed=90000)
+    assert eval_options(args, WORLDS[world]) == ["--scenes", "3", "--seed", "90000", "--noise", *options]
+
+
+def test_the_card_names_every_option_that_made_the_run(tmp_path):
+    args = Namespace(minutes=5.0, world="wide", start_from=None, scenes_rendered=7, first_seed=2_000_000)
+    assert command_line(args) == (
+        "n3d train --config nano --minutes 5 --world wide --scenes-rendered 7 --first-seed 2000000"
+    )
+
+
+def test_a_run_in_a_wide_world_has_words_for_its_things(tmp_path):
+    shipped = default_model_dir()
+    for begin in (None, shipped):
+        made = recipe.Recipe(tmp_path, 1, 4, begin, worlds=WORLDS["wide"])
+        file = tmp_path / ("shipped.json" if begin else "new.json")
+        file.write_text(recipe.run_tokenizer(made).to_str())
+        assert nameable(file, tuple(WIDE_KINDS)) == tuple(WIDE_KINDS)
+    assert nameable(shipped / "tokenizer.json", tuple(WIDE_KINDS)) == tuple(KINDS)
+    assert "teapot" not in recipe.run_tokenizer(recipe.Recipe(tmp_path, 1, 4)).get_vocab()
 
 
 def test_a_run_that_was_stopped_goes_on_at_the_step_that_was_not_done(tmp_path, monkeypatch):

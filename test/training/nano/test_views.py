@@ -1,5 +1,6 @@
 """Views on disk: read one by one, never asked for what bins cannot say, some of them closer."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,17 +11,21 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from n3d_ros.geometry import Intrinsics, project
 from n3d_ros.sim import Camera
+from n3d_ros.sim.world import KIND_SETS, World
 from n3d_ros.training.nano.shards import ViewShards, view_objects
 from n3d_ros.training.nano.views import (
-    HARD_KINDS,
+    COLOR_NAMES,
     KIND_NAMES,
+    NANO_KINDS,
     PictureSize,
     RenderConfig,
     closer,
     dominant_objects,
+    render_shards,
     scene_views,
     write_shard,
 )
+from n3d_ros.training.nano.world_mix import WORLDS
 
 from .test_batches import made_up_view
 
@@ -101,6 +106,75 @@ def test_a_closer_view_is_the_same_camera_with_one_object_near_its_middle():
         assert 0.25 < u / 336 < 0.75 and 0.25 < v / 252 < 0.75
 
 
-def test_hard_kinds_are_drawn_more_often():
-    config = RenderConfig()
-    assert set(config.kinds) == set(KIND_NAMES) and len(config.kinds) == len(KIND_NAMES) + len(HARD_KINDS)
+@pytest.mark.parametrize(("kinds", "drawn", "spoons"), [("nano", 14 + 11, 0), ("wide", 30 + 17, 2)])
+def test_hard_kinds_of_a_world_are_drawn_more_often(kinds, drawn, spoons):
+    names = RenderConfig().scenes(World(kinds=kinds)).kinds
+    assert set(names) == set(KIND_SETS[kinds]) and len(names) == drawn
+    assert names.count("banana") == 4 and names.count("spoon") == spoons
+
+
+def test_a_shard_says_which_kinds_its_records_count_in(tmp_path):
+    view = made_up_view()
+    view["kind"][:2] = KIND_NAMES.index("teapot"), 0
+    write_shard([view], tmp_path / "views_1.npy", KIND_NAMES)
+    shards = ViewShards(tmp_path, KIND_NAMES)
+    assert view_objects(shards.view(0))[0].names[0] == f"{COLOR_NAMES[0]} teapot"
+    with pytest.raises(ValueError, match="views_1.npy: .* 14 kinds with nothing as number 14, got teapot"):
+        ViewShards(tmp_path)
+
+
+def test_a_shard_that_counts_in_another_order_is_refused(tmp_path):
+    write_shard([made_up_view()], tmp_path / "views_1.npy")
+    with pytest.raises(ValueError, match="with bowl as number 0, got mug of 14"):
+        ViewShards(tmp_path, ("bowl", "mug", *KIND_NAMES[2:]))
+
+
+def test_a_shard_of_before_counts_in_the_fourteen(tmp_path):
+    write_shard([made_up_view()], tmp_path / "views_1.npy")
+    rows = np.load(tmp_path / "views_1.npy")
+    untitled = [(name, rows.dtype[name].base, rows.dtype[name].shape) for name in rows.dtype.names]
+    np.save(tmp_path / "views_1.npy", rows.astype(untitled))
+    for kinds in (NANO_KINDS, KIND_NAMES):
+        assert view_objects(ViewShards(tmp_path, kinds).view(0))[0].kinds == ("mug", "bowl")
+
+
+def test_a_kind_beyond_those_that_a_shard_names_is_not_written(tmp_path):
+    view = made_up_view()
+    view["kind"][1] = KIND_NAMES.index("fork")
+    with pytest.raises(ValueError, match="expected the first kinds to fork at least"):
+        write_shard([view], tmp_path / "views_1.npy")
+    assert not list(tmp_path.iterdir())
+
+
+def test_views_of_one_world_are_not_gone_on_with_in_another(tmp_path, monkeypatch):
+    monkeypatch.setattr("n3d_ros.training.nano.views.scene_views", lambda *_: [made_up_view()])
+    wide = RenderConfig(num_scenes=1, worlds=WORLDS["wide"])
+    (path,) = render_shards(wide, tmp_path)
+    made = path.stat().st_mtime_ns
+    assert list(render_shards(replace(wide, num_scenes=60), tmp_path))[0].stat().st_mtime_ns == made
+    with pytest.raises(ValueError, match="got another worlds"):
+        next(render_shards(RenderConfig(num_scenes=1), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [({"worlds": WORLDS["wide"]}, "worlds"), ({"picture": PictureSize(448, 336)}, "picture")],
+)
+def test_views_of_before_are_of_nanos_own_world_and_go_on_as_such(tmp_path, other, said):
+    write_shard([made_up_view()], tmp_path / "views_1000000.npy")
+    config = RenderConfig(num_scenes=1)
+    with pytest.raises(ValueError, match=f"got another {said}"):
+        next(render_shards(replace(config, **other), tmp_path))
+    assert next(render_shards(config, tmp_path)).name == "views_1000000.npy"
+
+
+def test_a_view_of_a_wide_world_holds_its_things_as_its_sensor_sees_them():
+    worlds = replace(WORLDS["wide"], sensor=(("stereo", 1.0),))
+    config = RenderConfig(views_per_scene=1, worlds=worlds)
+    (record,), (exact,) = (
+        scene_views(1_000_000, one)
+        for one in (config, replace(config, worlds=replace(worlds, sensor=(("exact", 1.0),))))
+    )
+    assert record["kind"].max() >= len(NANO_KINDS)
+    np.testing.assert_array_equal(record["rgb"], exact["rgb"])
+    assert not np.array_equal(record["pooled"], exact["pooled"])

@@ -8,7 +8,7 @@ robot's own path (camera at
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -85,14 +85,16 @@ def trials(
     with_noise: bool = False,
     with_ways: bool = False,
     world: World = DEFAULT_WORLD,
+    kinds: Sequence[str] | None = None,
 ) -> Iterator[Trial]:
     """One trial per scene with something to ask for; scenes without are skipped and the next seed is taken
     instead. with_noise: depth as a sensor sees it, by the simple model. with_ways: ask in other ways too,
-    about twice as much. world: what else there is to see.
+    about twice as much. world: what else there is to see. kinds: scenes are made of these alone, None for all
+    of the world's.
     """
     done, seed = 0, first_seed
     while done < num_scenes:
-        trial = run_trial(pipeline, seed, with_noise, with_ways, world)
+        trial = run_trial(pipeline, seed, with_noise, with_ways, world, kinds)
         seed += 1
         if trial is not None:
             done += 1
@@ -105,9 +107,11 @@ def run_trial(
     with_noise: bool = False,
     with_ways: bool = False,
     world: World = DEFAULT_WORLD,
+    kinds: Sequence[str] | None = None,
 ) -> Trial | None:
     """Render one view of scene `seed`, ask for one of its visible, uniquely named objects."""
-    scene, rng = generate(seed, world.scenes()), np.random.default_rng(seed)
+    made_of = KIND_SETS[world.kinds] if kinds is None else tuple(kinds)
+    scene, rng = generate(seed, replace(world.scenes(), kinds=made_of)), np.random.default_rng(seed)
     with RgbdCamera(scene, WIDTH, HEIGHT) as camera:
         place, look = sample_camera(scene, rng, WIDTH, HEIGHT), random_look(rng)
         view = world.view(camera, place, look, np.random.default_rng((seed, CAPTURE_SEED)))
@@ -125,7 +129,7 @@ def run_trial(
     present = [(thing.color, thing.kind) for thing in scene.objects]
     trial = replace(
         trial,
-        refusal=try_absent(pipeline, observation, present, rng, KIND_SETS[world.kinds]),
+        refusal=try_absent(pipeline, observation, present, rng, made_of),
         answered=try_question(pipeline, observation, view.boxes, askable(view), rng),
         named=(named(NAME, truth.label, [o.box for o in result.objects], [truth]),),
     )

@@ -18,7 +18,7 @@ from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.types import GroundResult
 from n3d_ros.training.evaluation.metrics.matching import Pairs, closest_pairs
 from n3d_ros.training.evaluation.metrics.overlap import iou_matrix
-from n3d_ros.training.questions import beside_words
+from n3d_ros.training.questions import beside_words, plural
 
 NAME, GROUP, BESIDE, CAPITALS = "one name", "all the ...", "one beside another", "in capitals"
 IOU = 0.25
@@ -69,7 +69,7 @@ def group_words(
     labels = [box.label.split() for box in boxes]
     groups: dict[str, list[int]] = {}
     for i, (color, kind) in enumerate(labels):
-        groups.setdefault(f"all the {kind}s", []).append(i)
+        groups.setdefault(f"all the {plural(kind)}", []).append(i)
         groups.setdefault(f"all the {color} things", []).append(i)
     whole = [words for words, members in groups.items() if len(members) > 1 and set(members) <= {*visible}]
     if not whole:

@@ -54,3 +54,11 @@ def test_what_is_absent_is_of_the_same_world():
         refusal = try_absent(Blind(), None, [("red", "mug")], rng, ("mug", "teapot", "fork"))
         kinds.add(refusal.words.split()[1])
     assert kinds == {"mug", "teapot", "fork"}
+
+
+def test_a_scene_of_few_kinds_holds_no_other():
+    trial = run_trial(Blind(), 90001, world=World(kinds="wide"), kinds=("teapot", "fork"))
+    assert trial.words.split()[1] in ("teapot", "fork") and trial.refusal.words.split()[1] in (
+        "teapot",
+        "fork",
+    )
