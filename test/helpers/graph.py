@@ -89,9 +89,8 @@ class Graph:
         if self._is_closed.is_set():
             return
         self._is_closed.set()
-        self.executor.wake()
-        self.thread.join(DEADLINE_S)
-        self.executor.shutdown()
+        assert self.executor.shutdown(DEADLINE_S), f"a callback of the node took more than {DEADLINE_S} s"
+        self.thread.join()
         self.node.destroy_node()
         self.client.destroy_node()
         self.client_executor.shutdown()

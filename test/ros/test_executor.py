@@ -1,4 +1,6 @@
-"""The node's executor: everything is served, and it looks no oftener than something comes."""
+"""The node's executor: everything is served, it looks no oftener than something comes, and it ends whole."""
+
+import threading
 
 import pytest
 import rclpy
@@ -93,3 +95,56 @@ def test_a_task_that_a_task_makes_is_run_in_the_next_look(graph):
     assert run == []
     executor.spin_once(timeout_sec=1.0)
     assert run == ["inner"], "nothing else ends that wait"
+
+
+def test_a_shutdown_ends_another_threads_wait(graph):
+    _, executor = graph
+    spin_until_quiet(executor)
+    spinning = threading.Thread(target=executor.spin_once)
+    spinning.start()
+    assert executor.shutdown(DEADLINE_S)
+    spinning.join(DEADLINE_S)
+    assert not spinning.is_alive(), "without a timer and without a limit nothing else ends it"
+
+
+def test_a_shutdown_leaves_what_another_thread_is_about_to_wait_for(graph, monkeypatch):
+    _, executor = graph
+    spin_until_quiet(executor)
+    ending = threading.Thread(target=executor.shutdown)
+    nodes = executor.get_nodes()
+
+    def shut_down_meanwhile():
+        ending.start()
+        ending.join(0.5)  # it does not end before this look has
+        return nodes
+
+    monkeypatch.setattr(executor, "get_nodes", shut_down_meanwhile)
+    executor.spin_once()
+    ending.join(DEADLINE_S)
+    assert not ending.is_alive()
+
+
+def test_a_shutdown_says_that_a_callback_goes_on(graph):
+    _, executor = graph
+    begun, ends = threading.Event(), threading.Event()
+
+    def long_callback():
+        begun.set()
+        ends.wait(DEADLINE_S)
+
+    executor.create_task(long_callback)
+    spinning = threading.Thread(target=executor.spin_once)
+    spinning.start()
+    assert begun.wait(DEADLINE_S)
+    assert not executor.shutdown(0.0)
+    ends.set()
+    assert executor.shutdown(DEADLINE_S)
+    spinning.join(DEADLINE_S)
+    assert not spinning.is_alive()
+
+
+def test_a_callback_may_shut_it_down(graph):
+    _, executor = graph
+    executor.create_task(executor.shutdown)
+    executor.spin_once(timeout_sec=1.0)
+    executor.spin_once()
