@@ -8,7 +8,7 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from n3d_ros.commands.graph.isolation import free_domain_id
+from n3d_ros.commands.graph.isolation import take_domain
 from n3d_ros.node.executor import OneThreadExecutor
 
 DEADLINE_S = 30.0
@@ -28,8 +28,8 @@ class Counting(OneThreadExecutor):
 @pytest.fixture
 def graph():
     """A node and its executor."""
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=free_domain_id())
+    context, domain = rclpy.Context(), take_domain()
+    rclpy.init(context=context, domain_id=domain.id)
     node = rclpy.create_node("served", context=context)
     executor = Counting(context=context)
     executor.add_node(node)
@@ -37,6 +37,7 @@ def graph():
     executor.shutdown()
     node.destroy_node()
     rclpy.shutdown(context=context)
+    domain.release()
 
 
 def spin_until(executor, condition):
