@@ -277,11 +277,9 @@ def test_another_release_of_the_node_is_told():
 
 
 def test_with_whom_the_engine_is_shared_is_told():
-    shared = StatusSeen("engine", Level.OK, "ready, shared with /left/n3d")
-    found = one(
-        check_node(replace(GRAPH, info={"state": "ready", "backend": "ort"}, statuses=(shared,))), "engine"
-    )
-    assert found.what == "ready, shared with /left/n3d: ort"
+    info = {"state": "ready", "backend": "ort", "shared_with": "/left/n3d, /rear/n3d"}
+    found = one(check_node(replace(GRAPH, info=info)), "engine")
+    assert found.what == "ready, shared with /left/n3d, /rear/n3d: ort"
 
 
 def test_an_engine_that_hangs_is_wrong_though_it_is_loaded():

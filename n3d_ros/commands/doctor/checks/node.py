@@ -86,7 +86,8 @@ def _engine(seen: GraphSeen) -> Finding:
     hangs = said if said is not None and said.level >= Level.ERROR else None
     if state == "ready" and hangs is None:
         words = [seen.info.get(name, "") for name in ("model", "backend", "precision")]
-        shared = said.message if said is not None and said.message.startswith(state) else state
+        others = seen.info.get("shared_with", "")
+        shared = f"{state}, shared with {others}" if others else state
         return fine(NODE, "engine", f"{shared}: {', '.join(word for word in words if word)}")
     if state == "loading":
         return Finding(NODE, "engine", Level.WARN, "it is still loading", "requests wait for it", "wait")
