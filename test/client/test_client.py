@@ -30,28 +30,31 @@ def test_words_become_boxes_in_metres(make_robot):
 
 
 def hold_back_feedback(n3d, monkeypatch):
-    """Of each goal, until after its result."""
-    held, has_ended = [], threading.Event()
-    hear, ground = client_module._Stream.__call__, n3d._ground
+    """Of each goal, until its result is there and the rest is waited for."""
+    held, may_come = [], threading.Event()
+    hear, wait_for, ground = client_module._Stream.__call__, client_module._Stream.wait_for, n3d._ground
 
     def hearing(stream, feedback):
-        if has_ended.is_set():
+        if may_come.is_set():
             hear(stream, feedback)
         else:
             held.append((stream, feedback))
 
     def release():
-        has_ended.set()
+        may_come.set()
         while held:
             hear(*held.pop(0))
 
+    def waiting(stream, num_boxes):
+        n3d._connection.do(release)
+        wait_for(stream, num_boxes)
+
     def grounding(*arguments):
-        has_ended.clear()
-        goal = ground(*arguments)
-        goal.future.add_done_callback(lambda _: n3d._connection.do(release))
-        return goal
+        may_come.clear()
+        return ground(*arguments)
 
     monkeypatch.setattr(client_module._Stream, "__call__", hearing)
+    monkeypatch.setattr(client_module._Stream, "wait_for", waiting)
     monkeypatch.setattr(n3d, "_ground", grounding)
 
 
