@@ -86,8 +86,8 @@ ROWS = {
         f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
         "training.run_folder training.chat training.lift.sources.json_items"
     ),
-    "client": "errors geometry",
-    "recording": "errors boxes preprocess node.conversions",
+    "client": "errors geometry plain_text",
+    "recording": "errors boxes preprocess node.conversions node.desk.names",
     "commands": f"{RUNTIME} {REST}",
     "cli": "errors plain_text version commands",
 }
