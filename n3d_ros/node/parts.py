@@ -136,8 +136,8 @@ class Parts:
             log.info(f"engine: shared with {', '.join(worker.shared_with)}")
         if given_up := engines.given_up(wanted, worker):
             log.warning(
-                f"engine: loaded anew, with memory of its own: that of {', '.join(given_up)} hangs or did not "
-                "load; clean them up and configure them, and they share this one"
+                f"engine: loaded anew, with memory of its own: that of {', '.join(given_up)} hangs or did "
+                "not load; clean them up and configure them, and they share this one"
             )
         if others := engines.others(wanted):
             log.warning(

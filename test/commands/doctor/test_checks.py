@@ -282,6 +282,14 @@ def test_with_whom_the_engine_is_shared_is_told():
     assert found.what == "ready, shared with /left/n3d, /rear/n3d: ort"
 
 
+@pytest.mark.parametrize("level", [Level.WARN, Level.ERROR])
+def test_an_engine_that_others_loaded_anew_is_told_with_what_brings_them_together(level):
+    anew = StatusSeen("engine", level, "ready; /left/n3d loaded it anew", {"loaded_anew_by": "/left/n3d"})
+    found = one(check_node(replace(GRAPH, statuses=(anew,))), "engine")
+    assert (found.level, found.what) == (level, anew.message)
+    assert found.mend == "ros2 lifecycle set /n3d: deactivate, cleanup, configure, activate"
+
+
 def test_an_engine_that_hangs_is_wrong_though_it_is_loaded():
     hangs = StatusSeen("engine", Level.ERROR, "busy with a request that should have ended 9.0 s ago")
     found = one(check_node(replace(GRAPH, statuses=(hangs,))), "engine")

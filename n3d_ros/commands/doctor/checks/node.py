@@ -84,6 +84,16 @@ def _engine(seen: GraphSeen) -> Finding:
     state = seen.info.get("state", "")
     said = next((one for one in seen.statuses if one.name == "engine"), None)
     hangs = said if said is not None and said.level >= Level.ERROR else None
+    if state == "ready" and said is not None and said.values.get("loaded_anew_by"):
+        why, steps = "the process holds two of them", "deactivate, cleanup, configure, activate"
+        return Finding(
+            NODE,
+            "engine",
+            max(said.level, Level.WARN),
+            said.message,
+            why,
+            f"ros2 lifecycle set {seen.node}: {steps}",
+        )
     if state == "ready" and hangs is None:
         words = [seen.info.get(name, "") for name in ("model", "backend", "precision")]
         others = seen.info.get("shared_with", "")
