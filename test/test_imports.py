@@ -90,8 +90,8 @@ ROWS = {
         f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
         "training.run_folder training.chat training.lift.sources.json_items"
     ),
-    "client": "errors geometry cameras",
-    "recording": "errors boxes cameras preprocess node.conversions",
+    "client": "errors geometry cameras plain_text",
+    "recording": "errors boxes cameras preprocess node.conversions node.desk.names",
     "commands": f"{RUNTIME} {REST}",
     "cli": "errors plain_text version commands",
 }

@@ -114,7 +114,7 @@ class BarProgress(ShownProgress):
 
 
 class LineProgress(ShownProgress):
-    """One JSON object a line on standard output: engine, phase, progress (0 to 1), elapsed_s (of this engine).
+    """One JSON object a line on standard output: engine, phase, progress (0 to 1), elapsed_s of this engine.
 
     Another phase is told at once, steps within it at most every `LINE_PERIOD_S`: a builder makes thousands.
     """

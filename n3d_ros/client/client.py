@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
@@ -18,9 +19,13 @@ from n3d_ros.client.connection import Connection, Goal, call
 from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, Recalled, RequestFailed
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Correction, GroundedObject
+from n3d_ros.plain_text import shown
 from n3d_ros.srv import GetInfo, Recall
 
 OnBox = Callable[[FoundBox], None]
+Words = str | Sequence[str]
+# For feedback that the result has overtaken.
+_FEEDBACK_S = 1.0
 # A canceled goal ends between two tokens; the node that does not answer by then is not there any more.
 _CANCEL_S = 5.0
 
@@ -64,32 +69,49 @@ class N3DClient:
         return messages.recalled(words, self._call(Recall, "recall", Recall.Request(words=words)))
 
     def ground(
-        self, words: str, frame: str = "", stamp_ns: int = 0, max_boxes: int = 0, on_box: OnBox | None = None
+        self,
+        words: Words,
+        frame: str = "",
+        stamp_ns: int = 0,
+        max_boxes: int = 0,
+        on_box: OnBox | None = None,
     ) -> Found:
-        """Find what the words name.
+        """Find what the words name, or each of several names in one frame.
 
         frame: tf frame of the boxes, "" for the node's. stamp_ns: the first frame at or after it, 0 for the
-        newest. max_boxes: 0 for no limit. on_box: called with each box as soon as it is written, in the
-        camera's frame and without id. RequestFailed, NoNodeError.
+        newest. max_boxes: of all names together, 0 for no limit. on_box: called with each box as soon as it
+        is written, in the camera's frame and without id. Of several names `outcomes` tells what became of
+        each: one that cannot be looked for takes none of the others with it. RequestFailed where none could,
+        or the request was stopped; NoNodeError.
         """
-        return messages.found(self._wait(self._ground(words, frame, stamp_ns, max_boxes, on_box)))
+        stream = None if on_box is None else _Stream(on_box)
+        result = self._wait(self._ground(words, frame, stamp_ns, max_boxes, stream))
+        if stream is not None:
+            stream.wait_for(len(result.boxes.boxes))
+        return messages.found(result, every_name=isinstance(words, str))
 
     def ask(self, question: str, frame: str = "", stamp_ns: int = 0, on_box: OnBox | None = None) -> Answer:
         """Answer a question; as `ground`."""
         return messages.answer(self._wait(self._ask(question, frame, stamp_ns, on_box)))
 
-    def boxes(self, words: str, max_boxes: int = 0) -> Iterator[FoundBox]:
-        """Each box as soon as it is written, in the camera's frame.
+    def boxes(self, words: Words, max_boxes: int = 0) -> Iterator[FoundBox]:
+        """Each box as soon as it is written, in the camera's frame, of one name after the other.
 
-        Leaving the loop stops the node's work.
+        Leaving the loop stops the node's work. RequestFailed after the last box where one of the names could
+        not be looked for; its `outcomes` tell which.
         """
         found: queue.Queue[FoundBox | None] = queue.Queue()
-        goal = self._ground(words, "", 0, max_boxes, found.put)
+        stream = _Stream(found.put)
+        goal = self._ground(words, "", 0, max_boxes, stream)
         goal.future.add_done_callback(lambda _: found.put(None))
         try:
             while (box := self._next(found, goal)) is not None:
                 yield box
-            messages.found(self._wait(goal))
+            result = self._wait(goal)
+            stream.wait_for(len(result.boxes.boxes))
+            while not found.empty():
+                yield from filter(None, [found.get()])
+            stream.check(messages.found(result))
         finally:
             if not goal.future.done():
                 goal.cancel()
@@ -116,11 +138,20 @@ class N3DClient:
         publisher.publish(message)
 
     async def ground_async(
-        self, words: str, frame: str = "", stamp_ns: int = 0, max_boxes: int = 0, on_box: OnBox | None = None
+        self,
+        words: Words,
+        frame: str = "",
+        stamp_ns: int = 0,
+        max_boxes: int = 0,
+        on_box: OnBox | None = None,
     ) -> Found:
         """As `ground`, awaited. Cancelling the task stops the node's work."""
-        start = asyncio.to_thread(self._ground, words, frame, stamp_ns, max_boxes, on_box)
-        return messages.found(await self._awaited(await start))
+        stream = None if on_box is None else _Stream(on_box)
+        start = asyncio.to_thread(self._ground, words, frame, stamp_ns, max_boxes, stream)
+        result = await self._awaited(await start)
+        if stream is not None:
+            await asyncio.to_thread(stream.wait_for, len(result.boxes.boxes))
+        return messages.found(result, every_name=isinstance(words, str))
 
     async def recall_async(self, words: str) -> Recalled:
         """As `recall`, awaited."""
@@ -141,20 +172,26 @@ class N3DClient:
             message = f"expected {name} to answer within timeout_s = {self._timeout_s:g}, got no answer"
             raise RequestFailed(ResultCode.TIMEOUT, message) from None
 
-    def _ground(self, words: str, frame: str, stamp_ns: int, max_boxes: int, on_box: OnBox | None) -> Goal:
-        goal = Ground.Goal(prompt=words, frame=frame, max_boxes=max_boxes, stream=on_box is not None)
-        return self._send(Ground, "ground", goal, stamp_ns, on_box)
+    def _ground(
+        self, words: Words, frame: str, stamp_ns: int, max_boxes: int, stream: _Stream | None
+    ) -> Goal:
+        goal = Ground.Goal(frame=frame, max_boxes=max_boxes, stream=stream is not None)
+        if isinstance(words, str):
+            goal.prompt = words
+        else:
+            goal.labels = _names(words)
+        return self._send(Ground, "ground", goal, stamp_ns, stream)
 
     def _ask(self, question: str, frame: str, stamp_ns: int, on_box: OnBox | None) -> Goal:
         goal = Ask.Goal(question=question, frame=frame, stream=on_box is not None)
-        return self._send(Ask, "ask", goal, stamp_ns, on_box)
+        return self._send(Ask, "ask", goal, stamp_ns, None if on_box is None else _Stream(on_box))
 
-    def _send(self, kind: type, name: str, goal: Any, stamp_ns: int, on_box: OnBox | None) -> Goal:
+    def _send(self, kind: type, name: str, goal: Any, stamp_ns: int, stream: _Stream | None) -> Goal:
         if stamp_ns < 0:
             raise ValueError(f"stamp_ns: expected 0 or a stamp, got {stamp_ns}")
         goal.stamp.sec, goal.stamp.nanosec = divmod(stamp_ns, 10**9)
         client = self._connection.action(kind, name, self._timeout_s)
-        return Goal(self._connection, client, goal, None if on_box is None else _Stream(on_box))
+        return Goal(self._connection, client, goal, stream)
 
     def _wait(self, goal: Goal) -> Any:
         try:
@@ -193,13 +230,36 @@ class N3DClient:
             raise
 
 
+def _names(words: Sequence[str]) -> list[str]:
+    """Each once, since boxes are told apart by them."""
+    if not words:
+        raise ValueError("words: expected at least one name, got none")
+    twice = sorted({one for one in words if words.count(one) > 1})
+    if twice:
+        raise ValueError(f"words: expected each name once, got {shown(twice)} more often")
+    return list(words)
+
+
 class _Stream:
-    """Feedback -> each box once."""
+    """Feedback -> each box once, in the connection's thread."""
 
     def __init__(self, on_box: OnBox) -> None:
-        self._on_box, self._num_told = on_box, 0
+        self._on_box, self._num_told, self._told = on_box, 0, threading.Condition()
 
     def __call__(self, feedback: Any) -> None:
         for message in feedback.partial[self._num_told :]:
             self._on_box(messages.found_box(message))
-        self._num_told = max(self._num_told, len(feedback.partial))
+        with self._told:
+            self._num_told = max(self._num_told, len(feedback.partial))
+            self._told.notify_all()
+
+    def wait_for(self, num_boxes: int) -> None:
+        """Until so many were told, at most _FEEDBACK_S."""
+        with self._told:
+            self._told.wait_for(lambda: self._num_told >= num_boxes, _FEEDBACK_S)
+
+    def check(self, found: Found) -> None:
+        """RequestFailed, with all of them, where boxes of the result were not told."""
+        if self._num_told < len(found.boxes):
+            message = f"expected {len(found.boxes)} boxes as they were written, got {self._num_told} of them"
+            raise RequestFailed(ResultCode.TIMEOUT, message, found.boxes, found.outcomes)

@@ -12,10 +12,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import rclpy
+from action_msgs.msg import GoalInfo
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.task import Future as SpinFuture
 
 from n3d_ros.client.results import NoNodeError
@@ -53,7 +57,7 @@ class Connection:
 
     def action(self, kind: type, name: str, wait_s: float) -> Any:
         """A client of the node's action; NoNodeError where there is none within wait_s."""
-        client = self._client(name, lambda full: ActionClient(self._node, kind, full))
+        client = self._client(name, lambda full: _HearingClient(self._node, kind, full))
         self._require(client.server_is_ready, name, "action", wait_s)
         return client
 
@@ -110,6 +114,25 @@ class Connection:
             return
 
 
+class _HearingClient(ActionClient):
+    """Hears feedback as long as anybody holds who listens. rclpy's (7.1.6) forgets whom to tell once the
+    result is there, which may overtake feedback that was sent before it: they come on topics of their own.
+    """
+
+    def __init__(self, node: Node, kind: type, name: str) -> None:
+        super().__init__(node, kind, name)
+        # By the goals' ids.
+        self.listeners: WeakValueDictionary[bytes, Callable[[Any], None]] = WeakValueDictionary()
+
+    async def execute(self, taken_data: Any) -> None:
+        """See `rclpy.waitable.Waitable`. Feedback first."""
+        feedback = taken_data.get("feedback")
+        listener = None if feedback is None else self.listeners.get(bytes(feedback.goal_id.uuid))
+        if listener is not None:
+            listener(feedback.feedback)
+        await super().execute(taken_data)
+
+
 class Goal:
     """One goal on its way. `future` ends with the action's result message.
 
@@ -120,12 +143,17 @@ class Goal:
     def __init__(
         self, connection: Connection, client: Any, goal: Any, on_feedback: Callable[[Any], None] | None
     ) -> None:
+        """on_feedback: hears it as long as this goal, or anybody else, holds it."""
         self.future: Future[Any] = Future()
         self._connection, self._is_canceled = connection, False
         self._handle: Any = None
-        feedback = None if on_feedback is None else (lambda message: on_feedback(message.feedback))
+        self._on_feedback = on_feedback
+        identity = GoalInfo().goal_id
+        identity.uuid = list(uuid4().bytes)
+        if on_feedback is not None:
+            client.listeners[bytes(identity.uuid)] = on_feedback
         connection.do(
-            lambda: client.send_goal_async(goal, feedback_callback=feedback).add_done_callback(self._accepted)
+            lambda: client.send_goal_async(goal, goal_uuid=identity).add_done_callback(self._accepted)
         )
 
     def cancel(self) -> None:

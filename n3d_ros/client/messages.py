@@ -11,6 +11,7 @@ from n3d_ros.client.results import (
     Answer,
     Found,
     FoundBox,
+    NameOutcome,
     NodeInfo,
     Recalled,
     RememberedBox,
@@ -19,6 +20,8 @@ from n3d_ros.client.results import (
 from n3d_ros.errors import ResultCode
 
 _CONSISTENT = {0: False, 1: True}
+# Of the whole request, whichever name it came at.
+_STOPS = (ResultCode.CANCELED, ResultCode.TIMEOUT, ResultCode.SUPERSEDED)
 
 
 def found_box(message: Any) -> FoundBox:
@@ -31,14 +34,20 @@ def found_box(message: Any) -> FoundBox:
         size=(size.x, size.y, size.z),
         orientation=(turned.x, turned.y, turned.z, turned.w),
         score=message.score,
+        words=message.words,
     )
 
 
-def found(result: Any) -> Found:
-    """Of Ground's result; RequestFailed unless its code is OK."""
+def found(result: Any, every_name: bool = True) -> Found:
+    """Of Ground's result; RequestFailed unless its code is OK.
+
+    every_name: False where it is enough that one of the names could be looked for.
+    """
     message = result.boxes
     boxes = tuple(found_box(one) for one in message.boxes)
-    _require_ok(result, boxes)
+    outcomes = tuple(NameOutcome(one.words, ResultCode(one.code), one.message) for one in message.outcomes)
+    if every_name or not _is_partly_answered(result.code, outcomes):
+        _require_ok(result, boxes, outcomes)
     return Found(
         message.words,
         boxes,
@@ -50,7 +59,16 @@ def found(result: Any) -> Found:
         intrinsics=used_camera(message.intrinsics),
         is_overridden=message.intrinsics.is_overridden,
         valid_ratio=message.valid_ratio,
+        outcomes=outcomes,
     )
+
+
+def _is_partly_answered(code: int, outcomes: tuple[NameOutcome, ...]) -> bool:
+    """Whether the code is that of a name among others that were answered: not of a stop, of the frame or of
+    tf, which is of all of them.
+    """
+    codes = {one.code for one in outcomes}
+    return ResultCode.OK in codes and code in codes and code not in _STOPS
 
 
 def answer(result: Any) -> Answer:
@@ -124,6 +142,7 @@ def node_info(response: Any) -> NodeInfo:
         memory_file=response.memory_file,
         num_remembered=response.num_remembered,
         num_gone=response.num_gone,
+        shared_with=tuple(response.shared_with),
     )
 
 
@@ -138,7 +157,7 @@ def fill_correction(message: Any, result: Found | Answer) -> Any:
 def fill_box(message: Any, box: FoundBox) -> Any:
     """Write a box into a GroundedObject and return it."""
     at, turned, size = message.pose.position, message.pose.orientation, message.size
-    message.id, message.label, message.score = box.id, box.label, box.score
+    message.id, message.label, message.words, message.score = box.id, box.label, box.words, box.score
     at.x, at.y, at.z = box.center
     size.x, size.y, size.z = box.size
     turned.x, turned.y, turned.z, turned.w = box.orientation
@@ -154,6 +173,6 @@ def _time_ns(time: Any) -> int:
     return int(time.sec) * 10**9 + int(time.nanosec)
 
 
-def _require_ok(result: Any, boxes: tuple[FoundBox, ...]) -> None:
+def _require_ok(result: Any, boxes: tuple[FoundBox, ...], outcomes: tuple[NameOutcome, ...] = ()) -> None:
     if result.code != ResultCode.OK:
-        raise RequestFailed(ResultCode(result.code), result.message, boxes)
+        raise RequestFailed(ResultCode(result.code), result.message, boxes, outcomes)

@@ -17,7 +17,7 @@ from n3d_ros.geometry import Intrinsics, Vector3
 class FoundBox:
     """One object. id: stable from frame to frame, empty while boxes are still being written. center: metres.
     size: full extents along the box's own axes, metres. orientation: unit quaternion x, y, z, w. score: 0
-    to 1.
+    to 1. words: that found it, as they were asked.
     """
 
     id: str
@@ -26,6 +26,7 @@ class FoundBox:
     size: Vector3
     orientation: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
     score: float = 1.0
+    words: str = ""
 
     @property
     def distance_m(self) -> float:
@@ -34,9 +35,21 @@ class FoundBox:
 
 
 @dataclass(frozen=True)
+class NameOutcome:
+    """How the search for one name ended. code: OK where it was looked for to the end, and no boxes of these
+    words then mean that nothing of it is there, unless the message says what was left out.
+    """
+
+    words: str
+    code: ResultCode
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class Found:
     """What words found in one frame; no boxes means looked for and not there.
 
+    outcomes: one for each name that was asked for, in its order.
     intrinsics: of the camera, as the boxes rest on them; is_overridden: whether their K is the node's
     parameter and not the camera info's. valid_ratio: share of depth pixels that were usable, 0 to 1.
     """
@@ -51,6 +64,17 @@ class Found:
     intrinsics: Intrinsics | None = None
     is_overridden: bool = False
     valid_ratio: float = 0.0
+    outcomes: tuple[NameOutcome, ...] = ()
+
+    def boxes_of(self, name: str) -> tuple[FoundBox, ...]:
+        """Of one of the names that were asked for. KeyError for another one; RequestFailed for one that could
+        not be looked for.
+        """
+        outcome = {one.words: one for one in self.outcomes}[name]
+        boxes = tuple(box for box in self.boxes if box.words == name)
+        if outcome.code != ResultCode.OK:
+            raise RequestFailed(outcome.code, outcome.message, boxes, (outcome,))
+        return boxes
 
 
 @dataclass(frozen=True)
@@ -120,6 +144,7 @@ class Recalled:
 class NodeInfo:
     """state: "loading", "ready" or "failed: <why>". memory: "on", "off" or "failed: <why>"; with "on" the tf
     frame of the places, the file ("" for none), how many things are remembered and how many of them are gone.
+    shared_with: nodes of other cameras that use the same loaded engine.
     """
 
     version: str
@@ -133,14 +158,23 @@ class NodeInfo:
     memory_file: str = ""
     num_remembered: int = 0
     num_gone: int = 0
+    shared_with: tuple[str, ...] = ()
 
 
 class RequestFailed(N3DError):
-    """The node could not serve a request. code: why, as `ResultCode`. boxes: what was found until then."""
+    """The node could not serve a request. code: why, as `ResultCode`. boxes: what was found until then.
+    outcomes: of each name, where names were asked for and the node said.
+    """
 
-    def __init__(self, code: ResultCode, message: str, boxes: tuple[FoundBox, ...] = ()) -> None:
+    def __init__(
+        self,
+        code: ResultCode,
+        message: str,
+        boxes: tuple[FoundBox, ...] = (),
+        outcomes: tuple[NameOutcome, ...] = (),
+    ) -> None:
         super().__init__(code, f"{code.name}: {message}" if message else code.name)
-        self.boxes = boxes
+        self.boxes, self.outcomes = boxes, outcomes
 
 
 class NoNodeError(N3DError):

@@ -77,7 +77,7 @@ def _add_rewording(parser: argparse.ArgumentParser) -> None:
 
 
 def run_make_qa(args: argparse.Namespace) -> int:
-    """Make the questions, print what they are and what was left out; exit code 0."""
+    """Make the questions, print what they are and what was left out; exit code 0, 1 where there are none."""
     from n3d_ros.training.qa.shards import write_manifest
     from n3d_ros.training.run_folder import begin
 
@@ -96,16 +96,13 @@ def run_make_qa(args: argparse.Namespace) -> int:
 
 def summary(manifest: dict[str, Any], done: list[Done]) -> str:
     """Counts by category, what was left out and why, and the rate."""
+    from n3d_ros.training.qa.shards import LEFT_OUT
+
     rows = [["pictures", f"{manifest['pictures']}", ""], ["questions", f"{manifest['questions']}", ""]]
     for category, number in manifest["categories"].items():
         yes, no = (manifest["verdicts"].get(f"{category}/{word}", 0) for word in ("yes", "no"))
         rows.append([f"  {category}", f"{number}", f"{yes} yes, {no} no" if yes or no else ""])
-    for name, what in (
-        ("left_out", "questions left out"),
-        ("pictures_left_out", "pictures left out"),
-        ("objects_left_out", "objects left out"),
-        ("rewording", "rewordings"),
-    ):
+    for name, what in {**LEFT_OUT, "rewording": "rewordings"}.items():
         rows += [[what, f"{sum(manifest[name].values())}", ""]] if manifest[name] else []
         rows += [[f"  {reason}", f"{number}", ""] for reason, number in manifest[name].items()]
     cpu_s = sum(one.cpu_s for one in done)

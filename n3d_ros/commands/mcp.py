@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 INSTRUCTIONS = (
     "Tools of a robot's RGB-D camera. Positions are in metres in the frame that each result names. "
     "In a camera's optical frame x is right, y is down and z is forward. "
-    "No boxes of find_objects means: looked for, and not there."
+    "No boxes of find_objects, where a name's outcome is OK, means: looked for, and not there."
 )
 
 
@@ -50,14 +51,16 @@ def make_server(client: N3DClient) -> Any:
     server = MCPServer("n3d_ros", instructions=INSTRUCTIONS, version=__version__)
 
     @server.tool()
-    async def find_objects(words: str, frame: str = "", max_boxes: int = 0) -> dict[str, Any]:
+    async def find_objects(words: str | list[str], frame: str = "", max_boxes: int = 0) -> dict[str, Any]:
         """Find what the words name, such as "the red mug", in the camera's newest frame: 3D boxes in metres.
+        Or several things in one frame: ["the red mug", "the table"].
 
-        frame: tf frame of the result, "" for the camera's own. max_boxes: 0 for all.
+        frame: tf frame of the result, "" for the camera's own. max_boxes: 0 for all. outcomes: one for each
+        name; where its code is not "OK" that name could not be looked for, and the message says why.
         """
         try:
-            return asdict(await client.ground_async(words, frame, max_boxes=max_boxes))
-        except N3DError as error:
+            return _json(await client.ground_async(words, frame, max_boxes=max_boxes))
+        except ValueError as error:  # an N3DError, or a list that names nothing
             raise _tool_error(error) from error
 
     @server.tool()
@@ -67,7 +70,7 @@ def make_server(client: N3DClient) -> Any:
         The value, where there is one, is computed from the boxes in `evidence`.
         """
         try:
-            return asdict(await client.ask_async(question, frame))
+            return _json(await client.ask_async(question, frame))
         except N3DError as error:
             raise _tool_error(error) from error
 
@@ -79,11 +82,19 @@ def make_server(client: N3DClient) -> Any:
         that name is remembered.
         """
         try:
-            return asdict(await client.recall_async(words))
+            return _json(await client.recall_async(words))
         except N3DError as error:
             raise _tool_error(error) from error
 
     return server
+
+
+def _json(value: Any) -> dict[str, Any]:
+    """A value of the client; codes by their names, which a planner can read."""
+    return asdict(
+        value,
+        dict_factory=lambda items: {key: one.name if isinstance(one, Enum) else one for key, one in items},
+    )
 
 
 def _tool_error(error: Exception) -> Exception:

@@ -8,6 +8,9 @@ and less of it is enough:
 - The events of publishers and subscriptions, two of each, are warnings about their partners. They can wait.
 - rclpy wakes itself before and after each callback, so that its other threads look again. Here are none.
 
+And it ends in order: rclpy's own `shutdown` does not wait for another thread that spins, and destroys what
+that one is about to wait for ("'NoneType' object has no attribute 'handle'", rclpy 7.1).
+
 rclpy's executor of events needs no wait set, but in rclpy 7.1 it does not await services that are coroutines
 and takes no guard conditions (docs/reliability.md).
 """
@@ -39,6 +42,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
         self._guard.destroy()
         self._others = _OthersGuard(callback=None, callback_group=None, context=self._context)
         self._guard = self._others
+        self._spinning = threading.RLock()
         # When events are next looked at, whether they are now, and whether they were.
         self._events_s, self._sees_events, self._saw_events = 0.0, True, False
 
@@ -49,7 +53,21 @@ class OneThreadExecutor(SingleThreadedExecutor):
             self._events_s, self._saw_events = now_s + EVENTS_S, False
         self._sees_events = now_s >= self._events_s
         self._others.spins_in = threading.get_ident()
-        super().spin_once(timeout_sec)
+        with self._spinning:
+            super().spin_once(timeout_sec)
+
+    def shutdown(self, timeout_sec: float | None = None) -> bool:
+        """Serve nothing more. From another thread, once the callback that is served has ended; False where
+        that took longer than timeout_sec (None: whatever it takes).
+        """
+        self._is_shutdown = True
+        self.wake()
+        if not self._spinning.acquire(timeout=-1 if timeout_sec is None or timeout_sec < 0 else timeout_sec):
+            return False
+        try:
+            return bool(super().shutdown(timeout_sec))
+        finally:
+            self._spinning.release()
 
     def can_execute(self, entity: Any) -> bool:
         """Events once in a while, everything else always; asked of each for each wait set."""

@@ -144,7 +144,12 @@ class Parts:
         )
         if worker.shared_with:
             log.info(f"engine: shared with {', '.join(worker.shared_with)}")
-        if others := engines.others(worker):
+        if given_up := engines.given_up(wanted, worker):
+            log.warning(
+                f"engine: loaded anew, with memory of its own: that of {', '.join(given_up)} hangs or did "
+                "not load; clean them up and configure them, and they share this one"
+            )
+        if others := engines.others(wanted):
             log.warning(
                 f"engine: one more in this process, with memory of its own: model.path, backend or "
                 f"model.threads differ from those of {', '.join(others)}"

@@ -16,6 +16,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.cameras.used_camera import used_camera
 from n3d_ros.errors import N3DError
 from n3d_ros.node.conversions import observation, stamp_ns
+from n3d_ros.node.desk.names import CUT
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.recording.moments import NEAR_NS
 from n3d_ros.recording.parts import parts_of
@@ -29,18 +30,33 @@ _DEPTH_SIGNS = ("16UC1", "32FC1", "mono16", "compressedDepth")
 
 @dataclass(frozen=True)
 class Correction:
-    """verdict: WRONG, RIGHT or CORRECTED; boxes and answer are what would have been right."""
+    """verdict: WRONG, RIGHT or CORRECTED; boxes and answer are what would have been right. box_words: of each
+    box the name that it is of, empty where nobody said.
+    """
 
     verdict: int
     boxes: tuple[Box3D, ...] = ()
     answer: str = ""
+    box_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the search for one of the names ended. code: 0 where it was looked for to the end. is_cut: whether
+    the request's limit left boxes of it out.
+    """
+
+    words: str
+    code: int
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
 class Recorded:
     """One result. is_question: an answer, else boxes that words found. boxes: the result's, or an answer's
     evidence. seen: its frame, None with `fault` where it was not recorded or cannot be used. is_optical:
-    whether boxes are in the camera's optical frame, as training needs them.
+    whether boxes are in the camera's optical frame, as training needs them. outcomes: one for each name;
+    none in recordings of earlier releases. box_words: of each box the name that found it.
     """
 
     stamp_ns: int
@@ -55,6 +71,8 @@ class Recorded:
     seen: Observation | None = None
     is_optical: bool = True
     fault: str = ""
+    outcomes: tuple[Outcome, ...] = ()
+    box_words: tuple[str, ...] = ()
 
 
 def read_recording(path: Path) -> Iterator[Recorded]:
@@ -94,7 +112,8 @@ def _corrections(reader: Any) -> Iterator[tuple[tuple[int, str], Correction]]:
     for _, _, raw in reader.messages(corrected) if corrected else ():  # none would mean all
         message = reader.deserialize(raw, CORRECTION)
         key = (stamp_ns(message.header.stamp), message.words)
-        yield key, Correction(int(message.verdict), _boxes(message.boxes), message.answer)
+        right, names = _boxes(message.boxes), _box_words(message.boxes)
+        yield key, Correction(int(message.verdict), right, message.answer, names)
 
 
 def forget_old(messages: dict[int, Any], num_kept: int = 64) -> None:
@@ -111,11 +130,12 @@ def recorded(
     stamp, words = stamp_ns(message.header.stamp), message.question if is_question else message.words
     # Recordings of before 2026-11-29 have results that do not say their camera.
     seen, fault, frame = frame_at(stamp, camera, getattr(message, "intrinsics", None))
+    boxes = message.evidence if is_question else message.boxes
     return Recorded(
         stamp,
         words,
         is_question,
-        _boxes(message.evidence if is_question else message.boxes),
+        _boxes(boxes),
         answer=message.answer if is_question else "",
         reasoning=message.reasoning if is_question else "",
         is_consistent={0: False, 1: True}.get(int(message.consistent)) if is_question else None,
@@ -124,6 +144,8 @@ def recorded(
         seen=seen,
         is_optical=frame in ("", message.header.frame_id),
         fault=fault,
+        outcomes=tuple(map(_outcome, getattr(message, "outcomes", ()))),
+        box_words=_box_words(boxes),
     )
 
 
@@ -166,6 +188,15 @@ def _messages_at(stamp: int, camera: Camera) -> tuple[Any, Any, Any]:
 def _is_depth(message: Any) -> bool:
     said = getattr(message, "encoding", getattr(message, "format", ""))
     return any(sign in said for sign in _DEPTH_SIGNS)
+
+
+def _outcome(message: Any) -> Outcome:
+    return Outcome(message.words, int(message.code), CUT in message.message)
+
+
+def _box_words(messages: Any) -> tuple[str, ...]:
+    """Empty ones in recordings of earlier releases."""
+    return tuple(getattr(one, "words", "") for one in messages)
 
 
 def _boxes(messages: Any) -> tuple[Box3D, ...]:

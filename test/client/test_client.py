@@ -10,7 +10,8 @@ from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 
 from n3d_ros.action import Ground
-from n3d_ros.client import N3DClient, NoNodeError, RequestFailed
+from n3d_ros.client import N3DClient, NoNodeError, RequestFailed, messages
+from n3d_ros.client import client as client_module
 from n3d_ros.errors import ResultCode
 from n3d_ros.geometry import Intrinsics
 
@@ -29,6 +30,35 @@ def test_words_become_boxes_in_metres(make_robot):
         camera = Intrinsics(60.0, 60.0, 31.5, 23.5, WIDTH, HEIGHT)
         assert (found.intrinsics, found.is_overridden, found.valid_ratio) == (camera, False, 0.75)
         assert len(n3d.ground("the red mug", max_boxes=1).boxes) == 1
+
+
+def hold_back_feedback(n3d, monkeypatch):
+    """Of each goal, until its result is there and the rest is waited for."""
+    held, may_come = [], threading.Event()
+    hear, wait_for, ground = client_module._Stream.__call__, client_module._Stream.wait_for, n3d._ground
+
+    def hearing(stream, feedback):
+        if may_come.is_set():
+            hear(stream, feedback)
+        else:
+            held.append((stream, feedback))
+
+    def release():
+        may_come.set()
+        while held:
+            hear(*held.pop(0))
+
+    def waiting(stream, num_boxes):
+        n3d._connection.do(release)
+        wait_for(stream, num_boxes)
+
+    def grounding(*arguments):
+        may_come.clear()
+        return ground(*arguments)
+
+    monkeypatch.setattr(client_module._Stream, "__call__", hearing)
+    monkeypatch.setattr(client_module._Stream, "wait_for", waiting)
+    monkeypatch.setattr(n3d, "_ground", grounding)
 
 
 def test_a_question_gets_an_answer_with_its_evidence(make_robot):
@@ -60,6 +90,26 @@ def test_boxes_come_one_by_one_before_the_last_is_written(make_robot):
         assert list(boxes) == []
 
 
+def test_boxes_that_the_result_overtakes_are_told_all_the_same(make_robot, monkeypatch):
+    robot, told = make_robot(FakePipeline([MUG, BOX])), []
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        hold_back_feedback(n3d, monkeypatch)
+        boxes = list(n3d.boxes("the red mugs"))
+        n3d.ground("the red mugs", on_box=told.append)
+        asyncio.run(n3d.ground_async("the red mugs", on_box=told.append))
+    assert [round(box.center[2], 6) for box in boxes] == [1.0, 1.5] and told == boxes * 2
+
+
+def test_boxes_that_never_come_are_an_error_with_all_of_them(make_robot, monkeypatch):
+    monkeypatch.setattr(client_module, "_FEEDBACK_S", 0.1)
+    robot = make_robot(FakePipeline([MUG, BOX]))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        monkeypatch.setattr(client_module._Stream, "__call__", lambda self, feedback: None)
+        with pytest.raises(RequestFailed, match="expected 2 boxes as they were written, got 0") as failed:
+            list(n3d.boxes("the red mugs"))
+    assert len(failed.value.boxes) == 2
+
+
 def test_leaving_the_loop_stops_the_node(make_robot):
     robot = make_robot(FakePipeline([MUG, BOX], threading.Semaphore(1)))
     with N3DClient(domain_id=robot.domain_id) as n3d:
@@ -77,6 +127,73 @@ def test_what_the_node_refuses_is_an_error_with_its_code_and_words(make_robot):
     ):
         n3d.ground("florble")
     assert failed.value.code is ResultCode.BAD_INPUT
+
+
+NAMES = ["the red mug", "florble", "the ball"]
+
+
+def assert_each_name_has_an_outcome(found):
+    said = [(one.words, one.code) for one in found.outcomes]
+    assert said == list(zip(NAMES, [ResultCode.OK, ResultCode.BAD_INPUT, ResultCode.OK], strict=True))
+    assert "florble" in found.outcomes[1].message
+    assert [(box.label, box.words) for box in found.boxes] == [("red mug", one) for one in NAMES[::2]]
+    assert [box.words for box in found.boxes_of("the ball")] == ["the ball"]
+    with pytest.raises(RequestFailed, match="BAD_INPUT: .*florble"):
+        found.boxes_of("florble")
+
+
+def test_several_names_have_an_outcome_each(make_robot):
+    told = []
+    with N3DClient(domain_id=make_robot(FakePipeline([MUG])).domain_id) as n3d:
+        found = n3d.ground(NAMES, on_box=told.append)
+        assert_each_name_has_an_outcome(found)
+        assert [box.words for box in told] == NAMES[::2]
+        assert_each_name_has_an_outcome(asyncio.run(n3d.ground_async(NAMES)))
+        [alone] = n3d.ground("the red mug").outcomes
+    assert (alone.words, alone.code, alone.message) == ("the red mug", ResultCode.OK, "")
+
+
+def test_streamed_names_end_with_those_that_could_not_be_looked_for(make_robot):
+    with N3DClient(domain_id=make_robot(FakePipeline([MUG])).domain_id) as n3d:
+        seen = []
+        with pytest.raises(RequestFailed, match="BAD_INPUT: 'florble'") as failed:
+            for box in n3d.boxes(NAMES):
+                seen.append(box.words)
+        assert seen == NAMES[::2]
+        assert [one.code for one in failed.value.outcomes] == [0, 5, 0]
+
+
+def test_a_fault_of_all_names_is_an_error_with_their_outcomes(make_robot):
+    with N3DClient(domain_id=make_robot(FakePipeline([MUG])).domain_id) as n3d:
+        with pytest.raises(RequestFailed, match="^BAD_INPUT") as failed:
+            n3d.ground(["florble"])
+        assert [(one.words, one.code) for one in failed.value.outcomes] == [("florble", ResultCode.BAD_INPUT)]
+        # Boxes that could not be put into the frame are in the camera's, whatever was found.
+        with pytest.raises(RequestFailed, match="^TF") as failed:
+            n3d.ground(NAMES, frame="nowhere")
+        assert len(failed.value.boxes) == 2
+
+
+def test_a_stop_is_of_all_names(make_robot):
+    gate = threading.Semaphore(2)
+    robot = make_robot(FakePipeline([MUG], gate))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        goal = n3d._ground(["the red mug", "the ball"], "", 0, 0, None)
+        robot.graph.wait(lambda: len(robot.graph.pipeline.calls) == 2, "second name")
+        goal.cancel()
+        with pytest.raises(RequestFailed, match="^CANCELED") as failed:
+            messages.found(goal.future.result(DEADLINE_S), every_name=False)
+    assert [one.code for one in failed.value.outcomes] == [ResultCode.OK, ResultCode.CANCELED]
+
+
+@pytest.mark.parametrize(("names", "said"), [([], "at least one name"), (["mug", "mug"], "each name once")])
+def test_names_that_cannot_be_told_apart_are_refused(names, said, make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with (
+        N3DClient(domain_id=robot.domain_id) as n3d,
+        pytest.raises(ValueError, match=f"words: expected {said}"),
+    ):
+        n3d.ground(names)
 
 
 def test_what_was_found_is_recalled(make_robot):
@@ -165,6 +282,7 @@ def test_the_node_says_what_it_runs(make_robot):
     with N3DClient(domain_id=robot.domain_id) as n3d:
         info = n3d.info()
     assert info.state == "ready" and info.backend == "fake" and "ground" in info.capabilities
+    assert info.shared_with == ()
 
 
 def test_closing_ends_the_thread_before_its_executor(make_robot, monkeypatch):

@@ -44,6 +44,19 @@ def test_a_planner_finds_objects(call):
     assert result.structured_content["is_overridden"] is False
 
 
+def test_a_planner_finds_several_things_in_one_frame(call):
+    result = call("find_objects", words=["the red mug", "florble"]).structured_content
+    assert [(one["words"], one["code"]) for one in result["outcomes"]] == [
+        ("the red mug", "OK"), ("florble", "BAD_INPUT"),
+    ]  # fmt: skip
+    assert [box["words"] for box in result["boxes"]] == ["the red mug"]
+
+
+def test_a_list_without_names_is_an_error(call):
+    result = call("find_objects", words=[])
+    assert result.is_error and "expected at least one name" in result.content[0].text
+
+
 def test_a_planner_asks_questions(call):
     result = call("answer_spatial_question", question="How far is the mug?")
     assert (result.structured_content["value"], result.structured_content["unit"]) == (1.25, "m")

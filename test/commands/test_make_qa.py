@@ -4,7 +4,7 @@ import json
 
 import pytest
 from chat_server import chat_server
-from qa_sets import write_lifted
+from qa_sets import row, thing, write_lifted
 
 from n3d_ros.cli import main
 from n3d_ros.runtime.backends.factory import default_model_dir
@@ -45,6 +45,22 @@ def test_a_wrong_configuration_is_one_line(content, message, arguments, tmp_path
 def test_what_is_no_lifted_set_is_one_line(tmp_path, capsys):
     assert main(["make-qa", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "expected 'manifest.json' of a finished `n3d lift`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [(), ("--benchmark", "--questions", "20")], ids=["training", "benchmark"])
+def test_a_set_without_questions_ends_with_why_and_is_no_set(options, tmp_path, capsys):
+    unusable = row(thing("007", (0.0, 0.0, 1.0)), index=1)
+    rows = [row(index=0), unusable, row(index=2, fault="unreadable")]
+    write_lifted(tmp_path / "lifted", rows=rows, shard_size=3)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "manifest.json").write_text('{"questions": 0, "shards": []}')
+    assert main(["make-qa", str(tmp_path / "lifted"), "--out", str(out), *options]) == 1
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert "expected questions of 3 pictures, got none" in printed
+    assert "pictures left out: no_objects 2, picture_rejected 1; objects left out: name_unusable 1" in printed
+    with pytest.raises(FileNotFoundError, match="expected a finished set"):
+        list(read_questions(out))
 
 
 def test_wordings_are_those_that_a_model_can_write(arguments, tmp_path, capsys):

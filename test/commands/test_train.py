@@ -17,6 +17,14 @@ def test_fine_tuning_needs_questions(capsys):
     assert "expected --questions with a set of questions, got none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("share", ["1.5", "-0.1", "nan"])
+def test_a_share_of_left_outs_that_cannot_be_is_refused(share, tmp_path, capsys):
+    pytest.importorskip("datasets")
+    options = ["--questions", str(tmp_path), "--out", str(tmp_path / "out"), "--max-left-out", share]
+    assert main(["train", "--config", "debug", *options]) == 2
+    assert f"max_left_out: expected a share within 0..1, got {share}" in capsys.readouterr().err
+
+
 def test_an_unknown_config_is_refused_with_the_known_ones(capsys):
     assert main(["train", "--config", "70b"]) == 2
     assert "expected one of debug, 3b_lora, 7b_full or a .json file" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.commands.graph.isolation import free_domain_id
+from n3d_ros.commands.graph.isolation import take_domain
 from n3d_ros.node.conversions import fill_image
 from n3d_ros.node.engine import key_of
 from n3d_ros.node.executor import OneThreadExecutor
@@ -53,8 +53,8 @@ class Graph:
     ) -> None:
         self.pipeline, self._beside = pipeline, beside
         if beside is None:
-            self.context = rclpy.Context()
-            rclpy.init(context=self.context, domain_id=free_domain_id())
+            self.context, self._domain = rclpy.Context(), take_domain()
+            rclpy.init(context=self.context, domain_id=self._domain.id)
             self.engines = Engines(load or (lambda _: pipeline), key_of)
         else:
             self.context, self.engines = beside.context, beside.engines
@@ -89,14 +89,14 @@ class Graph:
         if self._is_closed.is_set():
             return
         self._is_closed.set()
-        self.executor.wake()
-        self.thread.join(DEADLINE_S)
-        self.executor.shutdown()
+        assert self.executor.shutdown(DEADLINE_S), f"a callback of the node took more than {DEADLINE_S} s"
+        self.thread.join()
         self.node.destroy_node()
         self.client.destroy_node()
         self.client_executor.shutdown()
         if self._beside is None:
             rclpy.shutdown(context=self.context)
+            self._domain.release()
 
     def wait(self, condition: Callable[[], Any], what: str = "event") -> Any:
         """Serve the client until the condition holds."""

@@ -9,6 +9,7 @@ from n3d_ros.recording.types import ANSWER, BOXES, CORRECTION, IMAGE, INFO, mess
 FRAME = "camera_color_optical_frame"
 WIDTH, HEIGHT = 64, 48
 RIGHT, WRONG, CORRECTED = 1, 0, 2
+OUTCOME = "n3d_ros/msg/NameOutcome"
 
 
 class Recording:
@@ -42,9 +43,13 @@ class Recording:
         info.p = np.array([60.0, 0, 31.5, 0, 0, 60.0, 23.5, 0, 0, 0, 1, 0])
         self._write("/info", INFO, info)
 
-    def boxes(self, stamp_ns, words, boxes, frame=FRAME, code=0, camera=None, **changed):
+    def boxes(self, stamp_ns, words, boxes, frame=FRAME, code=0, outcomes=(), camera=None, **changed):
+        """boxes: each alone or with the name that found it. outcomes: name, code and message of each."""
         message = self._new(BOXES, header=self._header(stamp_ns, frame), words=words, code=code)
         message.boxes = [self._box(box) for box in boxes]
+        message.outcomes = [
+            self._new(OUTCOME, words=name, code=ended, message=said) for name, ended, said in outcomes
+        ]
         self._say_camera(message, camera, changed)
         self._write("/n3d/boxes", BOXES, message)
 
@@ -70,7 +75,8 @@ class Recording:
     def _box(self, box):
         import math
 
-        message = self._new("n3d_ros/msg/GroundedObject", label=box.label, score=box.score)
+        box, words = box if isinstance(box, tuple) else (box, "")
+        message = self._new("n3d_ros/msg/GroundedObject", label=box.label, words=words, score=box.score)
         at, size, turn = message.pose.position, message.size, message.pose.orientation
         at.x, at.y, at.z = box.center
         size.x, size.y, size.z = box.size

@@ -29,7 +29,7 @@ FROM_PIP = {
     "rosbags",
 }
 # Of the interfaces that CMake generates, and not of Python.
-GENERATED = {"action_msgs", "rosidl_default_runtime"}
+GENERATED = {"rosidl_default_runtime"}
 # They import the library and are no part of what runs on a robot.
 TOOLS = {"engines", "training", "model", "sim"}
 

@@ -21,7 +21,9 @@ from visualization_msgs.msg import MarkerArray
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
-from n3d_ros.srv import Ground
+from n3d_ros.node import parts
+from n3d_ros.node.plain import engine_thread
+from n3d_ros.srv import GetInfo, Ground
 
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
 DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
@@ -199,6 +201,42 @@ def test_an_engine_that_hangs_with_ones_request_is_told_to_both_with_whose_it_is
     assert [ask(camera).code for camera in (front, left)] == [ResultCode.OK] * 2
 
 
+def test_one_camera_loads_an_engine_that_hangs_anew_and_the_others_are_told(make_cameras, loads, monkeypatch):
+    monkeypatch.setattr(engine_thread, "GIVEN_UP_S", 0.1)
+    monkeypatch.setattr(parts, "STOP_S", 0.1)
+    hung, fine = engines = [FaultyPipeline(), FaultyPipeline()]
+    front, left = make_cameras(
+        "front", "left", engine=lambda: engines[len(loads) - 1], goal_timeout_s=0.5, diagnostics__period_s=0.1
+    )
+    messages, log = left.collect(DiagnosticArray, "/diagnostics"), left.collect(Log, "/rosout", LOG)
+    for camera in (front, left):
+        camera.one_frame()
+    hung.how = "hangs"
+    assert ask(front).code == ResultCode.TIMEOUT
+    assert change(front, DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE) == [True] * 4
+    left.wait(
+        lambda: any("anew, with memory of its own: that of /left/n3d" in one.msg for one in log), "a line"
+    )
+    heard = front.collect(Box3DArray, "n3d/boxes")
+    stamp = front.one_frame()
+    assert ask(front).code == ResultCode.OK
+    assert ask(left).code == ResultCode.TIMEOUT
+    told = "/front/n3d loaded it anew: clean this node up and configure it"
+    left.wait(
+        lambda: "busy" in (said := engine_says(left, messages, "left")) and told in said, "left to say so"
+    )
+    hung.let_go.set()
+    assert ask(left).code == ResultCode.OK and [len(one.stamps) for one in (hung, fine)] == [2, 1]
+    left.wait(lambda: engine_says(left, messages, "left").startswith(f"ready; {told}"), "left's warning")
+    assert change(left, DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE) == [True] * 4
+    left.one_frame()
+    assert [ask(camera).code for camera in (front, left)] == [ResultCode.OK] * 2
+    left.wait(lambda: engine_says(left, messages, "left") == "ready, shared with /front/n3d", "one engine")
+    about = {one.header.stamp.sec * 10**9 + one.header.stamp.nanosec for one in heard}
+    assert about == {stamp}, "what hung was about an older frame"
+    assert len(loads) == 2
+
+
 def test_a_model_that_does_not_load_is_told_to_both(make_cameras, loads):
     def broken():
         raise MemoryError
@@ -241,6 +279,19 @@ def test_diagnostics_say_with_whom_the_engine_is_shared(make_cameras):
         )
     change(left, DEACTIVATE, CLEANUP)
     front.wait(lambda: engine_says(front, messages, "front") == "ready", "it to be front's alone")
+
+
+def test_info_names_those_who_share_the_engine(make_cameras):
+    front, left, rear = make_cameras("front", "left", "rear")
+
+    def shared_with(camera):
+        return list(camera.call(GetInfo, "n3d/get_info", GetInfo.Request()).shared_with)
+
+    assert shared_with(front) == ["/left/n3d", "/rear/n3d"]
+    assert shared_with(rear) == ["/front/n3d", "/left/n3d"]
+    change(left, DEACTIVATE, CLEANUP)
+    change(rear, DEACTIVATE, CLEANUP)
+    assert shared_with(front) == []
 
 
 def test_the_engine_is_freed_when_the_last_camera_is_cleaned_up(make_cameras, loads):

@@ -1,4 +1,6 @@
-"""The node's executor: everything is served, and it looks no oftener than something comes."""
+"""The node's executor: everything is served, it looks no oftener than something comes, and it ends whole."""
+
+import threading
 
 import pytest
 import rclpy
@@ -6,7 +8,7 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from n3d_ros.commands.graph.isolation import free_domain_id
+from n3d_ros.commands.graph.isolation import take_domain
 from n3d_ros.node.executor import OneThreadExecutor
 
 DEADLINE_S = 30.0
@@ -26,8 +28,8 @@ class Counting(OneThreadExecutor):
 @pytest.fixture
 def graph():
     """A node and its executor."""
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=free_domain_id())
+    context, domain = rclpy.Context(), take_domain()
+    rclpy.init(context=context, domain_id=domain.id)
     node = rclpy.create_node("served", context=context)
     executor = Counting(context=context)
     executor.add_node(node)
@@ -35,6 +37,7 @@ def graph():
     executor.shutdown()
     node.destroy_node()
     rclpy.shutdown(context=context)
+    domain.release()
 
 
 def spin_until(executor, condition):
@@ -93,3 +96,56 @@ def test_a_task_that_a_task_makes_is_run_in_the_next_look(graph):
     assert run == []
     executor.spin_once(timeout_sec=1.0)
     assert run == ["inner"], "nothing else ends that wait"
+
+
+def test_a_shutdown_ends_another_threads_wait(graph):
+    _, executor = graph
+    spin_until_quiet(executor)
+    spinning = threading.Thread(target=executor.spin_once)
+    spinning.start()
+    assert executor.shutdown(DEADLINE_S)
+    spinning.join(DEADLINE_S)
+    assert not spinning.is_alive(), "without a timer and without a limit nothing else ends it"
+
+
+def test_a_shutdown_leaves_what_another_thread_is_about_to_wait_for(graph, monkeypatch):
+    _, executor = graph
+    spin_until_quiet(executor)
+    ending = threading.Thread(target=executor.shutdown)
+    nodes = executor.get_nodes()
+
+    def shut_down_meanwhile():
+        ending.start()
+        ending.join(0.5)  # it does not end before this look has
+        return nodes
+
+    monkeypatch.setattr(executor, "get_nodes", shut_down_meanwhile)
+    executor.spin_once()
+    ending.join(DEADLINE_S)
+    assert not ending.is_alive()
+
+
+def test_a_shutdown_says_that_a_callback_goes_on(graph):
+    _, executor = graph
+    begun, ends = threading.Event(), threading.Event()
+
+    def long_callback():
+        begun.set()
+        ends.wait(DEADLINE_S)
+
+    executor.create_task(long_callback)
+    spinning = threading.Thread(target=executor.spin_once)
+    spinning.start()
+    assert begun.wait(DEADLINE_S)
+    assert not executor.shutdown(0.0)
+    ends.set()
+    assert executor.shutdown(DEADLINE_S)
+    spinning.join(DEADLINE_S)
+    assert not spinning.is_alive()
+
+
+def test_a_callback_may_shut_it_down(graph):
+    _, executor = graph
+    executor.create_task(executor.shutdown)
+    executor.spin_once(timeout_sec=1.0)
+    executor.spin_once()

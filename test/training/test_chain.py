@@ -20,6 +20,7 @@ pytest.importorskip("datasets")
 from n3d_ros.child_process import package_environment
 from n3d_ros.cli import main
 from n3d_ros.commands.data_demo import steps as demo_steps
+from n3d_ros.errors import CommandFailed
 
 CAMERA = {"fx": 50, "fy": 50, "cx": 31.5, "cy": 23.5, "width": 64, "height": 48}
 MUG = {
@@ -107,6 +108,22 @@ def test_a_step_that_fails_ends_the_demo_by_name(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(demo_steps, "TEST_SEED", -5)
     assert demo(tmp_path / "out") == 1
     assert "step 2, n3d render, ended with 2" in capfd.readouterr().err
+
+
+def test_real_frames_without_a_question_end_their_steps_and_not_the_demo(tmp_path, capsys):
+    layout = demo_steps.Layout(tmp_path)
+    (layout.real / "lifted").mkdir(parents=True)
+    (layout.real / "lifted/manifest.json").write_text('{"kept": 1}')
+    steps = list(demo_steps.real_steps(layout, [tmp_path]))
+    assert [(one.words[0], one.may_end_with) for one in steps] == [("lift", 0), ("make-qa", 1)]
+    assert "no question about real frames" in capsys.readouterr().out
+
+
+def test_a_step_ends_the_demo_but_with_the_code_that_it_may_end_with(tmp_path):
+    run, refused = demo_steps.Runner(), ("make-qa", str(tmp_path), "--out", str(tmp_path / "out"))
+    run(demo_steps.Step("a folder that is no set", refused, may_end_with=2))
+    with pytest.raises(CommandFailed, match="step 2, n3d make-qa, ended with 2"):
+        run(demo_steps.Step("the same", refused, may_end_with=1))
 
 
 def test_frames_that_are_none_are_refused_before_anything_is_made(tmp_path, capsys):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 
+from n3d_ros.errors import CommandFailed
 from n3d_ros.model_folder.manifest import sha256_of
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
 from n3d_ros.training.finetune.configs import FineTuneConfig, Stage
-from n3d_ros.training.finetune.data import QuestionStore, RowStream
+from n3d_ros.training.finetune.data import TOO_LONG, UNASKABLE, QuestionStore, RowStream
 from n3d_ros.training.finetune.examples import ExampleMaker
 from n3d_ros.training.finetune.models import (
     base_folder,
@@ -37,6 +39,11 @@ from n3d_ros.training.qa.sets import MANIFEST, num_questions
 
 WRAPPED = ["Qwen2_5_VLDecoderLayer", "Qwen2_5_VLVisionBlock"]
 DONE = "done.json"
+# What makes fewer questions be left out, by reason.
+REMEDIES = {
+    UNASKABLE: "`n3d make-qa --words-of MODEL` asks in words that the model has",
+    TOO_LONG: "max_tokens of the config is a row's length",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -88,17 +95,27 @@ class Job:
     root: Path = Path()
 
 
-def run(config: FineTuneConfig, questions: Path, out: Path, root: Path = Path()) -> Path:
+def run(
+    config: FineTuneConfig, questions: Path, out: Path, root: Path = Path(), max_left_out: float = 0.5
+) -> Path:
     """Train every stage that is not done, each from where it was stopped; the last one's model folder.
 
-    root: where the pictures' relative paths start. ValueError where `out` holds another run.
+    root: where the pictures' relative paths start. max_left_out: share of a stage's questions, as far as a
+    look at the first tells; CommandFailed above it, before any stage is trained. ValueError where `out`
+    holds another run.
     """
+    if not 0 <= max_left_out <= 1:
+        raise ValueError(f"max_left_out: expected a share within 0..1, got {max_left_out:g}")
     _check_same(config, questions, out)
     folder = base_folder(config.base, out)
+    job = partial(Job, config, questions=questions, root=root)
+    left = [stage for stage in config.stages if not (out / stage.name / DONE).is_file()]
+    for stage in left:  # every stage reads the words of the first one's base
+        _check_left_out(job(stage=stage, base=folder, out=out / stage.name), max_left_out)
     for stage in config.stages:
         home = out / stage.name
-        if not (home / DONE).is_file():
-            train_stage(Job(config, stage, base=folder, questions=questions, out=home, root=root))
+        if stage in left:
+            train_stage(job(stage=stage, base=folder, out=home))
         folder = home / "model"
     return folder
 
@@ -117,6 +134,19 @@ def _check_same(config: FineTuneConfig, questions: Path, out: Path) -> None:
         raise ValueError(f"--out: expected the run of '{file}' or an empty folder, got another config")
     if data.is_file() and read_object(data) != stated:  # earlier releases did not keep it
         raise ValueError(f"--out: expected the questions of '{data}' or an empty folder, got other ones")
+
+
+def _check_left_out(job: Job, max_share: float) -> None:
+    """In every process, so that none waits for one that has ended."""
+    seen, found = row_stream(job, training_arguments(job.config, job.stage, job.out)).preview()
+    if found.total() <= max_share * seen:
+        return
+    counts = ", ".join(f"{reason} {number}" for reason, number in found.most_common())
+    raise CommandFailed(
+        f"{job.stage.name}: expected at most {100 * max_share:g} % of the first {seen} questions left out, "
+        f"got {found.total()}: {counts}; {'; '.join(REMEDIES[reason] for reason in found)}; "
+        f"--max-left-out allows more"
+    )
 
 
 def train_stage(job: Job) -> None:

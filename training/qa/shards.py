@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from n3d_ros.errors import CommandFailed
 from n3d_ros.storage.whole_file import whole_file, write_json
 from n3d_ros.training import run_folder
 from n3d_ros.training.lift.shards import shard_file
@@ -24,6 +25,11 @@ from n3d_ros.training.qa.records import SCHEMA, Question
 from n3d_ros.training.qa.sets import MANIFEST
 
 ROWS_A_GROUP = 2048
+LEFT_OUT = {
+    "pictures_left_out": "pictures left out",
+    "objects_left_out": "objects left out",
+    "left_out": "questions left out",
+}
 COUNTS = ("forms", "verdicts", "hours", "left_out", "pictures_left_out", "objects_left_out", "rewording")
 
 
@@ -81,9 +87,19 @@ def entry_of(out: Path, number: int, num_pictures: int, num_questions: int, **co
 
 
 def write_manifest(out: Path, entries: Iterable[Entry], about: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Sums over all shards and each file with its checksum. about: what the set is made of."""
+    """Sums over all shards and each file with its checksum. about: what the set is made of.
+
+    CommandFailed that says why, and no manifest, where there is no question: without one no set is whole.
+    """
     entries = list(entries)
-    manifest = {**about, **totals(entries), **more}
+    sums = totals(entries)
+    if not sums["questions"]:
+        (out / MANIFEST).unlink(missing_ok=True)  # earlier releases wrote one
+        raise CommandFailed(
+            f"expected questions of {sums['pictures']} pictures, got none; {_why_none(sums)}; "
+            f"'{out}' has no {MANIFEST} and is no set"
+        )
+    manifest = {**about, **sums, **more}
     manifest["shards"] = [
         {"file": shard_file(out, entry.number).name, "questions": entry.num_questions}
         | {"bytes": entry.size, "sha256": entry.sha256}
@@ -91,6 +107,16 @@ def write_manifest(out: Path, entries: Iterable[Entry], about: dict[str, Any], *
     ]
     write_json(out / MANIFEST, manifest)
     return manifest
+
+
+def _why_none(sums: dict[str, Any]) -> str:
+    """What was left out, by reason, most first."""
+    said = [
+        f"{what}: {', '.join(f'{why} {number}' for why, number in Counter(sums[name]).most_common())}"
+        for name, what in LEFT_OUT.items()
+        if sums[name]
+    ]
+    return "; ".join(said) or "nothing was left out"
 
 
 def totals(entries: Iterable[Entry]) -> dict[str, Any]:

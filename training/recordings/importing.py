@@ -1,7 +1,8 @@
 """A recording -> frames on disk and a set of questions about them.
 
 In: a folder of `n3d record`. Out: `frames/STAMP/` (frame folders, as `n3d infer` reads them), one shard
-with its ledger entry and the manifest; each result is a question or counted by why it is none. Frames are
+with its ledger entry and the manifest; each result, or each name of several, is a question or counted by why
+it is none. Frames are
 written first and the shard whole, so that a stop leaves no set.
 """
 
@@ -23,7 +24,7 @@ from n3d_ros.recording.reader import Recorded, read_recording
 from n3d_ros.training.lift.shards import shard_file
 from n3d_ros.training.qa.records import PictureRef, Question
 from n3d_ros.training.qa.shards import entry_of, write_entry, write_manifest, write_questions
-from n3d_ros.training.recordings.truths import NotTaught, question_of, truth_of
+from n3d_ros.training.recordings.truths import NotTaught, each_name, question_of, truth_of
 
 FRAMES = "frames"
 MILLIMETRE = 0.001
@@ -31,7 +32,7 @@ MILLIMETRE = 0.001
 
 @dataclass
 class Counts:
-    """forms: questions by "category/form". left_out: results by why they are none."""
+    """forms: questions by "category/form". left_out: results, or names of one, by why they are none."""
 
     forms: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -58,7 +59,7 @@ def import_recording(recording: Path, out: Path, trust: bool = False) -> dict[st
 def questions_of(recording: Path, out: Path, trust: bool, counts: Counts) -> Iterator[Question]:
     """The questions, their frames written on the way. A result that came twice counts once."""
     seen: set[str] = set()
-    for one in read_recording(recording):
+    for one in _results(recording, counts):
         try:
             question = _question(one, out, trust)
         except NotTaught as reason:
@@ -71,6 +72,15 @@ def questions_of(recording: Path, out: Path, trust: bool, counts: Counts) -> Ite
         counts.stamps.add(one.stamp_ns)
         counts.forms[f"{question.category}/{question.form}"] += 1
         yield question
+
+
+def _results(recording: Path, counts: Counts) -> Iterator[Recorded]:
+    """Each result, each name of several for itself."""
+    for one in read_recording(recording):
+        try:
+            yield from each_name(one)
+        except NotTaught as reason:
+            counts.left_out[str(reason)] += 1
 
 
 def _question(one: Recorded, out: Path, trust: bool) -> Question:

@@ -8,10 +8,10 @@ keeps them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.recording.reader import CORRECTED, RIGHT, WRONG, Recorded
+from n3d_ros.recording.reader import CORRECTED, RIGHT, WRONG, Correction, Outcome, Recorded
 from n3d_ros.spatial import SpatialAnswer, answer, parse_question
 from n3d_ros.training.qa.records import GROUND, SPATIAL, KnownBox, PictureRef, Question
 
@@ -52,6 +52,38 @@ class Truth:
     is_recorded: bool = True
 
 
+def each_name(one: Recorded) -> list[Recorded]:
+    """A result of several names as one of each: the node looked for them one after the other, and what was
+    answered of one is true whatever became of another. As it is where a correction does not say which name
+    its boxes are of. NotTaught where their boxes cannot be told apart.
+    """
+    if len(one.outcomes) < 2:
+        return [one]
+    names = {outcome.words for outcome in one.outcomes}
+    if len(names) < len(one.outcomes):
+        raise NotTaught("repeated_names")
+    said = one.correction
+    if said is not None and said.verdict == CORRECTED and not names.issuperset(said.box_words):
+        return [one]
+    return [_of_name(one, outcome) for outcome in one.outcomes]
+
+
+def _of_name(one: Recorded, outcome: Outcome) -> Recorded:
+    said = one.correction
+    return replace(
+        one,
+        words=outcome.words,
+        boxes=_found_by(outcome.words, one),
+        code=outcome.code,
+        outcomes=(outcome,),
+        correction=said and replace(said, boxes=_found_by(outcome.words, said)),
+    )
+
+
+def _found_by(words: str, one: Recorded | Correction) -> tuple[Box3D, ...]:
+    return tuple(box for box, name in zip(one.boxes, one.box_words, strict=True) if name == words)
+
+
 def truth_of(one: Recorded, trust: bool) -> Truth:
     """What was right about a result. trust: unjudged results are taken as right. NotTaught."""
     said = one.correction
@@ -63,6 +95,8 @@ def truth_of(one: Recorded, trust: bool) -> Truth:
         raise NotTaught("failed")
     if said is not None and said.verdict == WRONG:
         raise NotTaught("wrong")
+    if any(outcome.is_cut for outcome in one.outcomes):
+        raise NotTaught("boxes_left_out")
     is_right = said is not None and said.verdict == RIGHT
     if not is_right and not trust:
         raise NotTaught("not_judged")

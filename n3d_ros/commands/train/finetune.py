@@ -29,6 +29,11 @@ def add_finetune_options(parser: _ActionsContainer) -> None:
     parser.add_argument(
         "--base", metavar="MODEL", help="model folder or hub:OWNER/NAME, instead of the config's"
     )
+    parser.add_argument(
+        "--max-left-out", type=float, metavar="S", default=0.5,
+        help="share of the first questions that the model cannot be asked or that are too long, above which "
+        "nothing is trained (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--steps", type=int, metavar="N", help="of each stage, instead of the config's")
     parser.add_argument("--dry-run", action="store_true", help="print what a step takes of memory, and stop")
     parser.add_argument(
@@ -38,8 +43,8 @@ def add_finetune_options(parser: _ActionsContainer) -> None:
 
 
 def run_finetune(args: argparse.Namespace) -> int:
-    """Train every stage that is not done and print the last one's model folder; exit code 0, 2 for what
-    cannot be trained.
+    """Train every stage that is not done and print the last one's model folder; exit code 0, 1 where too
+    much would be left out, 2 for what cannot be trained.
     """
     config = chosen_config(args)
     if args.dry_run:
@@ -51,7 +56,7 @@ def run_finetune(args: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     out = args.out if args.out != args.default_out else Path("runs") / Path(args.config).stem
-    model = run(config, args.questions, out, args.root)
+    model = run(config, args.questions, out, args.root, args.max_left_out)
     if os.environ.get("RANK", "0") == "0":  # torchrun's number of the process
         print(f"model in {model}")
     return 0

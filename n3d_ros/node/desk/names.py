@@ -13,6 +13,8 @@ from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.plain_text import one_line
 from n3d_ros.runtime.types import GroundedObject, GroundResult
 
+# Of a name that has boxes which the result does not.
+CUT = "left out by max_boxes"
 STOPPED = (ResultCode.CANCELED, ResultCode.TIMEOUT, ResultCode.SUPERSEDED)
 
 
@@ -120,5 +122,5 @@ def _cut(result: JoinedResult, max_boxes: int) -> JoinedResult:
 
 def _without(outcome: NameOutcome, lost: Sequence[GroundedObject]) -> NameOutcome:
     num = sum(one.words == outcome.words for one in lost)
-    said = [outcome.message, f"{num} of '{one_line(outcome.words, 60)}' left out by max_boxes"] if num else []
+    said = [outcome.message, f"{num} of '{one_line(outcome.words, 60)}' {CUT}"] if num else []
     return replace(outcome, message="; ".join(filter(None, said))) if num else outcome

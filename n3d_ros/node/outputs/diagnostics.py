@@ -142,20 +142,24 @@ def engine_status(
     now_s: float,
     values: Mapping[str, Any],
 ) -> DiagnosticStatus:
-    """ERROR when the model did not load, or goes on with what should have ended. With whom it is shared.
+    """ERROR when the model did not load, or goes on with what should have ended. With whom it is shared. WARN
+    when others gave it up: the process holds two.
 
     now_s: time.monotonic().
     """
-    shared = ", ".join(worker.shared_with)
-    values = {**values, "shared_with": shared}
+    shared, others = ", ".join(worker.shared_with), ", ".join(worker.loaded_anew_by)
+    values = {**values, "shared_with": shared, "loaded_anew_by": others}
+    anew = (
+        f"; {others} loaded it anew: clean this node up and configure it to share that one" if others else ""
+    )
     hangs_s = worker.hangs_s(now_s)
     if hangs_s:
         whose = f" to {worker.held_up_by()}" if worker.held_up_by() else ""
         what = f"busy with a request{whose} that should have ended {hangs_s:.1f} s ago"
-        return status(f"{node_name}: engine", Level.ERROR, f"{what}; requests wait or time out", values)
-    level = {"loading": Level.WARN, "ready": Level.OK}.get(worker.state, Level.ERROR)
+        return status(f"{node_name}: engine", Level.ERROR, f"{what}; requests wait or time out{anew}", values)
+    level = {"loading": Level.WARN, "ready": Level.WARN if anew else Level.OK}.get(worker.state, Level.ERROR)
     message = f"{worker.state}, shared with {shared}" if shared else worker.state
-    return status(f"{node_name}: engine", level, message, values)
+    return status(f"{node_name}: engine", level, f"{message}{anew}", values)
 
 
 def result_status(

@@ -3,16 +3,25 @@
 In: how to load it, and members that each keep a queue. Out: their work, run one piece at a time, in turns
 (`turns.py`). The engine is freed when the last member has left. It knows no ROS, no model and no job: a
 member hands out what to run.
+
+Nothing ends a thread that does not come back from its engine. Who joins meanwhile gets an engine of its own,
+loaded anew, which all who join later share; those who stay are told by whom, and may come after. Members
+never change their thread: what runs late on the old engine is about the old member's frames and goes nowhere.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from n3d_ros.node.plain.turns import Turns
+
+# How long after it should have stopped an engine is given up by who joins. A large model on a small machine
+# may take seconds for the one step that it cannot leave, and a second engine takes as much memory again.
+GIVEN_UP_S = 10.0
 
 Engine = TypeVar("Engine")
 Wanted = TypeVar("Wanted")
@@ -46,13 +55,14 @@ class Member(Protocol):
 class EngineThread(Generic[Engine]):
     """first: its first member. lock: of this and of every member's queue. serves: whose work runs. is_early:
     it prepares work that is still to come. loaded: done when the engine is there, with its exception when it
-    could not be loaded.
+    could not be loaded. successor: what others load in its place, once they gave it up.
     """
 
     def __init__(self, load: Callable[[], Engine], first: Member) -> None:
         self.lock = threading.Lock()
         self.engine: Engine | None = None
         self.serves: Member | None = None
+        self.successor: EngineThread[Engine] | None = None
         self.is_early = self._is_closed = False
         self._turns: Turns[Member] = Turns(lambda member: member.urgency())
         self._turns.join(first)
@@ -79,12 +89,19 @@ class EngineThread(Generic[Engine]):
         """Whether the thread is at work."""
         return not all(future.done() for future in (self.loaded, *self._begun))
 
+    def hangs_s(self, now_s: float) -> float:
+        """How long ago what runs should have stopped; below zero or 0: it need not."""
+        served = self.serves
+        return 0.0 if served is None else served.overdue_s(now_s)
+
     def join(self, member: Member) -> bool:
-        """Take part; False where the last member has left or the engine did not load: there is nothing to
-        share.
+        """Take part; False where the last member has left, or the engine did not load or hangs: there is
+        nothing to share.
         """
         with self.lock:
             if self._is_closed or self.state.startswith("failed"):
+                return False
+            if self.hangs_s(time.monotonic()) > GIVEN_UP_S:
                 return False
             self._turns.join(member)
         return True
@@ -156,20 +173,33 @@ class Engines(Generic[Wanted, Engine]):
     def __init__(self, load: Callable[[Wanted], Engine], key_of: Callable[[Wanted], Hashable]) -> None:
         self._load, self._key_of = load, key_of
         self._lock = threading.Lock()
-        self._threads: dict[Hashable, EngineThread[Engine]] = {}
+        self._threads: list[tuple[Hashable, EngineThread[Engine]]] = []
 
     def join(self, wanted: Wanted, member: Member) -> EngineThread[Engine]:
-        """The thread of the engine that is wanted, which is loaded now where nobody shares one."""
+        """The thread of the engine that is wanted, which is loaded now where there is none to share."""
         key = self._key_of(wanted)
         with self._lock:
-            self._threads = {one: thread for one, thread in self._threads.items() if thread.members}
-            thread = self._threads.get(key)
-            if thread is None or not thread.join(member):
-                thread = self._threads[key] = EngineThread(lambda: self._load(wanted), member)
-            return thread
+            self._threads = [(one, thread) for one, thread in self._threads if thread.members]
+            alike = [thread for one, thread in self._threads if one == key]
+            for thread in reversed(alike):  # the newest, so that one that was given up loses its members
+                if thread.join(member):
+                    return thread
+            made = EngineThread(lambda: self._load(wanted), member)
+            self._threads.append((key, made))
+            for thread in alike:
+                thread.successor = made
+            return made
 
-    def others(self, member: Member) -> list[str]:
-        """The names of those in this process who use another engine than this member."""
+    def others(self, wanted: Wanted) -> list[str]:
+        """The names of those in this process who want another engine."""
+        key = self._key_of(wanted)
         with self._lock:
-            shared = [thread.members for thread in self._threads.values()]
-        return sorted(one.name for members in shared if member not in members for one in members)
+            unlike = [thread for one, thread in self._threads if one != key]
+        return sorted(one.name for thread in unlike for one in thread.members)
+
+    def given_up(self, wanted: Wanted, member: Member) -> list[str]:
+        """The names of those who stay with an engine alike that this member found hanging, or not loaded."""
+        key = self._key_of(wanted)
+        with self._lock:
+            alike = [thread.members for one, thread in self._threads if one == key]
+        return sorted(one.name for members in alike if member not in members for one in members)

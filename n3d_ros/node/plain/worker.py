@@ -84,6 +84,14 @@ class Worker(Generic[Engine]):
         """The names of the others who use the same engine."""
         return sorted(one.name for one in self._thread.members if one is not self)
 
+    @property
+    def loaded_anew_by(self) -> list[str]:
+        """The names of those who gave this engine up and use another one like it, which is loaded."""
+        successor = self._thread.successor
+        if successor is None or successor.state != "ready":
+            return []
+        return sorted(one.name for one in successor.members)
+
     def submit(
         self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None, priority: int = 0
     ) -> Job:
@@ -164,8 +172,7 @@ class Worker(Generic[Engine]):
 
     def hangs_s(self, now_s: float) -> float:
         """How long the engine has gone on with anybody's job that was ended without it; 0: it does not."""
-        served = self._thread.serves
-        overdue_s = 0.0 if served is None else served.overdue_s(now_s)
+        overdue_s = self._thread.hangs_s(now_s)
         return overdue_s if overdue_s > STOP_GRACE_S else 0.0
 
     def held_up_by(self) -> str:

@@ -86,6 +86,7 @@ class Services:
         response.version, response.board, response.state = __version__, platform.machine(), worker.state
         for name in ("model", "model_path", "backend", "precision"):
             setattr(response, name, described.get(name, ""))
+        response.shared_with = worker.shared_with
         response.missing = optional_packages.missing()
         response.capabilities = optional_packages.capabilities() + ["memory"] * self._memory.is_on
         return self._memory.fill_info(response)

@@ -277,11 +277,17 @@ def test_another_release_of_the_node_is_told():
 
 
 def test_with_whom_the_engine_is_shared_is_told():
-    shared = StatusSeen("engine", Level.OK, "ready, shared with /left/n3d")
-    found = one(
-        check_node(replace(GRAPH, info={"state": "ready", "backend": "ort"}, statuses=(shared,))), "engine"
-    )
-    assert found.what == "ready, shared with /left/n3d: ort"
+    info = {"state": "ready", "backend": "ort", "shared_with": "/left/n3d, /rear/n3d"}
+    found = one(check_node(replace(GRAPH, info=info)), "engine")
+    assert found.what == "ready, shared with /left/n3d, /rear/n3d: ort"
+
+
+@pytest.mark.parametrize("level", [Level.WARN, Level.ERROR])
+def test_an_engine_that_others_loaded_anew_is_told_with_what_brings_them_together(level):
+    anew = StatusSeen("engine", level, "ready; /left/n3d loaded it anew", {"loaded_anew_by": "/left/n3d"})
+    found = one(check_node(replace(GRAPH, statuses=(anew,))), "engine")
+    assert (found.level, found.what) == (level, anew.message)
+    assert found.mend == "ros2 lifecycle set /n3d: deactivate, cleanup, configure, activate"
 
 
 def test_an_engine_that_hangs_is_wrong_though_it_is_loaded():

@@ -1,7 +1,6 @@
 """Recordings of ROS 1 and ROS 2, played without a ROS distribution."""
 
 import importlib.util
-import os
 from types import SimpleNamespace
 
 import pytest
@@ -27,10 +26,11 @@ def heard():
     from sensor_msgs.msg import Image
     from std_msgs.msg import String
 
+    from n3d_ros.commands.graph.isolation import take_domain
     from n3d_ros.commands.play.bags import BagPlayer
 
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=30 + os.getpid() % 60)
+    context, domain = rclpy.Context(), take_domain()
+    rclpy.init(context=context, domain_id=domain.id)
     node = rclpy.create_node("player", context=context)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
@@ -56,6 +56,7 @@ def heard():
     node.destroy_node()
     executor.shutdown()
     rclpy.shutdown(context=context)
+    domain.release()
 
 
 def ns(message):

@@ -8,7 +8,7 @@ import pytest
 from queues import sharing
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.plain.engine_thread import Engines
+from n3d_ros.node.plain.engine_thread import GIVEN_UP_S, Engines
 from n3d_ros.node.plain.worker import STOP_GRACE_S
 
 DEADLINE_S = 30.0
@@ -58,7 +58,7 @@ def test_who_wants_the_same_gets_the_same_and_it_is_loaded_once(engines, loads):
     front, left, rear = (sharing(engines, name, wanted="nano") for name in ("front", "left", "rear"))
     got = [one.submit(lambda engine, _: engine).future.result(DEADLINE_S) for one in (front, left, rear)]
     assert got[0] is got[1] is got[2]
-    assert (loads, front.shared_with, engines.others(front)) == (["nano"], ["left", "rear"], [])
+    assert (loads, front.shared_with, engines.others("nano")) == (["nano"], ["left", "rear"], [])
     for one in (front, left, rear):
         one.stop()
 
@@ -68,7 +68,7 @@ def test_who_wants_another_gets_another_and_is_told_of_the_rest(engines, loads):
     got = [one.submit(lambda engine, _: engine).future.result(DEADLINE_S) for one in (front, left)]
     assert got[0] is not got[1]
     assert (sorted(loads), front.shared_with) == (["large", "nano"], [])
-    assert (engines.others(front), engines.others(left)) == (["left"], ["front"])
+    assert (engines.others("nano"), engines.others("large")) == (["left"], ["front"])
     front.stop()
     left.stop()
 
@@ -186,6 +186,65 @@ def test_an_engine_that_hangs_with_ones_job_is_told_to_the_other(pair):
     following = left.submit(lambda *_: "fine")
     gate.set()
     assert following.future.result(DEADLINE_S) == "fine"
+
+
+def hang(queue, overdue_s):
+    """What runs of it should have stopped that long ago."""
+    queue._running.deadline_s = time.monotonic() - overdue_s
+
+
+def engine_of(queue):
+    return queue.submit(lambda engine, _: engine).future.result(DEADLINE_S)
+
+
+def test_who_joins_while_the_engine_hangs_gets_one_loaded_anew_and_those_who_stay_are_told(
+    engines, pair, loads
+):
+    front, left, gate = pair
+    hung, waiting = left.engine, left.submit(lambda engine, _: engine)
+    hang(front, GIVEN_UP_S + 1.0)
+    front.stop(timeout_s=0.0)
+    again, rear = sharing(engines, "front"), sharing(engines, "rear")
+    assert engine_of(again) is engine_of(rear) is not hung
+    assert (len(loads), again.shared_with, left.shared_with) == (2, ["rear"], [])
+    assert (left.loaded_anew_by, again.loaded_anew_by) == (["front", "rear"], [])
+    assert (engines.given_up(None, again), engines.others(None)) == (["left"], [])
+    gate.set()
+    assert waiting.future.result(DEADLINE_S) is hung, "what hung serves those who stayed"
+    left.stop()
+    after = sharing(engines, "left")
+    assert engine_of(after) is engine_of(again) and len(loads) == 2
+    for one in (again, rear, after):
+        one.stop()
+
+
+def test_an_engine_that_may_still_stop_is_not_loaded_twice(engines, pair, loads):
+    front, left, gate = pair
+    hang(front, GIVEN_UP_S - 5.0)
+    front.stop(timeout_s=0.0)
+    again = sharing(engines, "front")
+    gate.set()
+    assert engine_of(again) is engine_of(left)
+    assert (len(loads), again.shared_with, left.loaded_anew_by) == (1, ["left"], [])
+    again.stop()
+
+
+def test_an_engine_that_hung_and_goes_on_is_shared_again(engines, pair, loads):
+    front, left, gate = pair
+    hang(front, GIVEN_UP_S + 1.0)
+    front.stop(timeout_s=0.0)
+    alone = sharing(engines, "front")
+    assert engine_of(alone) is not left.engine
+    gate.set()
+    engine_of(left)
+    newest = sharing(engines, "rear")
+    assert newest.shared_with == ["front"], "so that the other one loses its members in time"
+    newest.stop()
+    alone.stop()
+    again = sharing(engines, "front")
+    assert engine_of(again) is engine_of(left)
+    assert (len(loads), left.loaded_anew_by) == (2, [])
+    again.stop()
 
 
 def test_who_leaves_while_its_job_runs_waits_for_it_no_longer_than_it_was_told(pair):

@@ -13,9 +13,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("datasets")
 pytest.importorskip("accelerate")
 
-from question_sets import small_base, small_set  # noqa: E402
+from question_sets import questions_about, small_base, small_set, write_picture, write_set  # noqa: E402
 
 from n3d_ros.child_process import package_environment  # noqa: E402
+from n3d_ros.errors import CommandFailed  # noqa: E402
 from n3d_ros.model.checkpoint import load_model  # noqa: E402
 from n3d_ros.training.finetune import run as running  # noqa: E402
 from n3d_ros.training.finetune.configs import PRESETS, Ablation, Lora  # noqa: E402
@@ -64,6 +65,36 @@ def test_both_stages_run_and_leave_a_folder_that_the_robot_loads(home, config, t
     question = next(read_questions(home / "questions"))
     result = Pipeline.load(model, "torch").ground(load_observation(question.picture), "red mug", max_tokens=4)
     assert result.valid_ratio > 0
+
+
+def one_strange_of_two(folder):
+    """A set of which the second stage can ask every question, and the first one half."""
+    mug, _, *spatial = questions_about(write_picture(folder / "pictures", 0))
+    write_set(folder / "questions", [mug, replace(mug, id="strange", text="the xylophone"), *spatial])
+    return folder / "questions"
+
+
+def test_nothing_is_trained_where_too_much_would_be_left_out(config, tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(running, "train_stage", lambda job: trained.append(job.stage.name))
+    questions = one_strange_of_two(tmp_path)
+    with pytest.raises(CommandFailed) as failed:
+        run(config, questions, tmp_path / "out", max_left_out=0.49)
+    said = str(failed.value)
+    assert "stage1_grounding: expected at most 49 % of the first 2 questions left out, got 1" in said
+    assert "cannot be asked 1; `n3d make-qa --words-of MODEL`" in said and trained == []
+    run(config, questions, tmp_path / "out", max_left_out=0.5)
+    assert trained == ["stage1_grounding", "stage2_reasoning"]
+
+
+def test_a_later_stage_is_looked_at_before_the_first_is_trained(home, config, tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(running, "train_stage", lambda job: trained.append(job.stage.name))
+    # Longer than any question for boxes, shorter than any evidence for a question about space.
+    short = replace(config, max_tokens=60)
+    with pytest.raises(CommandFailed, match=r"stage2_reasoning: .* too long \d+; max_tokens of the config"):
+        run(short, home / "questions", tmp_path, max_left_out=0.2)
+    assert trained == []
 
 
 def half_written(stage):

@@ -66,6 +66,51 @@ def test_a_corrected_answer_keeps_no_number_and_no_trace_of_the_wrong_one(record
     assert (question.answer, question.value, question.reasoning) == ("It is 0.7 meters away.", None, "")
 
 
+NAMES = "red mug, florble, ball"
+PARTLY = [("red mug", 0, ""), ("florble", 5, "not a word"), ("ball", 0, "")]
+
+
+@pytest.mark.parametrize("is_judged", [True, False], ids=["judged", "trusted"])
+def test_of_several_names_those_that_were_answered_are_taken(recording, tmp_path, is_judged):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, NAMES, [(MUG, "red mug")], code=5, outcomes=PARTLY)
+    if is_judged:
+        recording.correction(5 * S, NAMES, RIGHT)
+    questions, left_out = made(recording, tmp_path, trust=not is_judged)
+    assert [(one.text, [box.box for box in one.boxes]) for one in questions] == [
+        ("red mug", [MUG]),
+        ("ball", []),
+    ]
+    assert left_out == {"failed": 1}
+
+
+def test_boxes_left_out_by_the_requests_limit_are_not_taken_for_absent(recording, tmp_path):
+    recording.frame(5 * S)
+    cut = [("red mug", 0, ""), ("ball", 0, "1 of 'ball' left out by max_boxes")]
+    recording.boxes(5 * S, "red mug, ball", [(MUG, "red mug")], outcomes=cut)
+    questions, left_out = made(recording, tmp_path, trust=True)
+    assert [one.text for one in questions] == ["red mug"] and left_out == {"boxes_left_out": 1}
+
+
+def test_a_correction_of_several_names_says_which_its_boxes_are_of_or_stays_whole(recording, tmp_path):
+    recording.frame(5 * S)
+    recording.frame(6 * S)
+    for stamp, right in ((5 * S, [(BOX, "florble")]), (6 * S, [BOX])):
+        recording.boxes(stamp, NAMES, [(MUG, "red mug")], code=5, outcomes=PARTLY)
+        recording.correction(stamp, NAMES, CORRECTED, right)
+    questions, left_out = made(recording, tmp_path)
+    taught = [(one.text, [box.box for box in one.boxes]) for one in questions]
+    assert taught == [("red mug", []), ("florble", [BOX]), ("ball", []), (NAMES, [BOX])] and left_out == {}
+
+
+def test_a_name_that_was_asked_for_twice_teaches_nothing(recording, tmp_path):
+    untaught(recording)
+    twice = [("red mug", 0, "")] * 2
+    recording.boxes(5 * S, "red mug, red mug", [(MUG, "red mug")] * 2, outcomes=twice)
+    questions, left_out = made(recording, tmp_path, trust=True)
+    assert len(questions) == 1 and left_out == {"repeated_names": 1}
+
+
 def untaught(recording):
     recording.frame(5 * S)
     recording.boxes(5 * S, "the one that teaches", [MUG])

@@ -84,9 +84,20 @@ def _engine(seen: GraphSeen) -> Finding:
     state = seen.info.get("state", "")
     said = next((one for one in seen.statuses if one.name == "engine"), None)
     hangs = said if said is not None and said.level >= Level.ERROR else None
+    if state == "ready" and said is not None and said.values.get("loaded_anew_by"):
+        why, steps = "the process holds two of them", "deactivate, cleanup, configure, activate"
+        return Finding(
+            NODE,
+            "engine",
+            max(said.level, Level.WARN),
+            said.message,
+            why,
+            f"ros2 lifecycle set {seen.node}: {steps}",
+        )
     if state == "ready" and hangs is None:
         words = [seen.info.get(name, "") for name in ("model", "backend", "precision")]
-        shared = said.message if said is not None and said.message.startswith(state) else state
+        others = seen.info.get("shared_with", "")
+        shared = f"{state}, shared with {others}" if others else state
         return fine(NODE, "engine", f"{shared}: {', '.join(word for word in words if word)}")
     if state == "loading":
         return Finding(NODE, "engine", Level.WARN, "it is still loading", "requests wait for it", "wait")

@@ -121,7 +121,7 @@ class _Look:
             self._spin(ANSWER_S, asked["info"].done)
         answers = {name: future.result() for name, future in asked.items() if future.done()}
         life = answers["state"].current_state.label if "state" in answers else ""
-        info = {name: getattr(answers["info"], name) for name in INFO} if "info" in answers else {}
+        info = _info(answers["info"]) if "info" in answers else {}
         seen = replace(seen, life=life, info=info)
         return self._with_parameters(seen, answers["parameters"].values) if "parameters" in answers else seen
 
@@ -192,3 +192,8 @@ class _Look:
                 return False
             self._executor.spin_once(timeout_sec=SPIN_S)
         return True
+
+
+def _info(answer: Any) -> dict[str, str]:
+    """What doctor tells of GetInfo's response."""
+    return {name: getattr(answer, name) for name in INFO} | {"shared_with": ", ".join(answer.shared_with)}
