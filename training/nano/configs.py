@@ -112,7 +112,7 @@ def from_weights(minutes: float) -> tuple[Stage, ...]:
     )  # fmt: skip
     whole = Stage(
         "whole", 0.50 * minutes, text_share=0.5, reason_share=0.3, muon_rate=0.001, adam_rate=4e-4,
-        patch_rate=5e-5, decay_share=0.8,
+        patch_rate=5e-5, decay_share=0.8, pictures_per_pass=2,
     )  # fmt: skip
     return tower, whole, choice(0.25 * minutes)
 
@@ -120,8 +120,8 @@ def from_weights(minutes: float) -> tuple[Stage, ...]:
 def choice(minutes: float) -> Stage:
     """The language model alone, both stages of the dialogue in every step, boxes as much as before."""
     return Stage(
-        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, questions_per_view=16,
-        reasons_per_view=3, drills_per_view=4,
+        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, pictures_per_pass=2,
+        questions_per_view=16, reasons_per_view=3, drills_per_view=4,
         muon_rate=8e-4, adam_rate=3e-4, decimal_sigma=0.5, warm_share=0.05, decay_share=0.8, ema=0.98,
         snapshots=1,
     )  # fmt: skip

@@ -17,7 +17,6 @@ from typing import Any
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
@@ -54,8 +53,7 @@ class DemoClient:
         self._markers: dict[int, int] = {}
 
     def __enter__(self) -> DemoClient:
-        # with rclpy's own handlers an interrupt is an error of whatever ROS was asked for
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init()
         self._node = rclpy.create_node("n3d_demo", namespace=self._namespace)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._node.create_subscription(String, "sim_camera/truth", self._on_truth, 10)

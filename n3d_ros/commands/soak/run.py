@@ -22,6 +22,7 @@ import numpy as np
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.graph.children import Children
+from n3d_ros.commands.graph.interrupts import interruptible
 from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.soak.report import End, Sample, Way
 from n3d_ros.errors import ResultCode
@@ -45,12 +46,11 @@ STAMP, STAMP_AT = struct.Struct("=iI"), 4
 def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample], End]:
     """Run for args.minutes. CommandFailed when the node ends on its way."""
     import rclpy
-    from rclpy.signals import SignalHandlerOptions
 
     args.out.mkdir(parents=True, exist_ok=True)
     environment = {**package_environment(), **isolation()}
     os.environ.update(isolation())
-    with Children(environment, args.out) as children:
+    with interruptible(), Children(environment, args.out) as children:
         given = {"continuous.prompt": args.prompt, "backend": args.backend, "diagnostics.period_s": 1.0}
         # What the model does before depth is there would count as time outside of it.
         given["early_start"] = "false"
@@ -60,8 +60,7 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         command = [*SLOW_NODE, f"{args.model_ms:g}"] if args.model_ms else NODE
         children.start("node", [*command, "--ros-args", "-r", f"__ns:={namespace('soak')}", *options])
         make_room_for_images()
-        # with rclpy's own handlers an interrupt is an error of whatever ROS was asked for
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init()
         node = rclpy.create_node("n3d_soak", namespace=namespace("soak"))
         try:
             watcher = Watcher(node, children, size)

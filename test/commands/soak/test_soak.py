@@ -45,6 +45,9 @@ def test_an_interrupt_ends_it_without_a_traceback_and_what_was_seen_stays(tmp_pa
         assert time.monotonic() < end and run.poll() is None
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
-    printed, errors = run.communicate(timeout=DEADLINE_S)
+    try:
+        printed, errors = run.communicate(timeout=DEADLINE_S)
+    finally:
+        run.kill()
     assert (run.returncode, printed, errors) == (130, "", "")
     assert json.loads(seen.read_text().splitlines()[0])["t_s"] > 0

@@ -113,16 +113,23 @@ def test_without_a_cluster_one_is_started_here_and_ends_with_the_work(six, tmp_p
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
-def test_both_nodes_work(address):
+def test_both_nodes_work(address, tmp_path):
+    """Each node has one processor, and a task ends when both were seen: one node alone would never end it."""
     script = """
+seen = sys.argv[2]
+
 def node(_number):
-    import ray
+    import ray, time
 
-    return ray.get_runtime_context().get_node_id()
+    own, end = ray.get_runtime_context().get_node_id(), time.monotonic() + 100
+    (Path(seen) / own).touch()
+    while len(list(Path(seen).iterdir())) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    return own
 
-print(len(set(on_ray(node, range(12), address=address))))
+print(len(set(on_ray(node, range(4), address=address))))
 """
-    assert driver(script, address) == ("2", "")
+    assert driver(script, address, tmp_path) == ("2", "")
 
 
 def test_a_killed_worker_loses_nothing_but_its_shard(six, tmp_path, address):
