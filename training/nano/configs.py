@@ -1,6 +1,6 @@
 """Named presets: the model n3d-nano and how it is trained. Frozen dataclasses, no flags."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 
@@ -104,17 +104,23 @@ def from_nothing(minutes: float) -> tuple[Stage, ...]:
 
 def from_weights(minutes: float) -> tuple[Stage, ...]:
     """The stages of a further round for a model that grounds already: gentler rates. The tower first, which
-    may have to learn another size of picture, with a little text so that the language model still reads it.
+    may have to learn another size of picture, with a little text so that the language model still reads it;
+    last everything together, gently.
     """
     tower = Stage(
-        "tower", 0.25 * minutes, text_share=0.15, heads_steps=150, muon_rate=0.0015, adam_rate=5e-4,
+        "tower", 0.21 * minutes, text_share=0.15, heads_steps=150, muon_rate=0.0015, adam_rate=5e-4,
         patch_rate=1e-4, warm_share=0.05,
     )  # fmt: skip
     whole = Stage(
-        "whole", 0.50 * minutes, text_share=0.5, reason_share=0.3, muon_rate=0.001, adam_rate=4e-4,
+        "whole", 0.43 * minutes, text_share=0.5, reason_share=0.3, muon_rate=0.001, adam_rate=4e-4,
         patch_rate=5e-5, decay_share=0.8, pictures_per_pass=2,
     )  # fmt: skip
-    return tower, whole, choice(0.25 * minutes)
+    together = Stage(
+        "together", 0.15 * minutes, text_share=0.65, reason_share=0.4, questions_per_view=10,
+        reasons_per_view=3, drills_per_view=2, muon_rate=5e-4, adam_rate=2e-4, patch_rate=2e-5,
+        warm_share=0.04, decay_share=1.0, decimal_sigma=0.5, pictures_per_pass=2, ema=0.98, snapshots=1,
+    )  # fmt: skip
+    return tower, whole, replace(choice(0.21 * minutes), snapshots=0), together
 
 
 def choice(minutes: float) -> Stage:

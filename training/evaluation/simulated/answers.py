@@ -153,10 +153,25 @@ def try_follow_up(
     true = dict(right_pairs([thing.box for thing in ground.objects], boxes))
     # a thing that is none of the scene has no true answer; what was found stands in, and it is not right
     wanted = [replace(boxes[true[i]] if i in true else ground.objects[i].box, label=names[i]) for i in order]
+    if not _has_answer(question, wanted):
+        return Answered(
+            question, result.answer, bool(result.answer), False, False, result.raw_text, way=BY_ID
+        )
     found = marked(question, result, wanted, BY_ID)
     are_real = all(i in true for i in order)
     within = None if found.within_25 is None else found.within_25 and are_real
     return replace(found, right=found.right and are_real, within_25=within)
+
+
+def _has_answer(question: str, boxes: Sequence[Box3D]) -> bool:
+    """Whether anything follows: of two boxes at one place, as a model may write them, no direction does."""
+    query = parse_question(question)
+    assert query is not None, question
+    try:
+        answer(query, boxes)
+    except ValueError:
+        return False
+    return True
 
 
 def marked(question: str, result: AskResult, boxes: Sequence[Box3D], way: str = PLAIN) -> Answered:

@@ -309,6 +309,13 @@ def test_a_follow_up_calls_things_by_id_and_is_right_only_about_things_that_are_
         assert about_mug and all(one.right and one.confirmed for one in about_mug)
         assert {one.within_25 for one in about_bowl} <= {None, is_real}
 
+    # a model that writes two boxes at one place: no direction leads from one to the other
+    pipeline, _ = finding(nowhere, replace(nowhere, label="red mug"))
+    ground, pipeline.ask_about = pipeline.ground(None, ""), lambda *_: reply("At 3 o'clock.")
+    every = [try_follow_up(pipeline, None, ground, (MUG, BOWL), rng) for _ in range(60)]
+    assert any("clock" in one.question or "direction" in one.question for one in every)
+    assert not any(one.right for one in every)
+
     def unknown(observation, question, ground):
         raise BadInputError("expected words that this model knows, got '1_blackblack'")
 
