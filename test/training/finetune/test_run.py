@@ -136,7 +136,7 @@ def test_a_run_says_what_it_will_leave_out_and_when_it_is_stopped_what_it_did(
     monkeypatch.setattr(FineTuner, "training_step", step)
     caplog.set_level("INFO")
     with pytest.raises(Killed):
-        run(replace(config, max_tokens=50), home / "questions", tmp_path)
+        run(replace(config, max_tokens=50), home / "questions", tmp_path, max_left_out=1.0)
     before, _, after = caplog.text.partition("of the first 8 will be left out: {'too long': 4}")
     assert "left out so far" not in before
     assert "stage1_grounding: left out so far: {'too long': " in after
