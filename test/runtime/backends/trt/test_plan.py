@@ -75,12 +75,12 @@ def test_capacity_is_cut_to_the_engine():
 def test_profiles_hold_the_shapes_of_a_model():
     config = load_config(default_model_dir())
     shapes = shapes_for(config, 2048)
-    assert shapes == EngineShapes(2048, 1024, 16, 9, 81)
+    assert shapes == EngineShapes(2048, 1024, 16, 16, 169)
     prefill, decode = decoder_profiles(config, shapes)
     assert prefill["inputs_embeds"] == ((1, 256), (512, 256), (1024, 256))
     assert prefill["past_kv"] == ((1, 10, 2, 64), (1, 10, 2, 64), (2048, 10, 2, 64))
     assert decode["attn_bias"] == ((1, 2), (1, 641), (16, 2064))
-    assert vision_profiles(config, shapes)[0]["out_index"] == ((1,), (61,), (81,))
+    assert vision_profiles(config, shapes)[0]["out_index"] == ((1,), (127,), (169,))
     assert "patch_pos" in vision_profiles(config, shapes)[0]
 
 
