@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from n3d_ros.training.claims.lessons import Lesson
 from n3d_ros.training.finetune.configs import AS_IN_PAPER, DIRECT, NONE, XYZ, Ablation
 from n3d_ros.training.nano.configs import NanoModel
+from n3d_ros.training.nano.views import SMALL as PICTURE
 
 SMALL = NanoModel(
+    long_side_px=PICTURE.width,
     vision_hidden=96, vision_layers=3, vision_heads=3, vision_mlp=256, full_attention=(1, 2),
     text_hidden=128, text_layers=4, text_heads=4, text_kv_heads=2, text_mlp=320, mrope_section=(4, 6, 6),
 )  # fmt: skip
