@@ -21,6 +21,9 @@ from n3d_ros.protocol.box_text import BOX_NAME, BOX_OPEN
 from n3d_ros.runtime.decoding.text import TextCodec
 
 NUM_FIELDS, NUM_WITH_DECIMALS, FIRST_SIZE = 7, 2, 4
+# A class name begins with something that can be seen. In UTF-8 the controls from U+0080 on and the blank
+# U+00A0 begin with C2, the blanks of U+2000 on with E2; U+1680 is E1 9A 80 and U+3000 is E3 80 80.
+NO_NAME_BEGINS, MAY_BE_BLANK = (0xC2, 0xE2), {0xE1: 0x9A, 0xE3: 0x80}
 # Longer tokens are not written; the longest word of Qwen's vocabulary that is a class name is shorter.
 MAX_TOKEN_BYTES = 24
 
@@ -74,7 +77,11 @@ class Automaton:
             self._arc(state, b"=", header)
         first, rest = self._word(header, BOX_OPEN.encode()), self._state()
         printable = bytes(code for code in range(33, 256) if code != 127 and code not in NOT_IN_CLASS)
-        self._arc(first, printable, rest)
+        self._arc(first, without(printable, *NO_NAME_BEGINS, *MAY_BE_BLANK), rest)
+        for lead, second in MAY_BE_BLANK.items():
+            behind = self._state()
+            self._arc(first, bytes([lead]), behind)
+            self._arc(behind, without(printable, second), rest)
         return self._arc(rest, printable + b" ", rest)
 
     def _fields(self, label: int, line_end: int) -> None:
@@ -98,6 +105,11 @@ class Automaton:
             self._arc(state, b".", point)
         self._arc(point, DIGITS, digits)
         return self._arc(digits, DIGITS, digits)
+
+
+def without(codes: bytes, *left_out: int) -> bytes:
+    """The other bytes of `codes`."""
+    return bytes(code for code in codes if code not in left_out)
 
 
 class BoxGrammar:

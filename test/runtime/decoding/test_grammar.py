@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from n3d_ros.protocol.box_codec import format_box, parse
-from n3d_ros.runtime.decoding.grammar import BoxGrammar, StrictGrammar
+from n3d_ros.runtime.decoding.grammar import DEAD, Automaton, BoxGrammar, StrictGrammar
 from n3d_ros.runtime.decoding.text import TextCodec
 
 LABELS = ["red mug", "night stand", "chair", "T-shirt", "größe"]
@@ -86,6 +86,27 @@ def test_a_number_of_four_digits_has_no_way(grammar, codec):
         state = grammar.advance(state, codec.tokenizer.token_to_id(digit))
     allowed = grammar.allowed(state)
     assert {codec.decode([token]) for token in allowed.tolist()} == {","}
+
+
+def end_of(automaton, text):
+    """The state behind the bytes of `text`; DEAD where one of them may not come."""
+    state = automaton.start
+    for code in text.encode():
+        state = automaton.table[state, code] if state != DEAD else DEAD
+    return state
+
+
+@pytest.mark.parametrize(
+    ("name", "is_allowed"),
+    [
+        *((name, False) for name in ("\x85", "\x95", "\u00a0", "\u1680", "\u2003", "\u2028", "\u3000", " ")),
+        *((name, True) for name in ("mug", "tasse à thé", "étagère", "杯子", "カップ", "Ёлка", "ღ cup")),
+    ],
+)
+def test_a_class_name_begins_with_something_that_can_be_seen(name, is_allowed):
+    text = f"bbox_0=Bbox({name},1,2,3,4,5,6,7)\n"
+    assert (end_of(Automaton(), text) in Automaton().ends) == is_allowed
+    assert (parse(text).malformed == ()) == is_allowed
 
 
 def test_a_reply_may_only_end_behind_a_box_or_an_empty_line(grammar, codec):
