@@ -104,7 +104,7 @@ def _share(part: tuple[str, float]) -> float:
 WORLDS = {
     NANO: WorldMix(),
     WIDE: WorldMix(
-        kinds=even(WIDE),
+        kinds=((NANO, 0.35), (WIDE, 0.65)),
         textures=((PLAIN, 0.4), ("seen", 0.6)),
         layout=(("tidy", 0.7), ("clutter", 0.3)),
         capture=((CLEAN, 0.5), *even("handheld", "evening", "webcam", "moving_lamp", of=0.5)),
