@@ -157,7 +157,9 @@ def rviz(given: dict[str, str], topics: dict[str, str], camera_frame: str) -> No
     The cloud wants a camera info beside its depth. Registered depth has colour's.
     """
     seen = {"depth/camera_info": topics["rgb/camera_info"], **topics}
-    seen |= {f"n3d/{topic}": f"{given['name']}/{topic}" for topic in ("markers", "debug/image")}
+    seen |= {
+        f"n3d/{topic}": f"{given['name']}/{topic}" for topic in ("markers", "debug/image", "object_cloud")
+    }
     frame = given["rviz_frame"] or given["output_frame"] or camera_frame
     return Node(
         package="rviz2",

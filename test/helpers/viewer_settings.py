@@ -15,6 +15,30 @@ RVIZ_TOPIC = {
     "Filter size": int,
     "Value": str,
 }
+# PointCloudCommon's own, and those of its transformer Intensity.
+_POINTS = {
+    "Selectable",
+    "Style",
+    "Size (m)",
+    "Size (Pixels)",
+    "Alpha",
+    "Decay Time",
+    "Position Transformer",
+    "Color Transformer",
+    "Channel Name",
+    "Use rainbow",
+    "Invert Rainbow",
+    "Min Color",
+    "Max Color",
+    "Autocompute Intensity Bounds",
+    "Min Intensity",
+    "Max Intensity",
+}
+RVIZ_POINTS = {
+    "Style": {"Points", "Squares", "Flat Squares", "Spheres", "Boxes", "Tiles"},
+    "Position Transformer": {"XYZ"},
+    "Color Transformer": {"Intensity", "RGB8", "RGBF32", "AxisColor", "FlatColor"},
+}
 RVIZ_DISPLAYS = {
     "rviz_default_plugins/DepthCloud": _EVERY_DISPLAY
     | {
@@ -31,16 +55,9 @@ RVIZ_DISPLAYS = {
         "Occlusion Compensation",
         "Occlusion Compensation/Occlusion Time-Out",
         "Occlusion Compensation/Value",
-        # of its PointCloudCommon
-        "Selectable",
-        "Style",
-        "Size (m)",
-        "Size (Pixels)",
-        "Alpha",
-        "Decay Time",
-        "Position Transformer",
-        "Color Transformer",
-    },
+    }
+    | _POINTS,
+    "rviz_default_plugins/PointCloud2": _EVERY_DISPLAY | {"Topic"} | _POINTS,
     "rviz_default_plugins/MarkerArray": _EVERY_DISPLAY | {"Topic", "Namespaces"},
     "rviz_default_plugins/Image": _EVERY_DISPLAY
     | {"Topic", "Normalize Range", "Min Value", "Max Value", "Median window"},
@@ -72,7 +89,8 @@ RVIZ_VIEWS = {
 
 # https://github.com/lichtblick-suite/lichtblick/tree/66adecb99 (2026-08), which has Foxglove's layouts from
 # https://github.com/foxglove/studio: panelType and config types in packages/suite-base/src/panels. Topics are
-# the user's own names below "topics".
+# the user's own names below "topics"; their settings are in ThreeDeeRender's settings.ts, and for points in
+# its renderables pointExtensionUtils.ts and colorMode.ts.
 _CAMERA = {
     "distance",
     "perspective",
@@ -97,6 +115,22 @@ _SCENE = {
     "imageMode/imageTopic",
     "imageMode/calibrationTopic",
 }
+FOXGLOVE_TOPIC = {
+    "visible",
+    "frameLocked",
+    "pointSize",
+    "pointShape",
+    "decayTime",
+    "colorMode",
+    "flatColor",
+    "colorField",
+    "gradient",
+    "colorMap",
+    "explicitAlpha",
+    "minValue",
+    "maxValue",
+}
+FOXGLOVE_COLOR_MODES = {"flat", "gradient", "colormap", "rgb", "rgba", "rgba-fields"}
 FOXGLOVE_PANELS = {
     "3D": _SCENE,
     "Image": _SCENE,

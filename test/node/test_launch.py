@@ -134,7 +134,8 @@ def test_rviz_sees_the_nodes_topics_from_the_cameras_frame(config):
     rviz, node = Launch().started(camera="realsense", rviz="true", name="eyes", namespace="robot")
     seen = dict(rviz.named["remappings"])
     assert (rviz.named["package"], rviz.named["namespace"]) == ("rviz2", "robot")
-    assert seen["n3d/markers"] == "eyes/markers" and seen["n3d/debug/image"] == "eyes/debug/image"
+    shown = {"markers", "debug/image", "object_cloud"}
+    assert {topic: seen[f"n3d/{topic}"] for topic in shown} == {topic: f"eyes/{topic}" for topic in shown}
     assert set(dict(node.named["remappings"]).items()) <= set(seen.items())
     assert seen["depth/camera_info"] == seen["rgb/camera_info"], "registered depth has colour's"
     assert rviz.named["arguments"] == ["-d", str(config / "n3d.rviz"), "-f", "camera_color_optical_frame"]

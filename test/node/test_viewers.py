@@ -18,6 +18,25 @@ def test_rviz_has_the_display_and_its_settings(display):
     assert set(keys(display, but=("Topic", "Namespaces"))) <= known.RVIZ_DISPLAYS[display["Class"]]
 
 
+@pytest.mark.parametrize("display", MANAGER["Displays"], ids=lambda one: one["Name"])
+def test_rviz_knows_how_points_are_drawn(display):
+    for key in known.RVIZ_POINTS.keys() & display.keys():
+        assert display[key] in known.RVIZ_POINTS[key], key
+
+
+def test_both_viewers_colour_the_points_of_each_object_by_a_field_that_the_cloud_has():
+    pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
+    from n3d_ros.node.outputs.cloud import FIELDS
+
+    fields = {one.name for one in FIELDS}
+    [cloud] = [one for one in MANAGER["Displays"] if one["Class"] == "rviz_default_plugins/PointCloud2"]
+    assert cloud["Topic"]["Value"] == "n3d/object_cloud"
+    assert cloud["Color Transformer"] == "Intensity" and cloud["Channel Name"] in fields
+    shown = LAYOUT["configById"]["3D!n3d"]["topics"]["/n3d/object_cloud"]
+    assert shown["visible"] and shown["colorField"] in fields
+    assert shown["colorMode"] in known.FOXGLOVE_COLOR_MODES
+
+
 def test_rviz_has_the_rest():
     assert {one["Class"] for one in RVIZ["Panels"]} <= known.RVIZ_PANELS
     assert {one["Class"] for one in MANAGER["Tools"]} <= known.RVIZ_TOOLS
@@ -36,6 +55,12 @@ def test_rviz_knows_the_qos_of_each_topic(display):
 def test_foxglove_has_the_panels_and_their_settings():
     for name, config in LAYOUT["configById"].items():
         assert set(keys(config, but=("topics",))) <= known.FOXGLOVE_PANELS[name.split("!")[0]], name
+
+
+def test_foxglove_has_the_settings_of_each_topic():
+    for config in LAYOUT["configById"].values():
+        for topic, settings in config.get("topics", {}).items():
+            assert set(settings) <= known.FOXGLOVE_TOPIC, topic
 
 
 def test_foxgloves_layout_shows_each_panel_once():
