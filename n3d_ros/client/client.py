@@ -91,8 +91,14 @@ class N3DClient:
         return messages.found(result, every_name=isinstance(words, str))
 
     def ask(self, question: str, frame: str = "", stamp_ns: int = 0, on_box: OnBox | None = None) -> Answer:
-        """Answer a question; as `ground`."""
-        return messages.answer(self._wait(self._ask(question, frame, stamp_ns, on_box)))
+        """Answer a question; as `ground`. on_box: called with each box that is found on the way, of which the
+        evidence may be some.
+        """
+        stream = None if on_box is None else _Stream(on_box)
+        result = self._wait(self._ask(question, frame, stamp_ns, stream))
+        if stream is not None:
+            stream.wait_for(len(result.answer.evidence))
+        return messages.answer(result)
 
     def boxes(self, words: Words, max_boxes: int = 0) -> Iterator[FoundBox]:
         """Each box as soon as it is written, in the camera's frame, of one name after the other.
@@ -161,8 +167,12 @@ class N3DClient:
         self, question: str, frame: str = "", stamp_ns: int = 0, on_box: OnBox | None = None
     ) -> Answer:
         """As `ask`, awaited."""
-        start = asyncio.to_thread(self._ask, question, frame, stamp_ns, on_box)
-        return messages.answer(await self._awaited(await start))
+        stream = None if on_box is None else _Stream(on_box)
+        start = asyncio.to_thread(self._ask, question, frame, stamp_ns, stream)
+        result = await self._awaited(await start)
+        if stream is not None:
+            await asyncio.to_thread(stream.wait_for, len(result.answer.evidence))
+        return messages.answer(result)
 
     def _call(self, kind: Any, name: str, request: Any) -> Any:
         client = self._connection.service(kind, name, self._timeout_s)
@@ -182,9 +192,9 @@ class N3DClient:
             goal.labels = _names(words)
         return self._send(Ground, "ground", goal, stamp_ns, stream)
 
-    def _ask(self, question: str, frame: str, stamp_ns: int, on_box: OnBox | None) -> Goal:
-        goal = Ask.Goal(question=question, frame=frame, stream=on_box is not None)
-        return self._send(Ask, "ask", goal, stamp_ns, None if on_box is None else _Stream(on_box))
+    def _ask(self, question: str, frame: str, stamp_ns: int, stream: _Stream | None) -> Goal:
+        goal = Ask.Goal(question=question, frame=frame, stream=stream is not None)
+        return self._send(Ask, "ask", goal, stamp_ns, stream)
 
     def _send(self, kind: type, name: str, goal: Any, stamp_ns: int, stream: _Stream | None) -> Goal:
         if stamp_ns < 0:

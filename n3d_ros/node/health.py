@@ -82,7 +82,8 @@ class Health:
 
     def log_engine(self) -> None:
         """How loading ended, and what is absent on this machine."""
-        state = self._desk.worker.state
+        worker = self._desk.worker
+        state = worker.loads_late(time.monotonic()) or worker.state
         self._log(Level.OK if state == "ready" else Level.ERROR, f"model: {state}")
         for absent in optional_packages.missing():
             self._log(Level.OK, f"absent: {absent}")

@@ -84,14 +84,15 @@ class Parts:
         return int(self._node.get_clock().now().nanoseconds)
 
     def is_loaded(self, should_stop: Callable[[], bool]) -> bool:
-        """Wait for the engine; whether it is there."""
-        loaded = self.desk.worker.loaded
-        while not loaded.done() and not should_stop():
+        """Wait for the engine, no longer than it may take to load; whether it is there."""
+        worker = self.desk.worker
+        loaded = worker.loaded
+        while not (loaded.done() or should_stop() or worker.loads_late(time.monotonic())):
             try:
                 loaded.exception(timeout=HOUSEKEEPING_S)
             except FutureTimeoutError:
                 continue
-        is_ready = self.desk.worker.state == "ready"
+        is_ready = worker.state == "ready"
         if not is_ready:
             self._health.log_engine()
         return is_ready
@@ -141,13 +142,15 @@ class Parts:
             lambda engine: engine.beside(wanted.limits),
             wanted.max_queued_goals,
             self._node.get_fully_qualified_name(),
+            wanted.model_load_timeout_s,
         )
         if worker.shared_with:
             log.info(f"engine: shared with {', '.join(worker.shared_with)}")
         if given_up := engines.given_up(wanted, worker):
             log.warning(
-                f"engine: loaded anew, with memory of its own: that of {', '.join(given_up)} hangs or did "
-                "not load; clean them up and configure them, and they share this one"
+                f"engine: loaded anew, with memory of its own: that of {', '.join(given_up)} hangs, "
+                "loads for too long or did not load; clean them up and configure them, and they share this "
+                "one"
             )
         if others := engines.others(wanted):
             log.warning(

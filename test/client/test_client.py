@@ -35,7 +35,7 @@ def test_words_become_boxes_in_metres(make_robot):
 def hold_back_feedback(n3d, monkeypatch):
     """Of each goal, until its result is there and the rest is waited for."""
     held, may_come = [], threading.Event()
-    hear, wait_for, ground = client_module._Stream.__call__, client_module._Stream.wait_for, n3d._ground
+    hear, wait_for, send = client_module._Stream.__call__, client_module._Stream.wait_for, n3d._send
 
     def hearing(stream, feedback):
         if may_come.is_set():
@@ -52,13 +52,13 @@ def hold_back_feedback(n3d, monkeypatch):
         n3d._connection.do(release)
         wait_for(stream, num_boxes)
 
-    def grounding(*arguments):
+    def sending(*arguments):
         may_come.clear()
-        return ground(*arguments)
+        return send(*arguments)
 
     monkeypatch.setattr(client_module._Stream, "__call__", hearing)
     monkeypatch.setattr(client_module._Stream, "wait_for", waiting)
-    monkeypatch.setattr(n3d, "_ground", grounding)
+    monkeypatch.setattr(n3d, "_send", sending)
 
 
 def test_a_question_gets_an_answer_with_its_evidence(make_robot):
@@ -97,7 +97,10 @@ def test_boxes_that_the_result_overtakes_are_told_all_the_same(make_robot, monke
         boxes = list(n3d.boxes("the red mugs"))
         n3d.ground("the red mugs", on_box=told.append)
         asyncio.run(n3d.ground_async("the red mugs", on_box=told.append))
-    assert [round(box.center[2], 6) for box in boxes] == [1.0, 1.5] and told == boxes * 2
+        n3d.ask("How many red mugs are there?", on_box=told.append)
+        asyncio.run(n3d.ask_async("How many red mugs are there?", on_box=told.append))
+    assert [round(box.center[2], 6) for box in boxes] == [1.0, 1.5]
+    assert [box.center for box in told] == [box.center for box in boxes] * 4
 
 
 def test_boxes_that_never_come_are_an_error_with_all_of_them(make_robot, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,6 +16,12 @@ def alone(load: Callable[[], Any], max_queued: int = 4) -> Worker[Any]:
     return sharing(Engines(lambda _: load(), lambda _: 0), "", max_queued)
 
 
-def sharing(engines: Engines[Any, Any], name: str, max_queued: int = 4, wanted: Any = None) -> Worker[Any]:
+def sharing(
+    engines: Engines[Any, Any],
+    name: str,
+    max_queued: int = 4,
+    wanted: Any = None,
+    load_timeout_s: float = math.inf,
+) -> Worker[Any]:
     """A queue before the one of `engines` that is wanted."""
-    return Worker(partial(engines.join, wanted), lambda engine: engine, max_queued, name)
+    return Worker(partial(engines.join, wanted), lambda engine: engine, max_queued, name, load_timeout_s)

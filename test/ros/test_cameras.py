@@ -237,6 +237,34 @@ def test_one_camera_loads_an_engine_that_hangs_anew_and_the_others_are_told(make
     assert len(loads) == 2
 
 
+def test_a_camera_that_comes_later_does_not_wait_for_an_engine_that_hangs_while_it_loads(
+    make_graph, monkeypatch
+):
+    monkeypatch.setattr(parts, "STOP_S", 0.1)
+    gate, loads = threading.Event(), []
+
+    def load(wanted):
+        loads.append(wanted)
+        if len(loads) == 1:
+            gate.wait(30.0)
+        return FakePipeline([MUG])
+
+    limits = {"model__load_timeout_s": 0.3, "diagnostics__period_s": 0.1, "max_frame_age_s": 0.0}
+    front = make_graph(load=load, namespace="/front", **limits)
+    messages = front.collect(DiagnosticArray, "/diagnostics")
+    front.wait(lambda: "expected at most 0.3 s" in engine_says(front, messages, "front"), "its complaint")
+    left = make_graph(load=load, namespace="/left", beside=front, autostart=False, **limits)
+    assert change(left, CONFIGURE, ACTIVATE) == [True] * 2
+    left.one_frame()
+    assert ask(left).code == ResultCode.OK
+    told = "/left/n3d loaded it anew"
+    front.wait(lambda: told in engine_says(front, messages, "front"), "front to be told")
+    assert change(front, DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE) == [True] * 4
+    front.one_frame()
+    assert (ask(front).code, len(loads)) == (ResultCode.OK, 2)
+    gate.set()
+
+
 def test_a_model_that_does_not_load_is_told_to_both(make_cameras, loads):
     def broken():
         raise MemoryError

@@ -6,15 +6,17 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
 from graph import MUG
-from graph_views import LATCHED, scene, wait_for_level
+from graph_views import LATCHED, LOG, scene, wait_for_level
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Log
 from rclpy.parameter import Parameter
 from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
+from n3d_ros.node import parts
 from n3d_ros.srv import Ground
 
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
@@ -161,6 +163,26 @@ def test_a_model_that_does_not_load_fails_the_transition_and_can_be_tried_again(
     assert change(graph, CONFIGURE) == [False]
     assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
     assert change(graph, CONFIGURE, ACTIVATE) == [True, True]
+
+
+def test_a_model_that_loads_for_too_long_fails_the_transition_and_can_be_tried_again(make_graph, monkeypatch):
+    def load(_):
+        tries.append(1)
+        if len(tries) == 1:
+            gate.wait(30.0)
+        return FakePipeline([MUG])
+
+    monkeypatch.setattr(parts, "STOP_S", 0.1)
+    tries, gate = [], threading.Event()
+    graph = make_graph(load=load, autostart=False, model__load_timeout_s=0.3, max_frame_age_s=0.0)
+    log = graph.collect(Log, "/rosout", LOG)
+    assert change(graph, CONFIGURE) == [False]
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+    graph.wait(lambda: any("expected at most 0.3 s" in one.msg for one in log), "the reason in the log")
+    assert change(graph, CONFIGURE, ACTIVATE) == [True, True]
+    graph.one_frame()
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+    gate.set()
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ def engine_status(
     now_s: float,
     values: Mapping[str, Any],
 ) -> DiagnosticStatus:
-    """ERROR when the model did not load, or goes on with what should have ended. With whom it is shared. WARN
-    when others gave it up: the process holds two.
+    """ERROR when the model did not load, or not in time, or goes on with what should have ended. With whom it
+    is shared. WARN when others gave it up: the process holds two.
 
     now_s: time.monotonic().
     """
@@ -157,6 +157,9 @@ def engine_status(
         whose = f" to {worker.held_up_by()}" if worker.held_up_by() else ""
         what = f"busy with a request{whose} that should have ended {hangs_s:.1f} s ago"
         return status(f"{node_name}: engine", Level.ERROR, f"{what}; requests wait or time out{anew}", values)
+    if late := worker.loads_late(now_s):
+        what = f"{late} (model.load_timeout_s): look at the disk or network that holds the model"
+        return status(f"{node_name}: engine", Level.ERROR, f"{what}{anew}", values)
     level = {"loading": Level.WARN, "ready": Level.WARN if anew else Level.OK}.get(worker.state, Level.ERROR)
     message = f"{worker.state}, shared with {shared}" if shared else worker.state
     return status(f"{node_name}: engine", level, f"{message}{anew}", values)

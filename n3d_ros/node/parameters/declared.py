@@ -124,6 +124,13 @@ class Parameters:
         "model.path", "", "folder of the model; empty: the n3d-nano that ships with the package"
     )
     model_threads: int = _declare("model.threads", 0, "threads of the engine; 0: its own choice", 0, 256)
+    model_load_timeout_s: float = _declare(
+        "model.load_timeout_s",
+        300.0,
+        "an engine that loads for longer is an ERROR, fails configuring, and is not shared by who comes then",
+        0.1,
+        86400.0,
+    )
     backend: str = _declare("backend", AUTO, f"engine runtime: {BACKEND_FORMS}", parse=BackendChoice.parse)
     continuous_enabled: bool = _declare(
         "continuous.enabled",

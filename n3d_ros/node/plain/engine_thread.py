@@ -38,6 +38,8 @@ class Member(Protocol):
     """A queue before the thread."""
 
     name: str
+    load_timeout_s: float
+    """An engine that loads for longer is not waited for: who joins gets one loaded anew."""
 
     def urgency(self) -> float | None:
         """Of the most urgent of what waits; None: nothing does. Called with the thread's lock held."""
@@ -67,6 +69,7 @@ class EngineThread(Generic[Engine]):
         self._turns: Turns[Member] = Turns(lambda member: member.urgency())
         self._turns.join(first)
         self._begun: list[Future[Any]] = []
+        self._load_began_s = time.monotonic()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-worker")
         self.loaded: Future[None] = self._thread.submit(self._load, load)
         self.loaded.add_done_callback(lambda _: self.start_next())
@@ -94,14 +97,19 @@ class EngineThread(Generic[Engine]):
         served = self.serves
         return 0.0 if served is None else served.overdue_s(now_s)
 
+    def loads_s(self, now_s: float) -> float:
+        """How long it has been loading; 0: it has ended."""
+        return 0.0 if self.loaded.done() else now_s - self._load_began_s
+
     def join(self, member: Member) -> bool:
-        """Take part; False where the last member has left, or the engine did not load or hangs: there is
-        nothing to share.
+        """Take part; False where the last member has left, or the engine did not load, loads for too long or
+        hangs: there is nothing to share.
         """
+        now_s = time.monotonic()
         with self.lock:
             if self._is_closed or self.state.startswith("failed"):
                 return False
-            if self.hangs_s(time.monotonic()) > GIVEN_UP_S:
+            if self.hangs_s(now_s) > GIVEN_UP_S or self.loads_s(now_s) > member.load_timeout_s:
                 return False
             self._turns.join(member)
         return True
@@ -198,7 +206,9 @@ class Engines(Generic[Wanted, Engine]):
         return sorted(one.name for thread in unlike for one in thread.members)
 
     def given_up(self, wanted: Wanted, member: Member) -> list[str]:
-        """The names of those who stay with an engine alike that this member found hanging, or not loaded."""
+        """The names of those who stay with an engine alike that this member found hanging, loading for too
+        long, or not loaded.
+        """
         key = self._key_of(wanted)
         with self._lock:
             alike = [thread.members for one, thread in self._threads if one == key]

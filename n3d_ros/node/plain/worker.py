@@ -38,7 +38,8 @@ Engine = TypeVar("Engine")
 
 class Worker(Generic[Engine]):
     """Runs jobs one at a time. join: gives the engine's thread. own: what this queue's jobs get of the loaded
-    engine, made in its thread. name: whose queue it is, to those who share the engine.
+    engine, made in its thread. name: whose queue it is, to those who share the engine. load_timeout_s: how
+    long it may load; one that takes longer is not shared by who joins.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class Worker(Generic[Engine]):
         own: Callable[[Engine], Engine],
         max_queued: int = 4,
         name: str = "",
+        load_timeout_s: float = math.inf,
     ) -> None:
         if max_queued < 1:
             raise ValueError(f"max_queued: expected at least 1, got {max_queued}")
-        self.max_queued, self.name = max_queued, name
+        self.max_queued, self.name, self.load_timeout_s = max_queued, name, load_timeout_s
         self.num_superseded = 0
         self._requests: deque[Job] = deque()
         self._continuous: Job | None = None
@@ -174,6 +176,13 @@ class Worker(Generic[Engine]):
         """How long the engine has gone on with anybody's job that was ended without it; 0: it does not."""
         overdue_s = self._thread.hangs_s(now_s)
         return overdue_s if overdue_s > STOP_GRACE_S else 0.0
+
+    def loads_late(self, now_s: float) -> str:
+        """That the engine has been loading for longer than it may; empty: it has not."""
+        loads_s = self._thread.loads_s(now_s)
+        if loads_s <= self.load_timeout_s:
+            return ""
+        return f"loading for {loads_s:.0f} s, expected at most {self.load_timeout_s:g} s"
 
     def held_up_by(self) -> str:
         """The name of another one whose job the engine runs; empty: none."""
@@ -319,7 +328,9 @@ class Worker(Generic[Engine]):
                 self.loaded.set_exception(error)
 
     def _why(self, now_s: float) -> str:
-        """Who holds the engine up, where it hangs with the job of another one."""
+        """That it still loads, or who holds it up, where it hangs with the job of another one."""
+        if loads_s := self._thread.loads_s(now_s):
+            return f", which has been loading for {loads_s:.0f} s"
         name = self.held_up_by() if self.hangs_s(now_s) else ""
         return f", which hangs with a request to {name}" if name else ""
 

@@ -247,6 +247,56 @@ def test_an_engine_that_hung_and_goes_on_is_shared_again(engines, pair, loads):
     again.stop()
 
 
+@pytest.fixture
+def stuck_load(loads):
+    """Engines of which the first hangs while it loads, until the event is set."""
+    gate = threading.Event()
+
+    def load(wanted):
+        loads.append(wanted)
+        if len(loads) == 1:
+            gate.wait(DEADLINE_S)
+        return Engine()
+
+    yield Engines(load, lambda wanted: wanted), gate
+    gate.set()
+
+
+def test_who_joins_an_engine_that_loads_for_too_long_gets_another_and_those_who_stay_are_told(
+    stuck_load, loads
+):
+    engines, gate = stuck_load
+    front = sharing(engines, "front", load_timeout_s=60.0)
+    patient = sharing(engines, "patient", load_timeout_s=60.0)
+    left = sharing(engines, "left", load_timeout_s=0.0)
+    assert engine_of(left) is not None and front.state == patient.state == "loading"
+    assert (len(loads), left.shared_with, patient.shared_with) == (2, [], ["front"])
+    assert (engines.given_up(None, left), front.loaded_anew_by) == (["front", "patient"], ["left"])
+    rear = sharing(engines, "rear", load_timeout_s=0.0)
+    assert engine_of(rear) is engine_of(left), "which is loaded, however impatient who joins"
+    waiting = front.submit(lambda engine, _: engine)
+    gate.set()
+    assert waiting.future.result(DEADLINE_S) is front.engine is not left.engine
+    for one in (front, patient, left, rear):
+        one.stop()
+
+
+def test_an_engine_that_loads_for_too_long_is_said_to_and_requests_say_what_they_waited_for(stuck_load):
+    engines, gate = stuck_load
+    queue, now_s = sharing(engines, "front", load_timeout_s=60.0), time.monotonic()
+    assert queue.loads_late(now_s) == ""
+    assert queue.loads_late(now_s + 90.0) == "loading for 90 s, expected at most 60 s"
+    waiting = queue.submit(lambda *_: "never", timeout_s=5.0)
+    queue.expire(now_s + 90.0)
+    assert code_of(waiting) == ResultCode.TIMEOUT
+    said = "its time was up while it waited for the engine, which has been loading for 90 s"
+    assert waiting.future.exception().message == said
+    gate.set()
+    queue.loaded.result(DEADLINE_S)
+    assert queue.loads_late(now_s + 90.0) == ""
+    queue.stop()
+
+
 def test_who_leaves_while_its_job_runs_waits_for_it_no_longer_than_it_was_told(pair):
     front, left, gate = pair
     stuck, waiting = front._running, left.submit(lambda *_: "fine")

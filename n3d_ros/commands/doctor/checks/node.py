@@ -99,7 +99,7 @@ def _engine(seen: GraphSeen) -> Finding:
         others = seen.info.get("shared_with", "")
         shared = f"{state}, shared with {others}" if others else state
         return fine(NODE, "engine", f"{shared}: {', '.join(word for word in words if word)}")
-    if state == "loading":
+    if state == "loading" and hangs is None:
         return Finding(NODE, "engine", Level.WARN, "it is still loading", "requests wait for it", "wait")
     what = hangs.message if hangs else state
     mend = "start the node with model:=FOLDER that `n3d infer --model FOLDER` runs, or look at its log"
