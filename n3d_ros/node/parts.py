@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Header, String
 
@@ -49,6 +50,8 @@ HOUSEKEEPING_S = 0.1
 LOOK_S = 0.5
 # For an engine that was told to stop.
 STOP_S = 5.0
+# A simulation or recording that starts anew; less is the disorder of messages on their way.
+RESTART = JumpThreshold(min_forward=None, min_backward=Duration(seconds=-1), on_clock_change=True)
 
 
 class Parts:
@@ -77,6 +80,7 @@ class Parts:
             self._health.log_override()
         node.create_subscription(String, "prompt", self._on_prompt, 10)
         worker.loaded.add_done_callback(lambda _: outbox.post(self._health.log_engine))
+        self._jumps = node.get_clock().create_jump_callback(RESTART, post_callback=self._on_jump)
         self._start_timers()
 
     def now_ns(self) -> int:
@@ -113,6 +117,7 @@ class Parts:
 
     def close(self) -> None:
         """Stop the worker, destroy what was made."""
+        self._jumps.unregister()
         self.desk.worker.stop(STOP_S)
         self.memory.close()
         self._actions.destroy()
@@ -191,6 +196,18 @@ class Parts:
         if not result.successful:
             refused = GroundQuery((message.data,))
             self.desk.give_up(refused, CONTINUOUS, Header(), (ResultCode.BAD_INPUT, result.reason))
+
+    def _on_jump(self, jump: TimeJump) -> None:
+        """The clock was set back, or another one is used: what was seen before is of another time, and a
+        question about a stamp of now must not be answered with it. What is remembered stays.
+        """
+        self._node.get_logger().warning(
+            f"the clock jumped by {jump.delta.nanoseconds / 1e9:+.1f} s: frames, tf, ids and markers of "
+            "before are forgotten"
+        )
+        self.camera.forget()
+        self._transforms.forget()
+        self.desk.results.forget()
 
     def _housekeeping(self) -> None:
         now_s = time.monotonic()

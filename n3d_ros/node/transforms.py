@@ -35,6 +35,13 @@ class Transforms:
             self._buffer = tf2_ros.Buffer(cache_time=Duration(seconds=BUFFER_S))
             self._listener = tf2_ros.TransformListener(self._buffer, node)
 
+    def forget(self) -> None:
+        """Begin anew, with what stands still: a buffer takes nothing from before its newest transform, and
+        would mix what moved before its clock went back with what moves now.
+        """
+        if self._buffer is not None:
+            self._buffer.clear()
+
     def close(self) -> None:
         """Hear nothing more."""
         if self._buffer is not None:
@@ -42,7 +49,7 @@ class Transforms:
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Found:
         """Rotation and translation (metres) that map coordinates from source to target at the stamp; TF if
-        unknown.
+        unknown. At stamp 0, which tf takes for the newest, only where the frames stand still to each other.
         """
         if self._buffer is None:
             raise N3DError(
@@ -53,12 +60,17 @@ class Transforms:
         import tf2_ros
 
         try:
-            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns)).transform
+            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
         except tf2_ros.TransformException as error:
             raise N3DError(
                 ResultCode.TF, f"no transform from '{source}' to '{target}' at the image's stamp: {error}"
             ) from error
-        return found.rotation, (found.translation.x, found.translation.y, found.translation.z)
+        if not stamp_ns and Time.from_msg(found.header.stamp).nanoseconds:
+            raise N3DError(
+                ResultCode.TF, f"'{source}' moves in '{target}', and the image has no stamp that says when"
+            )
+        at = found.transform.translation
+        return found.transform.rotation, (at.x, at.y, at.z)
 
 
 def matrix(rotation: Quaternion, translation: tuple[float, float, float]) -> npt.NDArray[np.float64]:

@@ -139,7 +139,7 @@ class FaultyGraph:
             self.pipeline.let_go.set()
         self.world.poses.clear()
         if not any(one.is_of_tf for one in faults):
-            self.world.poses["map", FRAME] = stand_in_tf.still()
+            self.world.poses["map", FRAME] = stand_in_tf.Still()
 
     def end(self) -> None:
         """Every cause is gone; until the node answers, and complains of nothing."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
-from geometry_msgs.msg import Quaternion, Vector3
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
+from std_msgs.msg import Header
 
 Pose = Callable[[int], tuple[Quaternion, tuple[float, float, float]]]
 
@@ -22,7 +25,7 @@ class TransformException(Exception):
 class World:
     """poses: (target, source) -> pose at a stamp in ns. first_ns, last_ns: what is known, None: all time.
 
-    asked: every look-up (target, source, ns).
+    asked: every look-up (target, source, ns). num_cleared: how often a buffer was.
     """
 
     def __init__(self) -> None:
@@ -30,6 +33,10 @@ class World:
         self.first_ns: int | None = None
         self.last_ns: int | None = None
         self.asked: list[tuple[str, str, int]] = []
+        self.num_cleared = 0
+
+    def clear(self):
+        self.num_cleared += 1
 
     def lookup_transform(self, target, source, time, timeout=None):
         self.asked.append((target, source, time.nanoseconds))
@@ -42,15 +49,28 @@ class World:
         is_early = self.first_ns is not None and at_ns < self.first_ns
         if is_early or (self.last_ns is not None and at_ns > self.last_ns):
             raise TransformException(f"Lookup would require extrapolation at {at_ns}")
-        rotation, (x, y, z) = self.poses[target, source](at_ns)
-        return SimpleNamespace(
-            transform=SimpleNamespace(rotation=rotation, translation=Vector3(x=x, y=y, z=z))
+        pose = self.poses[target, source]
+        rotation, (x, y, z) = pose(at_ns)
+        # as tf2 does: 0 where the newest is asked for and all of it is static
+        of_ns = 0 if isinstance(pose, Still) and not time.nanoseconds else at_ns
+        return TransformStamped(
+            header=Header(stamp=Time(sec=of_ns // 10**9, nanosec=of_ns % 10**9), frame_id=target),
+            child_frame_id=source,
+            transform=Transform(rotation=rotation, translation=Vector3(x=x, y=y, z=z)),
         )
 
 
-def still(x=0.0, y=0.0, z=0.0, rotation=None) -> Pose:
+@dataclass(frozen=True)
+class Still:
     """A pose that does not change, metres."""
-    return lambda _: (rotation or Quaternion(w=1.0), (x, y, z))
+
+    x: float = 0.0
+    y: float = 0.0
+    z: float = 0.0
+    rotation: Quaternion | None = None
+
+    def __call__(self, at_ns: int) -> tuple[Quaternion, tuple[float, float, float]]:
+        return self.rotation or Quaternion(w=1.0), (self.x, self.y, self.z)
 
 
 def install(monkeypatch) -> World:

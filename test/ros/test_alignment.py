@@ -19,7 +19,7 @@ DEPTH_FRAME = "camera_depth_optical_frame"
 def world(monkeypatch):
     """Depth sits 10 cm left of colour: at 1 m and fx = 60 colour sees everything 6 pixels farther left."""
     made = stand_in_tf.install(monkeypatch)
-    made.poses[FRAME, DEPTH_FRAME] = stand_in_tf.still(x=-0.1)
+    made.poses[FRAME, DEPTH_FRAME] = stand_in_tf.Still(x=-0.1)
     return made
 
 

@@ -124,7 +124,7 @@ def test_depth_of_other_proportions_is_wrong(make, doctor):
 
 def test_depth_that_the_node_registers_is_right(make, doctor, monkeypatch):
     world = stand_in_tf.install(monkeypatch)
-    world.poses[FRAME, "depth_optical"] = stand_in_tf.still(x=-0.1)
+    world.poses[FRAME, "depth_optical"] = stand_in_tf.Still(x=-0.1)
     graph = make()
     publisher = graph.client.create_publisher(CameraInfo, "depth/camera_info", 5)
     step = sending(graph, lambda: unaligned(graph))
@@ -174,7 +174,7 @@ def test_stamps_of_long_ago_are_wrong(make, doctor):
 
 def test_a_place_that_tf_does_not_know_is_wrong(make, doctor, monkeypatch):
     world = stand_in_tf.install(monkeypatch)
-    world.poses["odom", FRAME] = stand_in_tf.still(x=1.0)
+    world.poses["odom", FRAME] = stand_in_tf.Still(x=1.0)
     remembers = {"memory__enabled": True, "memory__frame": "world"}
     graph = make(output_frame="map", tracking_frame="odom", **remembers)
     code, found = doctor(graph, sending(graph))

@@ -37,7 +37,7 @@ def test_a_vanished_object_leaves_no_ghost_and_the_others_do_not_blink(make_grap
 def test_a_label_stands_above_its_box_in_whatever_frame(make_graph, monkeypatch):
     """In base_link up is z; the box stands 0.2 m below the camera, which stands 1 m high."""
     world = stand_in_tf.install(monkeypatch)
-    world.poses["base_link", FRAME] = stand_in_tf.still(z=1.0, rotation=OPTICAL_TO_BODY)
+    world.poses["base_link", FRAME] = stand_in_tf.Still(z=1.0, rotation=OPTICAL_TO_BODY)
     graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug", output_frame="base_link")
     arrays = graph.collect(MarkerArray, "n3d/markers", LATCHED)
     graph.one_frame()

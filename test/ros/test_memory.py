@@ -39,7 +39,7 @@ class Steered(FakePipeline):
 @pytest.fixture
 def world(monkeypatch):
     world = stand_in_tf.install(monkeypatch)
-    world.poses["map", FRAME] = stand_in_tf.still(x=5.0)
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)
     return world
 
 
@@ -94,7 +94,7 @@ def test_what_was_found_is_recalled_in_the_fixed_frame_with_when(robot):
 
 
 def test_its_orientation_is_that_in_the_fixed_frame(robot, world):
-    world.poses["map", FRAME] = stand_in_tf.still(rotation=OPTICAL_TO_BODY)
+    world.poses["map", FRAME] = stand_in_tf.Still(rotation=OPTICAL_TO_BODY)
     graph = robot(FakePipeline([Box3D("red mug", (0.0, 0.0, 1.0), (0.1, 0.1, 0.1))]))
     see(graph)
     turned = recall(graph).objects[0].pose.orientation
@@ -105,7 +105,7 @@ def test_a_moving_camera_sees_one_thing_at_one_place_and_what_moved_keeps_its_id
     pipeline = FakePipeline([MUG])
     graph = robot(pipeline)
     see(graph)
-    world.poses["map", FRAME] = stand_in_tf.still(x=5.3)
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.3)
     pipeline.boxes = [Box3D("red mug", (-0.2, 0.2, 1.0), MUG.size)]
     see(graph)
     [mug] = recall(graph).objects
@@ -205,7 +205,7 @@ def test_things_not_seen_for_too_long_are_forgotten(robot):
 
 
 def test_a_file_of_another_frame_is_refused_and_left_as_it_is(robot, world, tmp_path):
-    world.poses["odom", FRAME] = stand_in_tf.still()
+    world.poses["odom", FRAME] = stand_in_tf.Still()
     file = tmp_path / "memory.json"
     graph = robot(memory__file=str(file))
     see(graph)
@@ -232,7 +232,7 @@ def test_without_tf_nothing_is_remembered_and_said(robot, world):
     assert "no transform from 'camera_color_optical_frame' to 'map'" in response.message
     lines = graph.collect(DiagnosticArray, "/diagnostics")
     assert "TF: no transform" in wait_for_level(graph, lines, "memory", DiagnosticStatus.WARN).message
-    world.poses["map", FRAME] = stand_in_tf.still()
+    world.poses["map", FRAME] = stand_in_tf.Still()
     see(graph)
     assert recall(graph).code == ResultCode.OK
     assert wait_for_level(graph, lines, "memory", DiagnosticStatus.OK).message == "1 things, 0 of them gone"

@@ -68,10 +68,10 @@ def test_ids_survive_the_cameras_motion_where_tf_knows_it(make_graph, world):
     pipeline = FakePipeline([left, right])
     graph = make_graph(pipeline, continuous__prompt="mug", tracking_frame="odom")
     boxes = graph.collect(Box3DArray, "n3d/boxes")
-    world.poses["odom", FRAME] = stand_in_tf.still(x=5.0)
+    world.poses["odom", FRAME] = stand_in_tf.Still(x=5.0)
     graph.one_frame()
     graph.wait(lambda: boxes, "boxes")
-    world.poses["odom", FRAME] = stand_in_tf.still(x=6.0)
+    world.poses["odom", FRAME] = stand_in_tf.Still(x=6.0)
     pipeline.boxes = [left, moved_left]
     graph.one_frame()
     graph.wait(lambda: len(boxes) == 2, "boxes after the move")

@@ -1,11 +1,12 @@
 """The transform is that of the image's instant, not the newest: a robot moves on while a model thinks."""
 
 import sys
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
-from geometry_msgs.msg import Quaternion, Vector3
+from geometry_msgs.msg import Transform, TransformStamped, Vector3
 from rclpy.time import Time
+from std_msgs.msg import Header
 
 from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.node.transforms import Transforms
@@ -25,7 +26,9 @@ class MovingRobot:
         if not 10 * SECOND <= at <= 20 * SECOND:
             raise TransformException(f"Lookup would require extrapolation at {at}")
         shift = Vector3(x=at / SECOND)
-        return SimpleNamespace(transform=SimpleNamespace(rotation=Quaternion(), translation=shift))
+        # of what is static the stamp is 0
+        header = Header(stamp=Time(nanoseconds=0 if target == "base" else at).to_msg())
+        return TransformStamped(header=header, transform=Transform(translation=shift))
 
 
 @pytest.fixture
@@ -49,3 +52,13 @@ def test_an_instant_that_tf_does_not_know_is_refused_and_not_replaced_by_the_new
     with pytest.raises(N3DError, match="at the image's stamp") as error:
         transforms.lookup("map", "camera", Time(seconds=at_s).nanoseconds)
     assert error.value.code == ResultCode.TF
+
+
+def test_an_image_without_a_stamp_is_not_put_where_the_camera_is_now(transforms):
+    with pytest.raises(N3DError, match="'camera' moves in 'map', and the image has no stamp") as error:
+        transforms.lookup("map", "camera", 0)
+    assert error.value.code == ResultCode.TF
+
+
+def test_an_image_without_a_stamp_has_its_place_where_the_camera_never_moves(transforms):
+    assert transforms.lookup("base", "camera", 0)[1] == (20.0, 0.0, 0.0)

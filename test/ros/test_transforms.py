@@ -48,7 +48,7 @@ def test_yaw_about_the_optical_y_axis_becomes_yaw_about_the_bodys_z_axis():
 @pytest.mark.parametrize("how", ["goal", "parameter"])
 def test_results_come_in_the_frame_asked_for_at_the_images_stamp(make_graph, monkeypatch, how):
     world = stand_in_tf.install(monkeypatch)
-    world.poses["base_link", FRAME] = stand_in_tf.still(z=1.0, rotation=OPTICAL_TO_BODY)
+    world.poses["base_link", FRAME] = stand_in_tf.Still(z=1.0, rotation=OPTICAL_TO_BODY)
     graph = make_graph(FakePipeline([MUG]), **({"output_frame": "base_link"} if how == "parameter" else {}))
     stamp = graph.one_frame()
     frame = "base_link" if how == "goal" else ""

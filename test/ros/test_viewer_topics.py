@@ -126,7 +126,7 @@ def test_the_cloud_has_the_points_in_the_boxes_with_colour_and_box(make_graph):
 def test_the_cloud_is_in_the_frame_of_its_result(make_graph, monkeypatch):
     world = stand_in_tf.install(monkeypatch)
     # a body 1.5 m above the ground that looks along x
-    world.poses["map", FRAME] = stand_in_tf.still(
+    world.poses["map", FRAME] = stand_in_tf.Still(
         x=0.5, z=1.5, rotation=Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
     )
     graph = make_graph(FakePipeline([SMALL]), output_frame="map", max_frame_age_s=0.0)

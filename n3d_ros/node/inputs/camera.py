@@ -57,6 +57,11 @@ class Camera:
         self.topics.close()
         self.frames.frame = None
 
+    def forget(self) -> None:
+        """Begin anew with the next images: those of before are of another time."""
+        self.topics.sync.restart()
+        self.frames.frame = None
+
     def follow_override(self) -> None:
         """No camera info is needed where the operator says what it would."""
         self.topics.need_info(self._parameters.now.override is None)

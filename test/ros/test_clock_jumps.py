@@ -1,0 +1,131 @@
+"""A simulation that starts anew: nothing of before is taken for now."""
+
+import pytest
+import stand_in_tf
+from builtin_interfaces.msg import Time
+from fake_pipeline import FakePipeline
+from graph import FRAME, MUG
+from graph_views import LATCHED, LOG, scene
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Log
+from rosgraph_msgs.msg import Clock
+from visualization_msgs.msg import MarkerArray
+
+from n3d_ros.action import Ground as GroundAction
+from n3d_ros.errors import ResultCode
+from n3d_ros.node.conversions import stamp_ns
+
+S = 10**9
+
+
+class Simulation:
+    """A graph whose time is set by hand."""
+
+    def __init__(self, graph):
+        self.graph = graph
+        self._clock = graph.client.create_publisher(Clock, "/clock", 10)
+        graph.connect_camera()
+        graph.wait_for_engine()
+
+    def set(self, at_s):
+        at_ns = round(at_s * S)
+
+        def is_set():
+            message = Clock(clock=Time(sec=at_ns // S, nanosec=at_ns % S))
+            self._clock.publish(message)
+            return self.graph.node.now_ns() == at_ns
+
+        self.graph.wait(is_set, f"{at_s} s on the node's clock")
+
+    def see(self, at_s):
+        stamp = self.graph.publish(self.graph.messages(stamp_ns=round(at_s * S)))
+        self.graph.wait(lambda: self.graph.newest_ns() == stamp, f"the frame of {at_s} s")
+
+    def ground(self, **wanted):
+        handle = self.graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug", **wanted))
+        return self.graph.result(handle).result
+
+
+@pytest.fixture
+def simulate(make_graph):
+    def start(pipeline=None, **parameters):
+        parameters = {"use_sim_time": True, "frame_timeout_s": 0.3, "max_frame_age_s": 0.0, **parameters}
+        return Simulation(make_graph(pipeline or FakePipeline([MUG]), **parameters))
+
+    return start
+
+
+def test_a_clock_that_stands_at_zero_serves_frames_and_its_start_forgets_none(simulate):
+    simulation = simulate()
+    simulation.see(3.0)
+    assert simulation.ground().code == ResultCode.OK
+    simulation.set(3.1)
+    result = simulation.ground()
+    assert (result.code, result.boxes.header.stamp.sec) == (ResultCode.OK, 3)
+
+
+def test_a_stamp_after_a_restart_is_not_answered_with_a_frame_of_before_it(simulate):
+    simulation = simulate()
+    log = simulation.graph.collect(Log, "/rosout", LOG)
+    simulation.set(1000.0)
+    simulation.see(1000.0)
+    simulation.set(5.0)
+    graph = simulation.graph
+    graph.wait(lambda: any("jumped by -995.0 s" in one.msg for one in log), "a line in the log")
+    assert simulation.ground(stamp=Time(sec=6)).code == ResultCode.NO_FRAME
+    assert simulation.ground().code == ResultCode.NO_FRAME, "nor is it the newest frame"
+    simulation.see(6.5)
+    result = simulation.ground(stamp=Time(sec=6))
+    assert (result.code, stamp_ns(result.boxes.header.stamp)) == (ResultCode.OK, 6_500_000_000)
+
+
+def test_a_goal_that_waits_while_the_clock_goes_back_gets_the_next_frame_that_it_asked_for(simulate):
+    simulation = simulate(frame_timeout_s=60.0)
+    graph = simulation.graph
+    simulation.set(1000.0)
+    goal = GroundAction.Goal(prompt="red mug", stamp=Time(sec=6), frame_policy=GroundAction.Goal.NEXT)
+    handle = graph.goal(GroundAction, "n3d/ground", goal)
+    simulation.set(5.0)
+    simulation.see(5.5)
+    simulation.see(6.5)
+    result = graph.result(handle).result
+    assert (result.code, stamp_ns(result.boxes.header.stamp)) == (ResultCode.OK, 6_500_000_000)
+
+
+def test_the_disorder_of_a_moment_forgets_nothing(simulate):
+    simulation = simulate()
+    simulation.set(1000.0)
+    simulation.see(1000.0)
+    simulation.set(999.5)
+    assert simulation.ground().code == ResultCode.OK
+
+
+def test_tf_ids_and_markers_begin_anew(simulate, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)
+    simulation = simulate(output_frame="map")
+    graph = simulation.graph
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    simulation.set(1000.0)
+    simulation.see(1000.0)
+    assert simulation.ground().code == ResultCode.OK
+    graph.wait(lambda: scene(markers), "markers")
+    simulation.set(5.0)
+    graph.wait(lambda: not scene(markers), "them to go")
+    assert world.num_cleared == 1
+
+
+def test_a_jump_is_heard_once_however_often_the_node_was_configured(simulate):
+    simulation = simulate()
+    log = simulation.graph.collect(Log, "/rosout", LOG)
+    simulation.set(1000.0)
+    for one in ("DEACTIVATE", "CLEANUP", "CONFIGURE", "ACTIVATE"):
+        transition = Transition(id=getattr(Transition, f"TRANSITION_{one}"))
+        request = ChangeState.Request(transition=transition)
+        assert simulation.graph.call(ChangeState, "n3d/change_state", request).success
+    simulation.set(5.0)
+    simulation.set(1000.0)
+    simulation.set(500.0)
+    simulation.graph.wait(lambda: any("by -500.0 s" in one.msg for one in log), "the second jump")
+    assert sum("jumped" in one.msg for one in log) == 2
