@@ -129,10 +129,11 @@ class Parts:
                 getattr(self._node, f"destroy_{kind}")(one)
 
     def change(self, before: Parameters, after: Parameters) -> None:
-        """What the old words showed is deleted; markers are shown as they now should be; a change of K
-        is said.
+        """The old words are looked for no longer, and what they showed is deleted; markers are shown as they
+        now should be; a change of K is said.
         """
         if standing_words(before) != standing_words(after):
+            self.desk.worker.forget_continuous()
             self._topics.clear_markers(CONTINUOUS)
         self._topics.restyle(before, after)
         if before.override != after.override:

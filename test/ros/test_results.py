@@ -6,7 +6,9 @@ import threading
 import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, FRAME, MUG
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
@@ -134,6 +136,59 @@ def test_set_prompt_starts_and_stops_the_continuous_query(make_graph):
     assert graph.call(SetPrompt, "n3d/set_prompt", SetPrompt.Request(prompt="")).success
     graph.one_frame()
     assert len(graph.pipeline.stamps) == 1
+
+
+def test_set_prompt_and_enable_say_what_is_looked_for_now(make_graph):
+    graph = make_graph(FakePipeline([MUG]))
+
+    def prompt(words):
+        return graph.call(SetPrompt, "n3d/set_prompt", SetPrompt.Request(prompt=words)).message
+
+    def enable(is_on):
+        return graph.call(SetBool, "n3d/enable", SetBool.Request(data=is_on)).message
+
+    off = "the continuous query is off (continuous.enabled); ~/enable switches it on"
+    nothing = "the continuous query is off: continuous.prompt names nothing"
+    assert [prompt("red mug; box"), prompt(" ; ")] == ["looking for 'red mug', 'box'", nothing]
+    assert [enable(False), prompt("red mug"), enable(True)] == [off, off, "looking for 'red mug'"]
+
+
+@pytest.mark.parametrize(
+    "change", [("enabled", False), ("prompt", "box")], ids=["switched off", "other words"]
+)
+def test_a_look_that_nobody_wants_any_more_leaves_the_engine_to_requests(make_graph, change):
+    gate = threading.Semaphore(0)
+    graph = make_graph(FakePipeline([MUG], gate), continuous__prompt="red mug", max_frame_age_s=0.0)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.one_frame()
+    graph.wait(lambda: graph.pipeline.stamps, "the look to begin")
+    name, value = change
+    graph.node.set_parameters([Parameter(f"continuous.{name}", value=value)])
+    graph.wait(lambda: graph.node.desk.worker.urgency() is None and not busy(graph), "the look to end")
+    gate.release(2)
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="blue mug")).code == ResultCode.OK
+    graph.wait(lambda: boxes, "its boxes")
+    assert [one.words for one in boxes] == ["blue mug"]
+
+
+def test_a_look_that_was_given_up_is_no_result_where_its_words_are_wanted_again(make_graph):
+    gate = threading.Semaphore(0)
+    graph = make_graph(FakePipeline([MUG], gate), continuous__prompt="red mug", max_frame_age_s=0.0)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.one_frame()
+    graph.wait(lambda: graph.pipeline.stamps, "the look to begin")
+    for is_on in (False, True):
+        graph.node.set_parameters([Parameter("continuous.enabled", value=is_on)])
+    graph.wait(lambda: not busy(graph), "the look to end")
+    gate.release(2)
+    stamp = graph.one_frame()
+    graph.wait(lambda: boxes, "the next frame's boxes")
+    assert [(one.code, stamp_ns(one.header)) for one in boxes] == [(ResultCode.OK, stamp)]
+    assert graph.node.desk.codes == {"OK": 1}
+
+
+def busy(graph):
+    return graph.node.desk.worker._running is not None
 
 
 def test_overlay_is_drawn_only_while_somebody_subscribes(make_graph, monkeypatch):

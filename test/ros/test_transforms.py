@@ -1,12 +1,14 @@
 """Boxes in another frame: same stamp, turned and shifted as tf says."""
 
 import math
+import threading
 
 import pytest
 import stand_in_tf
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
 from graph import FRAME, MUG
+from rclpy.parameter import Parameter
 
 from n3d_ros.action import Ask, Ground
 from n3d_ros.boxes import Box3D
@@ -59,3 +61,19 @@ def test_results_come_in_the_frame_asked_for_at_the_images_stamp(make_graph, mon
         position = boxes[0].pose.position
         assert (position.x, position.y, position.z) == pytest.approx((1.0, -0.1, 0.8))
     assert world.asked[0] == ("base_link", FRAME, stamp)
+
+
+def test_a_frame_that_is_chosen_while_a_goal_runs_is_that_of_later_ones(make_graph, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["base_link", FRAME] = stand_in_tf.Still(z=1.0, rotation=OPTICAL_TO_BODY)
+    gate = threading.Semaphore(0)
+    graph = make_graph(FakePipeline([MUG], gate), max_frame_age_s=0.0)
+    graph.one_frame()
+    running = graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="x"))
+    graph.wait(lambda: graph.pipeline.stamps, "the engine to begin")
+    graph.node.set_parameters([Parameter("output_frame", value="base_link")])
+    gate.release(4)
+    frames = [graph.result(running).result.boxes.header.frame_id]
+    later = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="x"))).result
+    frames.append(later.boxes.header.frame_id)
+    assert frames == [FRAME, "base_link"]

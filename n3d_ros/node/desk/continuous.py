@@ -48,9 +48,10 @@ class Continuous:
         if not self.is_due():
             return
         self._last_s = time.monotonic()
-        words = standing_words(self._desk.parameters.now)
-        wish = Wish(publish_tf=self._desk.parameters.now.continuous_publish_tf)
-        errand = Errand(GroundQuery(words), frame, CONTINUOUS, wish)
+        settings = self._desk.parameters.now
+        words = standing_words(settings)
+        wish = Wish(publish_tf=settings.continuous_publish_tf)
+        errand = Errand(GroundQuery(words), frame, settings, CONTINUOUS, wish)
         self._desk.offer(errand, lambda job: self._done(errand, job, words))
 
     def check(self) -> None:
@@ -71,10 +72,13 @@ class Continuous:
         self._desk.give_up(GroundQuery(words), CONTINUOUS, about, self._camera.why_no_frame())
 
     def _done(self, errand: Errand, job: Job, words: tuple[str, ...]) -> None:
-        """Nothing of an errand whose place a newer frame took, or whose words nobody asks for any more."""
+        """Nothing of an errand whose place a newer frame took, or whose words nobody asks for any more. What
+        was canceled when nobody did is not finished where somebody does again.
+        """
         error = job.future.exception()
         is_superseded = error is not None and failure(error)[0] == ResultCode.SUPERSEDED
-        if self.is_on and not is_superseded and words == standing_words(self._desk.parameters.now):
+        is_dropped = is_superseded or job.stop_code == ResultCode.CANCELED
+        if self.is_on and not is_dropped and words == standing_words(self._desk.parameters.now):
             self._desk.finish(errand, job)
 
 

@@ -72,7 +72,7 @@ class Desk:
 
     def finish(self, errand: Errand, job: Job) -> Outcome:
         """The outcome of a job that has ended: counted, and published where the errand has a slot."""
-        made = self.results.outcome(errand, job, self.parameters.now)
+        made = self.results.outcome(errand, job)
         self.count(made.code, made.message)
         self.log_defect(job)
         if errand.slot:
@@ -104,12 +104,7 @@ class Desk:
         self._follow(job, self.log_defect)
 
     def _work(self, errand: Errand) -> Callable[[Engine, Job], Any]:
-        return partial(
-            errand.run,
-            settings=self.parameters.now,
-            now_ns=self.now_ns,
-            transforms=self.results.transforms,
-        )
+        return partial(errand.run, now_ns=self.now_ns, transforms=self.results.transforms)
 
     def _follow(self, job: Job, on_end: OnEnd) -> Job:
         """Who waits is noted here and not in the future: it keeps its callbacks, and a job that it held would

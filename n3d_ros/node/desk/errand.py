@@ -54,36 +54,41 @@ PLAIN = Wish()
 
 
 class Errand:
-    """slot: of the markers; empty: the frame is not this camera's and nothing is published. found: so far, in
-    the worker's thread. seen: what the engine got, None until then; is_overridden: whether its K is not the
+    """settings: the parameters as they were when it was made, and as they are for it to its end. slot: of the
+    markers; empty: the frame is not this camera's and nothing is published. found: so far, in the worker's
+    thread. seen: what the engine got, None until then; is_overridden: whether its K is not the
     camera info's. A later change of parameters makes another one of the frame, and this one stays.
     """
 
-    def __init__(self, query: Query, frame: CameraFrame, slot: str = "", wish: Wish = PLAIN) -> None:
-        self.query, self.frame, self.slot, self.wish = query, frame, slot, wish
+    def __init__(
+        self, query: Query, frame: CameraFrame, settings: Parameters, slot: str = "", wish: Wish = PLAIN
+    ) -> None:
+        self.query, self.frame, self.settings = query, frame, settings
+        self.slot, self.wish = slot, wish
         self.found: list[GroundedObject] = []
         self.seen: Observation | None = None
         self.is_overridden = False
         self.queue_age_ms = 0.0
         """Age of the colour image when the work began; 0 when it never did."""
 
+    @property
+    def output_frame(self) -> str:
+        """tf frame of its result; empty: the camera's."""
+        return self.wish.output_frame or self.settings.output_frame
+
     def run(
-        self,
-        engine: Engine,
-        job: Job,
-        settings: Parameters,
-        now_ns: Callable[[], int],
-        transforms: Transforms,
+        self, engine: Engine, job: Job, now_ns: Callable[[], int], transforms: Transforms
     ) -> GroundResult | AskResult:
         """In the engine's thread. What tf knows of the image's instant is kept with the frame: it may come a
         little later than the image, and be forgotten before a slow engine ends. What it does not know by then
         is waited for without the engine.
         """
+        settings = self.settings
         self.queue_age_ms = self.frame.age_s(now_ns()) * 1e3
         seen = self.seen = self.frame.observe(settings)
         self.is_overridden = self.frame.override(settings) is not None
         job.check()
-        targets = {self.wish.output_frame or settings.output_frame, settings.tracking_frame} - {""}
+        targets = {self.output_frame, settings.tracking_frame} - {""}
         self.frame.locate(targets | remembered_in(settings), transforms)
         result = self._heard().run(engine, seen, settings, job)
         if not self.frame.locate(targets, transforms):

@@ -44,9 +44,9 @@ class Results:
         # Of the newest result about a frame of the camera itself.
         self.camera: Intrinsics | None = None
 
-    def outcome(self, errand: Errand, job: Job, parameters: Parameters) -> Outcome:
+    def outcome(self, errand: Errand, job: Job) -> Outcome:
         """Of a job that has ended. Only frames of the camera itself, those with a slot, carry ids on."""
-        made = self._made(errand, job, parameters)
+        made = self._made(errand, job)
         if errand.seen is None:
             return made
         camera = fill_used_camera(Intrinsics(), errand.seen.intrinsics, is_overridden=errand.is_overridden)
@@ -54,21 +54,21 @@ class Results:
             self.camera = camera
         return made.with_camera(camera)
 
-    def _made(self, errand: Errand, job: Job, parameters: Parameters) -> Outcome:
+    def _made(self, errand: Errand, job: Job) -> Outcome:
         frame, about = errand.frame, errand.frame.header
         error = job.future.exception()
         if error is not None:
             code, message = failure(error)
-            return self._unfinished(errand, code_of(code, job), message, parameters)
+            return self._unfinished(errand, code_of(code, job), message)
         result = job.future.result()
         result = replace(result, code=code_of(result.code, job))
         age_ms = frame.age_s(self._now_ns()) * 1e3
         ages = Ages(abs(frame.messages.skew_ns) / 1e6, errand.queue_age_ms, age_ms)
-        ids = self._ids_of(errand, result.objects, parameters)
+        ids = self._ids_of(errand, result.objects)
         made = successful(errand.query, result, about, ids, ages)
-        return self._in_frame(made, frame, errand.wish.output_frame or parameters.output_frame)
+        return self._in_frame(made, frame, errand.output_frame)
 
-    def _unfinished(self, errand: Errand, code: ResultCode, message: str, parameters: Parameters) -> Outcome:
+    def _unfinished(self, errand: Errand, code: ResultCode, message: str) -> Outcome:
         """What was found until then, where the engine did not stop."""
         found = tuple(errand.found)[: getattr(errand.query, "max_boxes", 0) or None]
         if not found:
@@ -79,15 +79,15 @@ class Results:
             message,
             errand.frame.header,
             found,
-            ids=self._ids_of(errand, found, parameters),
+            ids=self._ids_of(errand, found),
         )
-        return self._in_frame(made, errand.frame, errand.wish.output_frame or parameters.output_frame)
+        return self._in_frame(made, errand.frame, errand.output_frame)
 
-    def _ids_of(self, errand: Errand, found: Sequence[GroundedObject], parameters: Parameters) -> list[str]:
+    def _ids_of(self, errand: Errand, found: Sequence[GroundedObject]) -> list[str]:
         boxes = [one.box for one in found]
         if not errand.slot:
             return StableIds().assign(boxes)
-        still = self._centres(boxes, errand.frame, parameters.tracking_frame)
+        still = self._centres(boxes, errand.frame, errand.settings.tracking_frame)
         return self._ids.assign(boxes, still, errand.frame.stamp_ns)
 
     def _centres(
@@ -104,7 +104,7 @@ class Results:
         return [(x, y, z) for x, y, z in centres.tolist()]
 
     def publish(self, made: Outcome, errand: Errand, parameters: Parameters) -> None:
-        """On every topic that the outcome concerns."""
+        """On every topic that the outcome concerns. parameters: what viewers want to see now."""
         if made.answer.question:
             self._publishers.answer(made.answer)
         else:

@@ -47,7 +47,7 @@ class Ticket:
 
     def start(self, frame: CameraFrame, slot: str) -> None:
         """Queue the query for this frame. slot: of the markers; empty: nothing is published."""
-        errand = Errand(self._query, frame, slot, self._wish)
+        errand = Errand(self._query, frame, self._desk.parameters.now, slot, self._wish)
         self._job = self._desk.submit(errand, lambda job: self._complete(self._desk.finish(errand, job)))
 
     def refuse(self, code: ResultCode, message: str) -> None:

@@ -37,9 +37,7 @@ class LookMaker:
     ) -> None:
         self._transforms, self._now_ns, self._should_stop = transforms, now_ns, should_stop
 
-    def make(
-        self, errand: Errand, seen: Observation, result: Result, settings: Parameters
-    ) -> tuple[str, tuple[Look, ...]]:
+    def make(self, errand: Errand, seen: Observation, result: Result) -> tuple[str, tuple[Look, ...]]:
         """The frame that stands still, and a look in it for each name: what one has found, another has not.
         seen: what the result is about.
         """
@@ -48,7 +46,7 @@ class LookMaker:
             raise BadInputError(
                 f"stamp: expected one of the past, got one {ahead_s:.1f} s ahead of the clock"
             )
-        fixed, T_fixed_optical = self._pose(errand.frame, settings)
+        fixed, T_fixed_optical = self._pose(errand.frame, errand.settings)
         looks = tuple(
             Look(
                 errand.frame.stamp_ns,
@@ -57,7 +55,7 @@ class LookMaker:
                 T_fixed_optical,
                 seen.intrinsics,
                 seen.depth,
-                is_whole=_is_whole(errand, result, settings),
+                is_whole=_is_whole(errand, result),
                 depth_is_estimated=seen.depth_is_estimated,
             )
             for words, boxes in _searches(errand, result)
@@ -93,11 +91,13 @@ def _searches(errand: Errand, result: Result) -> list[tuple[str, tuple[Box3D, ..
     ]
 
 
-def _is_whole(errand: Errand, result: Result, settings: Parameters) -> bool:
+def _is_whole(errand: Errand, result: Result) -> bool:
     """A question does not list all that is there; a limit or a broken box leaves something out."""
     query = errand.query
     if isinstance(query, AskQuery):
         return False
     ground = _ground(result)
     is_cut = bool(query.max_boxes) and len(ground.objects) >= query.max_boxes
-    return not (is_cut or ground.malformed or ground.timing.num_tokens >= settings.generation_max_tokens)
+    return not (
+        is_cut or ground.malformed or ground.timing.num_tokens >= errand.settings.generation_max_tokens
+    )

@@ -68,7 +68,7 @@ class Remembering:
         seen = errand.seen
         if self._keeper is None or seen is None:
             return
-        self._waiting.append(partial(self._maker.make, errand, seen, result, self._live.now))
+        self._waiting.append(partial(self._maker.make, errand, seen, result))
 
     def recall(self, words: str) -> Future:
         """-> a done future of `Reply`. BAD_INPUT where the memory is off."""

@@ -18,15 +18,21 @@ from n3d_ros.errors import N3DError, ResultCode
 
 class Job:
     """One piece of work. `future` is completed exactly once: with run's result, its exception or an
-    `N3DError`. priority: higher is more urgent. settle: set by the work where something is still to be waited
-    for that needs no engine: called after it, before the future is completed.
+    `N3DError`. priority: higher is more urgent. is_continuous: nobody waits for it. settle: set by the work
+    where something is still to be waited for that needs no engine: called after it, before the future is
+    completed.
     """
 
     def __init__(
-        self, run: Callable[[Any, Job], Any], timeout_s: float | None = None, priority: int = 0
+        self,
+        run: Callable[[Any, Job], Any],
+        timeout_s: float | None = None,
+        priority: int = 0,
+        *,
+        is_continuous: bool = False,
     ) -> None:
         self.future: Future[Any] = Future()
-        self.priority = priority
+        self.priority, self.is_continuous = priority, is_continuous
         self.settle: Callable[[], None] | None = None
         self._run = run
         self.deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s

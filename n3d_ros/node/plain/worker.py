@@ -113,7 +113,7 @@ class Worker(Generic[Engine]):
 
     def offer(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job:
         """Queue continuous work: it replaces continuous work that has not begun."""
-        job, dropped = Job(run, timeout_s), None
+        job, dropped = Job(run, timeout_s, is_continuous=True), None
         with self._lock:
             if not self._takes_turn(job):
                 dropped, self._continuous = self._continuous, job
@@ -133,14 +133,15 @@ class Worker(Generic[Engine]):
         return job
 
     def forget_continuous(self) -> None:
-        """Continuous work is not wanted any more; what runs of it stops."""
+        """Continuous work is not wanted any more; what runs of it stops. Requests go on."""
         with self._lock:
-            waiting, self._continuous = self._continuous, None
+            waiting = [job for job in self._waiting() if job.is_continuous]
+            self._forget(waiting)
             running = self._running
-        if waiting is not None:
-            waiting.fail(ResultCode.SUPERSEDED, "it is not wanted any more")
-        if running is not None:
-            running.cancel()
+        for job in waiting:
+            job.fail(ResultCode.SUPERSEDED, "it is not wanted any more")
+        if running is not None and running.is_continuous:
+            self.cancel(running)
 
     def cancel(self, job: Job) -> None:
         """CANCELED at once while the job waits; a running job stops at its next token, and is not waited for

@@ -16,6 +16,7 @@ from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
 from n3d_ros.node import optional_packages
+from n3d_ros.node.desk.continuous import standing_words
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.desk.queries import AskQuery
 from n3d_ros.node.desk.tickets import Tickets
@@ -66,14 +67,25 @@ class Services:
 
     def _set_prompt(self, request: SetPrompt.Request, response: SetPrompt.Response) -> SetPrompt.Response:
         """Look for this from the next frame on."""
-        words = request.prompt
-        done = f"looking for '{words}'" if words.strip() else "the continuous query is off"
-        return _changed(response, self._desk.parameters.set("continuous.prompt", words), done)
+        result = self._desk.parameters.set("continuous.prompt", request.prompt)
+        return _changed(response, result, self._looking())
 
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Switch the continuous query on or off."""
         result = self._desk.parameters.set("continuous.enabled", request.data)
-        return _changed(response, result, f"continuous query: {request.data}")
+        return _changed(response, result, self._looking())
+
+    def _looking(self) -> str:
+        """What the continuous query does now."""
+        wanted = self._desk.parameters.now
+        if not wanted.continuous_enabled:
+            return "the continuous query is off (continuous.enabled); ~/enable switches it on"
+        names = ", ".join(f"'{name}'" for name in standing_words(wanted))
+        return (
+            f"looking for {names}"
+            if names
+            else "the continuous query is off: continuous.prompt names nothing"
+        )
 
     def _clear(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._desk.results.forget()

@@ -64,6 +64,32 @@ def test_newer_continuous_work_replaces_what_has_not_begun(worker, gate):
     assert worker.num_superseded == 2
 
 
+def test_continuous_work_that_nobody_wants_any_more_gives_way_and_requests_stay(gate):
+    worker = alone(lambda: "engine")
+    begun, heard, is_asked = threading.Event(), threading.Event(), threading.Event()
+
+    def look(_, job):
+        begun.set()
+        while not job.should_stop():
+            time.sleep(0.001)
+        heard.set()
+        raise N3DError(job.stop_code, "stopped")
+
+    looks = [worker.offer(look)]
+    assert begun.wait(DEADLINE_S)
+    looks.append(worker.offer(look))
+    asked = worker.submit(lambda *_: (is_asked.set(), gate.wait(DEADLINE_S)))
+    worker.forget_continuous()
+    assert heard.wait(DEADLINE_S)
+    codes = [job.future.exception(DEADLINE_S).code for job in looks]
+    assert codes == [ResultCode.CANCELED, ResultCode.SUPERSEDED]
+    assert is_asked.wait(DEADLINE_S)
+    worker.forget_continuous()
+    gate.set()
+    assert asked.future.result(DEADLINE_S) == (None, True) and not asked.should_stop()
+    worker.stop()
+
+
 def test_a_full_queue_drops_the_request_that_waited_longest(worker, gate):
     jobs = [worker.submit(lambda engine, job, n=n: n) for n in range(3)]
     assert code_of(jobs[0]) == ResultCode.SUPERSEDED
