@@ -35,7 +35,7 @@ def pipeline():
 
 
 def test_what_runs_and_what_waits_ends_in_time(make_graph, pipeline):
-    graph = make_graph(pipeline, goal_timeout_s=0.5, diagnostics__period_s=0.1)
+    graph = make_graph(pipeline, goal_timeout_s=0.5, diagnostics__period_s=0.1, max_frame_age_s=0.0)
     diagnostics = graph.collect(DiagnosticArray, "/diagnostics")
     graph.one_frame()
     running = graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="first"))

@@ -111,6 +111,8 @@ class Results:
             self._publishers.boxes(made.boxes)
         if not made.is_shown:
             return
+        if not made.answer.question:
+            self._publishers.detections(made.boxes)
         self._end_to_end_ms.append(made.timing.end_to_end_ms)
         self._publishers.timing(made.timing)
         self._publishers.markers(errand.slot, made.boxes, parameters)

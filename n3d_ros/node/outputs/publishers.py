@@ -59,8 +59,13 @@ class Publishers:
         self._tracker = MarkerTracker(node.get_namespace().strip("/") or node.get_name())
 
     def boxes(self, result: Box3DArray) -> None:
-        """~/boxes, and ~/detections where vision_msgs imports."""
+        """~/boxes."""
         self._boxes.publish(result)
+
+    def detections(self, result: Box3DArray) -> None:
+        """~/detections where vision_msgs imports, of a result that was answered: the message has no code, and
+        an empty one says that nothing is there.
+        """
         if self._detections is not None:
             self._detections.publish(messages.detections(result))
 
