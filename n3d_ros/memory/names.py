@@ -13,10 +13,15 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.memory.places import Remembered
 from n3d_ros.plain_text import shown
 from n3d_ros.spatial.language.nouns import ADJECTIVES
+from n3d_ros.spatial.language.units import WRITTEN_NUMBERS
 from n3d_ros.spatial.matching import fitting
 
 _BETWEEN = re.compile(r"\s*(?:[,;.\n]|\band\b)\s*", re.IGNORECASE)
-_QUANTITY = re.compile(r"^(?:all|every|each|both|any|some|\d+)\s+(?:of\s+)?", re.IGNORECASE)
+_COUNTS = [word for word, number in WRITTEN_NUMBERS.items() if number >= 1]
+_OR = re.compile(r"\s+or\s+", re.IGNORECASE)
+_QUANTITY = re.compile(
+    rf"^(?:all|every|each|both|any|some|\d+|{'|'.join(_COUNTS)})\s+(?:of\s+)?", re.IGNORECASE
+)
 _WHERE = re.compile(
     r"^(?:where|when)\s+(?:(?:did|have|had)\s+you\s+(?:last\s+)?(?:see|seen|find|found)|(?:is|are|was|were))\s+"
     r"(.*?)(?:\s+last\s+seen|\s+now)?\s*\?*$",
@@ -28,6 +33,7 @@ _WHETHER = re.compile(
     re.IGNORECASE,
 )
 
+_LETTER = re.compile(r"\w")
 _QUESTION = re.compile(
     r"^(?:what|which|who|how|why|where|when|is|are|was|were|did|have)\s|\?\s*$", re.IGNORECASE
 )
@@ -43,20 +49,19 @@ def names_in(words: str) -> list[str]:
 
 
 def names_asked_for(words: str) -> list[str]:
-    """As `names_in`; "where did you last see the mug?", "where is the mug?", "is the mug still there?" and
-    "have you seen the mug?" name the mug. ValueError for any other question: that nothing of it is remembered
-    would be no answer to it.
+    """As `names_in`, and "the mug or the cup" names both; "where did you last see the mug?", "where is the
+    mug?", "is the mug still there?" and "have you seen the mug?" name the mug. ValueError for any other
+    question, and for words without a letter: that nothing of it is remembered would be no answer to it.
     """
     words = words.strip()
     asked = _WHERE.match(words) or _WHETHER.match(words)
-    if asked:
-        return names_in(next(filter(None, asked.groups()), ""))
-    if _QUESTION.search(words):
+    name = next(filter(None, asked.groups()), "") if asked else words
+    if not _LETTER.search(name) or (not asked and _QUESTION.search(words)):
         raise ValueError(
             "words: expected names, or a question such as 'where did you last see the mug?' or 'is the mug "
             f"still there?', got {shown(words)}"
         )
-    return names_in(words)
+    return names_in(_OR.sub(", ", name))
 
 
 def is_named(thing: Remembered, words: Sequence[str]) -> bool:

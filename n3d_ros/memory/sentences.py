@@ -16,15 +16,28 @@ MAX_SENTENCES = 10
 _STEPS = ((1, "s", 120), (60, "min", 120), (3600, "h", 48), (86400, "days", None))
 
 
-def told(things: Sequence[Remembered], words: str, frame: str, now_ns: int) -> str:
-    """ "The red mug was last seen 42 s ago at 0.10, 0.20, 1.00 m in map; it is gone since 10 s." """
+def told(
+    things: Sequence[Remembered], words: str, frame: str, now_ns: int, known: Sequence[Remembered] = ()
+) -> str:
+    """ "The red mug was last seen 42 s ago at 0.10, 0.20, 1.00 m in map; it is gone since 10 s."
+
+    known: everything that is remembered. Where the words name none of it, its names are said: words that were
+    no name ("the mug on the box") must not be taken for a thing that is not there.
+    """
     if not things:
-        return one_line(f"Nothing that '{words}' names is remembered.")
+        return one_line(f"Nothing that '{words}' names is remembered{_names_of(known)}.")
     labels = [one.label.casefold() for one in things]
     shown = things[:MAX_SENTENCES]
     sentences = [_of(one, labels.count(one.label.casefold()) > 1, frame, now_ns) for one in shown]
     left_out = [f"And {len(things) - len(shown)} more."] if len(things) > len(shown) else []
     return one_line(" ".join([*sentences, *left_out]))
+
+
+def _names_of(known: Sequence[Remembered]) -> str:
+    labels = sorted({one.label for one in known})
+    shown = [f"'{label}'" for label in labels[:MAX_SENTENCES]]
+    more = [f"{len(labels) - len(shown)} more"] if len(labels) > len(shown) else []
+    return f"; what is: {', '.join([*shown, *more])}" if labels else ", nor is anything else"
 
 
 def _of(thing: Remembered, needs_id: bool, frame: str, now_ns: int) -> str:

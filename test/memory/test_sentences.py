@@ -28,7 +28,16 @@ def test_several_of_one_name_are_told_by_their_ids():
 
 
 def test_nothing_is_said_as_that_and_on_one_line():
-    assert told([], "the\nmug", "map", 0) == "Nothing that 'the mug' names is remembered."
+    said = "Nothing that 'the mug' names is remembered, nor is anything else."
+    assert told([], "the\nmug", "map", 0) == said
+
+
+def test_what_is_known_is_said_where_the_words_name_none_of_it():
+    known = [replace(MUG, id=i, label=label) for i, label in enumerate(["red mug", "box", "box"])]
+    said = "Nothing that 'the mug on the box' names is remembered; what is: 'box', 'red mug'."
+    assert told([], "the mug on the box", "map", 0, known) == said
+    many = [replace(MUG, id=i, label=f"box {i:02}") for i in range(12)]
+    assert told([], "mug", "map", 0, many).endswith("'box 08', 'box 09', 2 more.")
 
 
 def test_many_are_counted():

@@ -201,7 +201,7 @@ def test_things_not_seen_for_too_long_are_forgotten(robot):
     see(graph, stamp_ns=graph.node.now_ns() - 110 * S)
     response = recall(graph)
     assert (response.code, response.objects) == (ResultCode.OK, [])
-    assert response.answer == "Nothing that 'the mug' names is remembered."
+    assert response.answer == "Nothing that 'the mug' names is remembered, nor is anything else."
 
 
 def test_a_file_of_another_frame_is_refused_and_left_as_it_is(robot, world, tmp_path):
@@ -317,6 +317,14 @@ def test_what_two_names_find_in_one_picture_is_one_thing(robot):
     see(graph, "", labels=["the red mug", "the mug"])
     [mug] = recall(graph).objects
     assert list(mug.words) == ["the red mug", "the mug"]
+
+
+def test_words_that_name_nothing_are_answered_with_what_is_known(robot):
+    graph = robot()
+    see(graph)
+    response = recall(graph, "the mug on the box")
+    assert (response.code, response.objects) == (ResultCode.OK, [])
+    assert response.answer.endswith("names is remembered; what is: 'red mug'.")
 
 
 def test_a_question_that_is_not_understood_is_refused(robot):

@@ -125,7 +125,8 @@ class Keeper:
             code, _, message = problem.partition(": ")
             raise N3DError(ResultCode[code], f"the newest look was not remembered: {message}")
         note = f"the newest look was not remembered: {problem}" if problem else ""
-        return Reply(self._frame, things, told(things, words, self._frame, now_ns), note)
+        sentence = told(things, words, self._frame, now_ns, self._memory.things)
+        return Reply(self._frame, things, sentence, note)
 
     def _clear(self) -> int:
         num = len(self._memory.things)
