@@ -1,74 +1,25 @@
-"""The demo's robot camera: a simulated scene seen by a moving camera, published as RGB-D with its truth.
+"""Runs the demo's robot camera as a process of its own: `python -m n3d_ros.commands.demo.camera --seed 7`.
 
-Run as a process of its own: `python -m n3d_ros.commands.demo.camera --seed 7`. Beside the three topics of a
-camera it publishes `~/truth` (std_msgs/String): JSON with stamp_ns, frame_id and the exact boxes of that
-very picture; and where tf2_msgs imports /tf: the camera in `map`, the scene's world, at each picture's stamp.
+In: arguments and signals. Out: exit code 0 when it was told to stop, at any moment. An interrupt while
+libraries are imported is kept until they are: half an import ends in errors of its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
+import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from n3d_ros.boxes import Box3D
-from n3d_ros.commands.play.camera import CameraPublisher
-from n3d_ros.files.frames import RgbdFrame
-from n3d_ros.node.optional_packages import has_tf_messages
-from n3d_ros.node.transport import make_room_for_images
-
-if TYPE_CHECKING:
-    from n3d_ros.sim import View
-
-FRAME_ID = "sim_camera_color_optical_frame"
-WORLD_FRAME_ID = "map"
-MILLIMETRES = 1000.0
-# at 30 degrees to each side and 0.85 m, at most 14 cm/s
-SWAY_PERIOD_S = 20.0
-
-
-def box_json(box: Box3D) -> dict[str, Any]:
-    """Optical frame, metres, radians."""
-    return {"label": box.label, "center_m": box.center, "size_m": box.size, "yaw_rad": box.yaw}
-
-
-def truth_json(stamp_ns: int, view: View) -> str:
-    """What `~/truth` carries: boxes in the optical frame, metres; visible 0..1 of each and its pixels."""
-    objects = [
-        {**box_json(box), "visible": visible, "visible_px": visible_px}
-        for box, visible, visible_px in zip(view.boxes, view.visible, view.visible_px, strict=True)
-    ]
-    return json.dumps({"stamp_ns": stamp_ns, "frame_id": FRAME_ID, "objects": objects})
-
-
-def depth_millimetres(depth: np.ndarray) -> np.ndarray:
-    """(H, W) float32 metres, NaN = none -> uint16 millimetres, 0 = none, as depth cameras send it."""
-    millimetres = np.nan_to_num(depth * MILLIMETRES, nan=0.0)
-    return np.clip(np.rint(millimetres), 0, np.iinfo(np.uint16).max).astype(np.uint16)
-
-
-def camera_in_world(T_world_camera: np.ndarray, stamp: Any) -> Any:
-    """tf2_msgs/TFMessage of one pose (4, 4), metres."""
-    from geometry_msgs.msg import TransformStamped, Vector3
-    from tf2_msgs.msg import TFMessage
-
-    from n3d_ros.node.transforms import quaternion
-
-    one = TransformStamped(child_frame_id=FRAME_ID)
-    one.header.frame_id, one.header.stamp = WORLD_FRAME_ID, stamp
-    x, y, z = T_world_camera[:3, 3].tolist()
-    one.transform.translation = Vector3(x=x, y=y, z=z)
-    one.transform.rotation = quaternion(T_world_camera[:3, :3])
-    return TFMessage(transforms=[one])
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Publish until interrupted."""
+    told_to_stop = threading.Event()
+    for one in SIGNALS:
+        signal.signal(one, lambda *_: told_to_stop.set())
     parser = argparse.ArgumentParser(description="simulated robot camera")
     parser.add_argument("--seed", type=int, required=True, help="which scene")
     parser.add_argument("--rate-hz", type=float, default=2.0)
@@ -76,60 +27,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--height", type=int, default=480)
     args, ros_args = parser.parse_known_args(argv)
 
-    import rclpy
-    from rclpy.signals import SignalHandlerOptions
+    from n3d_ros.commands.demo.robot import publish
 
-    from n3d_ros.sim import RgbdCamera, generate
-
-    scene = generate(args.seed)
-    make_room_for_images()
-    # rclpy's own handlers would end the context under a publishing callback.
-    rclpy.init(args=ros_args, signal_handler_options=SignalHandlerOptions.NO)
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.default_int_handler)
-    node = rclpy.create_node("sim_camera")
     try:
-        with RgbdCamera(scene, args.width, args.height) as camera:
-            robot = _Robot(node, camera)
-            node.create_timer(1.0 / args.rate_hz, robot.look)
-            rclpy.spin(node)
+        for one in SIGNALS:
+            signal.signal(one, signal.default_int_handler)
+        if not told_to_stop.is_set():
+            publish(args.seed, args.width, args.height, args.rate_hz, ros_args)
     except KeyboardInterrupt:
         pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
     return 0
-
-
-class _Robot:
-    """Moves the camera, takes the picture of this instant and publishes it with its truth."""
-
-    def __init__(self, node: Any, camera: Any) -> None:
-        from std_msgs.msg import String
-
-        self._node, self._camera, self._string = node, camera, String
-        self._topics = CameraPublisher(node, FRAME_ID)
-        self._truth = node.create_publisher(String, "~/truth", 10)
-        self._tf = None
-        if has_tf_messages():
-            from tf2_msgs.msg import TFMessage
-
-            self._tf = node.create_publisher(TFMessage, "/tf", 100)
-        self._start = node.get_clock().now()
-
-    def look(self) -> None:
-        from n3d_ros.sim import orbit_camera
-
-        now = self._node.get_clock().now()
-        time_s = (now - self._start).nanoseconds * 1e-9
-        camera = self._camera
-        pose = orbit_camera(camera.scene, time_s, camera.width, camera.height, period_s=SWAY_PERIOD_S)
-        view = camera.render(pose)
-        if self._tf is not None:
-            self._tf.publish(camera_in_world(view.camera.T_world_camera, now.to_msg()))
-        self._truth.publish(self._string(data=truth_json(now.nanoseconds, view)))
-        frame = RgbdFrame(view.rgb, depth_millimetres(view.depth), "16UC1", view.camera.intrinsics)
-        self._topics.publish(frame, now.to_msg())
 
 
 if __name__ == "__main__":

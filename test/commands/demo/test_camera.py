@@ -1,13 +1,48 @@
 """What the simulated camera sends beside its pictures."""
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from places import CHECKOUT
+
+pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
+pytest.importorskip("n3d_ros.sim", exc_type=ImportError)  # mujoco, and libosmesa6 or libegl1
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.commands.demo.camera import FRAME_ID, camera_in_world, depth_millimetres, truth_json
+from n3d_ros.commands.demo.robot import FRAME_ID, camera_in_world, depth_millimetres, truth_json
+
+# A program: the camera, interrupted while it imports, makes its scene, or has its node.
+INTERRUPTED = """
+import os, signal, sys
+
+def interrupt(*_, **__):
+    os.kill(os.getpid(), signal.SIGINT)
+
+class WhileImporting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mujoco":
+            interrupt()
+
+when = sys.argv.pop(1)
+if when == "imports":
+    sys.meta_path.insert(0, WhileImporting())
+else:
+    from n3d_ros.commands.demo import robot
+    setattr(robot, when, interrupt)
+from n3d_ros.commands.demo.camera import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("when", ["imports", "generate", "RgbdCamera"])
+def test_an_interrupt_at_any_moment_ends_it_cleanly(when):
+    command = [sys.executable, "-c", INTERRUPTED, when, "--seed", "7"]
+    ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
 
 
 def test_depth_is_rounded_to_millimetres_and_nothing_is_zero():
