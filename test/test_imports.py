@@ -119,7 +119,6 @@ THIRD_PARTY = {
     "pyarrow": ("training", "commands"),
     "pycocotools": ("training.lift", "training.simulated", "commands"),
     "mujoco": ("sim",),
-    "cv_bridge": ("node.conversions.colour",),
     "mcp": ("commands.mcp",),
     "rosbags": ("recording", "commands.play.bags"),
     "rerun": ("commands.view.scene",),

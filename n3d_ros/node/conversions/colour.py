@@ -1,8 +1,7 @@
 """A colour message -> RGB.
 
 In: sensor_msgs Image or CompressedImage. Out: (H, W, 3) uint8, or BAD_INPUT with what was expected and what
-came. cv_bridge, whose NumPy ABI differs per distribution, is asked only about encodings that are not read
-here.
+came. Every colour encoding that cv_bridge converts is among those that are read here.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from n3d_ros.node.conversions.images import (
     two_full_planes,
     two_planes,
 )
-from n3d_ros.plain_text import one_line, shown
+from n3d_ros.plain_text import shown
 
 Picture = npt.NDArray[np.uint8]
 
@@ -72,7 +71,8 @@ def rgb_array(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
         return _decoded(image, max_megapixels)
     if image.encoding not in ENCODINGS:
         check_size(image.width, image.height, max_megapixels)
-        return _by_cv_bridge(image)
+        expected = ", ".join(ENCODINGS)
+        raise BadInputError(f"colour encoding: expected one of {expected}, got {shown(image.encoding)}")
     pixels, encoding = _eight_bits(image, max_megapixels)
     conversion = CODES[encoding]
     if conversion is None:
@@ -120,25 +120,3 @@ def _decoded(image: Any, max_megapixels: float) -> Picture:
     if decoded is None:
         raise BadInputError(expected)
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
-
-
-def _by_cv_bridge(image: Any) -> Picture:
-    """What cv_bridge makes of an encoding that is not read here.
-
-    It is imported here and not with the module: its extension is compiled for one NumPy, and a node that
-    never needs it must not fail with it.
-    """
-    try:
-        from cv_bridge import CvBridge, CvBridgeError
-    except ImportError:
-        raise BadInputError(
-            f"colour encoding: expected one of {', '.join(ENCODINGS)} (more with cv_bridge, which does "
-            f"not import); got {shown(image.encoding)}"
-        ) from None
-    try:
-        return np.asarray(CvBridge().imgmsg_to_cv2(image, "rgb8"), dtype=np.uint8)
-    except CvBridgeError as error:
-        raise BadInputError(
-            "colour encoding: expected one that cv_bridge converts to rgb8, "
-            f"got {shown(image.encoding)}: {one_line(str(error), 200)}"
-        ) from error
