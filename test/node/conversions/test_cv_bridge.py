@@ -45,7 +45,7 @@ def test_every_encoding_that_it_converts_is_read_here():
 
 @pytest.mark.parametrize("encoding", CONVERTED)
 def test_both_make_the_same_of_a_picture(encoding):
-    """A Bayer pattern of 16 bits is filled in before it becomes 8 bits there, and after here: one step at most."""
+    """A Bayer pattern of 16 bits is filled in before it becomes 8 bits there, and after here: one step."""
     pytest.importorskip("cv_bridge.boost.cv_bridge_boost", exc_type=ImportError)
     from cv_bridge import CvBridge
 
