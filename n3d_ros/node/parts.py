@@ -116,10 +116,12 @@ class Parts:
         self._topics.clear_markers()
 
     def close(self) -> None:
-        """Stop the worker, destroy what was made."""
+        """Save the memory, stop the worker, destroy what was made. In this order: who stops the node may not
+        wait as long as an engine that hangs.
+        """
         self._jumps.unregister()
-        self.desk.worker.stop(STOP_S)
         self.memory.close()
+        self.desk.worker.stop(STOP_S)
         self._actions.destroy()
         self.builds.destroy()
         self._transforms.close()

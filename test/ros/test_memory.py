@@ -192,6 +192,17 @@ def test_a_restart_knows_what_was_known(robot, tmp_path):
     assert json.loads((tmp_path / "memory.json").read_text())["things"] == []
 
 
+def test_it_is_saved_before_the_engine_is_waited_for(robot, tmp_path, monkeypatch):
+    file, saved = tmp_path / "memory.json", []
+    graph = robot(memory__file=str(file))
+    see(graph)
+    worker = graph.node.desk.worker
+    stop = worker.stop
+    monkeypatch.setattr(worker, "stop", lambda wait_s: saved.append(file.read_text()) or stop(wait_s))
+    graph.close()
+    assert [thing["label"] for thing in json.loads(saved[0])["things"]] == ["red mug"]
+
+
 def test_things_not_seen_for_too_long_are_forgotten(robot):
     pipeline = FakePipeline([MUG])
     graph = robot(pipeline, memory__max_age_s=100.0)
