@@ -106,6 +106,8 @@ def test_a_stamp_waits_for_the_first_frame_at_or_after_it(make_graph):
         ("priority", 5, "priority: expected one of (-1, 0, 1), got 5"),
         ("frame_policy", 7, "frame_policy: expected one of (0, 1), got 7"),
         ("stamp", Time(sec=-5), "stamp: expected 0 or a stamp, got -5000000000 ns"),
+        ("frame", "m\x1bap", "frame: expected the name of a tf frame, got 'm\\x1bap'"),
+        ("frame", "map ", "frame: expected the name of a tf frame, got 'map '"),
     ],
 )
 def test_a_wish_that_means_nothing_is_refused_by_name(make_graph, field, value, expected):

@@ -18,12 +18,15 @@ from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.job import Job
 from n3d_ros.node.transforms import Transforms
+from n3d_ros.plain_text import one_line, shown
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
 
 # As the actions name them.
 LATEST, NEXT = 0, 1
 FRAME_POLICIES, PRIORITIES = (LATEST, NEXT), (-1, 0, 1)
+# It is repeated in messages.
+MAX_FRAME_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Wish:
             raise BadInputError(f"frame_policy: expected one of {FRAME_POLICIES}, got {self.frame_policy}")
         if self.stamp_ns < 0:
             raise BadInputError(f"stamp: expected 0 or a stamp, got {self.stamp_ns} ns")
+        if self.output_frame != one_line(self.output_frame, MAX_FRAME_CHARS):
+            raise BadInputError(f"frame: expected the name of a tf frame, got {shown(self.output_frame)}")
         optional_packages.refuse_tf_without_messages(self.publish_tf)
 
 

@@ -15,6 +15,7 @@ from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.inputs.frame import CameraFrame, Messages
+from n3d_ros.node.inputs.own_info import OwnInfo
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.arrivals import Arrivals
@@ -44,6 +45,7 @@ class Camera:
         self._on_frame = on_frame
         self.frames: LatestFrame[CameraFrame] = LatestFrame()
         self.arrivals = Arrivals(time.monotonic())
+        self._own_info = OwnInfo()
         self.topics = CameraTopics(node, parameters.now, self._complete, on_colour)
 
     def open(self) -> None:
@@ -101,7 +103,11 @@ class Camera:
     def _complete(self, messages: Messages) -> None:
         is_ahead = messages.stamp_ns - self._now_ns() > AHEAD_S * 1e9
         frame = CameraFrame(
-            messages, is_ahead, rgb_topic=self.topics.rgb_topic(), alignment=self._alignment()
+            messages,
+            is_ahead,
+            rgb_topic=self.topics.rgb_topic(),
+            alignment=self._alignment(),
+            is_info_outdated=self._own_info.is_outdated(messages),
         )
         self.arrivals.add(frame.arrived_s)
         self.frames.put(frame)

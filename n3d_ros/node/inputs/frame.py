@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from n3d_ros.cameras.camera_info import AUTO, kind_of_topic
-from n3d_ros.errors import N3DError
+from n3d_ros.errors import BadInputError, N3DError
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
@@ -44,7 +44,8 @@ class CameraFrame:
 
     is_ahead: its stamp was ahead of the node's clock when it came. arrived_s: on the steady clock. rgb_topic:
     the full name that its colour image came under; empty: a request brought it. alignment: how its depth is
-    registered where it was not.
+    registered where it was not. is_info_outdated: its camera info is that of an earlier picture
+    (`own_info.py`).
     """
 
     messages: Messages
@@ -55,6 +56,7 @@ class CameraFrame:
     _places: dict[str, Found] = field(default_factory=dict)
     rgb_topic: str = ""
     alignment: Alignment = Alignment()
+    is_info_outdated: bool = False
 
     @property
     def stamp_ns(self) -> int:
@@ -81,6 +83,11 @@ class CameraFrame:
         """The `Observation`, made anew where what it depends on was changed; BAD_INPUT or NO_DEPTH when the
         messages cannot be used.
         """
+        if self.is_info_outdated and self.override(parameters) is None:
+            raise BadInputError(
+                "camera info: expected that of this picture, got one of an earlier picture of another size; "
+                "the next frame should have its own"
+            )
         settings = tuple(getattr(parameters, name) for name in OF_OBSERVATION)
         if self.observation is None or settings != self._settings:
             self._settings = settings

@@ -51,6 +51,13 @@ class Sealed:
             raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes: {error}") from error
         self.header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
 
+    def size_px(self) -> tuple[int, int] | None:
+        """Width and height; None of a compressed picture."""
+        if self._message_type is not Image:
+            return None
+        height, width = self._numbers("II", self._after_header)
+        return width, height
+
     def open(self) -> Any:
         """The message, or what has its fields. ValueError where it ends before its pixels begin."""
         if self._message_type is not Image:
@@ -80,6 +87,13 @@ class Sealed:
 def _aligned(start: int) -> int:
     """Where the next four-byte field begins."""
     return (start + 3) // 4 * 4
+
+
+def size_px(message: Any) -> tuple[int, int] | None:
+    """Width and height of a picture's message, sealed or not; None where it is compressed."""
+    if isinstance(message, Sealed):
+        return message.size_px()
+    return (message.width, message.height) if hasattr(message, "width") else None
 
 
 def opened(message: Any) -> Any:
