@@ -21,7 +21,7 @@ class NanoModel:
     text_mlp: int = 640
     mrope_section: tuple[int, int, int] = (8, 12, 12)
     long_side_px: int = 336
-    second_look: str = "mirrored"
+    second_look: str = "closer"
     point_encoding: PointEncodingConfig = PointEncodingConfig(
         order="aligned", unit=0.01, center="origin", gain=4.0
     )
