@@ -220,6 +220,7 @@ class Pipeline:
             objects,
             malformed,
             generation,
+            num_repeated=len(reader.repeated),
             words=request.words,
             observation=observation,
             valid_ratio=ratio,
@@ -227,7 +228,7 @@ class Pipeline:
         )
 
     def _reader(self, words: str, frame: EncodedFrame, on_box: OnBox | None = None) -> ObjectReader:
-        return ObjectReader(words, frame.inputs, on_box, self._options.box_index_rule, self._limits)
+        return ObjectReader(words, frame.inputs, on_box, self._options, self._limits)
 
     def _looked_again(
         self, observation: Observation, request: Request, objects: Sequence[GroundedObject]
