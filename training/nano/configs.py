@@ -96,8 +96,8 @@ def from_nothing(minutes: float) -> tuple[Stage, ...]:
     """
     return (
         Stage("tower", 0.15 * minutes, text_share=0.0, warm_share=0.05),
-        Stage("whole", 0.45 * minutes, text_share=0.5),
-        Stage("reasoning", 0.20 * minutes, reason_share=0.5, decay_share=1.0),
+        Stage("whole", 0.45 * minutes, text_share=0.5, pictures_per_pass=2),
+        Stage("reasoning", 0.20 * minutes, reason_share=0.5, decay_share=1.0, pictures_per_pass=2),
         choice(0.20 * minutes),
     )
 
