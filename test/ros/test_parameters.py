@@ -2,12 +2,17 @@
 
 import pytest
 import rclpy
+import stand_in_tf
 from fake_pipeline import FakePipeline
-from graph import MUG
+from graph import BOX, FRAME, MUG
 from graph_views import LATCHED, scene
+from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 from visualization_msgs.msg import Marker, MarkerArray
 
+from n3d_ros.action import Ask
+from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.parameters.declared import DECLARATIONS
 from n3d_ros.srv import Ground
@@ -82,3 +87,68 @@ def test_markers_change_their_looks_and_go_at_once(make_graph):
     assert all(after[key].pose == before[key].pose for key in before)
     graph.node.set_parameters([Parameter("markers.enabled", value=False)])
     graph.wait(lambda: not scene(arrays), "an empty scene")
+
+
+OTHER_VALUES = {
+    "continuous.enabled": False,
+    "continuous.prompt": "blue mug; box",
+    "continuous.rate_hz": 5.0,
+    "continuous.publish_tf": False,
+    "rgb.picture": "raw",
+    "intrinsics.override": "fx=90 fy=91 cx=32.5 cy=23.5 size=64x48",
+    "early_start": False,
+    "depth.scale_m": 0.002,
+    "depth.align": "off",
+    "depth.is_estimated": True,
+    "depth.min_m": 0.5,
+    "depth.max_m": 3.0,
+    "max_frame_age_s": 600.0,
+    "frame_timeout_s": 30.0,
+    "output_frame": "map",
+    "tf_timeout_s": 0.1,
+    "tracking_frame": "odom",
+    "markers.enabled": False,
+    "markers.style": "solid",
+    "markers.alpha": 0.5,
+    "markers.label_height_m": 0.0,
+    "markers.lifetime_s": 2.5,
+    "debug_image.enabled": False,
+    "generation.max_tokens": 64,
+    "goal_timeout_s": 50.0,
+    "limits.max_picture_megapixels": 1.0,
+}
+
+
+def test_every_dynamic_one_may_change_and_change_back_in_bursts_while_goals_run(make_graph, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    for frame in ("map", "odom"):
+        world.poses[frame, FRAME] = stand_in_tf.Still(x=5.0)
+    assert set(OTHER_VALUES) == {one.name for one in DECLARATIONS if one.dynamic}
+    graph = make_graph(FakePipeline([MUG, BOX]), continuous__prompt="red mug", max_frame_age_s=0.0)
+    graph.one_frame()
+    before = graph.node.live.now
+    setting = graph.client.create_client(
+        SetParameters, "n3d/set_parameters", qos_profile=QoSProfile(depth=1000)
+    )
+    graph.wait(setting.service_is_ready, "parameter service")
+    for _ in range(3):
+        goals = [
+            graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug")) for _ in range(2)
+        ]
+        goals.append(graph.goal(Ask, "n3d/ask", Ask.Goal(question="How far is the red mug?")))
+        burst = [
+            setting.call_async(
+                SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+            )
+            for name, other in OTHER_VALUES.items()
+            for value in (other, getattr(before, name.replace(".", "_")))
+        ]
+        graph.publish()
+        graph.wait(lambda burst=burst: all(one.done() for one in burst), "the burst")
+        refused = [one.result().results[0].reason for one in burst if not one.result().results[0].successful]
+        assert refused == []
+        assert [graph.result(goal).result.code for goal in goals] == [ResultCode.OK] * 3
+    assert graph.node.live.now == before
+    assert [graph.node.get_parameter(name).value for name in OTHER_VALUES] == [
+        getattr(before, name.replace(".", "_")) for name in OTHER_VALUES
+    ]
