@@ -135,7 +135,7 @@ class Parts:
         now should be; a change of K is said.
         """
         if standing_words(before) != standing_words(after):
-            self.desk.worker.forget_continuous()
+            self._continuous.begin_anew()
             self._topics.clear_markers(CONTINUOUS)
         self._topics.restyle(before, after)
         if before.override != after.override:

@@ -7,6 +7,7 @@ from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Time
 from fake_pipeline import FakePipeline
 from graph import BOX, DEADLINE_S, MUG
+from rclpy.parameter import Parameter
 from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.action import Ask, Ground
@@ -221,6 +222,17 @@ def test_standing_words_are_looked_for_no_more_often_than_they_may(make_graph):
     assert graph.call(GroundService, "n3d/ground", GroundService.Request(prompt="x")).code == ResultCode.OK
     looked_at = [one for one in boxes if one.words == "red mug"]
     assert [stamp_ns(one.header) for one in looked_at] == [first]
+
+
+def test_other_standing_words_are_looked_for_from_the_next_frame_on(make_graph):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug", continuous__rate_hz=0.001)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.connect_camera()
+    graph.publish_until(lambda: boxes, "boxes of the first words")
+    graph.node.set_parameters([Parameter("continuous.prompt", value="box")])
+    graph.publish_until(lambda: len(boxes) == 2, "boxes of the others")
+    graph.publish_until(lambda: graph.num_received("rgb") > 9, "more frames")
+    assert [one.words for one in boxes] == ["red mug", "box"]
 
 
 def test_a_second_question_about_a_frame_gets_the_same_picture(make_graph):

@@ -36,6 +36,13 @@ class Continuous:
         # The words of which it was said that there are no frames.
         self._given_up: tuple[str, ...] = ()
 
+    def begin_anew(self) -> None:
+        """Other words are looked for: from the next frame on, whenever the last look was. What runs of the old
+        ones stops.
+        """
+        self._last_s, self._given_up = float("-inf"), ()
+        self._desk.worker.forget_continuous()
+
     def is_due(self) -> bool:
         """Whether the next complete frame will be looked at."""
         wanted = self._desk.parameters.now
