@@ -37,8 +37,8 @@ class Continuous:
         self._given_up: tuple[str, ...] = ()
 
     def begin_anew(self) -> None:
-        """Other words are looked for: from the next frame on, whenever the last look was. What runs of the old
-        ones stops.
+        """Other words are looked for, from the next frame on, whenever the last look was. What runs of the
+        old ones stops.
         """
         self._last_s, self._given_up = float("-inf"), ()
         self._desk.worker.forget_continuous()
