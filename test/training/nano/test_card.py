@@ -7,6 +7,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.sim import KINDS, WIDE_KINDS
+from n3d_ros.training.evaluation.simulated.nameable import nameable
 from n3d_ros.training.nano.card import Measured, Origin, card, share
 from n3d_ros.training.nano.ledger import Spent
 from n3d_ros.training.nano.world_mix import WORLDS, WorldMix
@@ -107,11 +108,12 @@ def test_the_card_says_what_the_run_saw(text):
 
 
 def test_the_card_names_what_its_model_can_name_and_what_of_it_the_run_did_not_show(text):
-    assert f"It has words for 14 of the simulator's kinds ({', '.join(KINDS)}) and 8 colours" in text
-    assert "showed it none" not in text
+    named = nameable(default_model_dir() / "tokenizer.json", tuple(WIDE_KINDS))
+    words = f"It has words for {len(named)} of the simulator's kinds ({', '.join(named)}) and 8 colours"
+    assert words in text and "showed it none" not in made(worlds=WORLDS["wide"])
     few = WorldMix(layout=(("clutter", 1.0),))
     object.__setattr__(few, "kinds", ())
-    assert f"Of these kinds this run showed it none of {', '.join(KINDS)}." in made(worlds=few)
+    assert f"Of these kinds this run showed it none of {', '.join(named)}." in made(worlds=few)
 
 
 def test_the_card_claims_nothing_of_what_weights_saw_that_were_only_measured():
