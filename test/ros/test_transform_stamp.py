@@ -8,7 +8,7 @@ from geometry_msgs.msg import Quaternion, Vector3
 from rclpy.time import Time
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.transforms import Transforms
+from n3d_ros.node.transforms import Transforms, rotated
 
 SECOND = 1_000_000_000
 
@@ -49,3 +49,27 @@ def test_an_instant_that_tf_does_not_know_is_refused_and_not_replaced_by_the_new
     with pytest.raises(N3DError, match="at the image's stamp") as error:
         transforms.lookup("map", "camera", Time(seconds=at_s).nanoseconds)
     assert error.value.code == ResultCode.TF
+
+
+class TypedIn(MovingRobot):
+    """A rotation by 90 degrees about z, as people round it: tf2 takes it, for its square is 1.0082."""
+
+    rotation = Quaternion(z=0.71, w=0.71)
+
+    def lookup_transform(self, target, source, time, timeout=None):
+        return SimpleNamespace(transform=SimpleNamespace(rotation=self.rotation, translation=Vector3(x=1.0)))
+
+
+def test_a_rounded_rotation_turns_and_does_not_stretch(transforms):
+    transforms._buffer = TypedIn()
+    rotation, _ = transforms.lookup("map", "camera", 0)
+    assert rotated(rotation, (2.0, 0.0, 0.0)) == pytest.approx((0.0, 2.0, 0.0), abs=1e-12)
+
+
+@pytest.mark.parametrize("rotation", [Quaternion(w=0.0), Quaternion(w=float("nan"))])
+def test_a_rotation_of_zeros_is_none(transforms, monkeypatch, rotation):
+    monkeypatch.setattr(TypedIn, "rotation", rotation)
+    transforms._buffer = TypedIn()
+    with pytest.raises(N3DError, match="from 'camera' to 'map': expected a rotation") as caught:
+        transforms.lookup("map", "camera", 0)
+    assert caught.value.code == ResultCode.TF
