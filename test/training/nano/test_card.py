@@ -48,7 +48,9 @@ def made(minutes=3.0, worlds=WORLDS["nano"], begun=""):
     summary = {"median_center_error_m": 0.0234, "malformed": 2, "median_ms": 40.4}
     origin = Origin("n3d train --config nano --minutes 3", begun, 75, 1_000_000, minutes, worlds)
     steps = {"render": Spent(12.4, 512.0, True), "eval": Spent(3.0, 9.0, False)}
-    return card(default_model_dir(), origin, Measured("n3d eval --scenes 4", summary, DETAILS, trials), steps)
+    first = Measured("n3d eval --scenes 4", summary, DETAILS, trials)
+    other = Measured("n3d eval --scenes 1 --kinds wide", summary, DETAILS, [trial("red spoon", 0.3)])
+    return card(default_model_dir(), origin, [first, other], steps)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,12 @@ def text():
 )
 def test_every_figure_is_in_the_card(text, line):
     assert line in text.splitlines()
+
+
+def test_what_was_found_on_other_scenes_comes_after(text):
+    first, other = text.split("## On other scenes")
+    assert "Measured by `n3d eval --scenes 1 --kinds wide`" in other and "| spoon | 100.0 % |" in other
+    assert "spoon" not in first and "by relation" in first and "by relation" not in other
 
 
 def test_the_card_says_data_size_command_and_limits(text):
