@@ -472,7 +472,7 @@ MUTATIONS = (
     Mutation(
         "depth: millimetres shifted by three bits",
         f"{PACKAGE}/preprocess/metres.py",
-        "        _check_shift(raw)\n",
+        "        _check_steps(raw)\n",
         "",
         "test/preprocess/test_metres.py",
     ),
