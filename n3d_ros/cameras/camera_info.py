@@ -83,8 +83,7 @@ def windowed(full: Intrinsics, roi: Any, binning_x: int = 1, binning_y: int = 1)
     elif left or top or width or height:
         raise ValueError(f"roi: expected a width and a height, got {width}x{height} at ({left}, {top})")
     if (binning_x, binning_y) != (1, 1):
-        # joined pixels lie half a step apart from the first of them, as in any resized picture
-        seen = seen.scaled_to(seen.width // binning_x, seen.height // binning_y)
+        seen = seen.binned(binning_x, binning_y)
     return seen
 
 

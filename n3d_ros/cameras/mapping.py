@@ -1,7 +1,7 @@
 """Camera files that name their numbers, JSON or YAML, already parsed -> `Intrinsics` and the depth scale.
 
 In: the mapping of a file. Out: `CameraStatement`. Everything that a file says about one number must agree,
-and what looks like a lens or a depth unit and is not understood is refused (`cross_checks`): ignoring it
+and what looks like a lens or a depth unit and is not understood is refused (`checks`): ignoring it
 would give wrong metres. It does not know files. Formats, besides this package's own keys:
 
 - ROS: sensor_msgs/msg/CameraInfo.msg in ros2/common_interfaces, as JSON, from `ros2 topic echo`, and what
@@ -22,9 +22,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from n3d_ros.cameras.camera_info import windowed
+from n3d_ros.cameras.checks import check_all
+from n3d_ros.cameras.checks.numbers import PER_FRAME
 from n3d_ros.cameras.colmap import HALF_PX
-from n3d_ros.cameras.cross_checks import PER_FRAME, check_all
-from n3d_ros.geometry import Distortion, Intrinsics
+from n3d_ros.cameras.stated_lens import stated_lens
+from n3d_ros.geometry import Intrinsics
 from n3d_ros.geometry.intrinsics import NAMES, matrix_numbers, number
 from n3d_ros.plain_text import shown
 from n3d_ros.preprocess.metres import checked_scale
@@ -38,12 +40,6 @@ SCALARS = {
     "height": ("height", "h", "image_height", "img_height"),
 }
 ROWS, COLUMNS = ("k", "K", "camera_matrix"), ("intrinsic_matrix",)
-COEFFICIENTS = ("d", "D", "coeffs", "distortion_coefficients", "dist_coeffs")
-MODELS = ("distortion_model", "model")
-# By number: rs2_distortion in rs_types.h.
-REALSENSE_MODELS = (
-    "none", "modified_brown_conrady", "inverse_brown_conrady", "ftheta", "brown_conrady", "kannala_brandt4",
-)  # fmt: skip
 # Two statements of one number agree to a thousandth, which is what files round to, or to 0.01 px.
 AGREEMENT = 1e-3
 
@@ -58,9 +54,7 @@ class CameraStatement:
 
 def camera_of_mapping(values: Mapping[str, Any]) -> CameraStatement:
     """ValueError that says what was expected and what came."""
-    nested = values.get("intrinsic")
-    if isinstance(nested, Mapping):  # Open3D's PinholeCameraParameters
-        values = {**values, **nested}
+    values = _with_nested(values)
     statements = _statements(values)
     missing = [name for name in NAMES if not statements[name]]
     if missing:
@@ -71,13 +65,28 @@ def camera_of_mapping(values: Mapping[str, Any]) -> CameraStatement:
     six: dict[str, Any] = {name: _agreed(name, statements[name]) for name in NAMES}
     if "fl_x" in values:  # these put the middle of the first pixel at (0.5, 0.5)
         six |= {"cx": six["cx"] - HALF_PX, "cy": six["cy"] - HALF_PX}
-    camera = Intrinsics(**six, distortion=_lens(values), is_crop=_flag(values, "is_crop"))
+    lens, lens_keys = stated_lens(values)
+    camera = Intrinsics(**six, distortion=lens, is_crop=_flag(values, "is_crop"))
     if "roi" in values or "binning_x" in values or "binning_y" in values:
         camera = windowed(
             camera, _roi(values.get("roi")), _count(values, "binning_x"), _count(values, "binning_y")
         )
-    check_all(values, camera, {*COEFFICIENTS, *MODELS, PER_FRAME})
+    check_all(values, camera, {*lens_keys, PER_FRAME})
     return CameraStatement(camera, _scale(values))
+
+
+def _with_nested(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With what Open3D's PinholeCameraParameters say in a mapping of their own."""
+    nested = values.get("intrinsic")
+    if not isinstance(nested, Mapping):
+        return values
+    twice = [key for key in nested if key in values and values[key] != nested[key]]
+    if twice:
+        raise ValueError(
+            f"intrinsics: expected one {shown(twice[0])}, got {shown(values[twice[0]])} and "
+            f"{shown(nested[twice[0]])} in intrinsic"
+        )
+    return {**values, **nested}
 
 
 def _statements(values: Mapping[str, Any]) -> dict[str, list[tuple[str, float]]]:
@@ -126,38 +135,6 @@ def _agreed(name: str, stated: list[tuple[str, float]]) -> float:
     return first
 
 
-def _lens(values: Mapping[str, Any]) -> Distortion | None:
-    stated = [(key, _numbers(key, values[key])) for key in COEFFICIENTS if key in values]
-    if not stated:
-        return None
-    if any(other != stated[0][1] for _, other in stated):
-        raise ValueError(f"intrinsics: expected one distortion, got {' and '.join(key for key, _ in stated)}")
-    if _model(values) is None and stated[0][0] == "coeffs" and any(stated[0][1]):
-        raise ValueError("intrinsics: expected RealSense's model with coeffs: several have five coefficients")
-    return Distortion.stated(_model(values), stated[0][1])
-
-
-def _model(values: Mapping[str, Any]) -> str | None:
-    """The stated model; None where none is. RealSense's numbers become names."""
-    for key in MODELS:
-        stated = values.get(key)
-        if isinstance(stated, int) and not isinstance(stated, bool) and 0 <= stated < len(REALSENSE_MODELS):
-            return REALSENSE_MODELS[stated]
-        if isinstance(stated, str):
-            return stated
-        if stated is not None:
-            raise ValueError(f"intrinsics: expected the name of a lens model in {key}, got {shown(stated)}")
-    return None
-
-
-def _numbers(key: str, stated: Any) -> tuple[float, ...]:
-    if isinstance(stated, Mapping):  # camera_calibration: rows, cols, data
-        stated = stated.get("data")
-    if not isinstance(stated, Sequence) or isinstance(stated, str) or len(stated) > 14:
-        raise ValueError(f"intrinsics: expected up to 14 numbers in {key}, got {shown(stated)}")
-    return tuple(number(key, value) for value in stated)
-
-
 def _flag(values: Mapping[str, Any], key: str) -> bool:
     stated = values.get(key, False)
     if not isinstance(stated, bool):
@@ -173,6 +150,9 @@ def _roi(stated: Any) -> SimpleNamespace | None:
             f"intrinsics: expected x_offset, y_offset, width, height in roi, got {shown(stated)}"
         )
     names = ("x_offset", "y_offset", "width", "height")
+    unknown = [key for key in stated if key not in (*names, "do_rectify")]
+    if unknown:
+        raise ValueError(f"intrinsics: expected {', '.join(names)} in roi, got {shown(unknown[0])}")
     return SimpleNamespace(**{name: _whole(f"roi.{name}", stated.get(name, 0)) for name in names})
 
 

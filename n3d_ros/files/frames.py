@@ -27,6 +27,7 @@ from n3d_ros.files.picture_file import (
     QUARTER_TURNS,
     UPRIGHT,
     check_size,
+    orientation_of,
     read_orientation,
     read_picture,
     too_large,
@@ -160,8 +161,9 @@ def read_depth(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[Arra
         raw = _load_depth_png(path, max_megapixels)
     else:
         raise ValueError(f"depth: expected .png (16-bit millimetres) or .npy (float32 metres), got '{path}'")
-    if raw.dtype == np.float64:
-        raw = raw.astype(np.float32)
+    if raw.dtype.name == "float64":  # of either byte order
+        with np.errstate(over="ignore"):  # what float32 does not hold is no depth
+            raw = raw.astype(np.float32)
     if raw.ndim != 2 or raw.dtype.name not in ENCODINGS:
         expected = "(H, W) uint16 millimetres or float32 metres"
         raise ValueError(f"depth: expected {expected} in '{path}', got {raw.shape} {raw.dtype}")
@@ -191,7 +193,12 @@ def _load_depth_png(path: Path, max_megapixels: float) -> Array:
             check_size(picture.width, picture.height, max_megapixels)
             if picture.format != "PNG" or not picture.mode.startswith("I"):
                 raise ValueError(f"expected a 16-bit grey PNG, got {picture.format} {picture.mode}")
-            return np.asarray(picture).astype(np.uint16)
+            picture.verify()  # Pillow decodes damaged pixels without a word unless it is asked
+        with Image.open(path, formats=FORMATS) as picture:
+            depth = np.asarray(picture).astype(np.uint16)
+            if orientation_of(picture) != UPRIGHT:
+                raise ValueError(f"expected depth as it is, got EXIF orientation {orientation_of(picture)}")
+            return depth
     except Image.DecompressionBombError as error:  # Pillow's own limit, which it checks first
         raise ValueError(f"depth: {too_large(max_megapixels)}, got '{path}': {error}") from error
     except DAMAGED as error:

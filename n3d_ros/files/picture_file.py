@@ -79,7 +79,7 @@ def read_picture(
     if resize_mode not in RESIZE_MODES:
         raise ValueError(f"resize_mode: expected one of {RESIZE_MODES}, got {resize_mode!r}")
     with _opened(path, max_megapixels) as picture:
-        if upright and _orientation(picture) != UPRIGHT:
+        if upright and orientation_of(picture) != UPRIGHT:
             picture = ImageOps.exif_transpose(picture)
         if resize_mode != RGB_FIRST and not _is_same_either_way(picture):
             picture = _resized_in_its_mode(picture)
@@ -89,7 +89,7 @@ def read_picture(
 def read_orientation(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> int:
     """The file's EXIF orientation, 1 (upright) to 8."""
     with _opened(path, max_megapixels) as picture:
-        return _orientation(picture)
+        return orientation_of(picture)
 
 
 def check_encoded_size(data: bytes, max_megapixels: float = MAX_MEGAPIXELS) -> None:
@@ -150,7 +150,8 @@ def _check_kind(picture: Image.Image) -> None:
         raise ValueError(f"expected one picture, got {picture.format} with {num_frames}")
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation_of(picture: Image.Image) -> int:
+    """The EXIF orientation of an open picture, 1 (upright) to 8."""
     tag = picture.getexif().get(EXIF_ORIENTATION_TAG, UPRIGHT)
     return int(tag) if tag in TURNED else UPRIGHT
 

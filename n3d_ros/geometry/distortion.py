@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 PLUMB_BOB, RATIONAL, EQUIDISTANT = "plumb_bob", "rational_polynomial", "equidistant"
 # Coefficients of each model. The last two of fourteen tilt the sensor and must be 0.
 COUNTS = {PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), EQUIDISTANT: (4,)}
-# Other names of the same formulas: kalibr's, librealsense's (include/librealsense2/rsutil.h), OpenCV's.
+# Other names of the same formulas: kalibr's, librealsense's (include/librealsense2/rsutil.h), OpenCV's,
+# COLMAP's.
 ALIASES = {
     "radtan": PLUMB_BOB,
     "brown_conrady": PLUMB_BOB,
@@ -31,11 +32,16 @@ ALIASES = {
     "fisheye": EQUIDISTANT,
     "kannala_brandt": EQUIDISTANT,
     "kannala_brandt4": EQUIDISTANT,
+    "opencv": PLUMB_BOB,
+    "full_opencv": RATIONAL,
+    "opencv_fisheye": EQUIDISTANT,
 }
 STRAIGHT = ("", "none", "no_distortion")
 # Models that leave rays alone where all coefficients are 0, and that are refused otherwise. librealsense has
 # read those of inverse_brown_conrady in either direction (doc/projection.md against newer rsutil.h).
-STRAIGHT_AT_ZERO = (*STRAIGHT, "inverse_brown_conrady", "modified_brown_conrady", "thin_prism", "perspective")
+STRAIGHT_AT_ZERO = (
+    *STRAIGHT, "inverse_brown_conrady", "modified_brown_conrady", "thin_prism", "perspective", "pinhole",
+)  # fmt: skip
 # Rays are followed to 84 degrees from the axis; no pinhole picture reaches farther.
 MAX_SLOPE = 10.0
 NUM_SAMPLES = 4096
@@ -75,7 +81,7 @@ class Distortion:
         may be plumb_bob's or equidistant's. ValueError for a model that is not supported.
         """
         values = tuple(map(float, coefficients))
-        name = _named_by_count(values) if model is None else _spelled(model)
+        name = _named_by_count(values) if model is None else spelled(model)
         if name in STRAIGHT_AT_ZERO and not any(values):
             return None
         if name in STRAIGHT:
@@ -194,7 +200,7 @@ def _profile(distortion: Distortion) -> _Profile:
     return _Profile(slope[:end], bent[:end])
 
 
-def _spelled(model: str) -> str:
+def spelled(model: str) -> str:
     """'distortion.inverse_brown_conrady', 'Inverse Brown Conrady' -> 'inverse_brown_conrady'; aliases
     resolved.
     """

@@ -119,6 +119,13 @@ class Intrinsics:
         width, height = -(-self.width // step), -(-self.height // step)
         return replace(self, fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
 
+    def binned(self, across: int, down: int) -> Intrinsics:
+        """The same camera where so many pixels become one; what is left at the right and below is dropped."""
+        fx, cx = self.fx / across, (self.cx + 0.5) / across - 0.5
+        fy, cy = self.fy / down, (self.cy + 0.5) / down - 0.5
+        width, height = self.width // across, self.height // down
+        return replace(self, fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
+
     def cropped(self, left: int, top: int, width: int, height: int) -> Intrinsics:
         """The same camera for a part of its picture. ValueError where the part lies not inside."""
         if min(left, top) < 0 or left + width > self.width or top + height > self.height:

@@ -7,6 +7,7 @@ is still there afterwards.
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -70,7 +71,22 @@ class Transforms:
                 ResultCode.TF, f"'{source}' moves in '{target}', and the image has no stamp that says when"
             )
         at = found.transform.translation
-        return found.transform.rotation, (at.x, at.y, at.z)
+        return unit(found.transform.rotation, source, target), (at.x, at.y, at.z)
+
+
+def unit(q: Quaternion, source: str, target: str) -> Quaternion:
+    """The rotation that q means, of length 1. tf2 passes on what was typed into a launch file where its
+    square is off by less than a hundredth (tf2's QUATERNION_NORMALIZATION_TOLERANCE), and by as much q v q*
+    would stretch. TF for a quaternion of zeros or without numbers.
+    """
+    length = math.sqrt(q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w)
+    if not (math.isfinite(length) and length > 0):
+        raise N3DError(
+            ResultCode.TF,
+            f"transform from '{source}' to '{target}': expected a rotation, got the quaternion x={q.x} "
+            f"y={q.y} z={q.z} w={q.w}",
+        )
+    return Quaternion(x=q.x / length, y=q.y / length, z=q.z / length, w=q.w / length)
 
 
 def matrix(rotation: Quaternion, translation: tuple[float, float, float]) -> npt.NDArray[np.float64]:

@@ -23,9 +23,13 @@ NO_DATA = 65535
 # What sensors of 11 to 15 bits write at the end of their range, where this share of a picture or more has it.
 CEILINGS = (2047, 4095, 8191, 16383, 32767)
 MIN_CEILING_SHARE = 0.005
-SHIFTED_BITS, MIN_SHIFTED_VALUES = 0b111, 16
+SHIFTED_BITS, MIN_VALUES = 8, 16
+# Of 8 bits made 16: by a shift, or so that 255 becomes 65535.
+STRETCHED = (256, 257)
 # Of pixels at exactly 1.0; more were cut off there.
 MAX_LARGEST_SHARE = 0.001
+# Shares of a z-buffer, which has half of them by twice the nearest distance; its empty pixels have 1.
+MIN_Z_BUFFER = 0.8
 BYTE_STEPS, WHOLE_TOLERANCE = 255, 1e-3
 # Depth outside is no depth, unless the caller says otherwise. 20 m: the reach of stereo cameras.
 MIN_DEPTH_M, MAX_DEPTH_M = 0.0, 20.0
@@ -197,22 +201,48 @@ def _is_within(depth: FloatArray, low_m: float, high_m: float) -> bool:
 def _check_unit(raw: npt.NDArray[Any], metres: FloatArray, encoding: str) -> None:
     """BadInputError for depth without a stated scale that looks like another unit than its encoding's."""
     if DEFAULT_SCALES[encoding] == MILLIMETRE_M:
-        _check_shift(raw)
+        _check_steps(raw)
         _check_millimetres(metres)
     else:
         check_metres(metres, remedy=REMEDY)
+        _check_whole(metres)
         _check_shares(metres)
 
 
-def _check_shift(raw: npt.NDArray[Any]) -> None:
-    """SUN RGB-D keeps three other bits below the millimetres (SUNRGBDtoolbox, readData/read3dPoints.m)."""
+def _check_steps(raw: npt.NDArray[Any]) -> None:
+    """Depth of fewer bits. SUN RGB-D keeps three other bits below the millimetres (SUNRGBDtoolbox,
+    readData/read3dPoints.m).
+    """
     seen = raw[::SAMPLE_STEP, ::SAMPLE_STEP]
     seen = seen[(seen > 0) & (seen != NO_DATA)]
-    if seen.size and not (seen & SHIFTED_BITS).any() and np.unique(seen).size >= MIN_SHIFTED_VALUES:
+    if any(_are_multiples(seen, step) for step in STRETCHED):
         raise BadInputError(
-            f"depth: expected millimetres in 16 bits, got multiples of {SHIFTED_BITS + 1} alone, which looks "
-            f"like millimetres shifted by three bits: give the scale {MILLIMETRE_M / (SHIFTED_BITS + 1):g} "
+            f"depth: expected millimetres in 16 bits, got depth of 8 bits stretched to 16, of which nothing "
+            f"says how many metres a step is: give the scale in metres per unit ({GIVE_SCALE})"
+        )
+    if _are_multiples(seen, SHIFTED_BITS):
+        raise BadInputError(
+            f"depth: expected millimetres in 16 bits, got multiples of {SHIFTED_BITS} alone, which looks "
+            f"like millimetres shifted by three bits: give the scale {MILLIMETRE_M / SHIFTED_BITS:g} "
             f"({GIVE_SCALE})"
+        )
+
+
+def _are_multiples(seen: npt.NDArray[Any], step: int) -> bool:
+    """Whether all are, and of several values; the first ones decide it nearly always."""
+    if (seen[:MIN_VALUES] % step).any() or not seen.size:
+        return False
+    return not (seen % step).any() and bool(np.unique(seen).size >= MIN_VALUES)
+
+
+def _check_whole(metres: FloatArray) -> None:
+    """No camera measures whole metres alone."""
+    seen = metres[::SAMPLE_STEP, ::SAMPLE_STEP]
+    seen = seen[np.isfinite(seen)]
+    if _are_multiples(seen, 1):
+        raise BadInputError(
+            f"depth: expected metres, got whole numbers alone, which looks like another unit or disparity: "
+            f"give the scale in metres per unit ({GIVE_SCALE})"
         )
 
 
@@ -223,7 +253,8 @@ def _check_shares(metres: FloatArray) -> None:
     if not metres.size or np.fmax.reduce(metres, axis=None) != 1.0:
         return
     seen = metres[np.isfinite(metres)]
-    if float(seen.min()) == 1.0:
+    nearest = float(seen.min())
+    if nearest == 1.0:
         return
     is_cut = np.count_nonzero(seen == 1.0) > max(MAX_LARGEST_SHARE * seen.size, 1)
     is_bytes, is_millimetres = (_is_whole(seen * steps) for steps in (BYTE_STEPS, 1 / MILLIMETRE_M))
@@ -231,6 +262,11 @@ def _check_shares(metres: FloatArray) -> None:
         raise BadInputError(
             "depth: expected metres, got floats of which the largest is exactly 1, which looks like shares "
             "of the picture's largest depth: write metres"
+        )
+    if is_cut and nearest >= MIN_Z_BUFFER and not is_millimetres:
+        raise BadInputError(
+            f"depth: expected metres, got floats of {nearest:.3f} to exactly 1, which looks like a z-buffer: "
+            f"write metres, or give the scale 1 where they are ({GIVE_SCALE})"
         )
 
 

@@ -20,7 +20,7 @@ from n3d_ros.runtime.decoding.generate import CANCELED, FULL, Generation
 from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
-from n3d_ros.spatial.types import ORDER, WHICH
+from n3d_ros.spatial.types import NANOMETRE, ORDER, WHICH
 
 NOT_UNDERSTOOD = (
     "not computed: the question was not understood whole as a spatial one; the words are the model's"
@@ -135,7 +135,7 @@ def exact_answer(
         exact = answer(query, boxes, ids)
     except ValueError as error:
         return None, f"{NOT_COMPUTED}: {error}"
-    if exact.margin == 0 and query.form in (WHICH, ORDER):
+    if exact.margin < NANOMETRE and query.form in (WHICH, ORDER):
         return None, f"{NOT_COMPUTED}: {' and '.join(exact.among)} are equal there"
     return exact, ""
 

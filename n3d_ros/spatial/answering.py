@@ -13,7 +13,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.spatial.matching import check_camera, find, fitting, ids_of
 from n3d_ros.spatial.quoting import NamedBox, boxes_of
 from n3d_ros.spatial.relations import BY_NAME, RELATIONS
-from n3d_ros.spatial.types import FACINGS, FORMS, Pick, Query, SpatialAnswer
+from n3d_ros.spatial.types import FACINGS, FORMS, NANOMETRE, Pick, Query, SpatialAnswer
 from n3d_ros.spatial.viewpoints import seen_by, words_for
 
 
@@ -119,7 +119,7 @@ def _picked(name: str, pick: Pick, boxes: Sequence[Box3D], ids: Sequence[str]) -
         return fit[0]
     things = [NamedBox(ids[index], boxes[index]) for index in fit]
     order = BY_NAME[pick.relation].rule(Query(pick.relation, tuple(ids), pick.asks, "order"), things)
-    if order.margin == 0:
+    if order.margin < NANOMETRE:
         raise ValueError(f"'{name}' is ambiguous: of {', '.join(order.names)} two are equal")
     return ids.index(order.names[pick.rank - 1])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from n3d_ros.protocol.prompts import THINK_END
 from n3d_ros.spatial.language.patterns import Pattern, compiled
@@ -26,18 +27,21 @@ _FILLER_WORDS = (
 )
 _FILLERS = set(_FILLER_WORDS.split())
 _CLOSER = {"closer": "(closer | nearer) to", "farther": "(farther | further) away? from"}
+# Orders in which "<" can only mean "and then".
+_ASCENDING = {"near", "left", "below", "front", "smaller", "shorter", "thinner"}
 _NAME = re.compile(r"name\d+")
 
 
 @dataclass(frozen=True)
 class _Said:
     """A sentence in tokens; names are `name0`, `name1`, ... by their place in the answer's `among`, further
-    ones behind those. `sides` are those mentioned.
+    ones behind those. `sides` are those mentioned, from `first_side` on, the place of a word.
     """
 
     words: tuple[Token, ...]
     keys: tuple[str, ...]
     sides: frozenset[str]
+    first_side: int
 
     @property
     def names(self) -> list[int]:
@@ -48,6 +52,12 @@ class _Said:
     def in_order(self) -> bool:
         """Is the first thing named first, or nothing? "B is on the left" tells of B, whatever was asked."""
         return self.names == list(range(len(self.names)))
+
+    @property
+    def is_inverted(self) -> bool:
+        """ "Left of B is A" and "than B, A is taller": two names, and the side or "than" before the first."""
+        first = next((at for at, key in enumerate(self.keys) if _NAME.fullmatch(key)), 0)
+        return len(self.names) > 1 and (self.first_side < first or "than" in self.keys[:first])
 
     @property
     def num_not(self) -> int:
@@ -87,7 +97,10 @@ def _read(sentence: str, expected: SpatialAnswer) -> _Said | None:
         is_free = word.key in allowed or place in used or _NAME.fullmatch(word.key) is not None
         if not is_free and not _is_number(word.key) and word.key not in BY_WORD:
             return None
-    return _Said(words, tuple(word.key for word in words), frozenset(sides)) if words else None
+    if not words:
+        return None
+    said = _Said(words, tuple(word.key for word in words), frozenset(sides), min(used, default=len(words)))
+    return None if said.is_inverted else said
 
 
 def _numbered(sentence: str, expected: SpatialAnswer) -> str:
@@ -140,6 +153,8 @@ def _check_number(said: _Said, expected: SpatialAnswer) -> bool | None:
         return None
     if expected.unit == "m":
         return _check_lengths(said, expected) if _in_this_order(said, expected) else None
+    if any(key in BY_WORD for key in said.keys):
+        return None  # "1 m" counts nothing
     numbers = [
         float(key) if _is_number(key) else WRITTEN_NUMBERS[key]
         for key in said.keys
@@ -174,10 +189,10 @@ def _check_lengths(said: _Said, expected: SpatialAnswer) -> bool | None:
 
 
 def _lengths(said: _Said) -> list[float]:
-    """All lengths in metres; none where a number is no length."""
+    """All lengths in metres; none where a number is no length, or two are one ("2 feet 6 inches")."""
     keys = said.keys
     places = [at for at, key in enumerate(keys) if _is_number(key)]
-    if any(at + 1 >= len(keys) or keys[at + 1] not in BY_WORD for at in places):
+    if any(at + 1 >= len(keys) or keys[at + 1] not in BY_WORD or at + 2 in places for at in places):
         return []
     return [float(keys[at]) * BY_WORD[keys[at + 1]].metres for at in places]
 
@@ -203,11 +218,18 @@ def _check_verdict(said: _Said, expected: SpatialAnswer) -> bool | None:
 def _verdict_by_word(said: _Said, expected: SpatialAnswer) -> bool | None:
     """None also for a bare answer to a question with "not": "no" to that can mean either."""
     yes, no = bool(_YES & set(said.keys)), bool(_NO & set(said.keys))
-    if yes == no or (expected.query.negated and not said.sides):
+    if yes == no or (expected.query.negated and not said.sides) or _is_no_verdict(said.keys):
         return None
     if said.num_not and not said.sides and (yes or said.num_not > 1):
         return None
     return yes
+
+
+def _is_no_verdict(keys: tuple[str, ...]) -> bool:
+    """ "Not false" turns the word round, and "no mug" says that there is none."""
+    pairs = list(pairwise(keys))
+    turned = any(first == "not" and second in _YES | _NO for first, second in pairs)
+    return turned or any(first == "no" and _NAME.fullmatch(second) for first, second in pairs)
 
 
 def _verdict_by_claim(said: _Said, expected: SpatialAnswer) -> bool | None:
@@ -245,13 +267,19 @@ def _check_choice(said: _Said, expected: SpatialAnswer) -> bool | None:
 
 
 def _check_order(said: _Said, expected: SpatialAnswer) -> bool | None:
-    if said.num_not or _has_verdict(said) or len(said.names) < len(expected.names):
+    num_said = sum(_NAME.fullmatch(key) is not None for key in said.keys)
+    if said.num_not or _has_verdict(said) or num_said != len(expected.names) or _falls(said, expected):
         return None
     ends = [key for key in tokens_of(expected.answer.split(":")[0]) if key.key not in _FILLERS]
     places = [said.keys.index(end.key) for end in ends if end.key in said.keys]
     if places != sorted(places) or len(places) == 1:
         return None
     return said.names == list(range(len(expected.names)))
+
+
+def _falls(said: _Said, expected: SpatialAnswer) -> bool:
+    """Whether "<" stands between names that are asked for from the largest on: then it may mean "less"."""
+    return "<" in said.keys and expected.query.asks not in _ASCENDING
 
 
 def _check_side(said: _Said, expected: SpatialAnswer) -> bool | None:

@@ -79,10 +79,11 @@ def ids_of(boxes: Sequence[Box3D]) -> list[str]:
 
 
 def check_camera(query: Query, boxes: Sequence[Box3D], ids: Sequence[str]) -> None:
-    """ValueError where "the camera" could be a thing in view."""
+    """ValueError where "the camera", or "the observer", could be a thing in view."""
     seen = [index for index, box in enumerate(boxes) if set(_words(box.label)[-1:]) & set(CAMERA_WORDS)]
     if query.names_camera and seen:
-        raise ValueError(f"'camera' is ambiguous: it could be {ids[seen[0]]} or the camera that looks")
+        word = _words(boxes[seen[0]].label)[-1]
+        raise ValueError(f"'{word}' is ambiguous: it could be {ids[seen[0]]} or the camera that looks")
 
 
 def _quality(name: str, label: str, box_id: str, plural: bool) -> int:

@@ -22,6 +22,7 @@ from n3d_ros.spatial.grammar.slots import (
 from n3d_ros.spatial.language.frames import FRAME_PATTERNS, unframed, with_unit
 from n3d_ros.spatial.language.nouns import (
     ADJECTIVES,
+    CALLED_CAMERA,
     CAMERA_WORDS,
     DETERMINERS,
     MAX_WORDS,
@@ -89,7 +90,7 @@ def parse_question(text: str) -> Query | None:
     if len(queries) != 1:
         return None
     query = _in_unit(queries.pop(), unit)
-    says_camera = any(word.key == "camera" for word in words)
+    says_camera = any(word.key in CALLED_CAMERA for word in words)
     return replace(query, names_camera=True) if query is not None and says_camera else query
 
 

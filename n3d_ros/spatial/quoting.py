@@ -13,6 +13,7 @@ from functools import cached_property
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.protocol.evidence import box_3d
+from n3d_ros.spatial.types import NANOMETRE
 
 X, Y, Z, WIDTH, HEIGHT, DEPTH, LITRES = range(7)
 
@@ -59,6 +60,11 @@ def along_z(a: NamedBox, b: NamedBox) -> float:
 def apart(a: NamedBox, b: NamedBox) -> float:
     """Metres between two centres."""
     return math.dist(a.box.center, b.box.center)
+
+
+def settled(difference: float) -> float:
+    """0 where it is what rounding leaves of two equal things, else as it is."""
+    return 0.0 if abs(difference) < NANOMETRE else difference
 
 
 def root_text(a: NamedBox, b: NamedBox) -> str:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from n3d_ros.cameras.camera_info import camera_of_info, kind_of_topic
+from n3d_ros.cameras.camera_info import camera_of_info, kind_of_topic, windowed
 from n3d_ros.geometry import Distortion, Intrinsics
 from n3d_ros.node.conversions import intrinsics_of
 
@@ -70,6 +70,11 @@ def test_a_region_moves_the_principal_point():
     assert (seen.fx, seen.cx, seen.cy, seen.width, seen.height) == (500.0, 120.0, 140.0, 400, 300)
     rectified = camera_of_info(info(roi=window(200, 100, 400, 300)), 400, 300, "rectified").intrinsics
     assert (rectified.cx, rectified.cy) == (125.0, 143.0)
+
+
+def test_binning_of_an_odd_side_halves_the_focal_length_and_drops_the_rest():
+    seen = windowed(Intrinsics(600.0, 602.0, 320.5, 240.5, 641, 481), None, 2, 2)
+    assert seen == Intrinsics(300.0, 301.0, 160.0, 120.0, 320, 240)
 
 
 def test_binning_joins_pixels():

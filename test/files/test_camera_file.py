@@ -13,6 +13,7 @@ BY_ROWS = [100.0, 0, 3.5, 0, 110.0, 2.5, 0, 0, 1]
 BY_COLUMNS = [100.0, 0, 0, 0, 110.0, 0, 3.5, 2.5, 1]
 REALSENSE = {"fx": 100.0, "fy": 110.0, "ppx": 3.5, "ppy": 2.5, "width": 8, "height": 6}
 LENS = (-0.1, 0.02, 0.001, -0.001, 0.0)
+BY_KEYS = {"k1": -0.1, "k2": 0.02, "p1": 0.001, "p2": -0.001}
 BENT = Intrinsics(100.0, 110.0, 3.5, 2.5, 8, 6, Distortion("plumb_bob", LENS))
 
 
@@ -63,6 +64,9 @@ def test_intrinsics_may_come_as_a_camera_matrix(tmp_path):
         {**OWN, "k1": 0.0, "distortion": None},
         {"fl_x": 100.0, "fl_y": 110.0, "cx": 4.0, "cy": 3.0, "w": 8, "h": 6, "k1": 0.0, "is_fisheye": False,
          "camera_angle_x": 0.07996, "camera_model": "OPENCV", "aabb_scale": 16},
+        {**OWN, "D": [0.0] * 5, "model": "PINHOLE"},
+        {**OWN, "is_crop": False, "roi": {"x_offset": 0, "y_offset": 0, "width": 0, "height": 0,
+         "do_rectify": True}},
         {**OWN, "scale": 1.0, "fov": 4.58, "vfov_deg": 3.125, "focal_length": 35.0, "image_size": [6, 8, 3],
          "skew": 0, "model": "D435", "depth_units": "millimetres", "blur_score": 17.0},
     ],
@@ -78,10 +82,36 @@ def test_json_of_others_is_read_as_it_is(tmp_path, content):
         {**OWN, "D": LENS},
         {**REALSENSE, "model": "Brown Conrady", "coeffs": LENS},
         {"k": BY_ROWS, "d": LENS, "distortion_model": "plumb_bob", "width": 8, "height": 6},
+        {**OWN, "D": LENS, "camera_model": "OPENCV"},
+        {**OWN, "D": LENS, "distortion_model": "radtan", "camera_model": "pinhole"},
+        {**OWN, "k1": -0.1, "k2": 0.02, "p1": 0.001, "p2": -0.001},
+        {
+            **OWN,
+            "k1": -0.1,
+            "k2": 0.02,
+            "p1": 0.001,
+            "p2": -0.001,
+            "k3": 0.0,
+            "k4": 0,
+            "camera_model": "OPENCV",
+        },
     ],
 )
 def test_a_lens_in_json_is_used(tmp_path, content):
     assert read(tmp_path, content) == BENT
+
+
+def test_a_fisheye_by_single_keys_is_read_where_its_model_is_said(tmp_path):
+    stated = {
+        **OWN,
+        "k1": 0.1,
+        "k2": 0.02,
+        "k3": 0.003,
+        "k4": 0.0,
+        "p1": 0.0,
+        "camera_model": "OPENCV_FISHEYE",
+    }
+    assert read(tmp_path, stated).distortion == Distortion("equidistant", (0.1, 0.02, 0.003, 0.0))
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path):
@@ -186,7 +216,7 @@ def test_a_camera_of_colmap_is_read(tmp_path, line, expected):
         ("c.json", {**OWN, "D": LENS, "coeffs": [0.0] * 5}, "expected one distortion"),
         ("c.json", {**REALSENSE, "coeffs": LENS}, "expected RealSense's model"),
         ("c.json", {**OWN, "k1": -0.3}, "'k1' looks like distortion"),
-        ("c.json", {**OWN, "distortion": {"k1": -0.3}}, "'distortion' looks like distortion"),
+        ("c.json", {**OWN, "distortion": {"k1": -0.3}}, "'distortion.k1' looks like distortion"),
         ("c.json", {**OWN, "distCoeffs": LENS}, "'distCoeffs' looks like distortion"),
         ("c.json", {**OWN, "depth_scale": 1000}, "units per metre are written as 0.001"),
         ("c.json", {**OWN, "depth_factor": 5000.0}, "looks like the unit of depth"),

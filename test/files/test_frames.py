@@ -189,6 +189,32 @@ def test_double_precision_depth_is_metres(tmp_path):
     assert raw.dtype == np.float32 and encoding == "32FC1"
 
 
+@pytest.mark.parametrize("dtype", [">f8", "<f8"])
+def test_double_precision_of_either_byte_order_is_metres_and_beyond_float_is_none(tmp_path, dtype):
+    np.save(tmp_path / "d.npy", np.array([[2.0, 1e308]], dtype))
+    raw, encoding = read_depth(tmp_path / "d.npy")
+    np.testing.assert_array_equal(measured_depth(raw, encoding), np.float32([[2.0, np.nan]]))
+
+
+def test_depth_of_which_a_byte_was_damaged_is_refused(tmp_path):
+    """The pixels of it can be read, and some of them are others than were written."""
+    rows = np.arange(600, 600 + 64 * 64, dtype=np.uint16).reshape(64, 64)
+    Image.fromarray(rows).save(tmp_path / "d.png", compress_level=0)
+    data = bytearray((tmp_path / "d.png").read_bytes())
+    data[len(data) // 2] ^= 0x10
+    (tmp_path / "d.png").write_bytes(data)
+    with pytest.raises(ValueError, match="cannot read .*d.png.*broken PNG file"):
+        read_depth(tmp_path / "d.png")
+
+
+def test_depth_with_an_orientation_of_its_own_is_refused(tmp_path):
+    tag = Image.Exif()
+    tag[0x0112] = ROTATE_90
+    Image.fromarray(np.full((6, 8), 900, np.uint16)).save(tmp_path / "d.png", exif=tag)
+    with pytest.raises(ValueError, match="expected depth as it is, got EXIF orientation 6"):
+        read_depth(tmp_path / "d.png")
+
+
 def test_unreadable_depth_files_are_refused(tmp_path):
     (tmp_path / "d.npy").write_text("hello")
     (tmp_path / "d.exr").write_text("hello")

@@ -519,6 +519,26 @@ FURTHER = {
     "How high is the mug in the scene?": REFUSED,
     "How deep is the mug in this scene?": REFUSED,
     "How tall is the mug in this scene?": 0.1,
+    # a length is no thing, and a number of metres no distance unless that is said
+    "Is the mug taller than five inches?": False,
+    "Is the box wider than a metre?": False,
+    "Is the mug not less than 80 cm from the box?": False,
+    "How many metres is the table?": REFUSED,
+    "How many metres is the mug from the box?": 0.7681,
+    "How many feet is the mug closer than the box?": REFUSED,
+    # a part of the box, and not its front or back
+    "Is the mug in the front of the box?": REFUSED,
+    "Is the mug in the back of the box?": REFUSED,
+    "Is the mug in back of the box?": False,
+    # how much farther from the camera, and who looks
+    "How much further is the box from the camera than the mug?": 0.5,
+    "How much closer is the mug to me than the box?": 0.5,
+    "How much closer is the box to the camera than the mug?": NOT_THERE,
+    # quotation marks around all, and counts "in the scene"
+    '"How tall is the mug?"': 0.1,
+    "\u201cHow tall is the mug?\u201d": 0.1,
+    "How many boxes are in the scene?": 1.0,
+    "How many boxes are on the table?": REFUSED,
     # adjectives that no label says, of many
     "How many red boxes are there?": REFUSED,
     "How far is the nearest red box?": REFUSED,

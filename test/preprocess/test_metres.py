@@ -112,6 +112,8 @@ def test_depth_of_the_picture_resized_is_taken(size):
 
 
 RAMP_MM = np.arange(600, 1240, dtype=np.uint16).reshape(20, 32)
+# From 2 to 27.
+STEPS = 2 + (np.arange(40)[:, None] + np.arange(64)) // 4
 
 
 def test_millimetres_shifted_by_three_bits_are_named_with_their_scale():
@@ -120,6 +122,32 @@ def test_millimetres_shifted_by_three_bits_are_named_with_their_scale():
     shifted = measured_depth(RAMP_MM << 3, "16UC1", 0.000125)
     np.testing.assert_allclose(shifted, RAMP_MM / 1000, rtol=1e-6)
     assert measured_depth(np.full((8, 8), 800, np.uint16), "16UC1")[0, 0] == np.float32(0.8)
+
+
+@pytest.mark.parametrize("step", [256, 257])
+def test_depth_of_eight_bits_made_sixteen_is_no_millimetres(step):
+    stretched = (STEPS * step).astype(np.uint16)
+    with pytest.raises(BadInputError, match="depth of 8 bits stretched to 16"):
+        measured_depth(stretched, "16UC1")
+    assert measured_depth(stretched, "16UC1", 0.0001)[0, 0] == np.float32(2 * step * 0.0001)
+
+
+def test_floats_that_are_whole_numbers_are_no_metres():
+    """Disparity in pixels, centimetres and inches of a near scene; a few flat walls may be."""
+    whole = STEPS.astype(np.float32)
+    with pytest.raises(BadInputError, match="whole numbers alone, .* another unit or disparity"):
+        measured_depth(whole, "32FC1")
+    assert measured_depth(whole, "32FC1", 0.01)[0, 0] == np.float32(0.02)
+    assert measured_depth(whole // 4 + 1, "32FC1")[0, 0] == 1.0
+
+
+def test_a_z_buffer_with_empty_pixels_is_no_metres():
+    near, far = 0.1, 10.0
+    buffer = ((1 / near - 1000 / RAMP_MM) / (1 / near - 1 / far)).astype(np.float32)
+    buffer[:4] = 1.0
+    with pytest.raises(BadInputError, match="floats of 0.8.* to exactly 1, which looks like a z-buffer"):
+        measured_depth(buffer, "32FC1")
+    assert measured_depth(buffer, "32FC1", 1.0)[0, 0] == 1.0
 
 
 def test_the_largest_number_of_fewer_bits_is_no_depth_where_many_pixels_have_it():

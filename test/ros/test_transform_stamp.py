@@ -4,12 +4,12 @@ import sys
 from types import ModuleType
 
 import pytest
-from geometry_msgs.msg import Transform, TransformStamped, Vector3
+from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 from rclpy.time import Time
 from std_msgs.msg import Header
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.transforms import Transforms
+from n3d_ros.node.transforms import Transforms, rotated
 
 SECOND = 1_000_000_000
 
@@ -62,3 +62,28 @@ def test_an_image_without_a_stamp_is_not_put_where_the_camera_is_now(transforms)
 
 def test_an_image_without_a_stamp_has_its_place_where_the_camera_never_moves(transforms):
     assert transforms.lookup("base", "camera", 0)[1] == (20.0, 0.0, 0.0)
+
+
+class TypedIn(MovingRobot):
+    """A rotation by 90 degrees about z, as people round it: tf2 takes it, for its square is 1.0082."""
+
+    rotation = Quaternion(z=0.71, w=0.71)
+
+    def lookup_transform(self, target, source, time, timeout=None):
+        turned = Transform(rotation=self.rotation, translation=Vector3(x=1.0))
+        return TransformStamped(transform=turned)
+
+
+def test_a_rounded_rotation_turns_and_does_not_stretch(transforms):
+    transforms._buffer = TypedIn()
+    rotation, _ = transforms.lookup("map", "camera", 0)
+    assert rotated(rotation, (2.0, 0.0, 0.0)) == pytest.approx((0.0, 2.0, 0.0), abs=1e-12)
+
+
+@pytest.mark.parametrize("rotation", [Quaternion(w=0.0), Quaternion(w=float("nan"))])
+def test_a_rotation_of_zeros_is_none(transforms, monkeypatch, rotation):
+    monkeypatch.setattr(TypedIn, "rotation", rotation)
+    transforms._buffer = TypedIn()
+    with pytest.raises(N3DError, match="from 'camera' to 'map': expected a rotation") as caught:
+        transforms.lookup("map", "camera", 0)
+    assert caught.value.code == ResultCode.TF

@@ -100,9 +100,31 @@ CHECKS = [
         None,
     ),
 ]
+# What a careless reader would take for the opposite, or for an answer at all.
+TRAPS = [
+    ("Is the red mug to the left of the blue bowl?", "It is not false.", None),
+    ("Is the red mug to the left of the blue bowl?", "Not no.", None),
+    ("Is the red mug to the left of the blue bowl?", "No red mug.", None),
+    ("Is the red mug to the left of the blue bowl?", "To the left of red mug is the blue bowl.", None),
+    ("Is the red mug to the left of the blue bowl?", "Left of blue bowl is red mug.", None),
+    ("Which is bigger, the red mug or the blue bowl?", "Bigger than the blue bowl is the red mug.", None),
+    ("Which is bigger, the red mug or the blue bowl?", "Than the blue bowl the red mug is bigger.", None),
+    ("How far is the red mug from the blue bowl?", "1 foot 8 inches.", None),
+    ("How far is the red mug from the blue bowl?", "It is 1 foot 8 inches, that is 0.51 m.", None),
+    ("How many green cans are there?", "1 m", None),
+    ("How many green cans are there?", "1", True),
+    ("Order the red mug, the blue bowl and the green can from near to far.",
+     "red mug, green can, blue bowl, red mug", None),
+    ("Order the red mug, the blue bowl and the green can from tallest to shortest.",
+     "green can < red mug < blue bowl", None),
+    ("Order the red mug, the blue bowl and the green can from tallest to shortest.",
+     "green can, red mug, blue bowl", True),
+    ("Order the red mug, the blue bowl and the green can from shortest to tallest.",
+     "blue bowl < red mug < green can", True),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("question", "sentence", "expected"), CHECKS)
+@pytest.mark.parametrize(("question", "sentence", "expected"), CHECKS + TRAPS)
 def test_a_models_sentence_is_checked_against_the_boxes(question, sentence, expected):
     exact = answer(parse_question(question), [MUG, BOWL, CAN])
     assert check_answer(sentence, exact) is expected

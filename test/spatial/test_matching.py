@@ -100,6 +100,17 @@ def test_a_selector_between_equals_is_refused():
         answer(parse_question("How far is the nearest box?"), scene)
 
 
+def test_what_rounding_leaves_between_equals_decides_nothing():
+    """In floats 0.1 + 0.2 is not 0.3."""
+    scene = [box("mug", 0.3), box("can", 0.1 + 0.2), box("pot", -0.3), box("box", 0.0)]
+    assert answer(parse_question("Is the can right of the mug?"), scene).verdict is False
+    assert answer(parse_question("Is the can left or right of the mug?"), scene).side == ""
+    assert answer(parse_question("Is the pot closer to the box than the can?"), scene).verdict is False
+    assert answer(parse_question("How much closer to the box is the pot than the can?"), scene).value is None
+    with pytest.raises(ValueError, match="two are equal"):
+        answer(parse_question("How far is the nearest mug?"), [box("mug", 0, 0.3), box("mug", 1, 0.1 + 0.2)])
+
+
 def test_a_choice_among_all_of_a_name_names_them_by_id():
     scene = [box("mug", 0.0, 3.0), box("mug", 0.0, 2.0), box("box", 0.0, 1.0)]
     assert answer(parse_question("Which mug is closest to the box?"), scene).names == ("1_mug",)
@@ -112,6 +123,8 @@ def test_a_camera_in_view_makes_the_word_ambiguous():
     with pytest.raises(ValueError, match="'camera' is ambiguous: it could be 1_security camera"):
         answer(parse_question("How far is the mug from the camera?"), scene)
     assert answer(parse_question("How far is the mug from me?"), scene).value == 1.0
+    with pytest.raises(ValueError, match="'observer' is ambiguous: it could be 1_observer"):
+        answer(parse_question("How far is the observer from the mug?"), [box("mug"), box("observer", 1.0)])
 
 
 def test_many_of_a_colour_that_no_label_says_are_not_counted_and_none_of_them_is_picked():

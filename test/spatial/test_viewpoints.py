@@ -76,6 +76,18 @@ def test_where_the_facing_is_not_determined_or_does_not_matter_nothing_is_answer
     assert parse_question(question) is None
 
 
+@pytest.mark.parametrize(
+    "place", [(0.31, 0.0, 1.7), (-1.93, 0.1, 0.77), (0.113, 0.0, 2.003), (1.1, 0.0, 3.3)]
+)
+def test_what_is_faced_is_straight_ahead_and_on_neither_side(place):
+    """A turn by any angle leaves a rounding beside the axis, which would be 1 o'clock half of the time."""
+    scene = [Box3D("mug", place, (0.1, 0.1, 0.1)), Box3D("box", (0.7, 0.0, 2.1), (0.1, 0.1, 0.1))]
+    ahead = parse_question("If you are at the mug facing the box, where will you find the box?")
+    assert answer(ahead, scene).value == 12.0
+    side = parse_question("If you are at the mug facing the box, is the box to your left or right?")
+    assert answer(side, scene).side == ""
+
+
 def test_facing_something_at_the_same_place_is_no_direction():
     above = Box3D("lamp", (0.0, -1.0, 3.0), (0.1, 0.1, 0.1))
     query = parse_question("If you are at the ball facing the lamp, where will you find the chair?")

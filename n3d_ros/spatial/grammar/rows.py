@@ -51,6 +51,11 @@ _HERE = {
     "front": "in front (of {me})?",
     "behind": "behind {me}",
 }
+_NAMED = "(camera | me | viewer | observer)"
+_FROM_CAMERA = {
+    "front": f"how much (closer | nearer) is[A] to {_NAMED} than B",
+    "behind": f"how much (farther | further) away? is[A] away? from {_NAMED} than B",
+}
 _OPPOSITES = (("left", "right"), ("right", "left"), ("front", "behind"), ("behind", "front"))
 
 
@@ -205,6 +210,8 @@ def _differences() -> Iterator[Row]:
         "(by)? how much is[A] MORE than B",
     ):
         yield Row(pattern, _side("MORE", VALUE))
+    for asks, words in _FROM_CAMERA.items():
+        yield Row(words, _measure(BY_NAME["front_behind"], asks))
 
 
 def _upwards(found: Found) -> Query | None:

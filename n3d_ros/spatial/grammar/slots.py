@@ -28,7 +28,8 @@ from n3d_ros.spatial.types import CAMERA as FACES_CAMERA
 BOUND_PATTERNS = {
     MORE: "(more | greater | larger | bigger | longer | farther | further) than | over | above | exceeding",
     LESS: "(less | smaller | lower) than | under | below",
-    AT_LEAST: "at least | no less than | not less than",
+    # "not less than" is "less than" behind "not".
+    AT_LEAST: "at least | no less than",
     AT_MOST: "at most | no more than | up to | within",
 }
 COMPARISONS = tuple(relation for relation in BY_NAME.values() if any(side.more for side in relation.sides))

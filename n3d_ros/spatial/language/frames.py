@@ -32,6 +32,11 @@ _COMPARATIVE_WORDS = (
     "taller shorter wider narrower thinner broader higher lower closer nearer farther further"
 )
 _COMPARATIVES = frozenset(_COMPARATIVE_WORDS.split())
+# One of these says that a number of metres is a distance: "how many metres is the table" may be its width.
+_DISTANT_WORDS = (
+    "from to away off apart between left right above over below under underneath beneath front behind back"
+)
+_DISTANT = frozenset(_DISTANT_WORDS.split())
 
 
 def unframed(words: Words) -> Words:
@@ -56,7 +61,8 @@ def with_unit(words: Words) -> tuple[Words, str]:
     if [word.key for word in words[:2]] == ["how", "many"] and len(words) > 3 and words[2].key in BY_WORD:
         rest = words[3:]
         degree = () if rest[0].key in _SIZES else ("much",) if rest[0].key in _COMPARATIVES else ("far",)
-        return (words[0], *(Token(word, word) for word in degree), *rest), BY_WORD[words[2].key].key
+        if degree != ("far",) or _DISTANT & {word.key for word in rest}:
+            return (words[0], *(Token(word, word) for word in degree), *rest), BY_WORD[words[2].key].key
     return words, ""
 
 

@@ -16,7 +16,8 @@ from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 MAX_WORDS = 8
 DETERMINERS = ("this", "that", "these", "those", "my", "your", "our")
 # Who looks. Not "us", "my hand" or "the robot": where those are is not known.
-CAMERA_WORDS = ("camera", "me", "viewer", "observer")
+CALLED_CAMERA = ("camera", "viewer", "observer")
+CAMERA_WORDS = (*CALLED_CAMERA, "me")
 RANKS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 
 _NEVER = """
@@ -74,9 +75,9 @@ CAMERA = Named("camera", ("", "", 0))
 def noun_slot(reserved: Set[str], double: Collection[str], selectors: Mapping[str, tuple[str, str]]) -> Slot:
     """Names, with or without a selector ("second nearest box", "third box from the left"), and the camera.
 
-    No name holds a `reserved` word. It takes all words that it can, but may end before a `double` one, which
-    is a thing as well as a word of the grammar, where the grammar goes on behind it ("how many cans can you
-    see"; not "the blue can, the mug").
+    No name holds a `reserved` word, and none is a length ("five inches"). It takes all words that it can, but
+    may end before a `double` one, which is a thing as well as a word of the grammar, where the grammar goes
+    on behind it ("how many cans can you see"; not "the blue can, the mug").
     """
     ends = {"left": "leftmost", "right": "rightmost"}
 
@@ -87,7 +88,10 @@ def noun_slot(reserved: Set[str], double: Collection[str], selectors: Mapping[st
         rank = RANKS.get(_key(words, start))
         start += rank is not None
         selector = selectors.get(_key(words, start))
+        lengths = {end for end, _ in limit_slot(words, start)}
         for end in _name_ends(words, start + (selector is not None), reserved, double):
+            if end in lengths:
+                continue
             text = _text(words[start + (selector is not None) : end])
             if selector is not None:
                 yield end, Named(text, (*selector, rank or 1))

@@ -22,6 +22,8 @@ _QUOTES = re.compile(r"[\"`]|(?<!\w)'|'(?!\w)")
 _LAST_WORDS = re.compile(r"[?.!]+\s+(?=(?:please|thanks|thank you|i need to know)\b[.! ]*$)", re.IGNORECASE)
 _END = re.compile(r"[\s?.!\u2026]+$")
 _ARTICLES = ("the", "a", "an")
+# "In the front of the box" is a part of it, "in front of the box" is not.
+_PARTS = ("front", "back")
 _CONTRACTIONS = {
     **{
         f"{word}'s": (word, "is")
@@ -54,7 +56,8 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     plain = _NUMBERING.sub("", plain, count=1) if _NUMBERING.match(plain) else plain
     if len(plain) > MAX_CHARS:
         return ()
-    plain = _QUOTES.sub("", _LAST_WORDS.sub(" ", _END.sub("", plain)))
+    plain = _END.sub("", _QUOTES.sub("", plain))
+    plain = _LAST_WORDS.sub(" ", plain)
     return tuple(_without_articles([token for word in _PIECE.findall(plain) for token in _split(word)]))
 
 
@@ -74,6 +77,9 @@ def _without_articles(tokens: list[Token]) -> list[Token]:
     for token in tokens:
         if token.key in _ARTICLES:
             article = token.key
+        elif article and token.key in _PARTS and found and found[-1].key == "in":
+            found += [Token(article, article), token]
+            article = ""
         else:
             found.append(Token(token.text, token.key, article))
             article = ""

@@ -22,6 +22,7 @@ from n3d_ros.spatial.quoting import (
     bracketed,
     center_text,
     of_each,
+    settled,
     size_text,
 )
 from n3d_ros.spatial.relations.base import Relation, Rule, Side
@@ -49,7 +50,7 @@ def compared(axis: int, quantity: str, sides: tuple[Side, Side], unit: str = "")
             return _which(
                 query, objects, ranked=ranked, side=side, axis=axis, trace=trace, unit=unit, sign=sign
             )
-        lead = sign * (objects[0].exact[axis] - objects[1].exact[axis])
+        lead = settled(sign * (objects[0].exact[axis] - objects[1].exact[axis]))
         if query.form == YES_NO and query.limit is None:
             margin, best = abs(lead), objects[0] if lead > 0 else objects[1]
             trace += _extreme(best, sign, axis, unit)

@@ -24,7 +24,7 @@ COUNT = Relation(
     most=1,
     unit="objects",
     wordings=(
-        Wording("how many MANY are there"),
+        Wording("how many MANY are there?"),
         Wording("how many MANY (do | can) you see"),
         Wording("count MANY"),
         Wording("(what is)? number of MANY"),

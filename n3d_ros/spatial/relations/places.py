@@ -21,6 +21,7 @@ from n3d_ros.spatial.quoting import (
     center_text,
     of_each,
     root_text,
+    settled,
 )
 from n3d_ros.spatial.relations.base import Relation, Side, Wording
 from n3d_ros.spatial.relations.results import chosen, counted, measured, yes_no
@@ -42,9 +43,9 @@ def _closer(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     )
     extreme = f"The {'smallest' if sign > 0 else 'largest'} is {of_each([winner], [best])}."
     trace = f"{facts} {sums} The distance values are {of_each(others, ways)}. {extreme}"
-    margin = abs(ranked[1][0] - ranked[0][0])
+    margin = settled(abs(ranked[1][0] - ranked[0][0]))
     if query.form == VALUE:
-        return _how_much_closer(query, objects, sign * (ways[1] - ways[0]), comparative, trace)
+        return _how_much_closer(query, objects, settled(sign * (ways[1] - ways[0])), comparative, trace)
     if query.form == YES_NO:
         b, c = others
         claim = winner is b and margin > 0
@@ -91,7 +92,8 @@ def _direction(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     shown_x, shown_z = (objects[0].quoted[i] if len(objects) == 2 else 0.0 for i in (X, Z))
     if (from_x, from_z) == (b.exact[X], b.exact[Z]):
         raise ValueError(f"direction: {' and '.join(one.name for one in objects)} are above each other")
-    degrees = math.degrees(math.atan2(b.exact[X] - from_x, b.exact[Z] - from_z)) % 360.0
+    # Straight ahead is 12, not 1, whatever rounding left beside it.
+    degrees = round(math.degrees(math.atan2(b.exact[X] - from_x, b.exact[Z] - from_z)), 9) % 360.0
     hour = (12 - int(degrees // 30)) or 12
     dx, dz = b.quoted[X] - shown_x, b.quoted[Z] - shown_z
     trace = (
@@ -113,7 +115,7 @@ def _viewer_side(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
     """
     (a,) = objects
     axis, sign = _AXES[query.asks]
-    place = a.exact[axis] * sign
+    place = settled(a.exact[axis] * sign)
     who = query.viewer or "the camera"
     trace = f"{center_text(a)} Seen from {who}, its {'xyz'[axis]} is {a.exact[axis]:.2f}."
     if query.form == YES_NO:

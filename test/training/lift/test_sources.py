@@ -136,6 +136,21 @@ def test_a_wrong_value_of_a_picture_is_its_fault(tmp_path, key, value, reason):
     assert record.fault.reason is reason and len(record.annotations) == 1
 
 
+@pytest.mark.parametrize("beside", [{}, {"depth_scale_to_m": 0.0002}])
+def test_the_scale_of_depth_that_a_pictures_camera_states_is_used(tmp_path, beside):
+    made = tiny_set(tmp_path / "set")
+    made.content["images"][0]["camera"]["depth_scale"] = 0.0002
+    made.content["images"][0].update(beside)
+    assert made.source().record(0).depth_scale_m == 0.0002
+
+
+def test_two_scales_of_one_picture_are_its_fault(tmp_path):
+    made = tiny_set(tmp_path / "set")
+    made.content["images"][0]["camera"]["depth_scale"] = 0.0002
+    made.content["images"][0]["depth_scale_to_m"] = 0.001
+    assert made.source().record(0).fault.reason is Reason.CAMERA
+
+
 def frame_folder(folder, annotations):
     folder.mkdir(parents=True)
     Image.new("RGB", (64, 48)).save(folder / "color.png")

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from n3d_ros.protocol.prompts import THINK_END
 from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 
 NUMBERS = {**WRITTEN_NUMBERS, "eleven": 11, "twelve": 12}
-# "in." of "12 in." is left out: "in" is a word of every second sentence.
-NUMBER = re.compile(r"(?<![\w.,])(-?\d+(?:\.\d+)?)(?![\d,.]*\d)\s*([a-z]+)?", re.IGNORECASE)
+# "in." of "12 in." is left out: "in" is a word of every second sentence. A unit that goes on is another one:
+# "m/s", "m\u00b2", "m per second", "1m20".
+NUMBER = re.compile(
+    r"(?<![\w.,])(-?\d+(?:\.\d+)?)(?![\d,.]*\d)\s*([a-z]+(?![\w\u00b2\u00b3^/]|\s*per\b))?", re.IGNORECASE
+)
 CLOCK = re.compile(r"(?<!\w)(\d{1,2}|[a-z]+)\s*(?::00\s*)?o\s?'?\s?clock\b", re.IGNORECASE)
 WORD = re.compile(r"[a-z']+", re.IGNORECASE)
 YES = {"yes", "true", "correct", "indeed", "yeah"}
@@ -57,6 +61,8 @@ def _quantity(sentence: str, units: Mapping[str, float]) -> float | None:
         return None
     values = [number * units[unit] for number, unit in found]
     spread = max(values) - min(values)
+    if min(values) < 0:
+        return None
     return values[0] if spread <= max(SAME_LENGTH * max(values), SAME_LENGTH_M) else None
 
 
@@ -83,10 +89,11 @@ def count(sentence: str) -> float | None:
 
 
 def verdict(sentence: str) -> bool | None:
-    """Yes or no, said with one of their words; a "yes" with a "not" is neither."""
+    """Yes or no, said with one of their words; a "yes" with a "not" is neither, nor is "not false"."""
     words = set(words_of(sentence))
     yes, no = bool(words & YES), bool(words & NO)
-    if yes == no or (yes and is_denied(sentence)):
+    is_turned = any(one in DENIALS and other in NO for one, other in pairwise(words_of(sentence)))
+    if yes == no or (yes and is_denied(sentence)) or is_turned:
         return None
     return yes
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.cameras.mapping import camera_of_mapping
+from n3d_ros.cameras.mapping import camera_of_mapping, with_scale
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.plain_text import one_line, shown, without_controls
 from n3d_ros.training.lift.filters import Reason, Rejected
@@ -37,11 +37,7 @@ class CocoSource(IndexedSource):
         """See `IndexedSource`."""
         entry = row.entry
         name, size = self._name(text(entry, "file_name")), (side(entry, "width"), side(entry, "height"))
-        scale = entry.get("depth_scale_to_m", self.depth_scale_m)
-        if scale is not None and not is_number(scale):
-            raise Rejected(
-                Reason.PICTURE_ENTRY, f"depth_scale_to_m: expected metres per unit, got {shown(scale)}"
-            )
+        camera, scale = self._camera(entry, size)
         stated = self.depth / text(entry, "depth_file") if "depth_file" in entry else None
         return PictureRecord(
             index,
@@ -50,8 +46,8 @@ class CocoSource(IndexedSource):
             picture=self.images / name,
             size=size,
             depth=stated or self.depth_of(name),
-            intrinsics=self._camera(entry, size),
-            depth_scale_m=scale,
+            intrinsics=camera,
+            depth_scale_m=self.depth_scale_m if scale is None else scale,
             gravity=direction(entry["gravity"]) if "gravity" in entry else self.gravity,
         )
 
@@ -71,16 +67,22 @@ class CocoSource(IndexedSource):
         is_short = len(Path(stated).parts) > 2 and not (self.images / stated).is_file()
         return str(short) if is_short and (self.images / short).is_file() else stated
 
-    def _camera(self, entry: Any, size: tuple[int, int]) -> Intrinsics | None:
-        stated = entry.get("camera")
+    def _camera(self, entry: Any, size: tuple[int, int]) -> tuple[Intrinsics | None, float | None]:
+        """With the metres per unit of depth that the entry or its camera states."""
+        scale, stated = entry.get("depth_scale_to_m"), entry.get("camera")
+        if scale is not None and not is_number(scale):
+            raise Rejected(
+                Reason.PICTURE_ENTRY, f"depth_scale_to_m: expected metres per unit, got {shown(scale)}"
+            )
         if stated is None:
-            return self.intrinsics
+            return self.intrinsics, scale
         if not isinstance(stated, dict):
             raise Rejected(Reason.CAMERA, f"expected an object, got {shown(stated)}")
         try:
-            return camera_of_mapping({"width": size[0], "height": size[1], **stated}).intrinsics
+            camera = with_scale(camera_of_mapping({"width": size[0], "height": size[1], **stated}), scale)
         except ValueError as error:
             raise Rejected(Reason.CAMERA, one_line(str(error), 300)) from error
+        return camera.intrinsics, camera.depth_scale_m
 
 
 def label_of(source: IndexedSource, entry: dict[str, Any]) -> str:

@@ -21,6 +21,11 @@ from n3d_ros.training.evaluation.judging import readings
         ("12,345 m", None),
         ("It is not 0.5 meters.", None),
         ("It is tall.", None),
+        ("-0.5 m", None),
+        ("0.5 m/s", None),
+        ("0.5 meters per second", None),
+        ("0.5 m\u00b2", None),
+        ("1m20", None),
     ],
 )
 def test_a_length_needs_its_unit_and_no_rival(sentence, metres):
@@ -73,6 +78,8 @@ def test_a_count_is_one_number(sentence, number):
         ("Yes, it is not.", None),
         ("Yes and no.", None),
         ("It is taller.", None),
+        ("It is not false.", None),
+        ("No, it is not.", False),
     ],
 )
 def test_a_verdict_needs_one_of_its_words(sentence, said):

@@ -1,0 +1,77 @@
+"""A unit of depth, or another quantity than depth, under names that nobody read.
+
+In: the mapping of a file. Out: nothing, or a ValueError that names the key. What is known without asking:
+16-bit depth is in millimetres, floats are in metres, and both are lengths along the optical axis.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from n3d_ros.cameras.checks.paths import flat, is_list, is_number, says_something
+from n3d_ros.plain_text import shown
+
+# In nested mappings the path: "depth.scale". "scale": Replica's camera files; "png_depth_scale": others.
+SCALE_LIKE = re.compile(
+    r"depth.*(scal|factor|unit|divi[ds]|multipl|resolution|to_?m)|(scale|factor|unit).*depth|units?_?per|"
+    r"per_?(unit|step|count)|png.*scale|^scale(_?factor)?$|^factor$|^(length|distance)?_?units?$",
+    re.IGNORECASE,
+)
+SHIFT_LIKE = re.compile(r"depth.*(shift|offset|bias)", re.IGNORECASE)
+# A unit that is known without asking, and no arithmetic with it ("m / 5000").
+USUAL_UNIT = re.compile(
+    r"^\s*(1(\.0*)?\s*)?(mm|m|milli-?met(er|re)s?|met(er|re)s?|px|pixels?)\s*([,;(]|$)", re.IGNORECASE
+)
+KIND_LIKE = re.compile(r"depth.*(type|kind|encoding|format|representation)$", re.IGNORECASE)
+OTHER_KIND = re.compile(
+    r"dispar|inver|euclid|^(range|distance|radial)$|distance_to_camera|(^|[_ ])log|z.?buffer|ndc|"
+    r"normali[sz]ed",
+    re.IGNORECASE,
+)
+OTHER_KIND_FLAG = re.compile(
+    r"^(is_)?(inverse|log|normali[sz]ed|euclidean|relative)_?depth$|depth_?is_?(inver|log|normali|euclid|relativ)|"
+    r"^(is_)?disparity$",
+    re.IGNORECASE,
+)
+
+
+def check_depth_unit(values: Mapping[str, Any]) -> None:
+    """All of the mapping, nested ones too, but for the key depth_scale."""
+    for path, value in flat(values):
+        if path != "depth_scale" and SCALE_LIKE.search(path) and _is_other_scale(path, value):
+            raise ValueError(
+                f"intrinsics: {shown(path)} = {shown(value)} looks like the unit of depth and is not "
+                f"understood; expected depth_scale in metres per unit"
+            )
+        if SHIFT_LIKE.search(path) and _has_number(value) and says_something(value):
+            raise ValueError(
+                f"intrinsics: {shown(path)} = {shown(value)} looks like something to be added to depth and "
+                f"is not understood; write depth without it"
+            )
+        _check_kind(path, value)
+
+
+def _is_other_scale(path: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip()) and not USUAL_UNIT.match(value)
+    if is_list(value):
+        return len(value) == 1 and _has_number(value)  # two are a size: "depth_resolution"
+    is_plain = path.lower() == "scale" and value == 1
+    return is_number(value) and not is_plain
+
+
+def _has_number(value: Any) -> bool:
+    return is_number(value) or (is_list(value) and any(map(is_number, value)))
+
+
+def _check_kind(path: str, value: Any) -> None:
+    """Disparity, inverse depth, the way along the ray and shares of a range are no depth."""
+    is_named = isinstance(value, str) and KIND_LIKE.search(path) and OTHER_KIND.search(value.strip())
+    is_flag = value is True and OTHER_KIND_FLAG.search(path.rpartition(".")[2])
+    if is_named or is_flag:
+        raise ValueError(
+            f"intrinsics: expected depth along the optical axis, got {shown(path)} = {shown(value)}; write "
+            f"it as metres along z"
+        )

@@ -1,0 +1,62 @@
+"""A lens under names that nobody read.
+
+In: the mapping of a file and the camera read from it. Out: nothing, or a ValueError that names the key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from n3d_ros.cameras.checks.paths import flat, says_something
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.geometry.distortion import EQUIDISTANT
+from n3d_ros.plain_text import shown
+
+LENS_LIKE = re.compile(
+    r"^(k[1-6]|p[12]|s[1-4]|tau_?[xy])$|dist(?!anc)|coeff|^xi$|radial|tangential|^kappa|^kc$", re.IGNORECASE
+)
+# Of those, what nested mappings call nothing else ("points": {"p1": ...}).
+NESTED_LENS_LIKE = re.compile(r"^k[1-6]$|distort|coeff|radial|tangential|^kappa|^kc$", re.IGNORECASE)
+# "camera_model": "OPENCV_FISHEYE" (COLMAP's names in nerfstudio's files), "is_fisheye" (instant-ngp).
+WIDE_LENS = re.compile(
+    r"fish.?eye|equidistant|kannala|omni|f.?theta|double.?sphere|eucm|spherical|panoram|equirect",
+    re.IGNORECASE,
+)
+SAYS_LENS = re.compile(r"model|lens|type|projection", re.IGNORECASE)
+
+
+def check_lens(values: Mapping[str, Any], camera: Intrinsics, understood: set[str]) -> None:
+    """understood: keys that say how the lens bends and were read. A nested camera is another one."""
+    for path, value in flat(values, other_cameras=False):
+        if path.partition(".")[0] not in understood and _is_lens(path) and says_something(value):
+            raise ValueError(
+                f"intrinsics: {shown(path)} looks like distortion and is not understood; expected "
+                f"distortion_model with D"
+            )
+    for key, value in values.items():
+        _check_wide(key, value, camera)
+
+
+def _is_lens(path: str) -> bool:
+    """By any part of the path: "distortion.a" is one, too."""
+    first, *nested = path.split(".")
+    return bool(LENS_LIKE.search(first)) or any(map(NESTED_LENS_LIKE.search, nested))
+
+
+def _check_wide(key: str, value: Any, camera: Intrinsics) -> None:
+    is_wide = isinstance(value, str) and SAYS_LENS.search(key) and WIDE_LENS.search(value)
+    is_flag = WIDE_LENS.search(key) and value is True
+    if not (is_wide or is_flag):
+        return
+    if camera.distortion is None:
+        raise ValueError(
+            f"intrinsics: {shown(key)} = {shown(value)} is no pinhole; expected its coefficients, "
+            f"distortion_model with D, got none"
+        )
+    if camera.distortion.model != EQUIDISTANT:
+        raise ValueError(
+            f"intrinsics: {shown(key)} = {shown(value)} and coefficients of {camera.distortion.model} "
+            f"contradict each other; expected distortion_model with its own D"
+        )

@@ -1,0 +1,104 @@
+"""The numbers of a camera under other names: skew, field of view, focal length, those of every frame.
+
+In: the mapping of a file and the camera read from it. Out: nothing, or a ValueError with the key, expected
+and got.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from n3d_ros.cameras.checks.paths import is_number
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.geometry.intrinsics import number
+from n3d_ros.plain_text import shown
+
+PER_FRAME = "perFrameIntrinsicCoeffs"
+SKEW_LIKE = re.compile(r"^(skew|alpha_?c)", re.IGNORECASE)
+# In degrees or, as "camera_angle_x" (instant-ngp), in radians.
+VIEW_LIKE = re.compile(
+    r"^camera_angle_[xy]$|(^|_)([hvd]_?)?fov(_?[xy])?(_deg(rees)?|_rad(ians)?)?$", re.IGNORECASE
+)
+FOCUS_LIKE = re.compile(r"^focal(_?length)?(_?[xy])?(_?px|_?pixels?)?$", re.IGNORECASE)
+# nerfstudio's frames may have cameras of their own (docs.nerf.studio/quickstart/data_conventions.html).
+FRAMES = "frames"
+FRAME_KEYS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "fx", "fy", "k1", "k2", "k3", "k4", "p1", "p2")
+# Lenses are named by up to this many millimetres; a focal length in pixels is larger for all but thumbnails.
+MAX_MILLIMETRES = 100.0
+FOCUS_AGREEMENT = 0.01
+VIEW_AGREEMENT = 0.03
+
+
+def check_numbers(values: Mapping[str, Any], camera: Intrinsics) -> None:
+    """Everything above."""
+    for key, value in values.items():
+        _check_number(key, value, camera)
+    _check_frames(values, camera)
+    _check_own_cameras(values)
+
+
+def _check_number(key: str, value: Any, camera: Intrinsics) -> None:
+    """Skew, field of view and focal length under other names."""
+    if not is_number(value) or not any(one.search(key) for one in (SKEW_LIKE, VIEW_LIKE, FOCUS_LIKE)):
+        return
+    value = number(key, value)
+    if SKEW_LIKE.search(key) and value != 0:
+        raise ValueError(f"intrinsics: expected zero skew, got {value:g} from {shown(key)}")
+    if VIEW_LIKE.search(key):
+        _check_view(key, value, camera)
+    is_px = value > MAX_MILLIMETRES
+    if FOCUS_LIKE.search(key) and is_px and not _is_near(value, (camera.fx, camera.fy), FOCUS_AGREEMENT):
+        raise ValueError(
+            f"intrinsics: expected one focal length, got fx = {camera.fx:g}, fy = {camera.fy:g} and "
+            f"{shown(key)} = {value:g}"
+        )
+
+
+def _check_view(key: str, value: float, camera: Intrinsics) -> None:
+    """It may be the horizontal, vertical or diagonal one."""
+    x, y = camera.width / 2 / camera.fx, camera.height / 2 / camera.fy
+    views = [2 * math.degrees(math.atan(side)) for side in (x, y, math.hypot(x, y))]
+    is_one = any(_is_near(degrees, views, VIEW_AGREEMENT) for degrees in (value, math.degrees(value)))
+    if not is_one and camera.distortion is None:
+        raise ValueError(
+            f"intrinsics: expected one field of view, got {shown(key)} = {value:g} and {views[0]:.1f} by "
+            f"{views[1]:.1f} degrees from fx and fy"
+        )
+
+
+def _is_near(value: float, of: Sequence[float], agreement: float) -> bool:
+    return any(abs(value - one) <= agreement * one for one in of)
+
+
+def _check_frames(values: Mapping[str, Any], camera: Intrinsics) -> None:
+    """Record3D also states fx fy cx cy of every frame. A focus that moved makes K wrong for most of them."""
+    if PER_FRAME not in values:
+        return
+    rows = values[PER_FRAME]
+    if not isinstance(rows, Sequence) or not all(isinstance(row, Sequence) and len(row) == 4 for row in rows):
+        raise ValueError(f"intrinsics: expected fx fy cx cy of every frame in {PER_FRAME}, got {shown(rows)}")
+    stated = np.array([[number(PER_FRAME, value) for value in row] for row in rows]).reshape(-1, 4)
+    expected = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+    if (np.abs(stated - expected) > FOCUS_AGREEMENT * expected[0]).any():
+        raise ValueError(
+            f"intrinsics: {PER_FRAME} differs from K by more than {FOCUS_AGREEMENT:.0%}; write the "
+            f"frame's own fx, fy, cx, cy"
+        )
+
+
+def _check_own_cameras(values: Mapping[str, Any]) -> None:
+    """Which frame the picture is, the file does not say: none may have another camera than all."""
+    stated = values.get(FRAMES)
+    frames = [one for one in stated if isinstance(one, Mapping)] if isinstance(stated, Sequence) else []
+    for frame in frames:
+        for key in FRAME_KEYS:
+            if key in frame and frame[key] != values.get(key):
+                raise ValueError(
+                    f"intrinsics: expected one camera, got {key} = {shown(values.get(key))} and "
+                    f"{shown(frame[key])} in one of the frames; write the frame's own numbers"
+                )

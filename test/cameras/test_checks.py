@@ -1,0 +1,92 @@
+"""What a camera file says beside its numbers: other people's keys are refused where ignoring them would give
+wrong metres, and left alone where they say nothing.
+"""
+
+import pytest
+
+from n3d_ros.cameras.mapping import camera_of_mapping
+from n3d_ros.geometry import Intrinsics
+
+OWN = {"fx": 100.0, "fy": 110.0, "cx": 3.5, "cy": 2.5, "width": 8, "height": 6}
+LENS = [-0.1, 0.02, 0.001, -0.001, 0.0]
+FISHEYE = {"k1": 0.1, "p1": 0.1, "camera_model": "OPENCV_FISHEYE"}
+
+OTHER_LENSES = [
+    ({"D": LENS, "lens_type": "fisheye"}, "coefficients of plumb_bob contradict"),
+    ({"D": LENS, "is_fisheye": True}, "coefficients of plumb_bob contradict"),
+    ({"D": LENS, "camera_model": "equidistant"}, "expected 4 coefficients of equidistant"),
+    ({"k1": -0.1, "k2": 0.02}, "'k1' looks like distortion"),
+    ({"k1": -0.1, "p1": 0.0, "p2": 0.0, "k4": 0.1}, "'k1' looks like distortion"),
+    (FISHEYE, "'k1' looks like distortion"),
+    ({"lens": {"k1": -0.3}}, "'lens.k1' looks like distortion"),
+    ({"calibration": {"radial": [-0.3]}}, "'calibration.radial' looks like distortion"),
+    ({"kc": LENS}, "'kc' looks like distortion"),
+    ({"tangential": [0.1, 0.0]}, "'tangential' looks like distortion"),
+]
+OTHER_DEPTH = [
+    ({"depth_divider": 5000}, "'depth_divider' = 5000 looks like the unit of depth"),
+    ({"depth_to_m": 1e-4}, "'depth_to_m' = 0.0001 looks like the unit of depth"),
+    ({"mm_per_unit": 0.1}, "'mm_per_unit' = 0.1 looks like the unit of depth"),
+    ({"units": "inches"}, "'units' = 'inches' looks like the unit of depth"),
+    ({"depth_unit": "m/5000"}, "'m/5000' looks like the unit of depth"),
+    ({"depth_unit": "1 m = 5000"}, "looks like the unit of depth"),
+    ({"depth_unit": "mils"}, "looks like the unit of depth"),
+    ({"depth_unit": [0.0001]}, "looks like the unit of depth"),
+    ({"sensors": [{"depth_scale": 1e-4}]}, "'sensors.0.depth_scale' = 0.0001 looks like the unit"),
+    ({"depth_shift": 1000}, "'depth_shift' = 1000 looks like something to be added"),
+    ({"depth_type": "disparity"}, "'depth_type' = 'disparity'; write it as metres along z"),
+    ({"depth_encoding": "inverse"}, "expected depth along the optical axis"),
+    ({"depth_type": "euclidean"}, "expected depth along the optical axis"),
+    ({"depth_type": "distance_to_camera"}, "expected depth along the optical axis"),
+    ({"inverse_depth": True}, "expected depth along the optical axis"),
+]
+OTHER_PICTURES = [
+    ({"roi": {"x": 2, "y": 1, "width": 4, "height": 3}}, "in roi, got 'x'"),
+    ({"crop": [1, 1, 4, 4]}, "'crop' = .1, 1, 4, 4. says that the picture was cut"),
+    ({"y_offset": 1}, "'y_offset' = 1 says that the picture was cut"),
+    ({"binning": [2, 2]}, "'binning' = .2, 2. says that the picture was cut"),
+    ({"downscale_factor": 4}, "'downscale_factor' = 4 says"),
+    ({"image_scale": 0.5}, "'image_scale' = 0.5 says"),
+    ({"mirrored": True}, "'mirrored' = True says"),
+    ({"rotation_deg": 90}, "'rotation_deg' = 90 says"),
+    ({"resolution": "1280x960"}, "one size, got 8x6 and 'resolution' = '1280x960'"),
+    ({"image_size": {"w": 640, "h": 480}}, "one size, got 8x6 and 'image_size'"),
+    ({"rows": 480, "cols": 640}, "one size, got 8x6 and 'rows and cols' = .480, 640."),
+    ({"hfov": 10**400}, "hfov must be finite"),
+    ({"intrinsic": {**OWN, "fx": 90.0}}, "one 'fx', got 100.0 and 90.0 in intrinsic"),
+    ({"frames": [{}, {"fx": 90.0}]}, "got fx = 100.0 and 90.0 in one of the frames"),
+    ({"frames": [{"fl_x": 90.0}]}, "got fl_x = None and 90.0 in one of the frames"),
+    ({"frames": [{"k1": -0.3}]}, "'frames.0.k1' looks like distortion"),
+]
+
+
+@pytest.mark.parametrize(("keys", "message"), OTHER_LENSES + OTHER_DEPTH + OTHER_PICTURES)
+def test_keys_that_change_metres_and_are_not_understood_are_refused(keys, message):
+    with pytest.raises(ValueError, match=message):
+        camera_of_mapping({**OWN, **keys})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"resolution": "8x6", "rows": 6, "cols": 8, "image_size": {"width": 8, "height": 6}},
+        {"binning": 1, "crop": None, "flip": False, "x_offset": 0, "orientation": 1, "rotation": 0},
+        {"crop_factor": 1.6, "aabb_scale": 16, "max_depth": 10.0, "linear_depth": True, "baseline": 0.05},
+        {
+            "unit": "mm",
+            "depth_unit": "1 mm (uint16, 0 = none)",
+            "depth_offset": 0.0,
+            "depth_resolution": [8, 6],
+        },
+        {"depth_type": "distance_to_image_plane", "depth_mode": "long range", "depth_format": "16UC1"},
+        {"board": {"distance": 1.2, "p1": [3, 4]}, "lens": {"k1": 0.0}, "frames": [{"file_path": "a.png"}]},
+        {"depth": {"fx": 90.0, "coeffs": [0.1]}},
+    ],
+)
+def test_keys_that_say_nothing_or_something_else_are_left_alone(keys):
+    assert camera_of_mapping({**OWN, **keys}).intrinsics == Intrinsics(**OWN)
+
+
+def test_a_crop_may_say_of_which_picture():
+    seen = camera_of_mapping({**OWN, "is_crop": True, "crop": [100, 100, 8, 6]}).intrinsics
+    assert seen == Intrinsics(**OWN, is_crop=True)
