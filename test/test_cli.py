@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -26,12 +27,18 @@ KEYS = [
     "reasoning",
     "value",
     "unit",
+    "relation",
+    "consistent",
+    "is_computed",
+    "code",
     "message",
     "raw_text",
     "token_ids",
     "timing_ms",
     "forward_passes",
     "depth_is_estimated",
+    "valid_ratio",
+    "intrinsics",
 ]
 MAX_HELP_LINES = 40
 ZERO_FOCAL_LENGTH = '{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 64, "height": 48}'
@@ -107,9 +114,18 @@ def test_ground_prints_a_table_and_writes_json_and_picture(pipeline, files, tmp_
     assert (result["answer"], result["value"]) == ("", None)
     assert result["timing_ms"]["total"] == 20.0
     assert (np.asarray(Image.open(overlay)) != 90).any()
-    printed = capsys.readouterr().out
-    assert "red mug" in printed
-    assert "0.800" in printed
+    head, mug, box = capsys.readouterr().out.splitlines()
+    assert head.split() == ["object", "x", "y", "z", "w", "h", "d", "score", "(m,", "optical", "frame)"]
+    assert mug.split() == ["0_red", "mug", "0.100", "-0.050", "0.800", "0.080", "0.100", "0.080", "0.90"]
+    assert box.startswith("1_blue box")
+
+
+def test_what_a_model_wrote_breaks_no_line_of_the_table(pipeline, files, capsys):
+    thing = replace(found().objects[0], id="0_red\n\x1b[31mmug")
+    pipeline.result = replace(found(), objects=(thing,), message="one\ntwo")
+    assert run(files, "--ground", "mug") == 0
+    head, mug, message = capsys.readouterr().out.splitlines()
+    assert mug.startswith("0_red  [31mmug") and message == "one two"
 
 
 def test_the_pipeline_gets_the_frame_and_the_words(pipeline, files):
@@ -140,6 +156,17 @@ def test_ask_writes_answer_reasoning_value_and_unit(pipeline, files, capsys):
     assert list(result) == KEYS
     assert (result["answer"], result["reasoning"]) == ("Half a metre.", "Because.")
     assert (result["value"], result["unit"]) == (0.5, "m")
+    assert (result["relation"], result["consistent"], result["is_computed"]) == ("distance", True, False)
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_the_json_says_on_which_camera_and_how_much_depth_a_result_rests(pipeline, files, capsys, asks):
+    ground = replace(found(), valid_ratio=0.75)
+    pipeline.result = replace(answered(), ground=ground) if asks else ground
+    assert run(files, "--ask" if asks else "--ground", "mug", "--json", "-") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["valid_ratio"] == 0.75
+    assert result["intrinsics"] == {"fx": 60.0, "fy": 60.0, "cx": 31.5, "cy": 23.5, "width": 64, "height": 48}
 
 
 def test_a_point_map_takes_the_place_of_depth(pipeline, files, tmp_path):
@@ -234,7 +261,7 @@ def test_words_the_model_broke_on_end_with_code_1_and_are_written(pipeline, file
     pipeline.result = found(ResultCode.PARSE, "1 broken box")
     assert run(files, "--ground", "mug", "--json", str(tmp_path / "out.json")) == 1
     assert "PARSE: 1 broken box" in capsys.readouterr().err
-    assert (tmp_path / "out.json").exists()
+    assert json.loads((tmp_path / "out.json").read_text())["code"] == "PARSE"
 
 
 def test_running_out_of_memory_ends_with_code_1(pipeline, files, capsys):

@@ -142,3 +142,8 @@ class AskResult:
     def depth_is_estimated(self) -> bool:
         """See `GroundResult`."""
         return self.ground.depth_is_estimated
+
+    @property
+    def valid_ratio(self) -> float:
+        """See `GroundResult`."""
+        return self.ground.valid_ratio

@@ -71,7 +71,7 @@ def run_infer(args: argparse.Namespace) -> int:
     if args.json != STDOUT:
         print(result_text(result))
     if args.json is not None:
-        write_json(args.json, result_json(result))
+        write_json(args.json, result_json(result, observation.intrinsics))
     if args.overlay is not None:
         write_overlay(args.overlay, observation, [item.box for item in result.objects])
     if result.code != ResultCode.OK:
