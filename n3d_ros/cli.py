@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,9 +78,20 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code, when all that it printed is written."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    try:
+        code = _run(arguments, chosen)
+    finally:
+        error = _unwritten()
+    if error is not None and code == 0:
+        print(f"n3d {chosen}: expected to write to standard output, got {error}", file=sys.stderr)
+    return code or int(error is not None)
+
+
+def _run(arguments: Sequence[str], chosen: str | None) -> int:
+    """The exit code of one command; what went wrong is one line on stderr."""
     try:
         args = build_parser(chosen).parse_args(arguments)
         return int(args.run(args))
@@ -99,6 +111,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _unwritten() -> OSError | None:
+    """Why standard output did not take what was printed (its reader has left, its disk is full); None where
+    it did. The interpreter would find that when it ends, and say so in lines of its own.
+    """
+    if sys.stdout is None:
+        return None
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
 
 
 def _is_ours(module: str | None) -> bool:

@@ -1,10 +1,12 @@
 """The command line: exit codes, one-line errors, what infer writes. A fake pipeline is the model."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -316,6 +318,60 @@ def test_a_missing_module_of_our_own_is_a_defect_and_not_hidden(monkeypatch, fil
     monkeypatch.setattr(infer, "run_infer", fail)
     with pytest.raises(ImportError, match="gone"):
         run(files, "--ground", "mug")
+
+
+PRINTS = """
+import sys
+from types import ModuleType
+from n3d_ros import cli
+
+module = ModuleType("n3d_ros.commands.greet")
+module.add_greet = lambda parser: parser.set_defaults(run=lambda _: print("hello") or 0)
+sys.modules[module.__name__] = module
+cli.COMMANDS["greet"] = cli.Command("say hello", "run `make venv`")
+sys.exit(cli.main(["greet"]))
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_what_standard_output_does_not_take_is_one_line_and_code_1():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PRINTS],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+        )
+    (line,) = done.stderr.splitlines()
+    assert line == "n3d greet: expected to write to standard output, got [Errno 28] No space left on device"
+    assert done.returncode == 1
+
+
+def test_help_whose_reader_has_left_says_nothing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "import sys; from n3d_ros.cli import main; sys.exit(main(['infer', '--help']))"
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "message"),
+    [
+        ("--json", "", "--json: expected a file to write, got the folder "),
+        ("--overlay", "", "--overlay: expected a file to write, got the folder "),
+        ("--overlay", "out", "--overlay: expected a name that ends in .png or .jpg, got "),
+        ("--overlay", "out.xyz", "--overlay: expected a name that ends in .png or .jpg, got "),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_model_is_asked(
+    pipeline, files, tmp_path, capsys, option, name, message
+):
+    assert run(files, "--ground", "mug", option, str(tmp_path / name)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line and pipeline.asked == []
 
 
 def test_a_new_command_is_a_file_of_its_own_and_one_row(monkeypatch, capsys):

@@ -21,10 +21,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     The folder is made when absent. What is no plain file, such as /dev/stdout, is written directly. OSError
     that names `path`.
     """
-    target = Path(os.path.realpath(path))  # a link stays a link, and what it names is replaced
-    if target.exists() and not target.is_file():
+    if path.exists() and not path.is_file():  # asked of the link: /dev/stdout of a pipe names no path
         yield path
         return
+    target = Path(os.path.realpath(path))  # a link stays a link, and what it names is replaced
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
     try:

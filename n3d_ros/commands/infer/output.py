@@ -19,6 +19,16 @@ from n3d_ros.storage import whole_file
 from n3d_ros.text_table import text_table
 
 STDOUT = Path("-")
+PICTURES = (".png", ".jpg", ".jpeg")
+
+
+def check_outputs(json_file: Path | None, overlay: Path | None) -> None:
+    """ValueError for names that nothing can be written under, before a model works for them."""
+    for option, path in (("--json", json_file), ("--overlay", overlay)):
+        if path is not None and path.is_dir():
+            raise ValueError(f"{option}: expected a file to write, got the folder '{path}'")
+    if overlay is not None and overlay.suffix.lower() not in PICTURES:
+        raise ValueError(f"--overlay: expected a name that ends in .png or .jpg, got '{overlay}'")
 
 
 def result_json(result: GroundResult | AskResult, camera: Intrinsics) -> dict[str, Any]:
