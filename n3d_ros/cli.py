@@ -24,6 +24,16 @@ VIEW = "run `pip install -r requirements/view.txt`"
 MCP = "run `pip install -r requirements/mcp.txt` beside ROS"
 
 
+# What the path of the system's error was expected to be.
+SYSTEM_ERRORS = {
+    FileNotFoundError: "expected a file or folder, got '{}' (does not exist)",
+    FileExistsError: "expected a folder or nothing, got the file '{}'",
+    IsADirectoryError: "expected a file, got the folder '{}'",
+    NotADirectoryError: "expected folders on the way to '{}', got a file",
+    PermissionError: "expected the permission to read or write '{}', got none",
+}
+
+
 @dataclass(frozen=True)
 class Command:
     """A subcommand's line in `n3d --help`, and what to do when a package that it needs is missing.
@@ -107,10 +117,20 @@ def _run(arguments: Sequence[str], chosen: str | None) -> int:
         print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
         return 1
     except (OSError, ValueError) as error:  # what a file or a model wrote may be quoted in it
-        print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
+        print(f"n3d {chosen}: {one_line(_described(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _described(error: Exception) -> str:
+    """What was expected and what came, also where the system alone says what it found at a path."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    for kind, expected in SYSTEM_ERRORS.items():
+        if isinstance(error, kind):
+            return expected.format(error.filename)
+    return f"'{error.filename}': {error.strerror}"
 
 
 def _unwritten() -> OSError | None:

@@ -300,6 +300,11 @@ def test_wrong_arguments_end_with_code_2(arguments):
         (CommandFailed("it broke"), 1, "n3d infer: it broke"),
         (ImportError("No module named 'onnxruntime'", name="onnxruntime"), 1, "run `make venv`"),
         (KeyboardInterrupt(), 130, ""),
+        (FileNotFoundError(2, "No such file", "a.json"), 2, "got 'a.json' (does not exist)"),
+        (FileExistsError(17, "File exists", "out"), 2, "expected a folder or nothing, got the file 'out'"),
+        (PermissionError(13, "Permission denied", "out"), 2, "the permission to read or write 'out'"),
+        (OSError(28, "No space left on device", "o.png"), 2, "n3d infer: 'o.png': No space left on device"),
+        (FileNotFoundError("depth: expected a file"), 2, "n3d infer: depth: expected a file"),
     ],
 )
 def test_failures_become_exit_codes(monkeypatch, files, capsys, error, code, text):
@@ -360,8 +365,9 @@ def test_help_whose_reader_has_left_says_nothing():
 @pytest.mark.parametrize(
     ("option", "name", "message"),
     [
-        ("--json", "", "--json: expected a file to write, got the folder "),
-        ("--overlay", "", "--overlay: expected a file to write, got the folder "),
+        ("--json", "", "expected a file, got the folder '"),
+        ("--overlay", "", "expected a file, got the folder '"),
+        ("--json", "k.json/out.json", "expected folders on the way to '"),
         ("--overlay", "out", "--overlay: expected a name that ends in .png or .jpg, got "),
         ("--overlay", "out.xyz", "--overlay: expected a name that ends in .png or .jpg, got "),
     ],

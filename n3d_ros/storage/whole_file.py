@@ -6,6 +6,7 @@ after a failure (a full disk, an interrupt), what was there before. It does not 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -37,6 +38,20 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_can_write(*paths: Path | None) -> None:
+    """OSError that names the first path under which no file can be written, for whoever works long before.
+    None is no path. Only the writing itself finds a full disk.
+    """
+    for path in filter(None, paths):
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        if not os.access(path if path.exists() else above, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -23,10 +23,8 @@ PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def check_outputs(json_file: Path | None, overlay: Path | None) -> None:
-    """ValueError for names that nothing can be written under, before a model works for them."""
-    for option, path in (("--json", json_file), ("--overlay", overlay)):
-        if path is not None and path.is_dir():
-            raise ValueError(f"{option}: expected a file to write, got the folder '{path}'")
+    """OSError or ValueError for names that nothing can be written under, before a model works for them."""
+    whole_file.check_can_write(json_file, overlay)
     if overlay is not None and overlay.suffix.lower() not in PICTURES:
         raise ValueError(f"--overlay: expected a name that ends in .png or .jpg, got '{overlay}'")
 
