@@ -55,7 +55,7 @@ def run_view(args: argparse.Namespace) -> int:
 
 
 def _recorded(path: Path) -> Iterator[Recorded]:
-    """What a recording holds. Its beginning is read: what is none is told before a viewer or a file is there."""
+    """What a recording holds. The first is read: what is no recording is told before a file is there."""
     from n3d_ros.recording.reader import read_recording
 
     results = read_recording(path)
