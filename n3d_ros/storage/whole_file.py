@@ -33,8 +33,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         _flush(part)
         part.replace(target)
     except OSError as error:
-        if error.errno is None:  # of a library, with a message of its own
-            raise
+        if error.errno is None:  # of a library, with a message of its own: numpy's says only how many bytes
+            raise OSError(f"{error} (writing '{path}')") from error
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
