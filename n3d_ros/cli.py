@@ -24,6 +24,8 @@ VIEW = "run `pip install -r requirements/view.txt`"
 MCP = "run `pip install -r requirements/mcp.txt` beside ROS"
 
 
+# As shells have it: 128 and the signal's number.
+INTERRUPTED = 130
 # What the path of the system's error was expected to be.
 SYSTEM_ERRORS = {
     FileNotFoundError: "expected a file or folder, got '{}' (does not exist)",
@@ -106,12 +108,13 @@ def _run(arguments: Sequence[str], chosen: str | None) -> int:
         args = build_parser(chosen).parse_args(arguments)
         return int(args.run(args))
     except ImportError as error:
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            return INTERRUPTED  # compiled packages make this of an interrupt while they are loaded
         if _is_ours(error.name):
             raise
         setup = COMMANDS[chosen].setup if chosen else ROBOT
-        print(
-            f"n3d {chosen}: needs '{error.name}', which does not import ({error}): {setup}", file=sys.stderr
-        )
+        what = f"'{error.name}', which does not import" if error.name else "a package that does not import"
+        print(f"n3d {chosen}: needs {what} ({error}): {setup}", file=sys.stderr)
         return 1
     except CommandFailed as error:
         print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
@@ -120,7 +123,7 @@ def _run(arguments: Sequence[str], chosen: str | None) -> int:
         print(f"n3d {chosen}: {one_line(_described(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _described(error: Exception) -> str:

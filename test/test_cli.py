@@ -300,6 +300,7 @@ def test_wrong_arguments_end_with_code_2(arguments):
         (CommandFailed("it broke"), 1, "n3d infer: it broke"),
         (ImportError("No module named 'onnxruntime'", name="onnxruntime"), 1, "run `make venv`"),
         (KeyboardInterrupt(), 130, ""),
+        (ImportError("initialization failed"), 1, "needs a package that does not import (initialization"),
         (FileNotFoundError(2, "No such file", "a.json"), 2, "got 'a.json' (does not exist)"),
         (FileExistsError(17, "File exists", "out"), 2, "expected a folder or nothing, got the file 'out'"),
         (PermissionError(13, "Permission denied", "out"), 2, "the permission to read or write 'out'"),
@@ -314,6 +315,15 @@ def test_failures_become_exit_codes(monkeypatch, files, capsys, error, code, tex
     monkeypatch.setattr(infer, "run_infer", fail)
     assert run(files, "--ground", "mug") == code
     assert text in capsys.readouterr().err
+
+
+def test_an_interrupt_while_a_compiled_package_is_loaded_is_one(monkeypatch, files, capsys):
+    def fail(args):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr(infer, "run_infer", fail)
+    assert run(files, "--ground", "mug") == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_a_missing_module_of_our_own_is_a_defect_and_not_hidden(monkeypatch, files):
