@@ -13,6 +13,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.commands.graph.interrupts import interruptible
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.errors import CommandFailed
 from n3d_ros.recording.moments import Moment, Moments, stamp_of
@@ -47,6 +48,7 @@ def add_record(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_record)
 
 
+@interruptible()
 def run_record(args: argparse.Namespace) -> int:
     """Record until the time is over or the user interrupts; 0. CommandFailed where no such node was there."""
     import rclpy

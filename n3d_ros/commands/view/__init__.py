@@ -13,6 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from n3d_ros.commands.graph.interrupts import interruptible
 from n3d_ros.storage.whole_file import check_can_write
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def _show_recording(scene: Any, results: Iterator[Recorded]) -> None:
         scene.result(one)
 
 
+@interruptible()
 def _show_node(scene: Any, args: argparse.Namespace) -> None:
     import rclpy
     from rclpy.executors import ExternalShutdownException
