@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from n3d_ros.boxes import box_2d_px
+from n3d_ros.boxes import Box3D, box_2d_px, iou_3d
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.protocol.box_codec import (
     CodecConfig,
@@ -23,19 +23,26 @@ from n3d_ros.protocol.box_codec import (
 )
 from n3d_ros.protocol.box_text import BOX_NAME, FIRST_BOX
 from n3d_ros.runtime.limits import DEFAULT, Limits
+from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.types import GroundedObject
 
 # Reads bins as if they were metres and shares of the picture: what quirk W3 does.
 AS_WRITTEN = (SceneScale(1.0, (0.0, 0.0, 0.0)), CodecConfig(1.0, 1.0, 1, 1.0))
 
+# Two boxes of one name that share this much of their space are one thing, which the model wrote twice: of
+# equal boxes those whose centres are less than a third of their width apart. Things side by side share none.
+SAME_PLACE_IOU = 0.5
+
 _log = logging.getLogger(__name__)
 
 
 class ObjectReader:
-    """Collects the objects of one reply; `on_box` hears of each at once.
+    """Collects the objects of one reply; `on_box` hears of each at once. `repeated`: boxes left out, since an
+    object of their name is there.
 
-    box_index_rule: 'any_index', or 'upstream': nothing counts before a box is numbered 0, and where none is,
-    the bins are read as metres at the end (quirk W3); repeated numbers stay as they are.
+    Of `options` box_index_rule: 'any_index', or 'upstream': nothing counts before a box is numbered 0, and
+    where none is, the bins are read as metres at the end (quirk W3); repeated numbers stay as they are.
+    repeated_boxes: 'once', or 'upstream', which leaves none out.
     """
 
     def __init__(
@@ -43,12 +50,14 @@ class ObjectReader:
         words: str,
         inputs: ModelInputs,
         on_box: Callable[[GroundedObject], None] | None = None,
-        box_index_rule: str = "any_index",
+        options: Options = RIGHT,
         limits: Limits = DEFAULT,
     ) -> None:
         self.objects: list[GroundedObject] = []
+        self.repeated: list[Box3D] = []
         self._words, self._inputs, self._on_box, self._limits = words, inputs, on_box, limits
-        self._is_upstream = box_index_rule == "upstream"
+        self._is_upstream = options.box_index_rule == "upstream"
+        self._once = options.repeated_boxes == "once"
         self._units = (inputs.scene, CodecConfig())
         self._parser = StreamingParser(limits.max_label_chars)
         self._waiting: list[tuple[ParsedBox, float]] = []
@@ -91,6 +100,9 @@ class ObjectReader:
             decoded = decode_box(parsed, scene, self._inputs.intrinsics, config)
         except ValueError:  # not in front of the camera; `malformed` lists it
             return
+        if self._once and any(is_repeated(decoded.box, thing.box) for thing in self.objects):
+            self.repeated.append(decoded.box)
+            return
         number = parsed.index if self._is_upstream else self._free_number(parsed.index)
         found = GroundedObject(
             id=f"{number}_{decoded.box.label}",
@@ -120,3 +132,8 @@ class ObjectReader:
             if end > start and begin < self._read_to
         ]
         return sum(used) / len(used)
+
+
+def is_repeated(box: Box3D, earlier: Box3D) -> bool:
+    """Whether `box` is the object of `earlier` once more."""
+    return box.label.casefold() == earlier.label.casefold() and iou_3d(box, earlier) >= SAME_PLACE_IOU

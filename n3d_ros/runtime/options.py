@@ -21,6 +21,7 @@ from n3d_ros.runtime.decoding.sampling import SAMPLINGS
 
 BOX_INDEX_RULES = ("any_index", "upstream")
 ANSWER_RULES = ("evidence", "upstream")
+REPEATED_BOXES = ("once", "upstream")
 
 # LLaMA-Factory's default limit of a prompt in tokens, which the release keeps
 # (docs/specification/prompts.md 4.3).
@@ -32,6 +33,7 @@ VALUES = {
     "point_map_reshape": RESHAPES,
     "mention_rule": MENTION_RULES,
     "box_index_rule": BOX_INDEX_RULES,
+    "repeated_boxes": REPEATED_BOXES,
     "prompt_overflow": OVERFLOWS,
     "sentence_rule": SENTENCE_RULES,
     "answer_rule": ANSWER_RULES,
@@ -51,6 +53,8 @@ class Options:
     '/', '-', quotes, other letters or capitals (quirk W2).
     box_index_rule: 'any_index' | 'upstream', which reads bins as metres where no box is numbered 0
     (quirk W3).
+    repeated_boxes: 'once' leaves out a box that fills the place of an earlier one of its name
+    (`runtime/objects.py`) and says so | 'upstream', where all of them are objects.
     prompt_overflow: 'error' | 'cut_end', which drops all after 2,048 tokens, assistant header first.
     sentence_rule: 'whole_sentence' | 'upstream', whose second stage reads a question up to its first '.' or
     '?', also the one in "1. How far" and "over 1.5 m" (rule R5).
@@ -69,6 +73,7 @@ class Options:
     point_map_reshape: str = "true_shape"
     mention_rule: str = "exact_names"
     box_index_rule: str = "any_index"
+    repeated_boxes: str = "once"
     prompt_overflow: str = "error"
     sentence_rule: str = "whole_sentence"
     answer_rule: str = "evidence"

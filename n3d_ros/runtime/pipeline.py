@@ -32,7 +32,7 @@ from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
-from n3d_ros.runtime.second_look import confirmed, looks
+from n3d_ros.runtime.second_look import Look, confirmed, looks
 from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
 from n3d_ros.runtime.types import SILENT, AskResult, GroundedObject, GroundResult, Listener, OnBox, Timing
@@ -221,6 +221,7 @@ class Pipeline:
             objects,
             malformed,
             generation,
+            num_repeated=len(reader.repeated),
             words=request.words,
             observation=observation,
             valid_ratio=ratio,
@@ -228,32 +229,47 @@ class Pipeline:
         )
 
     def _reader(self, words: str, frame: EncodedFrame, on_box: OnBox | None = None) -> ObjectReader:
-        return ObjectReader(words, frame.inputs, on_box, self._options.box_index_rule, self._limits)
+        return ObjectReader(words, frame.inputs, on_box, self._options, self._limits)
 
     def _looked_again(
         self, observation: Observation, request: Request, objects: Sequence[GroundedObject]
     ) -> list[GroundedObject]:
-        """`objects` after the second look at them, each asked for by name. Where it is canceled, or a part
-        of the picture has no depth, they stay as they are.
+        """`objects` after the second look at them. The listener hears of each as soon as no look at it or at
+        one before it is left.
         """
         better = {thing.id: thing for thing in objects}
-        should_cancel = request.listener.should_cancel
-        silent = replace(request, listener=Listener(should_cancel=should_cancel))
-        for look in looks(self._second_look, observation, objects):
-            if (should_cancel is not None and should_cancel()) or not has_depth(look.observation):
-                continue
-            frame, seen = EncodedFrame(self.backend, self._codec, look.observation, self._options), []
-            for label in dict.fromkeys(thing.box.label for thing in look.objects):
-                reader = self._reader(label, frame)
-                guide = self._steps.for_boxes(self._codec, label, self.backend.config.stop_token_ids)
-                self._generate(frame, silent, _asking_for(label), guide, reader.push)
-                reader.finish()
-                seen += [thing.box for thing in reader.objects]
-            better |= {thing.id: thing for thing in confirmed(look, seen, observation.intrinsics)}
-        if request.listener.on_box is not None:
-            for thing in better.values():
-                request.listener.on_box(thing)
+        views = looks(self._second_look, observation, objects)
+        waiting, untold = {thing.id for look in views for thing in look.objects}, list(better)
+
+        def tell() -> None:
+            while untold and untold[0] not in waiting:
+                first = better[untold.pop(0)]
+                if request.listener.on_box is not None:
+                    request.listener.on_box(first)
+
+        tell()
+        for look in views:
+            better |= {thing.id: thing for thing in self._seen_in(look, observation, request)}
+            waiting -= {thing.id for thing in look.objects}
+            tell()
         return list(better.values())
+
+    def _seen_in(self, look: Look, observation: Observation, request: Request) -> tuple[GroundedObject, ...]:
+        """The look's objects as they are after it, each asked for by name. Where it is canceled, or this part
+        of the picture has no depth, they stay as they are.
+        """
+        should_cancel = request.listener.should_cancel
+        if (should_cancel is not None and should_cancel()) or not has_depth(look.observation):
+            return look.objects
+        silent = replace(request, listener=Listener(should_cancel=should_cancel))
+        frame, seen = EncodedFrame(self.backend, self._codec, look.observation, self._options), []
+        for label in dict.fromkeys(thing.box.label for thing in look.objects):
+            reader = self._reader(label, frame)
+            guide = self._steps.for_boxes(self._codec, label, self.backend.config.stop_token_ids)
+            self._generate(frame, silent, _asking_for(label), guide, reader.push)
+            reader.finish()
+            seen += [thing.box for thing in reader.objects]
+        return confirmed(look, seen, observation.intrinsics)
 
     def _answer(
         self, frame: EncodedFrame, request: Request, topic: Topic, ground: GroundResult, before: Timing

@@ -48,13 +48,14 @@ def grounded(
     malformed: tuple[Malformed, ...],
     generation: Generation,
     *,
+    num_repeated: int,
     words: str,
     observation: Observation,
     valid_ratio: float,
     timing: Timing,
 ) -> GroundResult:
     """The result of a first stage."""
-    code, message = _outcome(len(objects), malformed, generation, words)
+    code, message = _outcome(len(objects), malformed, num_repeated, generation, words)
     return GroundResult(
         objects=tuple(objects),
         raw_text=generation.text,
@@ -72,9 +73,11 @@ def grounded(
 
 
 def _outcome(
-    num_objects: int, malformed: tuple[Malformed, ...], generation: Generation, words: str
+    num_objects: int, malformed: tuple[Malformed, ...], num_repeated: int, generation: Generation, words: str
 ) -> tuple[ResultCode, str]:
     remarks = [f"malformed box {broken.text!r}: {broken.reason}" for broken in malformed]
+    if num_repeated:
+        remarks.append(f"left out {num_repeated} that repeat the box of another of their name")
     if generation.finish == FULL:
         remarks.insert(0, f"the reply was cut off after {len(generation.token_ids)} tokens")
     if generation.finish == CANCELED:

@@ -5,9 +5,9 @@ the way back from its boxes; and the objects with what the second look says of t
 takes none away. It does not know models or prompts.
 
 'mirrored' shows the whole picture as a mirror would, one picture for all objects: the model errs otherwise
-there, and the mean errs less. 'closer' shows the part around each object at up to twice the resolution, with
-the intrinsics of the crop; it needs a model that was trained on such parts. What each brings is in
-docs/log/training.md.
+there, and the mean errs less. 'closer' shows the part around each object at up to two and a half times the
+resolution, with the intrinsics of the crop; it needs a model that was trained on such parts. Objects that
+one part shows with room around them share it. What each brings is in docs/log/training.md.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import GroundedObject
 
 # Of the picture's width and height: what the closer look shows at least.
-SHARE = 0.5
+SHARE = 0.4
 # An object must leave this much room around it, in its own widths, for its surroundings to be seen too.
 ROOM = 1.5
 # Beyond this share of the picture a closer look would hardly be closer than the first.
-MAX_SHARE = 0.8
+MAX_SHARE = 0.9
 # Two boxes are of one object when their centres are nearer than this share of the first one's diagonal.
 MAX_DISTANCE = 0.75
 # The yaws of both looks may differ by this much, for a mean of their sizes to mean anything.
@@ -57,12 +57,8 @@ def looks(mode: str, observation: Observation, objects: Sequence[GroundedObject]
         # a mirrored lens would need other coefficients
         has_lens = observation.intrinsics.distortion is not None
         return [] if has_lens else [Look(mirrored(observation), tuple(objects), mirrored_box)]
-    parts = [(found, part_around(found, observation.intrinsics)) for found in objects]
-    return [
-        Look(cropped(observation, part), (found,), lambda box: box)
-        for found, part in parts
-        if part is not None
-    ]
+    shared = shared_parts(objects, observation.intrinsics)
+    return [Look(cropped(observation, part), tuple(shown), lambda box: box) for part, shown in shared.items()]
 
 
 def mirrored(observation: Observation) -> Observation:
@@ -98,6 +94,32 @@ def part_around(found: GroundedObject, intrinsics: Intrinsics) -> Part | None:
     left = min(max(round((x0 + x1 - width) / 2), 0), size[0] - width)
     top = min(max(round((y0 + y1 - height) / 2), 0), size[1] - height)
     return left, top, width, height
+
+
+def shared_parts(
+    objects: Sequence[GroundedObject], intrinsics: Intrinsics
+) -> dict[Part, list[GroundedObject]]:
+    """The parts to look at, each with the objects that it is for: the first of them, in whose middle it lies,
+    and others that it shows with room.
+    """
+    parts: dict[Part, list[GroundedObject]] = {}
+    for found in objects:
+        own = part_around(found, intrinsics)
+        if own is not None:
+            part = next((part for part in parts if has_room(part, found, intrinsics)), own)
+            parts.setdefault(part, []).append(found)
+    return parts
+
+
+def has_room(part: Part, found: GroundedObject, intrinsics: Intrinsics) -> bool:
+    """Whether `part` shows the object and what is around it, as far as the picture goes."""
+    if found.box_2d_px is None:
+        return False
+    left, top, width, height = part
+    x0, y0, x1, y1 = found.box_2d_px
+    room_x, room_y = (ROOM - 1) / 2 * (x1 - x0), (ROOM - 1) / 2 * (y1 - y0)
+    across = left <= max(x0 - room_x, 0) and min(x1 + room_x, intrinsics.width) <= left + width
+    return across and top <= max(y0 - room_y, 0) and min(y1 + room_y, intrinsics.height) <= top + height
 
 
 def cropped(observation: Observation, part: Part) -> Observation:

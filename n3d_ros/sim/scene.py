@@ -105,20 +105,25 @@ class Scene:
 
 
 def generate(seed: int, config: SceneConfig = SceneConfig()) -> Scene:
-    """The scene of `seed`: dropped, settled, every object on its support.
+    """The scene of `seed`: dropped, settled, every object on its support. Where its objects do not fit in
+    TRIES tries, one object fewer is tried.
 
-    RuntimeError when that fails TRIES times, as with a `config` of too many objects.
+    RuntimeError when not even `config.min_objects` fit.
     """
     first = np.random.default_rng(seed)
     layout = config.layouts[int(first.integers(len(config.layouts)))]
     num = int(first.integers(config.min_objects, config.max_objects + 1))
-    for attempt in range(TRIES):
-        rngs = np.random.default_rng((seed, attempt)), np.random.default_rng((seed, attempt, PAINT_STREAM))
-        scene = _attempt(seed, rngs, config, layout, num)
-        if scene is not None:
-            return scene
+    for fewer in range(num, config.min_objects - 1, -1):
+        for attempt in range(TRIES):
+            rngs = (
+                np.random.default_rng((seed, attempt)),
+                np.random.default_rng((seed, attempt, PAINT_STREAM)),
+            )
+            scene = _attempt(seed, rngs, config, layout, fewer)
+            if scene is not None:
+                return scene
     raise RuntimeError(
-        f"seed {seed}: no settled scene in {TRIES} tries; fewer objects than {config.max_objects} would fit"
+        f"seed {seed}: no settled scene of {config.min_objects} objects in {TRIES} tries; fewer would fit"
     )
 
 

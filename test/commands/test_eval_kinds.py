@@ -10,18 +10,20 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from n3d_ros.cli import main
 from n3d_ros.runtime import pipeline as runtime
-from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.sim import KINDS, WIDE_KINDS
 from n3d_ros.training.evaluation.simulated import grounding
 from n3d_ros.training.evaluation.simulated.answers import Answered, Refusal
 from n3d_ros.training.evaluation.simulated.grounding import Trial
+from n3d_ros.training.nano.tokenizer import build_tokenizer
+from n3d_ros.training.nano.vocabulary import known_words
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """The shipped tokenizer without its model; what was to be measured."""
-    found = []
-    backend = SimpleNamespace(tokenizer_path=default_model_dir() / "tokenizer.json")
+def asked(monkeypatch, tmp_path):
+    """A tokenizer that knows the fourteen kinds, without its model; what was to be measured."""
+    found, file = [], tmp_path / "tokenizer.json"
+    file.write_text(build_tokenizer(known_words(KINDS)).to_str())
+    backend = SimpleNamespace(tokenizer_path=file)
     monkeypatch.setattr(runtime.Pipeline, "load", lambda *_, **__: SimpleNamespace(backend=backend))
 
     def trials(pipeline, num_scenes, first_seed, **how):

@@ -18,6 +18,7 @@ from n3d_ros.runtime import topic
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.limits import Limits
+from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import Steps
 from n3d_ros.runtime.types import Listener
@@ -95,6 +96,20 @@ def test_a_repeated_number_gets_the_next_free_one_so_that_ids_stay_unique(
     reply = box_text(MUG) + box_text(BOWL)
     result = Pipeline(fake_backend({"mug": reply})).ground(observation, "red mug")
     assert [found.id for found in result.objects] == ["0_red mug", "1_blue bowl"]
+
+
+def test_a_box_written_twice_is_one_object_and_the_message_says_so(fake_backend, observation, box_text):
+    again = replace(MUG, center=(MUG.center[0] + 0.25 * MUG.size[0], *MUG.center[1:]))
+    beside = replace(MUG, center=(MUG.center[0] + 0.8 * MUG.size[0], *MUG.center[1:]))
+    other = replace(MUG, label="blue bowl")
+    backend, told = fake_backend({"": box_text(MUG, again, beside, other)}), []
+    listener = Listener(on_box=told.append)
+    result = Pipeline(backend).ground(observation, "mug", listener=listener)
+    assert [thing.id for thing in result.objects] == ["0_red mug", "2_red mug", "3_blue bowl"]
+    assert told == list(result.objects) and result.code == ResultCode.OK
+    assert result.message == "left out 1 that repeat the box of another of their name"
+    kept = Pipeline(backend, options=Options(repeated_boxes="upstream")).ground(observation, "mug")
+    assert len(kept.objects) == 4 and kept.message == ""
 
 
 def test_unknown_words_are_named(fake_backend, observation):

@@ -275,6 +275,7 @@ def test_strict_mode_is_every_option_at_upstream():
             point_map_reshape="upstream",
             mention_rule="upstream",
             box_index_rule="upstream",
+            repeated_boxes="upstream",
             prompt_overflow="cut_end",
             sentence_rule="upstream",
             answer_rule="upstream",

@@ -16,12 +16,14 @@ from n3d_ros.runtime.second_look import (
     Look,
     confirmed,
     cropped,
+    has_room,
     looks,
     mean_box,
     mirrored,
     mirrored_box,
     nearest,
     part_around,
+    shared_parts,
 )
 from n3d_ros.runtime.types import GroundedObject, Listener
 
@@ -104,9 +106,9 @@ K = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
 @pytest.mark.parametrize(
     ("rectangle", "part"),
     [
-        ((20, 20, 26, 30), (7, 13, 32, 24)),
-        ((0, 0, 4, 4), (0, 0, 32, 24)),
-        ((60, 44, 64, 48), (32, 24, 32, 24)),
+        ((20, 20, 26, 30), (10, 16, 26, 19)),
+        ((0, 0, 4, 4), (0, 0, 26, 19)),
+        ((60, 44, 64, 48), (38, 29, 26, 19)),
         ((20, 10, 44, 20), (14, 2, 36, 27)),
         ((5, 10, 60, 30), None),
         (None, None),
@@ -114,6 +116,23 @@ K = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
 )
 def test_the_part_lies_around_the_object_and_inside_the_picture(rectangle, part):
     assert part_around(found(MUG, rectangle), K) == part
+
+
+@pytest.mark.parametrize(
+    ("second", "num_parts"),
+    [((26, 22, 30, 28), 1), ((20, 20, 36, 30), 2), ((50, 20, 54, 24), 2)],
+    ids=["beside it", "too large for room around it", "outside"],
+)
+def test_objects_that_one_part_shows_with_room_share_it(second, num_parts):
+    mug, bowl = found(MUG), found(BOWL, second, number=1)
+    parts = shared_parts([mug, bowl, found(MUG, None, number=2)], K)
+    assert [thing for things in parts.values() for thing in things] == [mug, bowl]
+    assert len(parts) == num_parts and next(iter(parts)) == part_around(mug, K)
+
+
+def test_room_ends_where_the_picture_does():
+    corner = found(MUG, (0, 0, 10, 10))
+    assert has_room((0, 0, 26, 19), corner, K) and not has_room((1, 0, 26, 19), corner, K)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +191,16 @@ def test_a_box_is_the_mean_of_both_looks_and_told_once(looking, text_in, observa
     )
     assert told == [thing] and thing.id == "0_red mug" and pipeline.backend.num_pictures == 2
     assert thing.box_2d_px != once.objects[0].box_2d_px
+
+
+def test_a_box_is_told_as_soon_as_its_own_look_is_done(looking, text_in, observation):
+    far = replace(BOWL, center=(0.3, -0.25, 1.1))
+    pipeline = looking("closer", {"": text_in(observation, MUG, far)}, {"": "\n"})
+    told = []
+    hear = Listener(on_box=lambda thing: told.append((thing.id, pipeline.backend.num_pictures)))
+    result = pipeline.ground(observation, "mug", listener=hear)
+    assert told == [("0_red mug", 2), ("1_blue bowl", 3)]
+    assert [thing.id for thing in result.objects] == ["0_red mug", "1_blue bowl"]
 
 
 def test_a_second_look_that_finds_nothing_changes_nothing(looking, text_in, observation):

@@ -141,3 +141,12 @@ def test_a_full_area_has_no_free_place():
     assert np.abs(first.outline).max() <= 0.2
     assert free_place(rng, square, [area], [first]) is None
     assert not overlap(square, square + np.float32(0.5))
+
+
+def test_where_objects_do_not_fit_there_are_fewer_and_never_too_few(monkeypatch):
+    monkeypatch.setattr("n3d_ros.sim.scene.TRIES", 1)
+    crowded = SceneConfig(layouts=("clutter",), kinds=("book", "mug"), min_objects=2, max_objects=9)
+    # seed 4 draws seven, for which one try does not find places
+    assert 2 <= len(generate(4, crowded).objects) < 7
+    with pytest.raises(RuntimeError, match="no settled scene of 7 objects in 1 tries"):
+        generate(4, replace(crowded, min_objects=7, max_objects=7))

@@ -47,8 +47,11 @@ class Measured:
     trials: Sequence[Mapping[str, Any]]
 
 
-def card(folder: Path, origin: Origin, measured: Measured, steps: Mapping[str, Spent]) -> str:
-    """README.md of the model in `folder`."""
+def card(folder: Path, origin: Origin, measured: Sequence[Measured], steps: Mapping[str, Spent]) -> str:
+    """README.md of the model in `folder`. `measured`: the first one is told in full, others by what was
+    found.
+    """
+    first, *others = measured
     parts = [
         "# n3d-nano",
         "A tiny N3D-VLM: it finds the things of a simulator in a picture with depth, as 3D boxes in metres, "
@@ -59,7 +62,9 @@ def card(folder: Path, origin: Origin, measured: Measured, steps: Mapping[str, S
         "## Size",
         _size(folder),
         "## How good it is",
-        _quality(measured),
+        _found(first),
+        _asked(first),
+        *[part for one in others for part in ("## On other scenes", _found(one))],
         "## What it took",
         _cost(steps),
         "## Limits",
@@ -113,8 +118,29 @@ def _size(folder: Path) -> str:
     return f"{number / 1e6:.2f} million parameters; {total / 1e6:.1f} MB in {len(files)} files."
 
 
-def _quality(measured: Measured) -> str:
-    trials, answered = measured.trials, [trial["answered"] for trial in measured.trials if trial["answered"]]
+def _found(measured: Measured) -> str:
+    """Shares of all trials, then boxes by kind and by the way of naming things."""
+    trials, summary = measured.trials, measured.summary
+    error_m = summary["median_center_error_m"]
+    error = f"{100 * error_m:.1f} cm" if error_m is not None and isfinite(error_m) else "unknown"
+    kinds = grouped(trials, lambda trial: trial["words"].split()[-1])
+    by_kind = [(kind, *share(of, lambda t: t["iou"] >= 0.25)) for kind, of in kinds.items()]
+    return "\n\n".join(
+        [
+            f"Measured by `{measured.command}`: scenes that nothing was trained or tuned on.",
+            table(("what", "share", "95 % interval", "of"), _shares(trials)),
+            f"Median centre error {error}, {summary['malformed']} malformed boxes, "
+            f"{summary['median_ms']:.0f} ms a prompt on the machine that measured.",
+            "Boxes at 3D IoU >= 0.25 by kind of thing:",
+            table(("kind", "share", "95 % interval", "of"), by_kind),
+            "Boxes by the way of naming things, at IoU 0.25:",
+            _by_way(measured.details["names_by_way"]),
+        ]
+    )
+
+
+def _shares(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+    answered = [trial["answered"] for trial in trials if trial["answered"]]
     refusals = [trial["refusal"] for trial in trials if trial["refusal"]]
     rows = [
         ("boxes at 3D IoU >= 0.25", trials, lambda t: t["iou"] >= 0.25),
@@ -125,20 +151,15 @@ def _quality(measured: Measured) -> str:
         ("lengths within 25 %", [a for a in answered if a["true_m"] is not None], lambda a: a["within_25"]),
         ("own sentence confirmed", answered, lambda a: a["confirmed"]),
     ]
-    shares = table(
-        ("what", "share", "95 % interval", "of"), [(name, *share(of, hit)) for name, of, hit in rows]
-    )
-    summary, error_m = measured.summary, measured.summary["median_center_error_m"]
-    error = f"{100 * error_m:.1f} cm" if error_m is not None and isfinite(error_m) else "unknown"
-    plain = (
-        f"Median centre error {error}, {summary['malformed']} malformed boxes, "
-        f"{summary['median_ms']:.0f} ms a prompt on the machine that measured."
-    )
-    kinds = grouped(trials, lambda trial: trial["words"].split()[-1])
-    by_kind = [(kind, *share(of, lambda t: t["iou"] >= 0.25)) for kind, of in kinds.items()]
-    relations = grouped(answered, relation_of)
+    return [(name, *share(of, hit)) for name, of, hit in rows]
+
+
+def _asked(measured: Measured) -> str:
+    """Spatial questions by relation, and in other ways."""
+    trials = measured.trials
+    relations = grouped([trial["answered"] for trial in trials if trial["answered"]], relation_of)
     by_chance = measured.details["answers_by_relation"]
-    by_relation = [
+    rows = [
         (
             name,
             *share(of, lambda a: a["right"])[:2],
@@ -149,20 +170,10 @@ def _quality(measured: Measured) -> str:
     ]
     return "\n\n".join(
         [
-            f"Measured by `{measured.command}`: scenes that nothing was trained or tuned on.",
-            shares,
-            plain,
-            "Boxes at 3D IoU >= 0.25 by kind of thing:",
-            table(("kind", "share", "95 % interval", "of"), by_kind),
-            "Boxes by the way of naming things, at IoU 0.25:",
-            _by_way(measured.details["names_by_way"]),
             "Spatial questions by relation. A sentence that the geometry does not confirm is replaced by the "
             "computed one. Chance is right without looking: one of the possible answers, or the length that "
             "fits most often.",
-            table(
-                ("relation", "right", "interval", "own sentence confirmed", "interval", "of", "chance"),
-                by_relation,
-            ),
+            table(("relation", "right", "interval", "own sentence confirmed", "interval", "of", "chance"), rows),
             "Questions asked in other ways:",
             _further([one for trial in trials for one in trial["further"]]),
         ]

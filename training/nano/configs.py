@@ -21,7 +21,7 @@ class NanoModel:
     text_mlp: int = 640
     mrope_section: tuple[int, int, int] = (8, 12, 12)
     long_side_px: int = 336
-    second_look: str = "mirrored"
+    second_look: str = "closer"
     point_encoding: PointEncodingConfig = PointEncodingConfig(
         order="aligned", unit=0.01, center="origin", gain=4.0
     )
@@ -96,8 +96,8 @@ def from_nothing(minutes: float) -> tuple[Stage, ...]:
     """
     return (
         Stage("tower", 0.15 * minutes, text_share=0.0, warm_share=0.05),
-        Stage("whole", 0.45 * minutes, text_share=0.5),
-        Stage("reasoning", 0.20 * minutes, reason_share=0.5, decay_share=1.0),
+        Stage("whole", 0.45 * minutes, text_share=0.5, pictures_per_pass=2),
+        Stage("reasoning", 0.20 * minutes, reason_share=0.5, decay_share=1.0, pictures_per_pass=2),
         choice(0.20 * minutes),
     )
 

@@ -6,6 +6,7 @@ per report). It does not know which stages there are (`configs`) or what comes b
 (`recipe`).
 """
 
+import ctypes
 import json
 import logging
 import time
@@ -39,6 +40,9 @@ from n3d_ros.training.nano.tokenizer import token_id
 from n3d_ros.training.nano.views import COLOR_NAMES, NANO_KINDS
 
 CHECKPOINT, SNAPSHOTS, MODEL = "checkpoint.pt", "snapshots", "model"
+
+# mallopt(3): the size from which on glibc maps a block by itself, instead of cutting it from the heap
+M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES = -3, 4 << 20
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +123,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the stage's minutes are used; writes the run folder on the way and at the end."""
+        map_large_blocks()
         self.folder.mkdir(parents=True, exist_ok=True)
         saved = report = time.monotonic()
         seen: dict[str, list[float]] = {}
@@ -300,6 +305,16 @@ class Trainer:
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["peak"] = peak
         self.trained_s = state["trained_s"] if state["stage"]["name"] == self.stage.name else 0.0
+
+
+def map_large_blocks() -> None:
+    """Have glibc give large blocks back when they are freed, for the rest of the process. Left alone it
+    raises that size to the largest block freed so far, and rows of many lengths leave gaps in the heap
+    (docs/training.md). Elsewhere nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def weighed(losses: dict[str, Tensor]) -> Tensor:

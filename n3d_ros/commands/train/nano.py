@@ -12,17 +12,19 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer
 
+    from n3d_ros.training.nano.card import Measured
     from n3d_ros.training.nano.ledger import Ledger
     from n3d_ros.training.nano.recipe import Recipe, Step
     from n3d_ros.training.nano.world_mix import WorldMix
 
-ENGINE, FIGURES, CARD = "n3d-nano", "eval.json", "README.md"
+ENGINE, CARD = "n3d-nano", "README.md"
 # Views of so many scenes for a minute of training: 3,000 for two hours.
 SCENES_PER_MINUTE, FEWEST_SCENES = 25, 4
 FIRST_SEED = 1_000_000
@@ -117,10 +119,11 @@ def all_steps(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> list[
     if args.render_only:
         return training[:1]
     model = args.out / MODEL if recipe.minutes else args.start_from
+    measuring = evaluations(args, recipe.worlds)
     return [
         *training,
         Step("export", lambda: export_engine(model, args.out / ENGINE)),
-        Step("eval", lambda: measure(args, recipe)),
+        *[Step(name, partial(measure, args.out, name, options)) for name, options in measuring.items()],
         Step("card", lambda: write_card(args, recipe, ledger)),
     ]
 
@@ -139,49 +142,64 @@ def export_engine(model: Path, engine: Path) -> None:
     export(model, engine, weights_dtype="fp16")
 
 
-def eval_options(args: argparse.Namespace, worlds: WorldMix) -> list[str]:
-    """How `n3d eval` is called: depth as a sensor sees it, as on the robot; of the kinds that were trained,
-    and on the patterns that were kept from a run that saw others.
+def evaluations(args: argparse.Namespace, worlds: WorldMix) -> dict[str, list[str]]:
+    """How `n3d eval` is called, each time with depth as a sensor sees it, as on the robot: first on what
+    n3d-nano is about, with the patterns that were kept from a run that saw others; then on plain surfaces,
+    and on all kinds that were trained, where these are not the same.
     """
     from n3d_ros.sim.surfaces import PLAIN
     from n3d_ros.sim.world import KIND_SETS, NANO
     from n3d_ros.training.nano.world_mix import HELD_OUT
 
-    options = ["--scenes", str(args.eval_scenes), "--seed", str(args.eval_seed), "--noise"]
+    scenes = ["--scenes", str(args.eval_scenes), "--seed", str(args.eval_seed), "--noise"]
+    surfaces = ["--textures", HELD_OUT] if any(name != PLAIN for name, _ in worlds.textures) else []
     kinds = next(name for name, kinds in KIND_SETS.items() if kinds == worlds.kind_names)
+    every = {"eval": [*scenes, *surfaces]}
+    if surfaces:
+        every["eval plain"] = scenes
     if kinds != NANO:
-        options += ["--kinds", kinds]
-    if any(name != PLAIN for name, _ in worlds.textures):
-        options += ["--textures", HELD_OUT]
-    return options
+        every[f"eval {kinds}"] = [*scenes, "--kinds", kinds, *surfaces]
+    return every
 
 
-def measure(args: argparse.Namespace, recipe: Recipe) -> None:
+def figures_file(out: Path, name: str) -> Path:
+    """Where the figures of the measurement `name` lie."""
+    return out / f"{name.replace(' ', '_')}.json"
+
+
+def measure(out: Path, name: str, options: list[str]) -> None:
     """Run `n3d eval` on the engine; its figures go into the run folder."""
     from n3d_ros.commands.eval import add_eval
 
     parser = argparse.ArgumentParser()
     add_eval(parser)
-    where = ["--model", str(args.out / ENGINE), "--json", str(args.out / FIGURES)]
-    options = parser.parse_args([*where, *eval_options(args, recipe.worlds)])
-    options.run(options)
+    where = ["--model", str(out / ENGINE), "--json", str(figures_file(out, name))]
+    parsed = parser.parse_args([*where, *options])
+    parsed.run(parsed)
 
 
 def write_card(args: argparse.Namespace, recipe: Recipe, ledger: Ledger) -> None:
     """The model card, beside the engine's files."""
     from n3d_ros.storage.whole_file import write_text
-    from n3d_ros.training.nano.card import Measured, Origin, card
+    from n3d_ros.training.nano.card import Origin, card
 
-    # the run's own file; it holds an infinite error where a model found nothing
-    figures: dict[str, Any] = json.loads((args.out / FIGURES).read_text(encoding="utf-8"))
     started = str(recipe.start_from or "")
     origin = Origin(
         command_line(args), started, recipe.num_scenes, recipe.first_seed, recipe.minutes, recipe.worlds
     )
-    command = f"n3d eval {' '.join(eval_options(args, recipe.worlds))}"
-    measured = Measured(command, figures["summary"], figures["details"], figures["trials"])
+    measured = [measured_of(args.out, *one) for one in evaluations(args, recipe.worlds).items()]
     write_text(args.out / ENGINE / CARD, card(args.out / ENGINE, origin, measured, ledger.steps))
     print(f"model in {args.out / ENGINE}")
+
+
+def measured_of(out: Path, name: str, options: list[str]) -> Measured:
+    """What was measured under `name`."""
+    from n3d_ros.training.nano.card import Measured
+
+    # the run's own file; it holds an infinite error where a model found nothing
+    figures: dict[str, Any] = json.loads(figures_file(out, name).read_text(encoding="utf-8"))
+    command = f"n3d eval {' '.join(options)}"
+    return Measured(command, figures["summary"], figures["details"], figures["trials"])
 
 
 def command_line(args: argparse.Namespace) -> str:

@@ -7,6 +7,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 
 from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.sim import KINDS, WIDE_KINDS
+from n3d_ros.training.evaluation.simulated.nameable import nameable
 from n3d_ros.training.nano.card import Measured, Origin, card, share
 from n3d_ros.training.nano.ledger import Spent
 from n3d_ros.training.nano.world_mix import WORLDS, WorldMix
@@ -48,7 +49,9 @@ def made(minutes=3.0, worlds=WORLDS["nano"], begun=""):
     summary = {"median_center_error_m": 0.0234, "malformed": 2, "median_ms": 40.4}
     origin = Origin("n3d train --config nano --minutes 3", begun, 75, 1_000_000, minutes, worlds)
     steps = {"render": Spent(12.4, 512.0, True), "eval": Spent(3.0, 9.0, False)}
-    return card(default_model_dir(), origin, Measured("n3d eval --scenes 4", summary, DETAILS, trials), steps)
+    first = Measured("n3d eval --scenes 4", summary, DETAILS, trials)
+    other = Measured("n3d eval --scenes 1 --kinds wide", summary, DETAILS, [trial("red spoon", 0.3)])
+    return card(default_model_dir(), origin, [first, other], steps)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,12 @@ def test_every_figure_is_in_the_card(text, line):
     assert line in text.splitlines()
 
 
+def test_what_was_found_on_other_scenes_comes_after(text):
+    first, other = text.split("## On other scenes")
+    assert "Measured by `n3d eval --scenes 1 --kinds wide`" in other and "| spoon | 100.0 % |" in other
+    assert "spoon" not in first and "by relation" in first and "by relation" not in other
+
+
 def test_the_card_says_data_size_command_and_limits(text):
     assert "views of 75 simulated scenes (seeds 1000000 to 1000074)" in text
     assert "Begun from random numbers, trained for 3 minutes" in text
@@ -99,11 +108,12 @@ def test_the_card_says_what_the_run_saw(text):
 
 
 def test_the_card_names_what_its_model_can_name_and_what_of_it_the_run_did_not_show(text):
-    assert f"It has words for 14 of the simulator's kinds ({', '.join(KINDS)}) and 8 colours" in text
-    assert "showed it none" not in text
+    named = nameable(default_model_dir() / "tokenizer.json", tuple(WIDE_KINDS))
+    words = f"It has words for {len(named)} of the simulator's kinds ({', '.join(named)}) and 8 colours"
+    assert words in text and "showed it none" not in made(worlds=WORLDS["wide"])
     few = WorldMix(layout=(("clutter", 1.0),))
     object.__setattr__(few, "kinds", ())
-    assert f"Of these kinds this run showed it none of {', '.join(KINDS)}." in made(worlds=few)
+    assert f"Of these kinds this run showed it none of {', '.join(named)}." in made(worlds=few)
 
 
 def test_the_card_claims_nothing_of_what_weights_saw_that_were_only_measured():

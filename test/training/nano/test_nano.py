@@ -1,9 +1,13 @@
 """How n3d-nano begins: whitened patches, blocks that change nothing yet; the trainer learns and resumes."""
 
+import ctypes
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from places import CHECKOUT
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
@@ -164,6 +168,31 @@ def test_a_frozen_tower_stays_as_it_is_while_the_language_model_learns(tokenizer
     changed = {name for name, p in trainer.model.named_parameters() if not torch.equal(p, before[name])}
     assert changed and not any(".visual." in name for name in changed)
     assert "copy" in losses and "kind" not in losses
+
+
+FREED_THEN_TAKEN = """
+import ctypes
+from n3d_ros.training.nano.train import map_large_blocks
+
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "a b c d hblkhd e f g h i".split()]
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype, libc.malloc.restype = Info, ctypes.c_void_p
+libc.malloc.argtypes, libc.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
+map_large_blocks()
+libc.free(libc.malloc(20 << 20))
+before = libc.mallinfo2().hblkhd
+libc.malloc(8 << 20)
+print(libc.mallinfo2().hblkhd - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="not glibc 2.33 or later")
+def test_a_large_block_is_mapped_by_itself_also_after_a_larger_one_was_freed():
+    command = [sys.executable, "-c", FREED_THEN_TAKEN]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=True)
+    assert int(done.stdout) >= 8 << 20
 
 
 def test_an_empty_folder_of_views_is_named(tokenizer, tmp_path):

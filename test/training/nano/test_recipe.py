@@ -12,7 +12,7 @@ pytest.importorskip("n3d_ros.sim", exc_type=ImportError)
 pytest.importorskip("onnxruntime")
 
 from n3d_ros.cli import main  # noqa: E402
-from n3d_ros.commands.train.nano import command_line, eval_options  # noqa: E402
+from n3d_ros.commands.train.nano import command_line, evaluations  # noqa: E402
 from n3d_ros.runtime.backends.factory import default_model_dir  # noqa: E402
 from n3d_ros.sim import KINDS, WIDE_KINDS  # noqa: E402
 from n3d_ros.training.evaluation.simulated.nameable import nameable  # noqa: E402
@@ -75,10 +75,10 @@ def test_a_run_is_not_gone_on_with_in_another_world_and_one_of_before_is_of_nano
         pass
     assert command(tmp_path) == 0
     assert command(tmp_path, "--world", "wide") == 2
-    assert "expected a run with" in (said := capsys.readouterr().err) and "kinds wide" in said
+    assert "expected a run with" in (said := capsys.readouterr().err) and "wide 65 %" in said
     assert command(tmp_path / "wide", "--world", "wide") == 0
     assert command(tmp_path / "wide") == 2
-    assert "got one with" in (said := capsys.readouterr().err) and "kinds wide" in said
+    assert "got one with" in (said := capsys.readouterr().err) and "wide 65 %" in said
 
 
 def test_a_world_that_holds_what_never_trains_is_refused_before_anything_is_made(tmp_path, capsys):
@@ -90,12 +90,23 @@ def test_a_world_that_holds_what_never_trains_is_refused_before_anything_is_made
 
 
 @pytest.mark.parametrize(
-    ("world", "options"),
-    [("nano", []), ("wide", ["--kinds", "wide", "--textures", "held_out"])],
+    ("world", "every"),
+    [
+        ("nano", {"eval": []}),
+        (
+            "wide",
+            {
+                "eval": ["--textures", "held_out"],
+                "eval plain": [],
+                "eval wide": ["--kinds", "wide", "--textures", "held_out"],
+            },
+        ),
+    ],
 )
-def test_a_run_is_measured_on_its_kinds_and_on_patterns_that_it_did_not_see(world, options):
-    args = Namespace(eval_scenes=3, eval_seed=90000)
-    assert eval_options(args, WORLDS[world]) == ["--scenes", "3", "--seed", "90000", "--noise", *options]
+def test_a_run_is_measured_on_patterns_that_it_did_not_see_on_plain_ones_and_on_all_its_kinds(world, every):
+    scenes = ["--scenes", "3", "--seed", "90000", "--noise"]
+    found = evaluations(Namespace(eval_scenes=3, eval_seed=90000), WORLDS[world])
+    assert found == {name: [*scenes, *options] for name, options in every.items()}
 
 
 def test_the_card_names_every_option_that_made_the_run(tmp_path):
@@ -106,14 +117,15 @@ def test_the_card_names_every_option_that_made_the_run(tmp_path):
 
 
 def test_a_run_in_a_wide_world_has_words_for_its_things(tmp_path):
-    shipped = default_model_dir()
-    for begin in (None, shipped):
+    few = tmp_path / "few" / "tokenizer.json"
+    few.parent.mkdir()
+    few.write_text(recipe.run_tokenizer(recipe.Recipe(tmp_path, 1, 4)).to_str())
+    assert nameable(few, tuple(WIDE_KINDS)) == tuple(KINDS)
+    for begin in (None, few.parent, default_model_dir()):
         made = recipe.Recipe(tmp_path, 1, 4, begin, worlds=WORLDS["wide"])
-        file = tmp_path / ("shipped.json" if begin else "new.json")
+        file = tmp_path / "wide.json"
         file.write_text(recipe.run_tokenizer(made).to_str())
         assert nameable(file, tuple(WIDE_KINDS)) == tuple(WIDE_KINDS)
-    assert nameable(shipped / "tokenizer.json", tuple(WIDE_KINDS)) == tuple(KINDS)
-    assert "teapot" not in recipe.run_tokenizer(recipe.Recipe(tmp_path, 1, 4)).get_vocab()
 
 
 def test_a_run_that_was_stopped_goes_on_at_the_step_that_was_not_done(tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ def test_the_wide_world_sees_everything_but_what_is_held_out():
     wide, rng = WORLDS["wide"], np.random.default_rng(0)
     views = [wide.of_view(wide.of_scene(rng), rng.random(), rng.random()) for _ in range(600)]
     seen = {name: Counter(getattr(view, name) for view in views) for name in vars(views[0])}
-    assert set(seen["kinds"]) == {"wide"} and set(seen["textures"]) == {"plain", "seen"}
+    assert set(seen["kinds"]) == {"nano", "wide"} and set(seen["textures"]) == {"plain", "seen"}
     assert set(seen["layout"]) == {"tidy", "clutter"} and set(seen["capture"]) == set(CAPTURES)
     assert set(seen["sensor"]) == {"exact", "simple", *SENSORS}
     assert seen["layout"]["clutter"] == pytest.approx(0.3 * 600, abs=40)
