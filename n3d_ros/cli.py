@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,18 @@ ROS = "run `make ros`, or source a ROS distribution in which this package is bui
 TRAIN = "run `make train`"
 VIEW = "run `pip install -r requirements/view.txt`"
 MCP = "run `pip install -r requirements/mcp.txt` beside ROS"
+
+
+# As shells have it: 128 and the signal's number.
+INTERRUPTED = 130
+# What the path of the system's error was expected to be.
+SYSTEM_ERRORS = {
+    FileNotFoundError: "expected a file or folder, got '{}' (does not exist)",
+    FileExistsError: "expected a folder or nothing, got the file '{}'",
+    IsADirectoryError: "expected a file, got the folder '{}'",
+    NotADirectoryError: "expected folders on the way to '{}', got a file",
+    PermissionError: "expected the permission to read or write '{}', got none",
+}
 
 
 @dataclass(frozen=True)
@@ -77,28 +90,64 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code, when all that it printed is written."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    try:
+        code = _run(arguments, chosen)
+    finally:
+        error = _unwritten()
+    if error is not None and code == 0:
+        print(f"n3d {chosen}: expected to write to standard output, got {error}", file=sys.stderr)
+    return code or int(error is not None)
+
+
+def _run(arguments: Sequence[str], chosen: str | None) -> int:
+    """The exit code of one command; what went wrong is one line on stderr."""
     try:
         args = build_parser(chosen).parse_args(arguments)
         return int(args.run(args))
     except ImportError as error:
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            return INTERRUPTED  # compiled packages make this of an interrupt while they are loaded
         if _is_ours(error.name):
             raise
         setup = COMMANDS[chosen].setup if chosen else ROBOT
-        print(
-            f"n3d {chosen}: needs '{error.name}', which does not import ({error}): {setup}", file=sys.stderr
-        )
+        what = f"'{error.name}', which does not import" if error.name else "a package that does not import"
+        print(f"n3d {chosen}: needs {what} ({error}): {setup}", file=sys.stderr)
         return 1
     except CommandFailed as error:
         print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
         return 1
     except (OSError, ValueError) as error:  # what a file or a model wrote may be quoted in it
-        print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
+        print(f"n3d {chosen}: {one_line(_described(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+
+
+def _described(error: Exception) -> str:
+    """What was expected and what came, also where the system alone says what it found at a path."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    for kind, expected in SYSTEM_ERRORS.items():
+        if isinstance(error, kind):
+            return expected.format(error.filename)
+    return f"'{error.filename}': {error.strerror}"
+
+
+def _unwritten() -> OSError | None:
+    """Why standard output did not take what was printed (its reader has left, its disk is full); None where
+    it did. The interpreter would find that when it ends, and say so in lines of its own.
+    """
+    if sys.stdout is None:
+        return None
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
 
 
 def _is_ours(module: str | None) -> bool:

@@ -1,9 +1,12 @@
 """The command line: exit codes, one-line errors, what infer writes. A fake pipeline is the model."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -26,12 +29,18 @@ KEYS = [
     "reasoning",
     "value",
     "unit",
+    "relation",
+    "consistent",
+    "is_computed",
+    "code",
     "message",
     "raw_text",
     "token_ids",
     "timing_ms",
     "forward_passes",
     "depth_is_estimated",
+    "valid_ratio",
+    "intrinsics",
 ]
 MAX_HELP_LINES = 40
 ZERO_FOCAL_LENGTH = '{"fx": 0, "fy": 1, "cx": 1, "cy": 1, "width": 64, "height": 48}'
@@ -107,9 +116,18 @@ def test_ground_prints_a_table_and_writes_json_and_picture(pipeline, files, tmp_
     assert (result["answer"], result["value"]) == ("", None)
     assert result["timing_ms"]["total"] == 20.0
     assert (np.asarray(Image.open(overlay)) != 90).any()
-    printed = capsys.readouterr().out
-    assert "red mug" in printed
-    assert "0.800" in printed
+    head, mug, box = capsys.readouterr().out.splitlines()
+    assert head.split() == ["object", "x", "y", "z", "w", "h", "d", "score", "(m,", "optical", "frame)"]
+    assert mug.split() == ["0_red", "mug", "0.100", "-0.050", "0.800", "0.080", "0.100", "0.080", "0.90"]
+    assert box.startswith("1_blue box")
+
+
+def test_what_a_model_wrote_breaks_no_line_of_the_table(pipeline, files, capsys):
+    thing = replace(found().objects[0], id="0_red\n\x1b[31mmug")
+    pipeline.result = replace(found(), objects=(thing,), message="one\ntwo")
+    assert run(files, "--ground", "mug") == 0
+    head, mug, message = capsys.readouterr().out.splitlines()
+    assert mug.startswith("0_red  [31mmug") and message == "one two"
 
 
 def test_the_pipeline_gets_the_frame_and_the_words(pipeline, files):
@@ -140,6 +158,17 @@ def test_ask_writes_answer_reasoning_value_and_unit(pipeline, files, capsys):
     assert list(result) == KEYS
     assert (result["answer"], result["reasoning"]) == ("Half a metre.", "Because.")
     assert (result["value"], result["unit"]) == (0.5, "m")
+    assert (result["relation"], result["consistent"], result["is_computed"]) == ("distance", True, False)
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_the_json_says_on_which_camera_and_how_much_depth_a_result_rests(pipeline, files, capsys, asks):
+    ground = replace(found(), valid_ratio=0.75)
+    pipeline.result = replace(answered(), ground=ground) if asks else ground
+    assert run(files, "--ask" if asks else "--ground", "mug", "--json", "-") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["valid_ratio"] == 0.75
+    assert result["intrinsics"] == {"fx": 60.0, "fy": 60.0, "cx": 31.5, "cy": 23.5, "width": 64, "height": 48}
 
 
 def test_a_point_map_takes_the_place_of_depth(pipeline, files, tmp_path):
@@ -234,7 +263,7 @@ def test_words_the_model_broke_on_end_with_code_1_and_are_written(pipeline, file
     pipeline.result = found(ResultCode.PARSE, "1 broken box")
     assert run(files, "--ground", "mug", "--json", str(tmp_path / "out.json")) == 1
     assert "PARSE: 1 broken box" in capsys.readouterr().err
-    assert (tmp_path / "out.json").exists()
+    assert json.loads((tmp_path / "out.json").read_text())["code"] == "PARSE"
 
 
 def test_running_out_of_memory_ends_with_code_1(pipeline, files, capsys):
@@ -271,6 +300,12 @@ def test_wrong_arguments_end_with_code_2(arguments):
         (CommandFailed("it broke"), 1, "n3d infer: it broke"),
         (ImportError("No module named 'onnxruntime'", name="onnxruntime"), 1, "run `make venv`"),
         (KeyboardInterrupt(), 130, ""),
+        (ImportError("initialization failed"), 1, "needs a package that does not import (initialization"),
+        (FileNotFoundError(2, "No such file", "a.json"), 2, "got 'a.json' (does not exist)"),
+        (FileExistsError(17, "File exists", "out"), 2, "expected a folder or nothing, got the file 'out'"),
+        (PermissionError(13, "Permission denied", "out"), 2, "the permission to read or write 'out'"),
+        (OSError(28, "No space left on device", "o.png"), 2, "n3d infer: 'o.png': No space left on device"),
+        (FileNotFoundError("depth: expected a file"), 2, "n3d infer: depth: expected a file"),
     ],
 )
 def test_failures_become_exit_codes(monkeypatch, files, capsys, error, code, text):
@@ -282,6 +317,15 @@ def test_failures_become_exit_codes(monkeypatch, files, capsys, error, code, tex
     assert text in capsys.readouterr().err
 
 
+def test_an_interrupt_while_a_compiled_package_is_loaded_is_one(monkeypatch, files, capsys):
+    def fail(args):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr(infer, "run_infer", fail)
+    assert run(files, "--ground", "mug") == 130
+    assert capsys.readouterr().err == ""
+
+
 def test_a_missing_module_of_our_own_is_a_defect_and_not_hidden(monkeypatch, files):
     def fail(args):
         raise ImportError("No module named 'n3d_ros.gone'", name="n3d_ros.gone")
@@ -289,6 +333,61 @@ def test_a_missing_module_of_our_own_is_a_defect_and_not_hidden(monkeypatch, fil
     monkeypatch.setattr(infer, "run_infer", fail)
     with pytest.raises(ImportError, match="gone"):
         run(files, "--ground", "mug")
+
+
+PRINTS = """
+import sys
+from types import ModuleType
+from n3d_ros import cli
+
+module = ModuleType("n3d_ros.commands.greet")
+module.add_greet = lambda parser: parser.set_defaults(run=lambda _: print("hello") or 0)
+sys.modules[module.__name__] = module
+cli.COMMANDS["greet"] = cli.Command("say hello", "run `make venv`")
+sys.exit(cli.main(["greet"]))
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_what_standard_output_does_not_take_is_one_line_and_code_1():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PRINTS],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+        )
+    (line,) = done.stderr.splitlines()
+    assert line == "n3d greet: expected to write to standard output, got [Errno 28] No space left on device"
+    assert done.returncode == 1
+
+
+def test_help_whose_reader_has_left_says_nothing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "import sys; from n3d_ros.cli import main; sys.exit(main(['infer', '--help']))"
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "message"),
+    [
+        ("--json", "", "expected a file, got the folder '"),
+        ("--overlay", "", "expected a file, got the folder '"),
+        ("--json", "k.json/out.json", "expected folders on the way to '"),
+        ("--overlay", "out", "--overlay: expected a name that ends in .png or .jpg, got "),
+        ("--overlay", "out.xyz", "--overlay: expected a name that ends in .png or .jpg, got "),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_model_is_asked(
+    pipeline, files, tmp_path, capsys, option, name, message
+):
+    assert run(files, "--ground", "mug", option, str(tmp_path / name)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line and pipeline.asked == []
 
 
 def test_a_new_command_is_a_file_of_its_own_and_one_row(monkeypatch, capsys):

@@ -63,6 +63,7 @@ def export(
     if weights_dtype not in (None, *STORED):
         raise ModelFolderError(f"weights type: expected one of {list(STORED)} or none, got {weights_dtype!r}")
     check_compute(compute_dtype)
+    check_apart(model_dir, out_dir)
     check_source(model_dir)
     config, entries = load_config(model_dir), read_entries(model_dir)
     check_tensors(model_dir, entries, config.text.tied)
@@ -76,6 +77,12 @@ def export(
 def check_compute(compute_dtype: str) -> None:
     if compute_dtype not in COMPUTE:
         raise ModelFolderError(f"compute type: expected one of {list(COMPUTE)}, got {compute_dtype!r}")
+
+
+def check_apart(model_dir: Path, out_dir: Path) -> None:
+    """ModelFolderError where what is made of the model would replace it, and nothing would be left of it."""
+    if out_dir.exists() and model_dir.exists() and out_dir.samefile(model_dir):
+        raise ModelFolderError(f"{out_dir}: expected another folder to write than the model's own")
 
 
 def check_source(model_dir: Path) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from n3d_ros.engines.export.folder import (
     WEIGHTS,
+    check_apart,
     check_compute,
     check_source,
     copy_small_files,
@@ -81,10 +82,11 @@ def quantize_folder(
 
     input_scales: by product, (in,) factors of its input that make rounding hurt less (AWQ); the weights get
     the inverse. measure_loss: its result becomes accuracy.json. on_bytes(n): n more bytes written.
-    ModelFolderError when the folder is incomplete or quantised already.
+    ModelFolderError when the folder is incomplete, quantised already, or `out_dir` itself.
     """
     model_dir, out_dir = Path(model_dir), Path(out_dir)
     check_compute(config.compute)
+    check_apart(model_dir, out_dir)
     check_source(model_dir)
     model, entries = load_config(model_dir), read_entries(model_dir)
     if any(name.endswith(QUANTIZED) for name in entries):

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from n3d_ros.training.leaks.comparing import Leak
     from n3d_ros.training.leaks.prints import Prints
@@ -40,7 +42,7 @@ def run_leaks(args: argparse.Namespace) -> int:
     print(report(a, b, found, args.show))
     if args.remove is None:
         return 1 if found else 0
-    files = b.files.take([leak.b for leak in found])
+    files = b.files.take(np.array([leak.b for leak in found], np.int64))  # of none, a list has no type
     removed = write_without(args.b, args.remove, files, {"because_of": str(args.a), "bits": args.bits})
     print(f"{removed.num_rows} rows left out, {removed.num_left} in {args.remove}")
     return 0

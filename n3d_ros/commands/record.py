@@ -13,7 +13,9 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.commands.graph.interrupts import interruptible
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
+from n3d_ros.errors import CommandFailed
 from n3d_ros.recording.moments import Moment, Moments, stamp_of
 from n3d_ros.recording.parts import Parts
 from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, RESULTS
@@ -46,8 +48,9 @@ def add_record(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_record)
 
 
+@interruptible()
 def run_record(args: argparse.Namespace) -> int:
-    """Record until the time is over or the user interrupts; 0."""
+    """Record until the time is over or the user interrupts; 0. CommandFailed where no such node was there."""
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
@@ -70,6 +73,9 @@ def run_record(args: argparse.Namespace) -> int:
         print(
             f"{recorder.num_without_frame} results came without their frame: raise --memory-mb or use --all"
         )
+    if not recorder.has_seen_node:
+        where = f"{args.namespace.rstrip('/')}/{args.node}"
+        raise CommandFailed(f"expected a node '{where}' to record, found none; `n3d doctor` says why")
     return 0
 
 
@@ -92,6 +98,11 @@ class Recorder:
         for topic, type_name in camera_topics(self._node, self._target):
             if topic not in self._types:
                 self._subscribe(topic, type_name)
+
+    @property
+    def has_seen_node(self) -> bool:
+        """Whether the node was there: it alone says which topics its camera has."""
+        return any(kind in CAMERA for kind in self._types.values())
 
     @property
     def topics(self) -> list[str]:

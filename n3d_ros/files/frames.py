@@ -84,23 +84,32 @@ def find_frames(paths: list[Path]) -> list[Path]:
     return folders
 
 
-def read_frame(folder: Path, depth_scale_m: float | None = None) -> RgbdFrame:
-    """The frame in one folder. depth_scale_m: metres per unit, where `intrinsics.json` does not say it."""
+def read_frame(folder: Path | str, depth_scale_m: float | None = None) -> RgbdFrame:
+    """The frame in one folder: `color.png` or .jpg, `depth.png` or .npy, `intrinsics.json`.
+
+    depth_scale_m: metres per unit, where `intrinsics.json` does not say it. Errors as in `read_rgbd`.
+    """
+    folder = Path(folder)
     color, depth = _one_of(folder, COLOR_NAMES, "colour picture"), _one_of(folder, DEPTH_NAMES, "depth")
     return read_rgbd(color, depth, folder / "intrinsics.json", folder.name, depth_scale_m)
 
 
 def read_rgbd(
-    image: Path,
-    depth: Path,
-    intrinsics: Path,
+    image: Path | str,
+    depth: Path | str,
+    intrinsics: Path | str,
     name: str = "",
     depth_scale_m: float | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
 ) -> RgbdFrame:
-    """A frame from three files, the last of any kind that `read_camera` reads. max_megapixels: a larger
-    picture is refused.
+    """A frame from three files.
+
+    image: PNG or JPEG. depth: 16-bit PNG in millimetres, or .npy of uint16 millimetres or float metres,
+    registered to the picture, 0 = no data. intrinsics: pixels, a camera file of any kind that `read_camera`
+    reads. depth_scale_m: metres per unit of depth, where the camera file does not say it. max_megapixels: a
+    larger picture is refused. OSError or ValueError that names the file, what was expected and what came.
     """
+    image, depth, intrinsics = Path(image), Path(depth), Path(intrinsics)
     camera = read_camera(intrinsics, depth_scale_m)
     rgb = read_picture(image, max_megapixels=max_megapixels)
     orientation = read_orientation(image, max_megapixels)

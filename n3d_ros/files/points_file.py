@@ -52,7 +52,8 @@ class Points:
 
 def read_points(image: Path, points: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Observation:
     """A picture, upright, with its point file, which is of the upright picture too: the release's depth model
-    applies the EXIF orientation. max_megapixels: a larger picture is refused.
+    applies the EXIF orientation. max_megapixels: a larger picture is refused. OSError or ValueError that
+    names the file, what was expected and what came.
     """
     rgb, read = read_picture(image, max_megapixels=max_megapixels), read_points_file(points)
     try:

@@ -79,7 +79,7 @@ def measured_depth(
     if scale_m is None:
         _check_unit(raw, metres, encoding)
     else:
-        check_metres(metres, remedy=REMEDY)
+        check_metres(metres, remedy=REMEDY, scale_m=scale_m)
     with np.errstate(invalid="ignore"):
         is_outside = metres > max_m
         if min_m > 0:
@@ -161,22 +161,26 @@ def checked_scale(scale_m: float) -> float:
     return float(scale_m)
 
 
-def check_metres(depth: FloatArray, name: str = "depth", remedy: str = "divide by {per_m}") -> None:
+def check_metres(
+    depth: FloatArray, name: str = "depth", remedy: str = "divide by {per_m}", scale_m: float | None = None
+) -> None:
     """BadInputError where depth (H, W) said to be in metres must be in another unit. remedy: what to do, of
-    `per_m` units per metre or `scale` metres per unit.
+    `per_m` units per metre or `scale` metres per unit. scale_m: what made metres of it, if stated.
     """
     if _is_within(depth, MIN_MEDIAN_M, MAX_MEDIAN_M):
         return
     median = median_m(depth)
+    stated = "" if scale_m is None else f" with the stated scale {scale_m:g}"
     if median > MAX_MEDIAN_M:
         unit, per_m = ("centimetres", 100) if median < CENTIMETRE_MEDIAN else ("millimetres", 1000)
         raise BadInputError(
-            f"{name}: expected metres, got a median depth of {median:.0f}, which looks like {unit}: "
-            f"{remedy.format(per_m=per_m, scale=1 / per_m)}"
+            f"{name}: expected metres, got a median depth of {median:.0f}{stated}, which looks like {unit}: "
+            f"{remedy.format(per_m=per_m, scale=(scale_m or 1) / per_m)}"
         )
     if 0 < median < MIN_MEDIAN_M:
         raise BadInputError(
-            f"{name}: expected metres, got a median depth of {median:.2g}, nearer than any depth camera sees"
+            f"{name}: expected metres, got a median depth of {median:.2g}{stated}, "
+            f"nearer than any depth camera sees"
         )
 
 

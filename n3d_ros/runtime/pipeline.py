@@ -78,7 +78,8 @@ class Pipeline:
         options: Options = RIGHT,
         limits: Limits = DEFAULT,
     ) -> Pipeline:
-        """Open a model folder. backend: 'auto', 'ort' or 'torch'. threads: None lets the backend choose.
+        """Open a model folder. backend: 'auto', 'trt', 'ort', 'torch' or 'torch:DEVICE:TYPE'
+        (`backends.factory`). threads: None lets the backend choose.
 
         N3DError naming what is missing or differs: folder, file, checksum, library.
         """

@@ -83,8 +83,8 @@ class Timing:
 
 @dataclass(frozen=True)
 class GroundResult:
-    """Everything found for `words`, in the model's order; objects already found stay when a request is
-    canceled.
+    """Everything found for `words`, in the model's order, in metres and the picture's optical frame (x right,
+    y down, z forward); objects already found stay when a request is canceled.
 
     `code` is OK also when nothing was found (`message` says so), PARSE when the model wrote only broken
     boxes, CANCELED. `malformed` are texts that announced a box and hold none. `valid_ratio`: share of depth
@@ -142,3 +142,8 @@ class AskResult:
     def depth_is_estimated(self) -> bool:
         """See `GroundResult`."""
         return self.ground.depth_is_estimated
+
+    @property
+    def valid_ratio(self) -> float:
+        """See `GroundResult`."""
+        return self.ground.valid_ratio

@@ -6,6 +6,7 @@ after a failure (a full disk, an interrupt), what was there before. It does not 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -21,10 +22,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     The folder is made when absent. What is no plain file, such as /dev/stdout, is written directly. OSError
     that names `path`.
     """
-    target = Path(os.path.realpath(path))  # a link stays a link, and what it names is replaced
-    if target.exists() and not target.is_file():
+    if path.exists() and not path.is_file():  # asked of the link: /dev/stdout of a pipe names no path
         yield path
         return
+    target = Path(os.path.realpath(path))  # a link stays a link, and what it names is replaced
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
     try:
@@ -32,11 +33,25 @@ def whole_file(path: Path) -> Iterator[Path]:
         _flush(part)
         part.replace(target)
     except OSError as error:
-        if error.errno is None:  # of a library, with a message of its own
-            raise
+        if error.errno is None:  # of a library, with a message of its own: numpy's says only how many bytes
+            raise OSError(f"{error} (writing '{path}')") from error
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_can_write(*paths: Path | None) -> None:
+    """OSError that names the first path under which no file can be written, for whoever works long before.
+    None is no path. Only the writing itself finds a full disk.
+    """
+    for path in filter(None, paths):
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        if not os.access(path if path.exists() else above, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -108,3 +108,16 @@ def test_options_that_do_not_fit_are_one_line(model, questions, tmp_path, capsys
     words = [tmp_path / "out" if word == "OUT" else word for word in words]
     assert run("--model", folder, "--questions", questions, *words) == 2
     assert why in capsys.readouterr().err and loaded == [] and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("scenes", [0, -3])
+def test_scenes_that_are_none_are_refused_by_name(capsys, scenes):
+    assert run("--scenes", scenes) == 2
+    assert f"--scenes: expected at least 1, got {scenes}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("eval",), ("bench",), ("bench", "host")])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(tmp_path, capsys, command):
+    assert main([*command, "--json", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"expected a file, got the folder '{tmp_path}'" in line

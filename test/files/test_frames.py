@@ -47,6 +47,13 @@ def test_a_written_frame_reads_back_the_same(tmp_path, encoding):
     assert found.depth.dtype == original.depth.dtype
 
 
+def test_a_path_may_be_text(tmp_path):
+    write_frame(tmp_path / "one", frame())
+    names = ("color.png", "depth.png", "intrinsics.json")
+    for found in (read_frame(f"{tmp_path}/one"), read_rgbd(*(f"{tmp_path}/one/{name}" for name in names))):
+        assert found.intrinsics == INTRINSICS and found.depth.shape == (6, 8)
+
+
 @pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
 def test_an_observation_holds_metres_and_nan(encoding):
     depth = frame(encoding).observation().depth

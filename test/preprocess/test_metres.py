@@ -69,6 +69,14 @@ def test_millimetres_as_floats_are_refused_everywhere():
         Observation(np.zeros((8, 8, 3), np.uint8), camera, point_map=np.full((8, 8, 3), 650.0, np.float32))
 
 
+def test_the_scale_that_is_named_is_of_what_the_file_holds():
+    looks = (
+        "a median depth of 90 with the stated scale 0.1, which looks like centimetres: give the scale 0.001 "
+    )
+    with pytest.raises(BadInputError, match=looks):
+        measured_depth(np.full((8, 8), 900.0, np.float32), "32FC1", 0.1)
+
+
 def test_centimetres_are_named():
     with pytest.raises(BadInputError, match=r"a median depth of 65, which looks like centimetres: .* 0.01"):
         measured_depth(np.full((8, 8), 65.0, np.float32), "32FC1")
@@ -185,7 +193,8 @@ def test_shares_of_the_largest_depth_are_no_metres(floats, is_refused):
 
 
 def test_nearer_than_any_camera_sees_is_another_unit():
-    with pytest.raises(BadInputError, match="a median depth of 0.00065, nearer than any depth camera sees"):
+    stated = "a median depth of 0.00065 with the stated scale 0.001, nearer than any depth camera sees"
+    with pytest.raises(BadInputError, match=stated):
         measured_depth(np.full((8, 8), 0.65, np.float32), "32FC1", 0.001)
     with pytest.raises(BadInputError, match="nearer than any depth camera"):
         measured_depth(np.full((8, 8), 0.00065, np.float32), "32FC1")

@@ -4,6 +4,7 @@ import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, MUG
 
+from n3d_ros.cli import main
 from n3d_ros.recording.parts import Parts, parts_of
 from n3d_ros.recording.reader import CORRECTED, RIGHT, read_recording
 
@@ -109,3 +110,8 @@ def test_what_is_no_recording_is_named(tmp_path):
     for path in (tmp_path / "x.mcap", tmp_path):
         with pytest.raises(ValueError, match=f"'{path}': expected a recording, got"):
             list(read_recording(path))
+
+
+def test_a_node_that_is_not_there_is_told_in_the_end(tmp_path, capsys):
+    assert main(["record", "--node", "nobody", "--out", str(tmp_path / "out"), "--seconds", "0.1"]) == 1
+    assert "expected a node '/nobody' to record, found none" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """A file appears whole or not at all, whatever stops the writer."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,18 @@ def test_what_json_lacks_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(ValueError, match="Out of range float"):
         write_json(tmp_path / "a.json", float("nan"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+def test_a_pipe_is_written_to_directly():
+    reader, writer = os.pipe()
+    write_text(Path(f"/dev/fd/{writer}"), "piped")
+    os.close(writer)
+    assert os.read(reader, 99) == b"piped"
+    os.close(reader)
+
+
+def test_an_error_of_a_library_without_a_name_gets_that_of_the_file(tmp_path):
+    named = rf"3 requested and 1 written \(writing '{tmp_path}/a.npy'\)"
+    with pytest.raises(OSError, match=named), whole_file(tmp_path / "a.npy"):
+        raise OSError("3 requested and 1 written")  # as numpy.save on a full disk

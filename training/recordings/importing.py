@@ -12,6 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,12 @@ def import_recording(recording: Path, out: Path, trust: bool = False) -> dict[st
     if shard_file(out, 0).exists():
         raise ValueError(f"'{out}': expected a new folder, got one with a set of questions")
     counts = Counts()
-    num_questions = write_questions(shard_file(out, 0), questions_of(recording, out, trust, counts))
-    if num_questions == 0:
-        shard_file(out, 0).unlink()
+    questions = questions_of(recording, out, trust, counts)
+    first = next(questions, None)  # before anything is written: there may be no recording, or nothing in it
+    if first is None:
         reasons = ", ".join(f"{why} {n}" for why, n in counts.left_out.most_common()) or "no results"
         raise ValueError(f"'{recording}': expected a result that was judged, got none: {reasons}")
+    num_questions = write_questions(shard_file(out, 0), chain([first], questions))
     entry = entry_of(out, 0, len(counts.stamps), num_questions, forms=counts.forms, left_out=counts.left_out)
     write_entry(out, entry)
     return write_manifest(out, [entry], {"recording": recording.name, "trusted": trust})

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from n3d_ros.errors import CommandFailed
-from n3d_ros.storage.whole_file import write_text
+from n3d_ros.storage.whole_file import check_can_write, write_text
 
 SIZES = ("640x480", "1280x720")
 
@@ -64,6 +64,7 @@ def _measure_host(sizes: list[tuple[int, int]], args: argparse.Namespace) -> int
 
     from n3d_ros.engines.bench.preparation import WARM_UP, as_json, measure, results_text
 
+    check_can_write(args.json)
     total = len(sizes) * (args.repetitions + WARM_UP)
     with tqdm(total=total, unit="frame", desc="bench host", file=sys.stderr) as bar:
         results = [measure(*size, args.repetitions, bar.update) for size in sizes]

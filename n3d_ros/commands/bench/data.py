@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from n3d_ros.storage.whole_file import write_text
+from n3d_ros.storage.whole_file import check_can_write, write_text
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +47,7 @@ def run_data(args: argparse.Namespace) -> int:
     from n3d_ros.training.speed.measuring import SpeedOptions, measure, num_runs
     from n3d_ros.training.speed.text import report_text
 
+    check_can_write(args.json)
     options = SpeedOptions(args.pictures, args.rounds, args.records, args.rows)
     if args.rows:
         importlib.import_module("torch")  # its absence is told before minutes of lifting

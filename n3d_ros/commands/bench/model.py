@@ -24,7 +24,7 @@ from n3d_ros.engines.bench.report.text import report_text
 from n3d_ros.engines.bench.samples import BenchScene
 from n3d_ros.engines.synthetic.config import PRESETS
 from n3d_ros.runtime.backends.pytorch.options import DTYPES
-from n3d_ros.storage.whole_file import whole_file, write_text
+from n3d_ros.storage.whole_file import check_can_write, whole_file, write_text
 
 # What random weights write is never what was expected: the first beside the second shows what a drafter costs
 # until it gives up.
@@ -81,9 +81,7 @@ def run_model_bench(args: argparse.Namespace) -> int:
     """
     from tqdm import tqdm
 
-    for file in (args.json, args.plot):
-        if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is known before the work
+    check_can_write(args.json, args.plot)
     with (
         _prepared(args) as (options, scenes),
         tqdm(total=num_pieces(options), unit="piece", desc="bench", file=sys.stderr) as bar,

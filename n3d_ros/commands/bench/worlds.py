@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from n3d_ros.storage.whole_file import write_text
+from n3d_ros.storage.whole_file import check_can_write, write_text
 
 
 def add_worlds(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +33,7 @@ def run_worlds(args: argparse.Namespace) -> int:
     importlib.import_module("torch")  # its absence is told before anything is rendered
     from n3d_ros.training.speed.worlds import WORLDS, WorldsOptions, measure_worlds, worlds_text
 
+    check_can_write(args.json)
     options = WorldsOptions(args.scenes, args.steps, args.rounds)
     with tqdm(total=options.rounds * len(WORLDS), unit="run", desc="bench worlds", file=sys.stderr) as bar:
 

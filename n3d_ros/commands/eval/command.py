@@ -8,6 +8,7 @@ from pathlib import Path
 from n3d_ros.commands.eval.questions import add_question_options, run_questions
 from n3d_ros.commands.eval.scenes import add_scene_options, run_scenes
 from n3d_ros.commands.model_options import add_model_options
+from n3d_ros.storage.whole_file import check_can_write
 
 
 def add_eval(parser: argparse.ArgumentParser) -> None:
@@ -24,4 +25,5 @@ def add_eval(parser: argparse.ArgumentParser) -> None:
 
 def run_eval(args: argparse.Namespace) -> int:
     """Measure and print; exit code 0."""
+    check_can_write(args.json)
     return run_scenes(args) if args.questions is None else run_questions(args)

@@ -41,6 +41,8 @@ def run_scenes(args: argparse.Namespace) -> int:
     from n3d_ros.training.evaluation.simulated.details import detail_tables, details
     from n3d_ros.training.evaluation.simulated.grounding import summarise, trials
 
+    if args.scenes < 1:
+        raise ValueError(f"--scenes: expected at least 1, got {args.scenes}")
     world = world_of(args, kinds="wide") if args.kinds == KNOWN else world_of(args)
     pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
     kinds, left_out = measured_kinds(pipeline.backend.tokenizer_path, world, args.kinds)

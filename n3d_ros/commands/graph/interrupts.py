@@ -12,10 +12,17 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """KeyboardInterrupt in place of rclpy's exception."""
+    """KeyboardInterrupt in place of rclpy's exceptions: where it waits, and where something is created in a
+    context that the interrupt has shut down. Also a decorator.
+    """
+    import rclpy
+    from rclpy.exceptions import NotInitializedException
     from rclpy.executors import ExternalShutdownException
+    from rclpy.impl.implementation_singleton import rclpy_implementation
 
     try:
         yield
-    except ExternalShutdownException as error:
+    except (ExternalShutdownException, NotInitializedException, rclpy_implementation.RCLError) as error:
+        if rclpy.ok():
+            raise
         raise KeyboardInterrupt from error

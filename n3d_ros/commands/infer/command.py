@@ -14,7 +14,14 @@ from typing import Any
 
 from n3d_ros.commands.infer.conversation import run_conversations
 from n3d_ros.commands.infer.input import add_input_options, read_observation
-from n3d_ros.commands.infer.output import STDOUT, result_json, result_text, write_json, write_overlay
+from n3d_ros.commands.infer.output import (
+    STDOUT,
+    check_outputs,
+    result_json,
+    result_text,
+    write_json,
+    write_overlay,
+)
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed, N3DError, ResultCode
 from n3d_ros.files.picture_file import MAX_MEGAPIXELS
@@ -65,13 +72,14 @@ def run_infer(args: argparse.Namespace) -> int:
         load = partial(_load, args)
         return run_conversations(args.conversation, args.output, args.detect, _options(args), load)
     _check_words(args)
+    check_outputs(args.json, args.overlay)
     observation = as_the_model_sees_it(read_observation(args), args.image, _options(args))
     pipeline = _load(args)
     result = _answer(pipeline, observation, args)
     if args.json != STDOUT:
         print(result_text(result))
     if args.json is not None:
-        write_json(args.json, result_json(result))
+        write_json(args.json, result_json(result, observation.intrinsics))
     if args.overlay is not None:
         write_overlay(args.overlay, observation, [item.box for item in result.objects])
     if result.code != ResultCode.OK:

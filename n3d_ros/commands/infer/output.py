@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.boxes import Box3D, Rectangle
+from n3d_ros.geometry import Intrinsics
 from n3d_ros.plain_text import without_controls
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundResult
@@ -18,10 +19,21 @@ from n3d_ros.storage import whole_file
 from n3d_ros.text_table import text_table
 
 STDOUT = Path("-")
+PICTURES = (".png", ".jpg", ".jpeg")
 
 
-def result_json(result: GroundResult | AskResult) -> dict[str, Any]:
-    """What --json writes. Optical frame, metres, radians, pixels, milliseconds."""
+def check_outputs(json_file: Path | None, overlay: Path | None) -> None:
+    """OSError or ValueError for names that nothing can be written under, before a model works for them."""
+    whole_file.check_can_write(json_file, overlay)
+    if overlay is not None and overlay.suffix.lower() not in PICTURES:
+        raise ValueError(f"--overlay: expected a name that ends in .png or .jpg, got '{overlay}'")
+
+
+def result_json(result: GroundResult | AskResult, camera: Intrinsics) -> dict[str, Any]:
+    """What --json writes (docs/inputs.md). Optical frame, metres, radians, pixels, milliseconds.
+
+    camera: of the whole colour picture that the result is about, as it was used.
+    """
     asked = result if isinstance(result, AskResult) else None
     return {
         "objects": [{"id": item.id, **box_json(item.box, item.box_2d_px)} for item in result.objects],
@@ -29,12 +41,18 @@ def result_json(result: GroundResult | AskResult) -> dict[str, Any]:
         "reasoning": asked.reasoning if asked else "",
         "value": asked.value if asked else None,
         "unit": asked.unit if asked else "",
+        "relation": asked.relation if asked else "",
+        "consistent": asked.consistent if asked else None,
+        "is_computed": asked is not None and asked.is_computed,
+        "code": result.code.name,
         "message": result.message,
         "raw_text": result.raw_text,
         "token_ids": [int(token) for token in result.token_ids],
         "timing_ms": result.timing.to_dict(),
         "forward_passes": result.timing.num_forward_passes,
         "depth_is_estimated": result.depth_is_estimated,
+        "valid_ratio": result.valid_ratio,
+        "intrinsics": camera.to_dict(),
     }
 
 
@@ -55,8 +73,8 @@ def result_text(result: GroundResult | AskResult) -> str:
     rows = [["object", "x", "y", "z", "w", "h", "d", "score", "(m, optical frame)"]]
     for item in result.objects:
         numbers = [f"{value:.3f}" for value in (*item.box.center, *item.box.size)]
-        rows.append([item.id, *numbers, f"{item.box.score:.2f}"])
-    lines = [text_table(rows)]
+        rows.append([without_controls(item.id), *numbers, f"{item.box.score:.2f}"])
+    lines = []
     if not result.objects:
         lines.append("nothing found")
     if result.depth_is_estimated:
@@ -67,7 +85,7 @@ def result_text(result: GroundResult | AskResult) -> str:
             lines.append(f"computed from the boxes: {result.value:.3f} {result.unit}")
     if result.message:
         lines.append(result.message)
-    return "\n".join(map(without_controls, lines))
+    return "\n".join([text_table(rows), *map(without_controls, lines)])
 
 
 def write_overlay(path: Path, observation: Observation, boxes: list[Box3D]) -> None:

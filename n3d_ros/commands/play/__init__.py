@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.commands.graph.interrupts import interruptible
 from n3d_ros.commands.play.bags import BagPlayer, is_bag
 from n3d_ros.commands.play.camera import FRAME_ID
 from n3d_ros.commands.play.folders import folder_player
@@ -61,8 +62,11 @@ def add_play(parser: argparse.ArgumentParser) -> None:
 
 def run_play(args: argparse.Namespace) -> int:
     """Publish until the end or until the user interrupts; 0."""
-    bags = _kind(args)
+    return _play(args, _kind(args))
 
+
+@interruptible()
+def _play(args: argparse.Namespace, bags: bool) -> int:
     import rclpy
     from rclpy.executors import ExternalShutdownException
     from rclpy.task import Future

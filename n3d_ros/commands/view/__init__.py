@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from n3d_ros.commands.graph.interrupts import interruptible
+from n3d_ros.storage.whole_file import check_can_write
+
+if TYPE_CHECKING:
+    from n3d_ros.recording.reader import Recorded
 
 
 def add_view(parser: argparse.ArgumentParser) -> None:
@@ -33,27 +41,36 @@ def run_view(args: argparse.Namespace) -> int:
     """Show until the recording ends, the time is over or the user interrupts; 0."""
     if not args.rate_hz > 0:
         raise ValueError(f"--rate-hz: expected a positive number, got {args.rate_hz}")
+    check_can_write(args.save)
+    results = None if args.recording is None else _recorded(args.recording)
 
     from n3d_ros.commands.view.scene import Scene, open_stream
 
     scene = Scene(open_stream(args.save, args.connect))
-    if args.recording is None:
+    if results is None:
         _show_node(scene, args)
     else:
-        _show_recording(scene, args.recording)
+        _show_recording(scene, results)
     print(f"shown: {scene.num_frames} frames, {scene.num_results} results")
     return 0
 
 
-def _show_recording(scene: Any, path: Path) -> None:
+def _recorded(path: Path) -> Iterator[Recorded]:
+    """What a recording holds. The first is read: what is no recording is told before a file is there."""
     from n3d_ros.recording.reader import read_recording
 
-    for one in read_recording(path):
+    results = read_recording(path)
+    return chain(list(islice(results, 1)), results)
+
+
+def _show_recording(scene: Any, results: Iterator[Recorded]) -> None:
+    for one in results:
         if one.seen is not None:
             scene.frame(one.seen, one.stamp_ns)
         scene.result(one)
 
 
+@interruptible()
 def _show_node(scene: Any, args: argparse.Namespace) -> None:
     import rclpy
     from rclpy.executors import ExternalShutdownException

@@ -111,6 +111,15 @@ def test_a_folder_of_something_else_is_not_replaced(checkpoint, tmp_path):
         export(folder, tmp_path / "notes")
 
 
+def test_a_model_is_not_replaced_by_its_own_export(checkpoint, tmp_path):
+    folder, _ = checkpoint()
+    export(folder, tmp_path / "engine")
+    (tmp_path / "engine" / "README.md").write_text("its card")
+    with pytest.raises(ModelFolderError, match="expected another folder to write than the model's own"):
+        export(tmp_path / "engine", tmp_path / "engine")
+    assert (tmp_path / "engine" / "README.md").read_text() == "its card"
+
+
 def test_an_incomplete_checkpoint_is_named(checkpoint, tmp_path):
     folder, _ = checkpoint()
     (folder / "tokenizer.json").unlink()

@@ -37,6 +37,16 @@ def in_float32(monkeypatch):
     monkeypatch.setattr(onnxruntime, "SessionOptions", options)
 
 
+def test_a_model_is_not_replaced_by_its_rounded_self(tmp_path):
+    folder = write_synthetic(tmp_path / "m", "tiny")
+    before = sorted(folder.iterdir())
+    (tmp_path / "link").symlink_to(folder)
+    for out in (folder, tmp_path / "link"):
+        with pytest.raises(ModelFolderError, match="expected another folder to write than the model's own"):
+            quantize_folder(folder, out, QuantizeConfig("int4"))
+    assert sorted(folder.iterdir()) == before
+
+
 def stored(tmp_path, matrix):
     """A matrix (out, in) in a file of its own."""
     matrix = np.asarray(matrix, dtype=np.float32)

@@ -108,6 +108,12 @@ def test_the_second_set_is_written_without_them(two, capsys):
     assert main(["leaks", str(two / "A"), str(two / "clean")]) == 0
 
 
+def test_where_nothing_is_shared_the_second_set_is_written_as_it_is(two, capsys):
+    lifted(two / "own", [row(two / "b/3.png")])
+    assert main(["leaks", str(two / "A"), str(two / "own"), "--remove", str(two / "clean")]) == 0
+    assert "0 rows left out, 1 in" in capsys.readouterr().out
+
+
 def test_questions_go_with_their_picture_and_the_rest_is_a_set(tmp_path, capsys):
     shared, own = (write_picture(tmp_path / "pictures", number) for number in (0, 1))
     write_set(tmp_path / "A", questions_about(shared))

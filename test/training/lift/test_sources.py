@@ -228,5 +228,5 @@ def test_a_folder_with_damaged_annotations_or_camera_is_a_picture_at_fault(tmp_p
 def test_folders_without_annotations_are_refused(tmp_path):
     frame_folder(tmp_path / "a", {})
     (tmp_path / "a/annotations.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"expected annotations\.json"):
+    with pytest.raises(FileNotFoundError, match=rf"annotations\.json in a frame folder of '{tmp_path}', "):
         FolderSource.find([tmp_path])

@@ -53,7 +53,8 @@ def ask_all(
         if number >= min(FEWEST_TRIED, len(questions)) and num_faults > max_fault_share * number:
             raise CommandFailed(
                 f"expected at most {max_fault_share:.0%} of the questions without a picture, "
-                f"got {num_faults} of {number}, the last: {answer.fault or 'an earlier one'}"
+                f"got {num_faults} of {number}, the last: {answer.fault or 'an earlier one'}; "
+                f"--pictures says where relative names start"
             )
         yield answer
 

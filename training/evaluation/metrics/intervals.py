@@ -40,12 +40,16 @@ class Share:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic of `num` values with its bootstrap interval; None where there was nothing."""
+    """A statistic of `num` values with its bootstrap interval; None where there was nothing.
+
+    num_drawn: groups (pictures) that the values are of; one alone gives no interval.
+    """
 
     num: int
     value: float | None
     low: float | None
     high: float | None
+    num_drawn: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -79,7 +83,9 @@ def estimate(
         return Estimate(0, None, None, None)
     numbers = np.asarray(values, dtype=np.float64)
     low, high = bootstrap(numbers, statistic, groups)
-    return Estimate(len(numbers), float(statistic(numbers)), low, high)
+    num_drawn = len(numbers) if groups is None else len(set(groups))
+    interval = (low, high) if num_drawn > 1 else (None, None)
+    return Estimate(len(numbers), float(statistic(numbers)), *interval, num_drawn)
 
 
 def bootstrap(

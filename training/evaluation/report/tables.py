@@ -56,14 +56,14 @@ def percent(share: dict[str, Any] | None) -> str:
 
 
 def number(estimate: dict[str, Any], digits: int = 2, scale: float = 1.0) -> str:
-    """ "0.46 [0.42, 0.50]". What has no bound is said in words."""
+    """ "0.46 [0.42, 0.50]", of one picture alone "0.46 [?]". What has no bound is said in words."""
     if not estimate["num"]:
         return NOTHING
     low, value, high = (
         "no bound" if estimate[name] is None else f"{scale * estimate[name]:.{digits}f}"
         for name in ("low", "value", "high")
     )
-    return f"{value} [{low}, {high}]"
+    return f"{value} [{low}, {high}]" if estimate["num_drawn"] > 1 else f"{value} [?]"
 
 
 def plain(value: float | None, digits: int = 3) -> str:

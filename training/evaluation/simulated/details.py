@@ -71,7 +71,13 @@ def _names(prompts: Sequence[Named]) -> dict[str, Any]:
         "exact": share([one.num_right == one.num_found == one.num_true for one in prompts]).to_dict(),
         "precision": scores.precision,
         "recall": scores.recall,
-        "f1": {"num": len(prompts), "value": _f1(counts), "low": low, "high": high},
+        "f1": {
+            "num": len(prompts),
+            "value": _f1(counts),
+            "low": low,
+            "high": high,
+            "num_drawn": len(prompts),
+        },
     }
 
 

@@ -40,7 +40,8 @@ class FolderSource:
         """Of frame folders, or folders of them, those with annotations. FileNotFoundError where none has."""
         found = tuple(folder for folder in find_frames(paths) if (folder / ANNOTATIONS).is_file())
         if not found:
-            raise FileNotFoundError(f"frames: expected {ANNOTATIONS} in a frame folder of {paths}, got none")
+            places = ", ".join(f"'{path}'" for path in paths)
+            raise FileNotFoundError(f"frames: expected {ANNOTATIONS} in a frame folder of {places}, got none")
         return cls(found, depth_scale_m, gravity)
 
     def __len__(self) -> int:

@@ -73,7 +73,7 @@ def test_boxes_beside_the_truth_have_its_distance_and_no_overlap(questions, tmp_
 def test_nothing_found_counts_as_no_overlap_and_an_error_without_bound(questions):
     ground = box_figures([found(questions[-1])])["ground"]
     assert ground["missing"] == 1 and ground["iou"]["value"] == 0.0
-    assert ground["center_error_m"] == {"num": 1, "value": None, "low": None, "high": None}
+    assert ground["center_error_m"] == {"num": 1, "value": None, "low": None, "high": None, "num_drawn": 1}
     assert ground["aligned_offset_m"]["num"] == 0 and ground["projected"]["num_without_offset"] == 1
     json.dumps(ground, allow_nan=False)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from n3d_ros.training.evaluation.metrics.intervals import bootstrap, estimate, share, wilson
+from n3d_ros.training.evaluation.report.tables import number
 
 
 def test_wilson_gives_the_textbook_interval():
@@ -35,6 +36,13 @@ def test_groups_are_drawn_whole():
     alone, together = estimate(values, np.mean), estimate(values, np.mean, ["a"] * 50 + ["b"] * 50)
     assert (together.low, together.high) == (0.0, 1.0), "two pictures: both may be drawn twice"
     assert alone.low > 0.3 and alone.high < 0.7
+
+
+def test_one_picture_alone_has_no_interval():
+    found = estimate([0.2, 0.4], np.mean, ["a", "a"])
+    assert (found.value, found.low, found.high) == (pytest.approx(0.3), None, None)
+    assert number(found.to_dict()) == "0.30 [?]"
+    assert number(estimate([0.2, 0.4], np.mean, ["a", "b"]).to_dict()) == "0.30 [0.20, 0.40]"
 
 
 def test_an_infinite_error_stays_infinite():

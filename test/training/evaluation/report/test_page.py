@@ -28,7 +28,8 @@ def every(tmp_path):
 def test_a_share_and_an_estimate_with_their_intervals():
     assert percent({"value": 0.725, "low": 0.66, "high": 0.782, "of": 200}) == "72.5 % [66.0, 78.2]"
     assert percent(None) == percent({"value": None}) == "-"
-    assert number({"num": 3, "value": 0.027, "low": 0.02, "high": None}, 1, 100.0) == "2.7 [2.0, no bound]"
+    unbounded = {"num": 3, "value": 0.027, "low": 0.02, "high": None, "num_drawn": 2}
+    assert number(unbounded, 1, 100.0) == "2.7 [2.0, no bound]"
 
 
 def test_tables_hold_the_figures(every):

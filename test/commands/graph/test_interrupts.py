@@ -1,0 +1,42 @@
+"""What rclpy raises after an interrupt is an interrupt; before it, it stays what it is."""
+
+import pytest
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.fixture
+def node():
+    """A node in rclpy's own context, which the commands use."""
+    import rclpy
+
+    rclpy.init()
+    yield rclpy.create_node("interrupted")
+    rclpy.try_shutdown()
+
+
+@pytest.mark.parametrize("late", ["a node", "a timer", "a wait"])
+def test_what_an_interrupt_makes_impossible_is_an_interrupt(node, late):
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+
+    from n3d_ros.commands.graph.interrupts import interruptible
+
+    executor = SingleThreadedExecutor()
+    rclpy.shutdown()  # as rclpy does on SIGINT
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        if late == "a node":
+            rclpy.create_node("late")
+        elif late == "a timer":
+            node.create_timer(1.0, lambda: None)
+        else:
+            executor.spin_once()
+
+
+def test_an_error_of_a_graph_that_lives_stays_one(node):
+    from rclpy.impl.implementation_singleton import rclpy_implementation
+
+    from n3d_ros.commands.graph.interrupts import interruptible
+
+    with pytest.raises(rclpy_implementation.RCLError), interruptible():
+        raise rclpy_implementation.RCLError("no such topic")
