@@ -66,8 +66,8 @@ MUTATIONS = (
     Mutation(
         "cameras: each loads the model",
         f"{PACKAGE}/node/plain/engine_thread.py",
-        "if thread is None or not thread.join(member):",
-        "if True:",
+        "if thread.join(member):",
+        "if False:",
         "test/node/plain/test_engine_thread.py",
     ),
     Mutation(

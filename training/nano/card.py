@@ -157,6 +157,7 @@ def _shares(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, st
 def _asked(measured: Measured) -> str:
     """Spatial questions by relation, and in other ways."""
     trials = measured.trials
+    head = ("relation", "right", "interval", "own sentence confirmed", "interval", "of")
     relations = grouped([trial["answered"] for trial in trials if trial["answered"]], relation_of)
     by_chance = measured.details["answers_by_relation"]
     rows = [
