@@ -22,7 +22,7 @@ from n3d_ros.protocol.box_codec import format_box, parse, quantize
 from n3d_ros.protocol.box_text import FIRST_BOX
 from n3d_ros.runtime.decoding.sampling import RELEASED
 from n3d_ros.runtime.objects import ObjectReader
-from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF
+from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF, UPSTREAM
 from n3d_ros.runtime.topic import located, mentioned_topic
 from n3d_ros.runtime.types import GroundedObject
 
@@ -126,7 +126,7 @@ def _read_reply(entry: dict[str, Any], scene: dict[str, Any]) -> tuple[list[Grou
     scale, camera = view_of(scene)
     empty = np.zeros((0, 3), dtype=np.float32)
     inputs = ModelInputs(empty, (0, 0), empty, scale, camera, 1.0)
-    reader = ObjectReader("", inputs, box_index_rule="upstream")
+    reader = ObjectReader("", inputs, options=UPSTREAM)
     reply = entry["stage1_reply"]
     for character in reply:
         reader.push(character, 1.0)

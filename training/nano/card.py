@@ -174,9 +174,7 @@ def _asked(measured: Measured) -> str:
             "Spatial questions by relation. A sentence that the geometry does not confirm is replaced by the "
             "computed one. Chance is right without looking: one of the possible answers, or the length that "
             "fits most often.",
-            table(
-                ("relation", "right", "interval", "own sentence confirmed", "interval", "of", "chance"), rows
-            ),
+            table((*head, "chance"), rows),
             "Questions asked in other ways:",
             _further([one for trial in trials for one in trial["further"]]),
         ]
