@@ -82,10 +82,9 @@ def estimate(
     if not len(values):
         return Estimate(0, None, None, None)
     numbers = np.asarray(values, dtype=np.float64)
-    low, high = bootstrap(numbers, statistic, groups)
     num_drawn = len(numbers) if groups is None else len(set(groups))
-    interval = (low, high) if num_drawn > 1 else (None, None)
-    return Estimate(len(numbers), float(statistic(numbers)), *interval, num_drawn)
+    low, high = bootstrap(numbers, statistic, groups) if num_drawn > 1 else (None, None)
+    return Estimate(len(numbers), float(statistic(numbers)), low, high, num_drawn)
 
 
 def bootstrap(
