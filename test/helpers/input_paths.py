@@ -1,8 +1,8 @@
-"""From a frame's stamp until its pixels are in a program's hands: this node beside message_filters' Python
-half on the same pictures, in turn: `python test/helpers/input_paths.py 1280x720`.
+"""From a frame's stamp until its pixels are in a program's hands: this node beside message_filters and
+cv_bridge on the same pictures, in turn: `python test/helpers/input_paths.py 1280x720`.
 
-message_filters comes with a ROS distribution. The other node does what a node written with it does: three
-subscribers, an approximate synchroniser, arrays of the pixels. It finds nothing; it answers with the time.
+Both come with a ROS distribution. The other node does what a node written with them does: three subscribers,
+an approximate synchroniser, arrays of the pixels. It finds nothing; it answers with the time.
 """
 
 import os
@@ -59,6 +59,7 @@ def one_by_one(command, size, folder):
 def other():
     """The node with message_filters."""
     import rclpy
+    from cv_bridge import CvBridge
     from message_filters import ApproximateTimeSynchronizer, Subscriber
     from rclpy.qos import qos_profile_sensor_data
     from sensor_msgs.msg import CameraInfo, Image
@@ -68,10 +69,10 @@ def other():
     make_room_for_images()
     rclpy.init()
     node = rclpy.create_node("n3d")
-    publisher = node.create_publisher(Timing, "~/timing", 10)
+    publisher, bridge = node.create_publisher(Timing, "~/timing", 10), CvBridge()
 
     def answer(rgb, depth, _):
-        pixels = np.frombuffer(rgb.data, np.uint8), np.frombuffer(depth.data, np.uint16)
+        pixels = bridge.imgmsg_to_cv2(rgb, "rgb8"), bridge.imgmsg_to_cv2(depth, "passthrough")
         assert all(len(part) for part in pixels)
         stamp_ns = rgb.header.stamp.sec * 10**9 + rgb.header.stamp.nanosec
         age_ms = (node.get_clock().now().nanoseconds - stamp_ns) / 1e6

@@ -3,8 +3,8 @@
 In: a kind's name and a random generator (proportions vary a little). Out: `Shape`: coloured mesh, accent
 mesh, colliders and the ways it can rest. Object frame: z up, origin below the middle, metres, medium.
 
-`KINDS` are the fourteen that n3d-nano knows: its vocabulary and every scene that it was trained and measured
-on are made of them, in this order. `WIDE_KINDS` are these and more.
+`KINDS` are the fourteen of n3d-nano's own world, in this order, of which every scene is made where nothing
+else is chosen. `WIDE_KINDS` are these and more.
 """
 
 from __future__ import annotations
