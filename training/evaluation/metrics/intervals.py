@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,8 @@ def estimate(
     numbers = np.asarray(values, dtype=np.float64)
     low, high = bootstrap(numbers, statistic, groups)
     num_drawn = len(numbers) if groups is None else len(set(groups))
-    interval = (low, high) if num_drawn > 1 else (None, None)
-    return Estimate(len(numbers), float(statistic(numbers)), *interval, num_drawn)
+    found = Estimate(len(numbers), float(statistic(numbers)), low, high, num_drawn)
+    return found if num_drawn > 1 else replace(found, low=None, high=None)
 
 
 def bootstrap(
