@@ -153,6 +153,6 @@ def _check(job: ExportJob, skipped: int, seen: int, faults: list[str]) -> None:
     if skipped > job.max_skipped * seen:
         share = f"{100 * job.max_skipped:g} % of questions"
         raise ValueError(
-            f"expected at most {share} left out, got {skipped} of {seen}, first: {faults[0]}; --root says "
-            f"where relative paths start"
+            f"expected at most {share} left out, got {skipped} of {seen}, first: {faults[0]}; "
+            f"--root says where relative paths start"
         )
