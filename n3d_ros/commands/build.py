@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+from n3d_ros.commands.graph.interrupts import on_sigterm
 from n3d_ros.commands.model_options import add_model_option, model_folder
 from n3d_ros.engines.bench.machine import free_memory_gb
 from n3d_ros.engines.tensorrt.boards import ALIASES, BITS, BOARDS, Board, board, in_parts
@@ -79,11 +80,11 @@ def planned(args: argparse.Namespace) -> tuple[Path, TensorRt, BuildPlan]:
 
 def build_for_program(args: argparse.Namespace) -> int:
     """--lines: the last line has path and is_new, or failed (a result code) and message; exit code 0 or 2."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is half made is removed on the way out
     try:
-        folder, api, plan = planned(args)
-        root = args.out or cache_folder()
-        path, _, is_new = build(folder, plan, api, root, args.rebuild, progress_lines)
+        with on_sigterm(signal.default_int_handler):  # what is half made is removed on the way out
+            folder, api, plan = planned(args)
+            root = args.out or cache_folder()
+            path, _, is_new = build(folder, plan, api, root, args.rebuild, progress_lines)
     except (OSError, ValueError) as error:
         code = error.code if isinstance(error, N3DError) else ResultCode.BAD_INPUT
         print(json.dumps({"failed": int(code), "message": one_line(str(error))}), flush=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.demo.report import Answer, answers_text, picture, question_text, report_json
 from n3d_ros.commands.graph.children import Children
-from n3d_ros.commands.graph.interrupts import interruptible
+from n3d_ros.commands.graph.interrupts import interruptible, on_sigterm
 from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed
@@ -61,11 +61,11 @@ def run_demo(args: argparse.Namespace) -> int:
     from n3d_ros.commands.demo.client import DemoClient
 
     deadline = time.monotonic() + args.timeout_s
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ.update(isolation())
     make_room_for_images()
     environment = package_environment() | {"PYTHONUNBUFFERED": "1"}
-    with interruptible(), Children(environment, args.out) as children:
+    ended = on_sigterm(lambda *_: sys.exit(128 + signal.SIGTERM))
+    with ended, interruptible(), Children(environment, args.out) as children:
         start_graph(children, args, folder)
         with DemoClient(namespace("demo"), deadline, children.check) as client:
             answers = interview(client)

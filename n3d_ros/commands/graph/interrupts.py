@@ -1,13 +1,26 @@
-"""An interrupt of a command that spins a ROS graph ends it as one of any other command.
+"""Commands that are told to stop: an interrupt of one that spins a ROS graph ends it as one of any other
+command, and SIGTERM means what a command says for as long as it runs.
 
-In: a block that uses rclpy with its own signal handlers. Out: KeyboardInterrupt, whatever it was doing. rclpy
-shuts its context down on SIGINT and SIGTERM; what ROS is asked for then ends in an ExternalShutdownException.
+In: a block. Out: KeyboardInterrupt, whatever rclpy was doing in it: rclpy shuts its context down on SIGINT
+and SIGTERM, and what ROS is asked for then ends in an ExternalShutdownException.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def on_sigterm(handle: Callable[..., Any]) -> Iterator[None]:
+    """SIGTERM is handled so within the block, and after it as before."""
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """What rclpy raises after an interrupt is an interrupt; before it, it stays what it is."""
 
+import signal
+
 import pytest
 
 pytestmark = pytest.mark.ros
@@ -40,3 +42,12 @@ def test_an_error_of_a_graph_that_lives_stays_one(node):
 
     with pytest.raises(rclpy_implementation.RCLError), interruptible():
         raise rclpy_implementation.RCLError("no such topic")
+
+
+def test_what_sigterm_means_is_over_with_the_block():
+    from n3d_ros.commands.graph.interrupts import on_sigterm
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), on_sigterm(signal.default_int_handler):
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
