@@ -644,6 +644,41 @@ MUTATIONS = (
         "strides=(step, 2, 1),",
         "test/node/conversions/test_encodings.py",
     ),
+    Mutation(
+        "a box written twice is two objects",
+        f"{PACKAGE}/runtime/objects.py",
+        "if self._once and any(is_repeated(decoded.box, thing.box) for thing in self.objects):",
+        "if False:",
+        "test/runtime/test_pipeline.py",
+    ),
+    Mutation(
+        "boxes of other names are the same thing",
+        f"{PACKAGE}/runtime/objects.py",
+        "return box.label.casefold() == earlier.label.casefold() and iou_3d",
+        "return iou_3d",
+        "test/runtime/test_pipeline.py",
+    ),
+    Mutation(
+        "closer look: one part for all",
+        f"{PACKAGE}/runtime/second_look.py",
+        "next((part for part in parts if has_room(part, found, intrinsics)), own)",
+        "next(iter(parts), own)",
+        "test/runtime/test_second_look.py",
+    ),
+    Mutation(
+        "closer look: boxes are told at the end",
+        f"{PACKAGE}/runtime/pipeline.py",
+        "waiting -= {thing.id for thing in look.objects}\n            tell()",
+        "waiting -= {thing.id for thing in look.objects}\n        tell()",
+        "test/runtime/test_second_look.py",
+    ),
+    Mutation(
+        "a scene that does not fit ends the rendering",
+        f"{PACKAGE}/sim/scene.py",
+        "for fewer in range(num, config.min_objects - 1, -1):",
+        "for fewer in (num,):",
+        "test/sim/test_scenes.py",
+    ),
 )
 
 
