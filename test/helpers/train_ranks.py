@@ -17,7 +17,7 @@ from transformers import TrainingArguments
 
 from n3d_ros.training.finetune.examples import build_example
 from n3d_ros.training.finetune.packing import pack
-from n3d_ros.training.finetune.run import FineTuner, sharding
+from n3d_ros.training.finetune.run import FineTuner, leave_group, sharding
 
 WORDS = list(range(100, 130))
 
@@ -63,3 +63,4 @@ def main(out, mode):
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), sys.argv[2])
+    leave_group()

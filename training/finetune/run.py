@@ -263,6 +263,14 @@ def sharding(fsdp: bool) -> dict[str, Any]:
     }
 
 
+def leave_group() -> None:
+    """Last thing in a program that several processes run: a group that is left to the interpreter's end
+    aborts it now and then, since threads of it still run. Harmless where there is no group.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def _save(trainer: FineTuner, job: Job) -> None:
     """The model folder of a stage. Every process takes part: with FSDP each has a piece of it."""
     config = job.config

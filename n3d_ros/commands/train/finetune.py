@@ -52,11 +52,12 @@ def run_finetune(args: argparse.Namespace) -> int:
         return 0
     if args.questions is None:
         raise ValueError(f"--config {args.config}: expected --questions with a set of questions, got none")
-    from n3d_ros.training.finetune.run import run
+    from n3d_ros.training.finetune.run import leave_group, run
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     out = args.out if args.out != args.default_out else Path("runs") / Path(args.config).stem
     model = run(config, args.questions, out, args.root, args.max_left_out)
+    leave_group()
     if os.environ.get("RANK", "0") == "0":  # torchrun's number of the process
         print(f"model in {model}")
     return 0
