@@ -30,9 +30,13 @@ def kernels() -> Extension:
     """The kernels that n3d_ros/preprocess/kernels.py loads; optional: numpy can do the work."""
     flags = (HERE / "native" / "flags").read_text(encoding="utf-8").split()
     sources = sorted(path.relative_to(HERE).as_posix() for path in (HERE / "native").glob("*.c"))
-    headers = ["native/kernels.h", "native/flags"]
+    headers = sorted(path.relative_to(HERE).as_posix() for path in (HERE / "native").glob("*.h"))
     return Extension(
-        "n3d_ros.preprocess._native", sources, depends=headers, extra_compile_args=flags, optional=True
+        "n3d_ros.preprocess._native",
+        sources,
+        depends=[*headers, "native/flags"],
+        extra_compile_args=flags,
+        optional=True,
     )
 
 

@@ -9,6 +9,7 @@
 #endif
 #define N3D_PATH avx2
 #define N3D_VECTOR 32
+#include "metres.h"
 #include "picture.h"
 #include "points.h"
 #ifdef __clang__

@@ -1,4 +1,4 @@
-/* x86-64 with AVX-512: points in vectors of twice the length. Pictures are compiled as for AVX2; the compiler's AVX-512
+/* x86-64 with AVX-512: points and metres in vectors of twice the length. Pictures are compiled as for AVX2; the compiler's AVX-512
  * made them slower. */
 #include "kernels.h"
 
@@ -17,6 +17,7 @@
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl")
 #endif
+#include "metres.h"
 #include "points.h"
 #ifdef __clang__
 #pragma clang attribute pop

@@ -2,5 +2,6 @@
 #include "kernels.h"
 
 #define N3D_PATH baseline
+#include "metres.h"
 #include "picture.h"
 #include "points.h"

@@ -1,9 +1,9 @@
 /* What all of native/ shares. C11 for GCC (9 and later) and Clang on any machine. No floating-point shortcut is allowed
  * that changes a result (see native/flags), because numpy has to give the same numbers.
  *
- * picture.h and points.h hold the work, once. Each file named after an instruction set compiles them once more for it,
- * under names that end with it, and n3d_paths() says which of them this machine runs. So one library built anywhere runs
- * everywhere; n3d_ros/preprocess/kernels.py chooses. */
+ * picture.h, points.h and metres.h hold the work, once. Each file named after an instruction set compiles them once more
+ * for it, under names that end with it, and n3d_paths() says which of them this machine runs. So one library built anywhere
+ * runs everywhere; n3d_ros/preprocess/kernels.py chooses. */
 #ifndef N3D_KERNELS_H
 #define N3D_KERNELS_H
 
@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Changes with every change of a signature here; n3d_ros/preprocess/kernels.py refuses any other number. */
-#define N3D_ABI 3
+#define N3D_ABI 4
 
 enum { N3D_DONE = 0, N3D_LEFT_TO_NUMPY = 1 };
 

@@ -2,7 +2,7 @@
 
 In: arrays. Out: arrays equal to numpy's to the bit, or None where the caller's own numpy has to do it. The
 fastest path of the machine is taken, unless the environment variable N3D_KERNELS or `using` names another.
-`pictures`, `pooling` and `point_code` hold the mathematics and ask here for its fast form.
+`pictures`, `pooling`, `point_code` and `metres` hold the mathematics and ask here for its fast form.
 """
 
 from __future__ import annotations
@@ -86,6 +86,18 @@ def gather_blocks(table: FloatArray, index: npt.NDArray[np.int64], width: int) -
     """See `NativePath.gather_blocks`."""
     native = _chosen()
     return None if native is None else native.gather_blocks(table, index, width)
+
+
+def metres_of_integers(raw: npt.NDArray[np.uint16], scale: float, low: int, high: int) -> FloatArray | None:
+    """See `NativePath.metres_of_integers`."""
+    native = _chosen()
+    return None if native is None else native.metres_of_integers(raw, scale, low, high)
+
+
+def metres_of_floats(raw: FloatArray, scale: float) -> FloatArray | None:
+    """See `NativePath.metres_of_floats`."""
+    native = _chosen()
+    return None if native is None else native.metres_of_floats(raw, scale)
 
 
 def _chosen() -> NativePath | None:

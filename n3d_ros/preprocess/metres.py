@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError, NoDepthError
+from n3d_ros.preprocess import kernels
 
 MILLIMETRE_M = 0.001
 # Metres per unit by encoding, as ROS has it (REP 118).
@@ -52,8 +53,7 @@ MAX_MEDIAN_M = 50.0
 MIN_MEDIAN_M = 0.02
 # Rooms and tables have smaller medians than this in centimetres and larger ones in millimetres.
 CENTIMETRE_MEDIAN = 200.0
-SAMPLE_STEP = 4
-NUM_16_BITS = 1 << 16
+SAMPLE_STEP, SPARSE_STEP = 4, 64
 GIVE_SCALE = "--depth-scale, depth_scale in intrinsics.json, depth.scale_m of the node"
 REMEDY = f"give the scale {{scale:g}} ({GIVE_SCALE})"
 
@@ -73,21 +73,17 @@ def measured_depth(
     than the one it is read in, NoDepthError where no pixel is left.
     """
     try:
-        metres = to_metres(raw, encoding, scale_m)
+        scale = _scale(raw, encoding, scale_m)
     except ValueError as error:
         raise BadInputError(str(error)) from error
-    if scale_m is None:
-        _check_unit(raw, metres, encoding)
+    if raw.dtype.kind == "u":
+        metres = _of_integers(raw, scale, min_m, max_m)
+        _check_integers(raw, metres, scale, scale_m)
     else:
-        check_metres(metres, remedy=REMEDY, scale_m=scale_m)
-    with np.errstate(invalid="ignore"):
-        is_outside = metres > max_m
-        if min_m > 0:
-            is_outside |= metres < min_m
-    if is_outside.any():
-        metres[is_outside] = np.nan
-    seen = metres[::SAMPLE_STEP, ::SAMPLE_STEP]
-    if not (np.isfinite(seen).any() or np.isfinite(metres).any()):
+        metres = _of_floats(raw, scale)
+        _check_floats(metres, scale_m)
+        _limit(metres, min_m, max_m)
+    if not _is_any_measured(metres):
         raise NoDepthError(f"no valid depth: none of {metres.size} pixels lies in {min_m:g}..{max_m:g} m")
     return metres
 
@@ -100,35 +96,59 @@ def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None
     scale_m: metres per unit, at most 1. ValueError on any other encoding, or when shape or dtype do not fit
     it.
     """
+    scale = _scale(raw, encoding, scale_m)
+    return _of_integers(raw, scale) if raw.dtype.kind == "u" else _of_floats(raw, scale)
+
+
+def _scale(raw: npt.NDArray[Any], encoding: str, scale_m: float | None) -> float:
+    """Metres per unit; ValueError as of `to_metres`."""
     if encoding not in DEFAULT_SCALES:
         raise ValueError(f"depth encoding: expected one of {', '.join(DEFAULT_SCALES)}, got {encoding!r}")
     if raw.ndim != 2:
         raise ValueError(f"depth: expected shape (H, W), got {raw.shape}")
-    expected_kind = "f" if encoding == "32FC1" else "u"
-    if raw.dtype.kind != expected_kind:
+    if raw.dtype.kind != ("f" if encoding == "32FC1" else "u"):
         raise ValueError(f"depth: encoding {encoding} does not fit an array of {raw.dtype}")
-    scale = DEFAULT_SCALES[encoding] if scale_m is None else checked_scale(scale_m)
-    if expected_kind == "f":
-        return _scaled(raw, scale)
+    return DEFAULT_SCALES[encoding] if scale_m is None else checked_scale(scale_m)
+
+
+def _of_integers(
+    raw: npt.NDArray[Any], scale: float, min_m: float = 0.0, max_m: float = np.inf
+) -> FloatArray:
     ceiling = _ceiling(raw)
-    if raw.dtype.itemsize == 2 and raw.size > NUM_16_BITS:
-        table = _metres_of_16_bits(scale)
-        if ceiling is not None:
-            table = table.copy()
-            table[ceiling] = np.nan
-        return np.take(table, raw)
-    metres = _scaled(raw, scale)
-    metres[(raw == NO_DATA) | (raw == ceiling)] = np.nan
-    return metres
+    if raw.dtype.itemsize != 2:
+        metres = _scaled(raw, scale)
+        metres[(raw == NO_DATA) | (raw == ceiling)] = np.nan
+        _limit(metres, min_m, max_m)
+        return metres
+    low, high = _units_within(scale, min_m, max_m)
+    high = high if ceiling is None else min(high, ceiling - 1)
+    raw = raw.astype(np.uint16, copy=False)  # of this machine's byte order
+    compiled = kernels.metres_of_integers(raw, scale, low, high)
+    return np.take(_metres_of_16_bits(scale, low, high), raw) if compiled is None else compiled
 
 
-@lru_cache(maxsize=4)
-def _metres_of_16_bits(scale: float) -> FloatArray:
-    """(65536,) of every number that 16 bits hold, for whoever has more pixels than there are numbers."""
-    metres = _scaled(np.arange(NUM_16_BITS), scale)
-    metres[NO_DATA] = np.nan
+@lru_cache(maxsize=8)
+def _units_within(scale: float, min_m: float, max_m: float) -> tuple[int, int]:
+    """The least and the largest number of 16 bits that are a distance within the limits; those between are,
+    too. (1, 0) where there are none.
+    """
+    metres = _scaled(np.arange(NO_DATA), scale)
+    units = np.flatnonzero(np.isfinite(metres) & ~_is_outside(metres, min_m, max_m))
+    return (int(units[0]), int(units[-1])) if units.size else (1, 0)
+
+
+@lru_cache(maxsize=8)
+def _metres_of_16_bits(scale: float, low: int, high: int) -> FloatArray:
+    """(65536,) of every number that 16 bits hold, NaN outside of low..high."""
+    metres = np.full(NO_DATA + 1, np.nan, np.float32)
+    metres[low : high + 1] = _scaled(np.arange(low, high + 1), scale)
     metres.flags.writeable = False
     return metres
+
+
+def _of_floats(raw: npt.NDArray[Any], scale: float) -> FloatArray:
+    compiled = kernels.metres_of_floats(raw, scale) if raw.dtype == np.float32 else None
+    return _scaled(raw, scale) if compiled is None else compiled
 
 
 def _scaled(raw: npt.NDArray[Any], scale: float) -> FloatArray:
@@ -138,13 +158,33 @@ def _scaled(raw: npt.NDArray[Any], scale: float) -> FloatArray:
     return metres
 
 
+def _limit(metres: FloatArray, min_m: float, max_m: float) -> None:
+    is_outside = _is_outside(metres, min_m, max_m)
+    if is_outside.any():
+        metres[is_outside] = np.nan
+
+
+def _is_outside(metres: FloatArray, min_m: float, max_m: float) -> npt.NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        is_outside: npt.NDArray[np.bool_] = metres > max_m
+        if min_m > 0:
+            is_outside |= metres < min_m
+    return is_outside
+
+
+def _is_any_measured(metres: FloatArray) -> bool:
+    """A few pixels tell it nearly always."""
+    return any(np.isfinite(metres[::step, ::step]).any() for step in (SPARSE_STEP, SAMPLE_STEP, 1))
+
+
 def _ceiling(raw: npt.NDArray[Any]) -> int | None:
     """The largest number of a sensor of fewer bits, where it wrote that into many pixels."""
     largest = int(raw.max(initial=0))
     if largest == NO_DATA:
-        largest = int(raw.max(initial=0, where=raw != NO_DATA))
-    is_ceiling = largest in CEILINGS and np.mean(raw == largest) >= MIN_CEILING_SHARE
-    return largest if is_ceiling else None
+        largest = int((raw * (raw != NO_DATA)).max())
+    if largest not in CEILINGS:
+        return None
+    return largest if np.count_nonzero(raw == largest) / raw.size >= MIN_CEILING_SHARE else None
 
 
 def checked_scale(scale_m: float) -> float:
@@ -167,7 +207,7 @@ def check_metres(
     """BadInputError where depth (H, W) said to be in metres must be in another unit. remedy: what to do, of
     `per_m` units per metre or `scale` metres per unit. scale_m: what made metres of it, if stated.
     """
-    if _is_within(depth, MIN_MEDIAN_M, MAX_MEDIAN_M):
+    if _is_median_within(depth, MIN_MEDIAN_M, MAX_MEDIAN_M):
         return
     median = median_m(depth)
     stated = "" if scale_m is None else f" with the stated scale {scale_m:g}"
@@ -193,22 +233,41 @@ def median_m(depth: FloatArray) -> float:
     return 0.0
 
 
-def _is_within(depth: FloatArray, low_m: float, high_m: float) -> bool:
-    """Whether all that `median_m` looks at first lies there: then so does the median, which is slower."""
-    seen = depth[::SAMPLE_STEP, ::SAMPLE_STEP]
-    if not seen.size:
-        return False
-    nearest, farthest = float(np.fmin.reduce(seen, axis=None)), float(np.fmax.reduce(seen, axis=None))
-    return low_m <= nearest and farthest <= high_m
+def _is_median_within(
+    depth: FloatArray, low_m: float, high_m: float, num_measured: int | None = None
+) -> bool:
+    """Whether more than half of what `median_m` looks at first lies there: then so does the median, which is
+    slower. num_measured: how many of those pixels hold a number, at most; None: to be counted.
+    """
+    seen = np.ascontiguousarray(depth[::SAMPLE_STEP, ::SAMPLE_STEP])
+    with np.errstate(invalid="ignore"):
+        num_within = int(np.count_nonzero((seen > low_m) & (seen < high_m)))
+    if num_measured is None:
+        num_measured = int(np.count_nonzero(np.isfinite(seen)))
+    return 2 * num_within > num_measured
 
 
-def _check_unit(raw: npt.NDArray[Any], metres: FloatArray, encoding: str) -> None:
-    """BadInputError for depth without a stated scale that looks like another unit than its encoding's."""
-    if DEFAULT_SCALES[encoding] == MILLIMETRE_M:
+def _check_integers(raw: npt.NDArray[Any], metres: FloatArray, scale: float, scale_m: float | None) -> None:
+    """BadInputError for depth that looks like another unit than said, or than millimetres where nobody said
+    one. metres: of raw by scale, within limits.
+    """
+    if scale_m is None and raw.dtype.itemsize > 1:
         _check_steps(raw)
-        _check_millimetres(metres)
+    medians_m = MILLIMETRE_MEDIANS_M if scale_m is None else (MIN_MEDIAN_M, MAX_MEDIAN_M)
+    seen = np.ascontiguousarray(raw[::SAMPLE_STEP, ::SAMPLE_STEP])
+    num_measured = int(np.count_nonzero(seen) - np.count_nonzero(seen == NO_DATA))
+    if _is_median_within(metres, *medians_m, num_measured):
+        return
+    if scale_m is None:
+        _check_millimetres(_of_integers(raw, scale))
     else:
-        check_metres(metres, remedy=REMEDY)
+        check_metres(_of_integers(raw, scale), remedy=REMEDY, scale_m=scale_m)
+
+
+def _check_floats(metres: FloatArray, scale_m: float | None) -> None:
+    """BadInputError for floats that look like another unit than said, or than metres."""
+    check_metres(metres, remedy=REMEDY, scale_m=scale_m)
+    if scale_m is None:
         _check_whole(metres)
         _check_shares(metres)
 
@@ -217,14 +276,12 @@ def _check_steps(raw: npt.NDArray[Any]) -> None:
     """Depth of fewer bits. SUN RGB-D keeps three other bits below the millimetres (SUNRGBDtoolbox,
     readData/read3dPoints.m).
     """
-    seen = raw[::SAMPLE_STEP, ::SAMPLE_STEP]
-    seen = seen[(seen > 0) & (seen != NO_DATA)]
-    if any(_are_multiples(seen, step) for step in STRETCHED):
+    if any(_are_multiples(raw, step) for step in STRETCHED):
         raise BadInputError(
             f"depth: expected millimetres in 16 bits, got depth of 8 bits stretched to 16, of which nothing "
             f"says how many metres a step is: give the scale in metres per unit ({GIVE_SCALE})"
         )
-    if _are_multiples(seen, SHIFTED_BITS):
+    if _are_multiples(raw, SHIFTED_BITS):
         raise BadInputError(
             f"depth: expected millimetres in 16 bits, got multiples of {SHIFTED_BITS} alone, which looks "
             f"like millimetres shifted by three bits: give the scale {MILLIMETRE_M / SHIFTED_BITS:g} "
@@ -232,18 +289,23 @@ def _check_steps(raw: npt.NDArray[Any]) -> None:
         )
 
 
-def _are_multiples(seen: npt.NDArray[Any], step: int) -> bool:
-    """Whether all are, and of several values; the first ones decide it nearly always."""
-    if (seen[:MIN_VALUES] % step).any() or not seen.size:
+def _are_multiples(picture: npt.NDArray[Any], step: int) -> bool:
+    """Whether all that was measured is, and of several values; a few pixels decide it nearly always."""
+    if any((_numbers(picture, every) % step).any() for every in (SPARSE_STEP, SAMPLE_STEP)):
         return False
-    return not (seen % step).any() and bool(np.unique(seen).size >= MIN_VALUES)
+    return bool(np.unique(_numbers(picture, SAMPLE_STEP)).size >= MIN_VALUES)
+
+
+def _numbers(picture: npt.NDArray[Any], every: int) -> npt.NDArray[Any]:
+    """What was measured, of so many pixels and rows one."""
+    seen = picture[::every, ::every]
+    measured: npt.NDArray[Any] = seen[(seen > 0) & (seen != NO_DATA)]
+    return measured
 
 
 def _check_whole(metres: FloatArray) -> None:
     """No camera measures whole metres alone."""
-    seen = metres[::SAMPLE_STEP, ::SAMPLE_STEP]
-    seen = seen[np.isfinite(seen)]
-    if _are_multiples(seen, 1):
+    if _are_multiples(metres, 1):
         raise BadInputError(
             f"depth: expected metres, got whole numbers alone, which looks like another unit or disparity: "
             f"give the scale in metres per unit ({GIVE_SCALE})"
@@ -281,8 +343,6 @@ def _is_whole(values: FloatArray) -> bool:
 def _check_millimetres(metres: FloatArray) -> None:
     """BadInputError for 16-bit depth of a scene that no depth camera sees so near or so far."""
     low, high = MILLIMETRE_MEDIANS_M
-    if _is_within(metres, low, high):
-        return
     median = median_m(metres)
     if low <= median <= high or median == 0:
         return

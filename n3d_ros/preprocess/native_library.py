@@ -19,7 +19,7 @@ import numpy.typing as npt
 from n3d_ros.preprocess.resample import Resize, ResizePass
 
 # N3D_ABI of native/kernels.h: a library built from other sources is not used.
-ABI = 3
+ABI = 4
 DONE = 0
 
 FloatArray = npt.NDArray[np.float32]
@@ -81,6 +81,8 @@ class NativePath:
         self._picture_rows = calls[f"n3d_picture_rows_{name}"]
         self._pool_points = calls[f"n3d_pool_points_{name}"]
         self._gather_blocks = calls[f"n3d_gather_blocks_{name}"]
+        self._metres_of_integers = calls[f"n3d_metres_of_integers_{name}"]
+        self._metres_of_floats = calls[f"n3d_metres_of_floats_{name}"]
 
     def picture_rows(
         self,
@@ -153,6 +155,25 @@ class NativePath:
         )
         return out
 
+    def metres_of_integers(
+        self, raw: npt.NDArray[np.uint16], scale: float, low: int, high: int
+    ) -> FloatArray:
+        """(H, W) uint16 -> (H, W) float32: raw * scale, NaN where raw is not low..high."""
+        _require(raw.dtype == np.uint16 and raw.ndim == 2, "(H, W) uint16", raw)
+        raw = _number_rows(raw)
+        out = np.empty(raw.shape, dtype=np.float32)
+        limits = _integer(low), _integer(high)
+        self._metres_of_integers(*_layout(raw), ctypes.c_double(scale), *limits, _pointer(out))
+        return out
+
+    def metres_of_floats(self, raw: FloatArray, scale: float) -> FloatArray:
+        """(H, W) float32 -> (H, W) float32: raw * scale, NaN where that is no distance."""
+        _require(raw.dtype == np.float32 and raw.ndim == 2, "(H, W) float32", raw)
+        raw = _number_rows(raw)
+        out = np.empty(raw.shape, dtype=np.float32)
+        self._metres_of_floats(*_layout(raw), ctypes.c_double(scale), _pointer(out))
+        return out
+
     def _pool(self, scene: SceneStruct, grid_hw: tuple[int, int]) -> PooledRows | None:
         if min(*grid_hw, scene.height, scene.width) < 1:
             raise ValueError(f"expected pixels and bins, got {scene.height}x{scene.width} and {grid_hw}")
@@ -191,6 +212,18 @@ def _whole_floats(array: FloatArray) -> FloatArray:
     """The array itself if its steps are whole floats, else a copy where they are."""
     whole = array.flags.aligned and all(step % 4 == 0 for step in array.strides)
     return array if whole else np.ascontiguousarray(array)
+
+
+def _number_rows(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(H, W) itself if its rows are whole runs of numbers, else a copy where they are."""
+    item = array.itemsize
+    whole = array.flags.aligned and array.strides[1] == item and array.strides[0] % item == 0
+    return array if whole else np.ascontiguousarray(array)
+
+
+def _layout(array: npt.NDArray[Any]) -> tuple[Any, ...]:
+    """Of `_number_rows`: where it begins, numbers from row to row, rows, columns."""
+    return _pointer(array), _integer(array.strides[0] // array.itemsize), *map(_integer, array.shape)
 
 
 def _pass_struct(plan: ResizePass) -> PassStruct:

@@ -289,6 +289,62 @@ def test_one_point_has_no_extent_with_kernels_either(native) -> None:
         pool_depth(depth, camera(4, 3), (1, 1))
 
 
+# --- metres
+
+
+def bits(metres: np.ndarray) -> np.ndarray:
+    """NaN is not equal to itself."""
+    return np.ascontiguousarray(metres).view(np.uint32)
+
+
+def parts_of(whole: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Whole, odd, single, empty, turned, strided, read-only, and between other bytes."""
+    raised = np.zeros(whole.nbytes + 1, np.uint8)[1:].view(whole.dtype).reshape(whole.shape)
+    raised[:] = whole
+    fixed = whole.copy()
+    fixed.flags.writeable = False
+    odd = (whole[:, :17], whole[3:, 5:36], whole[:1, :1], whole[:0], whole[:, :0], whole[7:8], whole[:, 7:8])
+    return (
+        *odd,
+        whole[::2],
+        whole[:, ::3],
+        whole[::-1],
+        whole[:, ::-1],
+        whole.T,
+        whole[::-1].T,
+        fixed,
+        raised,
+    )
+
+
+@pytest.mark.parametrize("scale", [0.001, 1 / 5000, 1 / 256, 0.1 / 3, 1.0, 1e-42])
+@pytest.mark.parametrize(("low", "high"), [(1, 65534), (300, 20000), (7, 7), (1, 0), (0, 65535)])
+def test_each_number_of_16_bits_becomes_the_metres_that_numpy_gives(native, scale, low, high) -> None:
+    raw = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
+    expected = (raw.astype(np.float64) * scale).astype(np.float32)
+    expected[(raw < low) | (raw > high)] = np.nan
+    np.testing.assert_array_equal(bits(native.metres_of_integers(raw, scale, low, high)), bits(expected))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.001, 0.1 / 3, 1e-38])
+def test_floats_become_the_metres_that_numpy_gives(native, scale) -> None:
+    special = np.float32([np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, 1e-45, 3e38, 3.4e38, 1.0])
+    raw = np.concatenate([special, RANDOM.uniform(0, 20, 245).astype(np.float32)]).reshape(16, 16)
+    expected = (raw.astype(np.float64) * scale).astype(np.float32)
+    expected[~(np.isfinite(expected) & (expected > 0))] = np.nan
+    np.testing.assert_array_equal(bits(native.metres_of_floats(raw, scale)), bits(expected))
+
+
+def test_numbers_need_not_lie_in_one_piece(native) -> None:
+    for part in parts_of(RANDOM.integers(0, 1 << 16, (40, 70)).astype(np.uint16)):
+        expected = (np.float64(part) * 0.001).astype(np.float32)
+        expected[(part < 1) | (part > 60000)] = np.nan
+        metres = native.metres_of_integers(part, 0.001, 1, 60000)
+        np.testing.assert_array_equal(bits(metres), bits(expected))
+    for part in parts_of(RANDOM.uniform(0.1, 9.0, (40, 70)).astype(np.float32)):
+        np.testing.assert_array_equal(native.metres_of_floats(part, 1.0), part)
+
+
 # --- what C must never see
 
 
@@ -318,6 +374,12 @@ def test_arrays_that_do_not_fit_are_refused_before_they_are_read(native) -> None
         lambda: native.gather_blocks(table, index - 1, 6),
         lambda: native.gather_blocks(table, index, 5),
         lambda: native.gather_blocks(table.astype(np.float64), index, 6),
+        lambda: native.metres_of_integers(np.ones((2, 2), ">u2"), 1.0, 1, 9),
+        lambda: native.metres_of_integers(np.ones((2, 2), np.uint8), 1.0, 1, 9),
+        lambda: native.metres_of_integers(np.ones(4, np.uint16), 1.0, 1, 9),
+        lambda: native.metres_of_floats(np.ones((2, 2), ">f4"), 1.0),
+        lambda: native.metres_of_floats(np.ones((2, 2)), 1.0),
+        lambda: native.metres_of_floats(np.ones((2, 2, 1), np.float32), 1.0),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="expected"):

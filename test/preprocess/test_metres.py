@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from kernel_paths import COMPILED, taking
 
 from n3d_ros.errors import BadInputError, N3DError, NoDepthError, ResultCode
 from n3d_ros.geometry import Intrinsics
+from n3d_ros.preprocess import kernels
 from n3d_ros.preprocess.metres import measured_depth, to_metres
 from n3d_ros.preprocess.prepare import Observation
 
@@ -20,16 +22,68 @@ def test_the_largest_16_bit_number_is_no_depth():
     )
 
 
-@pytest.mark.parametrize("scale", [0.001, 1 / 5000, 1 / 256])
+@pytest.fixture(params=[*COMPILED, kernels.NUMPY])
+def _path(request):
+    """Every path that this machine can run."""
+    with kernels.using(kernels.NUMPY) if request.param == kernels.NUMPY else taking(request.param):
+        yield
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("ceiling", [None, 4095])
-def test_a_large_picture_gets_the_same_bits_as_its_numbers_one_by_one(scale, ceiling):
+@pytest.mark.parametrize(
+    ("scale", "min_m", "max_m"), [(0.001, 0, 20), (1 / 5000, 0.3, 4), (1 / 1024, 1, np.inf)]
+)
+def test_every_number_of_16_bits_is_rounded_once_and_kept_within_the_limits(
+    _path, scale, min_m, max_m, ceiling, order
+):
     raw = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
-    expected = to_metres(raw, "16UC1", scale)
     if ceiling is not None:
-        raw = np.where(raw > ceiling, np.uint16(ceiling), raw)
-        expected = np.where(raw == ceiling, np.float32(NAN), expected)
-    large = to_metres(np.concatenate([raw, raw]), "16UC1", scale)
-    np.testing.assert_array_equal(large, np.concatenate([expected, expected]))
+        raw = np.where((raw > ceiling) & (raw < 65535), np.uint16(ceiling), raw)
+    expected = (np.float64(raw) * scale).astype(np.float32)
+    is_none = (raw == 0) | (raw == 65535) | (raw == ceiling)
+    expected[is_none] = NAN
+    np.testing.assert_array_equal(to_metres(raw.astype(f"{order}u2"), "16UC1", scale), expected)
+    expected[is_none | (expected < min_m) | (expected > max_m)] = NAN
+    limited = measured_depth(raw.astype(f"{order}u2"), "16UC1", scale, min_m, max_m)
+    np.testing.assert_array_equal(limited, expected)
+
+
+def test_limits_that_leave_nothing_of_16_bits_are_no_depth(_path):
+    with pytest.raises(NoDepthError, match=r"none of 64 pixels lies in 3\.\.2 m"):
+        measured_depth(np.full((8, 8), 2500, np.uint16), "16UC1", min_m=3.0, max_m=2.0)
+
+
+def test_eight_bits_are_read_and_judged_as_their_numbers_say():
+    assert measured_depth(np.full((8, 8), 250, np.uint8), "16UC1")[0, 0] == np.float32(0.25)
+    with pytest.raises(BadInputError, match="got 0.150 m from 16 bits"):
+        measured_depth(np.full((8, 8), 150, np.uint8), "16UC1")
+
+
+def test_a_scene_is_judged_by_its_median_also_where_limits_cut_it():
+    """Most of it beyond ten metres, and beyond what is kept; then a little less than most."""
+    raw = np.full((40, 40), 1000, np.uint16)
+    raw[:24] = 25000
+    with pytest.raises(BadInputError, match=r"expected a median of 0\.2 to 10 m, got 25\.000 m"):
+        measured_depth(raw, "16UC1")
+    raw[16:] = 1000
+    assert np.isnan(measured_depth(raw, "16UC1")).sum() == 16 * 40
+
+
+@pytest.mark.parametrize("none", [0, 65535])
+def test_a_scene_of_which_little_was_measured_is_judged_by_that(none):
+    raw = np.full((40, 40), none, np.uint16)
+    raw[4], raw[8] = 150, 150
+    with pytest.raises(BadInputError, match="got 0.150 m from 16 bits"):
+        measured_depth(raw, "16UC1")
+    raw[4], raw[8] = 900, 900
+    assert np.isfinite(measured_depth(raw, "16UC1")).sum() == 80
+
+
+def test_what_was_measured_is_found_wherever_it_lies():
+    depth = np.full((130, 130), NAN, np.float32)
+    depth[129, 127] = 2.0
+    assert np.nansum(measured_depth(depth, "32FC1")) == 2.0
 
 
 @pytest.mark.parametrize(("scale", "units"), [(1 / 5000, 3250), (1 / 256, 166), (0.0001, 6500), (0.001, 650)])
