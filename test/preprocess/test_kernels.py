@@ -298,11 +298,14 @@ def bits(metres: np.ndarray) -> np.ndarray:
 
 
 def parts_of(whole: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Whole, odd, single, empty, turned, strided, read-only, and between other bytes."""
+    """Whole, odd, single, empty, turned, strided, read-only, off their numbers' own addresses."""
     raised = np.zeros(whole.nbytes + 1, np.uint8)[1:].view(whole.dtype).reshape(whole.shape)
     raised[:] = whole
     fixed = whole.copy()
     fixed.flags.writeable = False
+    padded = np.ndarray(
+        (20, 70), whole.dtype, whole.tobytes(), strides=(whole.strides[0] + 1, whole.itemsize)
+    )
     odd = (whole[:, :17], whole[3:, 5:36], whole[:1, :1], whole[:0], whole[:, :0], whole[7:8], whole[:, 7:8])
     return (
         *odd,
