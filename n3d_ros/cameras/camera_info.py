@@ -93,7 +93,8 @@ def _by_matrix(info: Any, width: int, height: int) -> Intrinsics:
         raise ValueError(
             f"expected focal lengths above zero, got fx={k[0]:g} fy={k[4]:g}; is the camera calibrated?"
         )
-    return replace(Intrinsics.from_matrix(k, width, height), distortion=_lens(info))
+    camera, lens = Intrinsics.from_matrix(k, width, height), _lens(info)
+    return camera if lens is None else replace(camera, distortion=lens)
 
 
 def _by_override(

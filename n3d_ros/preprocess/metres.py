@@ -7,6 +7,7 @@ files or messages.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -77,8 +78,9 @@ def measured_depth(
     except ValueError as error:
         raise BadInputError(str(error)) from error
     if raw.dtype.kind == "u":
-        metres = _of_integers(raw, scale, min_m, max_m)
-        _check_integers(raw, metres, scale, scale_m)
+        ceiling = _ceiling(raw)
+        _check_integers(raw, ceiling, scale, scale_m)
+        metres = _of_integers(raw, ceiling, scale, min_m, max_m)
     else:
         metres = _of_floats(raw, scale)
         _check_floats(metres, scale_m)
@@ -97,7 +99,7 @@ def to_metres(raw: npt.NDArray[Any], encoding: str, scale_m: float | None = None
     it.
     """
     scale = _scale(raw, encoding, scale_m)
-    return _of_integers(raw, scale) if raw.dtype.kind == "u" else _of_floats(raw, scale)
+    return _of_integers(raw, _ceiling(raw), scale) if raw.dtype.kind == "u" else _of_floats(raw, scale)
 
 
 def _scale(raw: npt.NDArray[Any], encoding: str, scale_m: float | None) -> float:
@@ -112,9 +114,8 @@ def _scale(raw: npt.NDArray[Any], encoding: str, scale_m: float | None) -> float
 
 
 def _of_integers(
-    raw: npt.NDArray[Any], scale: float, min_m: float = 0.0, max_m: float = np.inf
+    raw: npt.NDArray[Any], ceiling: int | None, scale: float, min_m: float = 0.0, max_m: float = np.inf
 ) -> FloatArray:
-    ceiling = _ceiling(raw)
     if raw.dtype.itemsize != 2:
         metres = _scaled(raw, scale)
         metres[(raw == NO_DATA) | (raw == ceiling)] = np.nan
@@ -233,35 +234,40 @@ def median_m(depth: FloatArray) -> float:
     return 0.0
 
 
-def _is_median_within(
-    depth: FloatArray, low_m: float, high_m: float, num_measured: int | None = None
-) -> bool:
+def _is_median_within(depth: FloatArray, low_m: float, high_m: float) -> bool:
     """Whether more than half of what `median_m` looks at first lies there: then so does the median, which is
-    slower. num_measured: how many of those pixels hold a number, at most; None: to be counted.
+    slower.
     """
     seen = np.ascontiguousarray(depth[::SAMPLE_STEP, ::SAMPLE_STEP])
     with np.errstate(invalid="ignore"):
-        num_within = int(np.count_nonzero((seen > low_m) & (seen < high_m)))
-    if num_measured is None:
-        num_measured = int(np.count_nonzero(np.isfinite(seen)))
-    return 2 * num_within > num_measured
+        num_within = np.count_nonzero((seen > low_m) & (seen < high_m))
+    return bool(2 * num_within > np.count_nonzero(np.isfinite(seen)))
 
 
-def _check_integers(raw: npt.NDArray[Any], metres: FloatArray, scale: float, scale_m: float | None) -> None:
+def _is_median_of_units_within(
+    raw: npt.NDArray[Any], ceiling: int | None, low_units: float, high_units: float
+) -> bool:
+    """As `_is_median_within`, of integers, to a unit; what is no distance may count as one beyond."""
+    low, high = math.ceil(min(low_units, NO_DATA)) + 1, math.floor(min(high_units, ceiling or NO_DATA)) - 1
+    seen = np.ascontiguousarray(raw[::SAMPLE_STEP, ::SAMPLE_STEP])
+    num_within = np.count_nonzero((seen >= low) & (seen <= high))
+    return bool(2 * num_within > np.count_nonzero(seen) - np.count_nonzero(seen == NO_DATA))
+
+
+def _check_integers(raw: npt.NDArray[Any], ceiling: int | None, scale: float, scale_m: float | None) -> None:
     """BadInputError for depth that looks like another unit than said, or than millimetres where nobody said
-    one. metres: of raw by scale, within limits.
+    one.
     """
     if scale_m is None and raw.dtype.itemsize > 1:
         _check_steps(raw)
-    medians_m = MILLIMETRE_MEDIANS_M if scale_m is None else (MIN_MEDIAN_M, MAX_MEDIAN_M)
-    seen = np.ascontiguousarray(raw[::SAMPLE_STEP, ::SAMPLE_STEP])
-    num_measured = int(np.count_nonzero(seen) - np.count_nonzero(seen == NO_DATA))
-    if _is_median_within(metres, *medians_m, num_measured):
+    low_m, high_m = MILLIMETRE_MEDIANS_M if scale_m is None else (MIN_MEDIAN_M, MAX_MEDIAN_M)
+    if _is_median_of_units_within(raw, ceiling, low_m / scale, high_m / scale):
         return
+    metres = _of_integers(raw, ceiling, scale)
     if scale_m is None:
-        _check_millimetres(_of_integers(raw, scale))
+        _check_millimetres(metres)
     else:
-        check_metres(_of_integers(raw, scale), remedy=REMEDY, scale_m=scale_m)
+        check_metres(metres, remedy=REMEDY, scale_m=scale_m)
 
 
 def _check_floats(metres: FloatArray, scale_m: float | None) -> None:
@@ -276,12 +282,13 @@ def _check_steps(raw: npt.NDArray[Any]) -> None:
     """Depth of fewer bits. SUN RGB-D keeps three other bits below the millimetres (SUNRGBDtoolbox,
     readData/read3dPoints.m).
     """
-    if any(_are_multiples(raw, step) for step in STRETCHED):
+    step = _common_step(raw, (*STRETCHED, SHIFTED_BITS))
+    if step in STRETCHED:
         raise BadInputError(
             f"depth: expected millimetres in 16 bits, got depth of 8 bits stretched to 16, of which nothing "
             f"says how many metres a step is: give the scale in metres per unit ({GIVE_SCALE})"
         )
-    if _are_multiples(raw, SHIFTED_BITS):
+    if step == SHIFTED_BITS:
         raise BadInputError(
             f"depth: expected millimetres in 16 bits, got multiples of {SHIFTED_BITS} alone, which looks "
             f"like millimetres shifted by three bits: give the scale {MILLIMETRE_M / SHIFTED_BITS:g} "
@@ -289,23 +296,22 @@ def _check_steps(raw: npt.NDArray[Any]) -> None:
         )
 
 
-def _are_multiples(picture: npt.NDArray[Any], step: int) -> bool:
-    """Whether all that was measured is, and of several values; a few pixels decide it nearly always."""
-    if any((_numbers(picture, every) % step).any() for every in (SPARSE_STEP, SAMPLE_STEP)):
-        return False
-    return bool(np.unique(_numbers(picture, SAMPLE_STEP)).size >= MIN_VALUES)
-
-
-def _numbers(picture: npt.NDArray[Any], every: int) -> npt.NDArray[Any]:
-    """What was measured, of so many pixels and rows one."""
-    seen = picture[::every, ::every]
-    measured: npt.NDArray[Any] = seen[(seen > 0) & (seen != NO_DATA)]
-    return measured
+def _common_step(picture: npt.NDArray[Any], steps: tuple[int, ...]) -> int | None:
+    """The first of `steps` of which all that was measured is a multiple, if it has several values; a few
+    pixels decide it nearly always.
+    """
+    for every in (SPARSE_STEP, SAMPLE_STEP):
+        seen = picture[::every, ::every]
+        measured = seen[(seen > 0) & (seen != NO_DATA)]
+        steps = tuple(step for step in steps if not (measured % step).any())
+        if not steps:
+            return None
+    return steps[0] if np.unique(measured).size >= MIN_VALUES else None
 
 
 def _check_whole(metres: FloatArray) -> None:
     """No camera measures whole metres alone."""
-    if _are_multiples(metres, 1):
+    if _common_step(metres, (1,)):
         raise BadInputError(
             f"depth: expected metres, got whole numbers alone, which looks like another unit or disparity: "
             f"give the scale in metres per unit ({GIVE_SCALE})"

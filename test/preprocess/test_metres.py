@@ -70,7 +70,16 @@ def test_a_scene_is_judged_by_its_median_also_where_limits_cut_it():
     assert np.isnan(measured_depth(raw, "16UC1")).sum() == 16 * 40
 
 
-@pytest.mark.parametrize("none", [0, 65535])
+def test_metres_are_judged_by_what_most_of_them_are():
+    depth = np.full((40, 40), 1.25, np.float32)
+    depth[:24] = 650.0
+    with pytest.raises(BadInputError, match="a median depth of 650, which looks like millimetres"):
+        measured_depth(depth, "32FC1")
+    depth[16:] = 1.25
+    assert np.isnan(measured_depth(depth, "32FC1")).sum() == 16 * 40
+
+
+@pytest.mark.parametrize("none", [0, 65535, 4095])
 def test_a_scene_of_which_little_was_measured_is_judged_by_that(none):
     raw = np.full((40, 40), none, np.uint16)
     raw[4], raw[8] = 150, 150
@@ -78,6 +87,11 @@ def test_a_scene_of_which_little_was_measured_is_judged_by_that(none):
         measured_depth(raw, "16UC1")
     raw[4], raw[8] = 900, 900
     assert np.isfinite(measured_depth(raw, "16UC1")).sum() == 80
+
+
+def test_a_scale_so_small_that_nothing_is_a_distance_leaves_no_depth():
+    with pytest.raises(NoDepthError, match="none of 64 pixels"):
+        measured_depth(np.full((8, 8), 650, np.uint16), "16UC1", 5e-324)
 
 
 def test_what_was_measured_is_found_wherever_it_lies():
