@@ -240,8 +240,8 @@ def _is_median_within(depth: FloatArray, low_m: float, high_m: float) -> bool:
     """
     seen = np.ascontiguousarray(depth[::SAMPLE_STEP, ::SAMPLE_STEP])
     with np.errstate(invalid="ignore"):
-        num_within = np.count_nonzero((seen > low_m) & (seen < high_m))
-    return bool(2 * num_within > np.count_nonzero(np.isfinite(seen)))
+        num_within = int(np.count_nonzero((seen > low_m) & (seen < high_m)))
+    return 2 * num_within > seen.size or 2 * num_within > int(np.count_nonzero(np.isfinite(seen)))
 
 
 def _is_median_of_units_within(

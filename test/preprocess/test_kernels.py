@@ -317,6 +317,7 @@ def parts_of(whole: np.ndarray) -> tuple[np.ndarray, ...]:
         whole[::-1].T,
         fixed,
         raised,
+        padded,
     )
 
 
