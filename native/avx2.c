@@ -12,6 +12,7 @@
 #include "metres.h"
 #include "picture.h"
 #include "points.h"
+#include "surface.h"
 #ifdef __clang__
 #pragma clang attribute pop
 #endif

@@ -19,6 +19,7 @@
 #endif
 #include "metres.h"
 #include "points.h"
+#include "surface.h"
 #ifdef __clang__
 #pragma clang attribute pop
 #endif

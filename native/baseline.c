@@ -5,3 +5,4 @@
 #include "metres.h"
 #include "picture.h"
 #include "points.h"
+#include "surface.h"

@@ -1,8 +1,8 @@
 /* What all of native/ shares. C11 for GCC (9 and later) and Clang on any machine. No floating-point shortcut is allowed
  * that changes a result (see native/flags), because numpy has to give the same numbers.
  *
- * picture.h, points.h and metres.h hold the work, once. Each file named after an instruction set compiles them once more
- * for it, under names that end with it, and n3d_paths() says which of them this machine runs. So one library built anywhere
+ * The other headers hold the work, once. Each file named after an instruction set compiles them once more for it,
+ * under names that end with it, and n3d_paths() says which of them this machine runs. So one library built anywhere
  * runs everywhere; n3d_ros/preprocess/kernels.py chooses. */
 #ifndef N3D_KERNELS_H
 #define N3D_KERNELS_H

@@ -458,8 +458,22 @@ MUTATIONS = (
     Mutation(
         "depth: a sensor's ceiling is a distance",
         f"{PACKAGE}/preprocess/metres.py",
-        "        if ceiling is not None:",
-        "        if False:",
+        "    high = high if ceiling is None else min(high, ceiling - 1)\n",
+        "",
+        "test/preprocess/test_metres.py",
+    ),
+    Mutation(
+        "depth: what lies at a ceiling counts in the median",
+        f"{PACKAGE}/preprocess/metres.py",
+        "min(high_units, ceiling or NO_DATA)",
+        "min(high_units, NO_DATA)",
+        "test/preprocess/test_metres.py",
+    ),
+    Mutation(
+        "depth: integers beyond the limits are kept",
+        f"{PACKAGE}/preprocess/metres.py",
+        "_units_within(scale, min_m, max_m)\n",
+        "_units_within(scale, 0.0, np.inf)\n",
         "test/preprocess/test_metres.py",
     ),
     Mutation(
@@ -473,7 +487,7 @@ MUTATIONS = (
         "depth: millimetres shifted by three bits",
         f"{PACKAGE}/preprocess/metres.py",
         "        _check_steps(raw)\n",
-        "",
+        "        pass\n",
         "test/preprocess/test_metres.py",
     ),
     Mutation(

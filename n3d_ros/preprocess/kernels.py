@@ -2,7 +2,8 @@
 
 In: arrays. Out: arrays equal to numpy's to the bit, or None where the caller's own numpy has to do it. The
 fastest path of the machine is taken, unless the environment variable N3D_KERNELS or `using` names another.
-`pictures`, `pooling`, `point_code` and `metres` hold the mathematics and ask here for its fast form.
+`pictures`, `pooling`, `point_code`, `metres` and `registration` hold the mathematics and ask here for its
+fast form.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from n3d_ros.preprocess.native_library import (
     ByteArray,
+    Float64Array,
     FloatArray,
     NativeLibrary,
     NativePath,
@@ -98,6 +100,14 @@ def metres_of_floats(raw: FloatArray, scale: float) -> FloatArray | None:
     """See `NativePath.metres_of_floats`."""
     native = _chosen()
     return None if native is None else native.metres_of_floats(raw, scale)
+
+
+def nearest_surface(
+    pixels: Float64Array, reach: Float64Array, z: Float64Array, size_hw: tuple[int, int]
+) -> FloatArray | None:
+    """See `NativePath.nearest_surface`."""
+    native = _chosen()
+    return None if native is None else native.nearest_surface(pixels, reach, z, size_hw)
 
 
 def _chosen() -> NativePath | None:

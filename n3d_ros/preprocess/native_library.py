@@ -23,6 +23,7 @@ ABI = 4
 DONE = 0
 
 FloatArray = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
 # (rows*columns, 3) normalised means; minimum corner x, y, z, mean distance from it, number of points.
 PooledRows = tuple[FloatArray, npt.NDArray[np.float64]]
@@ -83,6 +84,7 @@ class NativePath:
         self._gather_blocks = calls[f"n3d_gather_blocks_{name}"]
         self._metres_of_integers = calls[f"n3d_metres_of_integers_{name}"]
         self._metres_of_floats = calls[f"n3d_metres_of_floats_{name}"]
+        self._nearest_surface = calls[f"n3d_nearest_surface_{name}"]
 
     def picture_rows(
         self,
@@ -172,6 +174,20 @@ class NativePath:
         raw = _number_rows(raw)
         out = np.empty(raw.shape, dtype=np.float32)
         self._metres_of_floats(*_layout(raw), ctypes.c_double(scale), _pointer(out))
+        return out
+
+    def nearest_surface(
+        self, pixels: Float64Array, reach: Float64Array, z: Float64Array, size_hw: tuple[int, int]
+    ) -> FloatArray:
+        """(h, w) float32: the least z (N,) at every pixel whose middle lies within reach (N, 2) of pixels
+        (N, 2), NaN = none.
+        """
+        n = len(z)
+        _require(z.shape == (n,) and pixels.shape == reach.shape == (n, 2), "a place and reach per z", pixels)
+        _require(min(size_hw) >= 1, "a picture of pixels", pixels)
+        given = [np.ascontiguousarray(one, dtype=np.float64) for one in (pixels, reach, z)]
+        out = np.empty(size_hw, dtype=np.float32)
+        self._nearest_surface(*map(_pointer, given), _integer(n), *map(_integer, size_hw), _pointer(out))
         return out
 
     def _pool(self, scene: SceneStruct, grid_hw: tuple[int, int]) -> PooledRows | None:

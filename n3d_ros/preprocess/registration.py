@@ -15,6 +15,7 @@ from n3d_ros.errors import NoDepthError
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.geometry.projection import project, ray_table
 from n3d_ros.geometry.vectors import transform_points
+from n3d_ros.preprocess import kernels
 
 FloatArray = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
@@ -89,6 +90,12 @@ def _nearest_surface(
     pixels: Float64Array, reach: Float64Array, z: Float64Array, camera: Intrinsics
 ) -> FloatArray:
     """(h, w) of the smallest z (n,) at every pixel whose middle lies within `reach` of `pixels` (n, 2)."""
+    compiled = kernels.nearest_surface(pixels, reach, z, (camera.height, camera.width))
+    return _by_layers(pixels, reach, z, camera) if compiled is None else compiled
+
+
+def _by_layers(pixels: Float64Array, reach: Float64Array, z: Float64Array, camera: Intrinsics) -> FloatArray:
+    """`_nearest_surface` with numpy, one layer for each place of the largest footprint."""
     # far first: of repeated places numpy keeps what is written last
     order = np.argsort(-z, kind="stable")
     surface = z[order].astype(np.float32)

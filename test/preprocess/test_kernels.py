@@ -346,7 +346,25 @@ def test_numbers_need_not_lie_in_one_piece(native) -> None:
         metres = native.metres_of_integers(part, 0.001, 1, 60000)
         np.testing.assert_array_equal(bits(metres), bits(expected))
     for part in parts_of(RANDOM.uniform(0.1, 9.0, (40, 70)).astype(np.float32)):
-        np.testing.assert_array_equal(native.metres_of_floats(part, 1.0), part)
+        expected = np.where(np.isfinite(part) & (part > 0), part, np.float32(np.nan))
+        np.testing.assert_array_equal(bits(native.metres_of_floats(part, 1.0)), bits(expected))
+
+
+# --- surfaces
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, -1e300])
+def test_a_place_that_is_none_covers_no_pixel(native, value) -> None:
+    pixels, z = np.float64([[1.0, 1.0], [value, 1.0], [1.0, value]]), np.float64([2.0, 1.0, 1.5])
+    seen = native.nearest_surface(pixels, np.full((3, 2), 0.5), z, (3, 4))
+    assert seen[1, 1] == 2.0
+    assert np.isfinite(seen).sum() == 1
+
+
+def test_a_reach_beyond_the_picture_covers_all_of_it(native) -> None:
+    one = np.float64([[1.0, 1.0]])
+    np.testing.assert_array_equal(native.nearest_surface(one, one * 1e300, np.float64([2.0]), (3, 4)), 2.0)
+    assert np.isnan(native.nearest_surface(one, one * np.nan, np.float64([2.0]), (3, 4))).all()
 
 
 # --- what C must never see
@@ -384,6 +402,10 @@ def test_arrays_that_do_not_fit_are_refused_before_they_are_read(native) -> None
         lambda: native.metres_of_floats(np.ones((2, 2), ">f4"), 1.0),
         lambda: native.metres_of_floats(np.ones((2, 2)), 1.0),
         lambda: native.metres_of_floats(np.ones((2, 2, 1), np.float32), 1.0),
+        lambda: native.nearest_surface(np.ones((3, 2)), np.ones((2, 2)), np.ones(3), (4, 4)),
+        lambda: native.nearest_surface(np.ones((2, 2)), np.ones((2, 2)), np.ones(3), (4, 4)),
+        lambda: native.nearest_surface(np.ones((3, 3)), np.ones((3, 3)), np.ones(3), (4, 4)),
+        lambda: native.nearest_surface(np.ones((3, 2)), np.ones((3, 2)), np.ones(3), (0, 4)),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="expected"):

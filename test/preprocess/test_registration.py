@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from kernel_paths import COMPILED, taking
 
 from n3d_ros.errors import NoDepthError
 from n3d_ros.geometry import Distortion, Intrinsics, rotation_about_y
+from n3d_ros.preprocess import kernels
 from n3d_ros.preprocess.registration import register_depth
 
 CAMERA = Intrinsics(100.0, 100.0, 9.5, 7.5, 20, 16, is_crop=True)
@@ -103,3 +105,19 @@ def test_a_point_right_before_the_lens_does_not_cover_the_picture():
 def test_what_is_no_transform_is_refused(T):
     with pytest.raises(ValueError, match="T_colour_depth: expected a rotation"):
         register_depth(picture(SMALL), SMALL, SMALL, T)
+
+
+@pytest.mark.parametrize("path", COMPILED)
+@pytest.mark.parametrize("x_m", [0.0, -0.07, 0.31])
+def test_compiled_kernels_give_the_same_bits(path, x_m):
+    """Nearer and farther than the other camera, beyond every edge, with holes."""
+    random = np.random.default_rng(3)
+    depth = random.uniform(0.3, 4.0, (48, 64)).astype(np.float32)
+    depth[random.random(depth.shape) < 0.2] = np.nan
+    camera, colour = Intrinsics(60.0, 58.0, 30.0, 25.0, 64, 48), Intrinsics(70.0, 75.0, 33.0, 22.0, 80, 60)
+    with kernels.using(kernels.NUMPY):
+        expected = register_depth(depth, camera, colour, shifted(x_m, 0.02, -0.25))
+    with taking(path):
+        seen = register_depth(depth, camera, colour, shifted(x_m, 0.02, -0.25))
+    np.testing.assert_array_equal(seen, expected)
+    assert 0.1 < np.isfinite(expected).mean() < 1.0
