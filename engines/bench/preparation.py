@@ -1,7 +1,8 @@
 """`n3d bench host`: how long one frame takes from arrays to model inputs, beside the plain transcription.
 
 In: sizes and repetitions. Out: times of every stage, the ratio to `engines.oracle` and the difference between
-the two. The ways take turns, so that a busy moment of the machine hits all of them. One thread: neither the
+the two; and of what stands before the arrays: depth of 16 bits or floats made metres, depth registered to
+colour. The ways take turns, so that a busy moment of the machine hits all of them. One thread: neither the
 kernels nor numpy nor Pillow start others here, and the CPU time of the whole process stands beside the wall
 time to show it.
 """
@@ -19,17 +20,21 @@ import numpy.typing as npt
 from n3d_ros.engines.oracle import OracleInputs, oracle_inputs
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess import kernels
+from n3d_ros.preprocess.metres import measured_depth
 from n3d_ros.preprocess.pictures import picture_rows
 from n3d_ros.preprocess.point_code import round_coordinates
 from n3d_ros.preprocess.pooling import PooledScene, pool_depth, thin_depth
 from n3d_ros.preprocess.prepare import ModelInputs, Observation, PreprocessConfig, prepare
+from n3d_ros.preprocess.registration import register_depth
 from n3d_ros.text_table import text_table
 
 # (width, height) -> most milliseconds that the median of `prepare` may take.
 GOALS_MS = {(640, 480): 3.0, (1280, 720): 4.0}
 GOAL_RATIO = 5.0
 PREPARE, WITHOUT_KERNELS, ORACLE = "prepare", "prepare, numpy and Pillow", "plain transcription"
+REGISTER, BASELINE_M = "depth registered here", 0.015
 # Ways that take tens of milliseconds run in every fifth repetition only.
+SLOW = (REGISTER, WITHOUT_KERNELS, ORACLE)
 SLOW_SHARE = 5
 WARM_UP = 3
 
@@ -76,7 +81,7 @@ def measure(width: int, height: int, repetitions: int, on_repetition: Callable[[
     times: Times = {name: [] for name in ways}
     for repetition in range(-WARM_UP, repetitions):
         for name, way in ways.items():
-            if name in (WITHOUT_KERNELS, ORACLE) and repetition % SLOW_SHARE:
+            if name in SLOW and repetition % SLOW_SHARE:
                 continue
             sample = _timed(way)
             if repetition >= 0:
@@ -141,6 +146,8 @@ def as_json(result: HostResult) -> dict[str, Any]:
 def _ways(buffers: tuple[bytes, bytes], observation: Observation) -> dict[str, Callable[[], Any]]:
     config, camera, depth = PreprocessConfig(), observation.intrinsics, observation.depth
     assert depth is not None
+    millimetres, beside = np.nan_to_num(depth * 1000).astype(np.uint16), np.eye(4)
+    beside[0, 3] = BASELINE_M
     grid_hw = prepare(observation).grid_hw
 
     def pool() -> PooledScene:
@@ -149,6 +156,9 @@ def _ways(buffers: tuple[bytes, bytes], observation: Observation) -> dict[str, C
     pooled = pool()
     return {
         "view of the messages": lambda: view(buffers, camera),
+        "16 bits to metres": lambda: measured_depth(millimetres, "16UC1"),
+        "floats to metres": lambda: measured_depth(depth, "32FC1"),
+        REGISTER: lambda: register_depth(depth, camera, camera, beside),
         "picture to patch rows": lambda: picture_rows(observation.rgb, config.long_side_px, config.layout),
         "depth to patch points": pool,
         "points to steps": lambda: round_coordinates(pooled.points, config.point_encoding),

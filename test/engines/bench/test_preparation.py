@@ -25,6 +25,8 @@ def test_the_command_prints_stages_ratio_and_difference_and_writes_samples(tmp_p
     printed = capsys.readouterr().out
     for words in ("64x48", "picture to patch rows", "plain transcription", "faster", "0 of 4692 rounded"):
         assert words in printed
+    for words in ("16 bits to metres", "floats to metres", "depth registered here"):
+        assert words in printed
     result = json.loads(out.read_text())[0]
     assert result["coords_differ"] == 0 and len(result["samples_ms"]["prepare"]) == 2
 
