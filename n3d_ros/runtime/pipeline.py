@@ -23,16 +23,16 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol import prompts
 from n3d_ros.runtime import results
 from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision
-from n3d_ros.runtime.decoding.generate import OnToken, generate
+from n3d_ros.runtime.decoding.generate import CANCELED, OnToken, generate
 from n3d_ros.runtime.decoding.sampling import Sampler, Sampling, sampling_for
 from n3d_ros.runtime.decoding.text import TextCodec, TextStream
-from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame, has_depth
+from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
 from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
+from n3d_ros.runtime.looking import ASKED, CLOSER, GUESSED, LEAST_DOUBT, NAMED, Doubt, SecondLook
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
-from n3d_ros.runtime.second_look import Look, confirmed, looks
 from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
 from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
 from n3d_ros.runtime.types import SILENT, AskResult, GroundedObject, GroundResult, Listener, OnBox, Timing
@@ -121,7 +121,7 @@ class Pipeline:
         """
         request = Request(words, listener, max_tokens)
         known = self._known(words)
-        return self._locate(observation, request, _asking_for(known))[1]
+        return self._locate(observation, request, _asking_for(known), least=NAMED)[1]
 
     def ask(
         self,
@@ -140,7 +140,7 @@ class Pipeline:
         known = self._known(question)
         text = checked(lambda: prompts.locate_prompt(known))
         query = spatial_query(known)
-        frame, ground = self._locate(observation, request.without_text(), text, query)
+        frame, ground = self._locate(observation, request.without_text(), text, query, ASKED)
         missing = self._missing(ground, query)
         if missing:
             return results.unanswered(ground, query, missing)
@@ -199,77 +199,89 @@ class Pipeline:
         return results.missing_evidence(ground, query)
 
     def _locate(
-        self, observation: Observation, request: Request, text: str, query: Query | None = None
+        self,
+        observation: Observation,
+        request: Request,
+        text: str,
+        query: Query | None = None,
+        least: float | None = None,
     ) -> tuple[EncodedFrame, GroundResult]:
         """The first stage, and the encoded observation. `query`: what the text asks, where it is spatial.
+        `least`: how sure both looks must be of a thing (`looking`); without it the first one decides.
 
         With a second look `listener.on_box` hears of the boxes after it.
         """
         frame, is_new = self._frame_of(observation, request)
         once = self._second_look == "off"
         reader = self._reader(request.words, frame, request.listener.on_box if once else None)
-        stop_ids = self.backend.config.stop_token_ids
-        guide = self._steps.for_boxes(self._codec, request.words, stop_ids, query)
-        generation, num_reused = self._generate(frame, request, text, guide, reader.push)
+        generation, num_reused = self._generate(
+            frame, request, text, self._boxes_of(request.words, query), reader.push
+        )
         decoded = time.perf_counter()
         reader.finish()
-        malformed = reader.malformed()
-        objects = reader.objects if once else self._looked_again(observation, request, reader.objects)
+        look = self._second_look_at(observation, request)
+        decides = self._second_look == CLOSER and generation.finish != CANCELED
+        things, doubt = self._doubted(frame, request, text, reader, least if decides else None)
+        objects = reader.objects if once else look.at(things, doubt)
         timing = results.stage_timing(frame, is_new, generation, num_reused, request.began, decoded)
-        ratio = frame.inputs.valid_ratio
         return frame, results.grounded(
             objects,
-            malformed,
+            reader.malformed(),
             generation,
             num_repeated=len(reader.repeated),
+            unconfirmed=look.unconfirmed,
             words=request.words,
             observation=observation,
-            valid_ratio=ratio,
+            valid_ratio=frame.inputs.valid_ratio,
             timing=timing,
         )
 
     def _reader(self, words: str, frame: EncodedFrame, on_box: OnBox | None = None) -> ObjectReader:
         return ObjectReader(words, frame.inputs, on_box, self._options, self._limits)
 
-    def _looked_again(
-        self, observation: Observation, request: Request, objects: Sequence[GroundedObject]
-    ) -> list[GroundedObject]:
-        """`objects` after the second look at them. The listener hears of each as soon as no look at it or at
-        one before it is left.
-        """
-        better = {thing.id: thing for thing in objects}
-        views = looks(self._second_look, observation, objects)
-        waiting, untold = {thing.id for look in views for thing in look.objects}, list(better)
+    def _boxes_of(self, words: str, query: Query | None = None, must_find: bool = False) -> Guide:
+        stop_ids = self.backend.config.stop_token_ids
+        return self._steps.for_boxes(self._codec, words, stop_ids, query, must_find)
 
-        def tell() -> None:
-            while untold and untold[0] not in waiting:
-                first = better[untold.pop(0)]
-                if request.listener.on_box is not None:
-                    request.listener.on_box(first)
+    def _second_look_at(self, observation: Observation, request: Request) -> SecondLook:
+        return SecondLook(
+            self._second_look,
+            observation,
+            request.listener,
+            encode=lambda seen: EncodedFrame(self.backend, self._codec, seen, self._options),
+            ask_for=lambda frame, label: self._read(frame, request, label, _asking_for(label)),
+        )
 
-        tell()
-        for look in views:
-            better |= {thing.id: thing for thing in self._seen_in(look, observation, request)}
-            waiting -= {thing.id for thing in look.objects}
-            tell()
-        return list(better.values())
+    def _doubted(
+        self, frame: EncodedFrame, request: Request, text: str, first: ObjectReader, least: float | None
+    ) -> tuple[Sequence[GroundedObject], Doubt | None]:
+        """What to look at again after the `first` look, and what must be known to believe in it."""
+        odds = first.log_odds
+        if least is None or odds is None:
+            return first.objects, None
+        if least == ASKED:
+            return first.objects, Doubt(lambda label: self._odds_of(frame, request, label), ASKED, enough=0.0)
+        if len(first.objects) == 1:
+            return first.objects, Doubt(lambda label: odds, least)
+        if first.objects or not LEAST_DOUBT < odds <= 0:
+            return first.objects, None
+        guess = self._read(frame, request, request.words, text, must_find=True).objects[:1]
+        named = [thing for thing in guess if thing.box.label.casefold() in request.words.casefold()]
+        return named, Doubt(lambda label: odds, GUESSED)
 
-    def _seen_in(self, look: Look, observation: Observation, request: Request) -> tuple[GroundedObject, ...]:
-        """The look's objects as they are after it, each asked for by name. Where it is canceled, or this part
-        of the picture has no depth, they stay as they are.
-        """
-        should_cancel = request.listener.should_cancel
-        if (should_cancel is not None and should_cancel()) or not has_depth(look.observation):
-            return look.objects
-        silent = replace(request, listener=Listener(should_cancel=should_cancel))
-        frame, seen = EncodedFrame(self.backend, self._codec, look.observation, self._options), []
-        for label in dict.fromkeys(thing.box.label for thing in look.objects):
-            reader = self._reader(label, frame)
-            guide = self._steps.for_boxes(self._codec, label, self.backend.config.stop_token_ids)
-            self._generate(frame, silent, _asking_for(label), guide, reader.push)
-            reader.finish()
-            seen += [thing.box for thing in reader.objects]
-        return confirmed(look, seen, observation.intrinsics)
+    def _odds_of(self, frame: EncodedFrame, request: Request, label: str) -> float | None:
+        """Log-odds of the first look at the whole picture that there is a `label`."""
+        return self._read(frame, replace(request, max_tokens=1), label, _asking_for(label)).log_odds
+
+    def _read(
+        self, frame: EncodedFrame, request: Request, words: str, text: str, must_find: bool = False
+    ) -> ObjectReader:
+        """The reply to `text`, of which nobody hears."""
+        silent = replace(request, listener=Listener(should_cancel=request.listener.should_cancel))
+        reader = self._reader(words, frame)
+        self._generate(frame, silent, text, self._boxes_of(words, must_find=must_find), reader.push)
+        reader.finish()
+        return reader
 
     def _answer(
         self, frame: EncodedFrame, request: Request, topic: Topic, ground: GroundResult, before: Timing

@@ -49,13 +49,17 @@ def grounded(
     generation: Generation,
     *,
     num_repeated: int,
+    unconfirmed: Sequence[str],
     words: str,
     observation: Observation,
     valid_ratio: float,
     timing: Timing,
 ) -> GroundResult:
-    """The result of a first stage."""
-    code, message = _outcome(len(objects), malformed, num_repeated, generation, words)
+    """The result of a first stage. unconfirmed: labels of what was found and a closer look did not find."""
+    remarks = [f"malformed box {broken.text!r}: {broken.reason}" for broken in malformed]
+    if num_repeated:
+        remarks.append(f"left out {num_repeated} that repeat the box of another of their name")
+    code, message = _outcome(len(objects), remarks, unconfirmed, generation, words)
     return GroundResult(
         objects=tuple(objects),
         raw_text=generation.text,
@@ -73,19 +77,24 @@ def grounded(
 
 
 def _outcome(
-    num_objects: int, malformed: tuple[Malformed, ...], num_repeated: int, generation: Generation, words: str
+    num_objects: int,
+    remarks: list[str],
+    unconfirmed: Sequence[str],
+    generation: Generation,
+    words: str,
 ) -> tuple[ResultCode, str]:
-    remarks = [f"malformed box {broken.text!r}: {broken.reason}" for broken in malformed]
-    if num_repeated:
-        remarks.append(f"left out {num_repeated} that repeat the box of another of their name")
     if generation.finish == FULL:
-        remarks.insert(0, f"the reply was cut off after {len(generation.token_ids)} tokens")
+        remarks = [f"the reply was cut off after {len(generation.token_ids)} tokens", *remarks]
     if generation.finish == CANCELED:
         return ResultCode.CANCELED, f"canceled after {len(generation.token_ids)} tokens"
     if not num_objects and remarks:
         return ResultCode.PARSE, "; ".join(["no usable box", *remarks])
+    if unconfirmed:
+        names = one_line(", ".join(unconfirmed), MAX_WORDS_SHOWN)
+        remarks = [*remarks, f"a closer look did not confirm: {names}"]
     if not num_objects:
-        return ResultCode.OK, f"nothing found for '{one_line(words, MAX_WORDS_SHOWN)}'"
+        nothing = f"nothing found for '{one_line(words, MAX_WORDS_SHOWN)}'"
+        return ResultCode.OK, "; ".join([nothing, *remarks])
     return ResultCode.OK, "; ".join(remarks)
 
 
@@ -98,9 +107,8 @@ def missing_evidence(ground: GroundResult, query: Query | None) -> str:
     if not ground.objects:
         return ground.message
     found = ", ".join(thing.box.label for thing in ground.objects)
-    return (
-        f"found {len(ground.objects)} of the {len(query.names)} objects that the question is about: {found}"
-    )
+    number = f"{len(ground.objects)} of the {len(query.names)} objects"
+    return "; ".join([f"found {number} that the question is about: {found}", *filter(None, [ground.message])])
 
 
 def unanswered(ground: GroundResult, query: Query | None, message: str) -> AskResult:
