@@ -716,9 +716,9 @@ MUTATIONS = (
     ),
     Mutation(
         "closer look: boxes are told at the end",
-        f"{PACKAGE}/runtime/pipeline.py",
-        "waiting -= {thing.id for thing in look.objects}\n            tell()",
-        "waiting -= {thing.id for thing in look.objects}\n        tell()",
+        f"{PACKAGE}/runtime/looking.py",
+        "for thing in seen}\n            self._tell(untold, known)",
+        "for thing in seen}\n        self._tell(untold, known)",
         "test/runtime/test_second_look.py",
     ),
     Mutation(

@@ -116,5 +116,5 @@ class SecondLook:
         for label in dict.fromkeys(thing.box.label for thing in look.objects):
             reader = self._ask_for(frame, label)
             seen += [thing.box for thing in reader.objects]
-            odds[label] = reader.log_odds if self._mode == CLOSER else None
+            odds[label] = reader.log_odds
         return confirmed(look, seen, self._observation.intrinsics), odds
