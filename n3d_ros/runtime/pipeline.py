@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.errors import ResultCode
+from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol import prompts
 from n3d_ros.runtime import results
@@ -34,11 +34,17 @@ from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
 from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
-from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
+from n3d_ros.runtime.topic import Topic, located, mentioned_topic, named_in, spatial_query
 from n3d_ros.runtime.types import SILENT, AskResult, GroundedObject, GroundResult, Listener, OnBox, Timing
 from n3d_ros.spatial import Query, check_answer
+from n3d_ros.spatial.matching import ANYTHING
+from n3d_ros.spatial.relations.counting import OF_ONE_NAME
 
 MAX_TOKENS = 512
+NOT_ASKABLE = (
+    "question: expected one about places, sizes or numbers of things that is understood whole, since this "
+    "model learned to answer no other"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -133,18 +139,23 @@ class Pipeline:
     ) -> AskResult:
         """Answer a question in two stages: find its objects, then reason with their boxes as evidence.
 
-        `listener.on_text` hears the second stage alone. Where a spatial question's objects are not all found
-        there is no second stage and no answer: the message says what is missing. Errors as in `ground`.
+        Whether there is a thing, how many and where follows from what is found by its name. So do the answers
+        to spatial questions with words that the model does not know, and things that the first stage missed
+        are looked for by their names, too. Where they are still not all found there is no answer: the message
+        says what is missing. `listener.on_text` hears the second stage alone. Errors as in `ground`.
         """
         request = Request(question, listener, max_tokens)
-        known = self._known(question)
-        text = checked(lambda: prompts.locate_prompt(known))
-        query = spatial_query(known)
+        known, query = self._understood(question)
+        if known is None and query is not None:
+            return self._answer_by_names(observation, request, query)
+        text = checked(lambda: prompts.locate_prompt(known or question))
         frame, ground = self._locate(observation, request.without_text(), text, query, ASKED)
+        if query is not None:
+            ground = self._completed(observation, request, query, ground)
         missing = self._missing(ground, query)
         if missing:
             return results.unanswered(ground, query, missing)
-        topic = located(known, ground.objects, frame.inputs.intrinsics, query)
+        topic = located(known or question, ground.objects, frame.inputs.intrinsics, query)
         return self._answer(frame, request, topic, ground, ground.timing)
 
     def ask_about(
@@ -165,7 +176,7 @@ class Pipeline:
         request = Request(question, listener, max_tokens)
         known = self._known(question)
         check_same_observation(ground, observation)
-        rule, query = self._options.mention_rule, spatial_query(known)
+        rule, query = self._options.mention_rule, self._askable(spatial_query(known))
         topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule, query)
         missing = self._missing(replace(ground, objects=topic.objects, code=ResultCode.OK), topic.query)
         if missing:
@@ -191,6 +202,69 @@ class Pipeline:
         """Words as the tokenizer knows them; BadInputError for what is no text or too much of it."""
         check_words(words, self._limits)
         return known_text(self._codec, words)
+
+    def _understood(self, question: str) -> tuple[str | None, Query | None]:
+        """The question as the tokenizer knows it, None where its answer follows from things that are found by
+        name alone; and what it asks. BadInputError where it cannot be asked either way.
+        """
+        check_words(question, self._limits)
+        is_strict = self._options.answer_rule == "upstream"
+        try:
+            known = known_text(self._codec, question)
+        except BadInputError:
+            query = None if is_strict else spatial_query(question)
+            if query is None or not can_be_found(query):
+                raise
+            return None, query
+        query = self._askable(spatial_query(known))
+        by_name = query is not None and query.relation in OF_ONE_NAME and can_be_found(query)
+        return None if by_name and not is_strict else known, query
+
+    def _askable(self, query: Query | None) -> Query | None:
+        """BadInputError for a question that is not understood, where the model can answer no other."""
+        refuses = self.backend.config.questions == "spatial" and self._options.answer_rule != "upstream"
+        if query is None and refuses:
+            raise BadInputError(NOT_ASKABLE)
+        return query
+
+    def _answer_by_names(self, observation: Observation, request: Request, query: Query) -> AskResult:
+        """The answer that follows from what is found by the query's names."""
+        ground = results.merged(self._by_name(observation, request, query.names), request)
+        request.tell(ground.objects)
+        boxes, ids = [thing.box for thing in ground.objects], [thing.id for thing in ground.objects]
+        exact, problem = results.exact_answer(query, boxes, ids)
+        if ground.code != ResultCode.OK or exact is None:
+            why = problem if boxes and ground.code == ResultCode.OK else ground.message
+            return results.unanswered(ground, query, results.missing_evidence(ground, query) or why)
+        return results.computed(ground, exact)
+
+    def _completed(
+        self, observation: Observation, request: Request, query: Query, ground: GroundResult
+    ) -> GroundResult:
+        """The first stage, where it did not find all that the query names, with the rest of it looked for by
+        name. Then what it found under other names goes, unless the rest has other names, too.
+        """
+        places = named_in(query, ground.objects)
+        if all(places.values()) or ground.code != ResultCode.OK or self._options.answer_rule == "upstream":
+            return ground
+        kept = sorted({place for some in places.values() for place in some})
+        first = replace(ground, objects=tuple(ground.objects[place] for place in kept))
+        parts = self._by_name(observation, request, [name for name, some in places.items() if not some])
+        found = results.merged([first, *parts], request)
+        if all(part.objects for part in parts) and not all(named_in(query, found.objects).values()):
+            return replace(found, objects=ground.objects)
+        request.tell(found.objects[len(kept) :])
+        return found
+
+    def _by_name(
+        self, observation: Observation, request: Request, names: Sequence[str]
+    ) -> list[GroundResult]:
+        """Each name looked for by itself; nobody hears of it."""
+        parts = []
+        for known in [self._known(name) for name in names]:
+            asked = Request(known, Listener(should_cancel=request.listener.should_cancel), request.max_tokens)
+            parts.append(self._locate(observation, asked, _asking_for(known), least=NAMED)[1])
+        return parts
 
     def _missing(self, ground: GroundResult, query: Query | None) -> str:
         """Why there is no second stage, empty where there is one. The release always reasons (quirk W4)."""
@@ -342,6 +416,11 @@ class Pipeline:
             self.backend, self._codec, observation, self._options, early, should_cancel=should_cancel
         )
         return self._frame, True
+
+
+def can_be_found(query: Query) -> bool:
+    """Whether each name is that of something; "how many things" names nothing."""
+    return not any(name.casefold() in ANYTHING for name in query.names)
 
 
 def _asking_for(words: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
@@ -18,6 +18,7 @@ from n3d_ros.protocol.box_codec import Malformed
 from n3d_ros.protocol.prompts import split_answer
 from n3d_ros.runtime.decoding.generate import CANCELED, FULL, Generation
 from n3d_ros.runtime.frame import EncodedFrame
+from n3d_ros.runtime.request import Request
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
 from n3d_ros.spatial.types import NANOMETRE, ORDER, WHICH
@@ -33,6 +34,7 @@ MAX_WORDS_SHOWN = 200
 __all__ = [
     "Generation",
     "answered",
+    "computed",
     "confirmed",
     "exact_answer",
     "grounded",
@@ -73,6 +75,33 @@ def grounded(
         stamp_ns=observation.stamp_ns,
         frame_id=observation.frame_id,
         depth_is_estimated=observation.depth_is_estimated,
+    )
+
+
+def merged(parts: Sequence[GroundResult], request: Request) -> GroundResult:
+    """Several first stages on one observation as one; numbers count on, so that ids stay unique. The code is
+    the first that is not OK, the message what the later ones said.
+    """
+    first, *others = parts
+    if not others:
+        return first
+    things = list(first.objects)
+    for part in others:
+        for thing in part.objects:
+            number = max((one.number for one in things), default=-1) + 1
+            things.append(replace(thing, number=number, id=f"{number}_{thing.box.label}"))
+    said = [part.message for part in others if part.message]
+    now = time.perf_counter()
+    return replace(
+        first,
+        objects=tuple(things),
+        raw_text="".join(part.raw_text for part in parts),
+        token_ids=tuple(id for part in parts for id in part.token_ids),
+        malformed=tuple(one for part in parts for one in part.malformed),
+        code=next((part.code for part in parts if part.code != ResultCode.OK), ResultCode.OK),
+        message="; ".join(said),
+        timing=replace(sum_of([part.timing for part in parts]), total_ms=(now - request.began) * 1e3),
+        words=request.words,
     )
 
 
@@ -187,6 +216,27 @@ def answered(
     )
 
 
+def computed(ground: GroundResult, exact: SpatialAnswer) -> AskResult:
+    """A result without a second stage: what follows from the boxes alone."""
+    return AskResult(
+        answer=exact.answer,
+        reasoning=exact.reasoning,
+        value=exact.value,
+        unit=exact.unit,
+        objects=ground.objects,
+        relation=exact.relation,
+        consistent=None,
+        raw_text="",
+        token_ids=(),
+        code=ground.code,
+        message="; ".join(filter(None, ["computed from the boxes alone", ground.message])),
+        timing=ground.timing,
+        ground=ground,
+        computed=exact.answer,
+        is_computed=True,
+    )
+
+
 def confirmed(result: AskResult, exact: SpatialAnswer | None) -> AskResult:
     """A sentence of the model that the geometry does not confirm is no answer: the computed one takes its
     place, and the message says why and quotes the model. Only a question that was understood whole has one.
@@ -216,6 +266,11 @@ def stage_timing(
         num_drafted_tokens=generation.num_drafted,
         num_accepted_tokens=generation.num_accepted,
     )
+
+
+def sum_of(timings: Sequence[Timing]) -> Timing:
+    """Field by field."""
+    return Timing(*(sum(getattr(one, field.name) for one in timings) for field in fields(Timing)))
 
 
 def total_timing(first: Timing, generation: Generation, num_reused: int, began: float) -> Timing:
