@@ -20,8 +20,9 @@ _HERE = f"({_SEEN} | in front of (me | you))?"
 
 
 def _found(objects: list[NamedBox]) -> str:
-    names = listed([thing.name for thing in objects]) if objects else "nothing"
-    return f"Found {'are' if len(objects) > 1 else 'is'} {names}."
+    if not objects:
+        return "Nothing was found by that name."
+    return f"Found {'is' if len(objects) == 1 else 'are'} {listed([thing.name for thing in objects])}."
 
 
 def _exists(query: Query, objects: list[NamedBox]) -> SpatialAnswer:
