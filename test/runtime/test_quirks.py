@@ -298,5 +298,5 @@ def test_sampling_follows_the_options_and_the_model_folder(pipeline, tmp_path):
     (tmp_path / "generation_config.json").write_text('{"repetition_penalty": 1.05}')
     for options in (RIGHT, UPSTREAM):
         asking, _ = pipeline(options=options)
-        assert asking._sampling == sampling_for(options.sampling, tmp_path)
-        assert asking._sampling.repetition_penalty == 1.05
+        assert asking._replies.sampling == sampling_for(options.sampling, tmp_path)
+        assert asking._replies.sampling.repetition_penalty == 1.05

@@ -295,9 +295,7 @@ class EarlyBackend:
 
 @pytest.fixture
 def early(scripted):
-    pipeline = scripted()
-    pipeline.backend = EarlyBackend(pipeline.backend)
-    return pipeline
+    return Pipeline(EarlyBackend(scripted().backend))
 
 
 def test_a_picture_that_was_started_only_waits_for_its_depth(early, scripted, observation):
