@@ -240,7 +240,7 @@ class Pipeline:
         ground = results.merged(self._finder.by_name(frame, request, query.names, is_new), request)
         request.tell(ground.objects)
         boxes, ids = [thing.box for thing in ground.objects], [thing.id for thing in ground.objects]
-        exact, problem = results.exact_answer(query, boxes, ids)
+        exact, problem = results.exact_answer(query, boxes, ids, "not computed")
         if ground.code != ResultCode.OK or exact is None:
             why = problem if boxes and ground.code == ResultCode.OK else ground.message
             return results.unanswered(ground, query, results.missing_evidence(ground, query) or why)
@@ -256,7 +256,7 @@ class Pipeline:
         if all(places.values()) or ground.code != ResultCode.OK or self._options.answer_rule == "upstream":
             return ground
         kept = sorted({place for some in places.values() for place in some})
-        first = replace(ground, objects=tuple(ground.objects[place] for place in kept))
+        first = replace(ground, objects=tuple(ground.objects[place] for place in kept), message="")
         lacking = [name for name, some in places.items() if not some]
         parts = self._finder.by_name(frame, request, lacking)
         found = results.merged([first, *parts], request)

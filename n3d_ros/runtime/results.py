@@ -80,7 +80,7 @@ def grounded(
 
 def merged(parts: Sequence[GroundResult], request: Request) -> GroundResult:
     """Several first stages on one observation as one; numbers count on, so that ids stay unique. The code is
-    the first that is not OK, the message what the later ones said.
+    the first that is not OK.
     """
     first, *others = parts
     if not others:
@@ -90,7 +90,7 @@ def merged(parts: Sequence[GroundResult], request: Request) -> GroundResult:
         for thing in part.objects:
             number = max((one.number for one in things), default=-1) + 1
             things.append(replace(thing, number=number, id=f"{number}_{thing.box.label}"))
-    said = [part.message for part in others if part.message]
+    said = [part.message for part in parts if part.message]
     now = time.perf_counter()
     return replace(
         first,
@@ -160,9 +160,13 @@ def unanswered(ground: GroundResult, query: Query | None, message: str) -> AskRe
 
 
 def exact_answer(
-    query: Query | None, boxes: Sequence[Box3D], ids: Sequence[str] | None = None
+    query: Query | None,
+    boxes: Sequence[Box3D],
+    ids: Sequence[str] | None = None,
+    not_computed: str = NOT_COMPUTED,
 ) -> tuple[SpatialAnswer | None, str]:
-    """The answer computed from the boxes, or None with the reason. `ids`: how messages call the boxes.
+    """The answer computed from the boxes, or None with the reason behind `not_computed`. `ids`: how messages
+    call the boxes.
 
     Where two things are equal, neither is the taller one: the choice has no exact answer.
     """
@@ -171,9 +175,9 @@ def exact_answer(
     try:
         exact = answer(query, boxes, ids)
     except ValueError as error:
-        return None, f"{NOT_COMPUTED}: {error}"
+        return None, f"{not_computed}: {error}"
     if exact.margin < NANOMETRE and query.form in (WHICH, ORDER):
-        return None, f"{NOT_COMPUTED}: {' and '.join(exact.among)} are equal there"
+        return None, f"{not_computed}: {' and '.join(exact.among)} are equal there"
     return exact, ""
 
 

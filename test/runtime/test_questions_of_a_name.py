@@ -102,6 +102,12 @@ def test_what_is_not_there_has_no_length(finding, observation):
     )
 
 
+def test_a_name_that_could_be_either_of_two_has_no_length(knowing, observation):
+    result = knowing(MUG, replace(MUG, center=(0.2, 0.1, 1.3))).ask(observation, "How tall is the red mug?")
+    assert (result.answer, result.code) == ("", ResultCode.OK)
+    assert result.message == ("not computed: 'red mug' is ambiguous: it could be 0_red mug or 1_red mug")
+
+
 def test_words_that_the_model_lacks_in_no_spatial_question_are_said(finding, observation):
     with pytest.raises(BadInputError, match="'Why'"):
         finding.ask(observation, "Why is the red mug green?")
