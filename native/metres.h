@@ -13,7 +13,7 @@ INLINE void row_of_integers(const uint16_t *restrict raw, int64_t width, double 
     for (int64_t i = 0; i < width; i++) {
         const int32_t units = raw[i];
         const float metres = (float)((double)units * scale);
-        out[i] = (units >= low) & (units <= high) ? metres : NAN;
+        out[i] = ((units >= low) & (units <= high)) ? metres : NAN;
     }
 }
 
@@ -28,7 +28,7 @@ int EXPORT(n3d_metres_of_integers)(const uint16_t *raw, int64_t row_step, int64_
 INLINE void row_of_floats(const float *restrict raw, int64_t width, double scale, float *restrict out) {
     for (int64_t i = 0; i < width; i++) {
         const float metres = (float)((double)raw[i] * scale);
-        out[i] = (metres > 0.0f) & (metres <= FLT_MAX) ? metres : NAN;
+        out[i] = ((metres > 0.0f) & (metres <= FLT_MAX)) ? metres : NAN;
     }
 }
 
