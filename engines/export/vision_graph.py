@@ -117,6 +117,7 @@ class _Attention:
         self.cos, self.sin = (
             g.reshape(table, [self.batch[0], 1, self.batch[1], v.head_dim]) for table in tables
         )
+        self.sin = g.signed(self.sin, v.head_dim)
         self.mask = g.reshape(mask, [1, 1, 1, -1]) if full else mask
 
     def emit(self, x: str, name: str) -> str:
