@@ -73,9 +73,7 @@ class _Attention:
         self.g, self.t = g, t
         cos, sin = (g.op("Unsqueeze", g.cast(table, g.dt), g.constant([1])) for table in tables)
         self.tables, self.bias = (cos, g.signed(sin, t.head_dim)), bias
-        rows = g.reshape(past, [0, slots * t.kv_heads, t.head_dim])
-        # one copy of the cache in the order that attention reads it, instead of one a layer
-        self.past = g.op("Transpose", rows, perm=[1, 0, 2])
+        self.past = g.reshape(past, [0, slots * t.kv_heads, t.head_dim])
         self.new: list[str] = []
         self.groups = t.heads // t.kv_heads
 
@@ -92,19 +90,19 @@ class _Attention:
         k = g.rotate(k, *self.tables, t.head_dim)
         self.new += [k, v]
         slot = 2 * (layer - first)
-        keys = g.op("Transpose", self._with_past(k, slot), perm=[0, 2, 1])
+        keys = g.op("Transpose", self._with_past(k, slot), perm=[1, 2, 0])
+        values = g.op("Transpose", self._with_past(v, slot + 1), perm=[1, 0, 2])
         weights = self._weights(self._by_group(q), keys, bias)
-        seen = g.op("MatMul", weights, self._with_past(v, slot + 1))
-        return g.linear(self._from_group(seen), name + ".o_proj")
+        return g.linear(self._from_group(g.op("MatMul", weights, values)), name + ".o_proj")
 
     def _heads(self, x: str, count: int) -> str:
         return self.g.reshape(x, [-1, count, self.t.head_dim])
 
     def _with_past(self, new: str, slot: int) -> str:
-        """(key-value heads, S + T, width) of one layer's keys or values."""
+        """(S + T, key-value heads, width) of one layer's keys or values."""
         g, t = self.g, self.t
-        old = g.slice(self.past, slot * t.kv_heads, (slot + 1) * t.kv_heads, 0)
-        return g.op("Concat", old, g.op("Transpose", new, perm=[1, 0, 2]), axis=1)
+        old = g.slice(self.past, slot * t.kv_heads, (slot + 1) * t.kv_heads, 1)
+        return g.op("Concat", old, new, axis=0)
 
     def _by_group(self, q: str) -> str:
         """(T, heads, width) -> (key-value heads, group x T, width)."""

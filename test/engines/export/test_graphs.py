@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 TOLERANCE = 1e-4
 # What every TensorRT parser since 10.1 takes (docs/specification/engines.md 5).
 OPERATORS = {
-    "Add", "Cast", "Concat", "Div", "Erf", "Gather", "Gemm", "Identity", "MatMul", "Mul", "Neg", "ReduceMean",
-    "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Transpose", "Unsqueeze",
+    "Add", "Cast", "Concat", "Div", "Erf", "Gather", "Gemm", "Identity", "MatMul", "Mul", "Neg", "Pow",
+    "ReduceMean", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Transpose", "Unsqueeze",
 }  # fmt: skip
 
 
