@@ -116,7 +116,7 @@ def test_looked_up_tables_equal_computed_ones():
 
 
 def test_patch_rows_come_window_by_window():
-    """A grid of 2x3 tokens with two patches each, in windows of 2x2: the third column is a window of its own."""
+    """2x3 tokens of two patches each, in windows of 2x2: the third column is a window of its own."""
     rows = host.rows_in_window_order(host.window_layout((2, 3), 2), 2)
     assert rows.tolist() == [0, 1, 2, 3, 6, 7, 8, 9, 4, 5, 10, 11]
 
