@@ -23,6 +23,7 @@ from n3d_ros.preprocess.prepare import PreprocessConfig
 
 PATCH_POSITIONS = ("none", "sincos")
 SECOND_LOOKS = ("off", "mirrored", "closer")
+ASKABLE = ("any", "spatial")
 MODEL_TYPE = "qwen2_5_vl"
 FULL_ATTENTION = "full_attention"
 # What an absent field of ours means, of those that the class also keeps in vision_config.
@@ -85,7 +86,7 @@ class TextConfig:
 @dataclass(frozen=True)
 class ModelConfig:
     """Everything of one model. `stop_token_ids`: what ends a reply. `second_look`: which second picture its
-    boxes are better for.
+    boxes are better for. `questions`: 'spatial' where it learned to answer no others.
     """
 
     vision: VisionConfig
@@ -97,6 +98,7 @@ class ModelConfig:
     long_side_px: int
     picture: PictureConfig = PictureConfig()
     second_look: str = "off"
+    questions: str = "any"
 
     def preprocess(self) -> PreprocessConfig:
         """How observations are prepared for this model."""
@@ -146,6 +148,7 @@ def _parse(config: Fields, generation: Fields) -> ModelConfig:
         patch_position=config.choice("patch_position", PATCH_POSITIONS, RELEASED["patch_position"]),
         long_side_px=config.count("long_side_px", 640),
         second_look=config.choice("second_look", SECOND_LOOKS, "off"),
+        questions=config.choice("questions", ASKABLE, "any"),
     )
 
 

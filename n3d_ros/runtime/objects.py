@@ -7,6 +7,7 @@ In: the text that each token adds, with the token's probability; the scene's sca
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -32,6 +33,8 @@ AS_WRITTEN = (SceneScale(1.0, (0.0, 0.0, 0.0)), CodecConfig(1.0, 1.0, 1, 1.0))
 # Two boxes of one name that share this much of their space are one thing, which the model wrote twice: of
 # equal boxes those whose centres are less than a third of their width apart. Things side by side share none.
 SAME_PLACE_IOU = 0.5
+# Probabilities nearer to 0 or 1 are what float32 makes of them.
+LEAST_SHARE = 1e-6
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +83,17 @@ class ObjectReader:
             _log.warning("no box is numbered 0: the release reads their bins as metres")
             self._units = AS_WRITTEN
             self._add_waiting()
+
+    @property
+    def log_odds(self) -> float | None:
+        """How sure the model was that there is anything: log of the first token's probability over all
+        others', negative where it began no box. None before a token.
+        """
+        if not self._probabilities:
+            return None
+        p = min(max(self._probabilities[0], LEAST_SHARE), 1 - LEAST_SHARE)
+        odds = math.log(p / (1 - p))
+        return odds if self._text.startswith(BOX_NAME) else -odds
 
     def malformed(self) -> tuple[Malformed, ...]:
         """Everything in the text so far that announced a box and holds none that can be used, with the

@@ -9,8 +9,6 @@ caller at a time.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -18,27 +16,33 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.errors import ResultCode
+from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol import prompts
 from n3d_ros.runtime import results
 from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision
-from n3d_ros.runtime.decoding.generate import OnToken, generate
-from n3d_ros.runtime.decoding.sampling import Sampler, Sampling, sampling_for
-from n3d_ros.runtime.decoding.text import TextCodec, TextStream
-from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame, has_depth
+from n3d_ros.runtime.decoding.sampling import Sampling, sampling_for
+from n3d_ros.runtime.decoding.text import TextCodec
+from n3d_ros.runtime.finding import Finder
+from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
 from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
-from n3d_ros.runtime.objects import ObjectReader
+from n3d_ros.runtime.looking import ASKED, NAMED
 from n3d_ros.runtime.options import RIGHT, Options
+from n3d_ros.runtime.replies import Replies, asking_for
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
-from n3d_ros.runtime.second_look import Look, confirmed, looks
-from n3d_ros.runtime.steps import LOSSLESS, Guide, Steps
-from n3d_ros.runtime.topic import Topic, located, mentioned_topic, spatial_query
-from n3d_ros.runtime.types import SILENT, AskResult, GroundedObject, GroundResult, Listener, OnBox, Timing
+from n3d_ros.runtime.steps import LOSSLESS, Steps
+from n3d_ros.runtime.topic import Topic, located, mentioned_topic, named_in, spatial_query
+from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener, Timing
 from n3d_ros.spatial import Query, check_answer
+from n3d_ros.spatial.matching import ANYTHING
+from n3d_ros.spatial.relations.counting import OF_ONE_NAME
 
 MAX_TOKENS = 512
+NOT_ASKABLE = (
+    "question: expected one about places, sizes or numbers of things that is understood whole, since this "
+    "model learned to answer no other"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -57,15 +61,18 @@ class Pipeline:
         limits: Limits = DEFAULT,
     ) -> None:
         """sampling: None takes the one that `options` name, with the model folder's own settings."""
-        self.backend = backend
-        self._codec = TextCodec(backend.tokenizer_path)
-        self._codec.check_fits(backend.config.text.vocab)
-        self._sampling = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
-        self._steps, self._options, self._limits = steps, options, limits
-        asked = options.second_look
-        self._second_look = backend.config.second_look if asked == "model" else asked
+        codec = TextCodec(backend.tokenizer_path)
+        codec.check_fits(backend.config.text.vocab)
+        chosen = sampling or sampling_for(options.sampling, backend.tokenizer_path.parent)
+        self._options = options
+        self._ask_with(Replies(backend, codec, chosen, steps, options, limits))
         self._frame: EncodedFrame | None = None
         self._early: EarlyPicture | None = None
+
+    @property
+    def backend(self) -> AnyBackend:
+        """The loaded model."""
+        return self._replies.backend
 
     @classmethod
     def load(
@@ -92,8 +99,14 @@ class Pipeline:
         cameras. They run one at a time.
         """
         other = copy(self)
-        other._limits, other._frame, other._early = limits, None, None
+        other._ask_with(replace(self._replies, limits=limits))
+        other._frame = other._early = None
         return other
+
+    def _ask_with(self, replies: Replies) -> None:
+        self._replies = replies
+        look = self._options.second_look
+        self._finder = Finder(replies, replies.backend.config.second_look if look == "model" else look)
 
     def start(self, rgb: npt.NDArray[np.uint8]) -> bool:
         """Begin with a picture, (H, W, 3) uint8, whose depth is still to come: the next observation with
@@ -103,7 +116,7 @@ class Pipeline:
         """
         self._early = None
         backend = self.backend
-        if self._steps.early_start and isinstance(backend, EarlyVision) and backend.has_early_vision:
+        if self._replies.steps.early_start and isinstance(backend, EarlyVision) and backend.has_early_vision:
             self._early = EarlyPicture(backend, rgb, backend.config.preprocess())
         return self._early is not None
 
@@ -120,8 +133,10 @@ class Pipeline:
         BadInputError for words that are empty or unknown to the model, NoDepthError without depth.
         """
         request = Request(words, listener, max_tokens)
-        known = self._known(words)
-        return self._locate(observation, request, _asking_for(known))[1]
+        known = self._replies.known(words)
+        text = asking_for(known)
+        frame, is_new = self._frame_of(observation, request)
+        return self._finder.find(frame, request, text, least=NAMED, is_new=is_new)
 
     def ask(
         self,
@@ -133,18 +148,24 @@ class Pipeline:
     ) -> AskResult:
         """Answer a question in two stages: find its objects, then reason with their boxes as evidence.
 
-        `listener.on_text` hears the second stage alone. Where a spatial question's objects are not all found
-        there is no second stage and no answer: the message says what is missing. Errors as in `ground`.
+        Whether there is a thing, how many and where follows from what is found by its name. So do the answers
+        to spatial questions with words that the model does not know, and things that the first stage missed
+        are looked for by their names, too. Where they are still not all found there is no answer: the message
+        says what is missing. `listener.on_text` hears the second stage alone. Errors as in `ground`.
         """
         request = Request(question, listener, max_tokens)
-        known = self._known(question)
-        text = checked(lambda: prompts.locate_prompt(known))
-        query = spatial_query(known)
-        frame, ground = self._locate(observation, request.without_text(), text, query)
+        known, query = self._understood(question)
+        if known is None and query is not None:
+            return self._answer_by_names(observation, request, query)
+        text = checked(lambda: prompts.locate_prompt(known or question))
+        frame, is_new = self._frame_of(observation, request)
+        ground = self._finder.find(frame, request.without_text(), text, query, ASKED, is_new)
+        if query is not None:
+            ground = self._completed(frame, request, query, ground)
         missing = self._missing(ground, query)
         if missing:
             return results.unanswered(ground, query, missing)
-        topic = located(known, ground.objects, frame.inputs.intrinsics, query)
+        topic = located(known or question, ground.objects, frame.inputs.intrinsics, query)
         return self._answer(frame, request, topic, ground, ground.timing)
 
     def ask_about(
@@ -163,9 +184,9 @@ class Pipeline:
         objects; other errors as in `ground`.
         """
         request = Request(question, listener, max_tokens)
-        known = self._known(question)
+        known = self._replies.known(question)
         check_same_observation(ground, observation)
-        rule, query = self._options.mention_rule, spatial_query(known)
+        rule, query = self._options.mention_rule, self._askable(spatial_query(known))
         topic = mentioned_topic(known, ground.objects, observation.intrinsics, rule, query)
         missing = self._missing(replace(ground, objects=topic.objects, code=ResultCode.OK), topic.query)
         if missing:
@@ -184,92 +205,71 @@ class Pipeline:
     ) -> GroundResult:
         """The first stage alone, with a question asked as it is ("Detect boxes."). Errors as in `ground`."""
         request = Request(question, listener, max_tokens)
-        known = self._known(question)
-        return self._locate(observation, request, checked(lambda: prompts.ground_prompt(known)))[1]
+        known = self._replies.known(question)
+        text = checked(lambda: prompts.ground_prompt(known))
+        frame, is_new = self._frame_of(observation, request)
+        return self._finder.find(frame, request, text, is_new=is_new)
 
-    def _known(self, words: str) -> str:
-        """Words as the tokenizer knows them; BadInputError for what is no text or too much of it."""
-        check_words(words, self._limits)
-        return known_text(self._codec, words)
+    def _understood(self, question: str) -> tuple[str | None, Query | None]:
+        """The question as the tokenizer knows it, None where its answer follows from things that are found by
+        name alone; and what it asks. BadInputError where it cannot be asked either way.
+        """
+        check_words(question, self._replies.limits)
+        is_strict = self._options.answer_rule == "upstream"
+        try:
+            known = known_text(self._replies.codec, question)
+        except BadInputError:
+            query = None if is_strict else spatial_query(question)
+            if query is None or not can_be_found(query):
+                raise
+            return None, query
+        query = self._askable(spatial_query(known))
+        by_name = query is not None and query.relation in OF_ONE_NAME and can_be_found(query)
+        return None if by_name and not is_strict else known, query
+
+    def _askable(self, query: Query | None) -> Query | None:
+        """BadInputError for a question that is not understood, where the model can answer no other."""
+        refuses = self.backend.config.questions == "spatial" and self._options.answer_rule != "upstream"
+        if query is None and refuses:
+            raise BadInputError(NOT_ASKABLE)
+        return query
+
+    def _answer_by_names(self, observation: Observation, request: Request, query: Query) -> AskResult:
+        """The answer that follows from what is found by the query's names."""
+        frame, is_new = self._frame_of(observation, request)
+        ground = results.merged(self._finder.by_name(frame, request, query.names, is_new), request)
+        request.tell(ground.objects)
+        boxes, ids = [thing.box for thing in ground.objects], [thing.id for thing in ground.objects]
+        exact, problem = results.exact_answer(query, boxes, ids, "not computed")
+        if ground.code != ResultCode.OK or exact is None:
+            why = problem if boxes and ground.code == ResultCode.OK else ground.message
+            return results.unanswered(ground, query, results.missing_evidence(ground, query) or why)
+        return results.computed(ground, exact)
+
+    def _completed(
+        self, frame: EncodedFrame, request: Request, query: Query, ground: GroundResult
+    ) -> GroundResult:
+        """The first stage, where it did not find all that the query names, with the rest of it looked for by
+        name. Then what it found under other names goes, unless the rest has other names, too.
+        """
+        places = named_in(query, ground.objects)
+        if all(places.values()) or ground.code != ResultCode.OK or self._options.answer_rule == "upstream":
+            return ground
+        kept = sorted({place for some in places.values() for place in some})
+        first = replace(ground, objects=tuple(ground.objects[place] for place in kept), message="")
+        lacking = [name for name, some in places.items() if not some]
+        parts = self._finder.by_name(frame, request, lacking)
+        found = results.merged([first, *parts], request)
+        if all(part.objects for part in parts) and not all(named_in(query, found.objects).values()):
+            return replace(found, objects=ground.objects)
+        request.tell(found.objects[len(kept) :])
+        return found
 
     def _missing(self, ground: GroundResult, query: Query | None) -> str:
         """Why there is no second stage, empty where there is one. The release always reasons (quirk W4)."""
         if self._options.answer_rule == "upstream" and ground.code != ResultCode.CANCELED:
             return ""
         return results.missing_evidence(ground, query)
-
-    def _locate(
-        self, observation: Observation, request: Request, text: str, query: Query | None = None
-    ) -> tuple[EncodedFrame, GroundResult]:
-        """The first stage, and the encoded observation. `query`: what the text asks, where it is spatial.
-
-        With a second look `listener.on_box` hears of the boxes after it.
-        """
-        frame, is_new = self._frame_of(observation, request)
-        once = self._second_look == "off"
-        reader = self._reader(request.words, frame, request.listener.on_box if once else None)
-        stop_ids = self.backend.config.stop_token_ids
-        guide = self._steps.for_boxes(self._codec, request.words, stop_ids, query)
-        generation, num_reused = self._generate(frame, request, text, guide, reader.push)
-        decoded = time.perf_counter()
-        reader.finish()
-        malformed = reader.malformed()
-        objects = reader.objects if once else self._looked_again(observation, request, reader.objects)
-        timing = results.stage_timing(frame, is_new, generation, num_reused, request.began, decoded)
-        ratio = frame.inputs.valid_ratio
-        return frame, results.grounded(
-            objects,
-            malformed,
-            generation,
-            num_repeated=len(reader.repeated),
-            words=request.words,
-            observation=observation,
-            valid_ratio=ratio,
-            timing=timing,
-        )
-
-    def _reader(self, words: str, frame: EncodedFrame, on_box: OnBox | None = None) -> ObjectReader:
-        return ObjectReader(words, frame.inputs, on_box, self._options, self._limits)
-
-    def _looked_again(
-        self, observation: Observation, request: Request, objects: Sequence[GroundedObject]
-    ) -> list[GroundedObject]:
-        """`objects` after the second look at them. The listener hears of each as soon as no look at it or at
-        one before it is left.
-        """
-        better = {thing.id: thing for thing in objects}
-        views = looks(self._second_look, observation, objects)
-        waiting, untold = {thing.id for look in views for thing in look.objects}, list(better)
-
-        def tell() -> None:
-            while untold and untold[0] not in waiting:
-                first = better[untold.pop(0)]
-                if request.listener.on_box is not None:
-                    request.listener.on_box(first)
-
-        tell()
-        for look in views:
-            better |= {thing.id: thing for thing in self._seen_in(look, observation, request)}
-            waiting -= {thing.id for thing in look.objects}
-            tell()
-        return list(better.values())
-
-    def _seen_in(self, look: Look, observation: Observation, request: Request) -> tuple[GroundedObject, ...]:
-        """The look's objects as they are after it, each asked for by name. Where it is canceled, or this part
-        of the picture has no depth, they stay as they are.
-        """
-        should_cancel = request.listener.should_cancel
-        if (should_cancel is not None and should_cancel()) or not has_depth(look.observation):
-            return look.objects
-        silent = replace(request, listener=Listener(should_cancel=should_cancel))
-        frame, seen = EncodedFrame(self.backend, self._codec, look.observation, self._options), []
-        for label in dict.fromkeys(thing.box.label for thing in look.objects):
-            reader = self._reader(label, frame)
-            guide = self._steps.for_boxes(self._codec, label, self.backend.config.stop_token_ids)
-            self._generate(frame, silent, _asking_for(label), guide, reader.push)
-            reader.finish()
-            seen += [thing.box for thing in reader.objects]
-        return confirmed(look, seen, observation.intrinsics)
 
     def _answer(
         self, frame: EncodedFrame, request: Request, topic: Topic, ground: GroundResult, before: Timing
@@ -281,8 +281,8 @@ class Pipeline:
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence, rule))
         ids = [thing.id for thing in topic.objects]
         exact, problem = results.exact_answer(topic.query, topic.boxes, ids)
-        guide = self._steps.for_answer(self._codec, text, likely_text(topic))
-        generation, num_reused = self._generate(frame, request, text, guide)
+        guide = self._replies.steps.for_answer(self._replies.codec, text, likely_text(topic))
+        generation, num_reused = self._replies.reply(frame, request, text, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)
         timing = results.total_timing(before, generation, num_reused, request.began)
         result = results.answered(
@@ -296,29 +296,6 @@ class Pipeline:
         )
         return result if self._options.answer_rule == "upstream" else results.confirmed(result, exact)
 
-    def _generate(
-        self, frame: EncodedFrame, request: Request, text: str, guide: Guide, on_token: OnToken | None = None
-    ) -> tuple[results.Generation, int]:
-        """One reply, and how many tokens of its prompt were already in the cache."""
-        if not self._steps.frame_reuse:
-            frame.forget()
-        rows, num_reused, room = frame.prompt_rows(text)
-        generation = generate(
-            self.backend,
-            frame.cache,
-            rows,
-            stream=TextStream(self._codec),
-            stop_ids=self.backend.config.stop_token_ids,
-            max_tokens=min(request.max_tokens, room),
-            sampler=Sampler(self._sampling, frame.prompt),
-            drafter=guide.drafter,
-            constraint=guide.constraint,
-            on_token=on_token,
-            listener=request.listener,
-        )
-        frame.remember()
-        return generation, num_reused
-
     def _frame_of(self, observation: Observation, request: Request) -> tuple[EncodedFrame, bool]:
         """The encoded observation, and whether it had to be encoded now."""
         if self._frame is not None and self._frame.observation is observation:
@@ -326,12 +303,10 @@ class Pipeline:
         early = self._early if self._early is not None and self._early.shows(observation.rgb) else None
         self._frame = self._early = None
         should_cancel = request.listener.should_cancel
-        self._frame = EncodedFrame(
-            self.backend, self._codec, observation, self._options, early, should_cancel=should_cancel
-        )
+        self._frame = self._replies.encode(observation, early, should_cancel)
         return self._frame, True
 
 
-def _asking_for(words: str) -> str:
-    """The prompt that asks for what `words` name; BadInputError for what it refuses."""
-    return checked(lambda: prompts.ground_prompt(prompts.ground_question(words)))
+def can_be_found(query: Query) -> bool:
+    """Whether each name is that of something; "how many things" names nothing."""
+    return not any(name.casefold() in ANYTHING for name in query.names)

@@ -7,14 +7,14 @@ does not know models or pictures.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from n3d_ros.errors import BadInputError
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.prompts import MARKERS
 from n3d_ros.runtime.decoding.text import TextCodec
-from n3d_ros.runtime.types import GroundResult, Listener
+from n3d_ros.runtime.types import GroundedObject, GroundResult, Listener
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,12 @@ class Request:
     def without_text(self) -> Request:
         """The same, but nobody hears of the text."""
         return replace(self, listener=replace(self.listener, on_text=None))
+
+    def tell(self, objects: Sequence[GroundedObject]) -> None:
+        """Who listens to boxes hears of these."""
+        for thing in objects:
+            if self.listener.on_box is not None:
+                self.listener.on_box(thing)
 
 
 def known_text(codec: TextCodec, text: str) -> str:

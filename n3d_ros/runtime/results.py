@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
@@ -18,6 +18,7 @@ from n3d_ros.protocol.box_codec import Malformed
 from n3d_ros.protocol.prompts import split_answer
 from n3d_ros.runtime.decoding.generate import CANCELED, FULL, Generation
 from n3d_ros.runtime.frame import EncodedFrame
+from n3d_ros.runtime.request import Request
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
 from n3d_ros.spatial.types import NANOMETRE, ORDER, WHICH
@@ -33,6 +34,7 @@ MAX_WORDS_SHOWN = 200
 __all__ = [
     "Generation",
     "answered",
+    "computed",
     "confirmed",
     "exact_answer",
     "grounded",
@@ -49,13 +51,17 @@ def grounded(
     generation: Generation,
     *,
     num_repeated: int,
+    unconfirmed: Sequence[str],
     words: str,
     observation: Observation,
     valid_ratio: float,
     timing: Timing,
 ) -> GroundResult:
-    """The result of a first stage."""
-    code, message = _outcome(len(objects), malformed, num_repeated, generation, words)
+    """The result of a first stage. unconfirmed: labels of what was found and a closer look did not find."""
+    remarks = [f"malformed box {broken.text!r}: {broken.reason}" for broken in malformed]
+    if num_repeated:
+        remarks.append(f"left out {num_repeated} that repeat the box of another of their name")
+    code, message = _outcome(len(objects), remarks, unconfirmed, generation, words)
     return GroundResult(
         objects=tuple(objects),
         raw_text=generation.text,
@@ -72,20 +78,52 @@ def grounded(
     )
 
 
+def merged(parts: Sequence[GroundResult], request: Request) -> GroundResult:
+    """Several first stages on one observation as one; numbers count on, so that ids stay unique. The code is
+    the first that is not OK.
+    """
+    first, *others = parts
+    if not others:
+        return first
+    things = list(first.objects)
+    for part in others:
+        for thing in part.objects:
+            number = max((one.number for one in things), default=-1) + 1
+            things.append(replace(thing, number=number, id=f"{number}_{thing.box.label}"))
+    said = [part.message for part in parts if part.message]
+    now = time.perf_counter()
+    return replace(
+        first,
+        objects=tuple(things),
+        raw_text="".join(part.raw_text for part in parts),
+        token_ids=tuple(id for part in parts for id in part.token_ids),
+        malformed=tuple(one for part in parts for one in part.malformed),
+        code=next((part.code for part in parts if part.code != ResultCode.OK), ResultCode.OK),
+        message="; ".join(said),
+        timing=replace(sum_of([part.timing for part in parts]), total_ms=(now - request.began) * 1e3),
+        words=request.words,
+    )
+
+
 def _outcome(
-    num_objects: int, malformed: tuple[Malformed, ...], num_repeated: int, generation: Generation, words: str
+    num_objects: int,
+    remarks: list[str],
+    unconfirmed: Sequence[str],
+    generation: Generation,
+    words: str,
 ) -> tuple[ResultCode, str]:
-    remarks = [f"malformed box {broken.text!r}: {broken.reason}" for broken in malformed]
-    if num_repeated:
-        remarks.append(f"left out {num_repeated} that repeat the box of another of their name")
     if generation.finish == FULL:
-        remarks.insert(0, f"the reply was cut off after {len(generation.token_ids)} tokens")
+        remarks = [f"the reply was cut off after {len(generation.token_ids)} tokens", *remarks]
     if generation.finish == CANCELED:
         return ResultCode.CANCELED, f"canceled after {len(generation.token_ids)} tokens"
     if not num_objects and remarks:
         return ResultCode.PARSE, "; ".join(["no usable box", *remarks])
+    if unconfirmed:
+        names = one_line(", ".join(unconfirmed), MAX_WORDS_SHOWN)
+        remarks = [*remarks, f"a closer look did not confirm: {names}"]
     if not num_objects:
-        return ResultCode.OK, f"nothing found for '{one_line(words, MAX_WORDS_SHOWN)}'"
+        nothing = f"nothing found for '{one_line(words, MAX_WORDS_SHOWN)}'"
+        return ResultCode.OK, "; ".join([nothing, *remarks])
     return ResultCode.OK, "; ".join(remarks)
 
 
@@ -98,9 +136,8 @@ def missing_evidence(ground: GroundResult, query: Query | None) -> str:
     if not ground.objects:
         return ground.message
     found = ", ".join(thing.box.label for thing in ground.objects)
-    return (
-        f"found {len(ground.objects)} of the {len(query.names)} objects that the question is about: {found}"
-    )
+    number = f"{len(ground.objects)} of the {len(query.names)} objects"
+    return "; ".join([f"found {number} that the question is about: {found}", *filter(None, [ground.message])])
 
 
 def unanswered(ground: GroundResult, query: Query | None, message: str) -> AskResult:
@@ -123,9 +160,13 @@ def unanswered(ground: GroundResult, query: Query | None, message: str) -> AskRe
 
 
 def exact_answer(
-    query: Query | None, boxes: Sequence[Box3D], ids: Sequence[str] | None = None
+    query: Query | None,
+    boxes: Sequence[Box3D],
+    ids: Sequence[str] | None = None,
+    not_computed: str = NOT_COMPUTED,
 ) -> tuple[SpatialAnswer | None, str]:
-    """The answer computed from the boxes, or None with the reason. `ids`: how messages call the boxes.
+    """The answer computed from the boxes, or None with the reason behind `not_computed`. `ids`: how messages
+    call the boxes.
 
     Where two things are equal, neither is the taller one: the choice has no exact answer.
     """
@@ -134,9 +175,9 @@ def exact_answer(
     try:
         exact = answer(query, boxes, ids)
     except ValueError as error:
-        return None, f"{NOT_COMPUTED}: {error}"
+        return None, f"{not_computed}: {error}"
     if exact.margin < NANOMETRE and query.form in (WHICH, ORDER):
-        return None, f"{NOT_COMPUTED}: {' and '.join(exact.among)} are equal there"
+        return None, f"{not_computed}: {' and '.join(exact.among)} are equal there"
     return exact, ""
 
 
@@ -179,6 +220,27 @@ def answered(
     )
 
 
+def computed(ground: GroundResult, exact: SpatialAnswer) -> AskResult:
+    """A result without a second stage: what follows from the boxes alone."""
+    return AskResult(
+        answer=exact.answer,
+        reasoning=exact.reasoning,
+        value=exact.value,
+        unit=exact.unit,
+        objects=ground.objects,
+        relation=exact.relation,
+        consistent=None,
+        raw_text="",
+        token_ids=(),
+        code=ground.code,
+        message="; ".join(filter(None, ["computed from the boxes alone", ground.message])),
+        timing=ground.timing,
+        ground=ground,
+        computed=exact.answer,
+        is_computed=True,
+    )
+
+
 def confirmed(result: AskResult, exact: SpatialAnswer | None) -> AskResult:
     """A sentence of the model that the geometry does not confirm is no answer: the computed one takes its
     place, and the message says why and quotes the model. Only a question that was understood whole has one.
@@ -208,6 +270,11 @@ def stage_timing(
         num_drafted_tokens=generation.num_drafted,
         num_accepted_tokens=generation.num_accepted,
     )
+
+
+def sum_of(timings: Sequence[Timing]) -> Timing:
+    """Field by field."""
+    return Timing(*(sum(getattr(one, field.name) for one in timings) for field in fields(Timing)))
 
 
 def total_timing(first: Timing, generation: Generation, num_reused: int, began: float) -> Timing:

@@ -11,11 +11,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from n3d_ros.protocol.box_text import BOX_NAME
 from n3d_ros.protocol.prompts import IMAGE_MARKER
 from n3d_ros.runtime.decoding.box_drafts import BoxDrafter
 from n3d_ros.runtime.decoding.drafting import LONGEST_GUESS, Drafter, TextDrafter
 from n3d_ros.runtime.decoding.generate import Constraint
-from n3d_ros.runtime.decoding.grammar import BoxGrammar, StrictGrammar
+from n3d_ros.runtime.decoding.grammar import Begun, BoxGrammar, StrictGrammar
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.decoding.trust import COPIED, EXPECTED, TrustedDrafter
 from n3d_ros.spatial import Query
@@ -55,13 +56,21 @@ class Steps:
             raise ValueError(f"longest_draft: expected 1 to {LONGEST_GUESS}, got {self.longest_draft}")
 
     def for_boxes(
-        self, codec: TextCodec, words: str, stop_ids: Collection[int], query: Query | None = None
+        self,
+        codec: TextCodec,
+        words: str,
+        stop_ids: Collection[int],
+        query: Query | None = None,
+        must_find: bool = False,
     ) -> Guide:
-        """For a first stage about `words`, which ask `query` where they are a spatial question."""
+        """For a first stage about `words`, which ask `query` where they are a spatial question. must_find:
+        the reply begins with a box, whatever the model thinks.
+        """
         boxes = BoxDrafter(codec, expected_labels(words, query))
         drafter = TrustedDrafter(boxes, EXPECTED) if self.jump_forward else None
         strict = self.grammar == "strict"
-        return Guide(drafter, StrictGrammar(_grammar(codec, frozenset(stop_ids))) if strict else None)
+        constraint = StrictGrammar(_grammar(codec, frozenset(stop_ids))) if strict else None
+        return Guide(drafter, Begun(codec.encode(BOX_NAME)[0], constraint) if must_find else constraint)
 
     def for_answer(self, codec: TextCodec, prompt: str, likely: str) -> Guide:
         """For a second stage that answers `prompt`; `likely` is its expected text, '' if none."""

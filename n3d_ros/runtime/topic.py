@@ -25,6 +25,7 @@ from n3d_ros.protocol.evidence import (
 from n3d_ros.protocol.prompts import IMAGE_MARKER
 from n3d_ros.runtime.types import GroundedObject
 from n3d_ros.spatial import Query, parse_question
+from n3d_ros.spatial.matching import fitting
 
 ANY_ID = re.compile(r"(?<!\w)\d+_[^\W\d]\w*")
 
@@ -85,6 +86,12 @@ def mentioned_topic(
 def spatial_query(question: str) -> Query | None:
     """The spatial relation that a question asks for, markers aside."""
     return parse_question(" ".join(question.replace(IMAGE_MARKER, " ").split()))
+
+
+def named_in(query: Query, objects: Sequence[GroundedObject]) -> dict[str, list[int]]:
+    """Each name that a query needs -> the places of the objects that it fits."""
+    boxes, ids = [thing.box for thing in objects], [thing.id for thing in objects]
+    return {name: fitting(name, boxes, ids, plural=True) for name in query.names}
 
 
 def _upstream_topic(

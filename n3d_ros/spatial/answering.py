@@ -13,8 +13,13 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.spatial.matching import check_camera, find, fitting, ids_of
 from n3d_ros.spatial.quoting import NamedBox, boxes_of
 from n3d_ros.spatial.relations import BY_NAME, RELATIONS
+from n3d_ros.spatial.relations.counting import OF_ONE_NAME
 from n3d_ros.spatial.types import FACINGS, FORMS, NANOMETRE, Pick, Query, SpatialAnswer
 from n3d_ros.spatial.viewpoints import seen_by, words_for
+
+# Where nothing was located at all, that is an answer. Boxes that the name does not fit are none: "red boxes"
+# may be among those called "box".
+NONE_IS_ENOUGH = ("exists", "count")
 
 
 def answer(query: Query, boxes: Sequence[Box3D], ids: Sequence[str] | None = None) -> SpatialAnswer:
@@ -98,7 +103,9 @@ def _chosen(query: Query, boxes: Sequence[Box3D], ids: Sequence[str]) -> list[in
         raise ValueError(f"expected different boxes for {list(single)}, got {[ids[i] for i in chosen]}")
     if query.many:
         group = [i for i in fitting(query.objects[-1], boxes, ids, plural=True) if i not in chosen]
-        least = 1 if query.relation == "count" else 2
+        least = 1 if query.relation in OF_ONE_NAME else 2  # the others compare
+        if query.relation in NONE_IS_ENOUGH and not boxes:
+            least = 0
         if len(group) < least:
             raise ValueError(
                 f"expected {least} boxes or more for '{query.objects[-1]}', got boxes for "

@@ -98,7 +98,7 @@ def _quantity(query: Query, names: list[str]) -> str:
     what = relation.restated.format(**dict(zip("abc", names, strict=False)))
     if query.limit is not None:
         return f"is {what} {_not(query)}{_limit(query)}"
-    return what if what.startswith(("how", "in ")) else f"what is {what}"
+    return what if what.startswith(("how", "in ", "is there", "where")) else f"what is {what}"
 
 
 def _by_side(query: Query, names: list[str], side: Side) -> str:

@@ -11,9 +11,8 @@ from n3d_ros.training.nano.tokenizer import build_tokenizer
 WORDS = [
     "red", "mug", "blue", "bowl", "green", "can", "What", "is", "the", "distance", "between", "and", "center",
     "of",
-    "meters", "color", "scene", "a", "The", "D", "bbox",
+    "meters", "mugs", "color", "scene", "a", "The", "D", "bbox",
 ]  # fmt: skip
-TOP_LOGIT = 6.0
 
 
 class FakeCache:
@@ -37,6 +36,8 @@ class FakeBackend:
     """
 
     name = "fake"
+    # Of the token that comes next, the others' are 0.
+    top_logit = 6.0
 
     def __init__(self, config, tokenizer, tokenizer_path, replies):
         self.config, self.tokenizer, self.tokenizer_path, self.replies = (
@@ -71,7 +72,7 @@ class FakeBackend:
         logits = np.zeros((len(logit_rows), self.tokenizer.get_vocab_size()), np.float32)
         for row, fed in zip(logits, logit_rows, strict=True):
             done = len(cache.ids) - len(embeds) + int(fed) + 1 - turn
-            row[ids[min(done, len(ids) - 1)]] = TOP_LOGIT
+            row[ids[min(done, len(ids) - 1)]] = self.top_logit
         return logits
 
 

@@ -1,5 +1,6 @@
 """The pipeline over a scripted backend: what is found, streamed and refused."""
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -242,10 +243,25 @@ def test_only_the_answer_is_streamed_as_text(fake_backend, observation, box_text
 
 
 def test_no_answer_without_the_objects_it_is_about(fake_backend, observation, box_text):
-    result, backend = ask(fake_backend, observation, box_text, "the distance is 3 meters", boxes=(MUG,))
+    backend = fake_backend({"First locate": box_text(MUG), "'blue bowl'": "\n"})
+    result = Pipeline(backend).ask(observation, QUESTION)
     assert (result.answer, result.value, result.consistent) == ("", None, None)
-    assert result.message == "found 1 of the 2 objects that the question is about: red mug"
-    assert len(backend.prompts) == 1
+    assert result.message == (
+        "found 1 of the 2 objects that the question is about: red mug; nothing found for 'blue bowl'"
+    )
+    assert len(backend.prompts) == 2 and [thing.id for thing in result.objects] == ["0_red mug"]
+
+
+def test_what_the_first_stage_missed_is_looked_for_by_its_name(fake_backend, observation, box_text):
+    can = Box3D("green can", (0.1, 0.05, 1.2), (0.09, 0.1, 0.08))
+    told = []
+    replies = {"First locate": box_text(can, MUG), "'blue bowl'": box_text(BOWL), "The 3D bbox": "meters"}
+    result = Pipeline(fake_backend(replies)).ask(observation, QUESTION, listener=Listener(on_box=told.append))
+    assert [thing.id for thing in result.objects] == ["1_red mug", "2_blue bowl"]
+    assert result.value == pytest.approx(math.dist(MUG.center, BOWL.center), abs=0.01)
+    assert [thing.id for thing in told] == ["0_green can", "1_red mug", "2_blue bowl"]
+    assert result.ground.raw_text == box_text(can, MUG) + box_text(BOWL) and result.ground.message == ""
+    assert result.timing.num_tokens == len(result.ground.token_ids) + len(result.token_ids)
 
 
 def test_a_question_that_is_no_known_relation_is_answered_without_a_value(

@@ -177,10 +177,10 @@ def test_w4_one_question_whose_objects_are_not_found_is_answered_in_strict_mode_
     strict, backend = pipeline("No chair here.", "5 m.", options=STRICT)
     assert strict.ask(observation, question).answer == "5 m."
     assert "3D bbox" not in backend.prompts[1]
-    right, backend = pipeline("No chair here.", "5 m.")
+    right, backend = pipeline("No chair here.", "None.")
     result = right.ask(observation, question)
-    assert (result.answer, result.code, len(backend.prompts)) == ("", ResultCode.OK, 1)
-    assert result.message == f"nothing found for '{question}'"
+    assert (result.answer, result.code, len(backend.prompts)) == ("", ResultCode.OK, 2)
+    assert result.message == "nothing found for 'chair'" and "all the 'chair'" in backend.prompts[1]
 
 
 def test_w4_the_model_s_words_stand_against_the_geometry_in_strict_mode_only(pipeline, observation):
@@ -298,5 +298,5 @@ def test_sampling_follows_the_options_and_the_model_folder(pipeline, tmp_path):
     (tmp_path / "generation_config.json").write_text('{"repetition_penalty": 1.05}')
     for options in (RIGHT, UPSTREAM):
         asking, _ = pipeline(options=options)
-        assert asking._sampling == sampling_for(options.sampling, tmp_path)
-        assert asking._sampling.repetition_penalty == 1.05
+        assert asking._replies.sampling == sampling_for(options.sampling, tmp_path)
+        assert asking._replies.sampling.repetition_penalty == 1.05

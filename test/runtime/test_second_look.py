@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.errors import ResultCode
 from n3d_ros.geometry import Distortion, Intrinsics, project
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
+from n3d_ros.runtime.looking import ASKED, GUESSED, NAMED, Doubt
 from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.second_look import (
@@ -29,6 +31,9 @@ from n3d_ros.runtime.types import GroundedObject, Listener
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
+
+
+SURE = 16.0
 
 
 def found(box, rectangle=(20.0, 20.0, 26.0, 30.0), number=0):
@@ -52,6 +57,7 @@ def looking(fake_backend, observation):
     def make(mode, *replies):
         script = ByPicture(*replies)
         script.backend = fake_backend(script)
+        script.backend.top_logit = SURE
         return Pipeline(script.backend, options=Options(second_look=mode))
 
     return make
@@ -251,3 +257,135 @@ def test_a_question_is_answered_from_the_boxes_of_both_looks(looking, text_in, o
     result = pipeline.ask(observation, "What is the distance between the red mug and the blue bowl?")
     assert result.value == pytest.approx(math.dist(mean_box(MUG, moved).center, BOWL.center), abs=0.004)
     assert result.objects == result.ground.objects
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "least", "there"),
+    [
+        (2.0, -1.5, NAMED, True), (2.0, -2.5, NAMED, False), (2.0, None, NAMED, True),
+        (None, -9.0, NAMED, True),
+        (-1.0, -2.5, ASKED, True), (-1.0, -3.5, ASKED, False),
+        (-1.0, 1.6, GUESSED, True), (-1.0, 1.4, GUESSED, False), (-1.0, None, GUESSED, False),
+    ],
+)  # fmt: skip
+def test_both_looks_together_say_what_is_there(first, again, least, there):
+    assert Doubt(lambda label: first, least).allows("red mug", again) == there
+
+
+def test_a_second_look_that_is_sure_asks_the_first_one_nothing():
+    doubt = Doubt(lambda label: pytest.fail("asked"), ASKED, enough=0.0)
+    assert doubt.allows("red mug", 0.1)
+
+
+def unsure(pipeline, *top_logits):
+    """The pipeline, whose tokens have these logits in the first picture, the second and so on."""
+    backend, forward = pipeline.backend, pipeline.backend.forward
+
+    def less_sure(*args):
+        backend.top_logit = top_logits[min(backend.num_pictures, len(top_logits)) - 1]
+        return forward(*args)
+
+    backend.forward = less_sure
+    return pipeline
+
+
+def test_what_a_sure_closer_look_does_not_find_is_not_there(looking, text_in, observation):
+    pipeline = unsure(looking("closer", {"": text_in(observation, MUG)}, {"": "\n"}), 12.0, SURE)
+    told = []
+    result = pipeline.ground(observation, "the red mug", listener=Listener(on_box=told.append))
+    assert result.objects == () and told == [] and result.code == ResultCode.OK
+    assert result.message == "nothing found for 'the red mug'; a closer look did not confirm: red mug"
+
+
+def test_a_first_look_that_is_surer_stands(looking, text_in, observation):
+    replies = {"": text_in(observation, MUG)}, {"": "\n"}
+    for mode, logits in (("closer", (SURE, 12.0)), ("mirrored", (12.0, SURE))):
+        (thing,) = unsure(looking(mode, *replies), *logits).ground(observation, "the red mug").objects
+        assert thing.box.center == pytest.approx(MUG.center, abs=0.004)
+
+
+def test_of_several_things_none_is_taken_away(looking, text_in, observation):
+    pipeline = unsure(looking("closer", {"": text_in(observation, MUG, BOWL)}, {"": "\n"}), 12.0, SURE)
+    assert len(pipeline.ground(observation, "mug").objects) == 2
+
+
+@pytest.fixture
+def guessing(fake_backend, tokenizer, text_in, observation):
+    """`guessing(odds in the first picture, in the second, label)` -> pipeline that begins a box by these
+    log-odds and, once it begins, writes one of `label`.
+    """
+    begin, nothing = (tokenizer.encode(text, add_special_tokens=False).ids[0] for text in ("bbox_", "\n"))
+
+    def make(first, again, label="red mug"):
+        backend = fake_backend({"": text_in(observation, replace(MUG, label=label))})
+        backend.top_logit, forward = SURE, backend.forward
+
+        def unsure_whether(cache, embeds, *args):
+            logits = forward(cache, embeds, *args)
+            if tokenizer.token_to_id("assistant\n") in embeds:
+                logits[0] = -SURE
+                logits[0][[begin, nothing]] = first if backend.num_pictures == 1 else again, 0.0
+            elif cache.ids[-1] == nothing:
+                logits[0] = 0.0
+                logits[0][backend.config.stop_token_ids[0]] = SURE
+            return logits
+
+        backend.forward = unsure_whether
+        return Pipeline(backend, options=Options(second_look="closer"))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("odds", "label", "num_pictures", "num_found"),
+    [
+        ((-1.0, 2.0), "red mug", 2, 1),
+        ((-1.0, 1.2), "red mug", 2, 0),
+        ((-4.0, 9.0), "red mug", 1, 0),
+        ((-1.0, 2.0), "blue bowl", 1, 0),
+    ],
+    ids=["both say so", "a hair", "sure that there is none", "something else"],
+)
+def test_a_doubtful_first_look_has_its_best_guess_looked_at(
+    guessing, observation, odds, label, num_pictures, num_found
+):
+    pipeline, told = guessing(*odds, label), []
+    result = pipeline.ground(observation, "the red mug", listener=Listener(on_box=told.append))
+    assert pipeline.backend.num_pictures == num_pictures and len(result.objects) == len(told) == num_found
+    assert result.code == ResultCode.OK and bool(result.message) != bool(num_found)
+
+
+def test_a_guess_that_cannot_be_looked_at_is_none(guessing, observation):
+    depth = observation.depth.copy()
+    depth[:40, :50] = np.nan
+    pipeline = guessing(-1.0, 9.0)
+    assert pipeline.ground(replace(observation, depth=depth), "the red mug").objects == ()
+
+
+class InTurn:
+    """Replies to a prompt with "'red mug'", one after the other, and those of the other prompts."""
+
+    def __init__(self, replies, others):
+        self.replies, self.others, self.backend = replies, others, None
+
+    def items(self):
+        num_asked = sum("'red mug'" in prompt for prompt in self.backend.prompts)
+        return {"'red mug'": self.replies[max(num_asked, 1) - 1], **self.others}.items()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_question_about_what_both_looks_do_not_find_has_no_answer(
+    fake_backend, text_in, observation, is_there
+):
+    """It takes its things for granted, so the whole picture is asked for the name, too."""
+    in_whole = text_in(observation, MUG) if is_there else "\n"
+    both, bowl = text_in(observation, MUG, BOWL), text_in(observation, BOWL)
+    script = InTurn(["\n", in_whole, "\n"], {"The 3D bbox": "far.", "distance": both, "'blue bowl'": bowl})
+    script.backend = fake_backend(script)
+    script.backend.top_logit = SURE
+    pipeline = Pipeline(script.backend, options=Options(second_look="closer"))
+    result = pipeline.ask(observation, "What is the distance between the red mug and the blue bowl?")
+    assert bool(result.answer) == is_there
+    assert is_there or result.message == (
+        "found 1 of the 2 objects that the question is about: blue bowl; nothing found for 'red mug'"
+    )

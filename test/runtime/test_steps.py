@@ -186,7 +186,8 @@ def test_an_object_under_another_name_is_guessed_about_and_still_has_no_exact_an
     inputs = prepare(observation, fake_backend({}).config.preprocess())
     boxes = encode([MUG, replace(BOWL, label="green can")], inputs.scene, inputs.intrinsics)
     trace = TRACE.replace("blue bowl", "green can")
-    backends = [fake_backend({"The 3D bbox of": trace, "First locate": boxes}) for _ in range(2)]
+    replies = {"The 3D bbox of": trace, "First locate": boxes, "'blue bowl'": boxes}
+    backends = [fake_backend(replies) for _ in range(2)]
     drafted, plain = (
         Pipeline(backend, steps=steps).ask(observation, QUESTION)
         for backend, steps in zip(backends, (LOSSLESS, NO_DRAFTS), strict=True)
@@ -294,9 +295,7 @@ class EarlyBackend:
 
 @pytest.fixture
 def early(scripted):
-    pipeline = scripted()
-    pipeline.backend = EarlyBackend(pipeline.backend)
-    return pipeline
+    return Pipeline(EarlyBackend(scripted().backend))
 
 
 def test_a_picture_that_was_started_only_waits_for_its_depth(early, scripted, observation):

@@ -4,6 +4,7 @@ Optical frame: the bowl is 0.3 m to the right of the mug, 0.1 m higher and 0.4 m
 """
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -90,7 +91,20 @@ PARAPHRASES = {
         "depth_order", ("mug", "bowl", "can"), "near", "order"
     ),
     "What colour is the mug?": None,
-    "Where is the mug?": None,
+    "Where is the mug?": Query("where", ("mug",), many=True),
+    "where are my red mugs": Query("where", ("red mugs",), many=True),
+    "Tell me where the mug is.": Query("where", ("mug",), many=True),
+    "What is the position of the mug?": Query("where", ("mug",), many=True),
+    "Where is the mug relative to the bowl?": None,
+    "Where are you?": None,
+    "Is there a mug?": Query("exists", ("mug",), form="yes_no", many=True),
+    "Are there any red mugs in the picture?": Query("exists", ("red mugs",), form="yes_no", many=True),
+    "Can you see the mug?": Query("exists", ("mug",), form="yes_no", many=True),
+    "Is the mug visible?": Query("exists", ("mug",), form="yes_no", many=True),
+    "Is there a mug on the table?": None,
+    "Is there no mug?": None,
+    "Is there a mug and a bowl?": None,
+    "How many mugs are there in the picture?": Query("count", ("mugs",), many=True),
     "How many mugs are there?": Query("count", ("mugs",), many=True),
     "Is the children's chair left of the mug?": Query(
         "left_right", ("children's chair", "mug"), "left", "yes_no"
@@ -160,12 +174,35 @@ SENTENCES = {
     ),
     "How far is the mug from the bowl?": "The distance between red mug and blue bowl is 0.51 meters.",
     "How tall is the red mug?": "red mug is 0.12 meters in height.",
+    "Is there a mug?": "Yes, found red mug.",
+    "Are there any things?": "Yes, found red mug, blue bowl and green can.",
+    "Where is the mug?": (
+        "red mug is 1.02 meters from the camera: 1.00 meters ahead, 0.10 meters right, 0.20 meters below."
+    ),
 }
 
 
 @pytest.mark.parametrize("question", SENTENCES)
 def test_answer_sentences(question):
     assert ask(question).answer == SENTENCES[question]
+
+
+def test_nothing_is_a_count_and_no_place():
+    assert answer(Query("exists", ("mug",), form="yes_no", many=True), []).answer == "No, found no mug."
+    assert answer(Query("count", ("mugs",), many=True), []).value == 0
+    with pytest.raises(ValueError, match="expected 1 boxes or more for 'mug'"):
+        answer(Query("where", ("mug",), many=True), [])
+
+
+def test_whether_a_thing_of_another_name_is_meant_is_not_guessed():
+    for relation, form in (("exists", "yes_no"), ("count", "value"), ("where", "value")):
+        with pytest.raises(ValueError, match="for 'blue mugs'"):
+            answer(Query(relation, ("blue mugs",), form=form, many=True), [replace(MUG, label="mug")])
+
+
+def test_two_of_a_name_have_two_places():
+    said = answer(Query("where", ("mugs",), many=True), [MUG, replace(MUG, label="blue mug")]).answer
+    assert said.count("1.02 meters from the camera") == 2 and "; blue mug is" in said
 
 
 def test_a_trace_quotes_the_evidence_and_ends_with_the_answer():

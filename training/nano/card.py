@@ -142,11 +142,13 @@ def _found(measured: Measured) -> str:
 def _shares(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
     answered = [trial["answered"] for trial in trials if trial["answered"]]
     refusals = [trial["refusal"] for trial in trials if trial["refusal"]]
+    premises = [trial["premise"] for trial in trials if trial.get("premise")]
     rows = [
         ("boxes at 3D IoU >= 0.25", trials, lambda t: t["iou"] >= 0.25),
         ("boxes at 3D IoU >= 0.50", trials, lambda t: t["iou"] >= 0.5),
         ("prompts that found a box", trials, lambda t: t["num_found"] > 0),
         ("absent things refused", refusals, lambda r: not r["num_found"]),
+        ("questions about absent things left unanswered", premises, lambda p: not p["answer"]),
         ("spatial questions answered rightly", answered, lambda a: a["right"]),
         ("lengths within 25 %", [a for a in answered if a["true_m"] is not None], lambda a: a["within_25"]),
         ("own sentence confirmed", answered, lambda a: a["confirmed"]),

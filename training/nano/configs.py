@@ -22,6 +22,7 @@ class NanoModel:
     mrope_section: tuple[int, int, int] = (8, 12, 12)
     long_side_px: int = 336
     second_look: str = "closer"
+    questions: str = "spatial"
     point_encoding: PointEncodingConfig = PointEncodingConfig(
         order="aligned", unit=0.01, center="origin", gain=4.0
     )
@@ -108,19 +109,19 @@ def from_weights(minutes: float) -> tuple[Stage, ...]:
     last everything together, gently.
     """
     tower = Stage(
-        "tower", 0.21 * minutes, text_share=0.15, heads_steps=150, muon_rate=0.0015, adam_rate=5e-4,
+        "tower", 0.12 * minutes, text_share=0.15, heads_steps=150, muon_rate=0.0015, adam_rate=5e-4,
         patch_rate=1e-4, warm_share=0.05,
     )  # fmt: skip
     whole = Stage(
-        "whole", 0.43 * minutes, text_share=0.5, reason_share=0.3, muon_rate=0.001, adam_rate=4e-4,
+        "whole", 0.60 * minutes, text_share=0.5, reason_share=0.3, muon_rate=0.001, adam_rate=4e-4,
         patch_rate=5e-5, decay_share=0.8, pictures_per_pass=2,
     )  # fmt: skip
     together = Stage(
-        "together", 0.15 * minutes, text_share=0.65, reason_share=0.4, questions_per_view=10,
+        "together", 0.21 * minutes, text_share=0.65, reason_share=0.4, questions_per_view=10,
         reasons_per_view=3, drills_per_view=2, muon_rate=5e-4, adam_rate=2e-4, patch_rate=2e-5,
         warm_share=0.04, decay_share=1.0, decimal_sigma=0.5, pictures_per_pass=2, ema=0.98, snapshots=1,
     )  # fmt: skip
-    return tower, whole, replace(choice(0.21 * minutes), snapshots=0), together
+    return tower, whole, replace(choice(0.07 * minutes), snapshots=0), together
 
 
 def choice(minutes: float) -> Stage:

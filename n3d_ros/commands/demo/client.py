@@ -120,6 +120,7 @@ class DemoClient:
         assert query is not None, "the demo asks questions from the templates"
         boxes = [box_of(item) for item in found.evidence]
         answer = self._answer(question, found.header, boxes, set(query.objects), started, streamed)
+        true = exact_answer(query, answer.truth)
         return replace(
             answer,
             is_question=True,
@@ -129,7 +130,8 @@ class DemoClient:
             reasoning=found.reasoning,
             value=found.value if found.has_value else None,
             unit=found.unit,
-            true_value=exact_answer(query, answer.truth).value,
+            true_value=true.value,
+            true_text=true.answer,
         )
 
     def wait_for_markers(self, stamps: set[int]) -> int:

@@ -88,24 +88,30 @@ def start_graph(children: Children, args: argparse.Namespace, folder: Path) -> N
 
 
 def interview(client: DemoClient) -> list[Answer]:
-    """Ground some objects of the scene one after the other, then ask about two of them."""
+    """Ground some objects of the scene one after the other, then ask about two of them, and whether there is
+    something that there is not.
+    """
     info = client.wait_until_ready()
     print(f"node ready: {info}")
-    names = names_to_ask_for(client.first_truth())
-    answers = []
+    objects = client.first_truth()
+    names = names_to_ask_for(objects)
+    answers: list[Answer] = []
     for name in names:
         print(f'\nfind "the {name}"')
         answers.append(client.ground(f"the {name}", name))
         if not answers[-1].boxes:
             print(f"  nothing: {answers[-1].message}")
-    question = QUESTION.format(a=names[0], b=names[1])
-    print(f"\nask: {question}")
-    answers.append(client.ask(question))
-    stamps = {answer.stamp_ns for answer in answers if answer.boxes}
+    asked: list[Answer] = []
+    absent = absent_name(objects, names[0])
+    for question in (QUESTION.format(a=names[0], b=names[1]), f"Is there a {absent}?"):
+        print(f"\nask: {question}")
+        asked.append(client.ask(question))
+    found = [*answers, *asked]
+    stamps = {answer.stamp_ns for answer in found if answer.boxes}
     num_markers = client.wait_for_markers(stamps) if stamps else 0
-    print(f"\n{answers_text(answers[:-1])}\n\n{question_text(answers[-1])}")
+    print("", answers_text(answers), *map(question_text, asked), sep="\n\n")
     print(f"\nevery answer carries the stamp and optical frame of its picture; {num_markers} markers arrived")
-    return answers
+    return found
 
 
 def names_to_ask_for(objects: list[dict[str, Any]]) -> list[str]:
@@ -122,6 +128,14 @@ def names_to_ask_for(objects: list[dict[str, Any]]) -> list[str]:
             f"expected two clearly visible objects of different names, the scene shows {labels}"
         )
     return names[:NUM_WORDS]
+
+
+def absent_name(objects: list[dict[str, Any]], beside: str) -> str:
+    """Something of the colour of `beside` of a kind that the scene does not hold."""
+    from n3d_ros.sim import KINDS
+
+    held = {item["label"].split()[-1] for item in objects}
+    return f"{beside.split()[0]} {next(kind for kind in KINDS if kind not in held)}"
 
 
 def write_report(folder: Path, answers: list[Answer]) -> None:

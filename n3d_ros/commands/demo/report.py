@@ -28,7 +28,7 @@ class Answer:
     `message`: why there is nothing, or whose words the answer is. `seconds`: from goal to result. Questions
     only:
     `text`, `reasoning`, `value` (computed by the node) and `true_value` (from the simulator's boxes), both in
-    `unit`.
+    `unit`; `true_text`, the sentence that follows from the simulator's boxes.
     """
 
     asked: str
@@ -43,6 +43,7 @@ class Answer:
     value: float | None = None
     true_value: float | None = None
     unit: str = ""
+    true_text: str = ""
     message: str = ""
     raw_text: str = ""
     partial_boxes: int = 0
@@ -87,11 +88,13 @@ def answers_text(answers: list[Answer]) -> str:
 
 
 def question_text(answer: Answer) -> str:
-    """Question, reasoning, answer, what there is to say about it, and the number beside the true one."""
+    """Question, reasoning, answer, what there is to say about it, and the truth beside it."""
     text = answer.text or f"none ({answer.message})"
     lines = [f"question:  {answer.asked}", f"reasoning: {answer.reasoning}", f"answer:    {text}"]
     if answer.text and answer.message:
         lines.append(f"           ({answer.message})")
+    if answer.value is None and answer.true_value is None:
+        return "\n".join([*lines, f"truth:     {answer.true_text or 'none'}"])
     computed = "none" if answer.value is None else f"{answer.value:.3f} {answer.unit}"
     truth = "none" if answer.true_value is None else f"{answer.true_value:.3f} {answer.unit or 'm'}"
     return "\n".join([*lines, f"computed from the found boxes: {computed}; truth: {truth}"])
@@ -120,8 +123,10 @@ def picture(answers: list[Answer]) -> npt.NDArray[np.uint8]:
 
 def _caption(answer: Answer) -> list[str]:
     if answer.is_question:
-        truth = "" if answer.true_value is None else f" (truth: {answer.true_value:.2f} {answer.unit or 'm'})"
-        return [answer.asked, (answer.text or "no answer") + truth]
+        said = answer.text or "no answer"
+        if answer.true_value is not None:
+            return [answer.asked, f"{said} (truth: {answer.true_value:.2f} {answer.unit or 'm'})"]
+        return [answer.asked, said]
     rows = [row for row in pair_boxes(answer) if row.error_m is not None]
     found = [f"centre off by {100 * (row.error_m or 0.0):.1f} cm, IoU {row.iou or 0.0:.2f}" for row in rows]
     return [f'find "{answer.asked}"', "; ".join(found) or "nothing found"]
@@ -174,6 +179,7 @@ def _answer_json(answer: Answer) -> dict[str, Any]:
             "value": answer.value,
             "unit": answer.unit,
             "true_value": answer.true_value,
+            "true_answer": answer.true_text,
         }
     return common
 

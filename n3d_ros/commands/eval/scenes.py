@@ -55,7 +55,9 @@ def run_scenes(args: argparse.Namespace) -> int:
     summary = (
         summarise(results).to_dict()
         | summarise_questions(
-            [t.refusal for t in results if t.refusal], [t.answered for t in results if t.answered]
+            [t.refusal for t in results if t.refusal],
+            [t.answered for t in results if t.answered],
+            [t.premise for t in results if t.premise],
         ).to_dict()
     )
     found = details(results)
@@ -98,6 +100,10 @@ def left_out_text(kinds: tuple[str, ...], left_out: tuple[str, ...]) -> str:
     )
 
 
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
 def summary_table(summary: dict[str, Any], names: dict[str, Any]) -> str:
     """The figures a person looks for, one a line. `names`: figures by the way of naming things."""
     within = summary["share_within_25"]
@@ -113,10 +119,11 @@ def summary_table(summary: dict[str, Any], names: dict[str, Any]) -> str:
             ["malformed boxes", f"{summary['malformed']}"],
             ["median time per prompt", f"{summary['median_ms']:.0f} ms"],
             ["absent things refused", f"{100 * summary['share_refused']:.1f} %"],
+            ["questions about them left unanswered", _share(summary["share_unanswered"])],
             ["spatial questions", f"{summary['num_questions']}"],
             ["  answered", f"{100 * summary['share_answered']:.1f} %"],
             ["  answered rightly", f"{100 * summary['share_right']:.1f} %"],
-            ["  lengths within 25 %", "-" if within is None else f"{100 * within:.1f} %"],
+            ["  lengths within 25 %", _share(within)],
             ["  own sentence confirmed", f"{100 * summary['share_confirmed']:.1f} %"],
             ["  forward passes per token", f"{summary['passes_per_token']:.2f}"],
         ],

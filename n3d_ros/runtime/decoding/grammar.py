@@ -176,6 +176,27 @@ class StrictGrammar:
         self._state = self._grammar.advance(self._state, token)
 
 
+class Begun:
+    """A reply that must begin with `token`, under another constraint or none: a `Constraint`."""
+
+    def __init__(self, token: int, other: StrictGrammar | None = None) -> None:
+        self._token, self._other, self._has_begun = token, other, False
+
+    def masked(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """See `Constraint.masked`."""
+        if self._has_begun:
+            return logits if self._other is None else self._other.masked(logits)
+        masked = np.full_like(logits, -np.inf)
+        masked[self._token] = logits[self._token]
+        return masked
+
+    def advance(self, token: int) -> None:
+        """See `Constraint.advance`."""
+        self._has_begun = True
+        if self._other is not None:
+            self._other.advance(token)
+
+
 def _token_table(codec: TextCodec) -> tuple[IntArray, npt.NDArray[np.uint8], IntArray]:
     """Ids (V,), their bytes (V, MAX_TOKEN_BYTES) padded with 0, and lengths (V,) of all tokens that are
     text.

@@ -49,7 +49,21 @@ dark light wooden metal plastic glass steel ceramic leather paper cardboard rubb
 ADJECTIVES = frozenset(_ADJECTIVES.split())
 _JOINTS = {"and", "or", "than", ","}
 # Words of the grammar that things are called by, too.
-NAMES_ANYWAY = ADJECTIVES | {"clock", "measure", "scene", "place", "list", "can", "object", "thing", "item"}
+NAMES_ANYWAY = ADJECTIVES | {
+    "clock",
+    "measure",
+    "scene",
+    "place",
+    "list",
+    "can",
+    "object",
+    "thing",
+    "item",
+    "picture",
+    "image",
+    "photo",
+    "view",
+}
 
 
 @dataclass(frozen=True)

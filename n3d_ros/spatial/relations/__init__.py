@@ -10,7 +10,7 @@ _ALL = (
     *extents.RELATIONS,
     *comparisons.RELATIONS,
     *places.RELATIONS,
-    counting.COUNT,
+    *counting.RELATIONS,
 )
 
 BY_NAME: dict[str, Relation] = {relation.name: relation for relation in _ALL}

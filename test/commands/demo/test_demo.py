@@ -74,9 +74,12 @@ def test_camera_node_and_client_work_together(tmp_path):
     assert printed.count("streamed:") >= 4
     assert "truth" in printed
     report = json.loads((out / "demo.json").read_text())
-    assert len({answer["stamp_ns"] for answer in report}) == len(report) == 4
+    assert len({answer["stamp_ns"] for answer in report}) == len(report) == 5
     assert {answer["frame_id"] for answer in report} == {"sim_camera_color_optical_frame"}
-    assert report[-1]["answer"] == "It is 0.3 m."
+    assert report[-2]["answer"] == "It is 0.3 m."
+    assert report[-1]["asked"].startswith("Is there a ") and report[-1]["true_answer"].startswith(
+        "No, found no "
+    )
     assert Image.open(out / "demo.png").width == 1280
 
 

@@ -68,6 +68,11 @@ def test_a_question_shows_reasoning_answer_and_both_numbers():
         assert part in text
 
 
+def test_a_verdict_has_the_true_one_beside_it():
+    asked = answer([], [], is_question=True, text="Yes, found red mug.", true_text="No, found no red mug.")
+    assert question_text(asked).splitlines()[-1] == "truth:     No, found no red mug."
+
+
 def test_an_unanswered_question_says_why():
     asked = answer([], [MUG], is_question=True, message="no box for 'red mug'", true_value=0.3)
     assert "none (no box for 'red mug')" in question_text(asked)

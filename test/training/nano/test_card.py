@@ -30,6 +30,7 @@ def trial(
         "iou": iou,
         "num_found": found,
         "refusal": {"num_found": 0 if refused else 1},
+        "premise": {"answer": "" if refused else "It is 0.2 m."},
         "answered": {
             "question": question, "right": right, "confirmed": confirmed,
             "true_m": 0.2 if question.startswith("How") else None, "within_25": right,
@@ -66,6 +67,7 @@ def text():
         "| boxes at 3D IoU >= 0.50 | 25.0 % | 5 to 70 % | 4 |",
         "| prompts that found a box | 75.0 % | 30 to 95 % | 4 |",
         "| absent things refused | 75.0 % | 30 to 95 % | 4 |",
+        "| questions about absent things left unanswered | 75.0 % | 30 to 95 % | 4 |",
         "| spatial questions answered rightly | 75.0 % | 30 to 95 % | 4 |",
         "| own sentence confirmed | 25.0 % | 5 to 70 % | 4 |",
         "| can | 50.0 % | 9 to 91 % | 2 |",

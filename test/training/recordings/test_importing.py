@@ -185,7 +185,7 @@ def test_depth_is_stored_exactly():
 
 def test_every_relation_has_a_category_that_there_is():
     assert set(CATEGORY_OF) <= set(RELATIONS) and set(CATEGORY_OF.values()) <= set(CATEGORIES)
-    assert set(RELATIONS) - set(CATEGORY_OF) == {"viewer_side", "combined"}
+    assert set(RELATIONS) - set(CATEGORY_OF) == {"viewer_side", "combined", "exists", "where"}
 
 
 def test_what_is_no_recording_leaves_no_folder(tmp_path):

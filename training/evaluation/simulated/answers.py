@@ -1,6 +1,8 @@
-"""Beyond finding one named object: does a model refuse what is absent, and are its spatial answers right?
+"""Beyond finding one named object: does a model refuse what is absent, alone and in a question, and are its
+spatial answers right?
 
-In: a loaded `Pipeline` and one rendered view. Out: `Refusal` and `Answered`, and a summary of many. Right
+In: a loaded `Pipeline` and one rendered view. Out: `Refusal`, `Premise` and `Answered`, and a summary of
+many. Right
 means agreeing with the answer computed from the true boxes: the same name, verdict, order or hour, a length
 within 10 % or 1 cm (`n3d_ros.spatial.check_answer`). Public benchmarks let lengths be 25 % off; that is a
 figure of its own.
@@ -41,6 +43,14 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Premise:
+    """A spatial question about something that is not in the scene, and the answer, empty as it should be."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class Answered:
     """A spatial question, asked in one of the ways above. `found`: the objects it needs were found. `right`:
     the answer agrees with the truth. `confirmed`: the model's own sentence agrees with its own boxes.
@@ -66,10 +76,13 @@ class Answered:
 
 @dataclass(frozen=True)
 class QuestionSummary:
-    """Shares over all refusals and all questions."""
+    """Shares over all refusals and all questions. share_unanswered: of questions about what is absent; None
+    where none was asked.
+    """
 
     num_absent: int
     share_refused: float
+    share_unanswered: float | None
     num_questions: int
     share_answered: float
     share_right: float
@@ -93,6 +106,25 @@ def try_absent(
     """
     words = absent_name(present, rng, (tuple(COLORS), tuple(kinds)))
     return Refusal(words, len(pipeline.ground(observation, f"the {words}").objects))
+
+
+def try_premise(
+    pipeline: Pipeline,
+    observation: Observation,
+    names: Sequence[str],
+    unique: Sequence[int],
+    absent: str,
+    rng: np.random.Generator,
+) -> Premise:
+    """Ask a random spatial question about something `absent` and, where it takes more, others of `names` at
+    the places `unique`.
+    """
+    others = [int(i) for i in rng.permutation(unique)]
+    called = [absent, *(names[i] for i in others)]
+    while True:
+        question, order = spatial_question(called, list(range(len(called))), rng)
+        if 0 in order:
+            return Premise(question, pipeline.ask(observation, question).answer)
 
 
 def try_question(
@@ -213,7 +245,9 @@ def num_choices(query: Query) -> int:
     return HOURS if query.relation == "direction" else 0
 
 
-def summarise_questions(refusals: Sequence[Refusal], answered: Sequence[Answered]) -> QuestionSummary:
+def summarise_questions(
+    refusals: Sequence[Refusal], answered: Sequence[Answered], premises: Sequence[Premise] = ()
+) -> QuestionSummary:
     """Shares; ValueError when there is nothing to count."""
     if not refusals or not answered:
         raise ValueError(f"expected refusals and questions, got {len(refusals)} and {len(answered)}")
@@ -221,6 +255,7 @@ def summarise_questions(refusals: Sequence[Refusal], answered: Sequence[Answered
     return QuestionSummary(
         num_absent=len(refusals),
         share_refused=float(np.mean([not refusal.num_found for refusal in refusals])),
+        share_unanswered=float(np.mean([not one.answer for one in premises])) if premises else None,
         num_questions=len(answered),
         share_answered=float(np.mean([one.found for one in answered])),
         share_right=float(np.mean([one.right for one in answered])),

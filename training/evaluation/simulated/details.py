@@ -28,11 +28,13 @@ CHANCE = "chance: right without looking, one of the possible answers or the leng
 def details(results: Sequence[Trial]) -> dict[str, Any]:
     """All with intervals. An object's kind is the last word of its name, as the simulator calls things."""
     refusals = [trial.refusal for trial in results if trial.refusal is not None]
+    premises = [trial.premise for trial in results if trial.premise is not None]
     answered = [trial.answered for trial in results if trial.answered is not None]
     return {
         "boxes": _boxes(results),
         "boxes_by_kind": _by(results, lambda trial: trial.words.split()[-1], _boxes),
         "refused": share([not refusal.num_found for refusal in refusals]).to_dict(),
+        "premises_unanswered": share([not one.answer for one in premises]).to_dict(),
         "answers": _answers(answered),
         "answers_by_relation": _by(answered, _relation, _answers),
         "answers_by_form": _by(answered, _form, _answers),

@@ -21,10 +21,12 @@ from n3d_ros.sim import RgbdCamera, View, generate, random_look, sample_camera, 
 from n3d_ros.sim.world import DEFAULT_WORLD, KIND_SETS, World
 from n3d_ros.training.evaluation.simulated.answers import (
     Answered,
+    Premise,
     Refusal,
     try_absent,
     try_follow_up,
     try_opposite,
+    try_premise,
     try_question,
 )
 from n3d_ros.training.evaluation.simulated.naming import (
@@ -41,6 +43,7 @@ WIDTH, HEIGHT = 640, 480
 MIN_PX = MIN_VISIBLE_PX * 4
 NOISE_SEED, WAYS_SEED = 1, 2
 CAPTURE_SEED, SENSOR_SEED = 3, 4
+PREMISE_SEED = 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Trial:
     malformed: int
     total_ms: float
     refusal: Refusal | None = None
+    premise: Premise | None = None
     answered: Answered | None = None
     # The same prompt and others, by the way in which they name things; questions asked in other ways.
     named: tuple[Named, ...] = ()
@@ -127,9 +131,12 @@ def run_trial(
     result = pipeline.ground(observation, f"the {truth.label}")
     trial = score(seed, truth, [o.box for o in result.objects], len(result.malformed), result.timing.total_ms)
     present = [(thing.color, thing.kind) for thing in scene.objects]
+    refusal = try_absent(pipeline, observation, present, rng, made_of)
+    names, others = [box.label for box in view.boxes], np.random.default_rng((seed, PREMISE_SEED))
     trial = replace(
         trial,
-        refusal=try_absent(pipeline, observation, present, rng, made_of),
+        refusal=refusal,
+        premise=try_premise(pipeline, observation, names, askable(view), refusal.words, others),
         answered=try_question(pipeline, observation, view.boxes, askable(view), rng),
         named=(named(NAME, truth.label, [o.box for o in result.objects], [truth]),),
     )

@@ -16,12 +16,14 @@ from n3d_ros.training.evaluation.report.tables import as_text
 from n3d_ros.training.evaluation.simulated.answers import (
     BY_ID,
     Answered,
+    Premise,
     Refusal,
     marked,
     summarise_questions,
     try_absent,
     try_follow_up,
     try_opposite,
+    try_premise,
     try_question,
 )
 from n3d_ros.training.evaluation.simulated.details import chance, detail_tables, details
@@ -88,13 +90,28 @@ def test_an_absent_thing_is_never_one_of_the_scene():
         assert refusal.num_found == 1
 
 
+def test_a_question_about_something_absent_names_it_and_is_best_left_unanswered():
+    class Silent:
+        def ask(self, observation, question):
+            return SimpleNamespace(answer="" if "green can" in question else "guessed")
+
+    names = [MUG.label, BOWL.label]
+    for seed in range(40):
+        premise = try_premise(Silent(), None, names, [0, 1], "green can", np.random.default_rng(seed))
+        assert "green can" in premise.question and premise.answer == ""
+    assert try_premise(Silent(), None, names, [], "green can", np.random.default_rng(0)).question
+
+
 def test_shares_are_over_all_prompts():
     answered = [Answered("q", "a", True, True, False, "", 40, 9), Answered("q", "", False, False, False, "")]
-    summary = summarise_questions([Refusal("x", 0), Refusal("y", 2)], answered)
+    premises = [Premise("q", ""), Premise("q", ""), Premise("q", "It is 3 m."), Premise("q", "")]
+    summary = summarise_questions([Refusal("x", 0), Refusal("y", 2)], answered, premises)
+    assert summary.share_unanswered == 0.75
     assert (summary.share_refused, summary.share_answered, summary.share_right, summary.share_confirmed) == (
         0.5, 0.5, 0.5, 0.0,
     )  # fmt: skip
     assert summary.passes_per_token == 9 / 40
+    assert summarise_questions([Refusal("x", 0)], answered).share_unanswered is None
     with pytest.raises(ValueError, match="got 0 and 2"):
         summarise_questions([], answered)
 
