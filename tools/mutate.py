@@ -542,8 +542,8 @@ MUTATIONS = (
     Mutation(
         "decoder: all rows of a prompt go through the last layer",
         "engines/export/decoder_graph.py",
-        "asking, *tables, bias = (g.op(",
-        "_, *tables, bias = (g.op(",
+        "(x, self.all) if wanted is None",
+        "(x, self.all) if True",
         "test/engines/export/test_graphs.py",
     ),
     Mutation(

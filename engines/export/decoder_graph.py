@@ -7,6 +7,7 @@ them hands its hidden state to the next. Contract: docs/specification/engines.md
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import onnx
 
@@ -64,6 +65,16 @@ def _logits(g: GraphBuilder, t: TextConfig, x: str) -> str:
     return g.cast(g.linear(rows, "model.embed_tokens" if t.tied else "lm_head"), FLOAT)
 
 
+class _Rows(NamedTuple):
+    """What goes with the rows that ask: their rotary tables and bias, and the shapes of their scores."""
+
+    cos: str
+    signed_sin: str
+    bias: str
+    score_shape: str
+    weight_shape: str
+
+
 class _Attention:
     """Grouped-query attention of all layers over one cache, without repeating keys or values."""
 
@@ -71,29 +82,42 @@ class _Attention:
         self, g: GraphBuilder, t: TextConfig, tables: list[str], bias: str, past: str, slots: int
     ) -> None:
         self.g, self.t = g, t
+        self.groups = t.heads // t.kv_heads
         cos, sin = (g.op("Unsqueeze", g.cast(table, g.dt), g.constant([1])) for table in tables)
-        self.tables, self.bias = (cos, g.signed(sin, t.head_dim)), bias
+        self.all = self._rows(cos, g.signed(sin, t.head_dim), bias)
         self.past = g.reshape(past, [0, slots * t.kv_heads, t.head_dim])
         self.new: list[str] = []
-        self.groups = t.heads // t.kv_heads
 
     def emit(self, x: str, layer: int, first: int, wanted: str | None = None) -> str:
         """(T, hidden) -> (T, hidden), or (R, hidden) where only the rows `wanted` (R,) go on; remembers the
         layer's new keys and values. first: the cache's layer.
         """
         g, t, name = self.g, self.t, f"model.layers.{layer}.self_attn"
-        asking, tables, bias = x, self.tables, self.bias
-        if wanted is not None:
-            asking, *tables, bias = (g.op("Gather", z, wanted, axis=0) for z in (x, *tables, bias))
-        q = g.rotate(self._heads(g.linear(asking, name + ".q_proj"), t.heads), *tables, t.head_dim)
         k, v = (self._heads(g.linear(x, f"{name}.{part}_proj"), t.kv_heads) for part in "kv")
-        k = g.rotate(k, *self.tables, t.head_dim)
+        k = g.rotate(k, self.all.cos, self.all.signed_sin, t.head_dim)
         self.new += [k, v]
         slot = 2 * (layer - first)
         keys = g.op("Transpose", self._with_past(k, slot), perm=[1, 2, 0])
         values = g.op("Transpose", self._with_past(v, slot + 1), perm=[1, 0, 2])
-        weights = self._weights(self._by_group(q), keys, bias)
-        return g.linear(self._from_group(g.op("MatMul", weights, values)), name + ".o_proj")
+        asking, rows = (x, self.all) if wanted is None else self._wanted(x, wanted)
+        q = self._heads(g.linear(asking, name + ".q_proj"), t.heads)
+        q = self._by_group(g.rotate(q, rows.cos, rows.signed_sin, t.head_dim))
+        seen = g.op("MatMul", self._weights(q, keys, rows), values)
+        return g.linear(self._from_group(seen), name + ".o_proj")
+
+    def _rows(self, cos: str, signed_sin: str, bias: str) -> _Rows:
+        g = self.g
+        heads, sizes = g.constant([self.t.kv_heads, self.groups]), g.op("Shape", bias)
+        num_keys = g.op("Slice", sizes, *(g.constant([n]) for n in (1, 2, 0)))
+        score_shape = g.op("Concat", heads, sizes, axis=0)
+        weight_shape = g.op("Concat", g.constant([self.t.kv_heads, -1]), num_keys, axis=0)
+        return _Rows(cos, signed_sin, bias, score_shape, weight_shape)
+
+    def _wanted(self, x: str, index: str) -> tuple[str, _Rows]:
+        """Some rows of `x`, and what goes with them."""
+        every = (x, self.all.cos, self.all.signed_sin, self.all.bias)
+        asking, cos, sin, bias = (self.g.op("Gather", z, index, axis=0) for z in every)
+        return asking, self._rows(cos, sin, bias)
 
     def _heads(self, x: str, count: int) -> str:
         return self.g.reshape(x, [-1, count, self.t.head_dim])
@@ -110,12 +134,13 @@ class _Attention:
         q = g.op("Transpose", g.reshape(q, [-1, t.kv_heads, self.groups, t.head_dim]), perm=[1, 2, 0, 3])
         return g.reshape(q, [t.kv_heads, -1, t.head_dim])
 
-    def _weights(self, q: str, keys: str, bias: str) -> str:
+    def _weights(self, q: str, keys: str, rows: _Rows) -> str:
         """(key-value heads, group x T, S + T): softmax of scaled, biased scores, in float32."""
         g, t = self.g, self.t
         scores = g.op("Mul", g.cast(g.op("MatMul", q, keys), FLOAT), g.scalar(t.head_dim**-0.5))
-        scores = g.op("Add", scores, g.op("Concat", *[bias] * self.groups, axis=0))
-        return g.cast(g.op("Softmax", scores, axis=-1), g.dt)
+        scores = g.op("Add", g.op("Reshape", scores, rows.score_shape), rows.bias)
+        weights = g.cast(g.op("Softmax", scores, axis=-1), g.dt)
+        return g.op("Reshape", weights, rows.weight_shape)
 
     def _from_group(self, x: str) -> str:
         """(key-value heads, group x T, width) -> (T, heads x width)."""
