@@ -58,11 +58,11 @@ class Trial:
     malformed: int
     total_ms: float
     refusal: Refusal | None = None
-    premise: Premise | None = None
     answered: Answered | None = None
     # The same prompt and others, by the way in which they name things; questions asked in other ways.
     named: tuple[Named, ...] = ()
     further: tuple[Answered, ...] = ()
+    premise: Premise | None = None
 
 
 @dataclass(frozen=True)
