@@ -547,6 +547,20 @@ MUTATIONS = (
         "test/runtime/test_pipeline.py",
     ),
     Mutation(
+        "vision: the holes of windows are seen",
+        f"{PACKAGE}/runtime/backends/positions.py",
+        "mask = np.where(is_hole, np.float32(MASKED), np.float32(0.0))",
+        "mask = np.where(is_hole, np.float32(0.0), np.float32(0.0))",
+        "test/runtime/backends/test_positions.py",
+    ),
+    Mutation(
+        "decoder: all rows of a prompt go through the last layer",
+        "engines/export/decoder_graph.py",
+        "(x, self.all) if wanted is None",
+        "(x, self.all) if True",
+        "test/engines/export/test_graphs.py",
+    ),
+    Mutation(
         "node: image data of any length",
         f"{PACKAGE}/node/conversions/images.py",
         "if step < row_bytes or len(image.data) < step * (num_rows - 1) + row_bytes:",

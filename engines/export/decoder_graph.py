@@ -7,6 +7,7 @@ them hands its hidden state to the next. Contract: docs/specification/engines.md
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import onnx
 
@@ -38,56 +39,85 @@ def build_decoder(
     last = stop == t.layers
     logit_index = g.input("logit_index", onnx.TensorProto.INT64, ["R"]) if last else ""
 
-    attention = _Attention(g, t, tables, bias, past)
+    attention = _Attention(g, t, tables, bias, past, 2 * (stop - first))
     for layer in range(first, stop):
         name = f"model.layers.{layer}"
         normed = g.rms_norm(x, name + ".input_layernorm", t.norm_eps)
-        x = g.op("Add", x, attention.emit(normed, layer, first))
+        wanted = logit_index if layer == t.layers - 1 else None
+        seen = attention.emit(normed, layer, first, wanted)
+        x = g.op("Add", x if wanted is None else g.op("Gather", x, wanted, axis=0), seen)
         x = g.op(
             "Add",
             x,
             g.gated_mlp(g.rms_norm(x, name + ".post_attention_layernorm", t.norm_eps), name + ".mlp"),
         )
     if last:
-        g.output(_logits(g, t, x, logit_index), "logits", FLOAT, ["R", t.vocab])
+        g.output(_logits(g, t, x), "logits", FLOAT, ["R", t.vocab])
     else:
         g.output(x, decoder_output(stop, t.layers), g.dt, ["T", t.hidden])
-    g.output(g.op("Concat", *attention.new, axis=1), "new_kv", g.dt, ["T", *kv])
+    g.output(g.reshape(g.op("Concat", *attention.new, axis=1), [-1, *kv]), "new_kv", g.dt, ["T", *kv])
     return g.build()
 
 
-def _logits(g: GraphBuilder, t: TextConfig, x: str, index: str) -> str:
-    """Float32 logits of the rows in `index`."""
-    rows = g.rms_norm(g.op("Gather", x, index, axis=0), "model.norm", t.norm_eps)
+def _logits(g: GraphBuilder, t: TextConfig, x: str) -> str:
+    """Float32 logits of rows behind the last layer."""
+    rows = g.rms_norm(x, "model.norm", t.norm_eps)
     return g.cast(g.linear(rows, "model.embed_tokens" if t.tied else "lm_head"), FLOAT)
+
+
+class _Rows(NamedTuple):
+    """What goes with the rows that ask: their rotary tables and bias, and the shapes of their scores."""
+
+    cos: str
+    signed_sin: str
+    bias: str
+    score_shape: str
+    weight_shape: str
 
 
 class _Attention:
     """Grouped-query attention of all layers over one cache, without repeating keys or values."""
 
-    def __init__(self, g: GraphBuilder, t: TextConfig, tables: list[str], bias: str, past: str) -> None:
-        self.g, self.t, self.past, self.bias = g, t, past, bias
-        self.cos, self.sin = (g.op("Unsqueeze", g.cast(table, g.dt), g.constant([1])) for table in tables)
-        self.new: list[str] = []
+    def __init__(
+        self, g: GraphBuilder, t: TextConfig, tables: list[str], bias: str, past: str, slots: int
+    ) -> None:
+        self.g, self.t = g, t
         self.groups = t.heads // t.kv_heads
-        heads = g.constant([t.kv_heads, self.groups])
-        sizes = g.op("Shape", bias)
-        self.score_shape = g.op("Concat", heads, sizes, axis=0)
-        num_keys = g.op("Slice", sizes, *(g.constant([n]) for n in (1, 2, 0)))
-        self.weight_shape = g.op("Concat", g.constant([t.kv_heads, -1]), num_keys, axis=0)
+        cos, sin = (g.op("Unsqueeze", g.cast(table, g.dt), g.constant([1])) for table in tables)
+        self.all = self._rows(cos, g.signed(sin, t.head_dim), bias)
+        self.past = g.reshape(past, [0, slots * t.kv_heads, t.head_dim])
+        self.new: list[str] = []
 
-    def emit(self, x: str, layer: int, first: int) -> str:
-        """(T, hidden) -> (T, hidden); remembers the layer's new keys and values. first: the cache's layer."""
+    def emit(self, x: str, layer: int, first: int, wanted: str | None = None) -> str:
+        """(T, hidden) -> (T, hidden), or (R, hidden) where only the rows `wanted` (R,) go on; remembers the
+        layer's new keys and values. first: the cache's layer.
+        """
         g, t, name = self.g, self.t, f"model.layers.{layer}.self_attn"
-        q = self._heads(g.linear(x, name + ".q_proj"), t.heads)
         k, v = (self._heads(g.linear(x, f"{name}.{part}_proj"), t.kv_heads) for part in "kv")
-        q, k = (g.rotate(z, self.cos, self.sin, t.head_dim) for z in (q, k))
-        self.new += [g.op("Unsqueeze", z, g.constant([1])) for z in (k, v)]
+        k = g.rotate(k, self.all.cos, self.all.signed_sin, t.head_dim)
+        self.new += [k, v]
         slot = 2 * (layer - first)
         keys = g.op("Transpose", self._with_past(k, slot), perm=[1, 2, 0])
         values = g.op("Transpose", self._with_past(v, slot + 1), perm=[1, 0, 2])
-        weights = self._weights(self._by_group(q), keys)
-        return g.linear(self._from_group(g.op("MatMul", weights, values)), name + ".o_proj")
+        asking, rows = (x, self.all) if wanted is None else self._wanted(x, wanted)
+        q = self._heads(g.linear(asking, name + ".q_proj"), t.heads)
+        q = self._by_group(g.rotate(q, rows.cos, rows.signed_sin, t.head_dim))
+        seen = g.op("MatMul", self._weights(q, keys, rows), values)
+        return g.linear(self._from_group(seen), name + ".o_proj")
+
+    def _rows(self, cos: str, signed_sin: str, bias: str) -> _Rows:
+        g = self.g
+        heads, sizes = g.constant([self.t.kv_heads, self.groups]), g.op("Shape", bias)
+        num_keys = g.op("Slice", sizes, *(g.constant([n]) for n in (1, 2, 0)))
+        score_shape = g.op("Concat", heads, sizes, axis=0)
+        weight_shape = g.op("Concat", g.constant([self.t.kv_heads, -1]), num_keys, axis=0)
+        return _Rows(cos, signed_sin, bias, score_shape, weight_shape)
+
+    def _wanted(self, x: str, index: str) -> tuple[str, _Rows]:
+        """Some rows of `x`, and what goes with them."""
+        every = (x, self.all.cos, self.all.signed_sin, self.all.bias)
+        asking, cos, sin, bias = (self.g.op("Gather", z, index, axis=0) for z in every)
+        return asking, self._rows(cos, sin, bias)
 
     def _heads(self, x: str, count: int) -> str:
         return self.g.reshape(x, [-1, count, self.t.head_dim])
@@ -95,7 +125,7 @@ class _Attention:
     def _with_past(self, new: str, slot: int) -> str:
         """(S + T, key-value heads, width) of one layer's keys or values."""
         g, t = self.g, self.t
-        old = g.reshape(g.slice(self.past, slot, slot + 1, 1), [0, t.kv_heads, t.head_dim])
+        old = g.slice(self.past, slot * t.kv_heads, (slot + 1) * t.kv_heads, 1)
         return g.op("Concat", old, new, axis=0)
 
     def _by_group(self, q: str) -> str:
@@ -104,13 +134,13 @@ class _Attention:
         q = g.op("Transpose", g.reshape(q, [-1, t.kv_heads, self.groups, t.head_dim]), perm=[1, 2, 0, 3])
         return g.reshape(q, [t.kv_heads, -1, t.head_dim])
 
-    def _weights(self, q: str, keys: str) -> str:
+    def _weights(self, q: str, keys: str, rows: _Rows) -> str:
         """(key-value heads, group x T, S + T): softmax of scaled, biased scores, in float32."""
         g, t = self.g, self.t
         scores = g.op("Mul", g.cast(g.op("MatMul", q, keys), FLOAT), g.scalar(t.head_dim**-0.5))
-        scores = g.op("Add", g.op("Reshape", scores, self.score_shape), self.bias)
+        scores = g.op("Add", g.op("Reshape", scores, rows.score_shape), rows.bias)
         weights = g.cast(g.op("Softmax", scores, axis=-1), g.dt)
-        return g.op("Reshape", weights, self.weight_shape)
+        return g.op("Reshape", weights, rows.weight_shape)
 
     def _from_group(self, x: str) -> str:
         """(key-value heads, group x T, width) -> (T, heads x width)."""

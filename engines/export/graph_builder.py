@@ -124,10 +124,11 @@ class GraphBuilder:
 
     def rms_norm(self, x: str, name: str, eps: float) -> str:
         """Root-mean-square norm over the last axis: statistics in float32, product with the weight in the
-        graph's type.
+        graph's type. With Pow, and not a product of `x` with itself, ONNX Runtime makes one node of all six.
         """
         wide = self.cast(x, FLOAT)
-        mean = self.op("ReduceMean", self.op("Mul", wide, wide), self.constant([-1]), keepdims=1)
+        squares = self.op("Pow", wide, self.scalar(2.0))
+        mean = self.op("ReduceMean", squares, self.constant([-1]), keepdims=1)
         root = self.op("Sqrt", self.op("Add", mean, self.scalar(eps)))
         return self.op("Mul", self.cast(self.op("Div", wide, root), self.dt), self.weight(name + ".weight"))
 
@@ -146,11 +147,19 @@ class GraphBuilder:
         """0 keeps a dimension, -1 fills in."""
         return self.op("Reshape", x, self.constant(list(shape)))
 
-    def rotate(self, x: str, cos: str, sin: str, width: int) -> str:
-        """Rotary embedding over the last axis of `width`: x cos + (-second half, first half) sin."""
-        first, second = self.slice(x, 0, width // 2, -1), self.slice(x, width // 2, width, -1)
-        turned = self.op("Concat", self.op("Neg", second), first, axis=-1)
-        return self.op("Add", self.op("Mul", x, cos), self.op("Mul", turned, sin))
+    def signed(self, sin: str, width: int) -> str:
+        """A table of sines over the last axis of `width` as `rotate` takes it: its first half negative."""
+        first, second = self._halves(sin, width)
+        return self.op("Concat", self.op("Neg", first), second, axis=-1)
+
+    def rotate(self, x: str, cos: str, signed_sin: str, width: int) -> str:
+        """Rotary embedding over the last axis of `width`: x cos + (second half, first half) (-sin, sin)."""
+        first, second = self._halves(x, width)
+        turned = self.op("Concat", second, first, axis=-1)
+        return self.op("Add", self.op("Mul", x, cos), self.op("Mul", turned, signed_sin))
+
+    def _halves(self, x: str, width: int) -> tuple[str, str]:
+        return self.slice(x, 0, width // 2, -1), self.slice(x, width // 2, width, -1)
 
     def build(self) -> onnx.ModelProto:
         """The finished model."""

@@ -22,7 +22,8 @@ from n3d_ros.plain_text import shown
 FILE_NAME = "manifest.json"
 # The vision graph in two, so that the blocks can run before depth arrives; folders may lack them.
 VISION_PARTS = ("vision_blocks.onnx", "vision_merger.onnx")
-FORMAT = 1
+# 2: pictures go into the vision graph without padding.
+FORMAT = 2
 TEXTS = (
     "name",
     "model_sha256",

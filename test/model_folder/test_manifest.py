@@ -68,7 +68,7 @@ def test_a_file_that_differs_in_its_last_byte_is_named(tmp_path, monkeypatch):
         (lambda data: data["files"]["config.json"].update(sha256="0" * 63), "expected 64 hexadecimal digits"),
         (lambda data: data["files"]["config.json"].update(sampled=1), "expected true or false, got 1"),
         (lambda data: data["files"]["config.json"].update(odd=1), "expected no field 'odd'"),
-        (lambda data: data.update(format=True), "expected format 1, got True"),
+        (lambda data: data.update(format=True), "expected format 2, got True"),
         (lambda data: data.pop("format"), "expected the field 'format'"),
         (lambda data: data.update(quantization=[4]), "quantization: expected an object"),
         (lambda data: data["versions"].update(onnx=1), "onnx: expected text, got 1"),

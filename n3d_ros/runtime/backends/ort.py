@@ -77,7 +77,7 @@ class OrtBackend:
         return len(self._vision) == len(VISION_PARTS)
 
     def encode_blocks(self, pixel_values: npt.NDArray[np.float32], grid_hw: tuple[int, int]) -> Rows:
-        """Rows (P, C) float32 in window order."""
+        """Rows (N, C) float32."""
         return _run(self._vision[0], picture_inputs(pixel_values, grid_hw, self.config))
 
     def finish(self, blocks: Rows, inputs: ModelInputs) -> Rows:

@@ -20,6 +20,8 @@ from n3d_ros.preprocess.prepare import ModelInputs
 
 # Added to the score of what must not be seen; not -inf, so that a row without anything to see stays finite.
 MASKED = -1e4
+# No row's number.
+HOLE = -1
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -37,13 +39,6 @@ class WindowLayout:
     side: int
     window_index: IntArray
     slots: IntArray
-
-    @property
-    def out_index(self) -> IntArray:
-        """(M,) slot of each merged token in row-major order."""
-        index = np.empty_like(self.slots)
-        index[self.window_index] = self.slots
-        return index
 
 
 @lru_cache(maxsize=16)
@@ -74,14 +69,10 @@ def to_windows(rows: npt.NDArray[Any], layout: WindowLayout, fill: float = 0.0) 
     return out.reshape(layout.num_windows, -1, rows.shape[1])
 
 
-def raster_to_windows(rows: npt.NDArray[Any], layout: WindowLayout) -> npt.NDArray[Any]:
-    """(N, D) rows put one after the other into the valid places of the windows: row p to the p-th patch in
-    window order.
-    """
-    group = len(rows) // len(layout.slots)
-    out = np.zeros((layout.num_windows * layout.side**2, group, rows.shape[1]), dtype=rows.dtype)
-    out[layout.slots] = rows.reshape(-1, group, rows.shape[1])
-    return out.reshape(layout.num_windows, -1, rows.shape[1])
+def rows_in_window_order(layout: WindowLayout, group: int) -> IntArray:
+    """(N,) patch rows, in merge-group order, as they come window by window; `group` patches a token."""
+    rows: IntArray = (layout.window_index[:, None] * group + np.arange(group)).reshape(-1)
+    return rows
 
 
 def vision_tables(grid_hw: tuple[int, int], config: VisionConfig) -> tuple[FloatArray, FloatArray]:
@@ -102,28 +93,26 @@ def picture_inputs(
     pixel_values: FloatArray, grid_hw: tuple[int, int], config: ModelConfig
 ) -> dict[str, npt.NDArray[Any]]:
     """Every input of vision_blocks.onnx by name: what does not need depth."""
-    tables = {name: table for name, table in grid_inputs(grid_hw, config).items() if name != "out_index"}
-    return {"pixel_values": to_windows(pixel_values, _layout(grid_hw, config.vision)), **tables}
+    return {"pixel_values": pixel_values, **grid_inputs(grid_hw, config)}
 
 
 def depth_inputs(inputs: ModelInputs, config: ModelConfig) -> dict[str, npt.NDArray[Any]]:
     """The inputs of vision_merger.onnx besides the blocks' rows."""
-    out_index = grid_inputs(inputs.grid_hw, config)["out_index"]
-    return {"pos3d": point_code(inputs, config), "out_index": out_index}
+    return {"pos3d": point_code(inputs, config)}
 
 
 def point_code(inputs: ModelInputs, config: ModelConfig) -> FloatArray:
-    """(W, patches per window, C) float32, in the order of the weights' training ('raster' or 'aligned')."""
-    layout = _layout(inputs.grid_hw, config.vision)
+    """(N, C) float32, in the order of the weights' training ('raster' or 'aligned')."""
+    vision = config.vision
     if config.point_encoding.order == "raster":
-        steps = raster_to_windows(inputs.coords, layout)
+        layout = _layout(inputs.grid_hw, vision)
+        steps = np.empty_like(inputs.coords)
+        steps[rows_in_window_order(layout, vision.merge**2)] = inputs.coords
     else:
-        steps = to_windows(inputs.coords[merge_group_index(inputs.grid_hw, config.vision.merge)], layout)
-    code = sinusoid(steps.reshape(-1, 3), config.vision.hidden).reshape(*steps.shape[:2], -1)
+        steps = inputs.coords[merge_group_index(inputs.grid_hw, vision.merge)]
+    code = sinusoid(steps, vision.hidden)
     if config.point_encoding.gain != 1.0:
         code *= np.float32(config.point_encoding.gain)
-    holes = to_windows(np.zeros((len(inputs.coords), 1), dtype=np.bool_), layout, fill=True)[..., 0]
-    code[holes] = 0.0
     return code
 
 
@@ -131,19 +120,27 @@ def point_code(inputs: ModelInputs, config: ModelConfig) -> FloatArray:
 def grid_inputs(grid_hw: tuple[int, int], config: ModelConfig) -> dict[str, npt.NDArray[Any]]:
     """The inputs of vision.onnx that depend only on the patch grid."""
     vision = config.vision
-    layout = _layout(grid_hw, vision)
     cos, sin = vision_tables(grid_hw, vision)
-    hole = to_windows(np.zeros((len(cos), 1), dtype=np.float32), layout, fill=MASKED)
-    arrays = {
-        "rope_cos": to_windows(cos, layout, fill=1.0),
-        "rope_sin": to_windows(sin, layout),
-        "key_mask": hole.reshape(layout.num_windows, 1, 1, -1),
-        "out_index": layout.out_index,
-    }
+    arrays = {"rope_cos": cos, "rope_sin": sin, **_window_inputs(_layout(grid_hw, vision), len(cos))}
     if config.patch_position == "sincos":
-        code = patch_position_code(grid_hw, vision.hidden)[merge_group_index(grid_hw, vision.merge)]
-        arrays["patch_pos"] = to_windows(code, layout)
+        code = patch_position_code(grid_hw, vision.hidden)
+        arrays["patch_pos"] = code[merge_group_index(grid_hw, vision.merge)]
     return arrays
+
+
+def _window_inputs(layout: WindowLayout, num_rows: int) -> dict[str, npt.NDArray[Any]]:
+    """How attention in windows gathers the patch rows, what it masks, and where it finds them again."""
+    rows = np.arange(num_rows, dtype=np.int64)[:, None]
+    members = to_windows(rows, layout, fill=HOLE)[..., 0]
+    is_hole = members == HOLE
+    slots = np.empty(num_rows, dtype=np.int64)
+    slots[members[~is_hole]] = np.flatnonzero(~is_hole)
+    mask = np.where(is_hole, np.float32(MASKED), np.float32(0.0))
+    return {
+        "window_rows": np.where(is_hole, 0, members),
+        "key_mask": mask.reshape(layout.num_windows, 1, 1, -1),
+        "row_slots": slots,
+    }
 
 
 def prompt_positions(num_before: int, merged_hw: tuple[int, int], num_after: int) -> IntArray:

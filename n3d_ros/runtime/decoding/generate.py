@@ -135,8 +135,8 @@ class _Passes:
         self, backend: Backend[CacheT], cache: CacheT, prompt: PromptRows, drafter: Drafter | None
     ) -> None:
         self._backend, self._cache, self._drafter = backend, cache, drafter
-        self._embeds, self._positions = prompt.embeds, prompt.positions
-        self._first_position = self._next_position = prompt.next_position
+        self._prompt, self._last = prompt, -1
+        self._next_position = prompt.next_position
         self._num_kept = 0
         self.began = self.prefilled = time.perf_counter()
         self.num_forward, self.num_drafted, self.num_accepted = 0, 0, 0
@@ -150,11 +150,8 @@ class _Passes:
 
     def run(self, guess: Sequence[int]) -> Logits:
         """(1 + guess, vocab) logits of what waits to be fed and of the guessed tokens behind it."""
-        embeds, positions, num_new = self._embeds, self._positions, len(self._embeds)
-        if guess:
-            embeds = np.concatenate([embeds, self._backend.embed(guess)])
-            behind = np.tile(self._next_position + np.arange(len(guess)), (3, 1))
-            positions = np.concatenate([positions, behind], axis=1)
+        embeds, positions = self._prompt_and(guess) if self.num_forward == 0 else self._last_and(guess)
+        num_new = len(embeds) - len(guess)
         self._num_kept = self._cache.length + num_new
         rows = np.arange(num_new - 1, num_new + len(guess))
         logits = self._backend.forward(self._cache, embeds, positions, rows)
@@ -163,14 +160,27 @@ class _Passes:
             self.prefilled = time.perf_counter()
         return logits
 
+    def _prompt_and(self, guess: Sequence[int]) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """Rows and positions of the first pass."""
+        embeds, positions = self._prompt.embeds, self._prompt.positions
+        if not guess:
+            return embeds, positions
+        behind = _text_positions(self._next_position, len(guess))
+        embeds = np.concatenate([embeds, self._backend.embed(guess)])
+        return embeds, np.concatenate([positions, behind], axis=1)
+
+    def _last_and(self, guess: Sequence[int]) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """The same of every other pass, which begins with the last token written."""
+        ids = [self._last, *guess]
+        return self._backend.embed(ids), _text_positions(self._next_position - 1, len(ids))
+
     def keep(self, num_held: int, reply: _Reply) -> None:
         """Forget guesses that did not hold; the last token written is fed next."""
         self._cache.truncate(self._num_kept + num_held)
         self.num_accepted += num_held
         if reply.ids:
-            self._embeds = self._backend.embed(reply.ids[-1:])
-            self._next_position = self._first_position + len(reply.ids)
-            self._positions = np.full((3, 1), self._next_position - 1, dtype=np.int64)
+            self._last = reply.ids[-1]
+            self._next_position = self._prompt.next_position + len(reply.ids)
 
 
 class _Reply:
@@ -225,6 +235,11 @@ class _Reply:
             self._on_token(chunk, self._probability)
         if self._on_text is not None and chunk:
             self._on_text(chunk)
+
+
+def _text_positions(first: int, count: int) -> npt.NDArray[np.int64]:
+    """(3, T): text goes on along all three axes."""
+    return np.tile(np.arange(first, first + count, dtype=np.int64), (3, 1))
 
 
 def _never() -> bool:

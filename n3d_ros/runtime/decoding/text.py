@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,5 +130,11 @@ class TextStream:
         return self._chunk()
 
     def _chunk(self) -> str:
-        shown = self._codec.decode(self._ids[self._shown_from : self._shown_to])
-        return self._codec.decode(self._ids[self._shown_from :])[len(shown) :]
+        shown = _text_of(self._codec, tuple(self._ids[self._shown_from : self._shown_to]))
+        return _text_of(self._codec, tuple(self._ids[self._shown_from :]))[len(shown) :]
+
+
+@lru_cache(maxsize=1 << 14)
+def _text_of(codec: TextCodec, ids: tuple[int, ...]) -> str:
+    """A token or two, decoded once: replies repeat digits, commas and words."""
+    return codec.decode(ids)

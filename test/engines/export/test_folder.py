@@ -260,7 +260,8 @@ def test_a_missing_or_shortened_file_is_named_on_loading(checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 99}, "expected format 1, got 99"),
+        ({"format": 99}, "expected format 2, got 99"),
+        ({"format": 1}, "expected format 2, got 1.*export it again"),
         ({"surprise": 1}, "expected the manifest of an exported model"),
         ({"vision": "../vision.onnx"}, "expected plain file names"),
     ],

@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 TOLERANCE = 1e-4
 # What every TensorRT parser since 10.1 takes (docs/specification/engines.md 5).
 OPERATORS = {
-    "Add", "Cast", "Concat", "Div", "Erf", "Gather", "Gemm", "Identity", "MatMul", "Mul", "Neg", "ReduceMean",
-    "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Transpose", "Unsqueeze",
+    "Add", "Cast", "Concat", "Div", "Erf", "Gather", "Gemm", "Identity", "MatMul", "Mul", "Neg", "Pow",
+    "ReduceMean", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Transpose", "Unsqueeze",
 }  # fmt: skip
 
 
@@ -163,6 +163,32 @@ def test_only_operators_that_every_runtime_has(exported):
         assert {node.domain for node in model.graph.node} == {""}
         assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
         onnx.checker.check_model(str(folder / name))
+
+
+def first_dimension(model, weight):
+    """Of the product with `weight`, as shape inference names it."""
+    products = [node for node in model.graph.node if node.op_type == "Gemm"]
+    node = next(node for node in products if node.input[1].endswith(f"{weight}.weight"))
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    value = next(value for value in inferred.graph.value_info if value.name == node.output[0])
+    return value.type.tensor_type.shape.dim[0].dim_param
+
+
+def test_the_last_layer_runs_on_the_wanted_rows_but_for_its_keys_and_values(exported):
+    backend, _, folder = exported()
+    model = onnx.load(folder / "decoder.onnx", load_external_data=False)
+    last = backend.config.text.layers - 1
+    rows = {part: first_dimension(model, f"layers.{last}.self_attn.{part}_proj") for part in "qkv"}
+    assert rows["q"] == "R" and "R" not in (rows["k"], rows["v"])
+
+
+def test_only_attention_in_windows_pads(exported):
+    _, _, folder = exported(patch_position="sincos")
+    model = onnx.load(folder / "vision.onnx", load_external_data=False)
+    for name in ("attn.qkv", "attn.proj", "mlp.gate_proj"):
+        assert first_dimension(model, f"blocks.0.{name}") == "N"
+    rows = {value.name: value.type.tensor_type.shape.dim[0].dim_param for value in model.graph.input}
+    assert [name for name, size in rows.items() if size == "W"] == ["window_rows", "key_mask"]
 
 
 def test_no_weight_is_copied_into_a_graph(exported):

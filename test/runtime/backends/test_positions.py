@@ -1,10 +1,15 @@
 """Layouts, tables and positions: small cases by hand, all others against transformers."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from n3d_ros.model_folder.config import load_config
 from n3d_ros.preprocess.point_code import sinusoid
 from n3d_ros.runtime.backends import positions as host
+from n3d_ros.runtime.backends.factory import default_model_dir
 
 GRIDS = [(4, 4), (8, 8), (10, 14), (18, 24), (46, 34), (2, 60)]
 
@@ -16,7 +21,6 @@ def test_windows_of_a_3x2_grid_by_hand():
     assert layout.slots.tolist() == [0, 1, 2, 3, 4, 5]
     assert host.window_layout((2, 3), 2).window_index.tolist() == [0, 1, 3, 4, 2, 5]
     assert host.window_layout((2, 3), 2).slots.tolist() == [0, 1, 2, 3, 4, 6]
-    assert host.window_layout((2, 3), 2).out_index.tolist() == [0, 1, 4, 2, 3, 6]
 
 
 def test_sides_that_fit_get_no_empty_window():
@@ -111,8 +115,27 @@ def test_looked_up_tables_equal_computed_ones():
         np.testing.assert_array_equal(looked_up, computed)
 
 
+def test_patch_rows_come_window_by_window():
+    """2x3 tokens of two patches each, in windows of 2x2: the third column is a window of its own."""
+    rows = host.rows_in_window_order(host.window_layout((2, 3), 2), 2)
+    assert rows.tolist() == [0, 1, 2, 3, 6, 7, 8, 9, 4, 5, 10, 11]
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_every_row_is_found_again_where_its_window_gathered_it(grid):
+    config = load_config(default_model_dir())
+    feeds = host.grid_inputs(grid, config)
+    rows = np.arange(grid[0] * grid[1])
+    np.testing.assert_array_equal(rows[feeds["window_rows"]].reshape(-1)[feeds["row_slots"]], rows)
+    seen = feeds["window_rows"][feeds["key_mask"].reshape(feeds["window_rows"].shape) == 0]
+    assert sorted(seen) == rows.tolist()
+
+
 def test_raster_order_puts_row_p_of_the_code_at_the_p_th_patch_in_window_order():
-    layout = host.window_layout((5, 7), 4)
-    code = sinusoid(np.arange(5 * 7 * 4 * 3, dtype=np.float32).reshape(-1, 3), 12)
-    windows = host.raster_to_windows(code, layout).reshape(-1, 4, 12)
-    np.testing.assert_array_equal(windows[layout.slots].reshape(-1, 12), code)
+    nano = load_config(default_model_dir())
+    config = replace(nano, point_encoding=replace(nano.point_encoding, order="raster", gain=1.0))
+    coords = np.arange(10 * 14 * 3, dtype=np.float32).reshape(-1, 3)
+    inputs = SimpleNamespace(grid_hw=(10, 14), coords=coords)
+    code = host.point_code(inputs, config)
+    in_windows = host.rows_in_window_order(host.window_layout((5, 7), config.vision.window_merged), 4)
+    np.testing.assert_array_equal(code[in_windows], sinusoid(coords, config.vision.hidden))

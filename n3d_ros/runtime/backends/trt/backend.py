@@ -64,8 +64,8 @@ class TrtBackend:
     def encode_image(self, inputs: ModelInputs) -> Rows:
         """Merged image tokens (M, hidden) as the engine stores them."""
         feeds = vision_inputs(inputs, self.config)
-        num_tokens = len(feeds["out_index"])
-        check_picture(len(feeds["pixel_values"]), num_tokens, self.shapes)
+        num_tokens = len(feeds["pixel_values"]) // self.config.vision.merge**2
+        check_picture(len(feeds["key_mask"]), num_tokens, self.shapes)
         rows = np.empty((num_tokens, self.config.text.hidden), self._decoder.row_type)
         address = self._image_embeds.address
         self._vision.bind(0, self._vision.upload(feeds), {"image_embeds": address})

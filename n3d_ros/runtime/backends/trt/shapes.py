@@ -46,21 +46,23 @@ def shapes_for(config: ModelConfig, context: int, draft: int = 16) -> EngineShap
 
 
 def vision_profiles(config: ModelConfig, shapes: EngineShapes) -> list[Profile]:
-    """One profile: any number of windows."""
+    """One profile: any picture up to the largest, patches and windows."""
     v = config.vision
-    windows, tokens = (1, -(-shapes.windows * 3 // 4), shapes.windows), shapes.image_tokens
-    rows = {
-        "pixel_values": (v.window_patches, v.patch_values),
-        "pos3d": (v.window_patches, v.hidden),
-        "rope_cos": (v.window_patches, v.head_dim),
-        "rope_sin": (v.window_patches, v.head_dim),
-        "key_mask": (1, 1, v.window_patches),
+    windows = (1, -(-shapes.windows * 3 // 4), shapes.windows)
+    tokens = (1, -(-shapes.image_tokens * 3 // 4), shapes.image_tokens)
+    by_patch: dict[str, tuple[int, ...]] = {
+        "pixel_values": (v.patch_values,),
+        "pos3d": (v.hidden,),
+        "rope_cos": (v.head_dim,),
+        "rope_sin": (v.head_dim,),
+        "row_slots": (),
     }
     if config.patch_position == "sincos":
-        rows["patch_pos"] = (v.window_patches, v.hidden)
-    profile: Profile = {name: _three([(w, *rest) for w in windows]) for name, rest in rows.items()}
-    profile["out_index"] = ((1,), (-(-tokens * 3 // 4),), (tokens,))
-    return [profile]
+        by_patch["patch_pos"] = (v.hidden,)
+    by_window = {"window_rows": (v.window_patches,), "key_mask": (1, 1, v.window_patches)}
+    patches = [count * v.merge**2 for count in tokens]
+    profile: Profile = {name: _three([(n, *rest) for n in patches]) for name, rest in by_patch.items()}
+    return [profile | {name: _three([(w, *rest) for w in windows]) for name, rest in by_window.items()}]
 
 
 def decoder_input(layer: int) -> str:

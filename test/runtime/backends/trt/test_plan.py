@@ -80,8 +80,10 @@ def test_profiles_hold_the_shapes_of_a_model():
     assert prefill["inputs_embeds"] == ((1, 256), (512, 256), (1024, 256))
     assert prefill["past_kv"] == ((1, 10, 2, 64), (1, 10, 2, 64), (2048, 10, 2, 64))
     assert decode["attn_bias"] == ((1, 2), (1, 641), (16, 2064))
-    assert vision_profiles(config, shapes)[0]["out_index"] == ((1,), (127,), (169,))
-    assert "patch_pos" in vision_profiles(config, shapes)[0]
+    vision = vision_profiles(config, shapes)[0]
+    assert vision["row_slots"] == ((4,), (508,), (676,))
+    assert vision["window_rows"] == ((1, 64), (12, 64), (16, 64))
+    assert vision["patch_pos"][2] == (676, 192)
 
 
 def test_impossible_sizes_are_named():
