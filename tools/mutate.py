@@ -736,6 +736,13 @@ MUTATIONS = (
         "test/runtime/test_second_look.py",
     ),
     Mutation(
+        "closer look: its size counts as much as the first one's",
+        f"{PACKAGE}/runtime/second_look.py",
+        "box = mean_box(found.box, again, look.size_share)",
+        "box = mean_box(found.box, again)",
+        "test/runtime/test_second_look.py",
+    ),
+    Mutation(
         "closer look: one part for all",
         f"{PACKAGE}/runtime/second_look.py",
         "next((part for part in parts if has_room(part, found, intrinsics)), own)",

@@ -1,13 +1,14 @@
-"""A second look at what was found: one more picture of the same model, and the mean of both boxes.
+"""A second look at what was found: one more picture of the same model, and a box between both.
 
 In: an observation and the objects found in it. Out: `Look`s, each an observation made of the first one and
 the way back from its boxes; and the objects with what the second look says of them. It adds no object and
 takes none away. It does not know models or prompts.
 
 'mirrored' shows the whole picture as a mirror would, one picture for all objects: the model errs otherwise
-there, and the mean errs less. 'closer' shows the part around each object at up to two and a half times the
-resolution, with the intrinsics of the crop; it needs a model that was trained on such parts. Objects that
-one part shows with room around them share it. What each brings is in docs/log/training.md.
+there, and the mean errs less. 'closer' shows the part around each object at up to twice the resolution, with
+the intrinsics of the crop; it needs a model that was trained on such parts. It knows better where an object
+is, and worse how large it is. Objects that one part shows with room around them share it. What each brings
+is in docs/log/training.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import GroundedObject
 
 # Of the picture's width and height: what the closer look shows at least.
-SHARE = 0.4
+SHARE = 0.5
 # An object must leave this much room around it, in its own widths, for its surroundings to be seen too.
 ROOM = 1.5
 # Beyond this share of the picture a closer look would hardly be closer than the first.
@@ -34,6 +35,8 @@ MAX_SHARE = 0.9
 MAX_DISTANCE = 0.75
 # The yaws of both looks may differ by this much, for a mean of their sizes to mean anything.
 MAX_TURN_RAD = 0.05
+# What the first look's size counts beside a closer one, of 1.
+FIRST_SIZE_SHARE = 2 / 3
 
 Part = tuple[int, int, int, int]
 
@@ -41,12 +44,13 @@ Part = tuple[int, int, int, int]
 @dataclass(frozen=True)
 class Look:
     """What is shown, for which objects, and the way back: a box in it -> the box in the first picture's
-    frame.
+    frame. size_share: what the first look's size counts, of 1.
     """
 
     observation: Observation
     objects: tuple[GroundedObject, ...]
     back: Callable[[Box3D], Box3D]
+    size_share: float = 0.5
 
 
 def looks(mode: str, observation: Observation, objects: Sequence[GroundedObject]) -> list[Look]:
@@ -58,7 +62,10 @@ def looks(mode: str, observation: Observation, objects: Sequence[GroundedObject]
         has_lens = observation.intrinsics.distortion is not None
         return [] if has_lens else [Look(mirrored(observation), tuple(objects), mirrored_box)]
     shared = shared_parts(objects, observation.intrinsics)
-    return [Look(cropped(observation, part), tuple(shown), lambda box: box) for part, shown in shared.items()]
+    return [
+        Look(cropped(observation, part), tuple(shown), lambda box: box, FIRST_SIZE_SHARE)
+        for part, shown in shared.items()
+    ]
 
 
 def mirrored(observation: Observation) -> Observation:
@@ -140,7 +147,7 @@ def cropped(observation: Observation, part: Part) -> Observation:
 
 
 def confirmed(look: Look, seen: Sequence[Box3D], intrinsics: Intrinsics) -> tuple[GroundedObject, ...]:
-    """The look's objects, each with the mean of its box and the nearest unclaimed one of the same name in
+    """The look's objects, each with a box between its own and the nearest unclaimed one of the same name in
     `seen`; as they were where there is none near enough.
     """
     left, result = [look.back(box) for box in seen], []
@@ -148,7 +155,7 @@ def confirmed(look: Look, seen: Sequence[Box3D], intrinsics: Intrinsics) -> tupl
         again = nearest(found.box, left)
         if again is not None:
             left.remove(again)
-            box = mean_box(found.box, again)
+            box = mean_box(found.box, again, look.size_share)
             found = replace(found, box=box, box_2d_px=box_2d_px(box, intrinsics))
         result.append(found)
     return tuple(result)
@@ -165,8 +172,8 @@ def nearest(first: Box3D, seen: Sequence[Box3D]) -> Box3D | None:
     return None if too_far else found
 
 
-def mean_box(a: Box3D, b: Box3D) -> Box3D:
-    """The box halfway between two, in all of its numbers."""
+def mean_box(a: Box3D, b: Box3D, size_share: float = 0.5) -> Box3D:
+    """The box halfway between two; of its size `size_share` is the first one's."""
     x, y, z = (np.add(a.center, b.center) / 2).tolist()
-    w, h, d = (np.add(a.size, b.size) / 2).tolist()
+    w, h, d = (size_share * np.array(a.size) + (1 - size_share) * np.array(b.size)).tolist()
     return Box3D(a.label, (x, y, z), (w, h, d), (a.yaw + b.yaw) / 2, (a.score + b.score) / 2)

@@ -112,9 +112,9 @@ K = Intrinsics(60.0, 60.0, 31.5, 23.5, 64, 48)
 @pytest.mark.parametrize(
     ("rectangle", "part"),
     [
-        ((20, 20, 26, 30), (10, 16, 26, 19)),
-        ((0, 0, 4, 4), (0, 0, 26, 19)),
-        ((60, 44, 64, 48), (38, 29, 26, 19)),
+        ((20, 20, 26, 30), (7, 13, 32, 24)),
+        ((0, 0, 4, 4), (0, 0, 32, 24)),
+        ((60, 44, 64, 48), (32, 24, 32, 24)),
         ((20, 10, 44, 20), (14, 2, 36, 27)),
         ((5, 10, 60, 30), None),
         (None, None),
@@ -162,6 +162,11 @@ def test_each_box_confirms_one_object():
     assert first.box == MUG and second.box == twin
 
 
+def test_of_the_size_one_look_may_count_more():
+    other = replace(MUG, size=(0.15, 0.16, 0.11))
+    assert mean_box(MUG, other, 2 / 3).size == pytest.approx((0.11, 0.12, 0.09))
+
+
 def test_the_mean_is_of_every_number():
     other = Box3D("red mug", (-0.05, 0.15, 1.3), (0.19, 0.2, 0.28), 0.04, 0.5)
     mean = mean_box(MUG, other)
@@ -180,7 +185,7 @@ def test_what_a_mirror_cannot_show_is_looked_at_once(observation):
 
 @pytest.mark.parametrize("mode", ["mirrored", "closer"])
 def test_a_box_is_the_mean_of_both_looks_and_told_once(looking, text_in, observation, mode):
-    moved = replace(MUG, center=(-0.13, 0.07, 1.14), size=(0.11, 0.12, 0.1))
+    moved = replace(MUG, center=(-0.13, 0.07, 1.14), size=(0.15, 0.16, 0.14))
     once = Pipeline(looking("off", {"": text_in(observation, MUG)}).backend).ground(observation, "red mug")
     (look,) = looks(mode, observation, once.objects)
     pipeline = looking(
@@ -191,7 +196,7 @@ def test_a_box_is_the_mean_of_both_looks_and_told_once(looking, text_in, observa
     told = []
     result = pipeline.ground(observation, "the red mug", listener=Listener(on_box=told.append))
     (thing,) = result.objects
-    expected = mean_box(MUG, moved)
+    expected = mean_box(MUG, moved, {"mirrored": 1 / 2, "closer": 2 / 3}[mode])
     assert (*thing.box.center, *thing.box.size) == pytest.approx(
         (*expected.center, *expected.size), abs=0.004
     )
