@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from n3d_ros.runtime import results
 from n3d_ros.runtime.decoding.generate import CANCELED
 from n3d_ros.runtime.frame import EncodedFrame
-from n3d_ros.runtime.looking import ASKED, CLOSER, GUESSED, LEAST_DOUBT, NAMED, Doubt, SecondLook
+from n3d_ros.runtime.looking import ASKED, CLOSER, LEAST_DOUBT, NAMED, Doubt, SecondLook
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.replies import Replies, asking_for
 from n3d_ros.runtime.request import Request
@@ -102,7 +102,7 @@ class Finder:
             return first.objects, None
         guess = self.replies.read(frame, request, request.words, text, must_find=True).objects[:1]
         named = [thing for thing in guess if thing.box.label.casefold() in request.words.casefold()]
-        return named, Doubt(lambda label: odds, GUESSED)
+        return named, Doubt(lambda label: odds, least, is_guess=True)
 
     def _odds_of(self, frame: EncodedFrame, request: Request, label: str) -> float | None:
         """Log-odds of the first look at the whole picture that there is a `label`."""

@@ -22,10 +22,9 @@ from n3d_ros.runtime.second_look import Look, confirmed, looks
 from n3d_ros.runtime.types import GroundedObject, Listener
 
 CLOSER = "closer"
-# Log-odds of both looks together above which a thing is there: one that was asked for by name; one that a
-# question takes for granted, which is missing only where both looks say so; and the best guess where the
-# first look found nothing, which must be there not just by a hair.
-NAMED, ASKED, GUESSED = 0.0, -4.0, 0.5
+# Log-odds of both looks together above which a thing is there: one that was asked for by name, not just by a
+# hair; and one that a question takes for granted, which is missing only where both looks say so.
+NAMED, ASKED = 1.0, -4.0
 # A first look that is surer than this that nothing is there is believed.
 LEAST_DOUBT = -3.0
 
@@ -36,17 +35,14 @@ AskFor = Callable[[EncodedFrame, str], ObjectReader]
 @dataclass(frozen=True)
 class Doubt:
     """What must be known of a thing to believe in it. first_odds: the first look's log-odds of a label, None
-    where it has none. least: of both looks together. enough: of the second look, which decides then alone.
+    where it has none. least: of both looks together. enough: of the second look, which decides then alone. is_guess: nothing but the
+    second look speaks for the thing.
     """
 
     first_odds: Callable[[str], float | None]
     least: float
     enough: float = float("inf")
-
-    @property
-    def is_guess(self) -> bool:
-        """Whether nothing but the second look speaks for the thing."""
-        return self.least == GUESSED
+    is_guess: bool = False
 
     def allows(self, label: str, again: float | None) -> bool:
         """Whether there is a `label`, with the second look's log-odds, None where there was none."""

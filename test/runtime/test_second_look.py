@@ -11,7 +11,7 @@ from n3d_ros.errors import ResultCode
 from n3d_ros.geometry import Distortion, Intrinsics, project
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
-from n3d_ros.runtime.looking import ASKED, GUESSED, NAMED, Doubt
+from n3d_ros.runtime.looking import ASKED, NAMED, Doubt
 from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.second_look import (
@@ -265,16 +265,17 @@ def test_a_question_is_answered_from_the_boxes_of_both_looks(looking, text_in, o
 
 
 @pytest.mark.parametrize(
-    ("first", "again", "least", "there"),
+    ("first", "again", "least", "is_guess", "there"),
     [
-        (2.0, -1.5, NAMED, True), (2.0, -2.5, NAMED, False), (2.0, None, NAMED, True),
-        (None, -9.0, NAMED, True),
-        (-1.0, -2.5, ASKED, True), (-1.0, -3.5, ASKED, False),
-        (-1.0, 1.6, GUESSED, True), (-1.0, 1.4, GUESSED, False), (-1.0, None, GUESSED, False),
+        (2.5, -1.4, NAMED, False, True), (2.5, -1.6, NAMED, False, False), (2.5, None, NAMED, False, True),
+        (None, -9.0, NAMED, False, True),
+        (-1.0, -2.9, ASKED, False, True), (-1.0, -3.1, ASKED, False, False),
+        (-1.0, 2.1, NAMED, True, True), (-1.0, 1.9, NAMED, True, False), (-1.0, None, NAMED, True, False),
     ],
 )  # fmt: skip
-def test_both_looks_together_say_what_is_there(first, again, least, there):
-    assert Doubt(lambda label: first, least).allows("red mug", again) == there
+def test_both_looks_together_say_what_is_there(first, again, least, is_guess, there):
+    doubt = Doubt(lambda label: first, least, is_guess=is_guess)
+    assert doubt.allows("red mug", again) == there
 
 
 def test_a_second_look_that_is_sure_asks_the_first_one_nothing():
@@ -344,10 +345,10 @@ def guessing(fake_backend, tokenizer, text_in, observation):
 @pytest.mark.parametrize(
     ("odds", "label", "num_pictures", "num_found"),
     [
-        ((-1.0, 2.0), "red mug", 2, 1),
-        ((-1.0, 1.2), "red mug", 2, 0),
+        ((-1.0, 2.5), "red mug", 2, 1),
+        ((-1.0, 1.5), "red mug", 2, 0),
         ((-4.0, 9.0), "red mug", 1, 0),
-        ((-1.0, 2.0), "blue bowl", 1, 0),
+        ((-1.0, 2.5), "blue bowl", 1, 0),
     ],
     ids=["both say so", "a hair", "sure that there is none", "something else"],
 )
