@@ -35,8 +35,8 @@ AskFor = Callable[[EncodedFrame, str], ObjectReader]
 @dataclass(frozen=True)
 class Doubt:
     """What must be known of a thing to believe in it. first_odds: the first look's log-odds of a label, None
-    where it has none. least: of both looks together. enough: of the second look, which decides then alone. is_guess: nothing but the
-    second look speaks for the thing.
+    where it has none. least: of both looks together. enough: of the second look, which decides then alone.
+    is_guess: nothing but the second look speaks for the thing.
     """
 
     first_odds: Callable[[str], float | None]
