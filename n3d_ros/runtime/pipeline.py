@@ -40,8 +40,8 @@ from n3d_ros.spatial.relations.counting import OF_ONE_NAME
 
 MAX_TOKENS = 512
 NOT_ASKABLE = (
-    "question: expected one about places, sizes or numbers of things that is understood whole, since this "
-    "model learned to answer no other"
+    "question: expected one about places, sizes or numbers of things (how far, how tall, which is closer, is "
+    "there, how many, where) that is understood whole, since this model learned to answer no other"
 )
 
 _log = logging.getLogger(__name__)
