@@ -65,8 +65,8 @@ def make_server(client: N3DClient) -> Any:
 
     @server.tool()
     async def answer_spatial_question(question: str, frame: str = "") -> dict[str, Any]:
-        """Answer a question about where things are, how large, how many or whether there are any, such as "How
-        far is the chair from the door?" and "Is there a red mug?".
+        """Answer a question about where things are, how large, how many or whether there are any, such as
+        "How far is the chair from the door?" and "Is there a red mug?".
 
         The value, where there is one, is computed from the boxes in `evidence`.
         """
