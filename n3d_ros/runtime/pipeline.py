@@ -252,8 +252,8 @@ class Pipeline:
         """The first stage, where it did not find all that the query names, with the rest of it looked for by
         name. Then what it found under other names goes, unless the rest has other names, too.
         """
-        places = named_in(query, ground.objects)
-        if all(places.values()) or ground.code != ResultCode.OK or self._options.answer_rule == "upstream":
+        places, is_strict = named_in(query, ground.objects), self._options.answer_rule == "upstream"
+        if all(places.values()) or ground.code != ResultCode.OK or is_strict or not can_be_found(query):
             return ground
         kept = sorted({place for some in places.values() for place in some})
         first = replace(ground, objects=tuple(ground.objects[place] for place in kept), message="")

@@ -11,7 +11,7 @@ from n3d_ros.training.nano.tokenizer import build_tokenizer
 WORDS = [
     "red", "mug", "blue", "bowl", "green", "can", "What", "is", "the", "distance", "between", "and", "center",
     "of",
-    "meters", "mugs", "color", "scene", "a", "The", "D", "bbox",
+    "meters", "mugs", "number", "things", "color", "scene", "a", "The", "D", "bbox",
 ]  # fmt: skip
 
 

@@ -67,6 +67,12 @@ def test_things_of_any_name_are_no_name_to_look_for(knowing, observation):
         knowing(MUG).ask(observation, "How many things are there?")
 
 
+def test_what_the_first_stage_missed_is_not_looked_for_as_things(knowing, observation):
+    pipeline = knowing()
+    result = pipeline.ask(observation, "What is the number of things?")
+    assert (result.answer, len(pipeline.backend.prompts)) == ("", 1)
+
+
 def test_a_reply_that_broke_off_counts_nothing(knowing, observation):
     pipeline = knowing(MUG)
     pipeline.backend.replies = {"": "bbox_0=Bbox(red mug,1,2"}
