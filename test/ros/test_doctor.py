@@ -8,7 +8,9 @@ import pytest
 import stand_in_tf
 from fake_pipeline import FakePipeline
 from graph import FRAME, HEIGHT, MUG, WIDTH
+from rclpy.client import Client
 from rclpy.qos import qos_profile_sensor_data
+from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 
 from n3d_ros import cli
@@ -29,8 +31,10 @@ def doctor(monkeypatch, capsys):
         arguments = ["doctor", "--json", "--seconds", "1", *options]
         thread = threading.Thread(target=lambda: codes.append(cli.main(arguments)))
         thread.start()
-        graph.wait(lambda: step() or not thread.is_alive(), "end of doctor")
-        thread.join()
+        try:
+            graph.wait(lambda: step() or not thread.is_alive(), "end of doctor")
+        finally:
+            thread.join()
         told = json.loads(capsys.readouterr().out)
         return codes[0], {one["name"]: one for one in told["findings"]}
 
@@ -198,6 +202,21 @@ def test_simulated_time_without_a_clock_is_wrong(make, doctor):
     code, found = doctor(graph, lambda: None)
     assert code == 1
     assert found["clock"]["what"] == "use_sim_time is set, and nobody publishes /clock"
+
+
+def test_an_answer_that_is_lost_is_asked_for_again(make, doctor, monkeypatch):
+    send, asked = Client.call_async, []
+
+    def lose_the_first(client, request):
+        asked.append(client.srv_name)
+        return Future() if asked.count(client.srv_name) == 1 else send(client, request)
+
+    monkeypatch.setattr(Client, "call_async", lose_the_first)
+    graph = make()
+    graph.wait_for_engine()
+    code, found = doctor(graph, sending(graph))
+    assert (code, wrong(found)) == (0, [])
+    assert len(asked) > len(set(asked)) == 3
 
 
 def test_another_name_is_wrong_and_the_node_is_named(make, doctor, monkeypatch):

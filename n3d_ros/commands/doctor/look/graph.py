@@ -19,7 +19,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
+from rclpy.task import Future
 
 from n3d_ros.commands.doctor.inputs import INPUTS
 from n3d_ros.commands.doctor.look.listening import Listening
@@ -33,6 +35,8 @@ from n3d_ros.srv import GetInfo
 # Discovery, and a node that is busy loading its engine, take up to a second or two.
 FIND_S = 3.0
 ANSWER_S = 3.0
+# A service is matched in two halves: an answer to a client whose half for answers is not matched yet is lost.
+ASK_AGAIN_S = 0.5
 # Its period is 1 s unless diagnostics.period_s says otherwise.
 DIAGNOSTICS_S = 3.0
 SPIN_S = 0.05
@@ -110,16 +114,17 @@ class _Look:
         """What its services say; what does not answer stays empty."""
         names = [one.name for one in DECLARATIONS]
         asked = {
-            "state": self._ask(GetState, "get_state", GetState.Request()),
-            "parameters": self._ask(
+            "state": self._request(GetState, "get_state", GetState.Request()),
+            "parameters": self._request(
                 GetParameters, "get_parameters", GetParameters.Request(names=[*names, SIM_TIME])
             ),
-            "info": self._ask(GetInfo, "get_info", GetInfo.Request()),
+            "info": self._request(GetInfo, "get_info", GetInfo.Request()),
         }
-        self._spin(ANSWER_S, lambda: asked["state"].done() and asked["parameters"].done())
+        # a list, so that each is asked
+        self._spin(ANSWER_S, lambda: all([asked[name].is_answered() for name in ("state", "parameters")]))
         if f"{self._name}/get_info" in self._services():  # it has none before it is configured
-            self._spin(ANSWER_S, asked["info"].done)
-        answers = {name: future.result() for name, future in asked.items() if future.done()}
+            self._spin(ANSWER_S, asked["info"].is_answered)
+        answers = {name: one.answer for name, one in asked.items() if one.answer is not None}
         life = answers["state"].current_state.label if "state" in answers else ""
         info = _info(answers["info"]) if "info" in answers else {}
         seen = replace(seen, life=life, info=info)
@@ -137,8 +142,8 @@ class _Look:
             self._node.set_parameters([Parameter(SIM_TIME, value=True)])
         return replace(seen, parameters=Parameters(**given), use_sim_time=use_sim_time)
 
-    def _ask(self, kind: type, name: str, request: Any) -> Any:
-        return self._node.create_client(kind, f"{self._name}/{name}").call_async(request)
+    def _request(self, kind: type, name: str, request: Any) -> _Request:
+        return _Request(self._node, kind, f"{self._name}/{name}", request)
 
     def _listened(self, seen: GraphSeen, listen_s: float) -> GraphSeen:
         """Its diagnostics, and its inputs where it is active."""
@@ -192,6 +197,27 @@ class _Look:
                 return False
             self._executor.spin_once(timeout_sec=SPIN_S)
         return True
+
+
+class _Request:
+    """Something to ask of a service, until it answers. Nothing is sent before its `is_answered` is called."""
+
+    def __init__(self, node: Node, kind: type, service: str, request: Any) -> None:
+        self._client, self._request = node.create_client(kind, service), request
+        self._sent: list[Future] = []
+        self._sent_s = -ASK_AGAIN_S
+
+    def is_answered(self) -> bool:
+        """Whether there is an answer; asks where none came in time."""
+        now_s = time.monotonic()
+        if self.answer is None and now_s - self._sent_s >= ASK_AGAIN_S and self._client.service_is_ready():
+            self._sent.append(self._client.call_async(self._request))
+            self._sent_s = now_s
+        return self.answer is not None
+
+    @property
+    def answer(self) -> Any | None:
+        return next((one.result() for one in self._sent if one.done()), None)
 
 
 def _info(answer: Any) -> dict[str, str]:
