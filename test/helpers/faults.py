@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import stand_in_tf
 from diagnostic_msgs.msg import DiagnosticArray
 from fake_pipeline import FakePipeline
-from graph import DEADLINE_S, FRAME, HEIGHT, MUG, WIDTH
+from graph import DEADLINE_S, HEIGHT, MUG, WIDTH
 from graph_views import status_of
+from map_tf import RealTf, StandInTf
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import fill_image
@@ -110,8 +110,8 @@ class FaultyPipeline(FakePipeline):
 class FaultyGraph:
     """A node that publishes in `map`, asked again and again while its camera sends."""
 
-    def __init__(self, make_graph: Callable[..., Any], world: stand_in_tf.World) -> None:
-        self.world, self.pipeline = world, FaultyPipeline()
+    def __init__(self, make_graph: Callable[..., Any], tf: RealTf | StandInTf) -> None:
+        self.tf, self.pipeline = tf, FaultyPipeline()
         self.graph = make_graph(
             self.pipeline,
             output_frame="map",
@@ -121,6 +121,7 @@ class FaultyGraph:
             tf_timeout_s=0.02,
             diagnostics__period_s=0.1,
         )
+        tf.join(self.graph)
         self.active: list[Fault] = []
         self._last_s = 0.0
         self._client = self.graph.client.create_client(Ground, "n3d/ground")
@@ -137,9 +138,7 @@ class FaultyGraph:
             self.pipeline.let_go.clear()
         else:
             self.pipeline.let_go.set()
-        self.world.poses.clear()
-        if not any(one.is_of_tf for one in faults):
-            self.world.poses["map", FRAME] = stand_in_tf.Still()
+        self.tf.show(not any(one.is_of_tf for one in faults))
 
     def end(self) -> None:
         """Every cause is gone; until the node answers, and complains of nothing."""
@@ -177,6 +176,7 @@ class FaultyGraph:
             return
         self._last_s = time.monotonic()
         rgb, depth, info = self.graph.messages()
+        self.tf.tell(rgb.header.stamp)  # by the robot's own clock, which is right
         parts: Parts = {"info": info, "depth": depth, "rgb": rgb}
         for fault in self.active:
             if fault.spoil is not None:

@@ -9,10 +9,10 @@ import threading
 
 import pytest
 import rclpy
-import stand_in_tf
 from fake_pipeline import FakePipeline
 from faults import CAMERA, ENGINE, FAULTS, TF, FaultyGraph, as_table
 from graph import MUG
+from map_tf import map_tf
 from places import CHECKOUT
 from rclpy.action import ActionClient
 
@@ -34,7 +34,7 @@ def faulty(make_graph, monkeypatch):
     monkeypatch.setattr(arrivals, "LATE_S", 0.4)
     monkeypatch.setattr(arrivals, "FIRST_LATE_S", 0.4)
     monkeypatch.setattr(worker, "STOP_GRACE_S", 0.1)
-    made = FaultyGraph(make_graph, stand_in_tf.install(monkeypatch))
+    made = FaultyGraph(make_graph, map_tf(monkeypatch))
     yield made
     made.begin()
     desk, tickets = made.graph.node.desk, made.graph.node.tickets
