@@ -7,6 +7,7 @@ Folders of RGB-D frames go out on `rgb/image`, `depth/image` and `rgb/camera_inf
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from n3d_ros.node.transport import make_room_for_images
 
 # How often a bag is looked at for what is due: below the jitter of a camera's messages.
 BAG_TICK_S = 0.002
+# Options of one kind of recording, and what they are when nobody gives them.
+OF_FOLDERS = {"rate_hz": 10.0, "hold_s": 2.0, "once": False, "depth_scale": None, "frame_id": FRAME_ID}
+OF_RECORDINGS = {"speed": 1.0, "topics": None, "clock": False}
 
 
 def add_play(parser: argparse.ArgumentParser) -> None:
@@ -29,12 +33,8 @@ def add_play(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="frame folders, folders of them, or recordings (.bag, .mcap, .db3, folders of rosbag2)",
     )
-    parser.add_argument(
-        "--rate-hz", type=float, default=10.0, help="folders: frames per second (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--hold-s", type=float, default=2.0, help="folders: time per folder (default: %(default)s)"
-    )
+    parser.add_argument("--rate-hz", type=float, help="folders: frames per second (default: %(default)s)")
+    parser.add_argument("--hold-s", type=float, help="folders: time per folder (default: %(default)s)")
     ends = parser.add_mutually_exclusive_group()
     ends.add_argument("--loop", action="store_true", help="begin again after the last, until interrupted")
     ends.add_argument(
@@ -46,10 +46,8 @@ def add_play(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--depth-scale", type=float, metavar="M", help="folders: metres per unit of 16-bit depth"
     )
-    parser.add_argument("--frame-id", default=FRAME_ID, help="folders: optical frame (default: %(default)s)")
-    parser.add_argument(
-        "--speed", type=float, default=1.0, help="recordings: times as fast (default: %(default)s)"
-    )
+    parser.add_argument("--frame-id", help="folders: optical frame (default: %(default)s)")
+    parser.add_argument("--speed", type=float, help="recordings: times as fast (default: %(default)s)")
     parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="recordings: these alone (default: all)")
     parser.add_argument(
         "--clock", action="store_true", help="recordings: stamps as recorded, and /clock for use_sim_time"
@@ -57,7 +55,7 @@ def add_play(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ros-args", nargs=argparse.REMAINDER, default=[], help="the rest goes to ROS, e.g. remaps"
     )
-    parser.set_defaults(run=run_play)
+    parser.set_defaults(run=run_play, **OF_FOLDERS, **OF_RECORDINGS)
 
 
 def run_play(args: argparse.Namespace) -> int:
@@ -100,4 +98,12 @@ def _kind(args: argparse.Namespace) -> bool:
     if bags and len(bags) < len(args.folders):
         frames = next(path for path in args.folders if path not in bags)
         raise ValueError(f"expected recordings alone or frame folders alone, got '{bags[0]}' and '{frames}'")
+    _refuse(args, OF_FOLDERS if bags else OF_RECORDINGS, "recordings" if bags else "frame folders")
     return bool(bags)
+
+
+def _refuse(args: argparse.Namespace, options: Mapping[str, object], what: str) -> None:
+    """ValueError where one of these is given, which means nothing for what is played."""
+    for name, default in options.items():
+        if getattr(args, name) != default:
+            raise ValueError(f"--{name.replace('_', '-')}: means nothing for {what}, got '{args.folders[0]}'")

@@ -130,6 +130,20 @@ def test_recordings_and_frame_folders_together_are_refused(tmp_path, capsys):
     assert "recordings alone or frame folders alone" in capsys.readouterr().err
 
 
+@ros
+@pytest.mark.parametrize("option", [["--once"], ["--rate-hz", "5"], ["--depth-scale", "0.001"]])
+def test_an_option_that_means_nothing_for_recordings_is_refused(tmp_path, capsys, option):
+    assert main(["play", str(write_bag(tmp_path / "mcap")), *option]) == 2
+    assert f"{option[0]}: means nothing for recordings" in capsys.readouterr().err
+
+
+@ros
+@pytest.mark.parametrize("option", [["--clock"], ["--speed", "2"], ["--topics", "/rgb/image"]])
+def test_an_option_that_means_nothing_for_frame_folders_is_refused(tmp_path, capsys, option):
+    assert main(["play", str(tmp_path), *option]) == 2
+    assert f"{option[0]}: means nothing for frame folders" in capsys.readouterr().err
+
+
 def test_a_real_recording_is_read_to_its_end(rgbd_dir):
     [path] = [one for one in (rgbd_dir / "rosbags").iterdir() if one.is_dir()]
     bag = Bag(path)
