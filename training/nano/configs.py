@@ -104,24 +104,20 @@ def from_nothing(minutes: float) -> tuple[Stage, ...]:
 
 
 def from_weights(minutes: float) -> tuple[Stage, ...]:
-    """The stages of a further round for a model that grounds already: gentler rates. The tower first, which
-    may have to learn another size of picture, with a little text so that the language model still reads it;
-    last everything together, gently.
+    """The stages of a further round for a model that grounds already: gentler rates, and last everything
+    together, more gently still. A tower that trained alone at first, at a new one's rate, lost what took half
+    an hour to learn again (docs/log/training.md).
     """
-    tower = Stage(
-        "tower", 0.12 * minutes, text_share=0.15, heads_steps=150, muon_rate=0.0015, adam_rate=5e-4,
-        patch_rate=1e-4, warm_share=0.05,
-    )  # fmt: skip
     whole = Stage(
-        "whole", 0.60 * minutes, text_share=0.5, reason_share=0.3, muon_rate=0.001, adam_rate=4e-4,
-        patch_rate=5e-5, decay_share=0.8, pictures_per_pass=2,
+        "whole", 0.55 * minutes, text_share=0.5, reason_share=0.3, heads_steps=150, muon_rate=7e-4,
+        adam_rate=3e-4, patch_rate=5e-5, warm_share=0.03, decay_share=0.8, pictures_per_pass=2,
     )  # fmt: skip
     together = Stage(
-        "together", 0.21 * minutes, text_share=0.65, reason_share=0.4, questions_per_view=10,
+        "together", 0.38 * minutes, text_share=0.65, reason_share=0.4, questions_per_view=10,
         reasons_per_view=3, drills_per_view=2, muon_rate=5e-4, adam_rate=2e-4, patch_rate=2e-5,
         warm_share=0.04, decay_share=1.0, decimal_sigma=0.5, pictures_per_pass=2, ema=0.98, snapshots=1,
     )  # fmt: skip
-    return tower, whole, replace(choice(0.07 * minutes), snapshots=0), together
+    return whole, replace(choice(0.07 * minutes), snapshots=0), together
 
 
 def choice(minutes: float) -> Stage:
