@@ -41,7 +41,7 @@ NUM_CANCELS, CANCEL_STEP_S, NAMES_PER_GOAL = 100, 0.003, 4
 KIB_IN_MIB = 1024.0
 # A serialised message begins with its representation, four bytes; then comes the header's stamp.
 STAMP, STAMP_AT = struct.Struct("=iI"), 4
-# A frame is made so long before the moment of its stamp: a driver in C++ puts a stamp beside the pixels, while
+# A frame is made so long before the moment of its stamp: a driver in C++ has a stamp beside the pixels, while
 # here they are copied for it.
 MAKE_NS = 2_000_000
 
