@@ -10,11 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from n3d_ros.commands.graph.interrupts import on_sigterm
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer
@@ -77,10 +80,12 @@ def run_train(args: argparse.Namespace) -> int:
         recipe = recipe_of(args)
         # runs that say nothing of it saw n3d-nano's own world
         ledger = Ledger(args.out, settings(recipe), {"world": str(load_world_mix("nano"))})
-        for step in all_steps(args, recipe, ledger):
-            if not ledger.is_done(step.name):
-                with ledger.measured(step.name):
-                    step.run()
+        # told to stop, it still writes what the step took so far
+        with on_sigterm(lambda *_: sys.exit(128 + signal.SIGTERM)):
+            for step in all_steps(args, recipe, ledger):
+                if not ledger.is_done(step.name):
+                    with ledger.measured(step.name):
+                        step.run()
     except (FileNotFoundError, ValueError) as error:
         print(f"n3d train: {error}", file=sys.stderr)
         return 2

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import time
 from argparse import Namespace
 from dataclasses import replace
 
@@ -128,13 +130,14 @@ def test_a_run_in_a_wide_world_has_words_for_its_things(tmp_path):
         assert nameable(file, tuple(WIDE_KINDS)) == tuple(WIDE_KINDS)
 
 
-def test_a_run_that_was_stopped_goes_on_at_the_step_that_was_not_done(tmp_path, monkeypatch):
+def test_a_run_that_was_terminated_goes_on_at_the_step_that_was_not_done(tmp_path, monkeypatch):
     done = []
 
     def second():
         done.append("second")
         if done.count("second") == 1:
-            raise KeyboardInterrupt
+            time.sleep(0.06)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     steps = [
         recipe.Step("first", lambda: done.append("first")),
@@ -142,7 +145,10 @@ def test_a_run_that_was_stopped_goes_on_at_the_step_that_was_not_done(tmp_path, 
         recipe.Step("third", lambda: done.append("third")),
     ]
     monkeypatch.setattr("n3d_ros.commands.train.nano.all_steps", lambda *_: steps)
-    assert command(tmp_path) != 0
+    with pytest.raises(SystemExit, match=str(128 + signal.SIGTERM)):
+        command(tmp_path)
+    took = json.loads((tmp_path / "steps.json").read_text())["steps"]["second"]
+    assert took["seconds"] >= 0.1 and not took["done"]
     assert command(tmp_path) == 0
     assert done == ["first", "second", "second", "third"]
 
