@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from n3d_ros.runtime import results
 from n3d_ros.runtime.decoding.generate import CANCELED
 from n3d_ros.runtime.frame import EncodedFrame
-from n3d_ros.runtime.looking import ASKED, CLOSER, LEAST_DOUBT, NAMED, Doubt, SecondLook
+from n3d_ros.runtime.looking import CLOSER, LEAST_DOUBT, Doubt, SecondLook, Wanted
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.replies import Replies, asking_for
 from n3d_ros.runtime.request import Request
@@ -34,12 +35,12 @@ class Finder:
         request: Request,
         text: str,
         query: Query | None = None,
-        least: float | None = None,
+        wanted: Wanted | None = None,
         is_new: bool = False,
     ) -> GroundResult:
-        """What the reply to `text` finds. `query`: what the text asks, where it is spatial. `least`: how sure
-        both looks must be of a thing (`looking`); without it the first one decides. is_new: the time of
-        encoding counts.
+        """What the reply to `text` finds. `query`: what the text asks, where it is spatial. `wanted`: how
+        sure both looks must be of a thing; without it the first one decides. is_new: the time of encoding
+        counts.
 
         With a second look `listener.on_box` hears of the boxes after it.
         """
@@ -52,7 +53,7 @@ class Finder:
         reader.finish()
         look = self._second_look(frame, request)
         decides = self.mode == CLOSER and generation.finish != CANCELED
-        things, doubt = self._doubted(frame, request, text, reader, least if decides else None)
+        things, doubt = self._doubted(frame, request, text, reader, wanted if decides else None)
         objects = reader.objects if once else look.at(things, doubt)
         timing = results.stage_timing(frame, is_new, generation, num_reused, request.began, decoded)
         return results.grounded(
@@ -75,7 +76,7 @@ class Finder:
         for known in [self.replies.known(name) for name in names]:
             asked = Request(known, Listener(should_cancel=request.listener.should_cancel), request.max_tokens)
             text, first = asking_for(known), is_new and not parts
-            parts.append(self.find(frame, asked, text, least=NAMED, is_new=first))
+            parts.append(self.find(frame, asked, text, wanted=Wanted.BY_NAME, is_new=first))
         return parts
 
     def _second_look(self, frame: EncodedFrame, request: Request) -> SecondLook:
@@ -88,21 +89,21 @@ class Finder:
         )
 
     def _doubted(
-        self, frame: EncodedFrame, request: Request, text: str, first: ObjectReader, least: float | None
+        self, frame: EncodedFrame, request: Request, text: str, first: ObjectReader, wanted: Wanted | None
     ) -> tuple[Sequence[GroundedObject], Doubt | None]:
         """What to look at again after the `first` look, and what must be known to believe in it."""
         odds = first.log_odds
-        if least is None or odds is None:
+        if wanted is None or odds is None:
             return first.objects, None
-        if least == ASKED:
-            return first.objects, Doubt(lambda label: self._odds_of(frame, request, label), ASKED, enough=0.0)
+        if wanted is Wanted.IN_QUESTION:
+            return first.objects, Doubt(cache(lambda label: self._odds_of(frame, request, label)), wanted)
         if len(first.objects) == 1:
-            return first.objects, Doubt(lambda label: odds, least)
+            return first.objects, Doubt(lambda label: odds, wanted)
         if first.objects or not LEAST_DOUBT < odds <= 0:
             return first.objects, None
         guess = self.replies.read(frame, request, request.words, text, must_find=True).objects[:1]
         named = [thing for thing in guess if thing.box.label.casefold() in request.words.casefold()]
-        return named, Doubt(lambda label: odds, least, is_guess=True)
+        return named, Doubt(lambda label: odds, wanted, is_guess=True)
 
     def _odds_of(self, frame: EncodedFrame, request: Request, label: str) -> float | None:
         """Log-odds of the first look at the whole picture that there is a `label`."""

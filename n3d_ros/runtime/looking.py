@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.preprocess.prepare import Observation
@@ -22,11 +23,18 @@ from n3d_ros.runtime.second_look import Look, confirmed, looks
 from n3d_ros.runtime.types import GroundedObject, Listener
 
 CLOSER = "closer"
-# Log-odds of both looks together above which a thing is there: one that was asked for by name, not just by a
-# hair; and one that a question takes for granted, which is missing only where both looks say so.
-NAMED, ASKED = 1.0, -4.0
 # A first look that is surer than this that nothing is there is believed.
 LEAST_DOUBT = -3.0
+
+
+class Wanted(Enum):
+    """Why a thing is looked for, and the log-odds of both looks together above which it is there: asked for
+    by name not just by a hair, and what a question takes for granted unless both looks say no.
+    """
+
+    BY_NAME = 1.0
+    IN_QUESTION = -4.0
+
 
 # Asks for a label in an encoded picture, and what it read.
 AskFor = Callable[[EncodedFrame, str], ObjectReader]
@@ -35,23 +43,23 @@ AskFor = Callable[[EncodedFrame, str], ObjectReader]
 @dataclass(frozen=True)
 class Doubt:
     """What must be known of a thing to believe in it. first_odds: the first look's log-odds of a label, None
-    where it has none. least: of both looks together. enough: of the second look, which decides then alone.
-    is_guess: nothing but the second look speaks for the thing.
+    where it has none. is_guess: nothing but the second look speaks for the thing.
     """
 
     first_odds: Callable[[str], float | None]
-    least: float
-    enough: float = float("inf")
+    wanted: Wanted
     is_guess: bool = False
 
     def allows(self, label: str, again: float | None) -> bool:
-        """Whether there is a `label`, with the second look's log-odds, None where there was none."""
+        """Whether there is a `label`, with the second look's log-odds, None where there was none. Of what a
+        question takes for granted the first look is asked only where the second one says no.
+        """
         if again is None:
             return not self.is_guess
-        if again > self.enough:
+        if self.wanted is Wanted.IN_QUESTION and again > 0:
             return True
         first = self.first_odds(label)
-        return first is None or first + again > self.least
+        return first is None or first + again > self.wanted.value
 
 
 class SecondLook:

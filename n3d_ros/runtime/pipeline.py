@@ -27,7 +27,7 @@ from n3d_ros.runtime.finding import Finder
 from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
 from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
-from n3d_ros.runtime.looking import ASKED, NAMED
+from n3d_ros.runtime.looking import Wanted
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.replies import Replies, asking_for
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
@@ -136,7 +136,7 @@ class Pipeline:
         known = self._replies.known(words)
         text = asking_for(known)
         frame, is_new = self._frame_of(observation, request)
-        return self._finder.find(frame, request, text, least=NAMED, is_new=is_new)
+        return self._finder.find(frame, request, text, wanted=Wanted.BY_NAME, is_new=is_new)
 
     def ask(
         self,
@@ -159,7 +159,7 @@ class Pipeline:
             return self._answer_by_names(observation, request, query)
         text = checked(lambda: prompts.locate_prompt(known or question))
         frame, is_new = self._frame_of(observation, request)
-        ground = self._finder.find(frame, request.without_text(), text, query, ASKED, is_new)
+        ground = self._finder.find(frame, request.without_text(), text, query, Wanted.IN_QUESTION, is_new)
         if query is not None:
             ground = self._completed(frame, request, query, ground)
         missing = self._missing(ground, query)

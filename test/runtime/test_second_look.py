@@ -11,7 +11,7 @@ from n3d_ros.errors import ResultCode
 from n3d_ros.geometry import Distortion, Intrinsics, project
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
-from n3d_ros.runtime.looking import ASKED, NAMED, Doubt
+from n3d_ros.runtime.looking import Doubt, Wanted
 from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.second_look import (
@@ -265,21 +265,22 @@ def test_a_question_is_answered_from_the_boxes_of_both_looks(looking, text_in, o
 
 
 @pytest.mark.parametrize(
-    ("first", "again", "least", "is_guess", "there"),
-    [
-        (2.5, -1.4, NAMED, False, True), (2.5, -1.6, NAMED, False, False), (2.5, None, NAMED, False, True),
-        (None, -9.0, NAMED, False, True),
-        (-1.0, -2.9, ASKED, False, True), (-1.0, -3.1, ASKED, False, False),
-        (-1.0, 2.1, NAMED, True, True), (-1.0, 1.9, NAMED, True, False), (-1.0, None, NAMED, True, False),
-    ],
+    ("first", "again", "is_guess", "there"),
+    [(2.5, -1.4, False, True), (2.5, -1.6, False, False), (2.5, None, False, True), (None, -9.0, False, True),
+     (-1.0, 2.1, True, True), (-1.0, 1.9, True, False), (-1.0, None, True, False)],
 )  # fmt: skip
-def test_both_looks_together_say_what_is_there(first, again, least, is_guess, there):
-    doubt = Doubt(lambda label: first, least, is_guess=is_guess)
+def test_both_looks_together_say_whether_what_was_asked_for_is_there(first, again, is_guess, there):
+    doubt = Doubt(lambda label: first, Wanted.BY_NAME, is_guess)
     assert doubt.allows("red mug", again) == there
 
 
+def test_what_a_question_takes_for_granted_is_missing_where_both_looks_say_so():
+    doubt = Doubt(lambda label: -1.0, Wanted.IN_QUESTION)
+    assert doubt.allows("red mug", -2.9) and not doubt.allows("red mug", -3.1)
+
+
 def test_a_second_look_that_is_sure_asks_the_first_one_nothing():
-    doubt = Doubt(lambda label: pytest.fail("asked"), ASKED, enough=0.0)
+    doubt = Doubt(lambda label: pytest.fail("asked"), Wanted.IN_QUESTION)
     assert doubt.allows("red mug", 0.1)
 
 
