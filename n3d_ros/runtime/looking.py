@@ -28,8 +28,9 @@ LEAST_DOUBT = -3.0
 
 
 class Wanted(Enum):
-    """Why a thing is looked for, and the log-odds of both looks together above which it is there: asked for
-    by name not just by a hair, and what a question takes for granted unless both looks say no.
+    """Why a thing is looked for, and the log-odds of both looks together above which it is there. What was
+    asked for by name is not there by a hair; what a question takes for granted is missing only where both
+    looks say so.
     """
 
     BY_NAME = 1.0

@@ -380,6 +380,19 @@ class InTurn:
         return {"'red mug'": self.replies[max(num_asked, 1) - 1], **self.others}.items()
 
 
+def test_two_things_of_a_name_are_doubted_by_one_look_at_the_whole_picture(
+    fake_backend, text_in, observation
+):
+    things = text_in(observation, MUG, replace(BOWL, label=MUG.label))
+    backend = fake_backend({"'red mug'": "\n", "'blue bowl'": "\n", "distance": things})
+    backend.top_logit = SURE
+    pipeline = Pipeline(backend, options=Options(second_look="closer"))
+    pipeline.ask(observation, "What is the distance between the red mug and the blue bowl?")
+    # in each part, in the whole picture to doubt both, and there once more to find another one by its name
+    num_parts = backend.num_pictures - 1
+    assert sum("'red mug'" in prompt for prompt in backend.prompts) == num_parts + 2
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_question_about_what_both_looks_do_not_find_has_no_answer(
     fake_backend, text_in, observation, is_there

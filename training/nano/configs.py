@@ -105,8 +105,8 @@ def from_nothing(minutes: float) -> tuple[Stage, ...]:
 
 def from_weights(minutes: float) -> tuple[Stage, ...]:
     """The stages of a further round for a model that grounds already: gentler rates, and last everything
-    together, more gently still. A tower that trained alone at first, at a new one's rate, lost what took half
-    an hour to learn again (docs/log/training.md).
+    together, more gently still. A tower that trained nearly alone at first, at twice this rate, lost what
+    took half an hour to learn again (docs/log/training.md).
     """
     whole = Stage(
         "whole", 0.55 * minutes, text_share=0.5, reason_share=0.3, heads_steps=150, muon_rate=7e-4,

@@ -89,7 +89,7 @@ def _play(args: argparse.Namespace, bags: bool) -> int:
 
 
 def _kind(args: argparse.Namespace) -> bool:
-    """Are the paths recordings? ValueError for some of each and for numbers that cannot be."""
+    """Are the paths recordings? ValueError for some of each, and for numbers and options that cannot be."""
     for name in ("rate_hz", "speed"):
         if not getattr(args, name) > 0:
             option = f"--{name.replace('_', '-')}"
