@@ -4,6 +4,7 @@ What was skipped is said at the end, one line a reason.
 """
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +43,17 @@ def cases_dir() -> Path:
 def rgbd_dir() -> Path:
     """Real RGB-D frames, one folder each."""
     return _folder("N3D_RGBD", SHARED / "rgbd", "README.md")
+
+
+@pytest.fixture(autouse=True)
+def signals_are_pythons_again() -> Iterator[None]:
+    """No test leaves rclpy's handlers of SIGINT and SIGTERM to the tests after it, for contexts that are
+    gone: an interrupt then ends in a segmentation fault, now and then.
+    """
+    yield
+    signals: Any = sys.modules.get("rclpy.signals")
+    if signals is not None:
+        assert signals.get_current_signal_handlers_options() == signals.SignalHandlerOptions.NO
 
 
 @pytest.fixture

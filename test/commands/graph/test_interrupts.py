@@ -15,6 +15,8 @@ def node():
     rclpy.init()
     yield rclpy.create_node("interrupted")
     rclpy.try_shutdown()
+    # try_shutdown leaves them: the next interrupt of this process would be rclpy's, for a context that is gone
+    rclpy.signals.uninstall_signal_handlers()
 
 
 @pytest.mark.parametrize("late", ["a node", "a timer", "a wait"])
