@@ -15,7 +15,7 @@ def node():
     rclpy.init()
     yield rclpy.create_node("interrupted")
     rclpy.try_shutdown()
-    # try_shutdown leaves them: the next interrupt of this process would be rclpy's, for a context that is gone
+    # try_shutdown leaves them: the process's next interrupt would go to a context that is gone
     rclpy.signals.uninstall_signal_handlers()
 
 
