@@ -14,7 +14,10 @@ from places import CHECKOUT
 
 from n3d_ros.child_process import package_environment
 
-LIBRARY = "errors plain_text geometry cameras boxes preprocess protocol spatial storage files model_folder"
+LIBRARY = (
+    "errors plain_text geometry cameras boxes preprocess depth_fit protocol spatial storage files "
+    "model_folder"
+)
 RUNTIME = f"{LIBRARY} runtime"
 NODE = "node.conversions node.optional_packages node.parameters node.plain node.transforms"
 REST = (
@@ -37,6 +40,7 @@ ROWS = {
     "text_table": "",
     "overlay": "plain_text boxes geometry",
     "object_points": "boxes geometry preprocess",
+    "depth_fit": "boxes geometry preprocess",
     "preprocess": "errors geometry",
     "protocol": "errors plain_text geometry boxes",
     "spatial": "errors geometry boxes protocol",

@@ -135,7 +135,7 @@ def open_system(name: str, options: BenchOptions, others: Sequence[System] = ())
         shared[backend] = create_backend(options.model, backend + place, options.threads)
     steps = PLAIN_STEPS if name.endswith(PLAIN) else LOSSLESS
     # one reply to one picture, as every other system gives
-    pipeline = Pipeline(shared[backend], steps=steps, options=Options(second_look="off"))
+    pipeline = Pipeline(shared[backend], steps=steps, options=Options(second_look="off", box_fit="off"))
     return PipelineSystem(name, pipeline, options.max_tokens)
 
 

@@ -14,7 +14,7 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
     Qwen2_5_VLVisionConfig,
 )
 
-from n3d_ros.model_folder.config import ASKABLE, PATCH_POSITIONS, SECOND_LOOKS
+from n3d_ros.model_folder.config import ASKABLE, BOX_FITS, PATCH_POSITIONS, SECOND_LOOKS
 from n3d_ros.preprocess.point_code import PointEncodingConfig
 from n3d_ros.preprocess.prepare import PreprocessConfig
 
@@ -45,6 +45,7 @@ class N3DConfig(Qwen2_5_VLConfig):
     patch_position: str = "none"
     long_side_px: int = 640
     second_look: str = "off"
+    box_fit: str = "off"
     questions: str = "any"
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -53,6 +54,8 @@ class N3DConfig(Qwen2_5_VLConfig):
             raise ValueError(f"patch_position must be one of {PATCH_POSITIONS}, got {self.patch_position!r}")
         if self.second_look not in SECOND_LOOKS:
             raise ValueError(f"second_look must be one of {SECOND_LOOKS}, got {self.second_look!r}")
+        if self.box_fit not in BOX_FITS:
+            raise ValueError(f"box_fit must be one of {BOX_FITS}, got {self.box_fit!r}")
         if self.questions not in ASKABLE:
             raise ValueError(f"questions must be one of {ASKABLE}, got {self.questions!r}")
         self.vision_config.point_encoding_order = self.point_encoding_order

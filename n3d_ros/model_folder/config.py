@@ -23,6 +23,7 @@ from n3d_ros.preprocess.prepare import PreprocessConfig
 
 PATCH_POSITIONS = ("none", "sincos")
 SECOND_LOOKS = ("off", "mirrored", "closer")
+BOX_FITS = ("off", "depth")
 ASKABLE = ("any", "spatial")
 MODEL_TYPE = "qwen2_5_vl"
 FULL_ATTENTION = "full_attention"
@@ -86,7 +87,8 @@ class TextConfig:
 @dataclass(frozen=True)
 class ModelConfig:
     """Everything of one model. `stop_token_ids`: what ends a reply. `second_look`: which second picture its
-    boxes are better for. `questions`: 'spatial' where it learned to answer no others.
+    boxes are better for. `box_fit`: 'depth' where they are moved to what depth shows. `questions`: 'spatial'
+    where it learned to answer no others.
     """
 
     vision: VisionConfig
@@ -98,6 +100,7 @@ class ModelConfig:
     long_side_px: int
     picture: PictureConfig = PictureConfig()
     second_look: str = "off"
+    box_fit: str = "off"
     questions: str = "any"
 
     def preprocess(self) -> PreprocessConfig:
@@ -148,6 +151,7 @@ def _parse(config: Fields, generation: Fields) -> ModelConfig:
         patch_position=config.choice("patch_position", PATCH_POSITIONS, RELEASED["patch_position"]),
         long_side_px=config.count("long_side_px", 640),
         second_look=config.choice("second_look", SECOND_LOOKS, "off"),
+        box_fit=config.choice("box_fit", BOX_FITS, "off"),
         questions=config.choice("questions", ASKABLE, "any"),
     )
 

@@ -1,4 +1,4 @@
-"""The first stage: what words or a question are about, as objects in metres, after both looks.
+"""The first stage: what words or a question are about, as objects in metres, after both looks and the fit.
 
 In: an encoded observation, a request and its prompt. Out: `GroundResult`. It keeps nothing between two
 calls; answers are the pipeline's affair.
@@ -12,22 +12,24 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from n3d_ros.runtime import results
+from n3d_ros.runtime.box_fit import BoxFit
 from n3d_ros.runtime.decoding.generate import CANCELED
 from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.looking import CLOSER, LEAST_DOUBT, Doubt, SecondLook, Wanted
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.replies import Replies, asking_for
 from n3d_ros.runtime.request import Request
-from n3d_ros.runtime.types import GroundedObject, GroundResult, Listener
+from n3d_ros.runtime.types import GroundedObject, GroundResult, Listener, OnBox
 from n3d_ros.spatial import Query
 
 
 @dataclass(frozen=True)
 class Finder:
-    """mode: the second look, 'off', 'mirrored' or 'closer'."""
+    """mode: the second look, 'off', 'mirrored' or 'closer'. box_fit: 'off' or 'depth'."""
 
     replies: Replies
     mode: str
+    box_fit: str = "off"
 
     def find(
         self,
@@ -42,19 +44,21 @@ class Finder:
         sure both looks must be of a thing; without it the first one decides. is_new: the time of encoding
         counts.
 
-        With a second look `listener.on_box` hears of the boxes after it.
+        `listener.on_box` hears of the boxes after the second look and the fit.
         """
         once = self.mode == "off"
-        reader = self.replies.reader(request.words, frame, request.listener.on_box if once else None)
+        fit = BoxFit(self.box_fit, frame.observation)
+        on_box = fit.before(request.listener.on_box)
+        reader = self.replies.reader(request.words, frame, on_box if once else None)
         generation, num_reused = self.replies.reply(
             frame, request, text, self.replies.boxes_of(request.words, query), reader.push
         )
         decoded = time.perf_counter()
         reader.finish()
-        look = self._second_look(frame, request)
+        look = self._second_look(frame, request, on_box)
         decides = self.mode == CLOSER and generation.finish != CANCELED
         things, doubt = self._doubted(frame, request, text, reader, wanted if decides else None)
-        objects = reader.objects if once else look.at(things, doubt)
+        objects = [fit.of(thing) for thing in (reader.objects if once else look.at(things, doubt))]
         timing = results.stage_timing(frame, is_new, generation, num_reused, request.began, decoded)
         return results.grounded(
             objects,
@@ -79,11 +83,11 @@ class Finder:
             parts.append(self.find(frame, asked, text, wanted=Wanted.BY_NAME, is_new=first))
         return parts
 
-    def _second_look(self, frame: EncodedFrame, request: Request) -> SecondLook:
+    def _second_look(self, frame: EncodedFrame, request: Request, on_box: OnBox | None) -> SecondLook:
         return SecondLook(
             self.mode,
             frame.observation,
-            request.listener,
+            replace(request.listener, on_box=on_box),
             encode=self.replies.encode,
             ask_for=lambda frame, label: self.replies.read(frame, request, label, asking_for(label)),
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from n3d_ros.files.frames import ORIENTATIONS, as_released
 from n3d_ros.files.picture_file import RESIZE_MODES
-from n3d_ros.model_folder.config import SECOND_LOOKS
+from n3d_ros.model_folder.config import BOX_FITS, SECOND_LOOKS
 from n3d_ros.preprocess.depth import RESHAPES
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol.evidence import MENTION_RULES
@@ -41,6 +41,7 @@ VALUES = {
     "orientation": ORIENTATIONS,
     "resize_mode": RESIZE_MODES,
     "second_look": ("model", *SECOND_LOOKS),
+    "box_fit": ("model", *BOX_FITS),
 }
 
 
@@ -68,6 +69,8 @@ class Options:
     their own colours before it converts them.
     second_look: 'model', as its folder says | 'off', as in the release; also 'mirrored' and 'closer'
     (`runtime/second_look.py`).
+    box_fit: 'model', as its folder says | 'off', as in the release; also 'depth', which moves the sides of
+    boxes to where depth shows them (`depth_fit/fit.py`).
     """
 
     point_map_reshape: str = "true_shape"
@@ -81,6 +84,7 @@ class Options:
     orientation: str = "apply_once"
     resize_mode: str = "rgb"
     second_look: str = "model"
+    box_fit: str = "model"
 
     def __post_init__(self) -> None:
         for field in fields(self):

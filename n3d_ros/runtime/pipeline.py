@@ -105,8 +105,12 @@ class Pipeline:
 
     def _ask_with(self, replies: Replies) -> None:
         self._replies = replies
-        look = self._options.second_look
-        self._finder = Finder(replies, replies.backend.config.second_look if look == "model" else look)
+        config, look, fit = replies.backend.config, self._options.second_look, self._options.box_fit
+        self._finder = Finder(
+            replies,
+            config.second_look if look == "model" else look,
+            config.box_fit if fit == "model" else fit,
+        )
 
     def start(self, rgb: npt.NDArray[np.uint8]) -> bool:
         """Begin with a picture, (H, W, 3) uint8, whose depth is still to come: the next observation with

@@ -283,6 +283,7 @@ def test_strict_mode_is_every_option_at_upstream():
             orientation="upstream",
             resize_mode="upstream",
             second_look="off",
+            box_fit="off",
         )
         == UPSTREAM
     )

@@ -22,6 +22,7 @@ class NanoModel:
     mrope_section: tuple[int, int, int] = (8, 12, 12)
     long_side_px: int = 336
     second_look: str = "closer"
+    box_fit: str = "depth"
     questions: str = "spatial"
     point_encoding: PointEncodingConfig = PointEncodingConfig(
         order="aligned", unit=0.01, center="origin", gain=4.0

@@ -64,6 +64,7 @@ def nano_config(preset: NanoModel, tokenizer: Tokenizer) -> N3DConfig:
         tie_word_embeddings=True,
         long_side_px=preset.long_side_px,
         second_look=preset.second_look,
+        box_fit=preset.box_fit,
         questions=preset.questions,
         patch_position="sincos",
         point_encoding_order=preset.point_encoding.order,
