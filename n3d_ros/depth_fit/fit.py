@@ -40,9 +40,9 @@ UNKNOWN, SHOWN, HIDDEN, GOES_ON = range(4)
 
 def fitted(box: Box3D, seen: Observation) -> Box3D:
     """The box with the sides that depth shows; as it was where the thing cannot be told from what is around
-    it, for a turned box, and for depth that is turned.
+    it, for a turned box, and where depth is turned or was not measured.
     """
-    if box.yaw != 0 or seen.depth_is_turned or min(box.size) <= 0:
+    if box.yaw != 0 or min(box.size) <= 0 or seen.depth_is_turned or seen.depth_is_estimated:
         return box
     surface = surface_of(box, seen)
     if surface is None:

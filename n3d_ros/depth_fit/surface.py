@@ -91,14 +91,15 @@ def surface_of(box: Box3D, seen: Observation) -> Surface | None:
     core, near = _within(points, box, 1.1, 0.0), _within(points, box, 1 + MORE, MORE_M)
     # Much of a thing's surface may lie before the box, or all of it.
     ahead = near & _within(points, replace(box, size=(*box.size[:2], 1e9)), 1.1, 0.0)
-    core = core if core.sum() >= LEAST_PIXELS else ahead
-    around = points[_within(points, box, AROUND, AROUND_M) & ~core].astype(np.float64)
-    planes = tuple(_planes(around, points[core].astype(np.float64), noise_m))
+    inside = core if core.sum() >= LEAST_PIXELS else ahead
+    around = points[_within(points, box, AROUND, AROUND_M) & ~inside].astype(np.float64)
+    planes = tuple(_planes(around, points[inside].astype(np.float64), noise_m))
     above: Mask = np.isfinite(points[..., 2])
     for plane in planes:
         above &= ~(plane.heights(points) < noise_m)
     jump_m = JUMP_PER_M * distance + JUMP_M
-    own = _joined(points[..., 2], near & above, core, ahead, jump_m)
+    seeds = core & above if (core & above).sum() >= LEAST_PIXELS else ahead & above
+    own = _joined(points[..., 2], near & above, seeds, ahead, jump_m)
     if own.sum() < LEAST_PIXELS:
         return None
     return Surface(points, own, near, above, planes, noise_m, pixel_m, jump_m)
@@ -179,24 +180,24 @@ def _towards_camera(normal: Array, offset: float) -> Plane:
     return Plane(-normal, -offset) if offset > 0 else Plane(normal, offset)
 
 
-def _joined(depth: Points, candidates: Mask, core: Mask, ahead: Mask, jump_m: float) -> Mask:
-    """(h, w): the candidates that hang together with those in the core, without a jump; of parts that lie
-    mostly beside the box, `ahead`, none.
+def _joined(depth: Points, candidates: Mask, seeds: Mask, ahead: Mask, jump_m: float) -> Mask:
+    """(h, w): the candidates that hang together with the seeds, some of them, without a jump; of parts that
+    lie mostly beside the box, `ahead`, none.
     """
     bridged = _bridged(depth, candidates)
     blocked = np.pad(bridged <= 0, 1, constant_values=True).astype(np.uint8)
-    left = candidates & core
+    left = seeds
     least = LEAST_PART * left.sum()
     parts: list[tuple[int, Mask]] = []
     while left.sum() > least and len(parts) < MAX_PARTS:
         rows, columns = np.nonzero(left)
-        seed = int(columns[len(rows) // 2]), int(rows[len(rows) // 2])
+        begin = int(columns[len(rows) // 2]), int(rows[len(rows) // 2])
         mask, how = blocked.copy(), 4 | cv2.FLOODFILL_MASK_ONLY | (2 << 8)
-        cv2.floodFill(bridged, mask, seed, (0,), (jump_m,), (jump_m,), how)
+        cv2.floodFill(bridged, mask, begin, (0,), (jump_m,), (jump_m,), how)
         part: Mask = mask[1:-1, 1:-1] == 2
         parts.append((int((part & left).sum()), part & candidates))
         left = left & ~part
-    own = np.zeros_like(core)
+    own = np.zeros_like(seeds)
     for size, part in parts:
         is_in_box = (part & ahead).sum() >= LEAST_IN_BOX * part.sum()
         if is_in_box and size >= LEAST_PART * max(size for size, _ in parts):

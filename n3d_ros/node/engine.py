@@ -57,19 +57,21 @@ NodeEngines: TypeAlias = Engines[Parameters, Engine]
 def load_pipeline(wanted: Parameters) -> Engine:
     """The engine of the model folder; N3DError naming what is missing or differs."""
     from n3d_ros.runtime.backends.factory import default_model_dir
+    from n3d_ros.runtime.options import Options
     from n3d_ros.runtime.pipeline import Pipeline
 
     return Pipeline.load(
         Path(wanted.model_path or default_model_dir()),
         backend=wanted.backend,
         threads=wanted.model_threads or None,
+        options=Options(box_fit=wanted.model_box_fit),
         limits=wanted.limits,
     )
 
 
-def key_of(wanted: Parameters) -> tuple[str, str, int]:
-    """Equal for those who can share an engine: model folder, backend, threads."""
-    return _folder(wanted), wanted.backend, wanted.model_threads
+def key_of(wanted: Parameters) -> tuple[str, str, int, str]:
+    """Equal for those who can share an engine: model folder, backend, threads, how boxes are fitted."""
+    return _folder(wanted), wanted.backend, wanted.model_threads, wanted.model_box_fit
 
 
 def _folder(wanted: Parameters) -> str:

@@ -162,8 +162,8 @@ class Parts:
             )
         if others := engines.others(wanted):
             log.warning(
-                f"engine: one more in this process, with memory of its own: model.path, backend or "
-                f"model.threads differ from those of {', '.join(others)}"
+                f"engine: one more in this process, with memory of its own: model.path, backend, "
+                f"model.threads or model.box_fit differ from those of {', '.join(others)}"
             )
         return worker
 

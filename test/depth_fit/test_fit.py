@@ -36,7 +36,11 @@ def sides(box):
 
 @pytest.mark.parametrize(
     ("scale", "shift"),
-    [((1, 1, 1), (0, 0, 0)), ((0.8, 1.2, 0.8), (0.01, -0.01, 0.01)), ((1.25, 0.8, 1.2), (-0.015, 0.01, -0.02))],
+    [
+        ((1, 1, 1), (0, 0, 0)),
+        ((0.8, 1.2, 0.8), (0.01, -0.01, 0.01)),
+        ((1.25, 0.8, 1.2), (-0.015, 0.01, -0.02)),
+    ],
 )
 def test_a_guessed_box_ends_at_the_thing_it_is_of(scale, shift):
     depth = cuboid_depth(CAMERA, [MUG], FLOOR_Y)
@@ -155,6 +159,7 @@ def test_where_there_is_nothing_to_see_the_box_stays():
         (guess(replace(MUG, yaw=0.3), (1.2, 1.2, 1.2)), observation),
         (replace(MUG, size=(0.12, 0.0, 0.08)), observation),
         (guess(MUG, (1.2, 1.2, 1.2)), turned(observation)),
+        (guess(MUG, (1.2, 1.2, 1.2)), replace(observation, depth_is_estimated=True)),
     ):
         assert fitted(box, shown) == box
 

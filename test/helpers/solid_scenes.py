@@ -7,7 +7,7 @@ from n3d_ros.preprocess.prepare import Observation
 
 
 def cuboid_depth(camera, boxes, floor_y=None, wall_z=2.0):
-    """(H, W) float32 metres. boxes: solid `Box3D`s, not turned. floor_y: the floor's y in the optical frame."""
+    """(H, W) float32 metres. boxes: solid `Box3D`s, not turned. floor_y: the floor's y, optical frame."""
     x, y = ray_table(camera)
     depth = np.full(x.shape, wall_z, np.float64)
     if floor_y is not None:

@@ -292,7 +292,7 @@ def test_another_model_is_another_engine_and_said_in_the_log(make_graph, loads):
         camera.one_frame()
         assert ask(camera).code == ResultCode.OK
     assert sorted(loads) == ["/models/a", "/models/b"]
-    said = "one more in this process, with memory of its own: model.path, backend or model.threads differ"
+    said = "with memory of its own: model.path, backend, model.threads or model.box_fit differ"
     front.wait(lambda: any(said in one.msg and one.name == "left.n3d" for one in log), "left's line")
     front.wait(lambda: any("shared with /front/n3d" in one.msg for one in log), "rear's line")
 

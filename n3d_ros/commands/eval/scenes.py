@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from n3d_ros.commands.model_options import model_folder
 from n3d_ros.commands.world_options import add_world_options, world_of
+from n3d_ros.runtime.options import VALUES, Options
 from n3d_ros.storage.whole_file import write_text
 from n3d_ros.text_table import text_table
 
@@ -28,6 +29,12 @@ def add_scene_options(group: _ActionsContainer) -> None:
     group.add_argument("--seed", type=int, default=90000, help="first scene seed (default: %(default)s)")
     group.add_argument("--noise", action="store_true", help="depth as a sensor sees it, not exact")
     add_world_options(group)
+    group.add_argument(
+        "--box-fit",
+        choices=VALUES["box_fit"],
+        default=VALUES["box_fit"][0],
+        help="depth: boxes end where depth shows it; off: as the model writes them (default: its folder's)",
+    )
     group.add_argument("--details", action="store_true", help="intervals, and results by relation and kind")
 
 
@@ -44,7 +51,8 @@ def run_scenes(args: argparse.Namespace) -> int:
     if args.scenes < 1:
         raise ValueError(f"--scenes: expected at least 1, got {args.scenes}")
     world = world_of(args, kinds="wide") if args.kinds == KNOWN else world_of(args)
-    pipeline = Pipeline.load(model_folder(args.model), backend=args.backend)
+    options = Options(box_fit=args.box_fit)
+    pipeline = Pipeline.load(model_folder(args.model), backend=args.backend, options=options)
     kinds, left_out = measured_kinds(pipeline.backend.tokenizer_path, world, args.kinds)
     if left_out:
         print(left_out_text(kinds, left_out))
@@ -67,7 +75,13 @@ def run_scenes(args: argparse.Namespace) -> int:
     if left_out:
         print(left_out_text(kinds, left_out))
     if args.json:
-        seen = {"world": asdict(world), "noise": args.noise, "kinds": kinds, "kinds_left_out": left_out}
+        seen = {
+            "world": asdict(world),
+            "noise": args.noise,
+            "box_fit": args.box_fit,
+            "kinds": kinds,
+            "kinds_left_out": left_out,
+        }
         every = {**seen, "summary": summary, "details": found, "trials": [asdict(t) for t in results]}
         write_text(args.json, json.dumps(every, indent=1))
     return 0

@@ -19,6 +19,7 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M
 from n3d_ros.runtime.backends.factory import AUTO, BACKEND_FORMS, BackendChoice
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
+from n3d_ros.runtime.options import VALUES
 
 Value = TypeVar("Value", bool, int, float, str)
 
@@ -130,6 +131,13 @@ class Parameters:
         "an engine that loads for longer is an ERROR, fails configuring, and is not shared by who comes then",
         0.1,
         86400.0,
+    )
+    model_box_fit: str = _declare(
+        "model.box_fit",
+        VALUES["box_fit"][0],
+        "depth: boxes are moved to where depth shows their sides; off: as the model writes them; model: as "
+        "its folder says (n3d-nano's: depth)",
+        choices=VALUES["box_fit"],
     )
     backend: str = _declare("backend", AUTO, f"engine runtime: {BACKEND_FORMS}", parse=BackendChoice.parse)
     continuous_enabled: bool = _declare(
