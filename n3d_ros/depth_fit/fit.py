@@ -27,7 +27,7 @@ OUTERMOST_PX = 2
 # A point this many times as high as a plane is thick still touches it.
 TOUCHES = 3
 # How far a side may move in and out, in sizes of the box.
-MOST_IN, MOST_OUT = 0.4, 0.5
+MOST = 0.4
 # Share of a side's outermost points that must show it.
 MOSTLY = 0.5
 # What the measured back counts beside the model's, of 1.
@@ -64,7 +64,7 @@ def _moved(low: Array, high: Array, surface: Surface) -> tuple[Array, Array]:
         out = sign * (measured[axis] - of_model[axis]) / size[axis]
         moved = _side(out, _what_is_beyond(surface, axis, sign))
         (new_low if sign < 0 else new_high)[axis] += sign * moved * size[axis]
-    if -MOST_IN <= (low[2] - measured_low[2]) / size[2] <= MOST_OUT:
+    if -MOST <= (low[2] - measured_low[2]) / size[2] <= MOST:
         new_low[2] = measured_low[2]
     if back is not None:
         new_high[2] += BACK_SHARE * (back - high[2])
@@ -75,10 +75,10 @@ def _side(out: float, shares: Array) -> float:
     """How far a side moves outwards that was measured `out` beyond the model's, in sizes of the box. shares
     (4,): of its outermost points that show what.
     """
-    if out > MOST_OUT:
+    if out > MOST:
         return 0.0
     if shares[SHOWN] + shares[UNKNOWN] >= MOSTLY:
-        return out if out >= -MOST_IN else 0.0
+        return out if out >= -MOST else 0.0
     return max(out, 0.0) if shares[HIDDEN] > MOSTLY else 0.0
 
 

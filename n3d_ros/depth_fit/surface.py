@@ -45,7 +45,7 @@ JUMP_PER_M, JUMP_M = 0.016, 0.003
 LEAST_PIXELS = 25
 # Of parts that do not hang together, one counts with this share of the largest, where so much of it is in
 # the box.
-LEAST_PART, LEAST_IN_BOX = 0.03, 0.4
+LEAST_PART, LEAST_IN_BOX = 0.03, 0.65
 MAX_PARTS = 24
 
 

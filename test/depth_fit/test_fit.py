@@ -9,6 +9,7 @@ from solid_scenes import cuboid_depth, seen
 
 from n3d_ros.boxes import Box3D, iou_3d
 from n3d_ros.depth_fit.fit import fitted
+from n3d_ros.depth_fit.surface import WINDOW_PIXELS, surface_of
 from n3d_ros.geometry import Distortion, Intrinsics
 from n3d_ros.preprocess.depth import depth_to_point_map
 from n3d_ros.preprocess.prepare import Observation
@@ -50,6 +51,27 @@ def test_a_guessed_box_ends_at_the_thing_it_is_of(scale, shift):
     wrong = abs(sides(guess(MUG, scale, shift)) - sides(MUG))[5]
     assert abs(sides(found) - sides(MUG))[5] <= wrong / 2 + NEAR_M
     assert (found.label, found.score, found.yaw) == ("mug", 0.5, 0.0)
+
+
+def test_what_stands_on_the_floor_reaches_down_to_it():
+    """Which far away is as thick as the noise, 12 mm at 2 m."""
+    mug = replace(MUG, center=(0.05, 0.75, 2.0))
+    found = fitted(guess(mug, (1.1, 1.1, 1.1)), seen(cuboid_depth(CAMERA, [mug], 0.8, wall_z=4.0), CAMERA))
+    assert sides(found)[4] == pytest.approx(0.8, abs=0.002)
+
+
+def test_a_side_far_from_where_the_model_said_stays_there():
+    guessed = guess(MUG, (0.5, 1.0, 1.0))
+    found = sides(fitted(guessed, seen(cuboid_depth(CAMERA, [MUG], FLOOR_Y), CAMERA)))
+    np.testing.assert_allclose(found[[0, 3]], sides(guessed)[[0, 3]])
+
+
+def test_a_thing_goes_on_behind_pixels_that_the_sensor_lost():
+    depth = cuboid_depth(CAMERA, [MUG], FLOOR_Y)
+    column = round(CAMERA.cx + CAMERA.fx * 0.095 / 0.96)
+    depth[:, column] = np.nan
+    found = sides(fitted(guess(MUG, (0.75, 1.0, 1.0)), seen(depth, CAMERA)))
+    assert found[3] == pytest.approx(sides(MUG)[3], abs=NEAR_M)
 
 
 def test_without_a_floor_the_back_stays_where_the_model_said():
@@ -145,6 +167,9 @@ def test_a_large_thing_is_measured_in_fewer_pixels():
     depth = cuboid_depth(camera, [sofa], 0.9, wall_z=6.0)
     found = fitted(guess(sofa, (1.2, 0.85, 1.0), (0.05, 0.0, 0.05)), seen(depth, camera))
     np.testing.assert_allclose(sides(found)[:5], sides(sofa)[:5], atol=0.03)
+    # of which each is several of the picture's, 3 mm wide
+    surface = surface_of(sofa, seen(depth, camera))
+    assert surface.own.size <= 1.1 * WINDOW_PIXELS and surface.pixel_m > 0.008
 
 
 def test_where_there_is_nothing_to_see_the_box_stays():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from by_picture import ByPicture
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
@@ -38,16 +39,6 @@ SURE = 16.0
 
 def found(box, rectangle=(20.0, 20.0, 26.0, 30.0), number=0):
     return GroundedObject(f"{number}_{box.label}", box, rectangle, "words", number)
-
-
-class ByPicture:
-    """Replies to the first picture, to the second one and so on; the last ones to all others."""
-
-    def __init__(self, *replies):
-        self.replies, self.backend = replies, None
-
-    def items(self):
-        return self.replies[min(self.backend.num_pictures, len(self.replies)) - 1].items()
 
 
 @pytest.fixture
