@@ -59,6 +59,11 @@ ASKED = {"name": 0.24, "question": 0.18, "group": 0.26, "beside": 0.10, "absent"
 DRILLED = {name: often for name, often in TRAINED.items() if often > 1.0}
 # Of a trace, behind its facts: the values that are compared or put together, and what follows from them.
 DRILL = re.compile(r"(?P<given>The \w+ values are .*?\.(?= The | From )|dx = .*?\d\.(?= angle))(?P<said> .*)")
+# The same of a volume, which is to be computed from sizes that are given.
+VOLUME_DRILL = re.compile(r"(?P<given>The size of .*\.)(?P<said> The volume values are .*)")
+VOLUMES = {"bigger_smaller": 1.0}
+# Their sizes are stretched by up to so much each, as a factor's logarithm: products are learned from many.
+VOLUME_STRETCH = 0.6
 # How people say which of several they mean: words, axis of the optical frame, side of another thing on it.
 BESIDE = (
     ("to the left of", 0, -1), ("left of", 0, -1), ("to the right of", 0, 1), ("right of", 0, 1),
@@ -193,8 +198,23 @@ def drill_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generat
     """The end of a second stage alone: values are given with their owners, what follows from comparing them
     is to be said. It is a third as long, so that it can come often.
     """
-    question, boxes, text = _reasoned(objects, unique, rng, DRILLED)
-    found = DRILL.search(text)
+    return _end_alone(_reasoned(objects, unique, rng, DRILLED), DRILL)
+
+
+def volume_sample(objects: ViewObjects, unique: list[int], rng: np.random.Generator) -> Sample:
+    """Sizes are given with their owners, the volumes and what follows from comparing them are to be said."""
+    stretch = np.exp(rng.uniform(-VOLUME_STRETCH, VOLUME_STRETCH, (len(objects.boxes), 3)))
+    boxes = tuple(
+        replace(box, size=tuple(np.multiply(box.size, factors)))
+        for box, factors in zip(objects.boxes, stretch, strict=True)
+    )
+    return _end_alone(_reasoned(replace(objects, boxes=boxes), unique, rng, VOLUMES), VOLUME_DRILL)
+
+
+def _end_alone(reasoned: tuple[str, list[Box3D], str], drill: re.Pattern[str]) -> Sample:
+    """A question with a part of its trace, of which the rest is to be said. reasoned: as `_reasoned`'s."""
+    question, boxes, text = reasoned
+    found = drill.search(text)
     assert found is not None, text
     prompt = f"{prompts.answer_prompt(question, ())}{prompts.THINK_START} {found['given']}"
     return Sample(

@@ -29,6 +29,7 @@ from n3d_ros.training.questions import (
     drill_sample,
     reason_sample,
     sample_questions,
+    volume_sample,
 )
 
 
@@ -106,11 +107,13 @@ class Packer:
         reason_share: float = 0.0,
         reasons_per_view: int = 4,
         drills_per_view: int = 0,
+        volumes_per_view: int = 0,
         kinds: Sequence[str] = NANO_KINDS,
     ) -> None:
         self.labeller, self.encoding, self.rng = Labeller(tokenizer), encoding, rng
         self.questions_per_view, self.reasons_per_view = questions_per_view, reasons_per_view
-        self.drills_per_view, self.kinds = drills_per_view, tuple(kinds)
+        self.drills_per_view, self.volumes_per_view = drills_per_view, volumes_per_view
+        self.kinds = tuple(kinds)
         self.reason_share, self.augment = reason_share, Augment(rng)
         head = prompts.ground_prompt(prompts.ground_question("thing")).split(prompts.IMAGE_PAD)[0]
         self.head = tokenizer.encode(head, add_special_tokens=False).ids
@@ -152,6 +155,7 @@ class Packer:
             samples += [reason_sample(objects, unique, self.rng) for _ in range(self.reasons_per_view)]
         if with_reasoning and len(unique) > 1:
             samples += [drill_sample(objects, unique, self.rng) for _ in range(self.drills_per_view)]
+            samples += [volume_sample(objects, unique, self.rng) for _ in range(self.volumes_per_view)]
         return [self.labeller.segment(sample) for sample in samples]
 
     def _rows(self, segments: list[list[Segment]], cells: tuple[int, int]) -> dict[str, Any]:

@@ -35,9 +35,10 @@ class Stage:
 
     `text_share` of the steps teach the language model too, since it learns faster than the tower; the others
     the tower alone. `reason_share` of those with text hold the second stage of the robot's dialogue too: half
-    as many questions, `reasons_per_view` that reason, and `drills_per_view` of its end alone. With
-    `frozen_tower` the language model learns alone, from a tower that sees well enough. `heads_steps`: before
-    all, steps of the dense heads alone, for weights that come without them.
+    as many questions, `reasons_per_view` that reason, `drills_per_view` of its end alone, and
+    `volumes_per_view` that compute volumes from sizes. With `frozen_tower` the language model learns alone,
+    from a tower that sees well enough. `heads_steps`: before all, steps of the dense heads alone, for weights
+    that come without them.
 
     A step is `pictures_per_step` pictures, `pictures_per_pass` at a time: memory is that of a pass.
     `warm_share` and `decay_share` are shares of `minutes`; resuming continues the same minutes. `snapshots`
@@ -55,6 +56,7 @@ class Stage:
     questions_per_view: int = 8
     reasons_per_view: int = 4
     drills_per_view: int = 0
+    volumes_per_view: int = 0
     muon_rate: float = 0.002
     adam_rate: float = 6e-4
     patch_rate: float = 2e-4

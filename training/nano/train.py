@@ -174,6 +174,7 @@ class Trainer:
             reason_share=stage.reason_share,
             reasons_per_view=stage.reasons_per_view,
             drills_per_view=stage.drills_per_view,
+            volumes_per_view=stage.volumes_per_view,
             kinds=self.kinds,
         )
 

@@ -4,6 +4,7 @@ numbers.
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -38,8 +39,11 @@ from n3d_ros.training.questions import (
     reason_sample,
     sample_questions,
     spatial_question,
+    volume_sample,
     with_ids,
 )
+
+SIZE = re.compile(r"is \[([\d.]+), ([\d.]+), ([\d.]+)\]")
 
 
 def made_up_view(picture: PictureSize = SMALL) -> dict:
@@ -360,7 +364,29 @@ def test_a_drill_gives_the_values_and_asks_what_follows(packer):
     assert len(owners) == 2 and all(label == source for label, source in owners), "colour and kind"
 
 
-@pytest.mark.parametrize(("reason_share", "num_questions"), [(0.0, 6), (1.0, 3 + 2 + 4)])
+def test_a_drill_of_volumes_gives_sizes_and_asks_for_their_products(packer):
+    objects, _ = view_objects(made_up_view())
+    rng = np.random.default_rng(0)
+    volumes = []
+    for _ in range(40):
+        sample = volume_sample(objects, objects.unique(), rng)
+        given = sample.question.rsplit("<think> ", 1)[1]
+        assert sample.answer.startswith(" The volume values are ") and sample.answer.endswith(
+            prompts.TURN_END
+        )
+        sizes = [np.prod([float(side) for side in found]) for found in SIZE.findall(given)]
+        said = [float(litres) for litres in re.findall(r"([\d.]+) liters for", sample.answer)]
+        assert said[:2] == pytest.approx([1000 * size for size in sizes], abs=0.006)
+        segment = packer.labeller.segment(sample)
+        # the first two of the decimals that are said are computed, but for what was given as a size
+        new = {f"{litres:.2f}" for litres in said[:2]} - set(re.findall(r"\d\.\d\d", given))
+        token = packer.labeller.tokenizer.token_to_id
+        assert sum(segment.is_sum) == sum(token(decimal) is not None for decimal in new)
+        volumes += said[:2]
+    assert max(volumes) > 4 * min(volumes)
+
+
+@pytest.mark.parametrize(("reason_share", "num_questions"), [(0.0, 6), (1.0, 3 + 2 + 4 + 3)])
 def test_drills_come_with_questions_that_reason(packer, reason_share, num_questions):
     other = Packer(
         packer.labeller.tokenizer,
@@ -370,6 +396,7 @@ def test_drills_come_with_questions_that_reason(packer, reason_share, num_questi
         reason_share=reason_share,
         reasons_per_view=2,
         drills_per_view=4,
+        volumes_per_view=3,
     )
     assert len(other.batch([made_up_view()]).spans[0]) == 1 + num_questions
 
