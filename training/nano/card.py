@@ -10,6 +10,7 @@ from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.tensors import read_entries
 from n3d_ros.sim import COLORS, WIDE_KINDS
 from n3d_ros.sim.camera import DISTANCE_M
@@ -62,6 +63,7 @@ def card(folder: Path, origin: Origin, measured: Sequence[Measured], steps: Mapp
         "## Size",
         _size(folder),
         "## How good it is",
+        *_fitted(folder),
         _found(first),
         _asked(first),
         *[part for one in others for part in ("## On other scenes", _found(one))],
@@ -116,6 +118,16 @@ def _size(folder: Path) -> str:
     number = sum(prod(entry.shape) for entry in entries.values())
     total = sum(path.stat().st_size for path in files)
     return f"{number / 1e6:.2f} million parameters; {total / 1e6:.1f} MB in {len(files)} files."
+
+
+def _fitted(folder: Path) -> list[str]:
+    """What of the boxes is not the model's."""
+    if load_config(folder).box_fit == "off":
+        return []
+    return [
+        "Its boxes are moved to where the depth picture shows their sides (`box_fit`, docs/interface.md): how "
+        "large a thing is was mostly measured, what it is and where was found by the model."
+    ]
 
 
 def _found(measured: Measured) -> str:

@@ -1,5 +1,8 @@
 """The model card says what was measured, by kind and by relation, and how sure that is."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch")
@@ -39,7 +42,7 @@ def trial(
     }  # fmt: skip
 
 
-def made(minutes=3.0, worlds=WORLDS["nano"], begun=""):
+def made(minutes=3.0, worlds=WORLDS["nano"], begun="", folder=None):
     """The card of a run."""
     trials = [
         trial("red mug", 0.6),
@@ -52,7 +55,7 @@ def made(minutes=3.0, worlds=WORLDS["nano"], begun=""):
     steps = {"render": Spent(12.4, 512.0, True), "eval": Spent(3.0, 9.0, False)}
     first = Measured("n3d eval --scenes 4", summary, DETAILS, trials)
     other = Measured("n3d eval --scenes 1 --kinds wide", summary, DETAILS, [trial("red spoon", 0.3)])
-    return card(default_model_dir(), origin, [first, other], steps)
+    return card(folder or default_model_dir(), origin, [first, other], steps)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,14 @@ def text():
 )
 def test_every_figure_is_in_the_card(text, line):
     assert line in text.splitlines()
+
+
+def test_the_card_says_what_of_its_boxes_is_not_the_models(text, tmp_path):
+    assert "moved to where the depth picture shows their sides" in text
+    folder = Path(shutil.copytree(default_model_dir(), tmp_path / "model"))
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"box_fit": "depth"', '"box_fit": "off"'))
+    assert "depth picture shows" not in made(folder=folder)
 
 
 def test_what_was_found_on_other_scenes_comes_after(text):
