@@ -125,8 +125,8 @@ def _fitted(folder: Path) -> list[str]:
     if load_config(folder).box_fit == "off":
         return []
     return [
-        "Its boxes are moved to where the depth picture shows their sides (`box_fit`, docs/interface.md): how "
-        "large a thing is was mostly measured, what it is and where was found by the model."
+        "Its boxes are moved to where the depth picture shows their sides (`box_fit`, docs/interface.md): "
+        "how large a thing is was mostly measured, what it is and where was found by the model."
     ]
 
 
