@@ -90,7 +90,7 @@ def surface_of(box: Box3D, seen: Observation) -> Surface | None:
     noise_m = max(NOISE_M, NOISE_PER_M * distance * distance)
     core, near = _within(points, box, 1.1, 0.0), _within(points, box, 1 + MORE, MORE_M)
     # Much of a thing's surface may lie before the box, or all of it.
-    ahead = near & _within(points, replace(box, size=(*box.size[:2], 1e9)), 1.1, 0.0)
+    ahead = near & _within(points, box, 1.1, 0.0, axes=(0, 1))
     inside = core if core.sum() >= LEAST_PIXELS else ahead
     around = points[_within(points, box, AROUND, AROUND_M) & ~inside].astype(np.float64)
     planes = tuple(_planes(around, points[inside].astype(np.float64), noise_m))
@@ -115,10 +115,11 @@ def _window(box: Box3D, seen: Observation) -> tuple[Points, float] | None:
     rectangle = box_2d_px(grown, camera)
     if rectangle is None:
         return None
-    left, top = (max(math.floor(low) - REACH_PX, 0) for low in rectangle[:2])
-    right = min(math.ceil(rectangle[2]) + REACH_PX, camera.width - 1) + 1
-    bottom = min(math.ceil(rectangle[3]) + REACH_PX, camera.height - 1) + 1
-    step = math.ceil(math.sqrt((right - left) * (bottom - top) / WINDOW_PIXELS))
+    x0, y0, x1, y1 = rectangle
+    step = math.ceil(math.sqrt((x1 - x0) * (y1 - y0) / WINDOW_PIXELS))
+    left, top = (max(math.floor(low) - step * REACH_PX, 0) for low in (x0, y0))
+    right = min(math.ceil(x1) + step * REACH_PX + 1, camera.width)
+    bottom = min(math.ceil(y1) + step * REACH_PX + 1, camera.height)
     part = whole[top:bottom:step, left:right:step]
     if part.ndim == 2:
         part = depth_to_point_map(part, camera.cropped(left, top, right - left, bottom - top).every(step))
@@ -129,11 +130,15 @@ def _pixel_m(camera: Intrinsics, box: Box3D) -> float:
     return box.center[2] / math.sqrt(camera.fx * camera.fy)
 
 
-def _within(points: Points, box: Box3D, share: float, more_m: float) -> Mask:
-    """(h, w): in the box, `share` times as large and on each side more_m more; False for NaN."""
+def _within(
+    points: Points, box: Box3D, share: float, more_m: float, axes: tuple[int, ...] = (0, 1, 2)
+) -> Mask:
+    """(h, w): in the box, `share` times as large and on each side more_m more, along `axes`; False for
+    NaN.
+    """
     reach = np.array(box.size) / 2 * share + more_m
     inside: Mask = np.logical_and.reduce(
-        [np.abs(points[..., axis] - box.center[axis]) <= reach[axis] for axis in range(3)]
+        [np.abs(points[..., axis] - box.center[axis]) <= reach[axis] for axis in axes]
     )
     return inside
 
