@@ -112,22 +112,25 @@ def from_weights(minutes: float) -> tuple[Stage, ...]:
     took half an hour to learn again (docs/log/training.md).
     """
     whole = Stage(
-        "whole", 0.55 * minutes, text_share=0.5, reason_share=0.3, heads_steps=150, muon_rate=7e-4,
+        "whole", 0.5 * minutes, text_share=0.5, reason_share=0.3, heads_steps=150, muon_rate=7e-4,
         adam_rate=3e-4, patch_rate=5e-5, warm_share=0.03, decay_share=0.8, pictures_per_pass=2,
     )  # fmt: skip
     together = Stage(
-        "together", 0.38 * minutes, text_share=0.65, reason_share=0.4, questions_per_view=10,
-        reasons_per_view=3, drills_per_view=2, muon_rate=5e-4, adam_rate=2e-4, patch_rate=2e-5,
-        warm_share=0.04, decay_share=1.0, decimal_sigma=0.5, pictures_per_pass=2, ema=0.98, snapshots=1,
+        "together", 0.3 * minutes, text_share=0.65, reason_share=0.4, questions_per_view=10,
+        reasons_per_view=3, drills_per_view=2, volumes_per_view=4, muon_rate=5e-4, adam_rate=2e-4,
+        patch_rate=2e-5, warm_share=0.04, decay_share=1.0, decimal_sigma=0.5, pictures_per_pass=2, ema=0.98,
+        snapshots=1,
     )  # fmt: skip
-    return whole, replace(choice(0.07 * minutes), snapshots=0), together
+    return whole, replace(choice(0.2 * minutes), snapshots=0), together
 
 
 def choice(minutes: float) -> Stage:
-    """The language model alone, both stages of the dialogue in every step, boxes as much as before."""
+    """The language model alone, both stages of the dialogue in every step, boxes as much as before. Volumes
+    come oftenest: a product of three sizes is learned from tens of thousands (docs/log/training.md).
+    """
     return Stage(
-        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=8, pictures_per_pass=2,
-        questions_per_view=16, reasons_per_view=3, drills_per_view=4,
-        muon_rate=8e-4, adam_rate=3e-4, decimal_sigma=0.5, warm_share=0.05, decay_share=0.8, ema=0.98,
+        "choice", minutes, reason_share=1.0, frozen_tower=True, pictures_per_step=4, pictures_per_pass=2,
+        questions_per_view=8, reasons_per_view=2, drills_per_view=2, volumes_per_view=24,
+        muon_rate=1e-3, adam_rate=4e-4, decimal_sigma=1.0, warm_share=0.05, decay_share=0.7, ema=0.99,
         snapshots=1,
     )  # fmt: skip
