@@ -66,7 +66,7 @@ def _moved(low: Array, high: Array, surface: Surface) -> tuple[Array, Array]:
         (new_low if sign < 0 else new_high)[axis] += sign * moved * size[axis]
     if -MOST <= (low[2] - measured_low[2]) / size[2] <= MOST:
         new_low[2] = measured_low[2]
-    if back is not None:
+    if back is not None and BACK_SHARE * abs(back - high[2]) <= MOST * size[2]:
         new_high[2] += BACK_SHARE * (back - high[2])
     return new_low, new_high
 
