@@ -68,6 +68,13 @@ def test_a_side_far_from_where_the_model_said_stays_there():
     assert found[3] == pytest.approx(sides(guessed)[3]) and found[3] < sides(stick)[3] - 0.4 * 0.02
 
 
+def test_a_back_far_from_where_the_model_said_stays_there():
+    guessed = replace(MUG, size=(0.12, 0.1, 0.024), center=(0.05, 0.35, 0.972))
+    found = sides(fitted(guessed, seen(cuboid_depth(CAMERA, [MUG], FLOOR_Y), CAMERA)))
+    assert found[5] == pytest.approx(sides(guessed)[5])
+    np.testing.assert_allclose(found[:5], sides(MUG)[:5], atol=NEAR_M)
+
+
 def test_a_thing_goes_on_behind_pixels_that_the_sensor_lost():
     depth = cuboid_depth(CAMERA, [MUG], FLOOR_Y)
     column = round(CAMERA.cx + CAMERA.fx * 0.095 / 0.96)
