@@ -53,7 +53,9 @@ def signals_are_pythons_again() -> Iterator[None]:
     yield
     signals: Any = sys.modules.get("rclpy.signals")
     if signals is not None:
-        assert signals.get_current_signal_handlers_options() == signals.SignalHandlerOptions.NO
+        left = signals.get_current_signal_handlers_options()
+        signals.uninstall_signal_handlers()
+        assert left == signals.SignalHandlerOptions.NO
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.commands.graph.interrupts import interruptible
+from n3d_ros.commands.graph.interrupts import end_ros, interruptible
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.errors import CommandFailed
 from n3d_ros.recording.moments import Moment, Moments, stamp_of
@@ -67,7 +67,7 @@ def run_record(args: argparse.Namespace) -> int:
     finally:
         recorder.close()
         node.destroy_node()
-        rclpy.try_shutdown()
+        end_ros()
     print(f"recorded {recorder.num_results} results, {recorder.num_corrections} corrections in '{args.out}'")
     if recorder.num_without_frame:
         print(

@@ -24,6 +24,7 @@ from visualization_msgs.msg import MarkerArray
 from n3d_ros.action import Ask, Ground
 from n3d_ros.boxes import Box3D
 from n3d_ros.commands.demo.report import Answer
+from n3d_ros.commands.graph.interrupts import end_ros
 from n3d_ros.errors import CommandFailed, ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import intrinsics_of, rgb_array, stamp_ns
@@ -69,7 +70,7 @@ class DemoClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._node.destroy_node()
-        rclpy.try_shutdown()
+        end_ros()
 
     def wait_until_ready(self) -> str:
         """Model, backend and version once the node has loaded its model; CommandFailed when it cannot."""

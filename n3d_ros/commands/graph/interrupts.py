@@ -23,6 +23,18 @@ def on_sigterm(handle: Callable[..., Any]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def end_ros() -> None:
+    """rclpy's own context and its handlers of signals end, whoever has shut the context down. `try_shutdown`
+    alone leaves the handlers: the next interrupt of this process then goes to contexts that are gone, and may
+    end in a segmentation fault (rclpy 7.1).
+    """
+    import rclpy
+    from rclpy.signals import uninstall_signal_handlers
+
+    rclpy.try_shutdown()
+    uninstall_signal_handlers()
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """KeyboardInterrupt in place of rclpy's exceptions: where it waits, and where something is created in a

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.commands.graph.interrupts import interruptible
+from n3d_ros.commands.graph.interrupts import end_ros, interruptible
 from n3d_ros.commands.play.bags import BagPlayer, is_bag
 from n3d_ros.commands.play.camera import FRAME_ID
 from n3d_ros.commands.play.folders import folder_player
@@ -84,7 +84,7 @@ def _play(args: argparse.Namespace, bags: bool) -> int:
         pass
     finally:
         node.destroy_node()
-        rclpy.try_shutdown()
+        end_ros()
     return 0
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.graph.children import Children
-from n3d_ros.commands.graph.interrupts import interruptible
+from n3d_ros.commands.graph.interrupts import end_ros, interruptible
 from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.soak.report import End, Sample, Way
 from n3d_ros.errors import ResultCode
@@ -71,7 +71,7 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
             end = replace(watcher.end(), one_by_one=watcher.one_by_one(), cancels_ms=watcher.cancels_ms(args))
         finally:
             node.destroy_node()
-            rclpy.try_shutdown()
+            end_ros()
         process = children.running["node"]
         children.stop()
     return samples, replace(end, exit_code=process.returncode)

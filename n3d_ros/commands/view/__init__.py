@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from n3d_ros.commands.graph.interrupts import interruptible
+from n3d_ros.commands.graph.interrupts import end_ros, interruptible
 from n3d_ros.storage.whole_file import check_can_write
 
 if TYPE_CHECKING:
@@ -88,4 +88,4 @@ def _show_node(scene: Any, args: argparse.Namespace) -> None:
         pass
     finally:
         node.destroy_node()
-        rclpy.try_shutdown()
+        end_ros()

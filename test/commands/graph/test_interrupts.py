@@ -4,6 +4,8 @@ import signal
 
 import pytest
 
+from n3d_ros.commands.graph.interrupts import end_ros
+
 pytestmark = pytest.mark.ros
 
 
@@ -14,9 +16,7 @@ def node():
 
     rclpy.init()
     yield rclpy.create_node("interrupted")
-    rclpy.try_shutdown()
-    # try_shutdown leaves them: the process's next interrupt would go to a context that is gone
-    rclpy.signals.uninstall_signal_handlers()
+    end_ros()
 
 
 @pytest.mark.parametrize("late", ["a node", "a timer", "a wait"])
