@@ -102,7 +102,16 @@ def surface_of(box: Box3D, seen: Observation) -> Surface | None:
     own = _joined(points[..., 2], near & above, seeds, ahead, jump_m)
     if own.sum() < LEAST_PIXELS:
         return None
-    return Surface(points, own, near, above, planes, noise_m, pixel_m, jump_m)
+    return Surface(
+        points,
+        own=own,
+        near=near,
+        above=above,
+        planes=planes,
+        noise_m=noise_m,
+        pixel_m=pixel_m,
+        jump_m=jump_m,
+    )
 
 
 def _window(box: Box3D, seen: Observation) -> tuple[Points, float] | None:
