@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.boxes import Box3D, box_2d_px
-from n3d_ros.geometry import Array, Intrinsics
+from n3d_ros.geometry import Array
 from n3d_ros.preprocess.depth import depth_to_point_map
 from n3d_ros.preprocess.prepare import Observation
 
@@ -35,9 +35,7 @@ REACH_PX = 7
 NOISE_M, NOISE_PER_M = 0.003, 0.003
 # A plane holds at least this share of what is around the box.
 LEAST_OF_PLANE = 0.2
-# It goes on there: a side of the thing has more of its points in the box.
-LEAST_AROUND_TO_IN = 1.0
-# And nothing of the thing is behind it.
+# Nothing of the thing is behind it.
 MOST_BEHIND_PLANE = 0.15
 MAX_PLANES, TRIALS, SAMPLE, LEAST_AROUND = 3, 80, 500, 100
 # Neighbouring pixels of one thing are nearer than this in depth, at 1 m and nearer still.
@@ -132,11 +130,7 @@ def _window(box: Box3D, seen: Observation) -> tuple[Points, float] | None:
     part = whole[top:bottom:step, left:right:step]
     if part.ndim == 2:
         part = depth_to_point_map(part, camera.cropped(left, top, right - left, bottom - top).every(step))
-    return part, step * _pixel_m(camera, box)
-
-
-def _pixel_m(camera: Intrinsics, box: Box3D) -> float:
-    return box.center[2] / math.sqrt(camera.fx * camera.fy)
+    return part, step * box.center[2] / math.sqrt(camera.fx * camera.fy)
 
 
 def _within(
@@ -163,7 +157,8 @@ def _planes(around: Array, core: Array, noise_m: float) -> Iterator[Plane]:
         if on.mean() < LEAST_OF_PLANE:
             return
         heights = plane.heights(core)
-        goes_on = on.sum() >= LEAST_AROUND_TO_IN * (np.abs(heights) < noise_m).sum()
+        # A side of the thing has more of its points in the box.
+        goes_on = on.sum() >= (np.abs(heights) < noise_m).sum()
         if goes_on and np.mean(heights < -noise_m) <= MOST_BEHIND_PLANE:
             yield plane
         around = around[~on]
