@@ -7,6 +7,7 @@ and less of it is enough:
 
 - The events of publishers and subscriptions, two of each, are warnings about their partners. They can wait.
 - rclpy wakes itself before and after each callback, so that its other threads look again. Here are none.
+- A picture, which is asked for as it comes, is taken without rclpy's copies (`serialised.py`).
 
 And it ends in order: rclpy's own `shutdown` does not wait for another thread that spins, and destroys what
 that one is about to wait for ("'NoneType' object has no attribute 'handle'", rclpy 7.1).
@@ -26,6 +27,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.guard_condition import GuardCondition
 from rclpy.task import Task
 
+from n3d_ros.node.serialised import Serialised
+
 EVENTS_S = 0.5
 # What each is called in Humble, and since.
 EVENT_HANDLERS = ("QoSEventHandler", "EventHandler")
@@ -43,6 +46,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
         self._others = _OthersGuard(callback=None, callback_group=None, context=self._context)
         self._guard = self._others
         self._spinning = threading.RLock()
+        self._serialised = _serialised()
         # When events are next looked at, whether they are now, and whether they were.
         self._events_s, self._sees_events, self._saw_events = 0.0, True, False
 
@@ -86,6 +90,47 @@ class OneThreadExecutor(SingleThreadedExecutor):
         """Look again, whoever says so."""
         if self._guard is not None:
             self._others.trigger_for_all()
+
+    def _take_subscription(self, sub: Any) -> Any:
+        """As rclpy's, which asks the subscription's handle."""
+        if sub.raw and self._serialised is not None:
+            sub = _InPlace(sub, self._serialised)
+        return super()._take_subscription(sub)
+
+
+def _serialised() -> Serialised | None:
+    """None where rcl is not a library of its own: rclpy's copies do as well."""
+    try:
+        return Serialised()
+    except OSError:
+        return None
+
+
+class _InPlace:
+    """A subscription to serialised messages, and its handle, which takes them in place."""
+
+    def __init__(self, subscription: Any, serialised: Serialised) -> None:
+        self._subscription, self._serialised = subscription, serialised
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._subscription, name)
+
+    @property
+    def handle(self) -> _InPlace:
+        return self
+
+    def __enter__(self) -> _InPlace:
+        """It is not destroyed meanwhile."""
+        self._subscription.handle.__enter__()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._subscription.handle.__exit__(*raised)
+
+    def take_message(self, message_type: type, raw: bool) -> tuple[memoryview, None] | None:
+        """The message and no information about it, or None: pybind's name and arguments."""
+        taken = self._serialised.take(self._subscription.handle)
+        return None if taken is None else (taken, None)
 
 
 class _OthersGuard(GuardCondition):

@@ -35,9 +35,10 @@ def fields(message):
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("encoding", ["", "rgb8", "16UC1; compressedDepth png"])
 @pytest.mark.parametrize("kind", [Image, CompressedImage])
-def test_header_and_encoding_are_the_messages(kind, frame, encoding):
+@pytest.mark.parametrize("held_as", [bytes, memoryview])
+def test_header_and_encoding_are_the_messages(held_as, kind, frame, encoding):
     message = picture(kind, frame, encoding)
-    sealed = Sealed(serialize_message(message), kind)
+    sealed = Sealed(held_as(serialize_message(message)), kind)
     assert (sealed.header, sealed.encoding) == (message.header, encoding)
     assert opened(message) is message
     assert fields(opened(sealed)) == fields(message)

@@ -1,8 +1,9 @@
 """The node as a process of its own, a camera and a watcher in this one.
 
 In: the command's options. Out: `Sample`s as they are written to disk, and what the node's own counters said
-at the end. The camera publishes one picture again and again, with new stamps: serialised once, as a camera
-driver is no Python program. The watcher reads `~/timing`, `/diagnostics` and /proc.
+at the end. The camera publishes one picture again and again, with new stamps: serialised once, and
+not copied in Python, as a camera driver is no Python program. The watcher reads `~/timing`, `/diagnostics`
+and /proc.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.soak.report import End, Sample, Way
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import NANOSECONDS, fill_image
+from n3d_ros.node.serialised import Serialised
 from n3d_ros.node.transport import make_room_for_images
 
 NODE = [sys.executable, "-m", "n3d_ros.node.n3d_node"]
@@ -41,9 +43,6 @@ NUM_CANCELS, CANCEL_STEP_S, NAMES_PER_GOAL = 100, 0.003, 4
 KIB_IN_MIB = 1024.0
 # A serialised message begins with its representation, four bytes; then comes the header's stamp.
 STAMP, STAMP_AT = struct.Struct("=iI"), 4
-# A frame is made so long before the moment of its stamp: a driver in C++ has a stamp beside the pixels, while
-# here they are copied for it.
-MAKE_NS = 2_000_000
 
 
 def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample], End]:
@@ -90,7 +89,8 @@ class Watcher:
 
         self._node, self._children = node, children
         messages = _frame(size, Image, CameraInfo)
-        self._serialised = [bytearray(serialize_message(message)) for message in messages]
+        self._messages = [bytearray(serialize_message(message)) for message in messages]
+        self._serialised = Serialised()
         self._publishers = [
             node.create_publisher(type(message), topic, 5)
             for topic, message in zip(TOPICS, messages, strict=True)
@@ -199,11 +199,11 @@ class Watcher:
     def _publish(self) -> float:
         """One frame of this moment; how long that took, milliseconds."""
         clock = self._node.get_clock()
-        stamp_ns = clock.now().nanoseconds + MAKE_NS
-        made = [_stamped(message, stamp_ns) for message in self._serialised]
-        time.sleep(max(0, stamp_ns - clock.now().nanoseconds) / NANOSECONDS)
-        for publisher, message in zip(self._publishers, made, strict=True):
-            publisher.publish(message)
+        stamp_ns = clock.now().nanoseconds
+        for message in self._messages:
+            STAMP.pack_into(message, STAMP_AT, *divmod(stamp_ns, NANOSECONDS))
+        for publisher, message in zip(self._publishers, self._messages, strict=True):
+            self._serialised.publish(publisher.handle, message)
         self._num_published += 1
         return float((clock.now().nanoseconds - stamp_ns) / 1e6)
 
@@ -230,12 +230,6 @@ class Watcher:
             overhead_p99_ms=_quantile(overheads, 99),
             shared_mib=shared_mib,
         )
-
-
-def _stamped(message: bytearray, stamp_ns: int) -> bytes:
-    """A serialised message of another moment."""
-    STAMP.pack_into(message, STAMP_AT, *divmod(stamp_ns, NANOSECONDS))
-    return bytes(message)
 
 
 def _way(timing: Any, published_ms: float, now_ns: int) -> Way:

@@ -38,7 +38,7 @@ class RawPicture:
 class Sealed:
     """header, encoding: as of the message. ValueError where the bytes are no such message."""
 
-    def __init__(self, data: bytes, message_type: type) -> None:
+    def __init__(self, data: bytes | memoryview, message_type: type) -> None:
         self._data, self._message_type = data, message_type
         self._order = "<" if data[1:2] and data[1] & 1 else ">"
         try:
@@ -61,7 +61,7 @@ class Sealed:
     def open(self) -> Any:
         """The message, or what has its fields. ValueError where it ends before its pixels begin."""
         if self._message_type is not Image:
-            return deserialize_message(self._data, self._message_type)
+            return deserialize_message(bytes(self._data), self._message_type)
         try:
             height, width = self._numbers("II", self._after_header)
             (is_bigendian,) = self._numbers("B", self._after_encoding)

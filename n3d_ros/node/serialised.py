@@ -1,0 +1,93 @@
+"""Serialised messages from rcl and to it, without rclpy's copies.
+
+In: rclpy's subscription or publisher. Out: a message's CDR bytes, in memory that is used again once nobody
+reads it; or nothing, the bytes published. rclpy makes new bytes of each message: for a picture the system has
+to find and clear megabytes each time, which takes longer than all else on its way (docs/reliability.md).
+
+Two functions of rcl's public C API are called, in the library that rclpy has loaded. Their only structure is
+rcutils_uint8_array_t, the same from Humble on:
+https://github.com/ros2/rcutils/blob/humble/include/rcutils/types/uint8_array.h
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import weakref
+from typing import Any
+
+# rcl/types.h: RCL_RET_OK, and RCL_RET_SUBSCRIPTION_TAKE_FAILED where there is no message.
+OK, NO_MESSAGE = 0, 401
+# Pictures that nobody reads, kept for the next ones: colour and depth, and as many while those are converted.
+MOST_KEPT = 4
+
+
+class _Allocator(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_void_p) for name in ("allocate", "deallocate", "reallocate", "zero_allocate", "state")
+    ]
+
+
+class _Bytes(ctypes.Structure):
+    _fields_ = [
+        ("buffer", ctypes.c_void_p),
+        ("length", ctypes.c_size_t),
+        ("capacity", ctypes.c_size_t),
+        ("allocator", _Allocator),
+    ]
+
+
+class Serialised:
+    """OSError where rclpy's libraries are not found in this process."""
+
+    def __init__(self) -> None:
+        # As rclpy does, the calls keep Python's lock: they are shorter than waiting for it.
+        self._rcl = ctypes.PyDLL("librcl.so", mode=os.RTLD_NOW | os.RTLD_NOLOAD)
+        self._rcutils = ctypes.PyDLL("librcutils.so", mode=os.RTLD_NOW | os.RTLD_NOLOAD)
+        self._rcutils.rcutils_get_default_allocator.restype = _Allocator
+        self._allocator = self._rcutils.rcutils_get_default_allocator()
+        self._kept: list[_Bytes] = []
+
+    def take(self, handle: Any) -> memoryview | None:
+        """The next message of a subscription, read-only, or None. RuntimeError where rcl fails."""
+        message = self._kept.pop() if self._kept else self._empty()
+        address = ctypes.c_void_p(handle.pointer)
+        code = self._rcl.rcl_take_serialized_message(address, ctypes.byref(message), None, None)
+        if code != OK:
+            self._keep(message)
+            self._check(code, "rcl_take_serialized_message", NO_MESSAGE)
+            return None
+        # A message may be of no bytes, and then of none in memory.
+        taken = (ctypes.c_ubyte * message.length).from_address(message.buffer or 0)
+        # Every view of the bytes, numpy's too, holds `taken`.
+        weakref.finalize(taken, self._keep, message).atexit = False
+        return memoryview(taken).cast("B").toreadonly()
+
+    def publish(self, handle: Any, data: bytearray) -> None:
+        """A message through a publisher. RuntimeError where rcl fails."""
+        held = (ctypes.c_ubyte * len(data)).from_buffer(data)
+        message = _Bytes(ctypes.addressof(held), len(data), len(data), self._allocator)
+        address = ctypes.c_void_p(handle.pointer)
+        code = self._rcl.rcl_publish_serialized_message(address, ctypes.byref(message), None)
+        self._check(code, "rcl_publish_serialized_message")
+
+    def _empty(self) -> _Bytes:
+        """rcl makes it as large as the message."""
+        message = _Bytes()
+        code = self._rcutils.rcutils_uint8_array_init(
+            ctypes.byref(message), ctypes.c_size_t(0), ctypes.byref(self._allocator)
+        )
+        self._check(code, "rcutils_uint8_array_init")
+        return message
+
+    def _keep(self, message: _Bytes) -> None:
+        """For the next one; called in whichever thread reads last."""
+        if len(self._kept) < MOST_KEPT:
+            self._kept.append(message)
+        else:
+            self._rcutils.rcutils_uint8_array_fini(ctypes.byref(message))
+
+    def _check(self, code: int, function: str, *harmless: int) -> None:
+        if code not in (OK, *harmless):
+            self._rcutils.rcutils_reset_error()
+            raise RuntimeError(f"{function}: expected {OK}, got {code}")

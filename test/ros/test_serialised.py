@@ -1,0 +1,152 @@
+"""Messages taken from rcl in place: their bytes stay while they are read, and their memory serves again."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import rclpy
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from n3d_ros.commands.graph.isolation import take_domain
+from n3d_ros.node import executor as node_executor
+from n3d_ros.node.executor import OneThreadExecutor
+from n3d_ros.node.serialised import MOST_KEPT
+
+MAX_LOOKS = 1000
+
+
+class Graph:
+    """heard: what the subscription to serialised pictures was given, oldest first."""
+
+    def __init__(self, context):
+        self.node = rclpy.create_node("taker", context=context)
+        self.executor = OneThreadExecutor(context=context)
+        self.executor.add_node(self.node)
+        self.heard = []
+        self.subscription = self.node.create_subscription(Image, "picture", self.heard.append, 10, raw=True)
+        self.publisher = self.node.create_publisher(Image, "picture", 10)
+        self.spin_until(self.publisher.get_subscription_count)
+
+    def spin_until(self, condition):
+        for _ in range(MAX_LOOKS):
+            if condition():
+                return
+            self.executor.spin_once(timeout_sec=0.05)
+        raise AssertionError("it did not happen")
+
+    def send(self, value, size=64):
+        """A picture full of one value; its bytes as they came."""
+        count = len(self.heard) + 1
+        self.publisher.publish(picture(value, size))
+        self.spin_until(lambda: len(self.heard) == count)
+        return self.heard[-1]
+
+
+def picture(value, size=64):
+    return Image(height=1, width=size, step=size, encoding="mono8", data=bytes([value]) * size)
+
+
+def message_of(taken):
+    """Not the bytes themselves: those between two fields may be any."""
+    return deserialize_message(bytes(taken), Image)
+
+
+@pytest.fixture
+def graph():
+    context, domain = rclpy.Context(), take_domain()
+    rclpy.init(context=context, domain_id=domain.id)
+    graph = Graph(context)
+    yield graph
+    graph.executor.shutdown()
+    graph.node.destroy_node()
+    rclpy.shutdown(context=context)
+    domain.release()
+
+
+def address_of(view):
+    return np.frombuffer(view, np.uint8).ctypes.data
+
+
+def test_the_bytes_are_the_messages(graph):
+    taken = graph.send(7)
+    assert isinstance(taken, memoryview), "rclpy's copy is bytes"
+    assert message_of(taken) == picture(7)
+    assert taken.readonly
+
+
+def test_bytes_that_are_read_stay(graph):
+    """A numpy view alone holds them."""
+    views = [np.frombuffer(graph.send(value), np.uint8)[-64:] for value in range(2 * MOST_KEPT)]
+    graph.heard.clear()
+    graph.send(99)
+    assert [set(view) for view in views] == [{value} for value in range(2 * MOST_KEPT)]
+
+
+def test_memory_that_nobody_reads_serves_again(graph):
+    address = address_of(graph.send(1))
+    graph.heard.clear()
+    assert address_of(graph.send(2)) == address
+
+
+def test_a_larger_picture_finds_room(graph):
+    graph.send(1)
+    graph.heard.clear()
+    taken = graph.send(2, size=1_000_000)
+    assert message_of(taken) == picture(2, 1_000_000)
+
+
+def test_no_more_is_kept_than_pictures_in_turn_need(graph):
+    for value in range(2 * MOST_KEPT):
+        graph.publisher.publish(picture(value))
+    graph.spin_until(lambda: len(graph.heard) == 2 * MOST_KEPT)
+    graph.heard.clear()
+    assert len(graph.executor._serialised._kept) == MOST_KEPT
+
+
+def test_there_is_nothing_to_take(graph):
+    assert graph.executor._serialised.take(graph.subscription.handle) is None
+
+
+def test_bytes_outlive_their_subscription(graph):
+    taken = graph.send(5)
+    graph.node.destroy_subscription(graph.subscription)
+    assert message_of(taken) == picture(5)
+
+
+def test_given_bytes_are_published(graph):
+    graph.executor._serialised.publish(graph.publisher.handle, bytearray(serialize_message(picture(9))))
+    graph.spin_until(lambda: graph.heard)
+    assert message_of(graph.heard[0]) == picture(9)
+
+
+def test_a_message_without_bytes_is_no_fault(graph):
+    graph.executor._serialised.publish(graph.publisher.handle, bytearray())
+    graph.send(3)
+
+
+def test_what_rcl_refuses_is_said(graph):
+    with pytest.raises(RuntimeError, match=r"rcl_take_serialized_message: expected 0, got \d+"):
+        graph.executor._serialised.take(SimpleNamespace(pointer=0))
+
+
+def test_other_subscriptions_are_served_as_by_rclpy(graph):
+    heard = []
+    graph.node.create_subscription(String, "words", heard.append, 10)
+    publisher = graph.node.create_publisher(String, "words", 10)
+    graph.spin_until(publisher.get_subscription_count)
+    publisher.publish(String(data="mug"))
+    graph.spin_until(lambda: heard)
+    assert heard == [String(data="mug")]
+
+
+def test_without_rcl_as_a_library_rclpys_copies_serve(graph, monkeypatch):
+    def not_found(*arguments, **options):
+        raise OSError("librcl.so: cannot open shared object file")
+
+    monkeypatch.setattr(node_executor, "Serialised", not_found)
+    graph.executor._serialised = node_executor._serialised()
+    taken = graph.send(4)
+    assert isinstance(taken, bytes)
+    assert message_of(taken) == picture(4)
