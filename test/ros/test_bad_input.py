@@ -183,3 +183,23 @@ def test_the_prompt_topic_is_as_good_as_the_service(make_graph):
     publisher.publish(String(data="red mug"))
     graph.connect_camera()
     graph.publish_until(lambda: boxes, "boxes")
+
+
+@pytest.mark.parametrize("stamp_ns", [0, 1_700_000_000_000_000_000])
+def test_pictures_whose_stamp_stands_still_are_not_answered_from_the_first_one(make_graph, stamp_ns):
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0, frame_timeout_s=0.5)
+    graph.connect_camera()
+    request = Ground.Request(prompt="red mug")
+    graph.publish(graph.messages(stamp_ns))
+    assert graph.call(Ground, "n3d/ground", request).code == ResultCode.OK
+    graph.publish(graph.messages(stamp_ns))
+    assert graph.call(Ground, "n3d/ground", request).code == ResultCode.OK, "the same picture again"
+    another = graph.messages(stamp_ns, depth_m=2.0)
+    another[0].data[0] = 0
+    graph.publish(another)
+    graph.wait(lambda: graph.num_received("rgb") == 3, "another picture")
+    result = graph.call(Ground, "n3d/ground", request)
+    assert (result.code, "one stamp again and again" in result.message) == (ResultCode.BAD_INPUT, True)
+    graph.publish(graph.messages(stamp_ns + 33_000_000))
+    graph.wait(lambda: graph.newest_ns() == stamp_ns + 33_000_000, "a stamp that advances")
+    assert graph.call(Ground, "n3d/ground", request).code == ResultCode.OK

@@ -1,5 +1,7 @@
 """Markers as a viewer receives them."""
 
+from dataclasses import replace
+
 import pytest
 import stand_in_tf
 from fake_pipeline import FakePipeline
@@ -9,7 +11,9 @@ from graph_views import LATCHED, scene
 from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
+from n3d_ros.errors import ResultCode
 from n3d_ros.node.outputs.markers import LABEL_GAP_M
+from n3d_ros.srv import Ground
 
 # REP 103: optical z is the body's x, optical x its -y, optical y its -z.
 OPTICAL_TO_BODY = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
@@ -56,3 +60,52 @@ def test_clear_deletes_everything(make_graph):
     graph.wait(lambda: scene(arrays), "markers")
     assert graph.call(Trigger, "n3d/clear", Trigger.Request()).success
     graph.wait(lambda: not scene(arrays), "empty scene")
+
+
+@pytest.fixture
+def standing(make_graph):
+    """A graph with a standing prompt, its markers, and `look`: what is shown after one more frame, by label."""
+    pipeline = FakePipeline([MUG])
+    graph = make_graph(pipeline, continuous__prompt="red mug")
+    arrays = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.connect_camera()
+
+    def look(boxes, depth_m=1.0):
+        pipeline.boxes, count = boxes, len(arrays)
+        graph.publish(graph.messages(depth_m=depth_m))
+        graph.wait(lambda: len(arrays) > count, "markers")
+        return {marker.text: marker for marker in scene(arrays).values()}
+
+    return graph, arrays, look
+
+
+def moved(box, z):
+    return replace(box, center=(*box.center[:2], z))
+
+
+def test_a_request_does_not_hold_the_marker_of_what_is_seen_again(standing):
+    graph, arrays, look = standing
+    look([MUG])
+    count = len(arrays)
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+    graph.wait(lambda: len(arrays) > count, "markers of the request")
+    assert look([moved(MUG, 1.05)])[MUG.label].pose.position.z == 1.05
+    assert look([]) == {}, "what is looked for and not found is shown by no slot"
+
+
+def test_another_request_leaves_what_the_standing_words_show(standing):
+    graph, arrays, look = standing
+    look([MUG])
+    count = len(arrays)
+    graph.node.desk.worker.engine.boxes = [BOX]
+    graph.call(Ground, "n3d/ground", Ground.Request(prompt="blue box"))
+    graph.wait(lambda: len(arrays) > count, "markers of the request")
+    assert {one.text for one in scene(arrays).values()} == {"", MUG.label, BOX.label}
+    assert set(look([MUG])) == {"", MUG.label, BOX.label}
+
+
+def test_markers_go_when_the_standing_words_cannot_be_looked_for(standing):
+    graph, arrays, look = standing
+    look([MUG])
+    assert look([MUG], depth_m=0.0) == {}
+    assert set(look([MUG])) == {"", MUG.label}

@@ -1,4 +1,6 @@
-"""A camera that changes its resolution while it runs: no picture is measured with the K of another mode."""
+"""A camera that changes its resolution or its K while it runs: no picture is measured with another one's K."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -70,3 +72,31 @@ def test_where_camera_info_came_once_every_size_is_scaled(seen):
     graph.wait(lambda: graph.num_received("camera_info"), "camera info")
     assert show(frame(graph, 64, 48), PICTURE) == (ResultCode.OK, "", 60.0)
     assert show(frame(graph, 128, 96), PICTURE) == (ResultCode.OK, "", 120.0)
+
+
+# Messages of two pictures, the number in their names, and which is the newest complete one at the end.
+ORDERS = {
+    "camera info of the next picture before depth of this one": ("info1", "rgb1", "info2", "depth1"),
+    "camera info after its picture": ("info1", "rgb1", "depth1", "rgb2", "depth2", "info2"),
+}
+INPUT = {"info": "camera_info", "rgb": "rgb", "depth": "depth"}
+
+
+@pytest.mark.parametrize(("order", "newest"), zip(ORDERS.values(), "12", strict=True), ids=ORDERS)
+def test_a_picture_is_measured_with_its_own_k_where_only_k_changes(seen, order, newest):
+    graph, show = seen
+    for _ in range(3):
+        show(frame(graph, 64, 48, fx=60.0))
+    pictures = {"1": frame(graph, 64, 48, fx=60.0), "2": frame(graph, 64, 48, fx=120.0)}
+    stamps = {}
+    for topic, number in [(part[:-1], part[-1]) for part in order]:
+        heard = graph.num_received(INPUT[topic]) + 1
+        stamps[number] = graph.publish(pictures[number], (topic,))
+        graph.wait(partial(is_heard, graph, INPUT[topic], heard), topic)
+    graph.wait(lambda: graph.newest_ns() == stamps[newest], "frame")
+    result = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert result.boxes.intrinsics.fx == {"1": 60.0, "2": 120.0}[newest]
+
+
+def is_heard(graph, name, count):
+    return graph.num_received(name) >= count

@@ -52,8 +52,8 @@ class TopicSeen:
 @dataclass(frozen=True)
 class FrameSeen:
     """The newest messages of each kind, None: none came. num_pairs: colour and depth that belong together,
-    by the node's synchroniser, with its window slop_ms. places: tf frame -> why the picture's place in it is
-    unknown, empty: it is known.
+    by the node's synchroniser, with its window slop_ms. unpaired: what others lack, and what mends it.
+    places: tf frame -> why the picture's place in it is unknown, empty: it is known.
 
     alignment: why depth cannot be registered; refused: why the node would not take all together; empty: it
     can, it would.
@@ -65,6 +65,7 @@ class FrameSeen:
     depth_info: Any = None
     num_pairs: int = 0
     slop_ms: float = 0.0
+    unpaired: tuple[str, str] | None = None
     rgb_topic: str = ""
     alignment: str = ""
     refused: str = ""

@@ -41,6 +41,8 @@ NUM_ONE_BY_ONE, RESULT_S = 200, 10.0
 # Goals that are canceled, each so much later than the one before; what they look for takes n3d-nano longer.
 NUM_CANCELS, CANCEL_STEP_S, NAMES_PER_GOAL = 100, 0.003, 4
 KIB_IN_MIB = 1024.0
+# What the node counts of colour pictures that became no frame.
+UNPAIRED = ("rgb_unpaired", "rgb_out_of_order", "rgb_without_info")
 # A serialised message begins with its representation, four bytes; then comes the header's stamp.
 STAMP, STAMP_AT = struct.Struct("=iI"), 4
 
@@ -128,7 +130,7 @@ class Watcher:
             published=self._num_published,
             received=int(self._said.get("rgb", {}).get("messages", 0)),
             paired=int(sync.get("paired", 0)),
-            unpaired=int(sync.get("rgb_unpaired", 0)) + int(sync.get("rgb_out_of_order", 0)),
+            unpaired=sum(int(sync.get(name, 0)) for name in UNPAIRED),
             answered=self._num_results,
         )
 

@@ -86,7 +86,9 @@ class Continuous:
         is_superseded = error is not None and failure(error)[0] == ResultCode.SUPERSEDED
         is_dropped = is_superseded or job.stop_code == ResultCode.CANCELED
         if self.is_on and not is_dropped and words == standing_words(self._desk.parameters.now):
-            self._desk.finish(errand, job)
+            made = self._desk.finish(errand, job)
+            if not made.is_shown:
+                self._desk.results.hide(CONTINUOUS)
 
 
 def standing_words(wanted: Parameters) -> tuple[str, ...]:

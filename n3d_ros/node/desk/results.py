@@ -132,6 +132,10 @@ class Results:
     def publish_absence(self, made: Outcome, slot: str) -> None:
         """Why there is nothing to see any more; what the slot showed is deleted."""
         self._publishers.boxes(made.boxes)
+        self.hide(slot)
+
+    def hide(self, slot: str) -> None:
+        """Delete the markers that the slot showed: where its things are now is not known."""
         self._publishers.clear_markers(slot)
 
     def forget(self) -> None:

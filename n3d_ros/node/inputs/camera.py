@@ -69,7 +69,11 @@ class Camera:
         self.topics.need_info(self._parameters.now.override is None)
 
     def is_fresh(self, frame: CameraFrame) -> bool:
-        """Whether a frame is young enough to be answered about."""
+        """Whether a frame is young enough to be answered about, and the camera shows no newer picture under
+        its stamp.
+        """
+        if self._is_repeated(frame):
+            return False
         limit_s = self._parameters.now.max_frame_age_s
         return not limit_s or frame.age_s(self._now_ns()) <= limit_s
 
@@ -84,14 +88,22 @@ class Camera:
         state = None
         if newest is not None:
             age_s = newest.age_s(self._now_ns())
-            state = FrameState(age_s, newest.arrived_ago_s(), is_fresh=self.is_fresh(newest))
+            state = FrameState(
+                age_s,
+                newest.arrived_ago_s(),
+                is_fresh=self.is_fresh(newest),
+                is_repeated=self._is_repeated(newest),
+            )
         return why_no_frame(
             self.topics.states(),
             state,
-            slop_ms=self.topics.sync.slop_ns / 1e6,
+            pairing=self.topics.sync.why_no_frame(),
             max_age_s=wanted.max_frame_age_s,
             waited_s=wanted.frame_timeout_s,
         )
+
+    def _is_repeated(self, frame: CameraFrame) -> bool:
+        return bool(frame.rgb_topic) and frame.stamp_ns == self.topics.sync.repeated_ns
 
     def _now_ns(self) -> int:
         return int(self._clock.now().nanoseconds)

@@ -51,6 +51,12 @@ class Sealed:
             raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes: {error}") from error
         self.header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same message, byte by byte."""
+        return isinstance(other, Sealed) and self._data == other._data
+
+    __hash__ = None  # type: ignore[assignment]
+
     def size_px(self) -> tuple[int, int] | None:
         """Width and height; None of a compressed picture."""
         if self._message_type is not Image:

@@ -87,7 +87,7 @@ class CameraTopics:
         depth = self._image_topic("depth/image", "compressedDepth", wanted.depth_transport)
         return [
             Input(self._node, "rgb", *rgb, self._on_rgb, qos=wanted.qos_rgb, qos_parameter="qos.rgb"),
-            self._info_input("camera_info", "rgb/camera_info", self.sync.set_camera_info),
+            self._info_input("camera_info", "rgb/camera_info", self._on_info),
             Input(
                 self._node, "depth", *depth, self._on_depth, qos=wanted.qos_depth, qos_parameter="qos.depth"
             ),
@@ -120,12 +120,15 @@ class CameraTopics:
         self._hear_depth_info()
         self._deliver(self.sync.add_depth(stamp_ns(message.header.stamp), message))
 
+    def _on_info(self, message: CameraInfo) -> None:
+        self._deliver(self.sync.set_camera_info(message, stamp_ns(message.header.stamp)))
+
     def _on_rgbd(self, message: Any) -> None:
         """realsense2_camera_msgs/RGBD. Its own header names a frame that is not in tf: the pictures' do."""
         self.rgb_frame, self.depth_frame = message.rgb.header.frame_id, message.depth.header.frame_id
         self.depth_info = message.depth_camera_info
-        self.sync.set_camera_info(message.rgb_camera_info)
         stamps = stamp_ns(message.rgb.header.stamp), stamp_ns(message.depth.header.stamp)
+        self.sync.set_camera_info(message.rgb_camera_info, stamps[0])
         self._deliver(self.sync.add_pair(*stamps, message.rgb, message.depth))
 
     def _hear_depth_info(self) -> None:

@@ -71,9 +71,7 @@ def sync_status(node_name: str, topics: CameraTopics, frames: Arrivals, now_s: f
         values["skew_p50_ms"], values["skew_p99_ms"] = np.percentile(skews_ms, [50, 99]).tolist()
     all_come = all(one.num and not one.is_late for one in topics.states() if one.is_needed)
     if all_come and (not frames.num or frames.is_late(now_s)):
-        slop_ms = sync.slop_ns / 1e6
-        message = f"colour and depth come, but not within {slop_ms:.1f} ms of each other"
-        return status(name, Level.WARN, message, values)
+        return status(name, Level.WARN, sync.why_no_frame(), values)
     if not all_come:
         return status(name, Level.WARN, f"no frame for {frames.silent_s(now_s):.1f} s", values)
     return status(name, Level.OK, f"{frames.rate_hz(now_s):.1f} Hz", values)

@@ -8,8 +8,7 @@ the next result), never an id that depends on the place in a list.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -21,7 +20,6 @@ from n3d_ros.msg import Box3DArray, GroundedObject
 from n3d_ros.node.conversions import NANOSECONDS
 from n3d_ros.node.transforms import rotated
 
-Key: TypeAlias = tuple[str, int]
 LINE_WIDTH_M = 0.006
 LABEL_GAP_M = 0.03
 COLOURS = (
@@ -44,53 +42,68 @@ class MarkerStyle:
     lifetime_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """An object that viewers were told to show, by the slot that saw it last."""
+
+    slot: str
+    box: GroundedObject
+    result: Box3DArray
+    markers: tuple[Marker, Marker]
+
+
 class MarkerTracker:
-    """Remembers what viewers were told to show."""
+    """Remembers what viewers were told to show. An object belongs to the slot that saw it last."""
 
     def __init__(self, camera: str) -> None:
         self._camera = camera
         self._numbers: dict[str, int] = {}
-        self._by_slot: dict[str, dict[Key, Marker]] = {}
+        self._shown: dict[str, _Shown] = {}
         self._results: dict[str, Box3DArray] = {}
 
     def show(self, slot: str, result: Box3DArray, style: MarkerStyle) -> MarkerArray:
-        """Replace what `slot` shows."""
+        """Replace what `slot` shows. What it looked for again and did not find is shown by no slot."""
+        before = self._results.get(slot)
+        missed = {box.id for box in before.boxes} if before and before.words == result.words else set()
+        others = {
+            identity: one
+            for identity, one in self._shown.items()
+            if one.slot != slot and identity not in missed
+        }
         self._results[slot] = result
-        return self._replace(slot, self._of_result(result, style))
+        return self._change({**others, **self._made(slot, result, style)})
 
     def restyle(self, style: MarkerStyle) -> MarkerArray:
         """Everything shown, in another style."""
-        for slot, result in self._results.items():
-            self._by_slot[slot] = self._of_result(result, style)
-        return MarkerArray(markers=list(self._visible().values()))
+        return self._change(
+            {
+                identity: replace(one, markers=self._markers(one.box, one.result, style))
+                for identity, one in self._shown.items()
+            }
+        )
 
     def clear(self) -> MarkerArray:
         """Delete everything."""
-        deletions = [_deletion(marker) for of_slot in self._by_slot.values() for marker in of_slot.values()]
-        self._by_slot.clear()
         self._results.clear()
-        self._numbers.clear()
-        return MarkerArray(markers=deletions)
+        return self._change({})
 
     def clear_slot(self, slot: str) -> MarkerArray:
         """Delete what `slot` shows."""
         self._results.pop(slot, None)
-        return self._replace(slot, {})
+        return self._change({identity: one for identity, one in self._shown.items() if one.slot != slot})
 
-    def _replace(self, slot: str, markers: dict[Key, Marker]) -> MarkerArray:
-        before = self._by_slot.get(slot, {})
-        self._by_slot[slot] = markers
-        visible = self._visible()
-        vanished = [_deletion(marker) for key, marker in before.items() if key not in visible]
-        in_use = {number for _, number in visible}
-        self._numbers = {identity: number for identity, number in self._numbers.items() if number in in_use}
-        return MarkerArray(markers=[*visible.values(), *vanished])
+    def _change(self, shown: dict[str, _Shown]) -> MarkerArray:
+        """Show these alone: all of them, and deletions of what else viewers have."""
+        vanished = [one for identity, one in self._shown.items() if identity not in shown]
+        self._shown = shown
+        self._numbers = {identity: number for identity, number in self._numbers.items() if identity in shown}
+        added = [marker for one in shown.values() for marker in one.markers]
+        return MarkerArray(
+            markers=[*added, *(_deletion(marker) for one in vanished for marker in one.markers)]
+        )
 
-    def _visible(self) -> dict[Key, Marker]:
-        return {key: marker for of_slot in self._by_slot.values() for key, marker in of_slot.items()}
-
-    def _of_result(self, result: Box3DArray, style: MarkerStyle) -> dict[Key, Marker]:
-        return {_key(marker): marker for box in result.boxes for marker in self._markers(box, result, style)}
+    def _made(self, slot: str, result: Box3DArray, style: MarkerStyle) -> dict[str, _Shown]:
+        return {box.id: _Shown(slot, box, result, self._markers(box, result, style)) for box in result.boxes}
 
     def _number(self, identity: str) -> int:
         """The marker number of an object: kept while it is shown, else the smallest free one."""
@@ -112,10 +125,6 @@ class MarkerTracker:
             seconds, rest = divmod(style.lifetime_s, 1)
             marker.lifetime = Duration(sec=int(seconds), nanosec=int(rest * NANOSECONDS))
         return shape, label
-
-
-def _key(marker: Marker) -> Key:
-    return marker.ns, marker.id
 
 
 def _deletion(marker: Marker) -> Marker:

@@ -96,7 +96,9 @@ class Publishers:
 
     def clear_markers(self, slot: str | None = None) -> None:
         """Delete what a slot, or everything, shows."""
-        self._markers.publish(self._tracker.clear() if slot is None else self._tracker.clear_slot(slot))
+        cleared = self._tracker.clear() if slot is None else self._tracker.clear_slot(slot)
+        if cleared.markers:
+            self._markers.publish(cleared)
 
     def debug_image(
         self, about: Header, seen: Observation, boxes: Sequence[Box3D], parameters: Parameters

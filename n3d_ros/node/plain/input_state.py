@@ -80,11 +80,14 @@ class InputState:
 
 @dataclass(frozen=True)
 class FrameState:
-    """The newest complete frame. age_s: by its stamp, or by arrival where that is ahead. arrived_s: ago."""
+    """The newest complete frame. age_s: by its stamp, or by arrival where that is ahead. arrived_s: ago.
+    is_repeated: other pictures with its stamp came since.
+    """
 
     age_s: float
     arrived_s: float
     is_fresh: bool
+    is_repeated: bool = False
 
 
 def verdict(one: InputState) -> tuple[Level, str]:
@@ -120,18 +123,20 @@ def why_no_frame(
     inputs: Sequence[InputState],
     newest: FrameState | None,
     *,
-    slop_ms: float,
+    pairing: str,
     max_age_s: float,
     waited_s: float,
 ) -> tuple[ResultCode, str]:
-    """Why a request that waited `waited_s` for a frame got none."""
+    """Why a request that waited `waited_s` for a frame got none. pairing: why what comes gives no frame."""
     for is_absent in (lambda one: not one.num, lambda one: one.is_late):
         absent = [one for one in inputs if one.is_needed and is_absent(one)]
         if absent:
             code = next(code for name, code in CODES.items() if name in {one.name for one in absent})
             return code, "; ".join(verdict(one)[1] for one in absent)
     if newest is None:
-        return ResultCode.NO_FRAME, f"colour and depth come, but never within {slop_ms:.1f} ms of each other"
+        return ResultCode.NO_FRAME, pairing
+    if newest.is_repeated:
+        return ResultCode.BAD_INPUT, pairing
     if newest.is_fresh:
         return ResultCode.NO_FRAME, (
             f"no frame at or after the stamp asked for came within {waited_s:g} s; the newest is "
@@ -139,15 +144,17 @@ def why_no_frame(
         )
     return ResultCode.STALE, (
         f"the newest frame is {newest.age_s:.1f} s old, max_frame_age_s is {max_age_s:g}; it arrived "
-        f"{newest.arrived_s:.1f} s ago" + _blame(inputs, newest)
+        f"{newest.arrived_s:.1f} s ago" + _blame(inputs, newest, pairing)
     )
 
 
-def _blame(inputs: Sequence[InputState], newest: FrameState) -> str:
-    """The clock only where frames arrive; else the input that others wait for."""
+def _blame(inputs: Sequence[InputState], newest: FrameState, pairing: str) -> str:
+    """The clock only where frames arrive; else the input that others wait for, where there is one."""
     if newest.arrived_s < newest.age_s / 2:
         return ", so the clocks differ: a recording needs use_sim_time"
     slowest = max(inputs, key=lambda one: one.silent_s if one.name != "camera_info" else 0.0)
+    if slowest.silent_s < newest.arrived_s / 2:
+        return f": {pairing}"
     return f", and {slowest.topic} is silent for {slowest.silent_s:.1f} s"
 
 

@@ -5,7 +5,8 @@ no clock and no thread; a message is whatever the caller hands over.
 
 Rule: a pair's skew stays below half of the shorter measured period (at most `max_slop_ns`), so the partner is
 the nearest one there can be; a wider window pairs a third of the frames wrongly at 5 % loss
-(docs/specification/ros.md 2).
+(docs/specification/ros.md 2). A frame has the camera info of its colour image where the camera sends one with
+each, and waits for it (`camera_infos.py`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from n3d_ros.node.plain.camera_infos import CameraInfos, Info
+
 Message = TypeVar("Message")
-Info = TypeVar("Info")
 
 MAX_SLOP_NS = 20_000_000
 # Before two stamps of a stream are known: half a period at 60 Hz.
 FIRST_SLOP_NS = 8_000_000
 # A stamp this much older than the newest frame is a restarted recording, not a late message.
 RESTART_NS = 1_000_000_000
+# Stamps of messages that fell out of a queue, to say how long it should have been.
+MOST_GONE = 64
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,23 @@ class Frame(Generic[Message, Info]):
     skew_ns: int
 
 
+@dataclass(frozen=True)
+class _Pair(Generic[Message]):
+    """Colour and depth of one instant, whose camera info is to come."""
+
+    rgb: Message
+    depth: Message
+    stamp_ns: int
+    skew_ns: int
+
+
 @dataclass
 class _Stream(Generic[Message]):
-    """The newest messages of one topic, by stamp."""
+    """The newest messages of one topic, by stamp. gone_ns: stamps of those that fell out of the queue."""
 
     queue_size: int
     waiting: dict[int, Message] = field(default_factory=dict)
+    gone_ns: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_GONE))
     periods_ns: deque[int] = field(default_factory=lambda: deque(maxlen=20))
     newest_ns: int | None = None
 
@@ -53,6 +68,7 @@ class _Stream(Generic[Message]):
         overflow = sorted(self.waiting)[: -self.queue_size]
         for stamp in overflow:
             del self.waiting[stamp]
+        self.gone_ns.extend(overflow)
         return len(overflow)
 
     def period_ns(self) -> int | None:
@@ -62,6 +78,16 @@ class _Stream(Generic[Message]):
 
     def nearest(self, stamp_ns: int) -> int | None:
         return min(self.waiting, key=lambda stamp: abs(stamp - stamp_ns), default=None)
+
+    def needed_size(self, stamp_ns: int, slop_ns: int) -> int:
+        """How long the queue should have been to still hold the partner of stamp_ns; 0: it is long enough."""
+        gone_ns = min(self.gone_ns, key=lambda stamp: abs(stamp - stamp_ns), default=None)
+        nearest_ns = self.nearest(stamp_ns)
+        if gone_ns is None or abs(gone_ns - stamp_ns) > slop_ns:
+            return 0
+        if nearest_ns is not None and abs(nearest_ns - stamp_ns) <= slop_ns:
+            return 0
+        return sum(stamp >= gone_ns for stamp in (*self.gone_ns, *self.waiting))
 
     def drop_until(self, stamp_ns: int) -> int:
         """Forget everything up to and including stamp_ns; how many messages went before it, unused."""
@@ -82,7 +108,7 @@ class Synchroniser(Generic[Message, Info]):
         self.max_slop_ns = max_slop_ns
         self.counts: Counter[str] = Counter()
         self.skews_ns: deque[int] = deque(maxlen=300)
-        self._camera_info: Info | None = None
+        self._infos: CameraInfos[Info] = CameraInfos()
         # What frames carry until a camera info comes; None: there is no frame without one.
         self.stand_in: Info | None = None
         self._queue_size = queue_size
@@ -92,20 +118,56 @@ class Synchroniser(Generic[Message, Info]):
         """Forget every image; camera info and counts stay."""
         self._rgb: _Stream[Message] = _Stream(self._queue_size)
         self._depth: _Stream[Message] = _Stream(self._queue_size)
+        self._infos.restart()
         self._last_ns: int | None = None
+        self._last_rgb: Message | None = None
+        # Complete but for its own camera info.
+        self._pair: _Pair[Message] | None = None
+        self.repeated_ns: int | None = None
+        """The stamp that colour images have again and again, None where stamps advance."""
+        self.needed_queue_size = 0
+        """What would hold the partners of what came late; 0: enough does."""
 
-    def set_camera_info(self, info: Info) -> None:
-        """Latch the newest camera info: it describes the lens, not the instant."""
-        self._camera_info = info
+    def set_camera_info(self, info: Info, stamp_ns: int | None = None) -> Frame[Message, Info] | None:
+        """A camera info came. Without a stamp it describes the lens, whatever the instant."""
+        self._infos.add(info, stamp_ns)
+        pair = self._pair
+        if pair is None or stamp_ns is None or stamp_ns < pair.stamp_ns:
+            return None
+        self._pair = None
+        if stamp_ns == pair.stamp_ns:
+            return self._complete(pair, info)
+        self.counts["rgb_without_info"] += 1
+        return None
 
     def missing(self) -> tuple[str, ...]:
         """Inputs that never came: of 'rgb', 'depth', 'camera_info'."""
         never = {
             "rgb": self._rgb.newest_ns is None,
             "depth": self._depth.newest_ns is None,
-            "camera_info": self._camera_info is None and self.stand_in is None,
+            "camera_info": self._infos.newest is None and self.stand_in is None,
         }
         return tuple(name for name, absent in never.items() if absent)
+
+    def fault(self) -> tuple[str, str] | None:
+        """What is wrong with what came last, and what mends it; None: nothing that is known."""
+        if self.repeated_ns is not None:
+            return (
+                f"colour images come with one stamp again and again, {self.repeated_ns / 1e9:.9f} s, so "
+                "which depth is theirs is unknown",
+                "have the driver stamp each image",
+            )
+        if self.needed_queue_size:
+            return (
+                "colour and depth of one instant come so far apart that one is gone when the other comes",
+                f"set sync.queue_size to {self.needed_queue_size} or more, it is {self._queue_size}",
+            )
+        return None
+
+    def why_no_frame(self) -> str:
+        """Why messages that come do not become frames."""
+        apart = f"colour and depth come, but not within {self.slop_ns / 1e6:.1f} ms of each other"
+        return "; ".join(self.fault() or (apart,))
 
     @property
     def slop_ns(self) -> int:
@@ -127,6 +189,7 @@ class Synchroniser(Generic[Message, Info]):
     ) -> Frame[Message, Info] | None:
         """Colour and depth came as one message: whoever sent it has paired them."""
         self._restart_before(self._rgb, rgb_ns)
+        self._notice_repeated(rgb_ns, rgb)
         if self._last_ns is not None and rgb_ns <= self._last_ns:
             self.counts["rgb_out_of_order"] += 1
             return None
@@ -147,8 +210,24 @@ class Synchroniser(Generic[Message, Info]):
         if self._last_ns is not None and stamp_ns < self._last_ns - self.slop_ns:
             self.counts[f"{name}_out_of_order"] += 1
             return None
+        if stream is self._rgb:
+            self._notice_repeated(stamp_ns, message)
+        self._notice_gone(self._depth if stream is self._rgb else self._rgb, stamp_ns)
         self.counts[f"{name}_unpaired"] += stream.add(stamp_ns, message)
         return self._newest_pair()
+
+    def _notice_repeated(self, stamp_ns: int, message: Message) -> None:
+        """The same picture again is no fault, another one of its stamp is."""
+        if stamp_ns == self._last_ns and message != self._last_rgb:
+            self.counts["rgb_repeated"] += 1
+            self.repeated_ns = stamp_ns
+
+    def _notice_gone(self, partners: _Stream[Message], stamp_ns: int) -> None:
+        is_past = self._last_ns is not None and stamp_ns <= self._last_ns + self.slop_ns
+        needed = 0 if is_past else partners.needed_size(stamp_ns, self.slop_ns)
+        if needed:
+            self.counts["partner_gone"] += 1
+            self.needed_queue_size = max(self.needed_queue_size, needed)
 
     def _restart_before(self, stream: _Stream[Message], stamp_ns: int) -> bool:
         """Begin anew where a stamp is that of a recording played again."""
@@ -171,11 +250,27 @@ class Synchroniser(Generic[Message, Info]):
         rgb, depth = self._rgb.waiting[rgb_ns], self._depth.waiting[depth_ns]
         self.counts["rgb_unpaired"] += self._rgb.drop_until(rgb_ns)
         self.counts["depth_unpaired"] += self._depth.drop_until(depth_ns)
-        self._last_ns = rgb_ns
-        info = self.stand_in if self._camera_info is None else self._camera_info
+        if self._last_ns is not None:
+            self._infos.picture_is_past(self._last_ns)
+        self.counts["rgb_without_info"] += self._pair is not None
+        self._pair, self.repeated_ns, self.needed_queue_size = None, None, 0
+        self._last_ns, self._last_rgb = rgb_ns, rgb
+        return self._with_info(_Pair(rgb, depth, rgb_ns, depth_ns - rgb_ns))
+
+    def _with_info(self, pair: _Pair[Message]) -> Frame[Message, Info] | None:
+        """The frame, or None while its camera info is waited for."""
+        info = self._infos.own(pair.stamp_ns)
+        if info is None and self.stand_in is None and self._infos.come_with_pictures:
+            self._pair = pair
+            return None
+        others = (one for one in (info, self._infos.newest, self.stand_in) if one is not None)
+        info = next(others, None)
         if info is None:
             self.counts["no_camera_info"] += 1
             return None
+        return self._complete(pair, info)
+
+    def _complete(self, pair: _Pair[Message], info: Info) -> Frame[Message, Info]:
         self.counts["paired"] += 1
-        self.skews_ns.append(abs(depth_ns - rgb_ns))
-        return Frame(rgb, depth, info, rgb_ns, depth_ns - rgb_ns)
+        self.skews_ns.append(abs(pair.skew_ns))
+        return Frame(pair.rgb, pair.depth, info, pair.stamp_ns, pair.skew_ns)

@@ -219,3 +219,137 @@ def test_what_stands_in_for_camera_info_is_used_until_one_comes():
     sync.set_camera_info("K")
     sync.add_rgb(MS * 40, "rgb")
     assert sync.add_depth(MS * 40, "depth").camera_info == "K"
+
+
+def with_own_infos(count):
+    """A synchroniser, and the stamp of the last of `count` frames that came with their own camera info."""
+    sync = Synchroniser()
+    for index in range(1, count + 1):
+        sync.set_camera_info("K", index * PERIOD)
+        assert pair(sync, index).camera_info == "K"
+    return sync
+
+
+def pair(sync, index):
+    """Feed colour, then depth; the frame that they made."""
+    sync.add_rgb(index * PERIOD, f"c{index}")
+    return sync.add_depth(index * PERIOD, f"d{index}")
+
+
+def test_a_picture_has_its_own_camera_info_although_the_next_one_came_before_its_depth():
+    sync = Synchroniser()
+    sync.set_camera_info("K1", PERIOD)
+    sync.add_rgb(PERIOD, "c1")
+    sync.set_camera_info("K2", 2 * PERIOD)
+    assert sync.add_depth(PERIOD, "d1").camera_info == "K1"
+
+
+def test_camera_info_that_comes_after_its_picture_is_waited_for():
+    sync = with_own_infos(3)
+    assert pair(sync, 4) is None
+    frame = sync.set_camera_info("K4", 4 * PERIOD)
+    assert (frame.rgb, frame.depth, frame.camera_info, frame.stamp_ns) == ("c4", "d4", "K4", 4 * PERIOD)
+    assert sync.set_camera_info("K4", 4 * PERIOD) is None, "a frame is given once"
+    assert (sync.counts["paired"], sync.counts["rgb_without_info"]) == (4, 0)
+
+
+def test_a_camera_that_sends_every_info_after_its_picture_is_soon_known():
+    sync, frames = Synchroniser(), []
+    for index in range(1, 8):
+        frames.append(pair(sync, index))
+        frames.append(sync.set_camera_info(f"K{index}", index * PERIOD))
+    found = [(frame.rgb, frame.camera_info) for frame in frames if frame]
+    assert found[-4:] == [("c4", "K4"), ("c5", "K5"), ("c6", "K6"), ("c7", "K7")]
+    assert sync.counts["no_camera_info"] == 1, "the first picture alone"
+
+
+def test_a_picture_whose_camera_info_was_lost_is_none_and_is_counted():
+    sync = with_own_infos(3)
+    assert pair(sync, 4) is None
+    assert sync.set_camera_info("K5", 5 * PERIOD) is None
+    assert sync.counts["rgb_without_info"] == 1
+    assert pair(sync, 5).camera_info == "K5"
+
+
+def test_where_no_more_infos_come_the_newest_serves_after_three_pictures():
+    sync = with_own_infos(9)
+    frames = [pair(sync, index) for index in range(10, 16)]
+    assert [frame and frame.camera_info for frame in frames] == [None, None, None, "K", "K", "K"]
+    assert sync.counts["rgb_without_info"] == 3
+
+
+@pytest.mark.parametrize("every", [2, 30])
+def test_infos_rarer_than_pictures_hold_nothing_up(every):
+    sync, frames = Synchroniser(), []
+    for index in range(0, 120):
+        if index % every == 0:
+            sync.set_camera_info("K", index * PERIOD)
+        frames.append(pair(sync, index))
+    assert all(frames)
+
+
+def test_infos_that_are_always_late_by_more_than_a_period_hold_nothing_up():
+    sync, frames = Synchroniser(), []
+    for index in range(1, 60):
+        sync.set_camera_info("K", (index - 2) * PERIOD)
+        frames.append(pair(sync, index))
+    assert all(frames)
+
+
+def test_no_picture_waits_where_none_needs_an_info():
+    sync = with_own_infos(3)
+    sync.stand_in = "none"
+    assert pair(sync, 4).camera_info == "K"
+
+
+def test_a_recording_that_starts_again_has_no_infos_of_before():
+    sync = with_own_infos(40)
+    sync.set_camera_info("K again", PERIOD)
+    assert pair(sync, 1).camera_info == "K again"
+    assert pair(sync, 2) is None, "K of 2 is of the first time"
+
+
+def test_another_picture_under_the_same_stamp_is_a_fault_until_stamps_advance():
+    sync = synchroniser()
+    pair(sync, 1)
+    sync.add_rgb(PERIOD, "c1")
+    assert sync.fault() is None, "the same picture again"
+    sync.add_rgb(PERIOD, "another")
+    assert sync.repeated_ns == PERIOD
+    assert sync.why_no_frame() == (
+        "colour images come with one stamp again and again, 0.033000000 s, so which depth is theirs is "
+        "unknown; have the driver stamp each image"
+    )
+    pair(sync, 2)
+    assert (sync.repeated_ns, sync.counts["rgb_repeated"]) == (None, 1)
+
+
+def test_another_whole_frame_under_the_same_stamp_is_a_fault_too():
+    sync = synchroniser()
+    sync.add_pair(0, 0, "c1", "d1")
+    sync.add_pair(0, 0, "c2", "d2")
+    assert sync.repeated_ns == 0
+
+
+def test_depth_that_comes_when_its_colour_is_gone_says_how_long_the_queue_should_be():
+    sync = synchroniser(queue_size=3)
+    for index in range(1, 40):
+        sync.add_rgb(index * PERIOD, f"c{index}")
+        if index > 6:
+            assert sync.add_depth((index - 6) * PERIOD, f"d{index - 6}") is None
+    assert sync.fault()[1] == "set sync.queue_size to 7 or more, it is 3"
+    longer, frames = synchroniser(queue_size=7), []
+    for index in range(1, 40):
+        longer.add_rgb(index * PERIOD, f"c{index}")
+        frames.append(longer.add_depth((index - 6) * PERIOD, f"d{index - 6}"))
+    assert all(frames[7:])
+    assert longer.fault() is None
+
+
+def test_depth_of_a_lost_colour_image_is_no_fault_of_the_queue():
+    sync = synchroniser(queue_size=3)
+    for index in range(1, 40):
+        if index % 4:
+            sync.add_rgb(index * PERIOD, f"c{index}")
+        sync.add_depth(index * PERIOD, f"d{index}")
+    assert sync.fault() is None

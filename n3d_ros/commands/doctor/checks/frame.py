@@ -119,6 +119,9 @@ def _alignment(seen: FrameSeen, wanted: Parameters) -> Finding:
 
 
 def _pairs(seen: FrameSeen) -> Finding:
+    if seen.unpaired:
+        what, mend = seen.unpaired
+        return Finding(FRAME, "pairing", Level.ERROR, what, "frames come seldom or never", mend)
     if seen.num_pairs:
         return fine(FRAME, "pairing", f"{seen.num_pairs} pairs within {seen.slop_ms:.1f} ms")
     return Finding(

@@ -78,6 +78,7 @@ class Listening:
             **newest,
             num_pairs=self._sync.counts["paired"] + self._sync.counts["no_camera_info"],
             slop_ms=self._sync.slop_ns / 1e6,
+            unpaired=self._sync.fault(),
             rgb_topic=self._rgb_topic(),
             alignment=self._why_unaligned(newest),
             refused=self._why_refused(newest),
