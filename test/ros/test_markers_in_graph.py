@@ -64,7 +64,7 @@ def test_clear_deletes_everything(make_graph):
 
 @pytest.fixture
 def standing(make_graph):
-    """A graph with a standing prompt, its markers, and `look`: what is shown after one more frame, by label."""
+    """A graph with a standing prompt, its markers, and `look`: what one more frame shows, by label."""
     pipeline = FakePipeline([MUG])
     graph = make_graph(pipeline, continuous__prompt="red mug")
     arrays = graph.collect(MarkerArray, "n3d/markers", LATCHED)

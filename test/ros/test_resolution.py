@@ -1,4 +1,4 @@
-"""A camera that changes its resolution or its K while it runs: no picture is measured with another one's K."""
+"""A camera that changes its resolution or its K while it runs: no picture is measured with another K."""
 
 from functools import partial
 
