@@ -15,8 +15,10 @@ import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 CONFIG = Path(get_package_share_directory("n3d_ros")) / "config"
 CAMERAS = sorted(path.stem for path in (CONFIG / "cameras").glob("*.yaml"))
@@ -133,8 +135,10 @@ def process(
     given: dict[str, str], arguments: Sequence[str] = (), ros_arguments: Sequence[str] = (), **named: Any
 ) -> Node:
     """The node's process; arguments that are given win over the parameters file."""
-    overrides = {parameter: given[name] for name, _, parameter in PARAMETERS if given[name]}
-    overrides |= {one: given[name] for name, _, _, sets in CHOICES if given[name] for one in sets}
+    said = {parameter: given[name] for name, _, parameter in PARAMETERS if given[name]}
+    said |= {one: given[name] for name, _, _, sets in CHOICES if given[name] for one in sets}
+    # words all: YAML would take 1e3 for a number
+    overrides = {name: ParameterValue(text, value_type=str) for name, text in said.items()}
     return Node(
         package="n3d_ros",
         executable="n3d_node",
@@ -180,9 +184,16 @@ def build(given: dict[str, str]) -> ExecuteProcess:
         cmd=[sys.executable, "-m", "n3d_ros.cli", "build", *model],
         name="n3d_build",
         additional_env={"HF_HUB_OFFLINE": "1"},
-        on_exit=[Shutdown(reason="n3d build has ended")],
+        on_exit=ended,
         output="screen",
     )
+
+
+def ended(event: ProcessExited, _: LaunchContext) -> Shutdown:
+    """The end of the launch, which fails where the build did."""
+    if event.returncode:
+        raise RuntimeError(f"n3d build ended with code {event.returncode}")
+    return Shutdown(reason="n3d build has ended")
 
 
 def generate_launch_description() -> LaunchDescription:

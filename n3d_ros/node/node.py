@@ -7,7 +7,8 @@ listening while it is active, gone after cleanup. What it does with a camera's f
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lifecycle_msgs.srv import ChangeState
@@ -98,12 +99,8 @@ class N3DNode(LifecycleNode):
         autostart the node is there at once, and requests wait for the engine.
         """
         self.live.is_fixed = True
-        try:
+        with self._told():
             self._parts = Parts(self, self.live, self._engines)
-        except Exception:
-            # rclpy would swallow it
-            self.get_logger().error(traceback.format_exc())
-            raise
         if self.live.now.autostart or self._parts.is_loaded(self._should_stop):
             return SUCCESS
         self._dismantle()
@@ -111,7 +108,8 @@ class N3DNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the camera, take requests."""
-        self.parts.activate()
+        with self._told():
+            self.parts.activate()
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -174,6 +172,15 @@ class N3DNode(LifecycleNode):
         )
         response.success = False
         return response
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What fails in a transition is logged: rclpy would swallow it."""
+        try:
+            yield
+        except Exception:
+            self.get_logger().error(traceback.format_exc())
+            raise
 
     def _dismantle(self) -> None:
         parts, self._parts = self._parts, None

@@ -233,10 +233,14 @@ class Pipeline:
 
     def _askable(self, query: Query | None) -> Query | None:
         """BadInputError for a question that is not understood, where the model can answer no other."""
-        refuses = self.backend.config.questions == "spatial" and self._options.answer_rule != "upstream"
-        if query is None and refuses:
+        if query is None and self._is_spatial_alone:
             raise BadInputError(NOT_ASKABLE)
         return query
+
+    @property
+    def _is_spatial_alone(self) -> bool:
+        """Whether the model's words mean nothing where geometry has no answer to compare them with."""
+        return self.backend.config.questions == "spatial" and self._options.answer_rule != "upstream"
 
     def _answer_by_names(self, observation: Observation, request: Request, query: Query) -> AskResult:
         """The answer that follows from what is found by the query's names."""
@@ -285,6 +289,9 @@ class Pipeline:
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence, rule))
         ids = [thing.id for thing in topic.objects]
         exact, problem = results.exact_answer(topic.query, topic.boxes, ids)
+        if exact is None and self._is_spatial_alone:
+            _, why = results.exact_answer(topic.query, topic.boxes, ids, "not computed")
+            return replace(results.unanswered(ground, topic.query, why), objects=topic.objects, timing=before)
         guide = self._replies.steps.for_answer(self._replies.codec, text, likely_text(topic))
         generation, num_reused = self._replies.reply(frame, request, text, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +42,15 @@ class Recorded:
         self.given, self.named = given, named
 
 
+class ParameterValue(str):
+    """Its text, and the type that it is taken for."""
+
+    def __new__(cls, text, value_type):
+        made = super().__new__(cls, text)
+        made.value_type = value_type
+        return made
+
+
 class Launch:
     """The launch file, read in a copy of `config/`."""
 
@@ -74,8 +83,11 @@ def config(tmp_path, monkeypatch):
         "launch": {"LaunchContext": dict, "LaunchDescription": Recorded},
         "launch.actions": {"DeclareLaunchArgument": DeclareLaunchArgument, "OpaqueFunction": Recorded}
         | {name: type(name, (Recorded,), {}) for name in ("ExecuteProcess", "Shutdown")},
+        "launch.events": {},
+        "launch.events.process": {"ProcessExited": Recorded},
         "launch.substitutions": {"LaunchConfiguration": LaunchConfiguration},
         "launch_ros": {},
+        "launch_ros.parameter_descriptions": {"ParameterValue": ParameterValue},
         "launch_ros.actions": {"Node": Recorded},
     }
     for name, members in modules.items():
@@ -190,7 +202,16 @@ def test_build_only_builds_without_a_network_and_ends(config):
     (build,) = Launch().started(build_only="true", model="/models/mine", rviz="true")
     assert build.named["cmd"][1:] == ["-m", "n3d_ros.cli", "build", "--model", "/models/mine"]
     assert build.named["additional_env"] == {"HF_HUB_OFFLINE": "1"}
-    assert [type(one).__name__ for one in build.named["on_exit"]] == ["Shutdown"]
+    on_exit = build.named["on_exit"]
+    assert type(on_exit(SimpleNamespace(returncode=0), {})).__name__ == "Shutdown"
+    with pytest.raises(RuntimeError, match="n3d build ended with code 2"):
+        on_exit(SimpleNamespace(returncode=2), {})
+
+
+def test_words_that_look_like_a_number_are_words(config):
+    _, overrides, _ = Launch().node(prompt="1e3", output_frame="12")["parameters"]
+    assert overrides == {"continuous.prompt": "1e3", "output_frame": "12"}
+    assert {value.value_type for value in overrides.values()} == {str}
 
 
 def test_no_argument_asks_for_a_pictures_size(config):

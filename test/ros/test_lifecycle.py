@@ -17,6 +17,7 @@ from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node import parts
+from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.srv import Ground
 
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
@@ -165,6 +166,21 @@ def test_a_model_that_does_not_load_fails_the_transition_and_can_be_tried_again(
     assert change(graph, CONFIGURE, ACTIVATE) == [True, True]
 
 
+def test_what_fails_while_it_activates_is_logged_and_can_be_tried_again(make_graph, monkeypatch):
+    def fail(_):
+        raise RuntimeError("the topic cannot be subscribed to")
+
+    graph = make_graph(FakePipeline([MUG]), autostart=False)
+    log = graph.collect(Log, "/rosout", LOG)
+    change(graph, CONFIGURE)
+    with monkeypatch.context() as broken:
+        broken.setattr(CameraTopics, "open", fail)
+        assert change(graph, ACTIVATE) == [False]
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+    graph.wait(lambda: any("the topic cannot be subscribed to" in one.msg for one in log), "the log")
+    assert change(graph, CONFIGURE, ACTIVATE) == [True, True]
+
+
 def test_a_model_that_loads_for_too_long_fails_the_transition_and_can_be_tried_again(make_graph, monkeypatch):
     def load(_):
         tries.append(1)
@@ -215,6 +231,8 @@ def test_what_is_read_when_it_is_configured_changes_before_that_only(make_graph)
     assert not result.successful
     assert "max_queued_goals: it is read when the node is configured" in result.reason
     assert "cleanup" in result.reason
+    (result,) = graph.node.set_parameters([Parameter("memory.enabled", value=True)])
+    assert "memory.enabled: it is read when the node is configured" in result.reason, "not what it would lack"
     (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=7)])
     assert result.successful, "nothing changes"
 

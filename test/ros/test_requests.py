@@ -98,7 +98,29 @@ def test_a_stamp_waits_for_the_first_frame_at_or_after_it(make_graph):
     for stamp in (wanted - 1, wanted + 5, wanted + 10**8):
         graph.publish(graph.messages(stamp_ns=stamp))
         graph.wait(lambda stamp=stamp: graph.newest_ns() == stamp, "the frame")
-    assert stamp_ns(graph.result(handle).result.boxes.header) == wanted + 5
+    result = graph.result(handle).result
+    assert (stamp_ns(result.boxes.header), result.message) == (wanted + 5, "")
+
+
+def test_a_stamp_whose_frame_is_gone_is_answered_about_the_newest_and_that_is_said(make_graph):
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0)
+    first = graph.one_frame()
+    graph.publish(graph.messages(stamp_ns=first + 2 * 10**9))
+    graph.wait(lambda: graph.newest_ns() == first + 2 * 10**9, "another frame")
+    request = Ground.Goal(prompt="red mug")
+    request.stamp.sec, request.stamp.nanosec = divmod(first, 10**9)
+    result = graph.result(graph.goal(Ground, "n3d/ground", request)).result
+    said = "the first frame after the stamp asked for is not kept; this one is 2.000 s after it"
+    assert result.message == said
+    assert result.code == ResultCode.OK
+
+
+def test_the_next_frame_that_does_not_come_is_called_so(make_graph):
+    graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.2, max_frame_age_s=0.0)
+    graph.one_frame()
+    request = Ground.Goal(prompt="red mug", frame_policy=Ground.Goal.NEXT)
+    result = graph.result(graph.goal(Ground, "n3d/ground", request)).result
+    assert (result.code, "no newer frame came within 0.2 s" in result.message) == (ResultCode.NO_FRAME, True)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from n3d_ros.runtime.types import Listener
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))
 BOWL = Box3D("blue bowl", (0.2, 0.1, 1.3), (0.2, 0.12, 0.2))
+# The fake model's tokenizer knows every word of it.
+HOW_FAR = "What is the distance between the red mug and the blue bowl?"
 
 
 @pytest.fixture
@@ -125,6 +127,17 @@ def test_a_model_of_spatial_questions_refuses_others(knowing, observation):
         with pytest.raises(BadInputError, match="this model learned to answer no other"):
             ask(observation, "What is the color of the red mug?")
     assert knowing(MUG).ask(observation, "What is the color of the red mug?").answer == "center"
+
+
+def test_a_model_of_spatial_questions_says_nothing_where_geometry_has_no_answer(knowing, observation):
+    twice = (MUG, replace(MUG, center=(0.2, -0.1, 1.4)), BOWL)
+    ambiguous = "'red mug' is ambiguous: it could be 0_red mug or 1_red mug"
+    result = knowing(*twice, questions="spatial").ask(observation, HOW_FAR)
+    assert (result.answer, result.own_answer, result.raw_text) == ("", "", "")
+    assert (result.code, result.message) == (ResultCode.OK, f"not computed: {ambiguous}")
+    assert len(result.objects) == 3
+    speaks = knowing(*twice).ask(observation, HOW_FAR)
+    assert (speaks.answer, ambiguous in speaks.message) == ("center", True)
 
 
 def test_the_strict_mode_asks_everything_as_it_is(knowing, observation):

@@ -40,4 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    for one in SIGNALS:
+        # launch sends a second one, and Python would die of it while it ends
+        signal.signal(one, signal.SIG_IGN)
+    sys.exit(code)

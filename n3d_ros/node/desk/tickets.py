@@ -33,6 +33,7 @@ class Ticket:
         self._query, self._wish = query, wish
         self._request: FrameRequest[CameraFrame] | None = None
         self._job: Job | None = None
+        self._remark = ""
 
     def wait_for_frame(self) -> None:
         """Go on with the newest frame; with the next one; or with the first at or after a stamp."""
@@ -65,13 +66,18 @@ class Ticket:
 
     def _on_frame(self, frame: CameraFrame | None) -> None:
         if frame is None:
-            self.refuse(*self._camera.why_no_frame())
+            awaited = "frame at or after the stamp asked for" if self._wish.stamp_ns else "newer frame"
+            self.refuse(*self._camera.why_no_frame(awaited))
         else:
+            self._remark = self._camera.remark(frame, self._wish.stamp_ns)
             self.start(frame, ASKED)
 
     def _complete(self, outcome: Outcome) -> None:
         """Its images are not needed any more, and a request for a frame holds the ticket that holds it."""
         self._request = self._job = None
+        if self._remark:
+            said = "; ".join(filter(None, (outcome.message, self._remark)))
+            outcome = outcome.with_code(outcome.code, said)
         if not self.future.done():
             self.future.set_result(outcome)
 

@@ -44,6 +44,8 @@ class Camera:
         self._info_topic = node.resolve_topic_name("depth/camera_info")
         self._on_frame = on_frame
         self.frames: LatestFrame[CameraFrame] = LatestFrame()
+        # Of the frame before the newest; 0: there was none.
+        self._before_newest_ns = 0
         self.arrivals = Arrivals(time.monotonic())
         self._own_info = OwnInfo()
         self.topics = CameraTopics(node, parameters.now, self._complete, on_colour)
@@ -82,8 +84,17 @@ class Camera:
         coming = CameraFrame(Frame(rgb, None, None, stamp_ns(rgb.header.stamp), 0))
         return self.frames.is_awaited(coming)
 
-    def why_no_frame(self) -> tuple[ResultCode, str]:
-        """Why a request waited in vain for a frame."""
+    def remark(self, frame: CameraFrame, stamp_ns: int) -> str:
+        """What is to be said of the newest frame to who asked for the first one at or after a stamp; empty:
+        it is that.
+        """
+        if not 0 < stamp_ns <= self._before_newest_ns:
+            return ""
+        later_s = (frame.stamp_ns - stamp_ns) / 1e9
+        return f"the first frame after the stamp asked for is not kept; this one is {later_s:.3f} s after it"
+
+    def why_no_frame(self, awaited: str = "newer frame") -> tuple[ResultCode, str]:
+        """Why a request waited in vain for a frame. awaited: which one."""
         wanted, newest = self._parameters.now, self.frames.frame
         state = None
         if newest is not None:
@@ -100,6 +111,7 @@ class Camera:
             pairing=self.topics.sync.why_no_frame(),
             max_age_s=wanted.max_frame_age_s,
             waited_s=wanted.frame_timeout_s,
+            awaited=awaited,
         )
 
     def _is_repeated(self, frame: CameraFrame) -> bool:
@@ -122,5 +134,6 @@ class Camera:
             is_info_outdated=self._own_info.is_outdated(messages),
         )
         self.arrivals.add(frame.arrived_s)
+        self._before_newest_ns = 0 if self.frames.frame is None else self.frames.frame.stamp_ns
         self.frames.put(frame)
         self._on_frame(frame)

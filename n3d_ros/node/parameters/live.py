@@ -6,8 +6,9 @@ once has one consistent set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
@@ -45,8 +46,9 @@ class LiveParameters:
         names = {one.name: one.field_name for one in DECLARATIONS}
         before = self.now
         try:
-            after = replace(before, **{names[one.name]: one.value for one in changes if one.name in names})
-            self._refuse_late(before, after)
+            wanted = {names[one.name]: one.value for one in changes if one.name in names}
+            self._refuse_late(wanted)
+            after = replace(before, **wanted)
             self._check(after)
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
@@ -54,12 +56,13 @@ class LiveParameters:
         self._on_change(before, after)
         return SetParametersResult(successful=True)
 
-    def _refuse_late(self, before: Parameters, after: Parameters) -> None:
+    def _refuse_late(self, wanted: Mapping[str, Any]) -> None:
         """ValueError that says how to change what is read when the node is configured."""
         if not self.is_fixed:
             return
         for one in DECLARATIONS:
-            if not one.dynamic and getattr(before, one.field_name) != getattr(after, one.field_name):
+            now = getattr(self.now, one.field_name)
+            if not one.dynamic and wanted.get(one.field_name, now) != now:
                 name = self._node.get_fully_qualified_name()
                 raise ValueError(
                     f"{one.name}: it is read when the node is configured; ros2 lifecycle set {name} "

@@ -126,8 +126,11 @@ def why_no_frame(
     pairing: str,
     max_age_s: float,
     waited_s: float,
+    awaited: str = "newer frame",
 ) -> tuple[ResultCode, str]:
-    """Why a request that waited `waited_s` for a frame got none. pairing: why what comes gives no frame."""
+    """Why a request that waited `waited_s` for a frame got none. pairing: why what comes gives no frame.
+    awaited: which frame, in words.
+    """
     for is_absent in (lambda one: not one.num, lambda one: one.is_late):
         absent = [one for one in inputs if one.is_needed and is_absent(one)]
         if absent:
@@ -139,8 +142,7 @@ def why_no_frame(
         return ResultCode.BAD_INPUT, pairing
     if newest.is_fresh:
         return ResultCode.NO_FRAME, (
-            f"no frame at or after the stamp asked for came within {waited_s:g} s; the newest is "
-            f"{newest.age_s:.1f} s old"
+            f"no {awaited} came within {waited_s:g} s; the newest is {newest.age_s:.1f} s old"
         )
     return ResultCode.STALE, (
         f"the newest frame is {newest.age_s:.1f} s old, max_frame_age_s is {max_age_s:g}; it arrived "
