@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 PLUMB_BOB, RATIONAL, EQUIDISTANT = "plumb_bob", "rational_polynomial", "equidistant"
 # Coefficients of each model. The last two of fourteen tilt the sensor and must be 0.
 COUNTS = {PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), EQUIDISTANT: (4,)}
+# One formula, of whose coefficients OpenCV takes as many as there are, in one order:
+# https://docs.opencv.org/4.x/d9/d0c/group__calib3d.html
+POLYNOMIAL = {count: name for name in (PLUMB_BOB, RATIONAL) for count in COUNTS[name]}
 # Other names of the same formulas: kalibr's, librealsense's (include/librealsense2/rsutil.h), OpenCV's,
 # COLMAP's.
 ALIASES = {
@@ -78,7 +81,9 @@ class Distortion:
         """From a model's name in anybody's spelling; None where it leaves every ray alone.
 
         model: None where none is stated; then the count decides as in OpenCV, and four are refused, for they
-        may be plumb_bob's or equidistant's. ValueError for a model that is not supported.
+        may be plumb_bob's or equidistant's. Of the two polynomials the count decides which one it is, and
+        zeros beyond a model's coefficients are left out: drivers write as many numbers for every lens.
+        ValueError for a model that is not supported.
         """
         values = tuple(map(float, coefficients))
         name = _named_by_count(values) if model is None else spelled(model)
@@ -86,11 +91,9 @@ class Distortion:
             return None
         if name in STRAIGHT:
             raise ValueError(f"distortion: model {model!r} and coefficients {values} contradict each other")
-        if name == EQUIDISTANT:
-            return cls(name, values)
-        if name in COUNTS and not any(values):
+        if name in POLYNOMIAL.values() and not any(values):
             return None
-        return cls(name, values)
+        return cls(*_counted(name, values))
 
     def bend(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Ideal rays -> where the lens puts them. Rays beyond the model's reach go on outwards, so that what
@@ -218,6 +221,31 @@ def _named_by_count(values: tuple[float, ...]) -> str:
             f"{PLUMB_BOB} and {EQUIDISTANT} both have four"
         )
     return PLUMB_BOB if len(values) == 5 else RATIONAL
+
+
+def _counted(model: str, values: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
+    """The model that so many coefficients are of, without the zeros beyond its own."""
+    if model == EQUIDISTANT:
+        return model, _of_fisheye(values)
+    if model not in POLYNOMIAL.values():
+        return model, values
+    most = max(COUNTS[model])
+    if len(values) > most and not any(values[most:]):
+        values = values[:most]
+    return POLYNOMIAL.get(len(values), model), values
+
+
+def _of_fisheye(values: tuple[float, ...]) -> tuple[float, ...]:
+    """Of more than four only zeros are taken, else ValueError: Orbbec's driver writes k1 k2 0 0 k3 k4 0 0,
+    five with a last 0 look like plumb_bob's, and camera info does not say who wrote it.
+    """
+    (count,) = COUNTS[EQUIDISTANT]
+    if len(values) > count and any(values):
+        raise ValueError(
+            f"distortion: expected {count} coefficients of {EQUIDISTANT}, got {len(values)}: {values}; "
+            f"which of them are k1 k2 k3 k4 is not known"
+        )
+    return values[:count]
 
 
 def _padded(coefficients: tuple[float, ...]) -> tuple[float, ...]:

@@ -162,7 +162,14 @@ def test_the_grid_sees_the_bent_points():
         ),
         ("inverse_brown_conrady", [0.1] * 5, "got 'inverse_brown_conrady'"),
         ("distortion.ftheta", [0.0] * 5, "got 'ftheta'"),
-        ("plumb_bob", [0.1] * 8, "expected 4 or 5 coefficients of plumb_bob, got 8"),
+        ("plumb_bob", [0.1] * 7, "expected 4 or 5 coefficients of plumb_bob, got 7"),
+        ("plumb_bob", [0.1] * 3, "expected 4 or 5 coefficients of plumb_bob, got 3"),
+        ("plumb_bob", [0.1] * 14, "a tilted sensor is not supported"),
+        ("rational_polynomial", [0.1] * 9, "expected 8 or 12 or 14 coefficients of rational_poly.*, got 9"),
+        ("equidistant", [0.1] * 8, "expected 4 coefficients of equidistant, got 8: .* is not known"),
+        ("equidistant", [0.1, 0.1, 0, 0, 0.1, 0.1, 0, 0], "which of them are k1 k2 k3 k4 is not known"),
+        ("equidistant", [-0.1, 0.02, 0.001, -0.001, 0.0], "which of them are k1 k2 k3 k4 is not known"),
+        ("equidistant", [0.1] * 3, "expected 4 coefficients of equidistant, got 3"),
         ("equidistant", [], "expected 4 coefficients of equidistant, got 0"),
         ("none", [0.1] * 5, "contradict each other"),
         ("plumb_bob", [0.1, float("nan"), 0, 0, 0], "finite"),
@@ -187,3 +194,31 @@ def test_other_lenses_are_refused_by_name(model, coefficients, message):
 )
 def test_other_spellings_are_understood(model, count, expected):
     assert Distortion.stated(model, [0.01] * count).model == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "coefficients", "expected", "kept"),
+    [
+        ("plumb_bob", (0.07, -0.1, 0.0004, -0.0002, 0.04, 0.0, 0.0, 0.0), "plumb_bob", 5),
+        ("plumb_bob", (0.07, -0.1, 0.0004, -0.0002, 0.0, 0.0, 0.0, 0.0), "plumb_bob", 5),
+        ("plumb_bob", (5.0, -2.0, 0.0004, -0.0002, 0.1, 5.1, -1.5, 0.2), "rational_polynomial", 8),
+        ("plumb_bob", (0.1, 0.2, 0.0, 0.0, 0.3, 0.0, 0.0, 0.1), "rational_polynomial", 8),
+        ("plumb_bob", (0.1,) * 12, "rational_polynomial", 12),
+        ("plumb_bob", (*(0.1,) * 12, 0.0, 0.0), "rational_polynomial", 14),
+        ("plumb_bob", (0.1, 0.2, 0.0, 0.0, 0.3, 0.0), "plumb_bob", 5),
+        ("rational_polynomial", (0.1, 0.2, 0.0, 0.0, 0.3), "plumb_bob", 5),
+        ("rational_polynomial", (0.1, 0.2, 0.0, 0.0), "plumb_bob", 4),
+        ("rational_polynomial", (0.1,) * 8, "rational_polynomial", 8),
+        ("equidistant", (0.0,) * 8, "equidistant", 4),
+    ],
+)
+def test_zeros_beyond_a_model_are_left_out_and_the_count_decides_between_polynomials(
+    model, coefficients, expected, kept
+):
+    assert Distortion.stated(model, coefficients) == Distortion(expected, coefficients[:kept])
+
+
+@pytest.mark.parametrize("model", ["plumb_bob", "rational_polynomial"])
+@pytest.mark.parametrize("count", [0, 4, 5, 8, 12, 14])
+def test_polynomials_of_zeros_are_no_lens_in_any_number(model, count):
+    assert Distortion.stated(model, [0.0] * count) is None

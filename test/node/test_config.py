@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -10,7 +11,8 @@ from places import CHECKOUT
 
 from n3d_ros.cameras.camera_info import RECTIFIED, kind_of_topic
 from n3d_ros.child_process import package_environment
-from n3d_ros.node.conversions import colour, depth
+from n3d_ros.errors import BadInputError
+from n3d_ros.node.conversions import colour, depth, intrinsics_of
 from n3d_ros.node.parameters.declared import DECLARATIONS, Parameters
 from n3d_ros.node.parameters.table import parameters_of, values_in
 
@@ -43,6 +45,29 @@ def test_a_presets_colour_is_taken_as_rectified_where_its_driver_rectifies_it():
         "zed_before_5_1",
         "generic",
     }
+
+
+# Of these only zeros are read: Orbbec's driver has k3 and k4 elsewhere, and no camera info says so.
+REFUSED = ("equidistant", 8)
+
+
+@pytest.mark.parametrize("name", [name for name, driver in DRIVERS.items() if driver.lenses])
+def test_the_lenses_of_a_presets_driver_are_read_with_as_many_coefficients_as_it_writes(name):
+    for model, count in DRIVERS[name].lenses:
+        straight = lens_of_info(model, [0.0] * count)
+        assert straight is None if model != "equidistant" else straight.coefficients == (0.0,) * 4
+        if (model, count) == REFUSED:
+            with pytest.raises(BadInputError, match="which of them are k1 k2 k3 k4 is not known"):
+                lens_of_info(model, [0.01] * count)
+        else:
+            assert lens_of_info(model, [0.01] * count).coefficients == (0.01,) * count
+
+
+def lens_of_info(model, d):
+    """Of the picture that a camera info with these coefficients is of."""
+    k = [600.0, 0.0, 319.5, 0.0, 600.0, 239.5, 0.0, 0.0, 1.0]
+    info = SimpleNamespace(k=k, d=d, distortion_model=model, width=640, height=480)
+    return intrinsics_of(info, 640, 480).distortion
 
 
 def test_presets_for_the_common_cameras():
