@@ -3,7 +3,8 @@
 In: a sensor_msgs/CompressedImage of compressed_depth_image_transport, or a PNG alone. Out: (H, W) raw depth
 and its ROS encoding. Format, as that package's codec.cpp and compression_common.h have it
 (ros-perception/image_transport_plugins): 12 bytes (format, and the quantisation a, b), then a 16-bit PNG, or
-columns and rows as int32 and RVL data. A 32FC1 picture is stored as 16-bit inverse depth.
+columns and rows as int32 and RVL data. A 32FC1 picture is stored as 16-bit inverse depth. The message's
+format is the picture's encoding, "; compressedDepth", and since 2019 " png" or " rvl".
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ from n3d_ros.plain_text import shown
 
 HEADER = struct.Struct("<iff")
 RVL_SIZE = struct.Struct("<ii")
+MILLIMETRES = ("16UC1", "mono16")
+INVERSE = "32FC1"
+# A PNG alone: "16UC1; png compressed" of compressed_image_transport, and cv_bridge's without an encoding.
+PNG_ALONE = (*MILLIMETRES, "png")
+# By other writers, without an encoding.
+UNSTATED = ("compressedDepth", "compressedDepth png")
 
 
 def decoded_depth(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[Array, str]:
@@ -32,16 +39,33 @@ def decoded_depth(image: Any, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[A
             f"compressed depth: expected PNG or RVL, got {shown(image.format)}; JPEG destroys depth"
         )
     data, encoding = bytes(image.data), image.format.split(";")[0].strip()
-    if "compressedDepth" not in image.format:
-        return _png(data, image.format, max_megapixels), "16UC1"
+    if "compressedDepth" in image.format:
+        return _behind_header(data, encoding, image.format, max_megapixels)
+    _check_encoding(encoding in PNG_ALONE, image.format)
+    return _png(data, image.format, max_megapixels), "16UC1"
+
+
+def _behind_header(data: bytes, encoding: str, format: str, max_megapixels: float) -> tuple[Array, str]:
     if len(data) <= HEADER.size:
         raise BadInputError(
             f"compressed depth: expected {HEADER.size} bytes before the picture, got {len(data)} in all"
         )
     _, a, b = HEADER.unpack_from(data)
-    read = _rvl if "rvl" in image.format.lower() else _png
-    raw = read(data[HEADER.size :], image.format, max_megapixels)
-    return (_dequantised(raw, a, b), "32FC1") if encoding == "32FC1" else (raw, "16UC1")
+    # Old releases never set a and b of millimetres, so that only a picture of no stated encoding must have 0.
+    is_raw = encoding in MILLIMETRES or (encoding in UNSTATED and a == b == 0)
+    _check_encoding(is_raw or encoding == INVERSE, format)
+    read = _rvl if "rvl" in format.lower() else _png
+    raw = read(data[HEADER.size :], format, max_megapixels)
+    return (raw, "16UC1") if is_raw else (_dequantised(raw, a, b), INVERSE)
+
+
+def _check_encoding(is_known: bool, format: str) -> None:
+    """Of any other the unit is not known."""
+    if not is_known:
+        raise BadInputError(
+            f"compressed depth: expected a format that begins with 16UC1, mono16 or 32FC1, such as "
+            f"'16UC1; compressedDepth png', got {shown(format)}"
+        )
 
 
 def _png(data: bytes, format: str, max_megapixels: float) -> Array:

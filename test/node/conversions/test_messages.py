@@ -123,6 +123,57 @@ def test_compressed_depth_in_millimetres_and_as_inverse_depth():
     np.testing.assert_allclose(quantised, [[np.nan, 4.0], [2.0, 4 / 3]], rtol=1e-6)
 
 
+MILLIMETRES_PNG = cv2.imencode(".png", np.array([[0, 1000], [2000, 3000]], np.uint16))[1].tobytes()
+
+
+NO_HEADER, NOTHING_QUANTISED, QUANTISED = b"", bytes(12), struct.pack("<iff", 0, 4000.0, 0.0)
+# a and b as a release that did not set them sent them.
+NEVER_SET = b"\x00\x00\x00\x00\x88\x9c\x5c\xaa\x00\x40\x4b\xb7"
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (NOTHING_QUANTISED, "16UC1; compressedDepth"),
+        (NOTHING_QUANTISED, "mono16; compressedDepth png"),
+        (NEVER_SET, "16UC1; compressedDepth"),
+        (NOTHING_QUANTISED, "compressedDepth"),
+        (NOTHING_QUANTISED, "compressedDepth png"),
+        (NO_HEADER, "16UC1; png compressed "),
+        (NO_HEADER, "mono16; png compressed mono16"),
+        (NO_HEADER, "png"),
+    ],
+)
+def test_compressed_depth_whose_encoding_is_known_is_in_millimetres(head, name):
+    depth = depth_array(compressed(head + MILLIMETRES_PNG, name))
+    np.testing.assert_array_equal(depth, np.array([[np.nan, 1.0], [2.0, 3.0]], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (QUANTISED, "compressedDepth"),
+        (QUANTISED, "compressedDepth png"),
+        (struct.pack("<iff", 0, 0.0, 1.0), "compressedDepth"),
+        (NO_HEADER, "compressedDepth"),
+        (QUANTISED, "64FC1; compressedDepth png"),
+        (NOTHING_QUANTISED, "16SC1; compressedDepth png"),
+        (QUANTISED, "32fc1; compressedDepth png"),
+        (QUANTISED, "32SC1; compressedDepth rvl"),
+        (NOTHING_QUANTISED, "; compressedDepth png"),
+        (NOTHING_QUANTISED, "compressedDepth rvl"),
+        (NO_HEADER, "32FC1; png compressed"),
+        (NO_HEADER, "16SC1; png compressed"),
+        (NO_HEADER, "; png compressed"),
+        (NO_HEADER, ""),
+    ],
+)
+def test_compressed_depth_of_another_encoding_is_refused_and_not_taken_for_millimetres(head, name):
+    text = refused(ResultCode.BAD_INPUT, depth_array, compressed(head + MILLIMETRES_PNG, name))
+    assert "expected a format that begins with 16UC1, mono16 or 32FC1" in text
+    assert text.endswith(f"got '{name}'")
+
+
 @pytest.mark.parametrize(
     ("message", "named"),
     [
