@@ -12,9 +12,12 @@ from collections.abc import Sequence
 from n3d_ros.boxes import Box3D
 from n3d_ros.memory.places import Remembered
 from n3d_ros.plain_text import shown
-from n3d_ros.spatial.language.nouns import ADJECTIVES
+from n3d_ros.spatial.language.nouns import ADJECTIVES, DETERMINERS
 from n3d_ros.spatial.language.units import WRITTEN_NUMBERS
-from n3d_ros.spatial.matching import fitting
+from n3d_ros.spatial.matching import fitting, unclear_words
+
+# Of what is remembered, in one message.
+MAX_LABELS = 10
 
 _BETWEEN = re.compile(r"\s*(?:[,;.\n]|\band\b)\s*", re.IGNORECASE)
 _COUNTS = [word for word, number in WRITTEN_NUMBERS.items() if number >= 1]
@@ -22,18 +25,37 @@ _OR = re.compile(r"\s+or\s+", re.IGNORECASE)
 _QUANTITY = re.compile(
     rf"^(?:all|every|each|both|any|some|\d+|{'|'.join(_COUNTS)})\s+(?:of\s+)?", re.IGNORECASE
 )
+# What questions end in that is no part of a name.
+_END = (
+    r"(?:,?\s+(?:last(?:\s+seen)?|seen|now|anywhere|somewhere|lately|recently|today|yesterday|earlier|again|please"
+    r"|and\s+when))*\s*[?.!]*$"
+)
 _WHERE = re.compile(
-    r"^(?:where|when)\s+(?:(?:did|have|had)\s+you\s+(?:last\s+)?(?:see|seen|find|found)|(?:is|are|was|were))\s+"
-    r"(.*?)(?:\s+last\s+seen|\s+now)?\s*\?*$",
+    r"^(?:where|when)(?:\s+(?:(?:did|have|had)\s+you\s+(?:last\s+)?(?:see|seen|find|found)|(?:is|are|was|were))|'s|'re)"
+    rf"\s+(.*?){_END}",
     re.IGNORECASE,
 )
 _WHETHER = re.compile(
     r"^(?:is|are)\s+(.*?)\s+(?:still\s+(?:there|here|around|in\s+(?:its|their)\s+place)|gone|there)\s*\?*$"
-    r"|^(?:have|did)\s+you\s+(?:ever\s+)?(?:seen?|found|find)\s+(.*?)\s*\?*$",
+    rf"|^(?:have|did)\s+you\s+(?:ever\s+|last\s+)?(?:seen?|found|find)\s+(.*?){_END}",
     re.IGNORECASE,
 )
+_ADJECTIVE, _OWN = "|".join(sorted(ADJECTIVES)), "|".join(DETERMINERS)
+# A name for certain, also where a question mark alone makes it a question.
+_PLAIN = re.compile(rf"^(?:(?:the|an?|{_OWN})\s+)?(?:(?:{_ADJECTIVE})\s+)*\w+$", re.IGNORECASE)
+_OWNED = re.compile(rf"^(?:{_OWN})\s+", re.IGNORECASE)
+# "The red or the blue mug": adjectives of one thing, and another thing with the noun of both.
+_SHARED = re.compile(
+    rf"^((?:the\s+)?(?:(?:{_ADJECTIVE})\s+)+)(?:and|or)\s+((?:the\s+)?(?:(?:{_ADJECTIVE})\s+)+([^,]+))$",
+    re.IGNORECASE,
+)
+_EVERYTHING = re.compile(r"^(?:every|any)thing$|^all$", re.IGNORECASE)
 
-_LETTER = re.compile(r"\w")
+# An article alone names nothing.
+_LETTER = re.compile(r"(?!(?:the|an?)\b)\b\w", re.IGNORECASE)
+_PRONOUN = re.compile(
+    r"\b(?:it|them|they|ones?|this|that|these|those|what|which|who|how|why|where|when)$", re.IGNORECASE
+)
 _QUESTION = re.compile(
     r"^(?:what|which|who|how|why|where|when|is|are|was|were|did|have)\s|\?\s*$", re.IGNORECASE
 )
@@ -49,19 +71,55 @@ def names_in(words: str) -> list[str]:
 
 
 def names_asked_for(words: str) -> list[str]:
-    """As `names_in`, and "the mug or the cup" names both; "where did you last see the mug?", "where is the
-    mug?", "is the mug still there?" and "have you seen the mug?" name the mug. ValueError for any other
-    question, and for words without a letter: that nothing of it is remembered would be no answer to it.
+    """As `names_in`, and "the mug or the cup" names both, as does "the red or blue mug"; "where did you last
+    see the mug?", "where's my mug?", "is the mug still there?", "have you seen the mug anywhere?" and "mug?"
+    name the mug. ValueError for any other question, and for words that name nothing: that nothing of it is
+    remembered would be no answer to it.
     """
-    words = words.strip()
-    asked = _WHERE.match(words) or _WHETHER.match(words)
-    name = next(filter(None, asked.groups()), "") if asked else words
-    if not _LETTER.search(name) or (not asked and _QUESTION.search(words)):
+    words = _straight(words)
+    asked = _asked(words)
+    names = _listed(words.rstrip("? ") if asked is None else asked)
+    is_other = asked is None and _QUESTION.search(words) and not all(map(_PLAIN.match, names))
+    if is_other or not _LETTER.search(" ".join(names)) or any(map(_PRONOUN.search, names)):
         raise ValueError(
             "words: expected names, or a question such as 'where did you last see the mug?' or 'is the mug "
             f"still there?', got {shown(words)}"
         )
-    return names_in(_OR.sub(", ", name))
+    return names
+
+
+def check_understood(name: str, words: str, known: Sequence[Remembered]) -> None:
+    """ValueError where a name that fits nothing known may mean some of it nevertheless.
+
+    words: what was asked. A question may end in what is no part of a name: there "mug handle" may be a mug.
+    """
+    is_bare = _asked(_straight(words)) is None
+    labels = sorted({one.label for one in known})
+    unclear = {label: unclear_words(name, label, may_be_compound=is_bare) for label in labels}
+    meant = [label for label in labels if unclear[label]]
+    if meant:
+        least = min((unclear[label] for label in meant), key=len)
+        raise ValueError(
+            f"words: {shown(' '.join(least))} of {shown(name)} is not understood, and it may mean what is "
+            f"remembered as {', '.join(map(shown, meant[:MAX_LABELS]))}"
+        )
+
+
+def _straight(words: str) -> str:
+    return words.replace("\u2019", "'").strip()
+
+
+def _asked(words: str) -> str | None:
+    """What a question asks for; None where the words are none that is understood."""
+    asked = _WHERE.match(words) or _WHETHER.match(words)
+    return next(filter(None, asked.groups()), "") if asked else None
+
+
+def _listed(words: str) -> list[str]:
+    """Names of a list, each as a memory has it: whose a thing is, it does not know."""
+    shared = _SHARED.match(words)
+    parts = [shared[1] + shared[3], shared[2]] if shared else names_in(_OR.sub(", ", words))
+    return ["things" if _EVERYTHING.match(part) else _OWNED.sub("the ", part) for part in parts]
 
 
 def is_named(thing: Remembered, words: Sequence[str]) -> bool:

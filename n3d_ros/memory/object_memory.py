@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Array, Intrinsics, Vector3
 from n3d_ros.memory.association import associate, still_m
-from n3d_ros.memory.names import is_named, names_asked_for, was_found_by
+from n3d_ros.memory.names import check_understood, is_named, names_asked_for, was_found_by
 from n3d_ros.memory.places import Place, Remembered, check_pose
 from n3d_ros.memory.sight import Glance, Sight, SightConfig, look_at
 from n3d_ros.spatial.matching import fitting
@@ -141,12 +141,17 @@ class ObjectMemory:
     def recall(self, words: str) -> Recalled:
         """Things that the words name, as questions name boxes ("the mug" is any mug that is known).
 
-        ValueError for a question that does not ask where something is.
+        ValueError for a question that does not ask where something is, and for a name that fits nothing but
+        may mean something that is known.
         """
         things = self.things
         boxes = [Box3D(thing.label, thing.place.center, thing.place.size) for thing in things]
-        called = [one.name for one in things]
-        chosen = {i for name in names_asked_for(words) for i in fitting(name, boxes, called, plural=True)}
+        called, chosen = [one.name for one in things], set()
+        for name in names_asked_for(words):
+            fit = fitting(name, boxes, called, plural=True)
+            if not fit:
+                check_understood(name, words, things)
+            chosen.update(fit)
         newest = sorted((things[i] for i in chosen), key=lambda one: (-one.last_ns, one.id))
         there = tuple(one for one in newest if one.gone_ns is None)
         return Recalled(there, tuple(one for one in newest if one.gone_ns is not None))

@@ -22,7 +22,7 @@ def told(
     """ "The red mug was last seen 42 s ago at 0.10, 0.20, 1.00 m in map; it is gone since 10 s."
 
     known: everything that is remembered. Where the words name none of it, its names are said: words that were
-    no name ("the mug on the box") must not be taken for a thing that is not there.
+    no name ("the redmug") must not be taken for a thing that is not there.
     """
     if not things:
         return one_line(f"Nothing that '{words}' names is remembered{_names_of(known)}.")

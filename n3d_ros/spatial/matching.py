@@ -11,11 +11,11 @@ boxes", "the nearest red box"), labels must say its adjectives: a box called pla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import lru_cache
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.spatial.language.nouns import ADJECTIVES, CAMERA_WORDS
+from n3d_ros.spatial.language.nouns import ADJECTIVES, CAMERA_WORDS, COLOURS, NAMES_ANYWAY, NEVER_IN_NAMES
 from n3d_ros.spatial.language.tokens import tokens_of
 from n3d_ros.spatial.types import Query
 
@@ -73,6 +73,26 @@ def fitting(name: str, boxes: Sequence[Box3D], ids: Sequence[str], plural: bool 
     return [index for index, one in enumerate(quality) if one >= least and one > NO_FIT]
 
 
+def unclear_words(name: str, label: str, may_be_compound: bool = True) -> list[str]:
+    """Of a name that fits no box: its words beside the label's noun, where it may mean the label's thing all
+    the same ("the other mug", "the mug on the table", "small mug" for "red mug"). None where it means
+    something else: "green mug" for "red mug", and, if it may be a compound, "mug handle".
+    """
+    called = _words(label)
+    if not called:
+        return []
+    noun = _head(called)
+    wanted = tuple(_singular(word, noun) for word in _words(name))
+    if noun not in wanted:
+        return []
+    beside = [word for word in wanted if word not in called]
+    if _head(wanted) == noun:
+        is_other = _is_of_another_colour(beside, set(called) - set(wanted))
+    else:
+        is_other = may_be_compound and not set(beside) & (NEVER_IN_NAMES - NAMES_ANYWAY)
+    return [] if is_other else beside or list(wanted)
+
+
 def ids_of(boxes: Sequence[Box3D]) -> list[str]:
     """The ids that boxes have by their places."""
     return [f"{index}_{box.label}" for index, box in enumerate(boxes)]
@@ -101,6 +121,11 @@ def _quality(name: str, label: str, box_id: str, plural: bool) -> int:
     if set(wanted) <= set(called):
         return SAYS_MORE
     return SAYS_LESS if set(called) <= set(wanted) and set(wanted) - set(called) <= ADJECTIVES else NO_FIT
+
+
+def _is_of_another_colour(said: Sequence[str], unsaid: Set[str]) -> bool:
+    """Words of a name that a label lacks, and the other way round: of other adjectives both may be true."""
+    return set(said) <= ADJECTIVES and bool(COLOURS & set(said)) and bool(COLOURS & unsaid)
 
 
 def _singular(word: str, of: str) -> str:

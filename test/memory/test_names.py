@@ -1,6 +1,6 @@
 import pytest
 
-from n3d_ros.memory.names import is_named, names_asked_for, names_in
+from n3d_ros.memory.names import check_understood, is_named, names_asked_for, names_in
 from n3d_ros.memory.places import Place, Remembered
 
 PLACE = Place((0.0, 0.0, 1.0), (0.1, 0.1, 0.1), (1, 0, 0, 0, 1, 0, 0, 0, 1))
@@ -32,7 +32,20 @@ def test_a_list_of_names_is_taken_apart_and_adjectives_are_no_names(words, names
         ("Where is the red mug?", ["the red mug"]),
         ("where are the mug and the keys now?", ["the mug", "the keys"]),
         ("When was the mug last seen?", ["the mug"]),
-        ("Where have you seen my mug", ["my mug"]),
+        ("Where have you seen my mug", ["the mug"]),
+        ("Where's the mug?", ["the mug"]),
+        ("where\u2019s our red mug", ["the red mug"]),
+        ("where did you see the red mug last?", ["the red mug"]),
+        ("where is the mug, please?", ["the mug"]),
+        ("where did you last see the mug and when?", ["the mug"]),
+        ("have you seen the mug anywhere lately?", ["the mug"]),
+        ("where is the last mug?", ["the last mug"]),
+        ("mug?", ["mug"]),
+        ("the small red mug or my cup?", ["the small red mug", "the cup"]),
+        ("where is the red or blue mug?", ["the red mug", "blue mug"]),
+        ("the red and the small blue mugs", ["the red mugs", "the small blue mugs"]),
+        ("the blue, small box", ["the blue, small box"]),
+        ("everything", ["things"]),
         ("the mug", ["the mug"]),
         ("the mug or the cup", ["the mug", "the cup"]),
         ("where is the mug or the cup?", ["the mug", "the cup"]),
@@ -40,7 +53,7 @@ def test_a_list_of_names_is_taken_apart_and_adjectives_are_no_names(words, names
         ("Are the red mugs still in their place", ["the red mugs"]),
         ("is the mug gone?", ["the mug"]),
         ("have you seen the mug and the ball?", ["the mug", "the ball"]),
-        ("did you ever see my keys?", ["my keys"]),
+        ("did you ever see my keys?", ["the keys"]),
     ],
 )
 def test_a_question_where_something_is_names_it(question, names):
@@ -53,8 +66,13 @@ def test_a_question_where_something_is_names_it(question, names):
         "what is on the table?",
         "is the mug on the table?",
         "How many mugs",
-        "mug?",
+        "can you see the mug?",
+        "wo ist die Tasse?",
         "where is ?",
+        "where is the ?",
+        "where is it?",
+        "where is the red one?",
+        "what?",
         ",",
         "\u200b",
     ],
@@ -83,3 +101,36 @@ def test_only_a_name_names_it(words, is_it):
 def test_half_of_a_name_is_no_name():
     """Two adjectives with a comma: who looks for a blue one does not look for every small one."""
     assert not is_named(thing("small box"), ("blue, small box",))
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("the other mug", "where is the other mug?", "'other' of 'the other mug' is not understood"),
+        (
+            "the mugs on the table",
+            "the mugs on the table",
+            "'on table' of .* remembered as 'blue mug', 'red mug'",
+        ),
+        ("the mug upstairs", "is the mug upstairs still there?", "'upstairs' of"),
+        ("large red mug", "large red mug", "'large' of .* remembered as 'red mug'$"),
+        ("small mug", "small mug", "'small' of .* remembered as 'blue mug', 'red mug'$"),
+        ("mug of tea", "mug of tea", "'of tea' of"),
+    ],
+)
+def test_a_name_that_may_mean_what_is_known_is_refused_with_the_words_that_are_unclear(name, words, message):
+    with pytest.raises(ValueError, match=message):
+        check_understood(name, words, [thing("red mug"), thing("blue mug"), thing("ball")])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("green mug", "where is the green mug?"),
+        ("the mug handle", "the mug handle"),
+        ("the cup", "where is the cup?"),
+        ("florble", "florble"),
+    ],
+)
+def test_a_name_of_something_else_is_understood(name, words):
+    check_understood(name, words, [thing("red mug"), thing("blue mug"), thing("ball")])

@@ -220,12 +220,28 @@ def test_recall_understands_names_as_questions_do():
         memory.recall("what is on the table")
 
 
+@pytest.mark.parametrize(
+    "words", ["where is the other mug?", "the ball and the mug on the table", "small red mug"]
+)
+def test_what_was_not_understood_is_never_said_not_to_be_remembered(words):
+    memory = ObjectMemory()
+    memory.look(look(1, mug(), mug(0.6, label="ball")))
+    with pytest.raises(
+        ValueError, match="is not understood, and it may mean what is remembered as 'red mug'"
+    ):
+        memory.recall(words)
+
+
 ASKED = {
     "the mug": ["red mug", "blue mug"],
     "all the mugs": ["red mug", "blue mug"],
     "the red mug and the ball": ["red mug", "ball"],
     "1_blue mug": ["blue mug"],
     "the mug handle": [],
+    "where's my blue mug?": ["blue mug"],
+    "the red or the blue mug": ["red mug", "blue mug"],
+    "everything": ["red mug", "blue mug", "ball"],
+    "where is the green mug?": [],
 }
 
 

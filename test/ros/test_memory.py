@@ -333,7 +333,7 @@ def test_what_two_names_find_in_one_picture_is_one_thing(robot):
 def test_words_that_name_nothing_are_answered_with_what_is_known(robot):
     graph = robot()
     see(graph)
-    response = recall(graph, "the mug on the box")
+    response = recall(graph, "where is the green mug?")
     assert (response.code, response.objects) == (ResultCode.OK, [])
     assert response.answer.endswith("names is remembered; what is: 'red mug'.")
 
@@ -344,6 +344,9 @@ def test_a_question_that_is_not_understood_is_refused(robot):
     response = recall(graph, "is the mug on the table?")
     assert (response.code, response.objects) == (ResultCode.BAD_INPUT, [])
     assert response.message.startswith("words: expected names, or a question such as")
+    response = recall(graph, "the mug on the box")
+    assert (response.code, response.objects) == (ResultCode.BAD_INPUT, [])
+    assert response.message.startswith("words: 'on box' of 'the mug on the box' is not understood")
 
 
 def test_the_node_says_what_its_memory_is(robot, tmp_path):

@@ -45,11 +45,14 @@ gap space direction facing perspective viewpoint many number count
 NEVER_IN_NAMES = frozenset(_NEVER.split())
 _ADJECTIVES = """
 small big large little long tall short low high wide narrow broad thin thick deep old new round square flat
-red green blue yellow orange purple violet pink brown black white gray grey silver golden beige turquoise
 dark light wooden metal plastic glass steel ceramic leather paper cardboard rubber striped
 """
+_COLOURS = """
+red green blue yellow orange purple violet pink brown black white gray grey silver golden beige turquoise
+"""
+COLOURS = frozenset(_COLOURS.split())
 # Words that may stand before the noun of a located thing whose label does not say them.
-ADJECTIVES = frozenset(_ADJECTIVES.split())
+ADJECTIVES = frozenset(_ADJECTIVES.split()) | COLOURS
 _JOINTS = {"and", "or", "than", ","}
 # Words of the grammar that things are called by, too.
 NAMES_ANYWAY = ADJECTIVES | {
