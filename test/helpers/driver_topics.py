@@ -109,9 +109,10 @@ DRIVERS = {
     ),
     "oak": Driver(
         "2.10.3, https://github.com/luxonis/depthai-ros/tree/9132443a (humble, 2024-10): in "
-        "depthai_ros_driver/ launch/pointcloud.launch.py, launch/camera.launch.py, "
+        "depthai_ros_driver/ launch/rgbd_pcl.launch.py, launch/camera.launch.py (rectify_rgb), "
         "src/dai_nodes/sensors/img_pub.cpp, src/dai_nodes/sensors/stereo.cpp, "
-        "and depthai_bridge/src/ImageConverter.cpp; the sources of 3.x could not be had",
+        "and depthai_bridge/src/ImageConverter.cpp; of 3.x, from there: launch/driver.launch.py of 05537aae, "
+        "src/dai_nodes/sensors/camera.cpp of 11597ad3",
         colour=("rgb8", "bgr8", "rgba8", "yuv422", "mono8"),
         depth=("16UC1",),
         frame="oak_rgb_camera_optical_frame",

@@ -43,6 +43,7 @@ def test_a_presets_colour_is_taken_as_rectified_where_its_driver_rectifies_it():
     assert {name for name, kind in kinds.items() if kind == RECTIFIED} == {
         "zed",
         "zed_before_5_1",
+        "oak",
         "generic",
     }
 
