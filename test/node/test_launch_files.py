@@ -22,10 +22,13 @@ NAMES = {
         "DeclareLaunchArgument", "ExecuteProcess", "GroupAction", "IncludeLaunchDescription",
         "OpaqueFunction", "Shutdown",
     ),
+    "launch.events": (),
+    "launch.events.process": ("ProcessExited",),
     "launch.launch_description_sources": ("PythonLaunchDescriptionSource",),
     "launch.substitutions": ("LaunchConfiguration", "PathJoinSubstitution", "ThisLaunchFileDir"),
     "launch_ros": (),
     "launch_ros.actions": ("Node",),
+    "launch_ros.parameter_descriptions": ("ParameterValue",),
     "launch_ros.substitutions": ("FindPackageShare",),
 }  # fmt: skip
 
