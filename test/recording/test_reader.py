@@ -67,12 +67,15 @@ def test_a_recording_of_before_results_said_their_camera_is_read(tmp_path, monke
 
 
 def test_a_correction_in_a_later_part_is_that_of_its_result(recording):
-    recording.frame(5 * S)
-    recording.boxes(5 * S, "the red mug", [MUG])
-    recording.next_part()
-    recording.correction(5 * S, "the red mug", WRONG)
-    [only] = read_recording(recording.close())
-    assert only.correction.verdict == WRONG and len(parts_of(recording.folder)) == 2
+    for number in range(3):
+        recording.frame(number * S)
+        recording.boxes(number * S, "the red mug", [MUG])
+        recording.next_part()
+    for number in range(3):
+        recording.correction(number * S, "the red mug", WRONG)
+        recording.next_part()
+    assert [one.correction.verdict for one in read_recording(recording.close())] == [WRONG] * 3
+    assert len(parts_of(recording.folder)) == 6
 
 
 def test_a_frame_goes_on_to_the_results_of_later_parts_also_where_a_part_ended_in_it(recording):

@@ -98,10 +98,15 @@ def test_results_are_kept_with_their_frames_and_corrections(recorded):
     assert (second.answer, second.correction.verdict) == ("It is 1.25 meters away.", RIGHT)
 
 
+def images_of(recorder, stamp_ns):
+    return sum(recorder._types[one.topic] == IMAGE for one in recorder._moments.of(stamp_ns))
+
+
 def test_a_result_whose_frame_was_not_recorded_says_so(recorded):
     graph, recorder, out = recorded
-    graph.one_frame()
+    stamp = graph.one_frame()
     graph.wait_for_engine()
+    graph.wait(lambda: images_of(recorder, stamp) == 2, "both images at the recorder")
     recorder._moments._kept.clear()
 
     def work():
@@ -163,7 +168,7 @@ def test_a_part_ends_between_results_and_never_within_a_frame(tmp_path):
 def test_with_all_a_part_ends_between_frames_and_never_within_one(tmp_path):
     recorder, feed = fed(tmp_path, keep_all=True)
     for number in range(3):
-        feed.frame(number * S)
+        feed.frame(number * S, between=lambda: feed.correction(0, "the cup", WRONG))
         feed.boxes(number * S, "the mug", [MUG])
     recorder.close()
     parts = parts_of(tmp_path / "out")
