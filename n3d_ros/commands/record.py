@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
 from n3d_ros.commands.graph.interrupts import end_ros, interruptible
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.errors import CommandFailed
-from n3d_ros.recording.moments import Moment, Moments, stamp_of
+from n3d_ros.recording.moments import NEAR_NS, Moment, Moments, stamp_of
 from n3d_ros.recording.parts import Parts
 from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, RESULTS
 
 LOOK_S = 1.0
 # Messages of frames that are not written twice: more than results ever lag behind.
 KEPT_NAMES = 1000
+# Why a result came without its frame.
+EARLIER = "their pictures are of before the recording began"
+FORGOTTEN = "raise --memory-mb or use --all"
+LOST = "colour or depth was lost on its way to the recorder"
 OWN = {"boxes": BOXES, "answer": ANSWER, "correction": CORRECTION}
 
 
@@ -62,6 +66,7 @@ def run_record(args: argparse.Namespace) -> int:
         while end_s is None or time.monotonic() < end_s:
             rclpy.spin_once(node, timeout_sec=0.2)
             recorder.raise_error()
+        recorder.look()  # in less than LOOK_S nobody has looked
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
@@ -69,10 +74,8 @@ def run_record(args: argparse.Namespace) -> int:
         node.destroy_node()
         end_ros()
     print(f"recorded {recorder.num_results} results, {recorder.num_corrections} corrections in '{args.out}'")
-    if recorder.num_without_frame:
-        print(
-            f"{recorder.num_without_frame} results came without their frame: raise --memory-mb or use --all"
-        )
+    for why, number in recorder.without_frame.items():
+        print(f"{number} results came without their frame: {why}")
     if not recorder.has_seen_node:
         where = f"{args.namespace.rstrip('/')}/{args.node}"
         raise CommandFailed(f"expected a node '{where}' to record, found none; `n3d doctor` says why")
@@ -83,11 +86,13 @@ class Recorder:
     """Subscribes to a node's inputs and outputs as they appear, and writes what belongs together."""
 
     def __init__(self, node: Any, target: str, parts: Parts, max_bytes: int, keep_all: bool = False) -> None:
-        self.num_results = self.num_corrections = self.num_without_frame = 0
+        self.num_results = self.num_corrections = 0
+        self.without_frame: Counter[str] = Counter()
         self._node, self._target, self._parts, self._keep_all = node, target, parts, keep_all
         self._moments = Moments(max_bytes)
         self._types: dict[str, str] = {}
         self._written: deque[tuple[str, int]] = deque(maxlen=KEPT_NAMES)
+        self._instant_ns: int | None = None
         self._error: Exception | None = None
         for name, type_name in OWN.items():
             self._subscribe(f"{target}/{name}", type_name)
@@ -138,6 +143,7 @@ class Recorder:
         if kind in CAMERA:
             self._moments.add(moment)
             if self._keep_all:
+                self._part_between_instants(moment.stamp_ns)
                 self._write(moment)
             return
         if kind in RESULTS:
@@ -146,12 +152,30 @@ class Recorder:
         else:
             self.num_corrections += 1
         self._write(moment)
+        if not self._keep_all:  # else it came between the messages of another frame
+            self._parts.may_end()
+
+    def _part_between_instants(self, stamp_ns: int) -> None:
+        """Colour, depth and camera info of one instant stay in one part."""
+        if self._instant_ns is None or abs(stamp_ns - self._instant_ns) > NEAR_NS:
+            self._instant_ns = stamp_ns
+            self._parts.may_end()
 
     def _write_frame(self, stamp_ns: int) -> None:
         frame = self._moments.of(stamp_ns)
-        self.num_without_frame += sum(self._types[one.topic] != INFO for one in frame) < 2
+        if sum(self._types[one.topic] != INFO for one in frame) < 2:
+            self._count_missing(stamp_ns)
         for moment in frame:
             self._write(moment)
+
+    def _count_missing(self, stamp_ns: int) -> None:
+        """Why a result's frame is not there, in words for its user."""
+        if self._moments.began_after(stamp_ns):
+            self.without_frame[EARLIER] += 1
+        elif not self._moments.forgot(stamp_ns):
+            self.without_frame[LOST] += 1
+        elif not self._keep_all:  # else it was written when it came
+            self.without_frame[FORGOTTEN] += 1
 
     def _write(self, moment: Moment) -> None:
         is_frame = self._types[moment.topic] in CAMERA

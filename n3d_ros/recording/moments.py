@@ -36,10 +36,13 @@ class Moments:
             raise ValueError(f"max_bytes: expected at least 1, got {max_bytes}")
         self._max_bytes, self._num_bytes = max_bytes, 0
         self._kept: OrderedDict[tuple[str, int], Moment] = OrderedDict()
+        self._first: dict[str, int] = {}
+        self._forgotten_ns: int | None = None
 
     def add(self, moment: Moment) -> None:
         """Keep it; the oldest go."""
         key = (moment.topic, moment.stamp_ns)
+        self._first.setdefault(moment.topic, moment.stamp_ns)
         if key in self._kept:
             return
         self._kept[key] = moment
@@ -47,6 +50,15 @@ class Moments:
         while self._num_bytes > self._max_bytes and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
             self._num_bytes -= len(oldest.data)
+            self._forgotten_ns = oldest.stamp_ns
+
+    def began_after(self, stamp_ns: int) -> bool:
+        """Whether a topic's first message is of a later stamp, or none has come."""
+        return max(self._first.values(), default=stamp_ns + NEAR_NS + 1) > stamp_ns + NEAR_NS
+
+    def forgot(self, stamp_ns: int) -> bool:
+        """Whether what was of this stamp is gone: the newest that went is not older."""
+        return self._forgotten_ns is not None and stamp_ns <= self._forgotten_ns + NEAR_NS
 
     def of(self, stamp_ns: int) -> list[Moment]:
         """Of each topic the message nearest to the stamp, where one is near, by time of arrival."""

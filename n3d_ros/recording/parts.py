@@ -1,19 +1,23 @@
 """A recording written part by part: each a folder of rosbag2 that is whole once the next begins.
 
-In: serialised messages in any order of topics. Out: `part_000`, `part_001`, ... A kill costs the part that
-was being written; it lies under a hidden name until it is whole.
+In: serialised messages in any order of topics, and where what belongs together ends. Out: `part_000`,
+`part_001`, ... A kill costs the part that was being written; it lies under a hidden name until it is whole.
 """
 
 from __future__ import annotations
 
+import logging
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from n3d_ros.recording.types import message_store
 
+_log = logging.getLogger(__name__)
+
 
 class Parts:
-    """Writes to a folder that may hold parts already. part_bytes: when the next part begins."""
+    """Writes to a folder that may hold parts already. part_bytes: how long a part is before it may end."""
 
     def __init__(self, folder: Path, part_bytes: int = 256 << 20) -> None:
         if part_bytes < 1:
@@ -34,6 +38,9 @@ class Parts:
             self._connections[topic] = self._writer.add_connection(topic, type_name, typestore=self._store)
         self._writer.write(self._connections[topic], received_ns, data)
         self._num_bytes += len(data)
+
+    def may_end(self) -> None:
+        """What comes next does not belong to what was written: a part that is long enough ends here."""
         if self._num_bytes >= self._part_bytes:
             self.close()
 
@@ -43,7 +50,7 @@ class Parts:
             return
         self._writer.close()
         self._hidden.rename(self._folder / f"part_{self._number:03d}")
-        self._writer, self._number = None, self._number + 1
+        self._writer, self._number, self._num_bytes = None, self._number + 1, 0
 
     @property
     def _hidden(self) -> Path:
@@ -60,6 +67,7 @@ class Parts:
     def _remove_left_behind(self) -> None:
         """What a recorder that was killed left under this name."""
         if self._hidden.is_dir():
+            _log.warning("removes '%s' of a recorder that was killed: what it held is lost", self._hidden)
             for file in self._hidden.iterdir():
                 file.unlink()
             self._hidden.rmdir()
@@ -67,7 +75,19 @@ class Parts:
 
 def parts_of(folder: Path) -> list[Path]:
     """The whole parts of a recording, in order."""
-    return sorted(one for one in folder.glob("part_*") if (one / "metadata.yaml").is_file())
+    whole = (one for one in folder.glob("part_*") if (one / "metadata.yaml").is_file())
+    return sorted(whole, key=lambda one: (number_of(one), one.name))  # part_1000 comes after part_999
+
+
+def losses(folder: Path) -> list[str]:
+    """What of a recording cannot be read, each as a sentence: parts that are missing or not whole."""
+    numbers = sorted({-1, *map(number_of, parts_of(folder))})
+    gaps = [(before + 1, after - 1) for before, after in pairwise(numbers) if after - before > 1]
+    names = [f"part_{a:03d}" if a == b else f"part_{a:03d} to part_{b:03d}" for a, b in gaps]
+    lost = "missing, with the frames, results and corrections in it"
+    unfinished = "not whole and not read: it is being written, or its recorder was killed"
+    hidden = sorted(one.name for one in folder.glob(".part_*"))
+    return [f"{one}: {lost}" for one in names] + [f"{one}: {unfinished}" for one in hidden]
 
 
 def number_of(part: Path) -> int:

@@ -6,8 +6,10 @@ positions in metres. Frames are decoded as the node does. What cannot be used is
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,15 @@ from n3d_ros.errors import N3DError
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.desk.names import CUT
 from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.recording.moments import NEAR_NS
-from n3d_ros.recording.parts import parts_of
-from n3d_ros.recording.types import ANSWER, CAMERA, CORRECTION, RESULTS, message_store
+from n3d_ros.recording.awaited import Awaited, Camera
+from n3d_ros.recording.bags import Message, each_message, open_bag
+from n3d_ros.recording.moments import NEAR_NS, stamp_of
+from n3d_ros.recording.parts import losses, parts_of
+from n3d_ros.recording.types import ANSWER, CAMERA, CORRECTION, INFO, RESULTS, message_store
+
+_log = logging.getLogger(__name__)
 
 WRONG, RIGHT, CORRECTED = 0, 1, 2
-# Messages by topic and stamp.
-Camera = dict[str, dict[int, Any]]
 _DEPTH_SIGNS = ("16UC1", "32FC1", "mono16", "compressedDepth")
 
 
@@ -76,50 +80,61 @@ class Recorded:
 
 
 def read_recording(path: Path) -> Iterator[Recorded]:
-    """Every result of a recording. ValueError, OSError where it is none."""
-    for part in parts_of(path) or [path]:
-        yield from _read_part(part)
+    """Every result of a recording. ValueError, OSError where it is none. What is said of a result holds for
+    each of its stamp and words, and the last that was said.
 
-
-def _read_part(path: Path) -> Iterator[Recorded]:
-    """Corrections come after their results, so a part is read twice: first for them, then frame by frame."""
-    from rosbags.highlevel import AnyReader, AnyReaderError
-
+    Parts are read twice, since a correction comes after its result, in its part or in a later one. A result
+    may also be parted from its frame, so frames go on from part to part.
+    """
     if not path.exists():
         raise FileNotFoundError(f"recording: expected a folder of `n3d record`, got '{path}' (nothing there)")
-    try:
-        reader = AnyReader([path], default_typestore=message_store())
-        reader.open()
-    except (AnyReaderError, OSError, ValueError, KeyError) as error:
-        raise ValueError(f"'{path}': expected a recording, got: {error}") from error
-    try:
-        corrections = dict(_corrections(reader))
-        camera: Camera = {}
-        kept = [one for one in reader.connections if one.msgtype in (*CAMERA, *RESULTS)]
-        for connection, _, raw in reader.messages(kept) if kept else ():  # none would mean all
-            message: Any = reader.deserialize(raw, connection.msgtype)
-            if connection.msgtype in CAMERA:
-                camera.setdefault(connection.topic, {})[stamp_ns(message.header.stamp)] = message
-                forget_old(camera[connection.topic])
-            else:
-                yield recorded(message, connection.msgtype, camera, corrections)
-    finally:
-        reader.close()
+    for loss in losses(path):
+        _log.warning("'%s': %s", path, loss)
+    parts = parts_of(path) or [path]
+    corrections: dict[tuple[int, str], Correction] = {}
+    stamps_ns: list[int] = []
+    for part in parts:
+        _read_verdicts(part, corrections, stamps_ns)
+    awaited = Awaited(stamps_ns)
+    for part in parts:
+        yield from _read_results(part, awaited, corrections)
+        awaited.next_part()
 
 
-def _corrections(reader: Any) -> Iterator[tuple[tuple[int, str], Correction]]:
-    corrected = [one for one in reader.connections if one.msgtype == CORRECTION]
-    for _, _, raw in reader.messages(corrected) if corrected else ():  # none would mean all
-        message = reader.deserialize(raw, CORRECTION)
-        key = (stamp_ns(message.header.stamp), message.words)
-        right, names = _boxes(message.boxes), _box_words(message.boxes)
-        yield key, Correction(int(message.verdict), right, message.answer, names)
+def _read_verdicts(part: Path, corrections: dict[tuple[int, str], Correction], stamps_ns: list[int]) -> None:
+    """Add what was said of results, and the stamps of results."""
+    with closing(open_bag(part, message_store(), "a recording")) as reader:
+        for one in _messages_of(part, reader, (CORRECTION, *RESULTS)):
+            if one.connection.msgtype != CORRECTION:
+                stamps_ns.append(one.decoded(stamp_of))
+                continue
+            message = _decoded(one, reader)
+            right, names = _boxes(message.boxes), _box_words(message.boxes)
+            said = Correction(int(message.verdict), right, message.answer, names)
+            corrections[stamp_ns(message.header.stamp), message.words] = said
 
 
-def forget_old(messages: dict[int, Any], num_kept: int = 64) -> None:
-    """Keep the newest messages of a topic: a result is about a frame of the last seconds."""
-    while len(messages) > num_kept:
-        del messages[min(messages)]
+def _read_results(
+    part: Path, awaited: Awaited, corrections: dict[tuple[int, str], Correction]
+) -> Iterator[Recorded]:
+    with closing(open_bag(part, message_store(), "a recording")) as reader:
+        for one in _messages_of(part, reader, (*CAMERA, *RESULTS)):
+            kind, at = one.connection.msgtype, one.decoded(stamp_of)
+            if kind in RESULTS:
+                yield recorded(_decoded(one, reader), kind, awaited.camera, corrections)
+                awaited.had(at)
+            elif kind == INFO:
+                awaited.add_info(one.connection.topic, at, _decoded(one, reader))
+            elif awaited.is_awaited(at):
+                awaited.add_image(one.connection.topic, at, _decoded(one, reader))
+
+
+def _messages_of(part: Path, reader: Any, kinds: tuple[str, ...]) -> Iterator[Message]:
+    return each_message(part, reader, [one for one in reader.connections if one.msgtype in kinds])
+
+
+def _decoded(one: Message, reader: Any) -> Any:
+    return one.decoded(lambda data: reader.deserialize(data, one.connection.msgtype))
 
 
 def recorded(
@@ -161,7 +176,8 @@ def frame_at(stamp: int, camera: Camera, used: Any = None) -> tuple[Observation 
     parts = {"colour image": colour, "depth image": depth, "camera info": known or info}
     absent = [name for name, part in parts.items() if part is None]
     if absent:
-        return None, f"its {' and '.join(absent)} were not recorded", ""
+        were = "was" if len(absent) == 1 else "were"
+        return None, f"its {' and '.join(absent)} {were} not recorded", ""
     try:
         return observation(colour, depth, known or info), "", colour.header.frame_id
     except N3DError as error:

@@ -13,16 +13,23 @@ OUTCOME = "n3d_ros/msg/NameOutcome"
 
 
 class Recording:
-    """Messages of one camera in `folder`; every frame is 1 m deep and as red as its number says."""
+    """Messages of one camera in `folder`; every frame is 1 m deep and as red as its number says. Parts end
+    where the caller says. write: takes topic, type, time and bytes of each message instead of the parts.
+    """
 
-    def __init__(self, folder):
+    def __init__(self, folder, write=None):
         self.folder, self._parts, self._store = folder, Parts(folder), message_store()
+        self._take = write or self._parts.write
+
+    def next_part(self):
+        self._parts.close()
 
     def close(self):
         self._parts.close()
         return self.folder
 
-    def frame(self, stamp_ns, d=(), red=90, with_info=True):
+    def frame(self, stamp_ns, d=(), red=90, with_info=True, between=lambda: None):
+        """between: called after the colour image."""
         rgb = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         rgb[..., 0] = red
         depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
@@ -34,6 +41,8 @@ class Recording:
             )
             image.step, image.data = step, data
             self._write(topic, IMAGE, image)
+            if topic == "/rgb":
+                between()
         if not with_info:
             return
         info = self._new(INFO, header=self._header(stamp_ns), height=HEIGHT, width=WIDTH)
@@ -105,4 +114,4 @@ class Recording:
         )
 
     def _write(self, topic, kind, message):
-        self._parts.write(topic, kind, 1, bytes(self._store.serialize_cdr(message, kind)))
+        self._take(topic, kind, 1, bytes(self._store.serialize_cdr(message, kind)))

@@ -31,6 +31,15 @@ def test_the_oldest_go_when_memory_is_full():
     assert moments.of(0) == [] and len(moments.of(100 * MS)) == 1
 
 
+def test_it_is_known_what_came_before_the_first_messages_and_what_was_forgotten():
+    moments = Moments(25)
+    assert moments.began_after(0) and not moments.forgot(0)
+    for topic, stamp in (("rgb", 100), ("depth", 133), ("rgb", 133)):
+        moments.add(moment(topic, stamp))
+    assert moments.began_after(100 * MS) and not moments.began_after(133 * MS)
+    assert moments.forgot(100 * MS) and not moments.forgot(133 * MS)
+
+
 @pytest.mark.parametrize(("order", "flag"), [("<", 1), (">", 0)])
 def test_a_stamp_is_read_from_the_bytes_in_either_order(order, flag):
     data = bytes([0, flag, 0, 0]) + struct.pack(f"{order}iI", 12, 345) + b"more"

@@ -3,11 +3,12 @@
 import shutil
 
 import pytest
-from recorded_results import FRAME, HEIGHT, WIDTH, Recording
+from recorded_results import CORRECTED, FRAME, HEIGHT, RIGHT, WIDTH, WRONG, Recording
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.recording import types
+from n3d_ros.recording.parts import parts_of
 from n3d_ros.recording.reader import read_recording
 
 S = 1_000_000_000
@@ -37,7 +38,7 @@ def test_a_result_that_says_its_camera_needs_no_recorded_info(recording):
     recording.boxes(5 * S, "the mug", [MUG])
     with_camera, without = read_recording(recording.close())
     assert with_camera.seen.intrinsics == USED
-    assert (without.seen, without.fault) == (None, "its camera info were not recorded")
+    assert (without.seen, without.fault) == (None, "its camera info was not recorded")
 
 
 def test_a_camera_that_cannot_be_is_named(recording):
@@ -63,3 +64,110 @@ def test_a_recording_of_before_results_said_their_camera_is_read(tmp_path, monke
     recording.boxes(5 * S, "the red mug", [MUG])
     [only] = read_recording(recording.close())
     assert (only.words, only.seen.intrinsics, only.seen.frame_id) == ("the red mug", OF_INFO, FRAME)
+
+
+def test_a_correction_in_a_later_part_is_that_of_its_result(recording):
+    for number in range(3):
+        recording.frame(number * S)
+        recording.boxes(number * S, "the red mug", [MUG])
+        recording.next_part()
+    for number in range(3):
+        recording.correction(number * S, "the red mug", WRONG)
+        recording.next_part()
+    assert [one.correction.verdict for one in read_recording(recording.close())] == [WRONG] * 3
+    assert len(parts_of(recording.folder)) == 6
+
+
+def test_a_frame_goes_on_to_the_results_of_later_parts_also_where_a_part_ended_in_it(recording):
+    recording.frame(5 * S, red=50)
+    recording.next_part()
+    recording.boxes(5 * S, "the mug", [MUG])
+    recording.frame(6 * S, red=60, between=recording.next_part)
+    recording.next_part()
+    recording.boxes(6 * S, "the mug", [MUG])
+    recording.next_part()
+    recording.boxes(6 * S, "the cup", [MUG])
+    results = list(read_recording(recording.close()))
+    assert [(one.words, one.fault) for one in results] == [("the mug", ""), ("the mug", ""), ("the cup", "")]
+    assert [int(one.seen.rgb[0, 0, 0]) for one in results] == [50, 60, 60]
+
+
+def test_a_frame_is_found_after_many_that_no_result_is_about(recording):
+    for number in range(200):
+        recording.frame(5 * S + number * 33_000_000)
+    recording.boxes(5 * S, "the mug", [MUG])
+    [only] = read_recording(recording.close())
+    assert only.fault == ""
+
+
+def test_of_two_things_said_of_a_result_the_later_one_holds(recording):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the mug", [MUG])
+    recording.correction(5 * S, "the mug", RIGHT)
+    recording.correction(5 * S, "the mug", WRONG)
+    recording.next_part()
+    recording.boxes(5 * S, "the cup", [MUG])
+    recording.correction(5 * S, "the cup", WRONG)
+    recording.correction(5 * S, "the mug", CORRECTED, [MUG, MUG])
+    mug, cup = read_recording(recording.close())
+    assert (mug.correction.verdict, len(mug.correction.boxes)) == (CORRECTED, 2)
+    assert cup.correction.verdict == WRONG
+
+
+def test_the_camera_info_of_another_part_is_that_of_its_own_frames_alone(recording):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the mug", [MUG])
+    recording.next_part()
+    recording.frame(9 * S, with_info=False)
+    recording.boxes(9 * S, "the mug", [MUG])
+    first, second = read_recording(recording.close())
+    assert (first.fault, second.fault) == ("", "its camera info was not recorded")
+
+
+def test_parts_that_are_missing_or_not_whole_are_told_and_the_others_read(recording, caplog):
+    for part in range(5):
+        recording.frame(part * S)
+        recording.boxes(part * S, f"mug {part}", [MUG])
+        recording.next_part()
+    recording.boxes(9 * S, "not whole", [MUG])  # and is killed
+    for part in (0, 2, 3):
+        shutil.rmtree(recording.folder / f"part_{part:03d}")
+    assert [(one.words, one.fault) for one in read_recording(recording.folder)] == [
+        ("mug 1", ""),
+        ("mug 4", ""),
+    ]
+    first, second, third = (one.getMessage() for one in caplog.records)
+    assert "part_000: missing" in first and "part_002 to part_003: missing" in second
+    assert ".part_005: not whole" in third
+    recording.close()
+
+
+def test_what_a_recorder_that_was_killed_left_is_removed_with_a_word(recording, caplog):
+    recording.boxes(9 * S, "not whole", [MUG])  # and is killed
+    again = Recording(recording.folder)
+    again.boxes(5 * S, "the mug", [MUG])
+    assert ".part_000' of a recorder that was killed: what it held is lost" in caplog.text
+    assert [one.words for one in read_recording(again.close())] == ["the mug"]
+
+
+def test_parts_come_in_the_order_of_their_numbers(recording):
+    recording.boxes(5 * S, "the mug", [MUG])
+    recording.close().joinpath("part_000").rename(recording.folder / "part_999")
+    again = Recording(recording.folder)
+    again.boxes(6 * S, "the cup", [MUG])
+    assert [one.name for one in parts_of(again.close())] == ["part_999", "part_1000"]
+
+
+def test_a_damaged_message_is_named(tmp_path):
+    parts = tmp_path / "recording"
+    cut = []
+    recording = Recording(parts, lambda topic, kind, at, data: cut.append((topic, kind, at, data)))
+    recording.boxes(5 * S, "the mug", [MUG])
+    recording.boxes(6 * S, "the mug", [MUG])
+    [first, (topic, kind, at, data)] = cut
+    recording._parts.write(*first)
+    recording._parts.write(topic, kind, at, data[:40])
+    with pytest.raises(
+        ValueError, match="part_000': message 2 of /n3d/boxes: expected a whole n3d_ros/msg/Box"
+    ):
+        list(read_recording(recording.close()))

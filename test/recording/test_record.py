@@ -3,12 +3,44 @@
 import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, MUG
+from recorded_results import Recording
 
 from n3d_ros.cli import main
 from n3d_ros.recording.parts import Parts, parts_of
-from n3d_ros.recording.reader import CORRECTED, RIGHT, read_recording
+from n3d_ros.recording.reader import CORRECTED, RIGHT, WRONG, read_recording
+from n3d_ros.recording.types import IMAGE, INFO
 
 pytestmark = pytest.mark.ros
+S = 1_000_000_000
+
+
+class FakeNode:
+    """A graph in which a node listens to one camera."""
+
+    def resolve_topic_name(self, name):
+        return f"/{name.lstrip('/')}"
+
+    def get_namespace(self):
+        return "/"
+
+    def get_subscriber_names_and_types_by_node(self, name, namespace):
+        return [("/rgb", [IMAGE]), ("/depth", [IMAGE]), ("/info", [INFO])]
+
+    def create_subscription(self, *_, **__):
+        pass
+
+    def create_timer(self, *_):
+        pass
+
+
+def fed(tmp_path, max_bytes=1 << 24, keep_all=False):
+    """A recorder that ends a part wherever it may, and what feeds it."""
+    from n3d_ros.commands.record import Recorder
+
+    recorder = Recorder(FakeNode(), "n3d", Parts(tmp_path / "out", part_bytes=1), max_bytes, keep_all)
+    recorder.look()
+    feed = Recording(tmp_path / "unused", lambda topic, kind, at, data: recorder._on_message(topic, data))
+    return recorder, feed
 
 
 @pytest.fixture
@@ -66,10 +98,15 @@ def test_results_are_kept_with_their_frames_and_corrections(recorded):
     assert (second.answer, second.correction.verdict) == ("It is 1.25 meters away.", RIGHT)
 
 
+def images_of(recorder, stamp_ns):
+    return sum(recorder._types[one.topic] == IMAGE for one in recorder._moments.of(stamp_ns))
+
+
 def test_a_result_whose_frame_was_not_recorded_says_so(recorded):
     graph, recorder, out = recorded
-    graph.one_frame()
+    stamp = graph.one_frame()
     graph.wait_for_engine()
+    graph.wait(lambda: images_of(recorder, stamp) == 2, "both images at the recorder")
     recorder._moments._kept.clear()
 
     def work():
@@ -78,7 +115,7 @@ def test_a_result_whose_frame_was_not_recorded_says_so(recorded):
 
     in_background(graph, work, lambda: recorder.num_results == 1)
     recorder.close()
-    assert recorder.num_without_frame == 1
+    assert sum(recorder.without_frame.values()) == 1
     [only] = read_recording(out)
     assert only.seen is None and "were not recorded" in only.fault
 
@@ -101,6 +138,56 @@ def test_a_part_that_was_being_written_at_a_kill_costs_no_other(recorded, tmp_pa
     again.write("/words", "std_msgs/msg/String", 1, b"\x00\x01\x00\x00\x01\x00\x00\x00\x00")
     again.close()
     assert [one.name for one in parts_of(out)] == ["part_000", "part_001"]
+
+
+@pytest.mark.parametrize("keep_all", [False, True])
+def test_results_keep_frames_and_corrections_wherever_parts_end(tmp_path, keep_all):
+    recorder, feed = fed(tmp_path, keep_all=keep_all)
+    for number in range(4):
+        feed.frame(number * S)
+        feed.boxes(number * S, "the mug", [MUG])
+    for number in range(4):
+        feed.correction(number * S, "the mug", WRONG)
+    recorder.close()
+    recorder.raise_error()
+    results = list(read_recording(tmp_path / "out"))
+    assert [(one.fault, one.correction.verdict) for one in results] == [("", WRONG)] * 4
+    assert len(parts_of(tmp_path / "out")) > 4 - keep_all and not recorder.without_frame
+
+
+def test_a_part_ends_between_results_and_never_within_a_frame(tmp_path):
+    recorder, feed = fed(tmp_path)
+    for number in range(3):
+        feed.frame(number * S)
+        feed.boxes(number * S, "the mug", [MUG])
+    recorder.close()
+    parts = parts_of(tmp_path / "out")
+    assert [[one.fault for one in read_recording(part)] for part in parts] == [[""]] * 3
+
+
+def test_with_all_a_part_ends_between_frames_and_never_within_one(tmp_path):
+    recorder, feed = fed(tmp_path, keep_all=True)
+    for number in range(3):
+        feed.frame(number * S, between=lambda: feed.correction(0, "the cup", WRONG))
+        feed.boxes(number * S, "the mug", [MUG])
+    recorder.close()
+    parts = parts_of(tmp_path / "out")
+    assert [[one.fault for one in read_recording(part)] for part in parts] == [[""]] * 3
+
+
+def test_why_a_frame_is_missing_is_said_in_words_that_help(tmp_path):
+    from n3d_ros.commands.record import EARLIER, FORGOTTEN, LOST
+
+    for keep_all, forgotten in ((False, {FORGOTTEN: 1}), (True, {})):
+        recorder, feed = fed(tmp_path / str(keep_all), max_bytes=20_000, keep_all=keep_all)
+        feed.boxes(4 * S, "the mug", [MUG])
+        for number in (5, 6, 7):
+            feed.frame(number * S)
+        for number in (4, 5, 8):
+            feed.boxes(number * S, "the mug", [MUG])
+        assert recorder.without_frame == {EARLIER: 2, LOST: 1, **forgotten}
+        assert "--all" in FORGOTTEN and "--all" not in EARLIER + LOST
+        recorder.close()
 
 
 def test_what_is_no_recording_is_named(tmp_path):

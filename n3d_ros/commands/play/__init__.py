@@ -89,7 +89,13 @@ def _play(args: argparse.Namespace, bags: bool) -> int:
 
 
 def _kind(args: argparse.Namespace) -> bool:
-    """Are the paths recordings? ValueError for some of each, and for numbers and options that cannot be."""
+    """Are the paths recordings? FileNotFoundError where nothing is, ValueError for some of each, and for
+    numbers and options that cannot be.
+    """
+    absent = [path for path in args.folders if not path.exists()]
+    if absent:
+        expected = "expected a folder of frames or a recording"
+        raise FileNotFoundError(f"{expected}, got '{absent[0]}' (nothing there)")
     for name in ("rate_hz", "speed"):
         if not getattr(args, name) > 0:
             option = f"--{name.replace('_', '-')}"

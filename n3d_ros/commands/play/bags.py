@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.commands.graph.topics import message_class
+from n3d_ros.recording.bags import Message, each_message, open_bag
 
 SUFFIXES = (".bag", ".mcap", ".db3")
 METADATA = "metadata.yaml"
@@ -42,18 +43,13 @@ class Bag:
     """A recording, open. ValueError, OSError where it cannot be read; the message names the file."""
 
     def __init__(self, path: Path, topics: list[str] | None = None) -> None:
-        from rosbags.highlevel import AnyReader, AnyReaderError
         from rosbags.typesys import Stores, get_typestore
 
         if not path.exists():
             raise FileNotFoundError(f"recording: expected a bag, got '{path}' (nothing there)")
         self.path = path
         self._ros2 = get_typestore(Stores.ROS2_JAZZY)
-        self._reader = AnyReader([path], default_typestore=self._ros2)
-        try:
-            self._reader.open()
-        except (AnyReaderError, OSError, ValueError, KeyError) as error:
-            raise ValueError(f"'{path}': expected a recording that rosbags can read, got: {error}") from error
+        self._reader = open_bag(path, self._ros2, "a recording that rosbags can read")
         self._chosen = [one for one in self._reader.connections if topics is None or one.topic in topics]
         absent = sorted(set(topics or []) - {one.topic for one in self._chosen})
         if absent:
@@ -80,15 +76,23 @@ class Bag:
         return sorted((self._track(one) for one in self._chosen), key=lambda track: track.topic)
 
     def messages(self) -> Iterator[tuple[str, int, Any]]:
-        """(topic, time of reception in nanoseconds, ROS 2 message) in the order of reception."""
-        from rclpy.serialization import deserialize_message
-
+        """(topic, time of reception in nanoseconds, ROS 2 message) in the order of reception. ValueError at
+        one that is cut or damaged.
+        """
         tracks = {one.topic: self._track(one) for one in self._chosen}
         playable = [one for one in self._chosen if not tracks[one.topic].obstacle]
-        for connection, received_ns, raw in self._reader.messages(playable) if playable else ():
-            data = raw if self._reader.is2 else self._ros2.ros1_to_cdr(raw, connection.msgtype)
-            kind = tracks[connection.topic].message_type
-            yield connection.topic, received_ns, deserialize_message(bytes(data), kind)
+        for one in each_message(self.path, self._reader, playable):
+            topic = one.connection.topic
+            yield topic, one.received_ns, self._decoded(one, tracks[topic].message_type)
+
+    def _decoded(self, one: Message, kind: type | None) -> Any:
+        from rclpy.serialization import deserialize_message
+
+        def decode(data: bytes) -> Any:
+            cdr = data if self._reader.is2 else self._ros2.ros1_to_cdr(data, one.connection.msgtype)
+            return deserialize_message(bytes(cdr), kind)
+
+        return one.decoded(decode)
 
     def _track(self, connection: Any) -> Track:
         name, number = connection.msgtype, connection.msgcount

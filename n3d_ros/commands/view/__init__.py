@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from n3d_ros.commands.graph.interrupts import end_ros, interruptible
+from n3d_ros.errors import CommandFailed
 from n3d_ros.storage.whole_file import check_can_write
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def add_view(parser: argparse.ArgumentParser) -> None:
 
 
 def run_view(args: argparse.Namespace) -> int:
-    """Show until the recording ends, the time is over or the user interrupts; 0."""
+    """Show until the recording ends, the time is over or the user interrupts; 0. CommandFailed where no such
+    node was there.
+    """
     if not args.rate_hz > 0:
         raise ValueError(f"--rate-hz: expected a positive number, got {args.rate_hz}")
     check_can_write(args.save)
@@ -47,11 +50,15 @@ def run_view(args: argparse.Namespace) -> int:
     from n3d_ros.commands.view.scene import Scene, open_stream
 
     scene = Scene(open_stream(args.save, args.connect))
+    was_there = True
     if results is None:
-        _show_node(scene, args)
+        was_there = _show_node(scene, args)
     else:
         _show_recording(scene, results)
     print(f"shown: {scene.num_frames} frames, {scene.num_results} results")
+    if not was_there:
+        where = f"{args.namespace.rstrip('/')}/{args.node}"
+        raise CommandFailed(f"expected a node '{where}' to show, found none; `n3d doctor` says why")
     return 0
 
 
@@ -71,7 +78,8 @@ def _show_recording(scene: Any, results: Iterator[Recorded]) -> None:
 
 
 @interruptible()
-def _show_node(scene: Any, args: argparse.Namespace) -> None:
+def _show_node(scene: Any, args: argparse.Namespace) -> bool:
+    """Whether the node was there."""
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
@@ -79,13 +87,15 @@ def _show_node(scene: Any, args: argparse.Namespace) -> None:
 
     rclpy.init()
     node = rclpy.create_node("n3d_view", namespace=args.namespace)
-    LiveView(node, args.node, scene, args.rate_hz)
+    view = LiveView(node, args.node, scene, args.rate_hz)
     end_s = None if args.seconds is None else time.monotonic() + args.seconds
     try:
         while end_s is None or time.monotonic() < end_s:
             rclpy.spin_once(node, timeout_sec=0.2)
+        view.look()  # in less than LOOK_S nobody has looked
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
         node.destroy_node()
         end_ros()
+    return view.has_seen_node

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.node.conversions import stamp_ns
-from n3d_ros.recording.reader import Camera, forget_old, frame_at, recorded
+from n3d_ros.recording.awaited import Camera, forget_old
+from n3d_ros.recording.reader import frame_at, recorded
 from n3d_ros.recording.types import ANSWER, BOXES
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class LiveView:
             if topic not in self._camera:
                 self._camera[topic] = {}
                 self._listen(topic, kind, lambda message, topic=topic: self._on_camera(message, topic))
+
+    @property
+    def has_seen_node(self) -> bool:
+        """Whether the node was there: it alone says which topics its camera has."""
+        return bool(self._camera)
 
     def _listen(self, topic: str, kind: str, callback: Any) -> None:
         self._node.create_subscription(message_class(kind), topic, callback, topic_qos(kind))

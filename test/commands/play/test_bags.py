@@ -1,6 +1,7 @@
 """Recordings of ROS 1 and ROS 2, played without a ROS distribution."""
 
 import importlib.util
+import sqlite3
 from types import SimpleNamespace
 
 import pytest
@@ -121,6 +122,56 @@ def test_a_file_that_is_no_recording_is_named(tmp_path, name):
     path.write_bytes(b"\x89MCAP0\r\n" + b"x" * 40)
     with pytest.raises(ValueError, match="expected a recording that rosbags can read"):
         Bag(path)
+
+
+def cut(path, number):
+    """The recording with 30 bytes left of its message of this number."""
+    [file] = write_bag(path).glob("*.db3")
+    with sqlite3.connect(file) as database:
+        database.execute("update messages set data = substr(data, 1, 30) where id = ?", (number,))
+    database.close()
+    return path
+
+
+@ros
+def test_a_message_that_is_cut_is_named_after_those_before_it(tmp_path):
+    bag = Bag(cut(tmp_path / "sqlite", 2))
+    messages = bag.messages()
+    assert next(messages)[0] == "/camera/image"
+    with pytest.raises(
+        ValueError, match="message 2 of /camera/image: expected a whole sensor_msgs/msg/Image, got 30"
+    ):
+        next(messages)
+    bag.close()
+
+
+@ros
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_message_that_is_cut_ends_playing_in_one_line(tmp_path, capsys, number):
+    assert main(["play", str(cut(tmp_path / "sqlite", number)), "--wait-s", "0", "--speed", "100"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"message {number} of /camera/image" in line
+
+
+def test_a_file_that_is_damaged_behind_its_index_is_named(tmp_path):
+    path = write_bag(tmp_path / "mcap")
+    [file] = path.glob("*.mcap")
+    data = bytearray(file.read_bytes())
+    begin = data.index(b"rgb8")
+    data[begin : begin + 200] = bytes(200)
+    bag = Bag(path)
+    file.write_bytes(data[: begin + 200])
+    with pytest.raises(ValueError, match=f"'{path}': expected a whole recording, got a damaged one after"):
+        list(bag.messages())
+    bag.close()
+
+
+@ros
+@pytest.mark.parametrize("option", [[], ["--speed", "50"], ["--rate-hz", "0"]])
+def test_a_path_that_is_not_there_is_told_before_its_options(tmp_path, capsys, option):
+    assert main(["play", str(tmp_path / "none"), *option]) == 2
+    said = capsys.readouterr().err
+    assert f"expected a folder of frames or a recording, got '{tmp_path}/none' (nothing there)" in said
 
 
 @ros

@@ -27,6 +27,7 @@ def shown(make_graph):
     view = LiveView(graph.client, "n3d", scene, rate_hz=100.0)
     graph.wait(lambda: view.look() or graph.rgb.get_subscription_count() == 2, "viewer on the colour image")
     graph.wait(lambda: graph.depth.get_subscription_count() == 2, "viewer on the depth image")
+    assert view.has_seen_node
     return graph, scene
 
 

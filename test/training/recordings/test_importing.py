@@ -157,6 +157,15 @@ def test_trust_takes_what_nobody_judged_but_no_answer_that_its_boxes_contradict(
     assert [one.text for one in questions] == ["the red mug"] and left_out == {"not_confirmed": 1}
 
 
+def test_trust_takes_nothing_that_is_said_to_be_wrong_in_a_later_part(recording, tmp_path):
+    untaught(recording)
+    recording.boxes(5 * S, "the red mug", [BOX])
+    recording.next_part()
+    recording.correction(5 * S, "the red mug", WRONG)
+    questions, left_out = made(recording, tmp_path, trust=True)
+    assert [one.text for one in questions] == ["the one that teaches"] and left_out == {"wrong": 1}
+
+
 def test_a_recording_that_teaches_nothing_leaves_no_set(recording, tmp_path):
     recording.frame(5 * S)
     recording.boxes(5 * S, "the red mug", [MUG])
