@@ -4,6 +4,7 @@ What was skipped is said at the end, one line a reason.
 """
 
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -50,7 +51,9 @@ def signals_are_pythons_again() -> Iterator[None]:
     """No test leaves rclpy's handlers of SIGINT and SIGTERM to the tests after it, for contexts that are
     gone: an interrupt then ends in a segmentation fault, now and then.
     """
+    before = signal.getsignal(signal.SIGINT)
     yield
+    signal.signal(signal.SIGINT, before)
     signals: Any = sys.modules.get("rclpy.signals")
     if signals is not None:
         left = signals.get_current_signal_handlers_options()

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         for one in SIGNALS:
-            signal.signal(one, signal.default_int_handler)
+            signal.signal(one, interrupt_once)
         if not told_to_stop.is_set():
             publish(args.seed, args.width, args.height, args.rate_hz, ros_args)
     except KeyboardInterrupt:
@@ -39,9 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def interrupt_once(*_: object) -> None:
+    """launch sends a second one, and Python would die of it while it ends."""
+    _ignore_signals()
+    raise KeyboardInterrupt
+
+
+def _ignore_signals() -> None:
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
+
+
 if __name__ == "__main__":
     code = main()
-    for one in SIGNALS:
-        # launch sends a second one, and Python would die of it while it ends
-        signal.signal(one, signal.SIG_IGN)
+    _ignore_signals()  # anew: rclpy puts back what it found
     sys.exit(code)

@@ -36,6 +36,25 @@ def end_ros() -> None:
 
 
 @contextmanager
+def one_interrupt() -> Iterator[None]:
+    """The first interrupt in the block ends this process, and others do nothing: launch sends two, and Python
+    would die of the second one while it ends.
+    """
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        is_interrupted = signal.getsignal(signal.SIGINT) is not end
+        # anew: rclpy, which ends in the block, puts back what it found
+        signal.signal(signal.SIGINT, signal.SIG_IGN if is_interrupted else before)
+
+
+@contextmanager
 def interruptible() -> Iterator[None]:
     """KeyboardInterrupt in place of rclpy's exceptions: where it waits, and where something is created in a
     context that the interrupt has shut down. Also a decorator.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.commands.graph.interrupts import end_ros, interruptible
+from n3d_ros.commands.graph.interrupts import end_ros, interruptible, one_interrupt
 from n3d_ros.commands.play.bags import BagPlayer, is_bag
 from n3d_ros.commands.play.camera import FRAME_ID
 from n3d_ros.commands.play.folders import folder_player
@@ -60,7 +60,9 @@ def add_play(parser: argparse.ArgumentParser) -> None:
 
 def run_play(args: argparse.Namespace) -> int:
     """Publish until the end or until the user interrupts; 0."""
-    return _play(args, _kind(args))
+    bags = _kind(args)
+    with one_interrupt():
+        return _play(args, bags)
 
 
 @interruptible()

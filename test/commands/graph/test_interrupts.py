@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from n3d_ros.commands.graph.interrupts import end_ros
+from n3d_ros.commands.graph.interrupts import end_ros, one_interrupt
 
 pytestmark = pytest.mark.ros
 
@@ -53,3 +53,23 @@ def test_what_sigterm_means_is_over_with_the_block():
     with pytest.raises(KeyboardInterrupt), on_sigterm(signal.default_int_handler):
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_first_interrupt_ends_a_process_and_the_second_does_nothing():
+    import rclpy
+
+    with pytest.raises(KeyboardInterrupt), one_interrupt():
+        rclpy.init()
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            end_ros()  # it puts back the handler that it found
+    signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def test_what_was_not_interrupted_can_be_afterwards():
+    before = signal.getsignal(signal.SIGINT)
+    with one_interrupt():
+        pass
+    assert signal.getsignal(signal.SIGINT) == before
