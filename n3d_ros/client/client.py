@@ -8,22 +8,21 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from types import TracebackType
 from typing import Any
 
 from n3d_ros.action import Ask, Ground
-from n3d_ros.client import messages
+from n3d_ros.client import arguments, messages
 from n3d_ros.client.connection import Connection, Goal, call
 from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, Recalled, RequestFailed
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Correction, GroundedObject
-from n3d_ros.plain_text import shown
 from n3d_ros.srv import GetInfo, Recall
 
 OnBox = Callable[[FoundBox], None]
-Words = str | Sequence[str]
+Words = str | Iterable[str]
 # For feedback that the result has overtaken.
 _FEEDBACK_S = 1.0
 # A canceled goal ends between two tokens; the node that does not answer by then is not there any more.
@@ -40,8 +39,10 @@ class N3DClient:
     def __init__(
         self, node: str = "n3d", namespace: str = "", timeout_s: float = 60.0, domain_id: int | None = None
     ) -> None:
-        if not timeout_s > 0:
-            raise ValueError(f"timeout_s: expected a positive number, got {timeout_s}")
+        if not 0 < timeout_s <= threading.TIMEOUT_MAX:
+            raise ValueError(
+                f"timeout_s: expected more than 0 and at most {threading.TIMEOUT_MAX:g}, got {timeout_s}"
+            )
         self._timeout_s = timeout_s
         self._connection = Connection(node, namespace, domain_id)
 
@@ -66,7 +67,9 @@ class N3DClient:
 
         RequestFailed where the node does not remember, or could place nothing. NoNodeError.
         """
-        return messages.recalled(words, self._call(Recall, "recall", Recall.Request(words=words)))
+        return messages.recalled(
+            words, self._call(Recall, "recall", Recall.Request(words=arguments.text("words", words)))
+        )
 
     def ground(
         self,
@@ -82,7 +85,7 @@ class N3DClient:
         newest. max_boxes: of all names together, 0 for no limit. on_box: called with each box as soon as it
         is written, in the camera's frame and without id. Of several names `outcomes` tells what became of
         each: one that cannot be looked for takes none of the others with it. RequestFailed where none could,
-        or the request was stopped; NoNodeError.
+        or the request was stopped; NoNodeError; ValueError and TypeError for what no message can hold.
         """
         stream = None if on_box is None else _Stream(on_box)
         result = self._wait(self._ground(words, frame, stamp_ns, max_boxes, stream))
@@ -139,7 +142,9 @@ class N3DClient:
             raise ValueError(f"expected one of is_right, boxes and answer, got {sum(said)} of them")
         verdict = Correction.CORRECTED if is_right is None else int(is_right)
         right = [messages.fill_box(GroundedObject(), box) for box in boxes or ()]
-        message = messages.fill_correction(Correction(verdict=verdict, boxes=right, answer=answer), result)
+        message = messages.fill_correction(
+            Correction(verdict=verdict, boxes=right, answer=arguments.text("answer", answer)), result
+        )
         publisher = self._connection.publisher(Correction, "correction", self._timeout_s)
         publisher.publish(message)
 
@@ -185,21 +190,22 @@ class N3DClient:
     def _ground(
         self, words: Words, frame: str, stamp_ns: int, max_boxes: int, stream: _Stream | None
     ) -> Goal:
-        goal = Ground.Goal(frame=frame, max_boxes=max_boxes, stream=stream is not None)
+        goal = Ground.Goal(max_boxes=arguments.count("max_boxes", max_boxes))
         if isinstance(words, str):
-            goal.prompt = words
+            goal.prompt = arguments.text("words", words)
         else:
-            goal.labels = _names(words)
-        return self._send(Ground, "ground", goal, stamp_ns, stream)
+            goal.labels = arguments.names(words)
+        return self._send(Ground, "ground", goal, frame, stamp_ns, stream)
 
     def _ask(self, question: str, frame: str, stamp_ns: int, stream: _Stream | None) -> Goal:
-        goal = Ask.Goal(question=question, frame=frame, stream=stream is not None)
-        return self._send(Ask, "ask", goal, stamp_ns, stream)
+        goal = Ask.Goal(question=arguments.text("question", question))
+        return self._send(Ask, "ask", goal, frame, stamp_ns, stream)
 
-    def _send(self, kind: type, name: str, goal: Any, stamp_ns: int, stream: _Stream | None) -> Goal:
-        if stamp_ns < 0:
-            raise ValueError(f"stamp_ns: expected 0 or a stamp, got {stamp_ns}")
-        goal.stamp.sec, goal.stamp.nanosec = divmod(stamp_ns, 10**9)
+    def _send(
+        self, kind: type, name: str, goal: Any, frame: str, stamp_ns: int, stream: _Stream | None
+    ) -> Goal:
+        goal.frame, goal.stream = arguments.text("frame", frame), stream is not None
+        goal.stamp.sec, goal.stamp.nanosec = arguments.stamp("stamp_ns", stamp_ns)
         client = self._connection.action(kind, name, self._timeout_s)
         return Goal(self._connection, client, goal, stream)
 
@@ -238,16 +244,6 @@ class N3DClient:
         except asyncio.CancelledError:
             goal.cancel()
             raise
-
-
-def _names(words: Sequence[str]) -> list[str]:
-    """Each once, since boxes are told apart by them."""
-    if not words:
-        raise ValueError("words: expected at least one name, got none")
-    twice = sorted({one for one in words if words.count(one) > 1})
-    if twice:
-        raise ValueError(f"words: expected each name once, got {shown(twice)} more often")
-    return list(words)
 
 
 class _Stream:
