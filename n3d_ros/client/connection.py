@@ -25,6 +25,7 @@ import rclpy
 from action_msgs.msg import GoalInfo
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
 
 from n3d_ros.client.results import NoNodeError, RequestFailed
@@ -147,11 +148,18 @@ class Connection:
             return look()
 
     def _absent(self, name: str, kind: str, wait_s: float) -> str:
-        full = f"{self._node.get_namespace().rstrip('/')}/{self._target}/{name}"
-        services = self._node.get_service_names_and_types()
-        infos = [found for found, _ in services if found.endswith("/get_info")]
-        others = sorted(found.removesuffix("/get_info") for found in infos)
+        """Fast DDS names the services of clients too, this one's among them: a node has to be there."""
+        wanted = f"{self._target}/{name}"
+        full = expand_topic_name(wanted, self._node.get_name(), self._node.get_namespace())
+        target = full.removesuffix(f"/{name}")
+        nodes = {f"{at.rstrip('/')}/{node}" for node, at in self._node.get_node_names_and_namespaces()}
+        services = {service for service, _ in self._node.get_service_names_and_types()}
+        others = sorted(node for node in nodes if f"{node}/get_info" in services)
         there = f"n3d nodes {', '.join(others)}" if others else "no n3d node"
+        if target in nodes:
+            there = (
+                f"{target} without it, as before its configuration (ros2 lifecycle set {target} configure),"
+            )
         return f"expected the {kind} '{full}' within {wait_s:g} s, got {there} in this ROS domain"
 
     def _require_open(self) -> None:

@@ -194,15 +194,6 @@ def test_a_node_without_memory_refuses_to_recall(make_robot):
         n3d.recall("the mug")
 
 
-def test_a_node_that_is_not_there_is_named_beside_those_that_are(make_robot):
-    robot = make_robot(FakePipeline([MUG]))
-    with (
-        N3DClient("eyes", domain_id=robot.domain_id, timeout_s=1.0) as n3d,
-        pytest.raises(NoNodeError, match="expected the action '/eyes/ground' within 1 s, got n3d nodes /n3d"),
-    ):
-        n3d.ground("the mug")
-
-
 def test_too_late_says_so_and_stops_the_node(make_robot):
     robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))
     with N3DClient(domain_id=robot.domain_id, timeout_s=1.0) as n3d:

@@ -12,7 +12,7 @@ from held_feedback import hold_back_feedback
 from rclpy.action import ActionClient
 
 from n3d_ros.child_process import package_environment
-from n3d_ros.client import N3DClient, RequestFailed
+from n3d_ros.client import N3DClient, NoNodeError, RequestFailed
 from n3d_ros.errors import ResultCode
 
 pytestmark = pytest.mark.ros
@@ -188,3 +188,47 @@ def test_a_program_that_does_not_close_ends_without_its_threads(empty_domain):
         timeout=2 * DEADLINE_S,
     )
     assert (ended.stdout, ended.returncode) == ("['MainThread']\n", 0), ended.stderr
+
+
+def meet(n3d, graph, name="n3d"):
+    """Until the client sees the node; then it waits for nothing any more."""
+    node = n3d._connection._node
+    graph.wait(lambda: name in node.get_node_names(), f"{name} in the client's graph")
+    n3d._timeout_s = 0.01
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (lambda n3d: n3d.ground("the mug"), "the action '/nope/ground'"),
+        (lambda n3d: n3d.info(), "the service '/nope/get_info'"),
+    ],
+)
+def test_a_node_that_is_not_there_is_told_beside_those_that_are(ask, what, make_robot):
+    """Fast DDS names the services that clients ask for among those that are there."""
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient("nope", domain_id=robot.domain_id) as n3d:
+        meet(n3d, robot.graph)
+        services = n3d._connection._node.get_service_names_and_types
+        robot.graph.wait(lambda: "/n3d/get_info" in dict(services()), "its service")
+        for _ in range(2):  # the second time the graph knows for sure what this client asks for
+            with pytest.raises(
+                NoNodeError, match=f"^expected {what} .* got n3d nodes /n3d in this ROS domain"
+            ):
+                ask(n3d)
+
+
+def test_a_domain_without_nodes_has_none(empty_domain):
+    with (
+        N3DClient("/far/n3d", domain_id=empty_domain, timeout_s=0.1) as n3d,
+        pytest.raises(NoNodeError, match="expected the service '/far/n3d/get_info' .* got no n3d node in"),
+    ):
+        n3d.info()
+
+
+def test_a_node_that_is_not_configured_is_said_with_the_command(make_graph):
+    graph = make_graph(FakePipeline([MUG]), autostart=False)
+    with N3DClient(domain_id=graph.context.get_domain_id()) as n3d:
+        meet(n3d, graph)
+        with pytest.raises(NoNodeError, match="got /n3d without it.*ros2 lifecycle set /n3d configure"):
+            n3d.info()
