@@ -133,6 +133,7 @@ ROS = ("node", "client", "commands")
 
 # What the node decides and converts without ROS, so that its logic is tested in milliseconds.
 PLAIN = (
+    "client.arguments",
     "client.results",
     "client.messages",
     "node.plain",

@@ -8,22 +8,22 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import wait
 from types import TracebackType
 from typing import Any
 
 from n3d_ros.action import Ask, Ground
-from n3d_ros.client import messages
+from n3d_ros.client import arguments, messages
 from n3d_ros.client.connection import Connection, Goal, call
 from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, Recalled, RequestFailed
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Correction, GroundedObject
-from n3d_ros.plain_text import shown
 from n3d_ros.srv import GetInfo, Recall
 
 OnBox = Callable[[FoundBox], None]
-Words = str | Sequence[str]
+Words = str | Iterable[str]
 # For feedback that the result has overtaken.
 _FEEDBACK_S = 1.0
 # A canceled goal ends between two tokens; the node that does not answer by then is not there any more.
@@ -31,7 +31,7 @@ _CANCEL_S = 5.0
 
 
 class N3DClient:
-    """A connection to one n3d node; use it in a `with` block or call `close`.
+    """A connection to one n3d node; use it in a `with` block or call `close`. A program's end closes it too.
 
     node, namespace: its name and where it runs. timeout_s: for a whole request; a node that is not there is
     waited for as long. domain_id: None for ROS_DOMAIN_ID's.
@@ -40,8 +40,10 @@ class N3DClient:
     def __init__(
         self, node: str = "n3d", namespace: str = "", timeout_s: float = 60.0, domain_id: int | None = None
     ) -> None:
-        if not timeout_s > 0:
-            raise ValueError(f"timeout_s: expected a positive number, got {timeout_s}")
+        if not 0 < timeout_s <= threading.TIMEOUT_MAX:
+            raise ValueError(
+                f"timeout_s: expected more than 0 and at most {threading.TIMEOUT_MAX:g}, got {timeout_s}"
+            )
         self._timeout_s = timeout_s
         self._connection = Connection(node, namespace, domain_id)
 
@@ -54,7 +56,7 @@ class N3DClient:
         self.close()
 
     def close(self) -> None:
-        """End the connection; requests on their way get no answer."""
+        """End the connection. Requests on their way, and later ones, end as CANCELED."""
         self._connection.close()
 
     def info(self) -> NodeInfo:
@@ -66,7 +68,9 @@ class N3DClient:
 
         RequestFailed where the node does not remember, or could place nothing. NoNodeError.
         """
-        return messages.recalled(words, self._call(Recall, "recall", Recall.Request(words=words)))
+        return messages.recalled(
+            words, self._call(Recall, "recall", Recall.Request(words=arguments.text("words", words)))
+        )
 
     def ground(
         self,
@@ -80,12 +84,15 @@ class N3DClient:
 
         frame: tf frame of the boxes, "" for the node's. stamp_ns: the first frame at or after it, 0 for the
         newest. max_boxes: of all names together, 0 for no limit. on_box: called with each box as soon as it
-        is written, in the camera's frame and without id. Of several names `outcomes` tells what became of
-        each: one that cannot be looked for takes none of the others with it. RequestFailed where none could,
-        or the request was stopped; NoNodeError.
+        is written, in the camera's frame and without id; in the client's own thread, where the client cannot
+        be asked (RuntimeError), and what it raises stops the node and is raised here. Of several names
+        `outcomes` tells what became of each: one that cannot be looked for takes none of the others with
+        it. RequestFailed where none could, or the request was stopped; NoNodeError; ValueError and TypeError
+        for what no message can hold.
         """
         stream = None if on_box is None else _Stream(on_box)
-        result = self._wait(self._ground(words, frame, stamp_ns, max_boxes, stream))
+        goal = self._ground(words, frame, stamp_ns, max_boxes, stream)
+        result = self._wait(goal)
         if stream is not None:
             stream.wait_for(len(result.boxes.boxes))
         return messages.found(result, every_name=isinstance(words, str))
@@ -95,7 +102,8 @@ class N3DClient:
         evidence may be some.
         """
         stream = None if on_box is None else _Stream(on_box)
-        result = self._wait(self._ask(question, frame, stamp_ns, stream))
+        goal = self._ask(question, frame, stamp_ns, stream)
+        result = self._wait(goal)
         if stream is not None:
             stream.wait_for(len(result.answer.evidence))
         return messages.answer(result)
@@ -139,7 +147,9 @@ class N3DClient:
             raise ValueError(f"expected one of is_right, boxes and answer, got {sum(said)} of them")
         verdict = Correction.CORRECTED if is_right is None else int(is_right)
         right = [messages.fill_box(GroundedObject(), box) for box in boxes or ()]
-        message = messages.fill_correction(Correction(verdict=verdict, boxes=right, answer=answer), result)
+        message = messages.fill_correction(
+            Correction(verdict=verdict, boxes=right, answer=arguments.text("answer", answer)), result
+        )
         publisher = self._connection.publisher(Correction, "correction", self._timeout_s)
         publisher.publish(message)
 
@@ -153,23 +163,24 @@ class N3DClient:
     ) -> Found:
         """As `ground`, awaited. Cancelling the task stops the node's work."""
         stream = None if on_box is None else _Stream(on_box)
-        start = asyncio.to_thread(self._ground, words, frame, stamp_ns, max_boxes, stream)
-        result = await self._awaited(await start)
+        goal = await self._elsewhere(self._ground, words, frame, stamp_ns, max_boxes, stream)
+        result = await self._awaited(goal)
         if stream is not None:
             await asyncio.to_thread(stream.wait_for, len(result.boxes.boxes))
         return messages.found(result, every_name=isinstance(words, str))
 
     async def recall_async(self, words: str) -> Recalled:
         """As `recall`, awaited."""
-        return await asyncio.to_thread(self.recall, words)
+        recalled: Recalled = await self._elsewhere(self.recall, words)
+        return recalled
 
     async def ask_async(
         self, question: str, frame: str = "", stamp_ns: int = 0, on_box: OnBox | None = None
     ) -> Answer:
         """As `ask`, awaited."""
         stream = None if on_box is None else _Stream(on_box)
-        start = asyncio.to_thread(self._ask, question, frame, stamp_ns, stream)
-        result = await self._awaited(await start)
+        goal = await self._elsewhere(self._ask, question, frame, stamp_ns, stream)
+        result = await self._awaited(goal)
         if stream is not None:
             await asyncio.to_thread(stream.wait_for, len(result.answer.evidence))
         return messages.answer(result)
@@ -177,7 +188,7 @@ class N3DClient:
     def _call(self, kind: Any, name: str, request: Any) -> Any:
         client = self._connection.service(kind, name, self._timeout_s)
         try:
-            return call(client, request).result(self._timeout_s)
+            return call(self._connection, client, request).result(self._timeout_s)
         except FutureTimeout:
             message = f"expected {name} to answer within timeout_s = {self._timeout_s:g}, got no answer"
             raise RequestFailed(ResultCode.TIMEOUT, message) from None
@@ -185,32 +196,35 @@ class N3DClient:
     def _ground(
         self, words: Words, frame: str, stamp_ns: int, max_boxes: int, stream: _Stream | None
     ) -> Goal:
-        goal = Ground.Goal(frame=frame, max_boxes=max_boxes, stream=stream is not None)
+        goal = Ground.Goal(max_boxes=arguments.count("max_boxes", max_boxes))
         if isinstance(words, str):
-            goal.prompt = words
+            goal.prompt = arguments.text("words", words)
         else:
-            goal.labels = _names(words)
-        return self._send(Ground, "ground", goal, stamp_ns, stream)
+            goal.labels = arguments.names(words)
+        return self._send(Ground, "ground", goal, frame, stamp_ns, stream)
 
     def _ask(self, question: str, frame: str, stamp_ns: int, stream: _Stream | None) -> Goal:
-        goal = Ask.Goal(question=question, frame=frame, stream=stream is not None)
-        return self._send(Ask, "ask", goal, stamp_ns, stream)
+        goal = Ask.Goal(question=arguments.text("question", question))
+        return self._send(Ask, "ask", goal, frame, stamp_ns, stream)
 
-    def _send(self, kind: type, name: str, goal: Any, stamp_ns: int, stream: _Stream | None) -> Goal:
-        if stamp_ns < 0:
-            raise ValueError(f"stamp_ns: expected 0 or a stamp, got {stamp_ns}")
-        goal.stamp.sec, goal.stamp.nanosec = divmod(stamp_ns, 10**9)
+    def _send(
+        self, kind: type, name: str, goal: Any, frame: str, stamp_ns: int, stream: _Stream | None
+    ) -> Goal:
+        goal.frame, goal.stream = arguments.text("frame", frame), stream is not None
+        goal.stamp.sec, goal.stamp.nanosec = arguments.stamp("stamp_ns", stamp_ns)
         client = self._connection.action(kind, name, self._timeout_s)
         return Goal(self._connection, client, goal, stream)
 
     def _wait(self, goal: Goal) -> Any:
+        """A TimeoutError in the future is another's, such as on_box's."""
         try:
-            return goal.future.result(self._timeout_s)
-        except FutureTimeout:
-            raise self._too_late(goal) from None
+            wait([goal.future], self._timeout_s)
         except BaseException:  # of the caller, such as Ctrl-C: the node need not go on
             goal.cancel()
             raise
+        if not goal.future.done():
+            raise self._too_late(goal)
+        return goal.future.result()
 
     def _next(self, found: queue.Queue[FoundBox | None], goal: Goal) -> FoundBox | None:
         try:
@@ -221,33 +235,32 @@ class N3DClient:
     def _too_late(self, goal: Goal) -> RequestFailed:
         goal.cancel()
         message = f"expected a result within timeout_s = {self._timeout_s:g}"
-        try:
-            late = goal.future.result(_CANCEL_S)
-        except FutureTimeout:
+        wait([goal.future], _CANCEL_S)
+        if not goal.future.done():
             return RequestFailed(ResultCode.TIMEOUT, f"{message}, got none; the node does not answer")
+        late = goal.future.result()
         return RequestFailed(ResultCode.TIMEOUT, f"{message}; the node's last word: {late.message}")
 
+    async def _elsewhere(self, work: Callable[..., Any], *given: Any) -> Any:
+        """In a thread that may wait."""
+        self._connection.require_other_thread()
+        return await asyncio.to_thread(work, *given)
+
     async def _awaited(self, goal: Goal) -> Any:
+        result = asyncio.wrap_future(goal.future)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(goal.future), self._timeout_s)
-        except asyncio.TimeoutError:
-            goal.cancel()
-            raise RequestFailed(
-                ResultCode.TIMEOUT, f"expected a result within timeout_s = {self._timeout_s:g}"
-            ) from None
+            await asyncio.wait([result], timeout=self._timeout_s)
         except asyncio.CancelledError:
             goal.cancel()
+            result.cancel()
             raise
-
-
-def _names(words: Sequence[str]) -> list[str]:
-    """Each once, since boxes are told apart by them."""
-    if not words:
-        raise ValueError("words: expected at least one name, got none")
-    twice = sorted({one for one in words if words.count(one) > 1})
-    if twice:
-        raise ValueError(f"words: expected each name once, got {shown(twice)} more often")
-    return list(words)
+        if not result.done():
+            goal.cancel()
+            result.cancel()
+            raise RequestFailed(
+                ResultCode.TIMEOUT, f"expected a result within timeout_s = {self._timeout_s:g}"
+            )
+        return result.result()
 
 
 class _Stream:
@@ -255,18 +268,31 @@ class _Stream:
 
     def __init__(self, on_box: OnBox) -> None:
         self._on_box, self._num_told, self._told = on_box, 0, threading.Condition()
+        self._error: BaseException | None = None
 
     def __call__(self, feedback: Any) -> None:
-        for message in feedback.partial[self._num_told :]:
-            self._on_box(messages.found_box(message))
+        """What on_box raises is raised here and by `wait_for`, and it hears no more."""
+        if self._error is not None:
+            return
+        try:
+            for message in feedback.partial[self._num_told :]:
+                self._on_box(messages.found_box(message))
+        except BaseException as error:
+            self._tell(self._num_told, error)
+            raise
+        self._tell(max(self._num_told, len(feedback.partial)))
+
+    def _tell(self, num_told: int, error: BaseException | None = None) -> None:
         with self._told:
-            self._num_told = max(self._num_told, len(feedback.partial))
+            self._num_told, self._error = num_told, error
             self._told.notify_all()
 
     def wait_for(self, num_boxes: int) -> None:
         """Until so many were told, at most _FEEDBACK_S."""
         with self._told:
-            self._told.wait_for(lambda: self._num_told >= num_boxes, _FEEDBACK_S)
+            self._told.wait_for(lambda: self._error is not None or self._num_told >= num_boxes, _FEEDBACK_S)
+        if self._error is not None:
+            raise self._error
 
     def check(self, found: Found) -> None:
         """RequestFailed, with all of them, where boxes of the result were not told."""

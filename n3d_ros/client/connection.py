@@ -3,26 +3,33 @@
 In: action and service types with names. Out: `concurrent.futures.Future`s, which threads wait for and asyncio
 awaits. It does not know what is asked. A program that has rclpy running keeps its own context and executor
 untouched.
+
+What is raised in the thread goes into the future of whoever asked, since nobody waits for the thread. Whoever
+waits when the connection ends is told.
 """
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from types import TracebackType
 from typing import Any
 from uuid import uuid4
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 import rclpy
 from action_msgs.msg import GoalInfo
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
-from rclpy.task import Future as SpinFuture
 
-from n3d_ros.client.results import NoNodeError
+from n3d_ros.client.results import NoNodeError, RequestFailed
+from n3d_ros.errors import ResultCode
 
 _POLL_S = 0.02
 
@@ -38,22 +45,42 @@ class Connection:
         )
         self._target = node
         self._clients: dict[str, Any] = {}
+        # Of what follows, and of each use of the node outside the thread.
         self._lock = threading.Lock()
+        # Why nothing is served any more.
+        self._ended = ""
+        self._waiting: WeakSet[Future[Any]] = WeakSet()
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
-        self._is_closed = SpinFuture()
+        self._is_told_to_end = threading.Event()
+        self._closing, self._is_gone = threading.Lock(), False
         self._thread = threading.Thread(target=self._serve, name="n3d_client", daemon=True)
         self._thread.start()
+        # Python ends a daemon thread that waits in rcl by unwinding it, and C++ aborts the process.
+        atexit.register(self.close)
 
     def close(self) -> None:
-        """End thread and node; twice does no harm."""
-        if not self._context.ok():
-            return
-        self._is_closed.set_result(True)
-        self._thread.join()
-        self._executor.shutdown()
-        self._node.destroy_node()
-        rclpy.shutdown(context=self._context)
+        """End thread and node, and tell whoever waits; twice does no harm."""
+        self.require_other_thread()
+        with self._closing:
+            if self._is_gone:
+                return
+            self._end("the client was closed")
+            self._executor.create_task(self._is_told_to_end.set)
+            self._thread.join()
+            self._executor.shutdown()
+            self._node.destroy_node()
+            self._context.try_shutdown()
+            self._is_gone = True
+        atexit.unregister(self.close)
+
+    def require_other_thread(self) -> None:
+        """RuntimeError in the thread that serves the graph: waiting there, it would wait for itself."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError(
+                "expected a call from another thread, got one from the client's own, which hears the answers "
+                "and calls on_box: call it from another thread"
+            )
 
     def action(self, kind: type, name: str, wait_s: float) -> Any:
         """A client of the node's action; NoNodeError where there is none within wait_s."""
@@ -67,69 +94,116 @@ class Connection:
         self._require(client.service_is_ready, name, "service", wait_s)
         return client
 
-    def do(self, task: Callable[[], Any]) -> None:
-        """In the thread that serves the graph, soon; nothing once the connection is closed."""
-        if not self._is_closed.done():
-            self._executor.create_task(task)
+    def promise(self) -> Future[Any]:
+        """A future for something that is asked of the node; it ends with the connection at the latest."""
+        future: Future[Any] = Future()
+        with self._lock:
+            self._require_open()
+            self._waiting.add(future)
+        return future
+
+    def do(self, task: Callable[[], Any], future: Future[Any]) -> None:
+        """In the thread that serves the graph, soon; nothing once the connection has ended. What it raises
+        becomes the future's error.
+        """
+        with self._lock:
+            if not self._ended:
+                self._executor.create_task(_telling(future, task))
 
     def publisher(self, kind: type, name: str, wait_s: float) -> Any:
         """A publisher beside the node's topics; NoNodeError where nobody listens within wait_s."""
         publisher = self._client(name, lambda full: self._node.create_publisher(kind, full, 10))
-        end_s = time.monotonic() + wait_s
-        while not publisher.get_subscription_count():
-            if time.monotonic() > end_s:
-                raise NoNodeError(
-                    f"expected a recorder that listens to '{publisher.topic_name}' within {wait_s:g} s, "
-                    "got none (n3d record)"
-                )
-            time.sleep(_POLL_S)
+        if not self._comes(publisher.get_subscription_count, wait_s):
+            raise NoNodeError(
+                f"expected a recorder that listens to '{publisher.topic_name}' within {wait_s:g} s, "
+                "got none (n3d record)"
+            )
         return publisher
 
     def _client(self, name: str, make: Callable[[str], Any]) -> Any:
+        self.require_other_thread()
         with self._lock:
+            self._require_open()
             if name not in self._clients:
                 self._clients[name] = make(f"{self._target}/{name}")
             return self._clients[name]
 
     def _require(self, is_ready: Callable[[], bool], name: str, kind: str, wait_s: float) -> None:
+        if not self._comes(is_ready, wait_s):
+            raise NoNodeError(self._look(lambda: self._absent(name, kind, wait_s)))
+
+    def _comes(self, is_there: Callable[[], Any], wait_s: float) -> bool:
+        """Whether it is there within wait_s."""
         end_s = time.monotonic() + wait_s
-        while not is_ready():
+        while not self._look(is_there):
             if time.monotonic() > end_s:
-                raise NoNodeError(self._absent(name, kind, wait_s))
+                return False
             time.sleep(_POLL_S)
+        return True
+
+    def _look(self, look: Callable[[], Any]) -> Any:
+        """What it finds, while the node is there."""
+        with self._lock:
+            self._require_open()
+            return look()
 
     def _absent(self, name: str, kind: str, wait_s: float) -> str:
-        full = f"{self._node.get_namespace().rstrip('/')}/{self._target}/{name}"
-        services = self._node.get_service_names_and_types()
-        infos = [found for found, _ in services if found.endswith("/get_info")]
-        others = sorted(found.removesuffix("/get_info") for found in infos)
+        """Fast DDS names the services of clients too, this one's among them: a node has to be there."""
+        wanted = f"{self._target}/{name}"
+        full = expand_topic_name(wanted, self._node.get_name(), self._node.get_namespace())
+        target = full.removesuffix(f"/{name}")
+        nodes = {f"{at.rstrip('/')}/{node}" for node, at in self._node.get_node_names_and_namespaces()}
+        services = {service for service, _ in self._node.get_service_names_and_types()}
+        others = sorted(node for node in nodes if f"{node}/get_info" in services)
         there = f"n3d nodes {', '.join(others)}" if others else "no n3d node"
+        if target in nodes:
+            there = (
+                f"{target} without it, as before its configuration (ros2 lifecycle set {target} configure),"
+            )
         return f"expected the {kind} '{full}' within {wait_s:g} s, got {there} in this ROS domain"
 
+    def _require_open(self) -> None:
+        """With the lock held."""
+        if self._ended:
+            raise RequestFailed(ResultCode.CANCELED, self._ended)
+
+    def _end(self, why: str) -> None:
+        """Serve nothing more, and tell whoever waits. The first reason stands."""
+        with self._lock:
+            self._ended = self._ended or why
+            waiting = list(self._waiting)
+        for future in waiting:
+            _fail(future, RequestFailed(ResultCode.CANCELED, self._ended))
+
     def _serve(self) -> None:
-        """Until closed: an executor that is shut down while it spins may fail over what it has destroyed."""
+        """Until told to end: an executor that is shut down while it spins may fail over what it has
+        destroyed.
+        """
         try:
-            self._executor.spin_until_future_complete(self._is_closed)
+            while not self._is_told_to_end.is_set():
+                self._executor.spin_once()
         except ExternalShutdownException:
-            return
+            self._end("the client's ROS context was shut down")
+        finally:
+            self._end("the client's thread has ended")
 
 
 class _HearingClient(ActionClient):
-    """Hears feedback as long as anybody holds who listens. rclpy's (7.1.6) forgets whom to tell once the
+    """Hears feedback as long as anybody holds the goal. rclpy's (7.1.6) forgets whom to tell once the
     result is there, which may overtake feedback that was sent before it: they come on topics of their own.
     """
 
     def __init__(self, node: Node, kind: type, name: str) -> None:
         super().__init__(node, kind, name)
-        # By the goals' ids.
-        self.listeners: WeakValueDictionary[bytes, Callable[[Any], None]] = WeakValueDictionary()
+        # By their ids.
+        self.goals: WeakValueDictionary[bytes, Goal] = WeakValueDictionary()
 
     async def execute(self, taken_data: Any) -> None:
         """See `rclpy.waitable.Waitable`. Feedback first."""
         feedback = taken_data.get("feedback")
-        listener = None if feedback is None else self.listeners.get(bytes(feedback.goal_id.uuid))
-        if listener is not None:
-            listener(feedback.feedback)
+        goal = None if feedback is None else self.goals.get(bytes(feedback.goal_id.uuid))
+        if goal is not None:
+            goal.hear(feedback.feedback)
         await super().execute(taken_data)
 
 
@@ -143,22 +217,29 @@ class Goal:
     def __init__(
         self, connection: Connection, client: Any, goal: Any, on_feedback: Callable[[Any], None] | None
     ) -> None:
-        """on_feedback: hears it as long as this goal, or anybody else, holds it."""
-        self.future: Future[Any] = Future()
+        """on_feedback: hears it as long as anybody holds this goal. What it raises ends the goal."""
+        self.future = connection.promise()
         self._connection, self._is_canceled = connection, False
         self._handle: Any = None
         self._on_feedback = on_feedback
         identity = GoalInfo().goal_id
         identity.uuid = list(uuid4().bytes)
-        if on_feedback is not None:
-            client.listeners[bytes(identity.uuid)] = on_feedback
+        client.goals[bytes(identity.uuid)] = self
         connection.do(
-            lambda: client.send_goal_async(goal, goal_uuid=identity).add_done_callback(self._accepted)
+            lambda: self._when(client.send_goal_async(goal, goal_uuid=identity), self._accepted), self.future
         )
 
     def cancel(self) -> None:
         """Ask the node to stop; what it found until then is the result."""
-        self._connection.do(self._cancel)
+        self._connection.do(self._cancel, self.future)
+
+    def hear(self, feedback: Any) -> None:
+        """In the connection's thread."""
+        if self._on_feedback is not None:
+            with _Told(self.future) as told:
+                self._on_feedback(feedback)
+            if told.has_failed:
+                self.cancel()
 
     def _cancel(self) -> None:
         self._is_canceled = True
@@ -168,21 +249,57 @@ class Goal:
     def _accepted(self, response: Any) -> None:
         handle = response.result()
         if not handle.accepted:
-            self.future.set_exception(NoNodeError("expected the node to take the goal, got a refusal"))
-            return
+            raise NoNodeError("expected the node to take the goal, got a refusal")
         self._handle = handle
-        handle.get_result_async().add_done_callback(lambda done: _settle(self.future, done.result().result))
+        self._when(handle.get_result_async(), lambda done: _settle(self.future, done.result().result))
         if self._is_canceled:
             handle.cancel_goal_async()
 
+    def _when(self, answer: Any, then: Callable[[Any], Any]) -> None:
+        answer.add_done_callback(_telling(self.future, then))
 
-def call(client: Any, request: Any) -> Future[Any]:
+
+def call(connection: Connection, client: Any, request: Any) -> Future[Any]:
     """A service's response."""
-    future: Future[Any] = Future()
-    client.call_async(request).add_done_callback(lambda done: _settle(future, done.result()))
+    future = connection.promise()
+    settle = _telling(future, lambda done: _settle(future, done.result()))
+    connection.do(lambda: client.call_async(request).add_done_callback(settle), future)
     return future
 
 
+class _Told:
+    """What is raised within becomes the future's error, and no more than that."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future, self.has_failed = future, False
+
+    def __enter__(self) -> _Told:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is not None:
+            self.has_failed = True
+            _fail(self._future, error)
+        return True
+
+
+def _telling(future: Future[Any], task: Callable[..., Any]) -> Callable[..., None]:
+    def told(*arguments: Any) -> None:
+        with _Told(future):
+            task(*arguments)
+
+    return told
+
+
 def _settle(future: Future[Any], value: Any) -> None:
-    if not future.done():
+    """Unless it has ended otherwise."""
+    with suppress(InvalidStateError):
         future.set_result(value)
+
+
+def _fail(future: Future[Any], error: BaseException) -> None:
+    """Unless it has ended otherwise."""
+    with suppress(InvalidStateError):
+        future.set_exception(error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from n3d_ros.cameras.used_camera import used_camera
+from n3d_ros.client.arguments import stamp, text
 from n3d_ros.client.results import (
     Answer,
     Found,
@@ -148,19 +149,21 @@ def node_info(response: Any) -> NodeInfo:
 
 def fill_correction(message: Any, result: Found | Answer) -> Any:
     """Say in a Correction which result it is about, and return it."""
-    message.header.stamp.sec, message.header.stamp.nanosec = divmod(result.stamp_ns, 10**9)
-    message.header.frame_id = result.frame
-    message.words = result.words if isinstance(result, Found) else result.question
+    message.header.stamp.sec, message.header.stamp.nanosec = stamp("stamp_ns", result.stamp_ns)
+    message.header.frame_id = text("frame", result.frame)
+    message.words = text("words", result.words if isinstance(result, Found) else result.question)
     return message
 
 
 def fill_box(message: Any, box: FoundBox) -> Any:
     """Write a box into a GroundedObject and return it."""
     at, turned, size = message.pose.position, message.pose.orientation, message.size
-    message.id, message.label, message.words, message.score = box.id, box.label, box.words, box.score
-    at.x, at.y, at.z = box.center
-    size.x, size.y, size.z = box.size
-    turned.x, turned.y, turned.z, turned.w = box.orientation
+    for name in ("id", "label", "words"):
+        setattr(message, name, text(name, getattr(box, name)))
+    message.score = float(box.score)
+    at.x, at.y, at.z = map(float, box.center)
+    size.x, size.y, size.z = map(float, box.size)
+    turned.x, turned.y, turned.z, turned.w = map(float, box.orientation)
     return message
 
 

@@ -45,7 +45,6 @@ def make_server(client: N3DClient) -> Any:
     """The server with its tools."""
     from mcp.server.mcpserver import MCPServer
 
-    from n3d_ros.errors import N3DError
     from n3d_ros.version import __version__
 
     server = MCPServer("n3d_ros", instructions=INSTRUCTIONS, version=__version__)
@@ -60,7 +59,7 @@ def make_server(client: N3DClient) -> Any:
         """
         try:
             return _json(await client.ground_async(words, frame, max_boxes=max_boxes))
-        except ValueError as error:  # an N3DError, or a list that names nothing
+        except ValueError as error:  # an N3DError, or what the client does not send
             raise _tool_error(error) from error
 
     @server.tool()
@@ -72,7 +71,7 @@ def make_server(client: N3DClient) -> Any:
         """
         try:
             return _json(await client.ask_async(question, frame))
-        except N3DError as error:
+        except ValueError as error:
             raise _tool_error(error) from error
 
     @server.tool()
@@ -84,7 +83,7 @@ def make_server(client: N3DClient) -> Any:
         """
         try:
             return _json(await client.recall_async(words))
-        except N3DError as error:
+        except ValueError as error:
             raise _tool_error(error) from error
 
     return server

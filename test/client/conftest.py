@@ -20,6 +20,15 @@ def make_robot(make_graph):
         robot.close()
 
 
+@pytest.fixture
+def empty_domain():
+    """The id of a ROS domain in which nobody is."""
+    from n3d_ros.commands.graph.isolation import take_domain
+
+    with take_domain() as domain:
+        yield domain.id
+
+
 class Robot:
     """A graph with one frame in the node, and more to come."""
 

@@ -6,6 +6,7 @@ import threading
 import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, DEADLINE_S, FRAME, HEIGHT, MUG, WIDTH
+from held_feedback import hold_back_feedback
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 
@@ -30,35 +31,6 @@ def test_words_become_boxes_in_metres(make_robot):
         camera = Intrinsics(60.0, 60.0, 31.5, 23.5, WIDTH, HEIGHT)
         assert (found.intrinsics, found.is_overridden, found.valid_ratio) == (camera, False, 0.75)
         assert len(n3d.ground("the red mug", max_boxes=1).boxes) == 1
-
-
-def hold_back_feedback(n3d, monkeypatch):
-    """Of each goal, until its result is there and the rest is waited for."""
-    held, may_come = [], threading.Event()
-    hear, wait_for, send = client_module._Stream.__call__, client_module._Stream.wait_for, n3d._send
-
-    def hearing(stream, feedback):
-        if may_come.is_set():
-            hear(stream, feedback)
-        else:
-            held.append((stream, feedback))
-
-    def release():
-        may_come.set()
-        while held:
-            hear(*held.pop(0))
-
-    def waiting(stream, num_boxes):
-        n3d._connection.do(release)
-        wait_for(stream, num_boxes)
-
-    def sending(*arguments):
-        may_come.clear()
-        return send(*arguments)
-
-    monkeypatch.setattr(client_module._Stream, "__call__", hearing)
-    monkeypatch.setattr(client_module._Stream, "wait_for", waiting)
-    monkeypatch.setattr(n3d, "_send", sending)
 
 
 def test_a_question_gets_an_answer_with_its_evidence(make_robot):
@@ -220,15 +192,6 @@ def test_a_node_without_memory_refuses_to_recall(make_robot):
         pytest.raises(RequestFailed, match="BAD_INPUT: nothing is remembered: memory.enabled is false"),
     ):
         n3d.recall("the mug")
-
-
-def test_a_node_that_is_not_there_is_named_beside_those_that_are(make_robot):
-    robot = make_robot(FakePipeline([MUG]))
-    with (
-        N3DClient("eyes", domain_id=robot.domain_id, timeout_s=1.0) as n3d,
-        pytest.raises(NoNodeError, match="expected the action '/eyes/ground' within 1 s, got n3d nodes /n3d"),
-    ):
-        n3d.ground("the mug")
 
 
 def test_too_late_says_so_and_stops_the_node(make_robot):

@@ -57,6 +57,20 @@ def test_a_list_without_names_is_an_error(call):
     assert result.is_error and "expected at least one name" in result.content[0].text
 
 
+@pytest.mark.parametrize(
+    ("tool", "given", "said"),
+    [
+        ("find_objects", {"words": "red mug\0 behind the ball"}, "words: expected text, got the character"),
+        ("find_objects", {"words": "red mug", "max_boxes": 2**32 + 1}, "max_boxes: expected 0 to"),
+        ("answer_spatial_question", {"question": "How far\0?"}, "question: expected text, got the character"),
+        ("recall_objects", {"words": "mug\0"}, "words: expected text, got the character"),
+    ],
+)
+def test_what_no_message_can_hold_is_an_error_of_the_tool(tool, given, said, call):
+    result = call(tool, **given)
+    assert result.is_error and said in result.content[0].text
+
+
 def test_a_planner_asks_questions(call):
     result = call("answer_spatial_question", question="How far is the mug?")
     assert (result.structured_content["value"], result.structured_content["unit"]) == (1.25, "m")

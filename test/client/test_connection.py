@@ -1,0 +1,234 @@
+"""The client's thread outlives what goes wrong in it, and whoever waits for it is told how it ended."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+
+import pytest
+from fake_pipeline import FakePipeline
+from graph import BOX, DEADLINE_S, MUG
+from held_feedback import hold_back_feedback
+from rclpy.action import ActionClient
+
+from n3d_ros.child_process import package_environment
+from n3d_ros.client import N3DClient, NoNodeError, RequestFailed
+from n3d_ros.errors import ResultCode
+
+pytestmark = pytest.mark.ros
+
+# A goal that waits is not to end by its time, whatever the machine does.
+LONG_S = 10 * DEADLINE_S
+
+
+def raising(error):
+    """A function of a box."""
+
+    def on_box(box):
+        raise error
+
+    return on_box
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("a fault"), TimeoutError("a fault"), SystemExit(3)])
+def test_what_on_box_raises_is_raised_where_was_asked_and_stops_the_node(error, make_robot):
+    robot = make_robot(FakePipeline([MUG, BOX], threading.Semaphore(1)))
+    asks = [
+        lambda n3d: n3d.ground("the mug", on_box=raising(error)),
+        lambda n3d: n3d.ask("How far is the mug?", on_box=raising(error)),
+        lambda n3d: asyncio.run(n3d.ground_async("the mug", on_box=raising(error))),
+    ]
+    with N3DClient(domain_id=robot.domain_id, timeout_s=LONG_S) as n3d:
+        for number, ask in enumerate(asks, start=1):
+            with pytest.raises(type(error)) as raised:
+                ask(n3d)
+            assert raised.value.args == error.args
+            robot.graph.wait(lambda n=number: robot.graph.node.desk.codes["CANCELED"] == n, "canceled goal")
+            robot.graph.pipeline.gate.release()
+        assert n3d.info().state == "ready"
+
+
+def test_what_on_box_raises_after_the_result_is_raised_too(make_robot, monkeypatch):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=LONG_S) as n3d:
+        hold_back_feedback(n3d, monkeypatch)
+        with pytest.raises(ZeroDivisionError):
+            n3d.ground("the mug", on_box=lambda box: 1 / 0)
+        assert len(n3d.ground("the mug").boxes) == 1
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda n3d: n3d.ground("the mug"),
+        lambda n3d: n3d.recall("the mug"),
+        lambda n3d: n3d.info(),
+        lambda n3d: next(n3d.boxes("the mug")),
+        lambda n3d: asyncio.run(n3d.ask_async("How far is the mug?")),
+        lambda n3d: n3d.close(),
+    ],
+)
+def test_on_box_may_not_wait_for_its_own_client(again, make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=LONG_S) as n3d:
+        with pytest.raises(RuntimeError, match="call it from another thread"):
+            n3d.ground("the mug", on_box=lambda box: again(n3d))
+        assert len(n3d.ground("the mug").boxes) == 1
+
+
+def test_what_cannot_be_sent_is_raised_where_was_asked(make_robot, monkeypatch):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=LONG_S) as n3d:
+        with monkeypatch.context() as broken:
+            broken.setattr(ActionClient, "send_goal_async", lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                n3d.ground("the mug")
+        n3d.info()
+        with monkeypatch.context() as broken:
+            broken.setattr(n3d._connection._clients["get_info"], "call_async", lambda _: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                n3d.info()
+        assert len(n3d.ground("the mug").boxes) == 1
+
+
+def start(ask):
+    """A thread that asks, and what it heard."""
+    heard = []
+
+    def asking():
+        try:
+            ask()
+        except RequestFailed as error:
+            heard.append(error)
+
+    thread = threading.Thread(target=asking)
+    thread.start()
+    return thread, heard
+
+
+def assert_told(thread, heard, said):
+    thread.join(DEADLINE_S)
+    assert [(one.code, str(one)) for one in heard] == [(ResultCode.CANCELED, f"CANCELED: {said}")]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda n3d: n3d.ground("the mug"),
+        lambda n3d: list(n3d.boxes("the mug")),
+        lambda n3d: asyncio.run(n3d.ask_async("How far is the mug?")),
+    ],
+)
+def test_closing_tells_whoever_waits_for_an_answer(ask, make_robot):
+    robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))
+    n3d = N3DClient(domain_id=robot.domain_id, timeout_s=LONG_S)
+    thread, heard = start(lambda: ask(n3d))
+    robot.graph.wait(lambda: robot.graph.pipeline.calls, "request")
+    n3d.close()
+    assert_told(thread, heard, "the client was closed")
+
+
+def test_closing_tells_whoever_waits_for_a_node(empty_domain, monkeypatch):
+    n3d, looks = N3DClient(domain_id=empty_domain, timeout_s=LONG_S), threading.Event()
+    look = n3d._connection._look
+    monkeypatch.setattr(n3d._connection, "_look", lambda is_there: looks.set() or look(is_there))
+    thread, heard = start(n3d.info)
+    assert looks.wait(DEADLINE_S)
+    n3d.close()
+    assert_told(thread, heard, "the client was closed")
+
+
+def test_a_shutdown_of_ros_tells_whoever_waits(make_robot):
+    """As rclpy's handler of SIGINT does it, of every context of the process."""
+    robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))
+    n3d = N3DClient(domain_id=robot.domain_id, timeout_s=LONG_S)
+    thread, heard = start(lambda: n3d.ground("the mug"))
+    robot.graph.wait(lambda: robot.graph.pipeline.calls, "request")
+    n3d._connection._context.try_shutdown()
+    assert_told(thread, heard, "the client's ROS context was shut down")
+    n3d.close()
+    assert not n3d._connection._thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda n3d, found: n3d.ground("the mug"),
+        lambda n3d, found: n3d.ask("How far is the mug?"),
+        lambda n3d, found: n3d.info(),
+        lambda n3d, found: n3d.recall("the mug"),
+        lambda n3d, found: next(n3d.boxes("the mug")),
+        lambda n3d, found: n3d.correct(found, is_right=True),
+    ],
+)
+def test_a_closed_client_says_so(ask, make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=LONG_S) as n3d:
+        found = n3d.ground("the mug")
+        n3d.info()
+    with pytest.raises(RequestFailed, match="^CANCELED: the client was closed$"):
+        ask(n3d, found)
+
+
+UNCLOSED = """
+import atexit, threading
+atexit.register(lambda: print([one.name for one in threading.enumerate()]))  # the first one is run last
+from n3d_ros.client import N3DClient
+clients = [N3DClient(domain_id={domain_id}) for _ in range(2)]
+"""
+
+
+def test_a_program_that_does_not_close_ends_without_its_threads(empty_domain):
+    """One that waits in rcl while Python ends is unwound, and C++ aborts the process, most of the times."""
+    ended = subprocess.run(
+        [sys.executable, "-c", UNCLOSED.format(domain_id=empty_domain)],
+        env=package_environment(),
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE_S,
+    )
+    assert (ended.stdout, ended.returncode) == ("['MainThread']\n", 0), ended.stderr
+
+
+def meet(n3d, graph, name="n3d"):
+    """Until the client sees the node; then it waits for nothing any more."""
+    node = n3d._connection._node
+    graph.wait(lambda: name in node.get_node_names(), f"{name} in the client's graph")
+    n3d._timeout_s = 0.01
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (lambda n3d: n3d.ground("the mug"), "the action '/nope/ground'"),
+        (lambda n3d: n3d.info(), "the service '/nope/get_info'"),
+    ],
+)
+def test_a_node_that_is_not_there_is_told_beside_those_that_are(ask, what, make_robot):
+    """Fast DDS names the services that clients ask for among those that are there."""
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient("nope", domain_id=robot.domain_id) as n3d:
+        meet(n3d, robot.graph)
+        services = n3d._connection._node.get_service_names_and_types
+        robot.graph.wait(lambda: "/n3d/get_info" in dict(services()), "its service")
+        for _ in range(2):  # the second time the graph knows for sure what this client asks for
+            with pytest.raises(
+                NoNodeError, match=f"^expected {what} .* got n3d nodes /n3d in this ROS domain"
+            ):
+                ask(n3d)
+
+
+def test_a_domain_without_nodes_has_none(empty_domain):
+    with (
+        N3DClient("/far/n3d", domain_id=empty_domain, timeout_s=0.1) as n3d,
+        pytest.raises(NoNodeError, match="expected the service '/far/n3d/get_info' .* got no n3d node in"),
+    ):
+        n3d.info()
+
+
+def test_a_node_that_is_not_configured_is_said_with_the_command(make_graph):
+    graph = make_graph(FakePipeline([MUG]), autostart=False)
+    with N3DClient(domain_id=graph.context.get_domain_id()) as n3d:
+        meet(n3d, graph)
+        with pytest.raises(NoNodeError, match="got /n3d without it.*ros2 lifecycle set /n3d configure"):
+            n3d.info()
