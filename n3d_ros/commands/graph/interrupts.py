@@ -38,7 +38,7 @@ def end_ros() -> None:
 @contextmanager
 def one_interrupt() -> Iterator[None]:
     """The first interrupt in the block ends this process, and others do nothing: launch sends two, and Python
-    would die of the second one while it ends.
+    would die of the second one while it ends. For blocks in which rclpy does not handle SIGINT itself.
     """
 
     def end(*_: object) -> None:
@@ -49,9 +49,8 @@ def one_interrupt() -> Iterator[None]:
     try:
         yield
     finally:
-        is_interrupted = signal.getsignal(signal.SIGINT) is not end
-        # anew: rclpy, which ends in the block, puts back what it found
-        signal.signal(signal.SIGINT, signal.SIG_IGN if is_interrupted else before)
+        if signal.getsignal(signal.SIGINT) is end:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

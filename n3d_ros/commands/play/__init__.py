@@ -69,10 +69,12 @@ def run_play(args: argparse.Namespace) -> int:
 def _play(args: argparse.Namespace, bags: bool) -> int:
     import rclpy
     from rclpy.executors import ExternalShutdownException
+    from rclpy.signals import SignalHandlerOptions
     from rclpy.task import Future
 
     make_room_for_images()
-    rclpy.init(args=["--ros-args", *args.ros_args])
+    # SIGINT is `one_interrupt`'s
+    rclpy.init(args=["--ros-args", *args.ros_args], signal_handler_options=SignalHandlerOptions.SIGTERM)
     node = rclpy.create_node("n3d_play")
     try:
         done: Future = Future()
