@@ -186,9 +186,49 @@ def test_depth_in_another_unit_is_refused_with_the_parameter_that_mends_it():
     depth = image(np.full((4, 4), 1000.0, np.float32), "32FC1")
     found = one(check_frame(frame(depth=depth), PARAMETERS, "/robot/n3d"), "depth")
     assert found.level == Level.ERROR and "looks like millimetres" in found.what
-    assert found.mend.startswith("ros2 param set /robot/n3d depth.scale_m")
+    assert found.mend == "ros2 param set /robot/n3d depth.scale_m 0.001"
     scaled = check_frame(frame(depth=depth), Parameters(depth_scale_m=0.001), "/n3d")
     assert one(scaled, "depth").level == Level.OK
+
+
+def depth_of(raw, encoding="16UC1", **parameters):
+    return one(check_frame(frame(depth=image(raw, encoding)), Parameters(**parameters), "/n3d"), "depth").mend
+
+
+def test_depth_that_no_scale_mends_asks_for_a_look_or_another_format():
+    nothing = np.zeros((4, 4), np.uint16)
+    assert depth_of(nothing).startswith("look at the picture")
+    of_64_bits = image(np.full((4, 4), 1000, np.uint16), "16UC1")
+    of_64_bits.encoding = "64FC1"
+    found = one(check_frame(frame(depth=of_64_bits), PARAMETERS, "/n3d"), "depth")
+    assert found.mend == "have the driver publish 16UC1 in millimetres or 32FC1 in metres"
+
+
+def test_depth_beyond_the_nodes_limits_is_told_them():
+    far = np.full((4, 4), 1250, np.uint16)
+    assert (
+        depth_of(far, depth_max_m=0.5) == "1.25 to 1.25 m were measured: ros2 param set /n3d depth.max_m 2.0"
+    )
+    assert depth_of(far, depth_min_m=2.0).endswith("ros2 param set /n3d depth.min_m 1.2")
+
+
+def test_a_scale_that_is_given_wrongly_is_taken_back_and_several_are_offered_where_several_fit():
+    metre = np.full((4, 4), 1000, np.uint16)
+    assert depth_of(metre, depth_scale_m=1e-6).startswith("ros2 param set /n3d depth.scale_m 0.0")
+    tenths = depth_of(np.full((4, 4), 12000, np.uint16))
+    assert "depth.scale_m with one of 0.00025, 0.0002, 0.0001, 0.001: " in tenths
+
+
+def test_depth_of_eight_bits_is_given_no_scale_that_nobody_knows():
+    steps = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256) // 256 * 257
+    assert depth_of(steps).endswith("depth.scale_m with the metres per unit of its manual")
+
+
+def test_a_z_buffer_is_a_matter_of_the_format():
+    shares = np.ones((40, 40), np.float32)
+    shares[:20] = np.linspace(0.9, 0.99, 800, dtype=np.float32).reshape(20, 40)
+    mend = depth_of(shares, "32FC1")
+    assert mend.startswith("have the driver publish ") and "depth.scale_m 1" not in mend
 
 
 def test_depth_that_cannot_be_registered_is_said_with_the_drivers_switches():
