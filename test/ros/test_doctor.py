@@ -1,17 +1,19 @@
 """n3d doctor beside a real node: a healthy graph, and what is wrong with others."""
 
+import itertools
 import json
 import threading
 
 import numpy as np
 import pytest
+import rclpy
 import stand_in_tf
 from fake_pipeline import FakePipeline
 from graph import FRAME, HEIGHT, MUG, WIDTH
 from rclpy.client import Client
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.task import Future
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from n3d_ros import cli
 from n3d_ros.commands.doctor.look import graph as look
@@ -88,6 +90,15 @@ def test_a_wrong_name_is_led_to_the_right_one(make, doctor):
     assert found["depth"]["mend"].endswith("depth_topic:=/camera/depth/image_raw")
 
 
+def test_a_compressed_form_that_the_node_cannot_read_is_not_offered(make, doctor):
+    graph = make(depth__transport="compressed")
+    topics = ("/depth/image/compressed", "/cam/depth_rect/compressedDepth")
+    publishers = [graph.client.create_publisher(CompressedImage, topic, 5) for topic in topics]
+    code, found = doctor(graph, sending(graph, topics=("info", "rgb")))
+    assert (code, wrong(found), len(publishers)) == (1, ["depth"], 2)
+    assert found["depth"]["mend"].endswith(" depth_topic:=/cam/depth_rect")
+
+
 def test_incompatible_quality_is_wrong_and_what_comes_is_still_read(make, doctor):
     graph = make()
     graph.client.destroy_publisher(graph.rgb)
@@ -95,8 +106,39 @@ def test_incompatible_quality_is_wrong_and_what_comes_is_still_read(make, doctor
     code, found = doctor(graph, sending(graph))
     assert (code, wrong(found)) == (1, ["rgb"])
     assert "1 of 1 publishers offer best effort, and qos.rgb asks for reliable" in found["rgb"]["what"]
-    assert "qos.rgb:=auto" in found["rgb"]["mend"]
+    assert found["rgb"]["mend"].endswith(" depth_topic:=/depth/image qos:=auto")
     assert found["colour"]["what"] == f"rgb8 {WIDTH}x{HEIGHT} in '{FRAME}'"
+
+
+def test_two_cameras_on_the_same_topics_are_wrong_and_named(make, doctor):
+    graph = make()
+    graph.wait_for_engine()
+    other = rclpy.create_node("other", context=graph.context)
+    publishers = [
+        (other.create_publisher(kind, topic, 5), at)
+        for at, (kind, topic) in enumerate(
+            [(Image, "rgb/image"), (Image, "depth/image"), (CameraInfo, "rgb/camera_info")]
+        )
+    ]
+    first = sending(graph)
+    last_s = [0.0]
+
+    def step():
+        first()
+        if graph.now_s() - last_s[0] > 0.05:
+            last_s[0] = graph.now_s()
+            messages = graph.messages(fx=90.0)
+            for publisher, at in publishers:
+                publisher.publish(messages[at])
+
+    try:
+        code, found = doctor(graph, step)
+    finally:
+        other.destroy_node()
+    assert (code, wrong(found)) == (1, ["publishers"])
+    assert found["publishers"]["what"].endswith("/client, /other")
+    assert "to and fro on /rgb/camera_info: " in found["publishers"]["why"]
+    assert "alignment" not in found
 
 
 def unaligned(graph):
@@ -174,6 +216,20 @@ def test_stamps_of_long_ago_are_wrong(make, doctor):
     code, found = doctor(graph, step)
     assert (code, wrong(found)) == (1, ["stamps"])
     assert "behind the node's clock" in found["stamps"]["what"]
+
+
+@pytest.mark.parametrize("stamp_ns", [0, 5 * 10**9])
+def test_stamps_that_the_driver_does_not_set_are_not_the_clocks_fault(make, doctor, stamp_ns):
+    graph, greys = make(), itertools.cycle(range(200))
+
+    def messages():
+        rgb, depth, info = graph.messages(stamp_ns)
+        fill_image(rgb, np.full((HEIGHT, WIDTH, 3), next(greys), np.uint8), "rgb8")
+        return rgb, depth, info
+
+    code, found = doctor(graph, sending(graph, messages))
+    assert (code, wrong(found)) == (1, ["pairing", "stamps"])
+    assert found["stamps"]["mend"] == found["pairing"]["mend"] == "have the driver stamp each image"
 
 
 def test_a_place_that_tf_does_not_know_is_wrong(make, doctor, monkeypatch):

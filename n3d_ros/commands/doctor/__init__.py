@@ -10,6 +10,8 @@ import argparse
 import sys
 
 from n3d_ros.commands.doctor.checks import frame, machine, node, topics
+from n3d_ros.commands.doctor.checks.publishers import check_publishers
+from n3d_ros.commands.doctor.checks.stamps import check_stamps
 from n3d_ros.commands.doctor.finding import Finding
 from n3d_ros.commands.doctor.look.machine import look_at_machine, look_at_packages
 from n3d_ros.commands.doctor.screen import as_json, as_text
@@ -57,10 +59,12 @@ def _findings(args: argparse.Namespace) -> list[Finding]:
 
 def of_graph(seen: GraphSeen) -> list[Finding]:
     """Everything that is to be said about a graph."""
-    found = [*node.check_graph(seen), *(topics.check_topic(one, seen) for one in seen.topics)]
-    stamps = topics.check_stamps(seen)
-    found += [] if stamps is None else [stamps]
-    if seen.frame is not None and seen.parameters is not None:
+    crowd, stamps = check_publishers(seen), check_stamps(seen)
+    is_mixed = crowd is not None and crowd.is_wrong
+    inputs = [one for one in seen.topics if not (is_mixed and one.state.name == "depth_info")]
+    found = [*node.check_graph(seen), *([] if crowd is None else [crowd])]
+    found += [*(topics.check_topic(one, seen) for one in inputs), *([] if stamps is None else [stamps])]
+    if seen.frame is not None and seen.parameters is not None and not is_mixed:
         found += frame.check_frame(seen.frame, seen.parameters, seen.node)
     return [*found, *node.check_node(seen)]
 

@@ -29,9 +29,13 @@ class TopicSeen:
     """One input of the node, as doctor heard it for some seconds.
 
     state: judged by the node's own rules; it counts what doctor heard. type_name: that the node takes; types:
-    that are published under its name. wanted: asked for by the node. others: topics of its type that somebody
-    publishes. compressed: its compressed form, where that is published and the node takes the raw one.
-    num_by_node, rate_by_node_hz: what the node says it heard.
+    that are published under its name, publishers: the nodes that do it with the right type, one for each
+    publisher. wanted: asked for by the node. others: topics of its type that somebody publishes. compressed:
+    its compressed form, where that is published and the node takes the raw one. suffix: of the compressed
+    form, where the node takes that. num_by_node, rate_by_node_hz: what the node says it heard.
+
+    is_mixed: frame, size or K went to and fro between messages. stamp_ns: the newest. is_still: several
+    messages came, and all with that stamp.
     """
 
     state: InputState
@@ -39,9 +43,24 @@ class TopicSeen:
     types: tuple[str, ...] = ()
     wanted: Quality = Quality()
     others: tuple[str, ...] = ()
+    publishers: tuple[str, ...] = ()
     compressed: str = ""
+    suffix: str = ""
+    is_mixed: bool = False
+    stamp_ns: int | None = None
+    is_still: bool = False
     num_by_node: int = 0
     rate_by_node_hz: float = 0.0
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether nobody publishes it."""
+        return not self.state.num_publishers and not self.state.num
+
+    @property
+    def is_info(self) -> bool:
+        """Sent once is enough: it describes the lens, and is as old as it is."""
+        return self.state.name.endswith("info")
 
     @property
     def age_s(self) -> float:
@@ -75,8 +94,8 @@ class FrameSeen:
 @dataclass(frozen=True)
 class GraphSeen:
     """node: full name of the one that is looked for. is_there: in the graph. others: other n3d nodes.
-    presets: names of camera presets whose topics are all published. where: domain, middleware and discovery
-    range, as doctor has them. num_clocks: publishers of /clock.
+    presets: camera presets whose topics are all published, with these. where: domain, middleware and
+    discovery range, as doctor has them. num_clocks: publishers of /clock.
 
     life: lifecycle state, empty: no answer. parameters: None: no answer. clock_off_s: how far the node's
     clock is behind doctor's. info: of ~/get_info, empty: no answer.
@@ -86,7 +105,7 @@ class GraphSeen:
     is_there: bool
     where: str
     others: tuple[str, ...] = ()
-    presets: tuple[str, ...] = ()
+    presets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     num_clocks: int = 0
     life: str = ""
     parameters: Parameters | None = None

@@ -9,10 +9,13 @@ from image_messages import image
 from places import CHECKOUT
 
 from n3d_ros.commands.doctor import of_graph
+from n3d_ros.commands.doctor.checks.command import nearest
 from n3d_ros.commands.doctor.checks.frame import check_frame
 from n3d_ros.commands.doctor.checks.machine import REQUIRED, check_machine
 from n3d_ros.commands.doctor.checks.node import check_graph, check_node
-from n3d_ros.commands.doctor.checks.topics import check_stamps, check_topic, nearest
+from n3d_ros.commands.doctor.checks.publishers import check_publishers
+from n3d_ros.commands.doctor.checks.stamps import check_stamps
+from n3d_ros.commands.doctor.checks.topics import check_topic
 from n3d_ros.commands.doctor.seen import (
     FrameSeen,
     GraphSeen,
@@ -25,23 +28,24 @@ from n3d_ros.commands.doctor.seen import (
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import InputState, Level
 from n3d_ros.node.plain.qos import Quality, mismatch
+from n3d_ros.node.plain.sync import Synchroniser
 
 IMAGE = "sensor_msgs/msg/Image"
 GRAPH = GraphSeen("/n3d", True, "domain 0", life="active", parameters=Parameters(), info={"state": "ready"})
 PARAMETERS = Parameters()
 
 
-def topic(name="depth", topic="/depth/image", others=(), types=(IMAGE,), compressed="", by_node=30, **state):
-    """An input at 10 Hz that node and doctor hear."""
+def topic(name="depth", topic="/depth/image", others=(), types=(IMAGE,), by_node=30, seen=None, **state):
+    """An input at 10 Hz that node and doctor hear. seen: more fields of `TopicSeen`."""
     known = {"num": 30, "rate_hz": 10.0, "num_publishers": 1, "ahead_s": -0.01, **state}
     return TopicSeen(
         InputState(name, topic, "depth/image", **known),
         IMAGE,
         types=types,
         others=others,
-        compressed=compressed,
         num_by_node=by_node,
         rate_by_node_hz=10.0 * bool(by_node),
+        **(seen or {}),
     )
 
 
@@ -54,21 +58,93 @@ def test_an_input_that_comes_is_told_with_its_rate_and_quality():
     assert (found.level, found.what, found.mend) == (Level.OK, "/depth/image: 10.0 Hz, best effort", "")
 
 
+def in_graph(*topics, **more):
+    """A graph with these inputs, and what is said of each."""
+    graph = replace(GRAPH, topics=topics, **more)
+    return [check_topic(one, graph) for one in topics]
+
+
+def absent(**more):
+    return silent(num_publishers=0, **more)
+
+
+ANEW = "stop the node, then, with what else it was given: ros2 launch n3d_ros n3d.launch.py"
+
+
 def test_a_topic_that_nobody_publishes_is_led_to_the_one_of_the_most_similar_name():
-    seen = silent(num_publishers=0, others=("/camera/color/image", "/camera/depth/image", "/rear/depth_raw"))
-    found = check_topic(seen, GRAPH)
+    [found] = in_graph(absent(others=("/camera/color/image", "/camera/depth/image", "/rear/depth_raw")))
     assert (found.level, found.what) == (Level.ERROR, "nobody publishes /depth/image")
-    assert found.mend == "ros2 launch n3d_ros n3d.launch.py depth_topic:=/camera/depth/image"
+    assert found.mend == f"{ANEW} depth_topic:=/camera/depth/image"
+
+
+def test_one_command_mends_all_wrong_topics_and_keeps_the_right_ones():
+    found = in_graph(
+        absent(name="rgb", topic="/rgb/image", others=("/cam/color/image",)),
+        topic("camera_info", "/cam/color/camera_info"),
+        absent(others=("/cam/depth/image",)),
+    )
+    topics = "rgb_topic:=/cam/color/image info_topic:=/cam/color/camera_info depth_topic:=/cam/depth/image"
+    assert [one.mend for one in found] == [f"{ANEW} {topics}", "", "the command at rgb mends it too"]
+
+
+def test_a_node_is_started_anew_where_it_was_and_under_its_name():
+    [found] = in_graph(absent(others=("/cam/depth/image",)), node="/robot1/eyes")
+    assert found.mend == f"{ANEW} namespace:=/robot1 name:=eyes depth_topic:=/cam/depth/image"
+    words = mismatch("/depth/image", [Quality()], Quality(reliable=True), "qos.depth")
+    [found] = in_graph(topic(incompatible=words), node="/robot1/n3d")
+    assert found.mend == f"{ANEW} namespace:=/robot1 depth_topic:=/depth/image qos:=auto"
+
+
+REALSENSE = {"realsense": ("/camera/color/image", "/camera/depth/image")}
 
 
 def test_a_complete_preset_mends_all_its_topics_at_once():
-    found = check_topic(silent(num_publishers=0), replace(GRAPH, presets=("realsense",)))
-    assert found.mend == "ros2 launch n3d_ros n3d.launch.py camera:=realsense"
+    [found] = in_graph(absent(), presets=REALSENSE, node="/robot1/n3d")
+    assert found.mend == f"{ANEW} namespace:=/robot1 camera:=realsense"
 
 
-def test_a_compressed_form_is_taken_by_the_transport_parameter():
-    found = check_topic(silent(num_publishers=0, compressed="/depth/image/compressedDepth"), GRAPH)
-    assert found.mend == "start the node with -p depth.transport:=compressed"
+def test_the_preset_of_another_camera_than_that_which_comes_is_not_taken():
+    depth = absent(others=("/front/depth/image",))
+    _, found = in_graph(topic("rgb", "/front/color/image"), depth, presets=REALSENSE)
+    assert found.mend == f"{ANEW} rgb_topic:=/front/color/image depth_topic:=/front/depth/image"
+    _, found = in_graph(topic("rgb", "/camera/color/image"), depth, presets=REALSENSE)
+    assert found.mend == f"{ANEW} camera:=realsense"
+
+
+def test_a_preset_without_the_input_that_is_absent_does_not_mend_it():
+    there = topic("rgb", "/camera/color/image"), topic("depth", "/camera/depth/image")
+    *_, found = in_graph(*there, absent(name="depth_info", topic="/depth/camera_info"), presets=REALSENSE)
+    assert "camera:=" not in found.mend
+
+
+def test_a_compressed_form_is_taken_by_the_transport_argument():
+    [found] = in_graph(absent(seen={"compressed": "/depth/image/compressedDepth"}))
+    assert found.mend == f"{ANEW} depth_topic:=/depth/image depth_transport:=compressed"
+
+
+def test_a_compressed_topic_is_named_without_the_ending_that_the_node_adds():
+    others = ("/cam/depth/image/compressedDepth",)
+    [found] = in_graph(
+        absent(topic="/depth/image/compressedDepth", others=others, seen={"suffix": "compressedDepth"})
+    )
+    assert found.mend == f"{ANEW} depth_topic:=/cam/depth/image"
+
+
+def test_all_in_one_message_is_taken_by_the_executable():
+    unheard = absent(name="rgbd", topic="/robot1/rgbd", others=("/cam/rgbd",))
+    [found] = in_graph(unheard, node="/robot1/eyes", presets=REALSENSE)
+    run = "ros2 run n3d_ros n3d_node --ros-args -r __ns:=/robot1 -r __node:=eyes -p rgbd.enabled:=true"
+    assert found.mend.endswith(f": {run} -r rgbd:=/cam/rgbd")
+    assert found.why == "/cam/rgbd is, and of the same type"
+
+
+def test_a_driver_that_sends_other_things_is_not_to_be_started():
+    [found] = in_graph(absent())
+    assert found.mend.startswith("start the camera's driver")
+    _, found = in_graph(topic("rgb"), absent())
+    assert found.mend.startswith("switch it on in the camera's driver, which runs")
+    _, found = in_graph(topic("rgb"), absent(name="depth_info", topic="/depth/camera_info"))
+    assert (found.level, "align_depth.enable:=true" in found.mend) == (Level.WARN, True)
 
 
 def test_colour_is_never_offered_for_depth():
@@ -84,15 +160,70 @@ def test_another_type_under_the_name_is_said():
 
 def test_incompatible_quality_is_said_in_the_nodes_words():
     words = mismatch("/depth/image", [Quality()], Quality(reliable=True), "qos.depth")
-    found = check_topic(topic(incompatible=words), GRAPH)
+    [found] = in_graph(topic(incompatible=words))
     assert (found.level, found.what) == (Level.ERROR, words)
-    assert "qos:=auto" in found.mend and "qos.depth:=auto" in found.mend
+    assert found.mend == f"{ANEW} depth_topic:=/depth/image qos:=auto"
 
 
 def test_a_publisher_that_sends_nothing_is_told_from_none():
     found = check_topic(silent(), GRAPH)
     assert (found.level, found.what) == (Level.ERROR, "nothing on /depth/image for 3.0 s")
+    assert found.why == "1 publisher is there and sends nothing"
     assert found.mend.endswith("ros2 topic hz /depth/image")
+    assert check_topic(silent(num_publishers=2), GRAPH).why == "2 publishers are there and send nothing"
+
+
+def test_a_silent_raw_topic_beside_its_compressed_form_is_told_how_to_take_that():
+    [found] = in_graph(silent(seen={"compressed": "/depth/image/compressedDepth"}))
+    assert "where ros2 topic hz /depth/image/compressedDepth shows messages: " in found.mend
+    assert found.mend.endswith("depth_topic:=/depth/image depth_transport:=compressed")
+
+
+def test_a_camera_that_is_slower_than_requests_wait_is_to_look_at():
+    slow = {"rate_hz": 0.25, "num": 2}
+    found = check_topic(replace(topic(**slow), rate_by_node_hz=0.25), GRAPH)
+    assert (found.level, found.what) == (Level.WARN, "/depth/image: a message every 4.0 s")
+    assert found.mend.endswith("ros2 param set /n3d frame_timeout_s 6.0")
+    patient = replace(GRAPH, parameters=Parameters(frame_timeout_s=6.0))
+    assert check_topic(topic(**slow), patient).level == Level.OK
+    assert (
+        check_topic(replace(topic(name="camera_info", **slow), rate_by_node_hz=0.25), GRAPH).level == Level.OK
+    )
+
+
+def test_what_comes_seldom_is_not_silent_where_the_node_hears_it():
+    seldom = replace(silent(), num_by_node=3, rate_by_node_hz=0.25)
+    heard = replace(GRAPH, statuses=(StatusSeen("depth", Level.OK, "0.2 Hz"),))
+    assert check_topic(seldom, heard).level == Level.WARN
+    lost = replace(GRAPH, statuses=(StatusSeen("depth", Level.WARN, "nothing on /depth/image"),))
+    assert check_topic(seldom, lost).level == Level.ERROR
+
+
+def shared(name, topic_name, *nodes, is_mixed=False):
+    return topic(name, topic_name, seen={"publishers": nodes, "is_mixed": is_mixed})
+
+
+def test_two_cameras_on_the_same_topics_are_wrong_and_the_frame_is_not_judged():
+    two = ("/front", "/rear")
+    rgb, depth = shared("rgb", "/rgb/image", *two), shared("depth", "/depth/image", *two)
+    info = shared("camera_info", "/rgb/camera_info", *two, is_mixed=True)
+    unneeded = absent(name="depth_info", topic="/depth/camera_info")
+    cameras = frame(alignment="depth is in 'a'")
+    found = of_graph(replace(GRAPH, topics=(rgb, info, depth, unneeded), frame=cameras))
+    assert [finding.name for finding in found if finding.level > Level.OK] == ["publishers"]
+    said = one(found, "publishers")
+    what = "2 publishers on /rgb/image, /rgb/camera_info, /depth/image: /front, /rear"
+    assert (said.level, said.what) == (Level.ERROR, what)
+    assert "to and fro on /rgb/camera_info: " in said.why and "stop all but one of them" in said.mend
+    assert "frame" not in {finding.area for finding in found}
+
+
+def test_two_publishers_whose_messages_are_alike_are_to_look_at_and_one_is_not():
+    found = of_graph(replace(GRAPH, topics=(shared("depth", "/depth/image", "/cam", "/cam"),), frame=frame()))
+    said = one(found, "publishers")
+    assert (said.level, said.what) == (Level.WARN, "2 publishers on /depth/image: /cam (2 times)")
+    assert "frame" in {finding.area for finding in found}
+    assert check_publishers(replace(GRAPH, topics=(shared("depth", "/depth/image", "/cam"),))) is None
 
 
 def test_camera_info_that_the_node_heard_before_is_not_missed():
@@ -124,6 +255,35 @@ def test_old_stamps_with_a_clock_in_the_graph_ask_for_simulated_time():
 def test_stamps_of_latched_camera_info_may_be_old():
     graph = replace(GRAPH, topics=(topic(), topic("camera_info", ahead_s=-60.0)))
     assert check_stamps(graph).level == Level.OK
+
+
+STAMP = "have the driver stamp each image"
+
+
+def test_stamps_of_zero_are_the_drivers_and_not_the_clocks():
+    seen = topic(ahead_s=-1.8e9, seen={"stamp_ns": 0, "is_still": True})
+    found = check_stamps(replace(GRAPH, topics=(topic("rgb"), seen)))
+    assert (found.level, found.what, found.mend) == (Level.ERROR, "/depth/image: stamps are 0", STAMP)
+
+
+def test_stamps_that_stand_still_are_the_drivers_as_the_nodes_synchroniser_says():
+    sync = Synchroniser()
+    sync.add_depth(5_000_000_000, "depth")
+    for picture in ("a", "b"):
+        sync.add_rgb(5_000_000_000, picture)
+    still = topic("rgb", "/rgb/image", seen={"stamp_ns": 5_000_000_000, "is_still": True})
+    both = frame(unpaired=sync.fault())
+    found = check_stamps(replace(GRAPH, topics=(still,), frame=both))
+    what = "each image has the same stamp: /rgb/image (5.000 s)"
+    assert (found.level, found.what) == (Level.ERROR, what)
+    assert found.mend == one(check_frame(both, PARAMETERS, "/n3d"), "pairing").mend == STAMP
+
+
+def test_a_picture_that_comes_again_is_in_order_until_it_is_too_old():
+    again = {"stamp_ns": 5, "is_still": True}
+    assert check_stamps(replace(GRAPH, topics=(topic(seen=again),), frame=frame())).level == Level.OK
+    old = check_stamps(replace(GRAPH, topics=(topic(seen=again, ahead_s=-2.1),), frame=frame()))
+    assert (old.level, old.mend) == (Level.ERROR, STAMP)
 
 
 def test_no_stamps_are_judged_by_a_clock_that_stands_still():
@@ -186,9 +346,49 @@ def test_depth_in_another_unit_is_refused_with_the_parameter_that_mends_it():
     depth = image(np.full((4, 4), 1000.0, np.float32), "32FC1")
     found = one(check_frame(frame(depth=depth), PARAMETERS, "/robot/n3d"), "depth")
     assert found.level == Level.ERROR and "looks like millimetres" in found.what
-    assert found.mend.startswith("ros2 param set /robot/n3d depth.scale_m")
+    assert found.mend == "ros2 param set /robot/n3d depth.scale_m 0.001"
     scaled = check_frame(frame(depth=depth), Parameters(depth_scale_m=0.001), "/n3d")
     assert one(scaled, "depth").level == Level.OK
+
+
+def depth_of(raw, encoding="16UC1", **parameters):
+    return one(check_frame(frame(depth=image(raw, encoding)), Parameters(**parameters), "/n3d"), "depth").mend
+
+
+def test_depth_that_no_scale_mends_asks_for_a_look_or_another_format():
+    nothing = np.zeros((4, 4), np.uint16)
+    assert depth_of(nothing).startswith("look at the picture")
+    of_64_bits = image(np.full((4, 4), 1000, np.uint16), "16UC1")
+    of_64_bits.encoding = "64FC1"
+    found = one(check_frame(frame(depth=of_64_bits), PARAMETERS, "/n3d"), "depth")
+    assert found.mend == "have the driver publish 16UC1 in millimetres or 32FC1 in metres"
+
+
+def test_depth_beyond_the_nodes_limits_is_told_them():
+    far = np.full((4, 4), 1250, np.uint16)
+    assert (
+        depth_of(far, depth_max_m=0.5) == "1.25 to 1.25 m were measured: ros2 param set /n3d depth.max_m 2.0"
+    )
+    assert depth_of(far, depth_min_m=2.0).endswith("ros2 param set /n3d depth.min_m 1.2")
+
+
+def test_a_scale_that_is_given_wrongly_is_taken_back_and_several_are_offered_where_several_fit():
+    metre = np.full((4, 4), 1000, np.uint16)
+    assert depth_of(metre, depth_scale_m=1e-6).startswith("ros2 param set /n3d depth.scale_m 0.0")
+    tenths = depth_of(np.full((4, 4), 12000, np.uint16))
+    assert "depth.scale_m with one of 0.00025, 0.0002, 0.0001, 0.001: " in tenths
+
+
+def test_depth_of_eight_bits_is_given_no_scale_that_nobody_knows():
+    steps = np.arange(256 * 256, dtype=np.uint16).reshape(256, 256) // 256 * 257
+    assert depth_of(steps).endswith("depth.scale_m with the metres per unit of its manual")
+
+
+def test_a_z_buffer_is_a_matter_of_the_format():
+    shares = np.ones((40, 40), np.float32)
+    shares[:20] = np.linspace(0.9, 0.99, 800, dtype=np.float32).reshape(20, 40)
+    mend = depth_of(shares, "32FC1")
+    assert mend.startswith("have the driver publish ") and "depth.scale_m 1" not in mend
 
 
 def test_depth_that_cannot_be_registered_is_said_with_the_drivers_switches():
@@ -232,6 +432,9 @@ def test_a_node_that_is_not_there_is_wrong_and_the_others_are_named():
     seen = replace(GRAPH, is_there=False)
     [found] = check_graph(seen)
     assert (found.level, found.mend) == (Level.ERROR, "ros2 launch n3d_ros n3d.launch.py")
+    [found] = check_graph(replace(seen, node="/robot1/eyes", presets=REALSENSE))
+    launch = "ros2 launch n3d_ros n3d.launch.py namespace:=/robot1 name:=eyes camera:=realsense"
+    assert found.mend == launch
     [found] = check_graph(replace(seen, others=("/robot1/eyes",)))
     assert found.mend == "n3d doctor --node eyes --namespace /robot1"
     assert check_node(seen) == []
@@ -297,11 +500,19 @@ def test_an_engine_that_hangs_is_wrong_though_it_is_loaded():
 
 
 def test_what_the_node_says_of_itself_is_passed_on_at_its_level():
-    two = StatusSeen("name", Level.ERROR, "2 nodes are named /n3d")
+    hole = StatusSeen("memory", Level.ERROR, "nothing is remembered: no tf")
     late = StatusSeen("depth", Level.ERROR, "nothing on /depth/image")
-    found = check_node(replace(GRAPH, statuses=(two, late)))
-    assert one(found, "name").level == Level.ERROR
+    found = check_node(replace(GRAPH, statuses=(hole, late)))
+    assert (one(found, "memory").level, one(found, "memory").what) == (Level.ERROR, hole.message)
     assert "depth" not in [finding.name for finding in found]
+
+
+def test_two_nodes_of_one_name_are_told_what_to_do_and_not_where_to_read():
+    diagnostics = pytest.importorskip("n3d_ros.node.outputs.diagnostics")
+    two = StatusSeen("name", Level.ERROR, diagnostics.same_name("/n3d", 2))
+    found = one(check_node(replace(GRAPH, statuses=(two,))), "name")
+    assert found.what == "2 nodes are named /n3d: requests go to any of them and topics mix"
+    assert found.mend.startswith("stop all but one, or start each with a name or namespace of its own")
 
 
 MACHINE = MachineSeen(

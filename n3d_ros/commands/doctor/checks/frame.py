@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from n3d_ros.cameras.camera_info import AUTO, camera_of_info, kind_of_topic
+from n3d_ros.commands.doctor.checks.depth import mend_depth
 from n3d_ros.commands.doctor.finding import FRAME, Finding, fine
 from n3d_ros.commands.doctor.seen import FrameSeen
 from n3d_ros.errors import N3DError
@@ -97,8 +98,7 @@ def _depth(seen: FrameSeen, wanted: Parameters, node: str) -> Finding:
             wanted.limits_max_picture_megapixels,
         )
     except N3DError as error:
-        mend = f"ros2 param set {node} depth.scale_m METRES_PER_UNIT, or the driver's format"
-        return _refused("depth", error, mend)
+        return _refused("depth", error, mend_depth(seen.depth, wanted, node, error))
     height, width = metres.shape
     share = float(np.isfinite(metres).mean())
     return fine(

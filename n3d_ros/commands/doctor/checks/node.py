@@ -5,6 +5,7 @@ In: `GraphSeen`. Out: findings.
 
 from __future__ import annotations
 
+from n3d_ros.commands.doctor.checks.command import launch
 from n3d_ros.commands.doctor.finding import GRAPH, NODE, Finding, fine
 from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen
 from n3d_ros.node.plain.input_state import AHEAD_S, CODES, Level
@@ -29,14 +30,13 @@ def _absent(seen: GraphSeen) -> Finding:
         namespace, _, base = name.rpartition("/")
         mend = f"n3d doctor --node {base}" + (f" --namespace {namespace}" if namespace else "")
         return Finding(GRAPH, "node", Level.ERROR, what, f"there is {', '.join(seen.others)}", mend)
-    camera = f" camera:={seen.presets[0]}" if seen.presets else ""
     return Finding(
         GRAPH,
         "node",
         Level.ERROR,
         what,
         "it does not run, or has another ROS_DOMAIN_ID, RMW_IMPLEMENTATION or discovery range",
-        f"ros2 launch n3d_ros n3d.launch.py{camera}",
+        launch(seen),
     )
 
 
@@ -119,4 +119,8 @@ def _said(seen: GraphSeen, one: StatusSeen) -> Finding:
     """A line of /diagnostics as the node wrote it; its message names the remedy where there is one."""
     if one.level == Level.OK:
         return fine(NODE, one.name, one.message)
+    if one.name == "name":
+        what, _, mend = one.message.partition("; ")
+        why = "several answer at once, and which one is chance"
+        return Finding(NODE, one.name, one.level, what, why, f"stop all but one, or {mend}")
     return Finding(NODE, one.name, one.level, one.message, "the node says so", "ros2 topic echo /diagnostics")

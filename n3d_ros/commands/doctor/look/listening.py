@@ -14,9 +14,11 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CameraInfo
 
 from n3d_ros.commands.doctor.inputs import INPUTS
+from n3d_ros.commands.doctor.look.senders import Senders
 from n3d_ros.commands.doctor.seen import FrameSeen, TopicSeen
 from n3d_ros.commands.graph.topics import message_class
 from n3d_ros.errors import CommandFailed, N3DError
@@ -24,7 +26,7 @@ from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.desk.errand import remembered_in
 from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.inputs.frame import CameraFrame
-from n3d_ros.node.inputs.sealed import opened
+from n3d_ros.node.inputs.sealed import opened, size_px
 from n3d_ros.node.inputs.topic import AUTO, Input, quality_of
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.qos import Quality, mismatch
@@ -33,6 +35,8 @@ from n3d_ros.node.transforms import Transforms
 
 COMPRESSED = "sensor_msgs/msg/CompressedImage"
 INFO, IMAGE = "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/Image"
+# Names of image_transport's plugins that the node can read.
+SUFFIXES = {"rgb": "compressed", "depth": "compressedDepth"}
 RGBD = "realsense2_camera_msgs/msg/RGBD"
 
 
@@ -42,6 +46,7 @@ class Listening:
     def __init__(self, node: Node, topics: Mapping[str, str], wanted: Parameters) -> None:
         self._node, self._wanted, self._topics = node, wanted, dict(topics)
         self._newest: dict[str, Any] = {}
+        self._senders = {name: Senders() for name in topics}
         self._transforms = Transforms(node)
         self._sync: Synchroniser[Any, Any] = Synchroniser(
             round(wanted.sync_max_slop_ms * 1e6), wanted.sync_queue_size
@@ -115,6 +120,8 @@ class Listening:
         return IMAGE if transport == "raw" else COMPRESSED
 
     def _receive(self, name: str, message: Any) -> None:
+        picture, lens = (message.rgb, message.rgb_camera_info) if name == "rgbd" else (message, message)
+        self._senders[name].add(stamp_ns(picture.header.stamp), _kind(lens))
         if name == "rgbd":
             self._receive_rgbd(message)
             return
@@ -148,19 +155,25 @@ class Listening:
                 INPUTS[one.name].qos,
             ),
         )
+        suffix, senders = SUFFIXES.get(one.name, ""), self._senders[one.name]
         return TopicSeen(
             state,
             type_name,
             types=tuple(other.topic_type for other in publishers),
+            publishers=tuple(_name(other) for other in publishers if other.topic_type == type_name),
             wanted=asked,
-            others=tuple(topic for topic, kind in published.items() if kind == type_name),
-            compressed=_compressed(one, type_name, published),
+            others=_others(published, type_name, suffix),
+            compressed=_compressed(one.full_name, type_name, suffix, published),
+            suffix=suffix if type_name == COMPRESSED else "",
+            is_mixed=senders.is_mixed,
+            stamp_ns=senders.stamp_ns,
+            is_still=senders.is_still,
         )
 
     def _asked_for(self, one: Input, node_name: str) -> Quality:
         """By the node's subscription; our own where the graph does not show that."""
         for other in self._node.get_subscriptions_info_by_topic(one.full_name):
-            if f"{other.node_namespace.rstrip('/')}/{other.node_name}" == node_name:
+            if _name(other) == node_name:
                 return quality_of(other.qos_profile)
         return one.quality
 
@@ -206,8 +219,23 @@ class Listening:
         return ""
 
 
-def _compressed(one: Input, type_name: str, published: Mapping[str, str]) -> str:
-    """By the names of image_transport's plugins."""
-    topics = [f"{one.full_name}/{suffix}" for suffix in ("compressed", "compressedDepth")]
-    is_raw = type_name == IMAGE
-    return next((topic for topic in topics if is_raw and published.get(topic) == COMPRESSED), "")
+def _kind(message: Any) -> tuple[Any, ...]:
+    """What stays the same in messages of one camera: frame, size, K."""
+    matrix = tuple(message.k) if isinstance(message, CameraInfo) else ()
+    return message.header.frame_id, size_px(message), matrix
+
+
+def _name(one: TopicEndpointInfo) -> str:
+    return f"{one.node_namespace.rstrip('/')}/{one.node_name}"
+
+
+def _others(published: Mapping[str, str], type_name: str, suffix: str) -> tuple[str, ...]:
+    """Topics of the type; of compressed ones those in the form that the node reads."""
+    ending = f"/{suffix}" if type_name == COMPRESSED else ""
+    return tuple(topic for topic, kind in published.items() if kind == type_name and topic.endswith(ending))
+
+
+def _compressed(topic: str, type_name: str, suffix: str, published: Mapping[str, str]) -> str:
+    """The topic's compressed form, where it is published and the node takes the raw one."""
+    form = f"{topic}/{suffix}"
+    return form if type_name == IMAGE and published.get(form) == COMPRESSED else ""
