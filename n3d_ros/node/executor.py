@@ -25,11 +25,13 @@ from typing import Any
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.guard_condition import GuardCondition
+from rclpy.logging import get_logger
 from rclpy.task import Task
 
 from n3d_ros.node.serialised import Serialised
 
 EVENTS_S = 0.5
+LOG_PERIOD_S = 5.0
 # What each is called in Humble, and since.
 EVENT_HANDLERS = ("QoSEventHandler", "EventHandler")
 
@@ -128,8 +130,16 @@ class _InPlace:
         self._subscription.handle.__exit__(*raised)
 
     def take_message(self, message_type: type, raw: bool) -> tuple[memoryview, None] | None:
-        """The message and no information about it, or None: pybind's name and arguments."""
-        taken = self._serialised.take(self._subscription.handle)
+        """The message and no information about it, or None: pybind's name and arguments. What the middleware
+        cannot hand over is said and dropped, such as a message of no bytes by CycloneDDS: who sends it must
+        not end the node.
+        """
+        try:
+            taken = self._serialised.take(self._subscription.handle)
+        except RuntimeError as error:
+            topic = self._subscription.topic_name
+            get_logger("n3d").error(f"{topic}: {error}", throttle_duration_sec=LOG_PERIOD_S)
+            return None
         return None if taken is None else (taken, None)
 
 

@@ -126,6 +126,19 @@ def test_a_message_without_bytes_is_no_fault(graph):
     graph.send(3)
 
 
+def test_a_message_that_cannot_be_taken_ends_nothing(graph, monkeypatch):
+    def refuse(handle):
+        failed.append(take(handle))
+        raise RuntimeError("rcl_take_serialized_message: expected 0, got 1")
+
+    failed, take = [], graph.executor._serialised.take
+    with monkeypatch.context() as broken:
+        broken.setattr(graph.executor._serialised, "take", refuse)
+        graph.publisher.publish(picture(1))
+        graph.spin_until(lambda: failed)
+    assert message_of(graph.send(2)) == picture(2)
+
+
 def test_what_rcl_refuses_is_said(graph):
     with pytest.raises(RuntimeError, match=r"rcl_take_serialized_message: expected 0, got \d+"):
         graph.executor._serialised.take(SimpleNamespace(pointer=0))
