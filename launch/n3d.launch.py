@@ -18,7 +18,6 @@ from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 CONFIG = Path(get_package_share_directory("n3d_ros")) / "config"
 CAMERAS = sorted(path.stem for path in (CONFIG / "cameras").glob("*.yaml"))
@@ -135,10 +134,8 @@ def process(
     given: dict[str, str], arguments: Sequence[str] = (), ros_arguments: Sequence[str] = (), **named: Any
 ) -> Node:
     """The node's process; arguments that are given win over the parameters file."""
-    said = {parameter: given[name] for name, _, parameter in PARAMETERS if given[name]}
-    said |= {one: given[name] for name, _, _, sets in CHOICES if given[name] for one in sets}
-    # words all: YAML would take 1e3 for a number
-    overrides = {name: ParameterValue(text, value_type=str) for name, text in said.items()}
+    overrides = {parameter: given[name] for name, _, parameter in PARAMETERS if given[name]}
+    overrides |= {one: given[name] for name, _, _, sets in CHOICES if given[name] for one in sets}
     return Node(
         package="n3d_ros",
         executable="n3d_node",

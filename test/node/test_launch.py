@@ -42,15 +42,6 @@ class Recorded:
         self.given, self.named = given, named
 
 
-class ParameterValue(str):
-    """Its text, and the type that it is taken for."""
-
-    def __new__(cls, text, value_type):
-        made = super().__new__(cls, text)
-        made.value_type = value_type
-        return made
-
-
 class Launch:
     """The launch file, read in a copy of `config/`."""
 
@@ -87,7 +78,6 @@ def config(tmp_path, monkeypatch):
         "launch.events.process": {"ProcessExited": Recorded},
         "launch.substitutions": {"LaunchConfiguration": LaunchConfiguration},
         "launch_ros": {},
-        "launch_ros.parameter_descriptions": {"ParameterValue": ParameterValue},
         "launch_ros.actions": {"Node": Recorded},
     }
     for name, members in modules.items():
@@ -206,12 +196,6 @@ def test_build_only_builds_without_a_network_and_ends(config):
     assert type(on_exit(SimpleNamespace(returncode=0), {})).__name__ == "Shutdown"
     with pytest.raises(RuntimeError, match="n3d build ended with code 2"):
         on_exit(SimpleNamespace(returncode=2), {})
-
-
-def test_words_that_look_like_a_number_are_words(config):
-    _, overrides, _ = Launch().node(prompt="1e3", output_frame="12")["parameters"]
-    assert overrides == {"continuous.prompt": "1e3", "output_frame": "12"}
-    assert {value.value_type for value in overrides.values()} == {str}
 
 
 def test_no_argument_asks_for_a_pictures_size(config):

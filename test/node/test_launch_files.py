@@ -28,7 +28,6 @@ NAMES = {
     "launch.substitutions": ("LaunchConfiguration", "PathJoinSubstitution", "ThisLaunchFileDir"),
     "launch_ros": (),
     "launch_ros.actions": ("Node",),
-    "launch_ros.parameter_descriptions": ("ParameterValue",),
     "launch_ros.substitutions": ("FindPackageShare",),
 }  # fmt: skip
 
