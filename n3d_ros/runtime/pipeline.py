@@ -288,10 +288,11 @@ class Pipeline:
         rule = self._options.sentence_rule
         text = checked(lambda: prompts.answer_prompt(topic.question, topic.evidence, rule))
         ids = [thing.id for thing in topic.objects]
-        exact, problem = results.exact_answer(topic.query, topic.boxes, ids)
+        why_not = "not computed" if self._is_spatial_alone else results.NOT_COMPUTED
+        exact, problem = results.exact_answer(topic.query, topic.boxes, ids, why_not)
         if exact is None and self._is_spatial_alone:
-            _, why = results.exact_answer(topic.query, topic.boxes, ids, "not computed")
-            return replace(results.unanswered(ground, topic.query, why), objects=topic.objects, timing=before)
+            made = results.unanswered(ground, topic.query, problem)
+            return replace(made, objects=topic.objects, timing=before)
         guide = self._replies.steps.for_answer(self._replies.codec, text, likely_text(topic))
         generation, num_reused = self._replies.reply(frame, request, text, guide)
         consistent = None if exact is None else check_answer(generation.text, exact)

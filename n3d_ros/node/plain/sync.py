@@ -24,6 +24,7 @@ MAX_SLOP_NS = 20_000_000
 FIRST_SLOP_NS = 8_000_000
 # A stamp this much older than the newest frame is a restarted recording, not a late message.
 RESTART_NS = 1_000_000_000
+STAMP_EACH = "have the driver stamp each image"
 # Stamps of messages that fell out of a queue, to say how long it should have been.
 MOST_GONE = 64
 
@@ -155,7 +156,7 @@ class Synchroniser(Generic[Message, Info]):
             return (
                 f"colour images come with one stamp again and again, {self.repeated_ns / 1e9:.9f} s, so "
                 "which depth is theirs is unknown",
-                "have the driver stamp each image",
+                STAMP_EACH,
             )
         if self.needed_queue_size:
             return (

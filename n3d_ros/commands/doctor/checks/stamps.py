@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from n3d_ros.commands.doctor.finding import INPUTS, Finding, fine
 from n3d_ros.commands.doctor.seen import GraphSeen, TopicSeen
 from n3d_ros.node.plain.input_state import Level, verdict
-
-# As the node's synchroniser has it (node/plain/sync.py).
-STAMP = "have the driver stamp each image"
+from n3d_ros.node.plain.sync import STAMP_EACH
 
 
 def check_stamps(graph: GraphSeen) -> Finding | None:
@@ -29,7 +27,7 @@ def _unstamped(images: Sequence[TopicSeen], graph: GraphSeen) -> Finding | None:
     if zero:
         what = f"{', '.join(zero)}: stamps are 0"
         why = "nobody knows when such an image was taken, nor which depth is its"
-        return Finding(INPUTS, "stamps", Level.ERROR, what, why, STAMP)
+        return Finding(INPUTS, "stamps", Level.ERROR, what, why, STAMP_EACH)
     limit_s = graph.parameters.max_frame_age_s if graph.parameters else 0.0
     is_refused = graph.frame is not None and graph.frame.unpaired is not None
     still = [
@@ -41,7 +39,7 @@ def _unstamped(images: Sequence[TopicSeen], graph: GraphSeen) -> Finding | None:
         return None
     stamps = ", ".join(f"{one.state.topic} ({(one.stamp_ns or 0) / 1e9:.3f} s)" for one in still)
     what, why = f"each image has the same stamp: {stamps}", "only the first image of a stamp is used"
-    return Finding(INPUTS, "stamps", Level.ERROR, what, why, STAMP)
+    return Finding(INPUTS, "stamps", Level.ERROR, what, why, STAMP_EACH)
 
 
 def _clocks(images: Sequence[TopicSeen], graph: GraphSeen) -> Finding:
