@@ -10,9 +10,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from n3d_ros.commands.graph.isolation import take_domain
-from n3d_ros.node import executor as node_executor
-from n3d_ros.node.executor import OneThreadExecutor
-from n3d_ros.node.serialised import MOST_KEPT
+from n3d_ros.node.executor import OneThreadExecutor, one_thread
+from n3d_ros.node.executor.serialised import MOST_KEPT
 
 MAX_LOOKS = 1000
 
@@ -158,8 +157,8 @@ def test_without_rcl_as_a_library_rclpys_copies_serve(graph, monkeypatch):
     def not_found(*arguments, **options):
         raise OSError("librcl.so: cannot open shared object file")
 
-    monkeypatch.setattr(node_executor, "Serialised", not_found)
-    graph.executor._serialised = node_executor._serialised()
+    monkeypatch.setattr(one_thread, "Serialised", not_found)
+    graph.executor._serialised = one_thread._serialised()
     taken = graph.send(4)
     assert isinstance(taken, bytes)
     assert message_of(taken) == picture(4)

@@ -28,7 +28,7 @@ from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.soak.report import End, Sample, Way
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import NANOSECONDS, fill_image
-from n3d_ros.node.serialised import Serialised
+from n3d_ros.node.executor.serialised import Serialised
 from n3d_ros.node.transport import make_room_for_images
 
 NODE = [sys.executable, "-m", "n3d_ros.node.n3d_node"]

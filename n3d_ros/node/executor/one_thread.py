@@ -5,6 +5,8 @@ In: a ROS context. Out: an executor; callbacks run in the thread that spins it. 
 for each look, of everything that the node has. Of a node that only hears a camera this is half of the cost,
 and less of it is enough:
 
+- While nothing but messages and timers comes, one wait set is kept, and callbacks are called without a task
+  for each. Whatever else is ready, rclpy's own look serves.
 - The events of publishers and subscriptions, two of each, are warnings about their partners. They can wait.
 - rclpy wakes itself before and after each callback, so that its other threads look again. Here are none.
 - A picture, which is asked for as it comes, is taken without rclpy's copies (`serialised.py`).
@@ -18,17 +20,25 @@ and takes no guard conditions (docs/reliability.md).
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.guard_condition import GuardCondition
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.logging import get_logger
+from rclpy.subscription import Subscription
 from rclpy.task import Task
+from rclpy.timer import Timer
 
-from n3d_ros.node.serialised import Serialised
+from n3d_ros.node.executor.kept_wait import KeptWait
+from n3d_ros.node.executor.serialised import Serialised
+
+InvalidHandle = rclpy_implementation.InvalidHandle
 
 EVENTS_S = 0.5
 LOG_PERIOD_S = 5.0
@@ -49,18 +59,72 @@ class OneThreadExecutor(SingleThreadedExecutor):
         self._guard = self._others
         self._spinning = threading.RLock()
         self._serialised = _serialised()
+        self._kept: KeptWait | None = None
         # When events are next looked at, whether they are now, and whether they were.
         self._events_s, self._sees_events, self._saw_events = 0.0, True, False
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Serve one callback."""
+        """Serve the messages and timers that are there, or one other callback."""
         now_s = time.monotonic()
         if self._saw_events:
             self._events_s, self._saw_events = now_s + EVENTS_S, False
         self._sees_events = now_s >= self._events_s
         self._others.spins_in = threading.get_ident()
         with self._spinning:
-            super().spin_once(timeout_sec)
+            if self._sees_events or self._is_shutdown or any(not task.done() for task, *_ in self._tasks):
+                self._look(timeout_sec)
+            else:
+                self._serve_what_is_plain(timeout_sec)
+
+    def _serve_what_is_plain(self, timeout_sec: float | None) -> None:
+        """Messages and timers; where something else is there, or events are due, one look of rclpy's."""
+        end_s = math.inf if timeout_sec is None or timeout_sec < 0 else time.monotonic() + timeout_sec
+        ready = self._wait_for_what_is_plain(min(end_s, self._events_s))
+        self._sees_events = not ready and time.monotonic() >= self._events_s
+        if ready is None or self._sees_events or not self._context.ok():
+            self._look(None if end_s == math.inf else max(end_s - time.monotonic(), 0.0))
+            return
+        for entity in ready:
+            if not self._is_shutdown:
+                self._serve(entity)
+        if self._others.was_triggered:
+            self._drop_kept()
+
+    def _wait_for_what_is_plain(self, end_s: float) -> list[Subscription | Timer] | None:
+        """None where something else is to be seen to."""
+        if self._kept is None:
+            guards = [self._guard, self._sigint_gc]
+            try:
+                self._kept = KeptWait(self._context, self.get_nodes(), guards, self.can_execute)
+            except InvalidHandle:
+                # Another thread destroys something.
+                return None
+            self._others.was_triggered = False
+        return self._kept.wait(max(end_s - time.monotonic(), 0.0))
+
+    def _serve(self, entity: Subscription | Timer) -> None:
+        """Its callback is no coroutine, and ends in one step."""
+        kind = "timer" if isinstance(entity, Timer) else "subscription"
+        taken = getattr(self, f"_take_{kind}")(entity)
+        # Humble takes the message and has a method for what follows; later ones take what is to be called.
+        if execute := getattr(self, f"_execute_{kind}", None):
+            called = execute(entity, taken)
+        elif taken is not None:
+            called = taken()
+        else:
+            return
+        with suppress(StopIteration):
+            called.send(None)
+
+    def _look(self, timeout_sec: float | None) -> None:
+        """rclpy's, at everything, with a wait set of its own."""
+        self._drop_kept()
+        super().spin_once(timeout_sec)
+
+    def _drop_kept(self) -> None:
+        if self._kept is not None:
+            self._kept.end()
+            self._kept = None
 
     def shutdown(self, timeout_sec: float | None = None) -> bool:
         """Serve nothing more. From another thread, once the callback that is served has ended; False where
@@ -71,6 +135,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
         if not self._spinning.acquire(timeout=-1 if timeout_sec is None or timeout_sec < 0 else timeout_sec):
             return False
         try:
+            self._drop_kept()
             return bool(super().shutdown(timeout_sec))
         finally:
             self._spinning.release()
@@ -147,10 +212,13 @@ class _OthersGuard(GuardCondition):
     """Triggered by other threads than the one that spins."""
 
     spins_in = 0
+    was_triggered = False
 
     def trigger(self) -> None:
         if threading.get_ident() != self.spins_in:
             super().trigger()
+        else:
+            self.was_triggered = True
 
     def trigger_for_all(self) -> None:
         super().trigger()
