@@ -1,12 +1,16 @@
 """The node's executor: everything is served, it looks no oftener than something comes, and it ends whole."""
 
 import threading
+import time
+from functools import partial
 
 import pytest
 import rclpy
 from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 from n3d_ros.commands.graph.isolation import take_domain
 from n3d_ros.node.executor import OneThreadExecutor
@@ -16,7 +20,7 @@ MAX_LOOKS = 1000
 
 
 class Counting(OneThreadExecutor):
-    """looks: how many wait sets were made."""
+    """looks: how many wait sets were made, and looks of rclpy's."""
 
     looks = 0
 
@@ -56,19 +60,192 @@ def spin_until_quiet(executor):
         executor.spin_once(timeout_sec=0.2)
 
 
-def test_one_message_is_one_look(graph):
+@pytest.fixture
+def words(graph):
+    """A subscription and its publisher, which have met: the messages heard, and what sends one."""
     node, executor = graph
     heard = []
     node.create_subscription(String, "words", lambda message: heard.append(message.data), 10)
     publisher = node.create_publisher(String, "words", 10)
     spin_until(executor, publisher.get_subscription_count)
     spin_until_quiet(executor)
+    return heard, lambda text: publisher.publish(String(data=text))
+
+
+def without_events(executor):
+    """Events are due far from now."""
+    executor._events_s = time.monotonic() + 2 * DEADLINE_S
+
+
+def test_messages_need_no_wait_set_of_their_own(graph, words):
+    _, executor = graph
+    heard, say = words
+    without_events(executor)
+    executor.spin_once(timeout_sec=0.0)
     before = executor.looks
-    publisher.publish(String(data="mug"))
+    for count in range(5):
+        say("mug")
+        executor.spin_once(timeout_sec=DEADLINE_S)
+        assert len(heard) == count + 1
+    assert executor.looks == before
+
+
+def test_timers_need_none_either(graph):
+    node, executor = graph
+    calls = []
+    node.create_timer(0.001, lambda: calls.append(None))
+    spin_until(executor, lambda: calls)
+    without_events(executor)
     executor.spin_once(timeout_sec=DEADLINE_S)
-    assert heard == ["mug"]
+    before = executor.looks
+    for _ in range(5):
+        executor.spin_once(timeout_sec=DEADLINE_S)
+    assert len(calls) >= 7
+    assert executor.looks == before
+
+
+def test_a_timer_that_another_one_cancels_is_not_called(graph):
+    node, executor = graph
+    calls = []
+
+    def call(number):
+        calls.append(number)
+        for other in timers:
+            other.cancel()
+
+    timers = [node.create_timer(0.01, partial(call, number)) for number in range(2)]
+    time.sleep(0.02)  # both are due, in one wait
+    spin_until(executor, lambda: calls)
+    executor.spin_once(timeout_sec=0.1)
+    assert len(calls) == 1
+
+
+def test_a_flood_of_messages_starves_nothing(graph, words):
+    node, executor = graph
+    heard, say = words
+    done = []
+    node.create_service(Trigger, "asked", lambda _, response: done.append("service") or response)
+    client = node.create_client(Trigger, "asked")
+    guard = node.create_guard_condition(lambda: done.append("guard"))
+    spin_until(executor, client.service_is_ready)
+    future = client.call_async(Trigger.Request())
+    guard.trigger()
+    executor.create_task(done.append, "task")
+    for _ in range(MAX_LOOKS):
+        say("mug")
+        executor.spin_once(timeout_sec=DEADLINE_S)
+        if future.done() and len(done) == 3:
+            break
+    assert sorted(done) == ["guard", "service", "task"]
+    assert heard
+
+
+def test_a_guard_condition_is_not_lost_beside_another_callback(graph, words):
+    node, executor = graph
+    _, say = words
+    done = []
+    guards = [node.create_guard_condition(partial(done.append, number)) for number in range(3)]
+    executor.spin_once(timeout_sec=0.1)
+    for guard in guards:
+        guard.trigger()
+    say("mug")
+    spin_until(executor, lambda: len(done) == len(guards))
+    assert sorted(done) == [0, 1, 2]
+    executor.spin_once(timeout_sec=0.1)
+    assert len(done) == len(guards), "each is called once"
+
+
+def test_a_subscription_whose_callback_is_a_coroutine_is_awaited(graph):
+    node, executor = graph
+    heard, goes_on = [], rclpy.Future(executor=executor)
+
+    async def hear(message):
+        await goes_on
+        heard.append(message.data)
+
+    node.create_subscription(String, "slow", hear, 10)
+    publisher = node.create_publisher(String, "slow", 10)
+    spin_until(executor, publisher.get_subscription_count)
+    publisher.publish(String(data="mug"))
+    spin_until_quiet(executor)
+    assert heard == []
+    goes_on.set_result(None)
+    spin_until(executor, lambda: heard)
+
+
+def test_what_a_callback_makes_is_served(graph, words):
+    node, executor = graph
+    _, say = words
+    heard = []
+    publisher = node.create_publisher(String, "later", 10)
+    node.create_subscription(
+        String,
+        "begin",
+        lambda _: node.create_subscription(String, "later", lambda message: heard.append(message), 10),
+        10,
+    )
+    beginning = node.create_publisher(String, "begin", 10)
+    spin_until(executor, beginning.get_subscription_count)
+    say("mug")
+    executor.spin_once(timeout_sec=DEADLINE_S)
+    beginning.publish(String())
+    spin_until(executor, publisher.get_subscription_count)
+    publisher.publish(String())
+    spin_until(executor, lambda: heard)
+
+
+def test_what_another_thread_destroys_meanwhile_is_not_called(graph, words):
+    node, executor = graph
+    heard, say = words
+    spinning = threading.Thread(target=executor.spin_once)
+    spinning.start()
+    (subscription,) = [one for one in node.subscriptions if one.topic_name.endswith("words")]
+    assert node.destroy_subscription(subscription)
+    say("mug")
+    executor.create_task(lambda: None)
+    spinning.join(DEADLINE_S)
+    assert not spinning.is_alive()
     executor.spin_once(timeout_sec=0.2)
-    assert executor.looks == before + 2, "one that found the message, one that found nothing"
+    assert heard == []
+
+
+def test_an_error_of_a_callback_is_raised(graph):
+    node, executor = graph
+
+    def hear(message):
+        raise LookupError(message.data)
+
+    node.create_subscription(String, "words", hear, 10)
+    publisher = node.create_publisher(String, "words", 10)
+    spin_until(executor, publisher.get_subscription_count)
+    spin_until_quiet(executor)
+    publisher.publish(String(data="mug"))
+    with pytest.raises(LookupError, match="mug"):
+        spin_until(executor, lambda: False)
+
+
+def test_a_context_that_is_shut_down_ends_it():
+    context, domain = rclpy.Context(), take_domain()
+    rclpy.init(context=context, domain_id=domain.id)
+    executor = OneThreadExecutor(context=context)
+    executor.add_node(rclpy.create_node("served", context=context))
+    for _ in range(3):
+        executor.spin_once(timeout_sec=0.1)
+    rclpy.shutdown(context=context)
+    with pytest.raises(ExternalShutdownException):
+        executor.spin_once()
+    executor.shutdown()
+    domain.release()
+
+
+def test_a_wait_that_nothing_ends_takes_its_time(graph):
+    _, executor = graph
+    spin_until_quiet(executor)
+    without_events(executor)
+    executor.spin_once(timeout_sec=0.0)
+    begun_s = time.monotonic()
+    executor.spin_once(timeout_sec=0.3)
+    assert time.monotonic() - begun_s >= 0.29
 
 
 def test_events_of_publishers_are_told(graph):

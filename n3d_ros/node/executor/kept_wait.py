@@ -1,7 +1,7 @@
 """A wait set that is made once and waited on many times, for as long as only messages and timers come.
 
 In: ROS nodes. Out: the subscriptions that have a message, and the timers that are due. rclpy makes a wait set
-for each look, which for a node that hears a camera costs as much as taking the pictures (docs/reliability.md).
+for each look, which costs a node that hears a camera as much as all else that it does (docs/reliability.md).
 """
 
 from __future__ import annotations

@@ -20,14 +20,18 @@ and takes no guard conditions (docs/reliability.md).
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from contextlib import suppress
 from typing import Any
 
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import (
+    ExternalShutdownException,
+    ShutdownException,
+    SingleThreadedExecutor,
+    TimeoutException,
+)
 from rclpy.guard_condition import GuardCondition
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.logging import get_logger
@@ -60,38 +64,49 @@ class OneThreadExecutor(SingleThreadedExecutor):
         self._spinning = threading.RLock()
         self._serialised = _serialised()
         self._kept: KeptWait | None = None
-        # When events are next looked at, whether they are now, and whether they were.
-        self._events_s, self._sees_events, self._saw_events = 0.0, True, False
+        # When events are next looked at, and whether they are now.
+        self._events_s, self._sees_events = 0.0, True
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Serve the messages and timers that are there, or one other callback."""
-        now_s = time.monotonic()
-        if self._saw_events:
-            self._events_s, self._saw_events = now_s + EVENTS_S, False
-        self._sees_events = now_s >= self._events_s
+        """Serve the messages and timers that are there, or one other callback. Where none comes it returns
+        sooner than timeout_sec says, each time that events are due.
+        """
         self._others.spins_in = threading.get_ident()
         with self._spinning:
-            if self._sees_events or self._is_shutdown or any(not task.done() for task, *_ in self._tasks):
-                self._look(timeout_sec)
+            now_s = time.monotonic()
+            self._sees_events = now_s >= self._events_s
+            if self._sees_events:
+                self._events_s = now_s + EVENTS_S
+            if self._is_shutdown or any(not task.done() for task, *_ in self._tasks):
+                self._drop_kept()
+                super().spin_once(timeout_sec)
+            elif self._sees_events:
+                self._look()
             else:
-                self._serve_what_is_plain(timeout_sec)
+                self._wait_and_serve(timeout_sec)
 
-    def _serve_what_is_plain(self, timeout_sec: float | None) -> None:
-        """Messages and timers; where something else is there, or events are due, one look of rclpy's."""
-        end_s = math.inf if timeout_sec is None or timeout_sec < 0 else time.monotonic() + timeout_sec
-        ready = self._wait_for_what_is_plain(min(end_s, self._events_s))
-        self._sees_events = not ready and time.monotonic() >= self._events_s
-        if ready is None or self._sees_events or not self._context.ok():
-            self._look(None if end_s == math.inf else max(end_s - time.monotonic(), 0.0))
+    def _wait_and_serve(self, timeout_sec: float | None) -> None:
+        """What is plain; whatever is ready where anything else is."""
+        now_s = time.monotonic()
+        end_s = self._events_s
+        if timeout_sec is not None and timeout_sec >= 0:
+            end_s = min(end_s, now_s + timeout_sec)
+        ready = self._plain_ready(max(end_s - now_s, 0.0))
+        if ready is None or not self._context.ok():
+            self._look()
             return
+        if not ready and time.monotonic() < end_s:
+            # An event ends each wait until it is taken, also where it is not waited for.
+            self._events_s = 0.0
         for entity in ready:
-            if not self._is_shutdown:
+            # The one before may have ended all, or canceled this timer.
+            if not self._is_shutdown and (not isinstance(entity, Timer) or entity.is_ready()):
                 self._serve(entity)
         if self._others.was_triggered:
             self._drop_kept()
 
-    def _wait_for_what_is_plain(self, end_s: float) -> list[Subscription | Timer] | None:
-        """None where something else is to be seen to."""
+    def _plain_ready(self, limit_s: float) -> list[Subscription | Timer] | None:
+        """What came that is plain: nothing where the time is over. None where something else did."""
         if self._kept is None:
             guards = [self._guard, self._sigint_gc]
             try:
@@ -100,7 +115,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
                 # Another thread destroys something.
                 return None
             self._others.was_triggered = False
-        return self._kept.wait(max(end_s - time.monotonic(), 0.0))
+        return self._kept.wait(limit_s)
 
     def _serve(self, entity: Subscription | Timer) -> None:
         """Its callback is no coroutine, and ends in one step."""
@@ -116,10 +131,18 @@ class OneThreadExecutor(SingleThreadedExecutor):
         with suppress(StopIteration):
             called.send(None)
 
-    def _look(self, timeout_sec: float | None) -> None:
-        """rclpy's, at everything, with a wait set of its own."""
+    def _look(self) -> None:
+        """rclpy's look at everything, with a wait set of its own. All that is ready is served: if not, the
+        next look would begin with the messages again, and end there.
+        """
         self._drop_kept()
-        super().spin_once(timeout_sec)
+        if not self._context.ok():
+            raise ExternalShutdownException
+        with suppress(TimeoutException, ShutdownException):
+            while True:
+                handler, *_ = self.wait_for_ready_callbacks(timeout_sec=0.0)
+                handler()
+                handler.result()
 
     def _drop_kept(self) -> None:
         if self._kept is not None:
@@ -143,7 +166,6 @@ class OneThreadExecutor(SingleThreadedExecutor):
     def can_execute(self, entity: Any) -> bool:
         """Events once in a while, everything else always; asked of each for each wait set."""
         if type(entity).__name__ in EVENT_HANDLERS:
-            self._saw_events |= self._sees_events
             return self._sees_events and bool(super().can_execute(entity))
         return bool(super().can_execute(entity))
 
