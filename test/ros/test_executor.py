@@ -73,20 +73,34 @@ def words(graph):
 
 
 def without_events(executor):
-    """Events are due far from now."""
-    executor._events_s = time.monotonic() + 2 * DEADLINE_S
+    """Events are due far from now, and nothing else is left to be looked at."""
+    executor._events_s = time.monotonic() + 4 * DEADLINE_S
+    executor.spin_once(timeout_sec=0.0)
 
 
 def test_messages_need_no_wait_set_of_their_own(graph, words):
     _, executor = graph
     heard, say = words
     without_events(executor)
-    executor.spin_once(timeout_sec=0.0)
     before = executor.looks
     for count in range(5):
         say("mug")
         executor.spin_once(timeout_sec=DEADLINE_S)
         assert len(heard) == count + 1
+    assert executor.looks == before
+
+
+def test_guard_conditions_need_none_either(graph, words):
+    node, executor = graph
+    done = []
+    guard = node.create_guard_condition(lambda: done.append(None))
+    spin_until_quiet(executor)
+    without_events(executor)
+    before = executor.looks
+    for count in range(3):
+        guard.trigger()
+        executor.spin_once(timeout_sec=DEADLINE_S)
+        assert len(done) == count + 1
     assert executor.looks == before
 
 
@@ -113,8 +127,10 @@ def test_a_timer_that_another_one_cancels_is_not_called(graph):
         for other in timers:
             other.cancel()
 
-    timers = [node.create_timer(0.01, partial(call, number)) for number in range(2)]
-    time.sleep(0.02)  # both are due, in one wait
+    timers = [node.create_timer(0.3, partial(call, number)) for number in range(2)]
+    spin_until_quiet(executor)
+    without_events(executor)
+    time.sleep(0.3)  # both are due, in one wait
     spin_until(executor, lambda: calls)
     executor.spin_once(timeout_sec=0.1)
     assert len(calls) == 1
@@ -145,14 +161,32 @@ def test_a_guard_condition_is_not_lost_beside_another_callback(graph, words):
     _, say = words
     done = []
     guards = [node.create_guard_condition(partial(done.append, number)) for number in range(3)]
-    executor.spin_once(timeout_sec=0.1)
+    spin_until_quiet(executor)
+    without_events(executor)
     for guard in guards:
         guard.trigger()
-    say("mug")
+    executor.create_task(say, "mug")
+    executor.spin_once(timeout_sec=0.1)  # the task, by rclpy's look, which finds the guards too
     spin_until(executor, lambda: len(done) == len(guards))
     assert sorted(done) == [0, 1, 2]
     executor.spin_once(timeout_sec=0.1)
     assert len(done) == len(guards), "each is called once"
+
+
+def test_a_guard_condition_whose_callback_is_a_coroutine_is_not_lost(graph, words):
+    node, executor = graph
+    _, say = words
+    done = []
+
+    async def finish():
+        done.append(None)
+
+    guard = node.create_guard_condition(finish)
+    executor.spin_once(timeout_sec=0.1)
+    for count in range(3):
+        guard.trigger()
+        say("mug")
+        spin_until(executor, lambda expected=count + 1: len(done) == expected)
 
 
 def test_a_subscription_whose_callback_is_a_coroutine_is_awaited(graph):
@@ -166,8 +200,11 @@ def test_a_subscription_whose_callback_is_a_coroutine_is_awaited(graph):
     node.create_subscription(String, "slow", hear, 10)
     publisher = node.create_publisher(String, "slow", 10)
     spin_until(executor, publisher.get_subscription_count)
-    publisher.publish(String(data="mug"))
     spin_until_quiet(executor)
+    without_events(executor)
+    publisher.publish(String(data="mug"))
+    for _ in range(3):
+        executor.spin_once(timeout_sec=0.1)
     assert heard == []
     goes_on.set_result(None)
     spin_until(executor, lambda: heard)
@@ -192,6 +229,41 @@ def test_what_a_callback_makes_is_served(graph, words):
     spin_until(executor, publisher.get_subscription_count)
     publisher.publish(String())
     spin_until(executor, lambda: heard)
+
+
+def test_a_node_that_a_callback_adds_is_served(graph, words):
+    node, executor = graph
+    _, say = words
+    calls = []
+    added = rclpy.create_node("added", context=node.context)
+    added.create_timer(0.001, lambda: calls.append(None))
+    node.create_subscription(String, "words", lambda _: executor.add_node(added), 10)
+    spin_until_quiet(executor)
+    without_events(executor)
+    say("mug")
+    spin_until(executor, lambda: calls)
+    executor.remove_node(added)
+    added.destroy_node()
+
+
+def test_what_is_destroyed_before_the_wait_is_left_out(graph, words, monkeypatch):
+    node, executor = graph
+    heard, say = words
+    ended = node.create_subscription(String, "ended", heard.append, 10)
+    spin_until_quiet(executor)
+
+    def destroy_meanwhile(entity):
+        if entity is ended:
+            node.destroy_subscription(ended)
+        return True
+
+    executor.spin_once(timeout_sec=0.1)
+    executor._drop_kept()
+    monkeypatch.setattr(executor, "can_execute", destroy_meanwhile)
+    executor.spin_once(timeout_sec=0.1)
+    monkeypatch.undo()
+    say("mug")
+    spin_until(executor, lambda: heard == ["mug"])
 
 
 def test_what_another_thread_destroys_meanwhile_is_not_called(graph, words):
@@ -242,7 +314,6 @@ def test_a_wait_that_nothing_ends_takes_its_time(graph):
     _, executor = graph
     spin_until_quiet(executor)
     without_events(executor)
-    executor.spin_once(timeout_sec=0.0)
     begun_s = time.monotonic()
     executor.spin_once(timeout_sec=0.3)
     assert time.monotonic() - begun_s >= 0.29

@@ -1,7 +1,8 @@
-"""A wait set that is made once and waited on many times, for as long as only messages and timers come.
+"""A wait set that is made once and waited on many times, for as long as only plain things come.
 
-In: ROS nodes. Out: the subscriptions that have a message, and the timers that are due. rclpy makes a wait set
-for each look, which costs a node that hears a camera as much as all else that it does (docs/reliability.md).
+In: ROS nodes. Out: the subscriptions that have a message, the timers that are due and the guard conditions
+that were triggered, if their callbacks are no coroutines. rclpy makes a wait set for each look, which costs a
+node that hears a camera as much as all else that it does (docs/reliability.md).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from rclpy.waitable import NumberOfEntities
 
-GUARDS, PLAIN = "guards", ("subscriptions", "timers")
+GUARDS, PLAIN = "guards", ("subscriptions", "guards", "timers")
 # What a node calls what is waited for, and what a wait set calls it; in the order of the set's sizes.
 KINDS = {
     "subscriptions": "subscription",
@@ -49,15 +50,15 @@ class KeptWait:
         wanted: dict[str, list[Any]] = {kind: [] for kind in KINDS}
         waitables: list[Any] = []
         for node in nodes:
-            _trigger_again(node.guards)
             for kind in KINDS:
                 wanted[kind] += filter(is_wanted, getattr(node, kind))
             waitables += filter(is_wanted, node.waitables)
-        num_of_nodes = len(wanted[GUARDS])
+        plain = [(KINDS[kind], one) for kind in PLAIN for one in wanted[kind] if _is_plain(one)]
+        guards_of_nodes = [*wanted[GUARDS]]
         wanted[GUARDS] += guards
         self._hold([context.handle, *(one.handle for ones in wanted.values() for one in ones), *waitables])
-        self._plain = _by_pointer(one for kind in PLAIN for one in wanted[kind] if _is_plain(one))
-        self._guards = _by_pointer(wanted[GUARDS][:num_of_nodes])
+        self._guards = {guard.handle.pointer: guard for guard in guards_of_nodes}
+        self._plain = {entity.handle.pointer: (name, entity) for name, entity in plain}
         self._wait_set = _wait_set(context, wanted, waitables)
         # What puts each into the set: a wait takes out what is not ready.
         self._adds = [
@@ -67,22 +68,23 @@ class KeptWait:
         ]
         self._adds += [partial(one.add_to_wait_set, self._wait_set) for one in waitables]
 
-    def wait(self, limit_s: float) -> list[Subscription | Timer] | None:
-        """What came: nothing where the time is over. None where it was something else as well, which the
-        next wait finds.
+    def wait(self, limit_s: float) -> list[tuple[str, Any]] | None:
+        """What came, with its kind: nothing where the time is over. None where it was something else as well;
+        then the next wait finds all of it.
         """
         self._wait_set.clear_entities()
         for add in self._adds:
             add()
         self._wait_set.wait(int(limit_s * 1e9))
-        ready = {kind: self._wait_set.get_ready_entities(name) for kind, name in KINDS.items()}
+        ready = [pointer for name in KINDS.values() for pointer in self._wait_set.get_ready_entities(name)]
+        plain = [self._plain[pointer] for pointer in ready if pointer in self._plain]
+        if len(plain) == len(ready):
+            return plain
         # A wait takes a guard condition's trigger.
-        for pointer in ready[GUARDS]:
+        for pointer in ready:
             if pointer in self._guards:
                 self._guards[pointer].trigger()
-        pointers = [pointer for kind in PLAIN for pointer in ready.pop(kind)]
-        plain = [self._plain[pointer] for pointer in pointers if pointer in self._plain]
-        return None if any(ready.values()) or len(plain) < len(pointers) else plain
+        return None
 
     def end(self) -> None:
         """Hold nothing any more."""
@@ -105,18 +107,6 @@ def _wait_set(context: Context, wanted: dict[str, list[Any]], waitables: list[An
     return rclpy_implementation.WaitSet(*sizes, context.handle)
 
 
-def _by_pointer(entities: Iterable[Any]) -> dict[int, Any]:
-    """As a wait set names what is ready."""
-    return {one.handle.pointer: one for one in entities}
-
-
-def _is_plain(entity: Subscription | Timer) -> bool:
+def _is_plain(entity: Subscription | Timer | GuardCondition) -> bool:
     """Whether its callback ends before it returns."""
     return not iscoroutinefunction(entity.callback)
-
-
-def _trigger_again(guards: Iterable[Any]) -> None:
-    """Those that rclpy has seen and not served yet: its next look must find them."""
-    for guard in guards:
-        if guard._executor_triggered:
-            guard.trigger()

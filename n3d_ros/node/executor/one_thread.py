@@ -5,8 +5,8 @@ In: a ROS context. Out: an executor; callbacks run in the thread that spins it. 
 for each look, of everything that the node has. Of a node that only hears a camera this is half of the cost,
 and less of it is enough:
 
-- While nothing but messages and timers comes, one wait set is kept, and callbacks are called without a task
-  for each. Whatever else is ready, rclpy's own look serves.
+- While nothing comes but messages, timers and guard conditions, one wait set is kept, and their callbacks are
+  called without a task for each. Whatever else is ready, rclpy's own look serves.
 - The events of publishers and subscriptions, two of each, are warnings about their partners. They can wait.
 - rclpy wakes itself before and after each callback, so that its other threads look again. Here are none.
 - A picture, which is asked for as it comes, is taken without rclpy's copies (`serialised.py`).
@@ -35,9 +35,7 @@ from rclpy.executors import (
 from rclpy.guard_condition import GuardCondition
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.logging import get_logger
-from rclpy.subscription import Subscription
 from rclpy.task import Task
-from rclpy.timer import Timer
 
 from n3d_ros.node.executor.kept_wait import KeptWait
 from n3d_ros.node.executor.serialised import Serialised
@@ -68,8 +66,8 @@ class OneThreadExecutor(SingleThreadedExecutor):
         self._events_s, self._sees_events = 0.0, True
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Serve the messages and timers that are there, or one other callback. Where none comes it returns
-        sooner than timeout_sec says, each time that events are due.
+        """Serve what is ready, or one task. Where nothing comes it returns sooner than timeout_sec says, each
+        time that events are due.
         """
         self._others.spins_in = threading.get_ident()
         with self._spinning:
@@ -98,15 +96,17 @@ class OneThreadExecutor(SingleThreadedExecutor):
         if not ready and time.monotonic() < end_s:
             # An event ends each wait until it is taken, also where it is not waited for.
             self._events_s = 0.0
-        for entity in ready:
+        for kind, entity in ready:
             # The one before may have ended all, or canceled this timer.
-            if not self._is_shutdown and (not isinstance(entity, Timer) or entity.is_ready()):
-                self._serve(entity)
+            if not self._is_shutdown and (kind != "timer" or entity.is_ready()):
+                self._serve(kind, entity)
         if self._others.was_triggered:
             self._drop_kept()
 
-    def _plain_ready(self, limit_s: float) -> list[Subscription | Timer] | None:
-        """What came that is plain: nothing where the time is over. None where something else did."""
+    def _plain_ready(self, limit_s: float) -> list[tuple[str, Any]] | None:
+        """What came that is plain, with its kind: nothing where the time is over. None where something else
+        did.
+        """
         if self._kept is None:
             guards = [self._guard, self._sigint_gc]
             try:
@@ -117,9 +117,8 @@ class OneThreadExecutor(SingleThreadedExecutor):
             self._others.was_triggered = False
         return self._kept.wait(limit_s)
 
-    def _serve(self, entity: Subscription | Timer) -> None:
+    def _serve(self, kind: str, entity: Any) -> None:
         """Its callback is no coroutine, and ends in one step."""
-        kind = "timer" if isinstance(entity, Timer) else "subscription"
         taken = getattr(self, f"_take_{kind}")(entity)
         # Humble takes the message and has a method for what follows; later ones take what is to be called.
         if execute := getattr(self, f"_execute_{kind}", None):
