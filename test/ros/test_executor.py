@@ -13,7 +13,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from n3d_ros.commands.graph.isolation import take_domain
-from n3d_ros.node.executor import OneThreadExecutor
+from n3d_ros.node.executor import OneThreadExecutor, one_thread
 
 DEADLINE_S = 30.0
 MAX_LOOKS = 1000
@@ -307,6 +307,23 @@ def test_a_context_that_is_shut_down_ends_it():
     with pytest.raises(ExternalShutdownException):
         executor.spin_once()
     executor.shutdown()
+    domain.release()
+
+
+def test_an_rclpy_that_is_not_known_goes_its_own_way(monkeypatch):
+    monkeypatch.setattr(one_thread, "OF_RCLPY", ("_what_comes_next",))
+    context, domain = rclpy.Context(), take_domain()
+    rclpy.init(context=context, domain_id=domain.id)
+    executor, calls = OneThreadExecutor(context=context), []
+    node = rclpy.create_node("served", context=context)
+    executor.add_node(node)
+    node.create_timer(0.01, lambda: calls.append("timer"))
+    executor.create_task(calls.append, "task")
+    spin_until(executor, lambda: {"timer", "task"} <= set(calls))
+    assert executor._kept is None
+    assert executor.shutdown(DEADLINE_S)
+    node.destroy_node()
+    rclpy.shutdown(context=context)
     domain.release()
 
 

@@ -16,7 +16,7 @@ from n3d_ros.srv import GetInfo, Ground
 # Says when the node waits for work for the first time: without a timer nothing else would wake it.
 SAYS_THAT_IT_WAITS = """
 import sys
-from rclpy.executors import SingleThreadedExecutor as Executor
+from n3d_ros.node.executor import OneThreadExecutor as Executor
 
 spin_once = Executor.spin_once
 

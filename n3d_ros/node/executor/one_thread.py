@@ -44,6 +44,8 @@ InvalidHandle = rclpy_implementation.InvalidHandle
 
 EVENTS_S = 0.5
 LOG_PERIOD_S = 5.0
+# What of rclpy's executor this one uses, from Humble on. An rclpy that names it otherwise goes its own way.
+OF_RCLPY = ("_guard", "_sigint_gc", "_tasks", "_tasks_lock", "_wait_for_ready_callbacks")
 # What each is called in Humble, and since.
 EVENT_HANDLERS = ("QoSEventHandler", "EventHandler")
 
@@ -55,10 +57,10 @@ class OneThreadExecutor(SingleThreadedExecutor):
 
     def __init__(self, *, context: Context | None = None) -> None:
         super().__init__(context=context)
-        # Where rclpy keeps it under another name, its own goes on as ever.
-        self._guard.destroy()
-        self._others = _OthersGuard(callback=None, callback_group=None, context=self._context)
-        self._guard = self._others
+        self._is_known = all(hasattr(self, name) for name in OF_RCLPY)
+        if self._is_known:
+            self._guard.destroy()
+            self._guard = _OthersGuard(callback=None, callback_group=None, context=self._context)
         self._spinning = threading.RLock()
         self._serialised = _serialised()
         self._kept: KeptWait | None = None
@@ -66,22 +68,29 @@ class OneThreadExecutor(SingleThreadedExecutor):
         self._events_s, self._sees_events = 0.0, True
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
-        """Serve what is ready, or one task. Where nothing comes it returns sooner than timeout_sec says, each
+        """Serve what is ready; where nothing is, wait for it. It returns sooner than timeout_sec says each
         time that events are due.
         """
-        self._others.spins_in = threading.get_ident()
         with self._spinning:
+            if self._is_shutdown or not self._is_known:
+                super().spin_once(timeout_sec)
+                return
             now_s = time.monotonic()
+            self._guard.spins_in = threading.get_ident()
             self._sees_events = now_s >= self._events_s
             if self._sees_events:
                 self._events_s = now_s + EVENTS_S
-            if self._is_shutdown or any(not task.done() for task, *_ in self._tasks):
-                self._drop_kept()
-                super().spin_once(timeout_sec)
+            if self._has_tasks():
+                self._look(timeout_sec)
             elif self._sees_events:
-                self._look()
+                self._look(0.0)
             else:
                 self._wait_and_serve(timeout_sec)
+
+    def _has_tasks(self) -> bool:
+        """Whether any go on; some only in rclpy's looks."""
+        with self._tasks_lock:
+            return any(not task.done() for task, *_ in self._tasks)
 
     def _wait_and_serve(self, timeout_sec: float | None) -> None:
         """What is plain; whatever is ready where anything else is."""
@@ -91,7 +100,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
             end_s = min(end_s, now_s + timeout_sec)
         ready = self._plain_ready(max(end_s - now_s, 0.0))
         if ready is None or not self._context.ok():
-            self._look()
+            self._look(0.0)
             return
         if not ready and time.monotonic() < end_s:
             # An event ends each wait until it is taken, also where it is not waited for.
@@ -100,7 +109,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
             # The one before may have ended all, or canceled this timer.
             if not self._is_shutdown and (kind != "timer" or entity.is_ready()):
                 self._serve(kind, entity)
-        if self._others.was_triggered:
+        if self._guard is not None and self._guard.was_triggered:
             self._drop_kept()
 
     def _plain_ready(self, limit_s: float) -> list[tuple[str, Any]] | None:
@@ -114,7 +123,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
             except InvalidHandle:
                 # Another thread destroys something.
                 return None
-            self._others.was_triggered = False
+            self._guard.was_triggered = False
         return self._kept.wait(limit_s)
 
     def _serve(self, kind: str, entity: Any) -> None:
@@ -130,18 +139,19 @@ class OneThreadExecutor(SingleThreadedExecutor):
         with suppress(StopIteration):
             called.send(None)
 
-    def _look(self) -> None:
-        """rclpy's look at everything, with a wait set of its own. All that is ready is served: if not, the
-        next look would begin with the messages again, and end there.
+    def _look(self, timeout_sec: float | None) -> None:
+        """rclpy's look at everything, with a wait set of its own. All that it finds is served: the next one
+        would begin with the messages again, and newer rclpy forgets tasks that it has found.
         """
         self._drop_kept()
         if not self._context.ok():
             raise ExternalShutdownException
         with suppress(TimeoutException, ShutdownException):
-            while True:
-                handler, *_ = self.wait_for_ready_callbacks(timeout_sec=0.0)
+            for handler, *_ in self._wait_for_ready_callbacks(timeout_sec):
                 handler()
                 handler.result()
+                if self._is_shutdown:
+                    return
 
     def _drop_kept(self) -> None:
         if self._kept is not None:
@@ -176,8 +186,10 @@ class OneThreadExecutor(SingleThreadedExecutor):
 
     def wake(self) -> None:
         """Look again, whoever says so."""
-        if self._guard is not None:
-            self._others.trigger_for_all()
+        if isinstance(self._guard, _OthersGuard):
+            self._guard.trigger_for_all()
+        else:
+            super().wake()
 
     def _take_subscription(self, sub: Any) -> Any:
         """As rclpy's, which asks the subscription's handle."""
