@@ -8,7 +8,7 @@ node that hears a camera as much as all else that it does (docs/reliability.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
@@ -20,6 +20,8 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from rclpy.waitable import NumberOfEntities
+
+InvalidHandle = rclpy_implementation.InvalidHandle
 
 GUARDS, PLAIN = "guards", ("subscriptions", "guards", "timers")
 # What a node calls what is waited for, and what a wait set calls it; in the order of the set's sizes.
@@ -82,8 +84,10 @@ class KeptWait:
             return plain
         # A wait takes a guard condition's trigger.
         for pointer in ready:
-            if pointer in self._guards:
-                self._guards[pointer].trigger()
+            # One that was destroyed meanwhile is of no use to anybody.
+            with suppress(InvalidHandle):
+                if pointer in self._guards:
+                    self._guards[pointer].trigger()
         return None
 
     def end(self) -> None:

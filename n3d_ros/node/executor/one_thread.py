@@ -33,14 +33,12 @@ from rclpy.executors import (
     TimeoutException,
 )
 from rclpy.guard_condition import GuardCondition
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.logging import get_logger
 from rclpy.task import Task
+from rclpy.timer import Timer
 
-from n3d_ros.node.executor.kept_wait import KeptWait
+from n3d_ros.node.executor.kept_wait import InvalidHandle, KeptWait
 from n3d_ros.node.executor.serialised import Serialised
-
-InvalidHandle = rclpy_implementation.InvalidHandle
 
 EVENTS_S = 0.5
 LOG_PERIOD_S = 5.0
@@ -106,16 +104,16 @@ class OneThreadExecutor(SingleThreadedExecutor):
             # An event ends each wait until it is taken, also where it is not waited for.
             self._events_s = 0.0
         for kind, entity in ready:
-            # The one before may have ended all, or canceled this timer.
-            if not self._is_shutdown and (kind != "timer" or entity.is_ready()):
+            # The one before may have ended all.
+            if not self._is_shutdown:
                 self._serve(kind, entity)
-        if self._guard is not None and self._guard.was_triggered:
-            self._drop_kept()
 
     def _plain_ready(self, limit_s: float) -> list[tuple[str, Any]] | None:
         """What came that is plain, with its kind: nothing where the time is over. None where something else
         did.
         """
+        if self._guard.was_triggered:
+            self._drop_kept()
         if self._kept is None:
             guards = [self._guard, self._sigint_gc]
             try:
@@ -128,6 +126,8 @@ class OneThreadExecutor(SingleThreadedExecutor):
 
     def _serve(self, kind: str, entity: Any) -> None:
         """Its callback is no coroutine, and ends in one step."""
+        if kind == "timer" and not _is_due(entity):
+            return
         taken = getattr(self, f"_take_{kind}")(entity)
         # Humble takes the message and has a method for what follows; later ones take what is to be called.
         if execute := getattr(self, f"_execute_{kind}", None):
@@ -196,6 +196,16 @@ class OneThreadExecutor(SingleThreadedExecutor):
         if sub.raw and self._serialised is not None:
             sub = _InPlace(sub, self._serialised)
         return super()._take_subscription(sub)
+
+
+def _is_due(timer: Timer) -> bool:
+    """False where a callback that was served before it has canceled, reset or destroyed it: rcl refuses to
+    call a canceled one.
+    """
+    try:
+        return bool(timer.is_ready())
+    except InvalidHandle:
+        return False
 
 
 def _serialised() -> Serialised | None:
