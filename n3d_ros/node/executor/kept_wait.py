@@ -1,13 +1,14 @@
 """A wait set that is made once and waited on many times, for as long as only messages and timers come.
 
 In: ROS nodes. Out: the subscriptions that have a message, and the timers that are due. rclpy makes a wait set
-for each look, which for a node that hears a camera costs as much as taking the pictures (docs/reliability.md).
+for each look, which for a node that hears a camera costs as much as taking the pictures
+(docs/reliability.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any
@@ -19,6 +20,8 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from rclpy.waitable import NumberOfEntities
+
+InvalidHandle = rclpy_implementation.InvalidHandle
 
 GUARDS, PLAIN = "guards", ("subscriptions", "timers")
 # What a node calls what is waited for, and what a wait set calls it; in the order of the set's sizes.
@@ -79,7 +82,7 @@ class KeptWait:
         # A wait takes a guard condition's trigger.
         for pointer in ready[GUARDS]:
             if pointer in self._guards:
-                self._guards[pointer].trigger()
+                _trigger(self._guards[pointer])
         pointers = [pointer for kind in PLAIN for pointer in ready.pop(kind)]
         plain = [self._plain[pointer] for pointer in pointers if pointer in self._plain]
         return None if any(ready.values()) or len(plain) < len(pointers) else plain
@@ -113,6 +116,12 @@ def _by_pointer(entities: Iterable[Any]) -> dict[int, Any]:
 def _is_plain(entity: Subscription | Timer) -> bool:
     """Whether its callback ends before it returns."""
     return not iscoroutinefunction(entity.callback)
+
+
+def _trigger(guard: Any) -> None:
+    """Nothing where it was destroyed meanwhile."""
+    with suppress(InvalidHandle):
+        guard.trigger()
 
 
 def _trigger_again(guards: Iterable[Any]) -> None:

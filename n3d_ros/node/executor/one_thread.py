@@ -27,7 +27,7 @@ from contextlib import suppress
 from typing import Any
 
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.guard_condition import GuardCondition
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.logging import get_logger
@@ -80,18 +80,32 @@ class OneThreadExecutor(SingleThreadedExecutor):
         """Messages and timers; where something else is there, or events are due, one look of rclpy's."""
         end_s = math.inf if timeout_sec is None or timeout_sec < 0 else time.monotonic() + timeout_sec
         ready = self._wait_for_what_is_plain(min(end_s, self._events_s))
-        self._sees_events = not ready and time.monotonic() >= self._events_s
-        if ready is None or self._sees_events or not self._context.ok():
-            self._look(None if end_s == math.inf else max(end_s - time.monotonic(), 0.0))
+        if not (self._context.ok() or self._is_shutdown):
+            raise ExternalShutdownException
+        if ready:
+            self._serve_all(ready)
             return
+        now_s = time.monotonic()
+        # An event ends each wait until it is taken: Fast DDS does not tell it from a message.
+        is_early = ready is not None and now_s < end_s
+        self._sees_events = now_s >= self._events_s or is_early
+        if end_s == math.inf:
+            self._look(None)
+        elif ready is None:
+            # It is there. rclpy serves all kinds in turn only where each look has the same limit.
+            self._look(0.0)
+        elif self._sees_events:
+            self._look(max(end_s - now_s, 0.0))
+
+    def _serve_all(self, ready: list[Subscription | Timer]) -> None:
         for entity in ready:
             if not self._is_shutdown:
                 self._serve(entity)
-        if self._others.was_triggered:
-            self._drop_kept()
 
     def _wait_for_what_is_plain(self, end_s: float) -> list[Subscription | Timer] | None:
         """None where something else is to be seen to."""
+        if self._others.was_triggered:
+            self._drop_kept()
         if self._kept is None:
             guards = [self._guard, self._sigint_gc]
             try:
@@ -104,6 +118,8 @@ class OneThreadExecutor(SingleThreadedExecutor):
 
     def _serve(self, entity: Subscription | Timer) -> None:
         """Its callback is no coroutine, and ends in one step."""
+        if isinstance(entity, Timer) and not _is_due(entity):
+            return
         kind = "timer" if isinstance(entity, Timer) else "subscription"
         taken = getattr(self, f"_take_{kind}")(entity)
         # Humble takes the message and has a method for what follows; later ones take what is to be called.
@@ -163,6 +179,16 @@ class OneThreadExecutor(SingleThreadedExecutor):
         if sub.raw and self._serialised is not None:
             sub = _InPlace(sub, self._serialised)
         return super()._take_subscription(sub)
+
+
+def _is_due(timer: Timer) -> bool:
+    """False where a callback that was served before it has canceled, reset or destroyed it: rcl refuses to
+    call a canceled one.
+    """
+    try:
+        return bool(timer.is_ready())
+    except InvalidHandle:
+        return False
 
 
 def _serialised() -> Serialised | None:
