@@ -83,7 +83,10 @@ class N3DNode(LifecycleNode):
     @property
     def is_answering(self) -> bool:
         """Whether somebody waits for an answer, or for an engine that is being built."""
-        return self._parts is not None and (bool(self._parts.tickets.open) or self._parts.builds.is_running)
+        parts = self._parts
+        if parts is None:
+            return False
+        return bool(parts.tickets.open) or parts.memory.is_answering or parts.builds.is_running
 
     @property
     def is_engine_running(self) -> bool:
@@ -145,6 +148,7 @@ class N3DNode(LifecycleNode):
         if self._parts is not None:
             self._parts.deactivate("the node shuts down")
             self._parts.builds.stop()
+            self._parts.memory.begin_stop()
             self._parts.desk.worker.begin_stop()
 
     def destroy_node(self) -> None:
