@@ -50,8 +50,7 @@ class N3DNode(LifecycleNode):
             self._destroy()
             raise
         if self.live.now.autostart:
-            self.trigger_configure()
-            self.trigger_activate()
+            self._start()
 
     @property
     def is_configured(self) -> bool:
@@ -155,6 +154,11 @@ class N3DNode(LifecycleNode):
         """Stop the worker first: nothing may arrive for a node that is gone."""
         self._dismantle()
         self._destroy()
+
+    def _start(self) -> None:
+        """What fails is in the log, and a node that is not configured waits for a manager."""
+        if self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
 
     def _destroy(self) -> None:
         """rclpy's lifecycle nodes leave their state machine alone, and that keeps the node in the graph."""

@@ -68,6 +68,28 @@ def test_a_refused_parameter_ends_it_with_code_2_and_the_reason(start, parameter
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--params-file", "/nowhere.yaml"), "/nowhere.yaml"),
+        (("-r", "rgb/image"), "-r rgb/image"),
+        (("--no-such-option",), "unknown ROS arguments: ['--no-such-option']"),
+    ],
+)
+def test_arguments_that_ros_does_not_understand_end_it_with_code_2_and_the_reason(start, arguments, named):
+    process = start(*arguments)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 2
+    assert named in errors
+    assert "Traceback" not in errors
+
+
+def test_a_parameter_that_it_does_not_have_is_named_with_the_nearest(start):
+    process = start("-p", "continous.prompt:=mug", "-p", "autostart:=false")
+    line = next(line for line in process.stderr if "continous.prompt" in line)
+    assert "no parameter of that name; do you mean continuous.prompt?" in line
+
+
 INTERRUPTED_IMPORT = """
 import os, signal, sys
 
