@@ -74,7 +74,8 @@ class Remembering:
         seen = errand.seen
         if self._keeper is None or seen is None:
             return
-        self._waiting.append(partial(self._maker.make, errand, seen, result))
+        end_s = time.monotonic() + errand.settings.tf_timeout_s
+        self._waiting.append(partial(self._maker.make, errand, seen, result, end_s))
 
     async def recall(self, words: str) -> Reply:
         """N3DError: BAD_INPUT where the memory is off, TF where nothing is known."""
