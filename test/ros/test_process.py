@@ -111,6 +111,26 @@ def test_an_interrupt_while_it_still_imports_ends_it_cleanly_and_no_node_is_made
     assert (process.returncode, errors) == (0, "")
 
 
+SIGNALLED_WHILE_IT_ENDS = """
+import os, signal, sys
+
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid(), how=signal.SIGTERM):
+        kill(process, how)
+
+from n3d_ros.node.n3d_node import main
+last = Last()
+sys.exit(main())
+"""
+
+
+def test_a_signal_while_python_ends_changes_no_exit_code(start):
+    refused = ("--ros-args", "-p", "markers.alpha:=7.0")
+    process = start(*refused, command=[sys.executable, "-c", SIGNALLED_WHILE_IT_ENDS])
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 2
+
+
 def test_an_engine_that_never_stops_does_not_keep_it(start):
     process = start(command=[sys.executable, "-c", HANGING_ENGINE])
     assert next(line for line in process.stderr if "loading" in line)
