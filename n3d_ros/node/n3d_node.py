@@ -18,15 +18,21 @@ if TYPE_CHECKING:
     from n3d_ros.node.engine import Engine
     from n3d_ros.node.parameters.declared import Parameters
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def main(arguments: list[str] | None = None, load: Callable[[Parameters], Engine] | None = None) -> int:
     """Run until it is interrupted. load: makes the engine, None for the model folder's."""
     stop = threading.Event()
-    for how in (signal.SIGINT, signal.SIGTERM):
+    for how in SIGNALS:
         signal.signal(how, lambda *_: stop.set())
     from n3d_ros.node.process import run
 
-    return run(arguments, stop, load)
+    code = run(arguments, stop, load)
+    # Python gives signals back what they do by default while it ends, and one more would end it with them.
+    for how in SIGNALS:
+        signal.signal(how, signal.SIG_IGN)
+    return code
 
 
 if __name__ == "__main__":

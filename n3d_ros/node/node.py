@@ -50,8 +50,7 @@ class N3DNode(LifecycleNode):
             self._destroy()
             raise
         if self.live.now.autostart:
-            self.trigger_configure()
-            self.trigger_activate()
+            self._start()
 
     @property
     def is_configured(self) -> bool:
@@ -83,7 +82,10 @@ class N3DNode(LifecycleNode):
     @property
     def is_answering(self) -> bool:
         """Whether somebody waits for an answer, or for an engine that is being built."""
-        return self._parts is not None and (bool(self._parts.tickets.open) or self._parts.builds.is_running)
+        parts = self._parts
+        if parts is None:
+            return False
+        return bool(parts.tickets.open) or parts.memory.is_answering or parts.builds.is_running
 
     @property
     def is_engine_running(self) -> bool:
@@ -145,12 +147,18 @@ class N3DNode(LifecycleNode):
         if self._parts is not None:
             self._parts.deactivate("the node shuts down")
             self._parts.builds.stop()
+            self._parts.memory.begin_stop()
             self._parts.desk.worker.begin_stop()
 
     def destroy_node(self) -> None:
         """Stop the worker first: nothing may arrive for a node that is gone."""
         self._dismantle()
         self._destroy()
+
+    def _start(self) -> None:
+        """What fails is in the log, and a node that is not configured waits for a manager."""
+        if self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
 
     def _destroy(self) -> None:
         """rclpy's lifecycle nodes leave their state machine alone, and that keeps the node in the graph."""

@@ -105,6 +105,7 @@ class Parts:
         """Listen to the camera, take requests."""
         self.camera.open()
         self.tickets.admit()
+        self._continuous.begin_anew()
         self._is_active = self._health.is_active = self._continuous.is_on = True
 
     def deactivate(self, why: str) -> None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
 from n3d_ros.node import engine
@@ -27,6 +28,7 @@ from n3d_ros.node.node import N3DNode
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.engine_thread import Engines
 from n3d_ros.node.transport import make_room_for_images
+from n3d_ros.plain_text import one_line
 
 # For answers to those who wait when the node is stopped, and then for their way: a client asks for a goal's
 # result in a request of its own, and a message dies with its publisher.
@@ -36,6 +38,9 @@ LINGER_S = 0.5
 STOP_IS_SEEN_S = 0.5
 
 Load = Callable[[Parameters], engine.Engine]
+UnknownROSArgsError = rclpy_implementation.UnknownROSArgsError
+# What arguments and parameters are refused with.
+REFUSED = (ValueError, ParameterException, rclpy_implementation.RCLInvalidROSArgsError, UnknownROSArgsError)
 
 
 def run(arguments: list[str] | None, stop: threading.Event, load: Load | None = None) -> int:
@@ -70,10 +75,16 @@ def _make(nodes: list[N3DNode], arguments: list[str] | None, stop: threading.Eve
             with _naming(namespace):
                 nodes.append(N3DNode(engines, should_stop=stop.is_set, cli_args=own))
                 _check_memory_file(nodes)
-    except ValueError as error:
-        print(f"n3d_node: {error}", file=sys.stderr)
+    except REFUSED as error:
+        print(f"n3d_node: {_why(error)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _why(refused: BaseException) -> str:
+    """In words: of arguments that it does not know rclpy says no more than which."""
+    unknown = "unknown ROS arguments: " if isinstance(refused, UnknownROSArgsError) else ""
+    return unknown + one_line(str(refused))
 
 
 def _settling(load: Load) -> Load:
@@ -104,8 +115,8 @@ def _naming(namespace: str) -> Iterator[None]:
     """What is refused, with whose it is."""
     try:
         yield
-    except (ValueError, ParameterException) as error:
-        raise ValueError(f"{namespace}: {error}" if namespace else str(error)) from error
+    except REFUSED as error:
+        raise ValueError(f"{namespace}: {_why(error)}" if namespace else _why(error)) from error
 
 
 def _serve(nodes: Sequence[N3DNode], stop: threading.Event) -> None:

@@ -119,7 +119,7 @@ def test_an_engine_that_never_stops_keeps_none_of_them(run):
     assert said.count("the engine does not stop") == 1 and "Traceback" not in said
 
 
-@pytest.mark.parametrize("refused", ["-p markers.alpha:=7.0", "-p backend:=abacus"])
+@pytest.mark.parametrize("refused", ["-p markers.alpha:=7.0", "-p backend:=abacus", "-r colour"])
 def test_what_one_camera_refuses_ends_the_process_and_says_whose_it_was(run, refused):
     process = run("--camera", "front", "--camera", f"left {refused}")
     _, said = process.communicate(timeout=DEADLINE_S)

@@ -16,6 +16,7 @@ from visualization_msgs.msg import MarkerArray
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
+from n3d_ros.node import node as node_module
 from n3d_ros.node import parts
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.srv import Ground
@@ -56,6 +57,19 @@ def managed(make_graph, pipeline=None, **parameters):
 def test_autostart_ends_active_and_answers(make_graph):
     graph = make_graph(FakePipeline([MUG]))
     assert state(graph) == State.PRIMARY_STATE_ACTIVE
+    graph.one_frame()
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+
+
+def test_autostart_that_fails_leaves_a_node_that_can_be_configured(make_graph, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("the middleware makes no topic")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(node_module, "Parts", fail)
+        graph = make_graph(FakePipeline([MUG]))
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+    assert change(graph, CONFIGURE, ACTIVATE) == [True, True]
     graph.one_frame()
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
 

@@ -9,6 +9,8 @@ from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
 from graph import FRAME, MUG
 from graph_views import wait_for_level
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from std_srvs.srv import Trigger
 
 from n3d_ros.boxes import Box3D
@@ -347,6 +349,41 @@ def test_a_question_that_is_not_understood_is_refused(robot):
     response = recall(graph, "the mug on the box")
     assert (response.code, response.objects) == (ResultCode.BAD_INPUT, [])
     assert response.message.startswith("words: 'on box' of 'the mug on the box' is not understood")
+
+
+def waiting_for_tf(robot, world):
+    """A node that was stopped from taking requests while a recall waits for tf, and the recall's future."""
+    world.poses.clear()
+    graph = robot(tf_timeout_s=10.0)
+    see(graph)
+    client = graph.client.create_client(Recall, "n3d/recall")
+    graph.wait(client.service_is_ready)
+    asked = client.call_async(Recall.Request(words="the mug"))
+    graph.wait(lambda: graph.node.is_answering, "recall")
+    return graph, asked
+
+
+def change(graph, transition):
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return graph.call(ChangeState, "n3d/change_state", request).success
+
+
+def test_cleanup_waits_for_who_asks_the_memory(robot, world):
+    graph, asked = waiting_for_tf(robot, world)
+    assert change(graph, Transition.TRANSITION_DEACTIVATE)
+    assert not change(graph, Transition.TRANSITION_CLEANUP)
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)
+    graph.wait(asked.done, "answer")
+    assert asked.result().code == ResultCode.OK
+    assert change(graph, Transition.TRANSITION_CLEANUP)
+
+
+def test_who_asks_the_memory_is_answered_when_the_node_is_stopped(robot, world):
+    graph, asked = waiting_for_tf(robot, world)
+    graph.node.begin_stop()
+    graph.wait(asked.done, "answer")
+    assert asked.result().code == ResultCode.TF
+    assert not graph.node.is_answering
 
 
 def test_the_node_says_what_its_memory_is(robot, tmp_path):

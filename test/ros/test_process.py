@@ -68,6 +68,28 @@ def test_a_refused_parameter_ends_it_with_code_2_and_the_reason(start, parameter
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--params-file", "/nowhere.yaml"), "/nowhere.yaml"),
+        (("-r", "rgb/image"), "-r rgb/image"),
+        (("--no-such-option",), "unknown ROS arguments: ['--no-such-option']"),
+    ],
+)
+def test_arguments_that_ros_does_not_understand_end_it_with_code_2_and_the_reason(start, arguments, named):
+    process = start(*arguments)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 2
+    assert named in errors
+    assert "Traceback" not in errors
+
+
+def test_a_parameter_that_it_does_not_have_is_named_with_the_nearest(start):
+    process = start("-p", "continous.prompt:=mug", "-p", "autostart:=false")
+    line = next(line for line in process.stderr if "continous.prompt" in line)
+    assert "no parameter of that name; do you mean continuous.prompt?" in line
+
+
 INTERRUPTED_IMPORT = """
 import os, signal, sys
 
@@ -87,6 +109,26 @@ def test_an_interrupt_while_it_still_imports_ends_it_cleanly_and_no_node_is_made
     process = start(*refused, command=[sys.executable, "-c", INTERRUPTED_IMPORT])
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors) == (0, "")
+
+
+SIGNALLED_WHILE_IT_ENDS = """
+import os, signal, sys
+
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid(), how=signal.SIGTERM):
+        kill(process, how)
+
+from n3d_ros.node.n3d_node import main
+last = Last()
+sys.exit(main())
+"""
+
+
+def test_a_signal_while_python_ends_changes_no_exit_code(start):
+    refused = ("--ros-args", "-p", "markers.alpha:=7.0")
+    process = start(*refused, command=[sys.executable, "-c", SIGNALLED_WHILE_IT_ENDS])
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 2
 
 
 def test_an_engine_that_never_stops_does_not_keep_it(start):

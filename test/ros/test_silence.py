@@ -7,6 +7,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
 from graph import MUG
 from graph_views import LATCHED, LOG, scene, status_of, wait_for_level
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Log
 from visualization_msgs.msg import MarkerArray
 
@@ -93,3 +95,15 @@ def test_a_standing_question_without_a_camera_gets_its_reason(make_graph, soon):
     graph.wait(lambda: boxes, "the reason")
     assert (boxes[0].code, boxes[0].words) == (ResultCode.NO_FRAME, "red mug")
     assert "no message on /rgb/image" in boxes[0].message
+
+
+def test_a_node_that_is_activated_again_says_again_why_there_is_nothing(make_graph, soon):
+    graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug", frame_timeout_s=0.1)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.wait(lambda: boxes, "the reason")
+    for one in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+        assert graph.call(
+            ChangeState, "n3d/change_state", ChangeState.Request(transition=Transition(id=one))
+        ).success
+    graph.wait(lambda: len(boxes) > 1, "the reason")
+    assert [one.code for one in boxes] == [ResultCode.NO_FRAME] * 2

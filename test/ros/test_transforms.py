@@ -7,8 +7,9 @@ import pytest
 import stand_in_tf
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
-from graph import FRAME, MUG
+from graph import DEADLINE_S, FRAME, MUG
 from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
 
 from n3d_ros.action import Ask, Ground
 from n3d_ros.boxes import Box3D
@@ -16,6 +17,7 @@ from n3d_ros.errors import ResultCode
 from n3d_ros.msg import GroundedObject
 from n3d_ros.node.outputs.messages import pose
 from n3d_ros.node.transforms import transform_object
+from n3d_ros.srv import Ground as GroundService
 
 # REP 103: optical z is the body's x, optical x its -y, optical y its -z.
 OPTICAL_TO_BODY = Quaternion(x=-0.5, y=0.5, z=-0.5, w=0.5)
@@ -77,3 +79,18 @@ def test_a_frame_that_is_chosen_while_a_goal_runs_is_that_of_later_ones(make_gra
     later = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="x"))).result
     frames.append(later.boxes.header.frame_id)
     assert frames == [FRAME, "base_link"]
+
+
+def test_those_who_wait_for_tf_wait_at_the_same_time(make_graph, monkeypatch):
+    stand_in_tf.install(monkeypatch)
+    num = 20
+    graph = make_graph(
+        FakePipeline([MUG]), output_frame="map", tf_timeout_s=DEADLINE_S / 10, max_queued_goals=num
+    )
+    graph.one_frame()
+    client = graph.client.create_client(GroundService, "n3d/ground", qos_profile=QoSProfile(depth=num))
+    graph.wait(client.service_is_ready, "service")
+    graph.node.live.set("max_frame_age_s", 0.0)
+    answers = [client.call_async(GroundService.Request(prompt="red mug")) for _ in range(num)]
+    graph.wait(lambda: all(one.done() for one in answers), "all answers")
+    assert {one.result().code for one in answers} == {ResultCode.TF}

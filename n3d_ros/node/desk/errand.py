@@ -6,6 +6,7 @@ thread. What becomes of the result is the desk's affair.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -97,9 +98,10 @@ class Errand:
         self.frame.locate(targets | remembered_in(settings), transforms)
         result = self._heard().run(engine, seen, settings, job)
         if not self.frame.locate(targets, transforms):
-            job.settle = partial(
-                self.frame.await_location, targets, transforms, settings.tf_timeout_s, job.should_stop
-            )
+            # From now on, and not from when those before it have waited: a tf that stays away would let them
+            # become more and more.
+            end_s = time.monotonic() + settings.tf_timeout_s
+            job.settle = partial(self.frame.await_location, targets, transforms, end_s, job.should_stop)
         return result
 
     def _heard(self) -> Query:

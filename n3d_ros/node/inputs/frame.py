@@ -130,11 +130,12 @@ class CameraFrame:
         self,
         targets: Iterable[str],
         transforms: Transforms,
-        timeout_s: float,
+        end_s: float,
         should_stop: Callable[[], bool],
     ) -> None:
-        """Give tf time to come: it may be sent more seldom than images. Not in the executor's thread."""
-        end_s = time.monotonic() + timeout_s
+        """Give tf time to come, until end_s on the steady clock: it may be sent more seldom than images. Not
+        in the executor's thread.
+        """
         while not self.locate(targets, transforms) and time.monotonic() < end_s and not should_stop():
             time.sleep(TF_POLL_S)
 

@@ -37,16 +37,18 @@ class LookMaker:
     ) -> None:
         self._transforms, self._now_ns, self._should_stop = transforms, now_ns, should_stop
 
-    def make(self, errand: Errand, seen: Observation, result: Result) -> tuple[str, tuple[Look, ...]]:
+    def make(
+        self, errand: Errand, seen: Observation, result: Result, end_s: float
+    ) -> tuple[str, tuple[Look, ...]]:
         """The frame that stands still, and a look in it for each name: what one has found, another has not.
-        seen: what the result is about.
+        seen: what the result is about. end_s: until when tf is waited for, on the steady clock.
         """
         ahead_s = (errand.frame.stamp_ns - self._now_ns()) / 1e9
         if ahead_s > AHEAD_S:
             raise BadInputError(
                 f"stamp: expected one of the past, got one {ahead_s:.1f} s ahead of the clock"
             )
-        fixed, T_fixed_optical = self._pose(errand.frame, errand.settings)
+        fixed, T_fixed_optical = self._pose(errand.frame, errand.settings, end_s)
         looks = tuple(
             Look(
                 errand.frame.stamp_ns,
@@ -62,11 +64,13 @@ class LookMaker:
         )
         return fixed, looks
 
-    def _pose(self, frame: CameraFrame, settings: Parameters) -> tuple[str, npt.NDArray[np.float64]]:
+    def _pose(
+        self, frame: CameraFrame, settings: Parameters, end_s: float
+    ) -> tuple[str, npt.NDArray[np.float64]]:
         """Of the camera when the picture was taken: by tf, or as it always stands."""
         fixed = settings.memory_frame
         if fixed:
-            frame.await_location({fixed}, self._transforms, settings.tf_timeout_s, self._should_stop)
+            frame.await_location({fixed}, self._transforms, end_s, self._should_stop)
             return fixed, matrix(*frame.place(fixed, self._transforms))
         optical = str(frame.header.frame_id)
         if not optical:

@@ -24,7 +24,7 @@ from n3d_ros.msg import RememberedArray
 from n3d_ros.node.desk.errand import Errand
 from n3d_ros.node.desk.outbox import Outbox
 from n3d_ros.node.memory import shown
-from n3d_ros.node.memory.keeper import Keeper, open_keeper
+from n3d_ros.node.memory.keeper import Keeper, Reply, open_keeper
 from n3d_ros.node.memory.looks import LookMaker, Result
 from n3d_ros.node.outputs.publishers import LATCHED
 from n3d_ros.node.parameters.live import LiveParameters
@@ -44,6 +44,7 @@ class Remembering:
         self._live, self._outbox = live, outbox
         self._log, self._clock = node.get_logger(), node.get_clock()
         self._stop = threading.Event()
+        self._num_asking = 0
         self._maker = LookMaker(transforms, self.now_ns, self._stop.is_set)
         self._keeper: Keeper | None = None
         self._why_off = "memory.enabled is false"
@@ -59,6 +60,11 @@ class Remembering:
         """Whether looks are taken in."""
         return self._keeper is not None
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._num_asking > 0
+
     def now_ns(self) -> int:
         """ROS time (the simulation's when use_sim_time is set)."""
         return int(self._clock.now().nanoseconds)
@@ -68,19 +74,22 @@ class Remembering:
         seen = errand.seen
         if self._keeper is None or seen is None:
             return
-        self._waiting.append(partial(self._maker.make, errand, seen, result))
+        end_s = time.monotonic() + errand.settings.tf_timeout_s
+        self._waiting.append(partial(self._maker.make, errand, seen, result, end_s))
 
-    def recall(self, words: str) -> Future:
-        """-> a done future of `Reply`. BAD_INPUT where the memory is off."""
+    async def recall(self, words: str) -> Reply:
+        """N3DError: BAD_INPUT where the memory is off, TF where nothing is known."""
         keeper = self._on()
         self.take_in()
-        return self._awaitable(keeper.recall(words, self.now_ns()))
+        reply: Reply = await self._answer(keeper.recall(words, self.now_ns()))
+        return reply
 
-    def clear(self) -> Future:
-        """-> a done future of the number of things that were forgotten. BAD_INPUT where the memory is off."""
+    async def clear(self) -> int:
+        """The number of things that were forgotten. BAD_INPUT where the memory is off."""
         keeper = self._on()
         self.take_in()
-        return self._awaitable(keeper.clear())
+        num: int = await self._answer(keeper.clear())
+        return num
 
     def take_in(self) -> None:
         """Hand what was witnessed to the memory, in its order."""
@@ -120,9 +129,13 @@ class Remembering:
         response.memory = f"failed: {self._why_off}" if settings.memory_enabled else "off"
         return response
 
+    def begin_stop(self) -> None:
+        """Wait for tf no longer: who asks gets an answer at once."""
+        self._stop.set()
+
     def close(self) -> None:
         """Save, end the thread."""
-        self._stop.set()
+        self.begin_stop()
         self.take_in()
         if self._keeper is not None:
             self._keeper.close()
@@ -168,7 +181,11 @@ class Remembering:
             self._published, self._published_s = state.things, time.monotonic()
             self._publisher.publish(shown.array(state))
 
-    def _awaitable(self, work: ThreadFuture[Any]) -> Future:
+    async def _answer(self, work: ThreadFuture[Any]) -> Any:
+        """The result of the memory's thread, or what it raised."""
         future = Future()
+        self._num_asking += 1
         work.add_done_callback(lambda done: self._outbox.post(partial(future.set_result, done)))
-        return future
+        done: ThreadFuture[Any] = await future
+        self._num_asking -= 1
+        return done.result()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -36,7 +37,16 @@ class LiveParameters:
         }
         self.now = Parameters(**values)
         check(self.now)
+        self._warn_of_unknown()
         node.add_on_set_parameters_callback(self._set)
+
+    def _warn_of_unknown(self) -> None:
+        """ROS ignores a value from outside whose name is misspelt, and nothing happens."""
+        for name in self._node._parameter_overrides:
+            if not self._node.has_parameter(name):
+                nearest = get_close_matches(name, [one.name for one in DECLARATIONS], 1, cutoff=0.5)
+                meant = f"; do you mean {nearest[0]}?" if nearest else ""
+                self._node.get_logger().warning(f"{name}: this node has no parameter of that name{meant}")
 
     def set(self, name: str, value: bool | int | float | str) -> SetParametersResult:
         """As `ros2 param set` does."""

@@ -167,6 +167,8 @@ class Synchroniser(Generic[Message, Info]):
 
     def why_no_frame(self) -> str:
         """Why messages that come do not become frames."""
+        if absent := [name for name in self.missing() if name != "camera_info"]:
+            return f"nothing of {' and '.join(absent)} has come since the clock or the stamps went back"
         apart = f"colour and depth come, but not within {self.slop_ns / 1e6:.1f} ms of each other"
         return "; ".join(self.fault() or (apart,))
 

@@ -309,6 +309,18 @@ def test_a_recording_that_starts_again_has_no_infos_of_before():
     assert pair(sync, 2) is None, "K of 2 is of the first time"
 
 
+def test_what_has_not_come_again_since_all_was_forgotten_is_named():
+    sync = synchroniser()
+    pair(sync, 1)
+    sync.restart()
+    gone = "has come since the clock or the stamps went back"
+    assert sync.why_no_frame() == f"nothing of rgb and depth {gone}"
+    sync.add_rgb(2 * PERIOD, "c2")
+    assert sync.why_no_frame() == f"nothing of depth {gone}"
+    sync.add_depth(9 * PERIOD, "d9")
+    assert "not within" in sync.why_no_frame()
+
+
 def test_another_picture_under_the_same_stamp_is_a_fault_until_stamps_advance():
     sync = synchroniser()
     pair(sync, 1)
