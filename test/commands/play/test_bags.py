@@ -11,6 +11,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from n3d_ros.cli import main
 from n3d_ros.commands.play.bags import Bag, is_alike, is_bag
+from n3d_ros.recording.bags import Message
 
 AVAILABLE = importlib.util.find_spec("rclpy") is not None
 ros = pytest.mark.skipif(not AVAILABLE, reason="needs rclpy (make ros)")
@@ -237,6 +238,15 @@ def test_a_message_that_is_cut_ends_playing_in_one_line(tmp_path, capsys, number
     assert main(["play", str(cut(tmp_path / "sqlite", number)), "--wait-s", "0", "--speed", "100"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert f"message {number} of /camera/image" in line
+
+
+def test_an_interrupt_while_a_message_is_read_is_no_damage(tmp_path):
+    def interrupted(_):
+        raise TypeError("Unable to convert function return value") from KeyboardInterrupt()
+
+    connection = SimpleNamespace(topic="/camera/image", msgtype="sensor_msgs/msg/Image")
+    with pytest.raises(KeyboardInterrupt):
+        Message(tmp_path, connection, 1, 0, b"").decoded(interrupted)
 
 
 def test_a_file_that_is_damaged_behind_its_index_is_named(tmp_path):
