@@ -108,9 +108,10 @@ def _locked(path: Path) -> IO[bytes]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):  # a file system without locks, such as some NFS
+            _log.warning("'%s': %s: see that no other recorder writes to it", path.parent, error.strerror)
+            return file
         file.close()
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            raise
         expected = "expected a folder that no other recorder writes to"
         raise OSError(f"{expected}, got '{path.parent}': end that one, or give another folder") from error
     return file

@@ -153,6 +153,15 @@ def test_two_recorders_do_not_write_to_one_folder(tmp_path):
     assert [one.name for one in parts_of(tmp_path)] == ["part_000"]
 
 
+def test_a_file_system_without_locks_is_written_with_a_word(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    Parts(tmp_path).close()
+    assert "No locks available: see that no other recorder writes to it" in caplog.text
+
+
 def test_a_disk_that_takes_nothing_is_named_and_the_end_says_no_more(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.EROFS, "Read-only file system")
