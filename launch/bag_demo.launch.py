@@ -2,33 +2,55 @@
 camera:=realsense`.
 
 `n3d play` moves the stamps to now, so that nothing needs `use_sim_time`. It needs rosbags
-(requirements/recordings.txt).
+(requirements/recordings.txt). A folder of RGB-D frames needs no preset: the node listens where it is played.
 """
 
 import sys
+from pathlib import Path
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription
+from launch import LaunchContext, LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, ThisLaunchFileDir
 
+from n3d_ros.commands.play.bags import is_bag
+
+# Where `n3d play` publishes folders of frames.
+TOPICS = {"rgb_topic": "/rgb/image", "info_topic": "/rgb/camera_info", "depth_topic": "/depth/image"}
+
+
+def start(context: LaunchContext) -> list[ExecuteProcess | IncludeLaunchDescription]:
+    """The player as a process of this Python, and n3d.launch.py, whose arguments hold here too."""
+    bag = Path(LaunchConfiguration("bag").perform(context))
+    is_recording = is_bag(bag)
+    speed = ["--speed", LaunchConfiguration("speed").perform(context)] if is_recording else []
+    node = PathJoinSubstitution([ThisLaunchFileDir(), "n3d.launch.py"])
+    return [
+        ExecuteProcess(
+            cmd=[sys.executable, "-m", "n3d_ros.cli", "play", str(bag), "--loop", *speed],
+            name="n3d_play",
+            output="screen",
+        ),
+        IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(node),
+            launch_arguments=[] if is_recording else list(TOPICS.items()),
+        ),
+    ]
+
 
 def generate_launch_description() -> LaunchDescription:
-    """The player as a process of this Python, and n3d.launch.py, whose arguments hold here too."""
-    play = [sys.executable, "-m", "n3d_ros.cli", "play", LaunchConfiguration("bag")]
+    """What to play, and how fast."""
     return LaunchDescription(
         [
             DeclareLaunchArgument("bag", description="recording of ROS 1 or 2, or a folder of RGB-D frames"),
             DeclareLaunchArgument(
-                "speed", default_value="1.0", description="times as fast as it was recorded"
+                "speed", default_value="1.0", description="recordings: times as fast as it was recorded"
             ),
-            ExecuteProcess(
-                cmd=[*play, "--loop", "--speed", LaunchConfiguration("speed")],
-                name="n3d_play",
-                output="screen",
-            ),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(PathJoinSubstitution([ThisLaunchFileDir(), "n3d.launch.py"]))
-            ),
+            OpaqueFunction(function=start),
         ]
     )

@@ -92,6 +92,8 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     given = {one.name: str(LaunchConfiguration(one.name).perform(context)) for one in arguments()}
     if given["build_only"] == "true":
         return [build(given)]
+    if not Path(given["params_file"]).is_file():  # launch_ros would go on without the parameters
+        raise ValueError(f"params_file: expected a file, got '{given['params_file']}'")
     preset = yaml.safe_load((CONFIG / "cameras" / f"{given['camera']}.yaml").read_text(encoding="utf-8"))
     topics = {**preset["topics"], **{topic: given[name] for name, topic, _ in TOPICS if given[name]}}
     cameras = {name: below(name, topics) for name in given["cameras"].split(",") if name}

@@ -7,6 +7,7 @@ at its first NUL, a number that is too large wraps. Which words can be looked fo
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Iterable
@@ -49,6 +50,14 @@ def count(name: str, value: Any) -> int:
     if not 0 <= number <= MAX_INT32:
         raise ValueError(f"{name}: expected 0 to {MAX_INT32}, got {number}")
     return number
+
+
+def numbers(name: str, values: Iterable[Any], count: int) -> list[float]:
+    """So many, and each finite."""
+    found = [float(one) for one in values]
+    if len(found) != count or not all(map(math.isfinite, found)):
+        raise ValueError(f"{name}: expected {count} finite numbers, got {shown(values)}")
+    return found
 
 
 def stamp(name: str, value_ns: Any) -> tuple[int, int]:

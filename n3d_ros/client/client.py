@@ -9,8 +9,8 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
-from concurrent.futures import wait
 from types import TracebackType
 from typing import Any
 
@@ -163,7 +163,7 @@ class N3DClient:
     ) -> Found:
         """As `ground`, awaited. Cancelling the task stops the node's work."""
         stream = None if on_box is None else _Stream(on_box)
-        goal = await self._elsewhere(self._ground, words, frame, stamp_ns, max_boxes, stream)
+        goal = await self._sent(self._ground, words, frame, stamp_ns, max_boxes, stream)
         result = await self._awaited(goal)
         if stream is not None:
             await asyncio.to_thread(stream.wait_for, len(result.boxes.boxes))
@@ -179,7 +179,7 @@ class N3DClient:
     ) -> Answer:
         """As `ask`, awaited."""
         stream = None if on_box is None else _Stream(on_box)
-        goal = await self._elsewhere(self._ask, question, frame, stamp_ns, stream)
+        goal = await self._sent(self._ask, question, frame, stamp_ns, stream)
         result = await self._awaited(goal)
         if stream is not None:
             await asyncio.to_thread(stream.wait_for, len(result.answer.evidence))
@@ -245,6 +245,18 @@ class N3DClient:
         """In a thread that may wait."""
         self._connection.require_other_thread()
         return await asyncio.to_thread(work, *given)
+
+    async def _sent(self, send: Callable[..., Goal], *given: Any) -> Goal:
+        """What `send` sends, once the node is there. Cancelled before that, it is stopped as soon as it is
+        sent: the thread that waits for the node cannot be.
+        """
+        sent: Future[Goal] = Future()
+        try:
+            await self._elsewhere(lambda: sent.set_result(send(*given)))
+        except asyncio.CancelledError:
+            sent.add_done_callback(lambda done: done.result().cancel())
+            raise
+        return sent.result()
 
     async def _awaited(self, goal: Goal) -> Any:
         result = asyncio.wrap_future(goal.future)

@@ -24,12 +24,16 @@ from weakref import WeakSet, WeakValueDictionary
 import rclpy
 from action_msgs.msg import GoalInfo
 from rclpy.action import ActionClient
+from rclpy.exceptions import NameValidationException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
+from rclpy.validate_namespace import validate_namespace
+from rclpy.validate_node_name import validate_node_name
 
 from n3d_ros.client.results import NoNodeError, RequestFailed
 from n3d_ros.errors import ResultCode
+from n3d_ros.plain_text import one_line, shown
 
 _POLL_S = 0.02
 
@@ -38,6 +42,8 @@ class Connection:
     """node: name of the n3d node; namespace: where it runs, "" for the root."""
 
     def __init__(self, node: str, namespace: str, domain_id: int | None) -> None:
+        above, _, name = node.rpartition("/")
+        require_names(name, above or namespace)
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain_id)
         self._node = rclpy.create_node(
@@ -257,6 +263,17 @@ class Goal:
 
     def _when(self, answer: Any, then: Callable[[Any], Any]) -> None:
         answer.add_done_callback(_telling(self.future, then))
+
+
+def require_names(node: str, namespace: str) -> None:
+    """ValueError where no node has such a name, or runs in such a namespace."""
+    full = namespace if namespace.startswith("/") else f"/{namespace}"
+    for what, validate, name in (("node", validate_node_name, node), ("namespace", validate_namespace, full)):
+        try:
+            validate(name)
+        except NameValidationException as error:
+            why = one_line(str(error).partition(":\n")[0])
+            raise ValueError(f"{what}: expected a name that ROS takes, got {shown(name)}: {why}") from error
 
 
 def call(connection: Connection, client: Any, request: Any) -> Future[Any]:

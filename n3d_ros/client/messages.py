@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from n3d_ros.cameras.used_camera import used_camera
-from n3d_ros.client.arguments import stamp, text
+from n3d_ros.client.arguments import numbers, stamp, text
 from n3d_ros.client.results import (
     Answer,
     Found,
@@ -19,6 +19,7 @@ from n3d_ros.client.results import (
     RequestFailed,
 )
 from n3d_ros.errors import ResultCode
+from n3d_ros.plain_text import shown
 
 _CONSISTENT = {0: False, 1: True}
 # Of the whole request, whichever name it came at.
@@ -156,14 +157,16 @@ def fill_correction(message: Any, result: Found | Answer) -> Any:
 
 
 def fill_box(message: Any, box: FoundBox) -> Any:
-    """Write a box into a GroundedObject and return it."""
+    """Write a box into a GroundedObject and return it. ValueError, TypeError for one that cannot be."""
     at, turned, size = message.pose.position, message.pose.orientation, message.size
     for name in ("id", "label", "words"):
         setattr(message, name, text(name, getattr(box, name)))
-    message.score = float(box.score)
-    at.x, at.y, at.z = map(float, box.center)
-    size.x, size.y, size.z = map(float, box.size)
-    turned.x, turned.y, turned.z, turned.w = map(float, box.orientation)
+    [message.score] = numbers("score", [box.score], 1)
+    at.x, at.y, at.z = numbers("center", box.center, 3)
+    size.x, size.y, size.z = numbers("size", box.size, 3)
+    turned.x, turned.y, turned.z, turned.w = numbers("orientation", box.orientation, 4)
+    if min(size.x, size.y, size.z) < 0:
+        raise ValueError(f"size: expected no negative number, got {shown(box.size)}")
     return message
 
 

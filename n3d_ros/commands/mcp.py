@@ -8,6 +8,7 @@ result. It adds nothing to `N3DClient`.
 from __future__ import annotations
 
 import argparse
+import signal
 from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,9 @@ def run_mcp(args: argparse.Namespace) -> int:
     """Serve until standard input ends."""
     from n3d_ros.client import N3DClient
 
+    # Standard input is read in a thread that waits for a line whatever is raised in this one: an interrupt
+    # ends the process, as SIGTERM does.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with N3DClient(args.node, args.namespace, args.timeout_s) as client:
         make_server(client).run()
     return 0

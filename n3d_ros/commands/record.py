@@ -58,9 +58,13 @@ def run_record(args: argparse.Namespace) -> int:
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
+    from n3d_ros.client.connection import require_names
+
+    require_names(args.node, args.namespace)
+    parts = Parts(args.out, args.part_mb << 20)
     rclpy.init()
     node = rclpy.create_node("n3d_record", namespace=args.namespace)
-    recorder = Recorder(node, args.node, Parts(args.out, args.part_mb << 20), args.memory_mb << 20, args.all)
+    recorder = Recorder(node, args.node, parts, args.memory_mb << 20, args.all)
     end_s = None if args.seconds is None else time.monotonic() + args.seconds
     try:
         while end_s is None or time.monotonic() < end_s:

@@ -34,6 +34,8 @@ class Message:
         try:
             return decode(self.data)
         except damages() as error:
+            if isinstance(error.__cause__, KeyboardInterrupt):  # rclpy makes a TypeError of it
+                raise KeyboardInterrupt from error
             raise ValueError(
                 f"'{self.path}': message {self.number} of {topic}: expected a whole {kind}, "
                 f"got {len(self.data)} bytes that cannot be read: {error}"

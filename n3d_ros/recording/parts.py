@@ -6,23 +6,33 @@ In: serialised messages in any order of topics, and where what belongs together 
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from n3d_ros.recording.types import message_store
 
 _log = logging.getLogger(__name__)
 
+# Of the recorder that writes to the folder; it stays there, empty.
+LOCK = ".recorder"
+
 
 class Parts:
-    """Writes to a folder that may hold parts already. part_bytes: how long a part is before it may end."""
+    """Writes to a folder that may hold parts already. part_bytes: how long a part is before it may end.
+    OSError where nothing can be written there, or another recorder writes.
+    """
 
     def __init__(self, folder: Path, part_bytes: int = 256 << 20) -> None:
         if part_bytes < 1:
             raise ValueError(f"part_bytes: expected at least 1, got {part_bytes}")
         folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(folder / LOCK)
         self._folder, self._part_bytes = folder, part_bytes
         self._store = message_store()
         self._number = 1 + max((number_of(one) for one in parts_of(folder)), default=-1)
@@ -32,25 +42,44 @@ class Parts:
 
     def write(self, topic: str, type_name: str, received_ns: int, data: bytes) -> None:
         """Add one message. OSError where the disk is full: the parts before stay whole."""
-        if self._writer is None:
-            self._begin()
-        if topic not in self._connections:
-            self._connections[topic] = self._writer.add_connection(topic, type_name, typestore=self._store)
-        self._writer.write(self._connections[topic], received_ns, data)
+        with self._named():
+            if self._writer is None:
+                self._begin()
+            if topic not in self._connections:
+                known = self._writer.add_connection(topic, type_name, typestore=self._store)
+                self._connections[topic] = known
+            self._writer.write(self._connections[topic], received_ns, data)
         self._num_bytes += len(data)
 
     def may_end(self) -> None:
         """What comes next does not belong to what was written: a part that is long enough ends here."""
         if self._num_bytes >= self._part_bytes:
-            self.close()
+            self.end_part()
 
     def close(self) -> None:
+        """Finish the part and leave the folder to other recorders."""
+        try:
+            self.end_part()
+        finally:
+            self._lock.close()
+
+    def end_part(self) -> None:
         """Finish the part; the next message begins another."""
         if self._writer is None:
             return
-        self._writer.close()
-        self._hidden.rename(self._folder / f"part_{self._number:03d}")
-        self._writer, self._number, self._num_bytes = None, self._number + 1, 0
+        writer, self._writer = self._writer, None
+        with self._named():
+            writer.close()
+            self._hidden.rename(self._folder / f"part_{self._number:03d}")
+        self._number, self._num_bytes = self._number + 1, 0
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What the system says of a file that is open names none."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._folder)) from error
 
     @property
     def _hidden(self) -> Path:
@@ -60,9 +89,9 @@ class Parts:
         from rosbags.rosbag2 import StoragePlugin, Writer
 
         self._remove_left_behind()
-        self._writer = Writer(self._hidden, version=9, storage_plugin=StoragePlugin.MCAP)
-        self._writer.open()
-        self._connections, self._num_bytes = {}, 0
+        writer = Writer(self._hidden, version=9, storage_plugin=StoragePlugin.MCAP)
+        writer.open()
+        self._writer, self._connections, self._num_bytes = writer, {}, 0
 
     def _remove_left_behind(self) -> None:
         """What a recorder that was killed left under this name."""
@@ -71,6 +100,21 @@ class Parts:
             for file in self._hidden.iterdir():
                 file.unlink()
             self._hidden.rmdir()
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """The file, open and this recorder's alone until it is closed, however the process ends (flock(2))."""
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):  # a file system without locks, such as some NFS
+            _log.warning("'%s': %s: see that no other recorder writes to it", path.parent, error.strerror)
+            return file
+        file.close()
+        expected = "expected a folder that no other recorder writes to"
+        raise OSError(f"{expected}, got '{path.parent}': end that one, or give another folder") from error
+    return file
 
 
 def parts_of(folder: Path) -> list[Path]:

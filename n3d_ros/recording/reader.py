@@ -16,7 +16,7 @@ from typing import Any
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.cameras.used_camera import used_camera
-from n3d_ros.errors import N3DError
+from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.desk.names import CUT
 from n3d_ros.preprocess.prepare import Observation
@@ -109,9 +109,17 @@ def _read_verdicts(part: Path, corrections: dict[tuple[int, str], Correction], s
                 stamps_ns.append(one.decoded(stamp_of))
                 continue
             message = _decoded(one, reader)
-            right, names = _boxes(message.boxes), _box_words(message.boxes)
-            said = Correction(int(message.verdict), right, message.answer, names)
-            corrections[stamp_ns(message.header.stamp), message.words] = said
+            corrections[stamp_ns(message.header.stamp), message.words] = _correction(message, part)
+
+
+def _correction(message: Any, part: Path) -> Correction:
+    """With boxes that cannot be it still says that the result was wrong."""
+    names = _box_words(message.boxes)
+    try:
+        return Correction(int(message.verdict), _boxes(message.boxes), message.answer, names)
+    except ValueError as error:
+        _log.warning("'%s': a correction says no more than that its result is wrong: %s", part, error)
+        return Correction(WRONG)
 
 
 def _read_results(
@@ -140,21 +148,27 @@ def _decoded(one: Message, reader: Any) -> Any:
 def recorded(
     message: Any, type_name: str, camera: Camera, corrections: dict[tuple[int, str], Correction]
 ) -> Recorded:
-    """A Box3DArray or SpatialAnswer with its frame out of `camera`, whose topics hold a message each."""
+    """A Box3DArray or SpatialAnswer with its frame out of `camera`, whose topics hold a message each. One
+    with a box that cannot be has the code PARSE, and neither boxes nor a frame.
+    """
     is_question = type_name == ANSWER
     stamp, words = stamp_ns(message.header.stamp), message.question if is_question else message.words
     # Recordings of before 2026-11-29 have results that do not say their camera.
     seen, fault, frame = frame_at(stamp, camera, getattr(message, "intrinsics", None))
     boxes = message.evidence if is_question else message.boxes
+    try:
+        found, code = _boxes(boxes), int(message.code)
+    except ValueError as error:
+        boxes, found, code, seen, fault = [], (), int(ResultCode.PARSE), None, str(error)
     return Recorded(
         stamp,
         words,
         is_question,
-        _boxes(boxes),
+        found,
         answer=message.answer if is_question else "",
         reasoning=message.reasoning if is_question else "",
         is_consistent={0: False, 1: True}.get(int(message.consistent)) if is_question else None,
-        code=int(message.code),
+        code=code,
         correction=corrections.get((stamp, words)),
         seen=seen,
         is_optical=frame in ("", message.header.frame_id),

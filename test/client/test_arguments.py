@@ -1,5 +1,7 @@
 """What no message can hold is refused by name, before the generated messages' C code gets it."""
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
@@ -105,6 +107,32 @@ def test_boxes_of_a_correction_may_hold_any_numbers_and_only_text():
     assert {type(one) for one in (message.pose.position.z, message.size.x, message.score)} == {float}
     with pytest.raises(TypeError, match="label: expected text, got 3"):
         fill_box(GroundedObject(), FoundBox("", 3, (0, 0, 1), (1, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"center": (0, float("nan"), 1)}, "center: expected 3 finite numbers, got"),
+        ({"size": (1, 1)}, "size: expected 3 finite numbers, got"),
+        ({"size": (1, -1, 1)}, "size: expected no negative number, got"),
+        ({"score": float("inf")}, "score: expected 1 finite numbers, got"),
+    ],
+)
+def test_a_box_of_a_correction_that_cannot_be_is_refused(changed, said):
+    box = replace(FoundBox("", "mug", (0, 0, 1), (1, 1, 1)), **changed)
+    with pytest.raises(ValueError, match=said):
+        fill_box(GroundedObject(), box)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [({"node": "a-b"}, "node: expected a name that ROS takes, got 'a-b'"),
+     ({"node": "/robot 1/n3d"}, "namespace: expected a name that ROS takes, got '/robot 1'"),
+     ({"namespace": "robot 1"}, "namespace: expected a name that ROS takes, got '/robot 1'")],
+)  # fmt: skip
+def test_a_name_that_no_node_has_is_refused(name, said):
+    with pytest.raises(ValueError, match=said):
+        N3DClient(**name)
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), float("inf")])

@@ -231,6 +231,31 @@ def test_a_cancelled_task_stops_the_node(make_robot):
         robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
 
 
+def test_a_task_that_is_cancelled_before_the_node_is_there_leaves_it_no_goal(make_robot, monkeypatch):
+    robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))
+    waits, is_there = threading.Event(), threading.Event()
+
+    async def cancelled(n3d):
+        task = asyncio.create_task(n3d.ground_async("the mug"))
+        await asyncio.to_thread(waits.wait, DEADLINE_S)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        is_there.set()
+
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        action = n3d._connection.action
+
+        def late(*given):
+            waits.set()
+            assert is_there.wait(DEADLINE_S)
+            return action(*given)
+
+        monkeypatch.setattr(n3d._connection, "action", late)
+        asyncio.run(cancelled(n3d))
+        robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
+
+
 def test_a_correction_says_one_thing_and_needs_a_listener(make_robot):
     robot = make_robot(FakePipeline([MUG]))
     with N3DClient(domain_id=robot.domain_id) as n3d:

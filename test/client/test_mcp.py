@@ -1,11 +1,14 @@
 """The tools of `n3d mcp`, called by the protocol's own client against the real node with a fake pipeline."""
 
 import asyncio
+import json
+import signal
+import subprocess
 import sys
 
 import pytest
 from fake_pipeline import FakePipeline
-from graph import MUG
+from graph import DEADLINE_S, MUG
 
 pytest.importorskip("mcp")
 
@@ -93,6 +96,26 @@ def test_a_refusal_to_recall_is_an_error_with_the_nodes_words(call):
 def test_a_refusal_is_an_error_with_the_nodes_words(call):
     result = call("find_objects", words="florble")
     assert result.is_error and "BAD_INPUT" in result.content[0].text and "florble" in result.content[0].text
+
+
+def test_an_interrupt_ends_the_command_although_its_standard_input_stays_open(empty_domain):
+    hello = {
+        "jsonrpc": "2.0", "id": 0, "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"},
+        },
+    }  # fmt: skip
+    environment = {**package_environment(), "ROS_DOMAIN_ID": str(empty_domain)}
+    command = [sys.executable, "-m", "n3d_ros.cli", "mcp"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        try:
+            server.stdin.write(json.dumps(hello).encode() + b"\n")
+            server.stdin.flush()
+            assert b"serverInfo" in server.stdout.readline()
+            server.send_signal(signal.SIGINT)
+            assert server.wait(DEADLINE_S) == -signal.SIGINT
+        finally:
+            server.kill()
 
 
 def test_a_planner_talks_to_the_command_over_its_standard_input(make_robot):

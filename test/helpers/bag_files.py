@@ -31,6 +31,19 @@ def write_bag(path, num_frames=3, transport_ns=5_000_000):
     return path
 
 
+def write_words(path, topics):
+    """One message on each topic; twice the same topic is of two types."""
+    ros1 = path.suffix == ".bag"
+    store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.ROS2_JAZZY)
+    with _writer(path, ros1) as writer:
+        for number, topic in enumerate(topics):
+            kind = STRING if topic not in topics[:number] else "std_msgs/msg/Int32"
+            data = 5 if kind != STRING else "the red mug"
+            message = _bytes(store, store.types[kind](data=data), ros1)
+            writer.write(writer.add_connection(topic, kind, typestore=store), START_NS + number, message)
+    return path
+
+
 def _writer(path, ros1):
     if ros1:
         return Writer1(path)

@@ -22,7 +22,11 @@ class Recording:
         self._take = write or self._parts.write
 
     def next_part(self):
-        self._parts.close()
+        self._parts.end_part()
+
+    def kill(self):
+        """What it wrote stays as it is, and its lock goes with it."""
+        self._parts = self._take = None
 
     def close(self):
         self._parts.close()

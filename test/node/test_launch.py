@@ -200,3 +200,8 @@ def test_build_only_builds_without_a_network_and_ends(config):
 
 def test_no_argument_asks_for_a_pictures_size(config):
     assert not {name for name in Launch().arguments if "width" in name or "height" in name}
+
+
+def test_a_parameters_file_that_is_not_there_is_refused(config):
+    with pytest.raises(ValueError, match="params_file: expected a file, got '/none.yaml'"):
+        Launch().node(params_file="/none.yaml")

@@ -104,6 +104,26 @@ def test_cameras_share_a_process_or_have_one_each(read, engine, processes):
     assert all(group.named["scoped"] for group in groups)
 
 
+@pytest.mark.parametrize(
+    ("is_recording", "passed", "options"),
+    [
+        (True, {}, ["--loop", "--speed", "2.0"]),
+        (
+            False,
+            {"rgb_topic": "/rgb/image", "info_topic": "/rgb/camera_info", "depth_topic": "/depth/image"},
+            ["--loop"],
+        ),
+    ],
+)
+def test_the_node_listens_where_frames_are_played(read, tmp_path, is_recording, passed, options):
+    if is_recording:
+        (tmp_path / "metadata.yaml").touch()
+    started = read("bag_demo.launch.py").start({"bag": str(tmp_path), "speed": "2.0"})
+    [play], [node] = built(started, "ExecuteProcess"), built(started, "IncludeLaunchDescription")
+    assert play.named["cmd"][3:] == ["play", str(tmp_path), *options]
+    assert dict(node.named["launch_arguments"]) == passed
+
+
 def test_they_share_it_unless_told_otherwise(read):
     description = read("multi_camera.launch.py").generate_launch_description()
     [engine] = [one for one in built(description, "DeclareLaunchArgument") if one.given[0] == "engine"]

@@ -1,11 +1,13 @@
 """A recording read back: with which camera, and what is wrong with it."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from recorded_results import CORRECTED, FRAME, HEIGHT, RIGHT, WIDTH, WRONG, Recording
 
 from n3d_ros.boxes import Box3D
+from n3d_ros.errors import ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.recording import types
 from n3d_ros.recording.parts import parts_of
@@ -100,6 +102,31 @@ def test_a_frame_is_found_after_many_that_no_result_is_about(recording):
     assert only.fault == ""
 
 
+def impossible(size=(-0.1, 0.1, 0.1)):
+    """As another program may write it; Box3D refuses it."""
+    return SimpleNamespace(label="mug", center=(0.0, 0.0, 1.0), size=size, yaw=0.0, score=1.0)
+
+
+def test_a_correction_with_a_box_that_cannot_be_says_only_that_the_result_was_wrong(recording, caplog):
+    for number, boxes in ((1, [impossible()]), (2, [MUG])):
+        recording.frame(number * S)
+        recording.boxes(number * S, "the mug", [MUG])
+        recording.correction(number * S, "the mug", CORRECTED, boxes)
+    first, second = read_recording(recording.close())
+    assert (first.correction.verdict, first.correction.boxes) == (WRONG, ())
+    assert second.correction.verdict == CORRECTED
+    assert "says no more than that its result is wrong: box 'mug': size must not be negative" in caplog.text
+
+
+def test_a_result_with_a_box_that_cannot_be_is_left_out_with_its_reason(recording):
+    recording.frame(S)
+    recording.boxes(S, "the mug", [impossible((float("nan"), 0.1, 0.1))])
+    recording.boxes(S, "the cup", [MUG])
+    bad, good = read_recording(recording.close())
+    assert (bad.seen, bad.boxes, bad.code) == (None, (), ResultCode.PARSE) and "size must be" in bad.fault
+    assert good.seen is not None and good.boxes
+
+
 def test_of_two_things_said_of_a_result_the_later_one_holds(recording):
     recording.frame(5 * S)
     recording.boxes(5 * S, "the mug", [MUG])
@@ -143,7 +170,8 @@ def test_parts_that_are_missing_or_not_whole_are_told_and_the_others_read(record
 
 
 def test_what_a_recorder_that_was_killed_left_is_removed_with_a_word(recording, caplog):
-    recording.boxes(9 * S, "not whole", [MUG])  # and is killed
+    recording.boxes(9 * S, "not whole", [MUG])
+    recording.kill()
     again = Recording(recording.folder)
     again.boxes(5 * S, "the mug", [MUG])
     assert ".part_000' of a recorder that was killed: what it held is lost" in caplog.text

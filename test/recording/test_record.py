@@ -1,5 +1,7 @@
 """A node recorded on a real graph, and read back."""
 
+import errno
+
 import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, MUG
@@ -132,12 +134,50 @@ def test_a_part_that_was_being_written_at_a_kill_costs_no_other(recorded, tmp_pa
     in_background(graph, work, lambda: recorder.num_results == 1)
     recorder.close()
     parts = Parts(out)
-    parts.write("/words", "std_msgs/msg/String", 1, b"\x00\x01\x00\x00\x01\x00\x00\x00\x00")  # and is killed
+    parts.write("/words", "std_msgs/msg/String", 1, b"\x00\x01\x00\x00\x01\x00\x00\x00\x00")
+    del parts  # it is killed
     assert [one.name for one in parts_of(out)] == ["part_000"] and len(list(read_recording(out))) == 1
     again = Parts(out)
     again.write("/words", "std_msgs/msg/String", 1, b"\x00\x01\x00\x00\x01\x00\x00\x00\x00")
     again.close()
     assert [one.name for one in parts_of(out)] == ["part_000", "part_001"]
+
+
+def test_two_recorders_do_not_write_to_one_folder(tmp_path):
+    first = Parts(tmp_path)
+    first.write("/words", "std_msgs/msg/String", 1, b"\x00\x01\x00\x00\x01\x00\x00\x00\x00")
+    with pytest.raises(OSError, match=f"that no other recorder writes to, got '{tmp_path}'"):
+        Parts(tmp_path)
+    first.close()
+    Parts(tmp_path).close()
+    assert [one.name for one in parts_of(tmp_path)] == ["part_000"]
+
+
+def test_a_file_system_without_locks_is_written_with_a_word(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    Parts(tmp_path).close()
+    assert "No locks available: see that no other recorder writes to it" in caplog.text
+
+
+def test_a_disk_that_takes_nothing_is_named_and_the_end_says_no_more(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    parts = Parts(tmp_path)
+    monkeypatch.setattr("rosbags.rosbag2.Writer.open", refuse)
+    with pytest.raises(OSError, match=f"Read-only file system: '{tmp_path}'"):
+        parts.write("/words", "std_msgs/msg/String", 1, b"")
+    parts.close()
+
+
+@pytest.mark.parametrize("option", [["--node", "/robot1/n3d"], ["--namespace", "robot 1"]])
+def test_a_name_that_no_node_has_is_refused_before_a_folder_is_there(tmp_path, capsys, option):
+    assert main(["record", "--out", str(tmp_path / "out"), *option]) == 2
+    assert "expected a name that ROS takes" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("keep_all", [False, True])

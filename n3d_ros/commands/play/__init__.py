@@ -7,6 +7,7 @@ Folders of RGB-D frames go out on `rgb/image`, `depth/image` and `rgb/camera_inf
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from n3d_ros.commands.play.bags import BagPlayer, is_bag
 from n3d_ros.commands.play.camera import FRAME_ID
 from n3d_ros.commands.play.folders import folder_player
 from n3d_ros.node.transport import make_room_for_images
+from n3d_ros.plain_text import one_line
 
 # How often a bag is looked at for what is due: below the jitter of a camera's messages.
 BAG_TICK_S = 0.002
 # Options of one kind of recording, and what they are when nobody gives them.
 OF_FOLDERS = {"rate_hz": 10.0, "hold_s": 2.0, "once": False, "depth_scale": None, "frame_id": FRAME_ID}
 OF_RECORDINGS = {"speed": 1.0, "topics": None, "clock": False}
+ALLOWED = {"rate_hz": (1e-3, 1e3), "speed": (1e-3, 1e3), "hold_s": (0.0, 1e6), "wait_s": (0.0, math.inf)}
 
 
 def add_play(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +85,8 @@ def _play(args: argparse.Namespace, bags: bool) -> int:
         node.create_timer(BAG_TICK_S if bags else 1.0 / args.rate_hz, player.tick)
         rclpy.spin_until_future_complete(node, done)
         what = "messages" if bags else "frames"
-        print(f"published {player.num_published} {what} of {', '.join(path.name for path in args.folders)}")
+        names = ", ".join(path.name for path in args.folders)
+        print(one_line(f"published {player.num_published} {what} of {names}"))
         done.result()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
@@ -100,10 +104,10 @@ def _kind(args: argparse.Namespace) -> bool:
     if absent:
         expected = "expected a folder of frames or a recording"
         raise FileNotFoundError(f"{expected}, got '{absent[0]}' (nothing there)")
-    for name in ("rate_hz", "speed"):
-        if not getattr(args, name) > 0:
+    for name, (low, high) in ALLOWED.items():
+        if not low <= getattr(args, name) <= high:
             option = f"--{name.replace('_', '-')}"
-            raise ValueError(f"{option}: expected a positive number, got {getattr(args, name)}")
+            raise ValueError(f"{option}: expected {low:g} to {high:g}, got {getattr(args, name)}")
     bags = [path for path in args.folders if is_bag(path)]
     if bags and len(bags) < len(args.folders):
         frames = next(path for path in args.folders if path not in bags)

@@ -1,26 +1,37 @@
 """Recordings of ROS 1 and ROS 2 (`.bag`, `.mcap`, `.db3`, folders of rosbag2), published on their own topics.
 
 In: paths. Out: the messages in the order in which they were received and as far apart. All stamps are moved
-alike, so that what belongs together stays together. Read by rosbags
-(https://ternaris.gitlab.io/rosbags/), so no ROS distribution is needed; a type whose Python package does not
-import here is not played, and said.
+alike, so that what belongs together stays together; one of 0 says that there is none, and stays. Read by
+rosbags (https://ternaris.gitlab.io/rosbags/), so no ROS distribution is needed; a type whose Python package
+does not import here is not played, and said.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from n3d_ros.commands.graph.topics import message_class
+from n3d_ros.plain_text import one_line
 from n3d_ros.recording.bags import Message, each_message, open_bag
+from n3d_ros.recording.types import COMPRESSED, IMAGE
 
 SUFFIXES = (".bag", ".mcap", ".db3")
 METADATA = "metadata.yaml"
 HEADER = "std_msgs/msg/Header"
 NS = 1_000_000_000
+# From the last message to the first one of the next round: longer than pictures differ in how late they come,
+# so that stamps go forward.
+BETWEEN_NS = 100_000_000
+# A picture whose stamp is farther from its reception has a clock of its own, such as a simulator's.
+SAME_CLOCK_NS = 10 * NS
+# What a topic of `_static` keeps for whoever comes later: one of each broadcaster.
+NUM_STATIC = 1000
 
 
 @dataclass(frozen=True)
@@ -63,27 +74,42 @@ class Bag:
 
     @property
     def duration_s(self) -> float:
-        """From the first message to the last, as received."""
-        return float(self._reader.duration) / NS
+        """From the first message to the last, as received; 0 where there is none."""
+        return max(float(self._reader.duration) / NS, 0.0)
 
     @property
     def start_ns(self) -> int:
-        """When the first message was received."""
-        return int(self._reader.start_time)
+        """When the first message was received, in the clock of the stamps."""
+        return int(self._reader.start_time) + self._clock_ns
 
     def tracks(self) -> list[Track]:
         """Its topics, by name."""
         return sorted((self._track(one) for one in self._chosen), key=lambda track: track.topic)
 
     def messages(self) -> Iterator[tuple[str, int, Any]]:
-        """(topic, time of reception in nanoseconds, ROS 2 message) in the order of reception. ValueError at
-        one that is cut or damaged.
+        """(topic, time of reception in nanoseconds of the stamps' clock, ROS 2 message) in the order of
+        reception. ValueError at one that is cut or damaged.
         """
-        tracks = {one.topic: self._track(one) for one in self._chosen}
-        playable = [one for one in self._chosen if not tracks[one.topic].obstacle]
+        playable = [one for one in self._chosen if not self._track(one).obstacle]
         for one in each_message(self.path, self._reader, playable):
-            topic = one.connection.topic
-            yield topic, one.received_ns, self._decoded(one, tracks[topic].message_type)
+            kind = message_class(one.connection.msgtype)
+            yield one.connection.topic, one.received_ns + self._clock_ns, self._decoded(one, kind)
+
+    @cached_property
+    def _clock_ns(self) -> int:
+        """How far the clock of the stamps is ahead of that of reception, by the first picture with a stamp; 0
+        where it is the same clock.
+        """
+        pictures = [one for one in self._chosen if one.msgtype in (IMAGE, COMPRESSED)]
+        for one in each_message(self.path, self._reader, pictures):
+            stamp = one.decoded(self._read_as(one.connection.msgtype)).header.stamp
+            if at_ns := stamp.sec * NS + stamp.nanosec:
+                ahead_ns = at_ns - one.received_ns
+                return ahead_ns if abs(ahead_ns) > SAME_CLOCK_NS else 0
+        return 0
+
+    def _read_as(self, type_name: str) -> Callable[[bytes], Any]:
+        return lambda data: self._reader.deserialize(data, type_name)
 
     def _decoded(self, one: Message, kind: type | None) -> Any:
         from rclpy.serialization import deserialize_message
@@ -100,7 +126,23 @@ class Bag:
         obstacle = "" if kind else f"the package of {name} does not import here"
         if kind and not self._reader.is2 and not is_alike(name, self._reader.typestore, self._ros2):
             obstacle = f"{name} of ROS 1 has other fields than that of ROS 2"
+        first = next(one.msgtype for one in self._chosen if one.topic == connection.topic)
+        if first != name:
+            obstacle = f"the topic is of {first} before"
+        if kind and not _is_topic(connection.topic):
+            obstacle = "ROS 2 has no topics of such a name"
         return Track(connection.topic, name, number, kind, obstacle)
+
+
+def _is_topic(name: str) -> bool:
+    """Whether ROS 2 takes it; names of ROS 1 may have parts that begin with a digit."""
+    from rclpy.exceptions import InvalidTopicNameException
+    from rclpy.validate_full_topic_name import validate_full_topic_name
+
+    try:
+        return bool(validate_full_topic_name(name if name.startswith("/") else f"/{name}"))
+    except InvalidTopicNameException:
+        return False
 
 
 def is_alike(type_name: str, theirs: Any, ours: Any) -> bool:
@@ -124,11 +166,39 @@ def _named(fields: Sequence[tuple[str, Any]]) -> Iterator[str]:
 
 
 def set_stamps(message: Any, moved: Callable[[int], int]) -> None:
-    """Replace the stamp of a message, or of each transform in it, where it has one; nanoseconds."""
-    for stamped in getattr(message, "transforms", None) or [message]:
-        stamp = getattr(getattr(stamped, "header", None), "stamp", None)
-        if stamp is not None:
+    """Replace the stamps in a message's headers, those of its parts included; nanoseconds."""
+    for header in _headers(message):
+        stamp = header.stamp
+        if stamp.sec or stamp.nanosec:
             stamp.sec, stamp.nanosec = divmod(moved(stamp.sec * NS + stamp.nanosec), NS)
+
+
+def _headers(message: Any) -> Iterator[Any]:
+    kind: Any = type(message)
+    for name in _stamped_fields(kind):
+        value = getattr(message, name)
+        for part in value if isinstance(value, Sequence) else [value]:
+            if type(part).__name__ == "Header":
+                yield part
+            else:
+                yield from _headers(part)
+
+
+@cache
+def _stamped_fields(kind: Any) -> tuple[str, ...]:
+    """Fields of a message class that are headers or have headers within."""
+    return tuple(
+        name
+        for name, said in kind.get_fields_and_field_types().items()
+        if "std_msgs/Header" in said or _stamped_fields_within(said)
+    )
+
+
+def _stamped_fields_within(said: str) -> tuple[str, ...]:
+    """Of a field's type, such as "sequence<geometry_msgs/TransformStamped>"."""
+    named = re.search(r"(\w+)/(\w+)", said)
+    kind = message_class("/msg/".join(named.groups())) if named else None
+    return _stamped_fields(kind) if kind else ()
 
 
 class BagPlayer:
@@ -193,11 +263,11 @@ class BagPlayer:
         self._done.set_result(None)
 
     def _all_messages(self, loop: bool) -> Iterator[tuple[str, int, Any]]:
-        """One recording after the other, each again from the end of the last with `loop`; times go on."""
+        """One recording after the other, each again after the last with `loop`; times go on."""
         end_ns = None
         while True:
             for bag in self._bags:
-                shift_ns = 0 if end_ns is None else end_ns - bag.start_ns
+                shift_ns = 0 if end_ns is None else end_ns + BETWEEN_NS - bag.start_ns
                 for topic, received_ns, message in bag.messages():
                     end_ns = received_ns + shift_ns
                     if shift_ns:
@@ -209,14 +279,15 @@ class BagPlayer:
     def _advertise(self) -> dict[str, Any]:
         publishers: dict[str, Any] = {}
         for bag in self._bags:
-            print(f"{bag.path.name}: {bag.duration_s:.1f} s", flush=True)
+            print(one_line(f"{bag.path.name}: {bag.duration_s:.1f} s"), flush=True)
             for track in bag.tracks():
                 note = f" (not played: {track.obstacle})" if track.obstacle else ""
-                print(f"  {track.topic} {track.num_messages} {track.type_name}{note}", flush=True)
+                said = one_line(f"{track.topic} {track.num_messages} {track.type_name}{note}")
+                print(f"  {said}", flush=True)
                 if not track.obstacle and track.topic not in publishers:
                     publishers[track.topic] = _publisher(self._node, track)
         if not publishers:
-            raise ValueError("expected a topic whose type imports here, got none")
+            raise ValueError("expected a topic that can be played here, got none")
         return publishers
 
 
@@ -234,7 +305,8 @@ def _publisher(node: Any, track: Track) -> Any:
 
     kept = track.topic.endswith("_static")  # tf_static is sent once and must reach whoever comes later
     latched = DurabilityPolicy.TRANSIENT_LOCAL if kept else DurabilityPolicy.VOLATILE
-    return node.create_publisher(track.message_type, track.topic, QoSProfile(depth=10, durability=latched))
+    qos = QoSProfile(depth=NUM_STATIC if kept else 10, durability=latched)
+    return node.create_publisher(track.message_type, track.topic, qos)
 
 
 def _clock_publisher(node: Any) -> Any:

@@ -6,6 +6,7 @@ frame has one stamp, now.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from n3d_ros.commands.play.camera import CameraPublisher
 from n3d_ros.files.frames import RgbdFrame, find_frames, read_frame
+from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.metres import DEFAULT_SCALES, to_metres
 
 ACKNOWLEDGE_S = 5.0
@@ -53,11 +55,11 @@ class _Player:
         self.camera = CameraPublisher(node, args.frame_id)
         self.num_published = 0
         self._node, self._messages, self._done = node, messages, done
-        self._waits_left = int(args.wait_s * args.rate_hz)
+        self._wait_until_s = time.monotonic() + args.wait_s
 
     def tick(self) -> None:
-        if self._waits_left > 0 and self.num_published == 0 and not self.camera.has_subscribers:
-            self._waits_left -= 1
+        is_heard = self.num_published > 0 or self.camera.has_subscribers
+        if not is_heard and time.monotonic() < self._wait_until_s:
             return
         try:
             following = next(self._messages, None)
@@ -69,10 +71,8 @@ class _Player:
             return
         frame, is_first = following
         if is_first:
-            print(
-                f"{frame.name}: {frame.intrinsics.width}x{frame.intrinsics.height} {frame.encoding}",
-                flush=True,
-            )
+            size = f"{frame.intrinsics.width}x{frame.intrinsics.height}"
+            print(one_line(f"{frame.name}: {size} {frame.encoding}"), flush=True)
         self.camera.publish(frame, self._node.get_clock().now().to_msg())
         self.num_published += 1
 

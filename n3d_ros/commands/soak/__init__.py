@@ -7,6 +7,7 @@ the age of the frames that were answered flat, did memory grow, is every frame a
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,9 @@ def run_soak(args: argparse.Namespace) -> int:
 
     size = _size(args.size)
     for name in ("minutes", "rate_hz", "sample_s"):
-        if not getattr(args, name) > 0:
-            raise ValueError(f"--{name.replace('_', '-')}: expected a positive number")
+        value = getattr(args, name)
+        if not 0 < value < math.inf:
+            raise ValueError(f"--{name.replace('_', '-')}: expected a positive number, got {value}")
     samples, end = soak(args, size)
     verdict = report(samples, end, args.warm_up_s, 1000.0 / args.rate_hz)
     write_picture(args.out / "soak.svg", samples)

@@ -83,8 +83,10 @@ def _show_node(scene: Any, args: argparse.Namespace) -> bool:
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
+    from n3d_ros.client.connection import require_names
     from n3d_ros.commands.view.live import LiveView
 
+    require_names(args.node, args.namespace)
     rclpy.init()
     node = rclpy.create_node("n3d_view", namespace=args.namespace)
     view = LiveView(node, args.node, scene, args.rate_hz)

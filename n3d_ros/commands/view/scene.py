@@ -13,6 +13,7 @@ import numpy as np
 import rerun as rr
 import rerun.blueprint as rrb
 
+from n3d_ros.errors import ResultCode
 from n3d_ros.geometry import backproject
 from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.prepare import Observation
@@ -116,10 +117,10 @@ def _points(seen: Observation) -> rr.Points3D:
 
 def said(one: Recorded) -> str:
     """One result as a line for people."""
+    code = next((f" ({known.name})" for known in ResultCode if known == one.code), f" (code {one.code})")
     if one.is_question:
-        answer = one_line(one.answer) or f"no answer ({one.code})"
-        return f"{one_line(one.words)} - {answer}"
-    return f"{one_line(one.words)}: {len(one.boxes)} found"
+        return f"{one_line(one.words)} - {one_line(one.answer) or f'no answer{code}'}"
+    return f"{one_line(one.words)}: {len(one.boxes)} found{code if one.code else ''}"
 
 
 def _is_doubtful(one: Recorded) -> bool:

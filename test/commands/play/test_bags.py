@@ -2,14 +2,16 @@
 
 import importlib.util
 import sqlite3
+import time
 from types import SimpleNamespace
 
 import pytest
-from bag_files import FRAME, PERIOD_NS, START_NS, write_bag
+from bag_files import FRAME, PERIOD_NS, START_NS, write_bag, write_words
 from rosbags.typesys import Stores, get_typestore
 
 from n3d_ros.cli import main
 from n3d_ros.commands.play.bags import Bag, is_alike, is_bag
+from n3d_ros.recording.bags import Message
 
 AVAILABLE = importlib.util.find_spec("rclpy") is not None
 ros = pytest.mark.skipif(not AVAILABLE, reason="needs rclpy (make ros)")
@@ -60,6 +62,28 @@ def heard():
     domain.release()
 
 
+def played(path, until, **options):
+    """Play to a node that keeps what is published, by topic, until that holds."""
+    from n3d_ros.commands.play.bags import BagPlayer
+
+    sent, qos = {}, {}
+
+    def create_publisher(_, topic, profile):
+        sent[topic], qos[topic] = [], profile
+        return SimpleNamespace(publish=sent[topic].append, get_subscription_count=lambda: 1)
+
+    clock = SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=time.time_ns()))
+    node = SimpleNamespace(create_publisher=create_publisher, get_clock=lambda: clock)
+    done = SimpleNamespace(set_result=lambda _: None, set_exception=pytest.fail)
+    options = {"topics": None, "speed": 100.0, "clock": False, "loop": False, "wait_s": 0.0, **options}
+    player = BagPlayer(node, SimpleNamespace(folders=[path], **options), done)
+    end_s = time.monotonic() + 20
+    while not until(sent):
+        assert time.monotonic() < end_s, sent
+        player.tick()
+    return SimpleNamespace(qos=qos), sent
+
+
 def ns(message):
     return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
 
@@ -80,8 +104,6 @@ def test_a_recording_is_known_and_its_tracks_are_listed(tmp_path, name):
 @ros
 @pytest.mark.parametrize("name", KINDS)
 def test_its_messages_come_in_order_with_stamps_as_far_apart_from_now_on(tmp_path, heard, name):
-    import time
-
     begin_ns = time.time_ns()
     player, images, words = heard(write_bag(tmp_path / name), 3, speed=10.0)
     assert [one.data[0] for one in images] == [0, 1, 2] and words[0].data == "the red mug"
@@ -95,6 +117,71 @@ def test_its_messages_come_in_order_with_stamps_as_far_apart_from_now_on(tmp_pat
 def test_with_a_clock_stamps_stay_as_recorded(tmp_path, heard):
     _, images, _ = heard(write_bag(tmp_path / "mcap"), 3, clock=True)
     assert [ns(one) for one in images] == [START_NS + number * PERIOD_NS for number in range(3)]
+
+
+@ros
+def test_stamps_of_another_clock_begin_now_too(tmp_path, heard):
+    """A simulator's camera, recorded by the machine's clock."""
+    begin_ns = time.time_ns()
+    path = write_bag(tmp_path / "mcap", transport_ns=10**10 - START_NS)
+    _, images, _ = heard(path, 3, speed=10.0)
+    assert begin_ns <= ns(images[0]) <= time.time_ns()
+    assert ns(images[1]) - ns(images[0]) == PERIOD_NS // 10
+
+
+@ros
+def test_the_clock_is_that_of_the_stamps(tmp_path):
+    path = write_bag(tmp_path / "mcap", transport_ns=10**10 - START_NS)
+    _, sent = played(path, lambda sent: len(sent["/camera/image"]) == 3, clock=True)
+    told = [one.clock.sec * 10**9 + one.clock.nanosec for one in sent["/clock"]]
+    assert told[0] == pytest.approx(START_NS, abs=10**9)
+
+
+@ros
+def test_a_loop_begins_again_with_later_stamps(tmp_path):
+    _, sent = played(write_bag(tmp_path / "mcap"), lambda sent: len(sent["/camera/image"]) >= 7, loop=True)
+    stamps = [ns(one) for one in sent["/camera/image"][:7]]
+    assert min(after - before for before, after in zip(stamps, stamps[1:], strict=False)) > 0.9e6
+
+
+@ros
+def test_stamps_are_moved_wherever_a_header_is_and_none_stays_none():
+    from sensor_msgs.msg import Image
+    from visualization_msgs.msg import Marker, MarkerArray
+
+    from n3d_ros.commands.play.bags import set_stamps
+
+    markers = MarkerArray(markers=[Marker(), Marker()])
+    markers.markers[1].header.stamp.sec = 5
+    set_stamps(markers, lambda old: old + 10**9)
+    assert [one.header.stamp.sec for one in markers.markers] == [0, 6]
+    image = Image()
+    image.header.stamp.nanosec = 1
+    set_stamps(image, lambda old: old + 10**9)
+    assert (image.header.stamp.sec, image.header.stamp.nanosec) == (1, 1)
+
+
+@ros
+@pytest.mark.parametrize("name", ["a.bag", "mcap"])
+def test_names_that_ros_2_does_not_take_are_told_and_the_rest_is_played(tmp_path, capsys, name):
+    path = write_words(tmp_path / name, ["/words", "/2nd/words", "/\x1b[31mred"])
+    _, sent = played(path, lambda sent: sent["/words"])
+    assert [topic for topic, messages in sent.items() if messages] == ["/words"]
+    said = capsys.readouterr().out
+    assert said.count("not played: ROS 2 has no topics of such a name") == 2 and "\x1b" not in said
+
+
+@ros
+def test_of_a_topic_of_two_types_the_first_is_played(tmp_path, capsys):
+    player, sent = played(write_words(tmp_path / "mcap", ["/words", "/words"]), lambda sent: sent["/words"])
+    assert [one.data for one in sent["/words"]] == ["the red mug"]
+    assert "not played: the topic is of std_msgs/msg/String before" in capsys.readouterr().out
+
+
+@ros
+def test_what_many_broadcasters_said_once_is_kept_for_whoever_comes_later(tmp_path):
+    player, _ = played(write_words(tmp_path / "mcap", ["/tf_static"]), lambda sent: sent["/tf_static"])
+    assert player.qos["/tf_static"].depth >= 100
 
 
 @ros
@@ -151,6 +238,15 @@ def test_a_message_that_is_cut_ends_playing_in_one_line(tmp_path, capsys, number
     assert main(["play", str(cut(tmp_path / "sqlite", number)), "--wait-s", "0", "--speed", "100"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert f"message {number} of /camera/image" in line
+
+
+def test_an_interrupt_while_a_message_is_read_is_no_damage(tmp_path):
+    def interrupted(_):
+        raise TypeError("Unable to convert function return value") from KeyboardInterrupt()
+
+    connection = SimpleNamespace(topic="/camera/image", msgtype="sensor_msgs/msg/Image")
+    with pytest.raises(KeyboardInterrupt):
+        Message(tmp_path, connection, 1, 0, b"").decoded(interrupted)
 
 
 def test_a_file_that_is_damaged_behind_its_index_is_named(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from places import CHECKOUT
 
+from n3d_ros.cli import main
 from n3d_ros.commands.play.camera import fill_camera_info
 from n3d_ros.commands.play.folders import schedule
 from n3d_ros.files.frames import RgbdFrame, write_frame
@@ -132,3 +133,13 @@ def test_once_every_frame_arrives_as_stored_under_one_stamp(recording, monkeypat
     assert rgb[0].header.stamp != rgb[1].header.stamp
     assert np.frombuffer(depth[0].data, np.uint16).tolist() == [2] * 48 * 64
     assert np.frombuffer(depth[1].data, np.float32).tolist() == [2.0] * 48 * 64
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--rate-hz", "inf"), ("--rate-hz", "0"), ("--hold-s", "nan"), ("--hold-s", "-1"), ("--wait-s", "nan")],
+)
+def test_numbers_that_cannot_be_are_refused_by_name(recording, capsys, option, value):
+    pytest.importorskip("rclpy", reason="needs rclpy (make ros)")
+    assert main(["play", str(recording), f"{option}={value}"]) == 2
+    assert f"{option}: expected " in capsys.readouterr().err

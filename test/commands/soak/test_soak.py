@@ -10,6 +10,7 @@ import pytest
 from places import CHECKOUT
 
 from n3d_ros.child_process import package_environment
+from n3d_ros.cli import main
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -51,3 +52,9 @@ def test_an_interrupt_ends_it_without_a_traceback_and_what_was_seen_stays(tmp_pa
         run.kill()
     assert (run.returncode, printed, errors) == (130, "", "")
     assert json.loads(seen.read_text().splitlines()[0])["t_s"] > 0
+
+
+@pytest.mark.parametrize(("option", "value"), [("--rate-hz", "inf"), ("--minutes", "nan")])
+def test_numbers_that_cannot_be_are_refused_by_name(capsys, option, value):
+    assert main(["soak", option, value]) == 2
+    assert f"{option}: expected a positive number, got {value}" in capsys.readouterr().err

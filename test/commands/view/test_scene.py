@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("rerun")
 
 from n3d_ros.boxes import Box3D
-from n3d_ros.commands.view.scene import Scene, open_stream
+from n3d_ros.commands.view.scene import Scene, open_stream, said
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.recording.reader import Recorded
@@ -55,3 +55,16 @@ def test_a_doubtful_answer_is_marked_and_control_characters_are_not_shown(printe
         Recorded(5, "How far?\x1b[2J", True, (), answer="It is 1 m.", is_consistent=False, seen=SEEN)
     )
     assert "WARN" in text and "It is 1 m." in text and "\x1b[2J" not in text
+
+
+@pytest.mark.parametrize(
+    ("is_question", "code", "line"),
+    [
+        (False, 0, "the mug: 0 found"),
+        (False, 10, "the mug: 0 found (TIMEOUT)"),
+        (True, 11, "the mug - no answer (PARSE)"),
+        (True, 200, "the mug - no answer (code 200)"),
+    ],
+)
+def test_what_failed_is_not_told_as_not_there(is_question, code, line):
+    assert said(Recorded(1, "the mug", is_question, (), code=code)) == line
