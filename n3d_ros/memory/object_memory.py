@@ -11,7 +11,8 @@ In: `Look`s, words to recall by. Out: `Remembered` things. A thing is
   forgotten by age.
 
 A look that comes late, its stamp at most `MAX_LATE_NS` before the newest one's, changes nothing that was seen
-after it. Stamps farther back mean that the clock was set back: then what comes later is newer.
+after it. Stamps farther back mean that the clock was set back: then what comes later is newer. Who knows that
+it was, by less too, says so (`begin_anew`).
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ class Recalled:
 
 
 class ObjectMemory:
-    """Not for several threads at once. things: known from the start. next_id: of the next new thing, at
-    least.
+    """Not for several threads at once. things: known from the start, by whatever clock. next_id: of the next
+    new thing, at least.
     """
 
     def __init__(
@@ -113,6 +114,8 @@ class ObjectMemory:
         self.config = config or MemoryConfig()
         self._things = {thing.id: thing for thing in things}
         self.next_id = max([next_id - 1, *self._things]) + 1
+        # Not seen since the clock began anew.
+        self._of_before = set(self._things)
 
     @property
     def things(self) -> tuple[Remembered, ...]:
@@ -135,6 +138,7 @@ class ObjectMemory:
         )
         for thing in missed.values():
             self._things[thing.id] = thing
+        self._of_before -= set(ids)
         self.forget(look.stamp_ns)
         return ids
 
@@ -169,13 +173,17 @@ class ObjectMemory:
         """Forget everything; ids go on."""
         self._things = {}
 
+    def begin_anew(self) -> None:
+        """The clock was set back, or is another one: every look from now on is newer than what is known."""
+        self._of_before = set(self._things)
+
     def _missed(self, unseen: Sequence[Remembered], look: Look) -> dict[int, Remembered]:
         """What was looked for and not found, with what the look says of its place; by id."""
         sought = [
             one
             for one in unseen
             if one.gone_ns is None
-            and not _is_late(look, one)
+            and not self._is_late(look, one)
             and (is_named(one, look.words) or was_found_by(one, look.words))
         ]
         return {one.id: self._after_miss(one, self._glance(one.place, look, one), look) for one in sought}
@@ -201,11 +209,11 @@ class ObjectMemory:
     ) -> int | None:
         """Remember one box; out: the id of its thing."""
         if thing is None:
-            if any(_is_late(look, one) for one in self._named(box.label)):
+            if any(self._is_late(look, one) for one in self._named(box.label)):
                 return None
             thing = self._moved(box.label, missed, look)
             fresh = self._new(box, place, look) if thing is None else self._at(thing, box, place, look)
-        elif _is_late(look, thing):
+        elif self._is_late(look, thing):
             return thing.id
         elif _stands_still(thing, place, look):
             fresh = self._averaged(thing, box, place, look)
@@ -214,6 +222,12 @@ class ObjectMemory:
         self._things[fresh.id] = fresh
         missed.pop(fresh.id, None)
         return fresh.id
+
+    def _is_late(self, look: Look, thing: Remembered) -> bool:
+        """Was the thing seen, or missed, after this look?"""
+        newest_ns = max(thing.last_ns, thing.gone_ns or 0)
+        is_comparable = thing.id not in self._of_before
+        return is_comparable and newest_ns - MAX_LATE_NS <= look.stamp_ns < newest_ns
 
     def _named(self, label: str) -> list[Remembered]:
         return [one for one in self._things.values() if _same_name(one.label, label)]
@@ -279,12 +293,6 @@ class ObjectMemory:
             gone_ns=None,
             depth_is_estimated=look.depth_is_estimated,
         )
-
-
-def _is_late(look: Look, thing: Remembered) -> bool:
-    """Was the thing seen, or missed, after this look?"""
-    newest_ns = max(thing.last_ns, thing.gone_ns or 0)
-    return newest_ns - MAX_LATE_NS <= look.stamp_ns < newest_ns
 
 
 def _had_to_find(look: Look, thing: Remembered) -> bool:

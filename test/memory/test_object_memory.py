@@ -194,6 +194,21 @@ def test_after_the_clock_was_set_back_looks_count_again():
     assert (memory.things[0].place.center[0], memory.things[0].last_ns) == (0.4, 10 * S)
 
 
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_after_a_clock_that_began_anew_everything_seen_is_newer_however_far_back(is_loaded):
+    memory = ObjectMemory()
+    memory.look(look(50, mug(0.0)))
+    if is_loaded:
+        memory = ObjectMemory(things=memory.things)
+    else:
+        memory.begin_anew()
+    assert memory.look(look(10, depth=depth_of())) == ()
+    assert memory.things[0].gone_ns == 10 * S
+    assert memory.look(look(12, mug(0.4), depth=depth_of(mug(0.4)))) == (0,)
+    assert memory.look(look(11, mug(0.0))) == (None,), "late by the new clock"
+    assert (memory.things[0].place.center[0], memory.things[0].last_ns) == (0.4, 12 * S)
+
+
 def test_guessed_depth_is_said():
     memory = ObjectMemory()
     memory.look(look(1, mug(), depth_is_estimated=True))

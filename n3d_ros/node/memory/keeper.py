@@ -83,6 +83,10 @@ class Keeper:
         """Forget everything; how much that was."""
         return self._thread.submit(self._clear)
 
+    def begin_anew(self) -> Future[None]:
+        """The clock was set back, or is another one."""
+        return self._thread.submit(self._memory.begin_anew)
+
     def tend(self, now_ns: int) -> Future[None]:
         """Forget by age, and save what has changed if the last time is long enough ago."""
         return self._thread.submit(self._tend, now_ns)

@@ -82,6 +82,12 @@ class Remembering:
         self.take_in()
         return self._awaitable(keeper.clear())
 
+    def begin_anew(self) -> None:
+        """The clock was set back, or is another one: what is found from now on is newer than what is known."""
+        self.take_in()
+        if self._keeper is not None:
+            self._keeper.begin_anew()
+
     def take_in(self) -> None:
         """Hand what was witnessed to the memory, in its order."""
         if self._keeper is None:
