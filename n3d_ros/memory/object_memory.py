@@ -92,15 +92,19 @@ class Look:
 
 @dataclass(frozen=True)
 class Recalled:
-    """What the words name: things that may still be there, newest first, and those that are gone."""
+    """What the words name, seen last first."""
 
-    there: tuple[Remembered, ...]
-    gone: tuple[Remembered, ...]
+    things: tuple[Remembered, ...]
 
     @property
-    def things(self) -> tuple[Remembered, ...]:
-        """Both, seen last first."""
-        return tuple(sorted((*self.there, *self.gone), key=lambda one: (-one.last_ns, one.id)))
+    def there(self) -> tuple[Remembered, ...]:
+        """Those that may still be there."""
+        return tuple(one for one in self.things if one.gone_ns is None)
+
+    @property
+    def gone(self) -> tuple[Remembered, ...]:
+        """The others."""
+        return tuple(one for one in self.things if one.gone_ns is not None)
 
 
 class ObjectMemory:
@@ -156,15 +160,13 @@ class ObjectMemory:
             if not fit:
                 check_understood(name, words, things)
             chosen.update(fit)
-        newest = sorted((things[i] for i in chosen), key=lambda one: (-one.last_ns, one.id))
-        there = tuple(one for one in newest if one.gone_ns is None)
-        return Recalled(there, tuple(one for one in newest if one.gone_ns is not None))
+        return Recalled(tuple(sorted((things[i] for i in chosen), key=self._seen_last_first)))
 
     def forget(self, now_ns: int) -> int:
         """Drop what is too old, and the oldest of too many. Out: how many were dropped."""
         oldest_ns = now_ns - round(self.config.max_age_s * NS)
         kept = [one for one in self._things.values() if one.last_ns >= oldest_ns]
-        kept = sorted(kept, key=lambda one: (-one.last_ns, one.id))[: self.config.max_things]
+        kept = sorted(kept, key=self._seen_last_first)[: self.config.max_things]
         dropped = len(self._things) - len(kept)
         self._things = {one.id: one for one in kept}
         return dropped
@@ -222,6 +224,10 @@ class ObjectMemory:
         self._things[fresh.id] = fresh
         missed.pop(fresh.id, None)
         return fresh.id
+
+    def _seen_last_first(self, thing: Remembered) -> tuple[bool, int, int]:
+        """A key to sort by."""
+        return thing.id in self._of_before, -thing.last_ns, thing.id
 
     def _is_late(self, look: Look, thing: Remembered) -> bool:
         """Was the thing seen, or missed, after this look?"""

@@ -209,6 +209,15 @@ def test_after_a_clock_that_began_anew_everything_seen_is_newer_however_far_back
     assert (memory.things[0].place.center[0], memory.things[0].last_ns) == (0.4, 12 * S)
 
 
+def test_what_was_seen_since_the_clock_began_anew_was_seen_last():
+    memory = ObjectMemory(MemoryConfig(max_things=2))
+    memory.look(look(49, mug(0.0)))
+    memory.look(look(50, mug(0.5)))
+    memory.begin_anew()
+    memory.look(look(10, mug(1.0)))
+    assert [one.last_ns // S for one in memory.recall("the mug").things] == [10, 50]
+
+
 def test_guessed_depth_is_said():
     memory = ObjectMemory()
     memory.look(look(1, mug(), depth_is_estimated=True))
