@@ -83,7 +83,7 @@ class N3DNode(LifecycleNode):
     @property
     def is_answering(self) -> bool:
         """Whether somebody waits for an answer, or for an engine that is being built."""
-        return self._parts is not None and (bool(self._parts.tickets.open) or self._parts.builds.is_running)
+        return self._parts is not None and (self._parts.is_answering or self._parts.builds.is_running)
 
     @property
     def is_engine_running(self) -> bool:
@@ -141,10 +141,11 @@ class N3DNode(LifecycleNode):
         return SUCCESS
 
     def begin_stop(self) -> None:
-        """Everybody who waits gets an answer as the executor goes on; `tickets.open`: who still waits."""
+        """Everybody who waits gets an answer as the executor goes on; `is_answering`: whether any still wait."""
         if self._parts is not None:
             self._parts.deactivate("the node shuts down")
             self._parts.builds.stop()
+            self._parts.memory.begin_stop()
             self._parts.desk.worker.begin_stop()
 
     def destroy_node(self) -> None:

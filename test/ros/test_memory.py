@@ -8,7 +8,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
 from graph import FRAME, MUG
-from graph_views import wait_for_level
+from graph_views import LOG, wait_for_level
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Log
 from std_srvs.srv import Trigger
 
 from n3d_ros.boxes import Box3D
@@ -201,6 +204,48 @@ def test_it_is_saved_before_the_engine_is_waited_for(robot, tmp_path, monkeypatc
     monkeypatch.setattr(worker, "stop", lambda wait_s: saved.append(file.read_text()) or stop(wait_s))
     graph.close()
     assert [thing["label"] for thing in json.loads(saved[0])["things"]] == ["red mug"]
+
+
+def test_a_file_that_cannot_be_written_is_said_and_nothing_is_called_forgotten_that_it_may_hold(
+    robot, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("n3d_ros.node.memory.keeper.SAVE_PERIOD_S", 0.0)
+    file = tmp_path / "folder" / "memory.json"
+    graph = robot(memory__file=str(file))
+    log = graph.collect(Log, "/rosout", LOG)
+    see(graph)
+    graph.wait(file.exists, "the file")
+    file.unlink()
+    file.parent.rmdir()
+    file.parent.write_text("in its way")
+    response = graph.call(Trigger, "n3d/clear_memory", Trigger.Request())
+    assert not response.success
+    assert response.message.startswith("1 things forgotten, but memory.file is not written, and may bring")
+    said = "memory.file is not written: [Errno"
+    assert graph.wait(lambda: [one for one in log if one.msg.startswith(said)], "a line in the log")
+    file.parent.unlink()
+    graph.wait(lambda: any(one.msg == "memory.file is written again" for one in log), "the end of it")
+    assert json.loads(file.read_text())["things"] == []
+
+
+def test_who_asks_the_memory_is_answered_before_the_node_is_cleaned_up(robot, world):
+    def change(transition):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return graph.call(ChangeState, "n3d/change_state", request).success
+
+    pose = world.poses.pop(("map", FRAME))
+    graph = robot(tf_timeout_s=10.0)
+    see(graph)
+    client = graph.client.create_client(Recall, "n3d/recall")
+    graph.wait(client.service_is_ready, "the service")
+    answered = client.call_async(Recall.Request(words="the mug"))
+    graph.wait(lambda: graph.node.is_answering, "the request")
+    assert change(Transition.TRANSITION_DEACTIVATE)
+    assert not change(Transition.TRANSITION_CLEANUP)
+    world.poses["map", FRAME] = pose
+    graph.wait(answered.done, "an answer")
+    assert len(answered.result().objects) == 1
+    assert change(Transition.TRANSITION_CLEANUP)
 
 
 def test_things_not_seen_for_too_long_are_forgotten(robot):

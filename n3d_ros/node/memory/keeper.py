@@ -80,7 +80,7 @@ class Keeper:
         return self._thread.submit(self._recall, words, now_ns)
 
     def clear(self) -> Future[int]:
-        """Forget everything; how much that was."""
+        """Forget everything; how much that was. N3DError with code INTERNAL where the file still holds it."""
         return self._thread.submit(self._clear)
 
     def begin_anew(self) -> Future[None]:
@@ -139,6 +139,11 @@ class Keeper:
         self.state = replace(self.state, frame=self._frame, problem="")
         self._changed()
         self._save()
+        if problem := self.state.file_problem:
+            raise N3DError(
+                ResultCode.INTERNAL,
+                f"{num} things forgotten, but memory.file is not written, and may bring them back: {problem}",
+            )
         return num
 
     def _tend(self, now_ns: int) -> None:

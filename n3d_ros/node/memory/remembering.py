@@ -24,7 +24,7 @@ from n3d_ros.msg import RememberedArray
 from n3d_ros.node.desk.errand import Errand
 from n3d_ros.node.desk.outbox import Outbox
 from n3d_ros.node.memory import shown
-from n3d_ros.node.memory.keeper import Keeper, open_keeper
+from n3d_ros.node.memory.keeper import Keeper, Reply, State, open_keeper
 from n3d_ros.node.memory.looks import LookMaker, Result
 from n3d_ros.node.outputs.publishers import LATCHED
 from n3d_ros.node.parameters.live import LiveParameters
@@ -52,7 +52,15 @@ class Remembering:
         self._waiting: list[Callable[[], tuple[str, Sequence[Look]]]] = []
         self._published: tuple[Remembered, ...] | None = None
         self._published_s = float("-inf")
-        self._had_problem = False
+        # What the log said last of looks, and of the file.
+        self._said = State("")
+        # Who waits for an answer.
+        self._asked: set[ThreadFuture[Any]] = set()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._asked)
 
     @property
     def is_on(self) -> bool:
@@ -70,17 +78,19 @@ class Remembering:
             return
         self._waiting.append(partial(self._maker.make, errand, seen, result))
 
-    def recall(self, words: str) -> Future:
-        """-> a done future of `Reply`. BAD_INPUT where the memory is off."""
+    async def recall(self, words: str) -> Reply:
+        """What the words name. BAD_INPUT where the memory is off."""
         keeper = self._on()
         self.take_in()
-        return self._awaitable(keeper.recall(words, self.now_ns()))
+        reply: Reply = await self._answer(keeper.recall(words, self.now_ns()))
+        return reply
 
-    def clear(self) -> Future:
-        """-> a done future of the number of things that were forgotten. BAD_INPUT where the memory is off."""
+    async def clear(self) -> int:
+        """How many things were forgotten. BAD_INPUT where the memory is off."""
         keeper = self._on()
         self.take_in()
-        return self._awaitable(keeper.clear())
+        num: int = await self._answer(keeper.clear())
+        return num
 
     def begin_anew(self) -> None:
         """The clock was set back, or is another one: what is found from now on is newer than what is known."""
@@ -102,6 +112,7 @@ class Remembering:
         """Forget by age, save, publish what has changed."""
         if self._keeper is not None:
             self._keeper.tend(self.now_ns())
+            self._say_problems()
             self._publish()
 
     def timers(self) -> tuple[tuple[float, Callable[[], None]], ...]:
@@ -126,12 +137,17 @@ class Remembering:
         response.memory = f"failed: {self._why_off}" if settings.memory_enabled else "off"
         return response
 
+    def begin_stop(self) -> None:
+        """Who waits for an answer does not wait for tf any more."""
+        self._stop.set()
+
     def close(self) -> None:
         """Save, end the thread."""
-        self._stop.set()
+        self.begin_stop()
         self.take_in()
         if self._keeper is not None:
             self._keeper.close()
+            self._say_problems()
 
     def _open(self, node: Node) -> None:
         settings = self._live.now
@@ -153,18 +169,30 @@ class Remembering:
         error = done.exception()
         if error is not None:
             self._log.error("".join(traceback.format_exception(error)))
-        self._say_problem()
+        self._say_problems()
         if time.monotonic() - self._published_s >= TEND_S:
             self._publish()
 
-    def _say_problem(self) -> None:
-        """Once when it begins, once when it is over."""
-        problem = "" if self._keeper is None else self._keeper.state.problem
-        if problem and not self._had_problem:
-            self._log.warning(f"not remembered: {problem}")
-        elif self._had_problem and not problem:
-            self._log.info("what is found is remembered again")
-        self._had_problem = bool(problem)
+    def _say_problems(self) -> None:
+        """Each once when it begins, once when it is over."""
+        if self._keeper is None:
+            return
+        before, self._said = self._said, self._keeper.state
+        self._say(
+            before.problem, self._said.problem, "not remembered", "what is found is remembered again"
+        )
+        self._say(
+            before.file_problem,
+            self._said.file_problem,
+            "memory.file is not written",
+            "memory.file is written again",
+        )
+
+    def _say(self, before: str, now: str, what: str, over: str) -> None:
+        if now and not before:
+            self._log.warning(f"{what}: {now}")
+        elif before and not now:
+            self._log.info(over)
 
     def _publish(self) -> None:
         if self._keeper is None or self._stop.is_set():
@@ -174,7 +202,11 @@ class Remembering:
             self._published, self._published_s = state.things, time.monotonic()
             self._publisher.publish(shown.array(state))
 
-    def _awaitable(self, work: ThreadFuture[Any]) -> Future:
+    async def _answer(self, work: ThreadFuture[Any]) -> Any:
+        """The keeper's, awaited in the executor's thread."""
         future = Future()
+        self._asked.add(work)
         work.add_done_callback(lambda done: self._outbox.post(partial(future.set_result, done)))
-        return future
+        await future
+        self._asked.discard(work)
+        return work.result()

@@ -11,7 +11,6 @@ from std_srvs.srv import Trigger
 
 from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.node.memory import shown
-from n3d_ros.node.memory.keeper import Reply
 from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs.messages import header
 from n3d_ros.node.plain.failure import failure
@@ -35,7 +34,7 @@ class MemoryServices:
         response.header = header(self._memory.now_ns(), "")
         try:
             self._check(request.words)
-            reply: Reply = (await self._memory.recall(request.words)).result()
+            reply = await self._memory.recall(request.words)
         except (N3DError, ValueError) as error:
             code, response.message = failure(error)
             response.code = int(code)
@@ -47,7 +46,7 @@ class MemoryServices:
 
     async def _clear(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
-            num = (await self._memory.clear()).result()
+            num = await self._memory.clear()
         except N3DError as error:
             response.success, response.message = False, error.message
             return response
