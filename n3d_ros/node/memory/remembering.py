@@ -93,7 +93,7 @@ class Remembering:
         return num
 
     def begin_anew(self) -> None:
-        """The clock was set back, or is another one: what is found from now on is newer than what is known."""
+        """The clock was set back, or is another one: what comes from now on is newer than what is known."""
         self.take_in()
         if self._keeper is not None:
             self._keeper.begin_anew()
@@ -178,9 +178,7 @@ class Remembering:
         if self._keeper is None:
             return
         before, self._said = self._said, self._keeper.state
-        self._say(
-            before.problem, self._said.problem, "not remembered", "what is found is remembered again"
-        )
+        self._say(before.problem, self._said.problem, "not remembered", "what is found is remembered again")
         self._say(
             before.file_problem,
             self._said.file_problem,

@@ -24,14 +24,15 @@ Centre: TypeAlias = "tuple[float, float, float]"
 
 @dataclass(frozen=True)
 class _Sighting:
-    """The newest one of an object. still: its centre in the still frame, None where tf did not know."""
+    """The newest one of an object. still: its centre in the still frame `frame`, None where tf did not know."""
 
     box: Box3D
     still: Centre | None
     stamp_ns: int
+    frame: str
 
     def distance_m(self, other: _Sighting) -> float:
-        if self.still is not None and other.still is not None:
+        if self.still is not None and other.still is not None and self.frame == other.frame:
             return math.dist(self.still, other.still)
         return math.dist(self.box.center, other.box.center)
 
@@ -48,13 +49,19 @@ class StableIds:
         self._next: dict[str, int] = {}
 
     def assign(
-        self, boxes: Sequence[Box3D], still: Sequence[Centre] | None = None, stamp_ns: int = 0
+        self,
+        boxes: Sequence[Box3D],
+        still: Sequence[Centre] | None = None,
+        stamp_ns: int = 0,
+        frame: str = "",
     ) -> list[str]:
         """Ids of `boxes`, in their order. still: their centres in the still frame, metres. stamp_ns: of the
-        image.
+        image. frame: the still one; centres in different ones say nothing of each other.
         """
         centres: Sequence[Centre | None] = [None] * len(boxes) if still is None else still
-        sightings = [_Sighting(box, centre, stamp_ns) for box, centre in zip(boxes, centres, strict=True)]
+        sightings = [
+            _Sighting(box, centre, stamp_ns, frame) for box, centre in zip(boxes, centres, strict=True)
+        ]
         ids: dict[int, str] = {}
         for label in dict.fromkeys(box.label for box in boxes):
             places = [place for place, box in enumerate(boxes) if box.label == label]
