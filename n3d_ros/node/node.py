@@ -141,7 +141,7 @@ class N3DNode(LifecycleNode):
         return SUCCESS
 
     def begin_stop(self) -> None:
-        """Everybody who waits gets an answer as the executor goes on; `is_answering`: whether some wait yet."""
+        """Everybody who waits gets an answer as the executor goes on; `is_answering`: until then."""
         if self._parts is not None:
             self._parts.deactivate("the node shuts down")
             self._parts.builds.stop()

@@ -24,7 +24,7 @@ Centre: TypeAlias = "tuple[float, float, float]"
 
 @dataclass(frozen=True)
 class _Sighting:
-    """The newest one of an object. still: its centre in the still frame `frame`, None where tf did not know."""
+    """The newest one of an object. still: its centre in `frame`, None where tf did not know."""
 
     box: Box3D
     still: Centre | None
