@@ -14,7 +14,7 @@ from n3d_ros.memory.places import Remembered
 from n3d_ros.plain_text import shown
 from n3d_ros.spatial.language.nouns import ADJECTIVES, DETERMINERS
 from n3d_ros.spatial.language.units import WRITTEN_NUMBERS
-from n3d_ros.spatial.matching import fitting, unclear_words
+from n3d_ros.spatial.matching import ANYTHING, fitting, unclear_words
 
 # Of what is remembered, in one message.
 MAX_LABELS = 10
@@ -144,14 +144,23 @@ def is_named(thing: Remembered, words: Sequence[str]) -> bool:
     Words that are no list of names ("what is on the table", "the nearest mug") name nothing, so that nothing
     is held missing because a sentence was not understood.
     """
-    box = Box3D(thing.label, thing.place.center, thing.place.size)
+    return _fits(thing, [name for one in words for name in names_in(one)])
+
+
+def is_called(thing: Remembered, words: Sequence[str]) -> bool:
+    """As `is_named`, by a name that is not everything's: who looks for "objects" is content with some."""
     names = [name for one in words for name in names_in(one)]
-    return any(fitting(name, [box], [thing.name], plural=True) for name in names)
+    return _fits(thing, [name for name in names if name.casefold() not in ANYTHING])
 
 
 def was_found_by(thing: Remembered, words: Sequence[str]) -> bool:
     """Have the same words found it before?"""
     return any(one in thing.words for one in words)
+
+
+def _fits(thing: Remembered, names: Sequence[str]) -> bool:
+    box = Box3D(thing.label, thing.place.center, thing.place.size)
+    return any(fitting(name, [box], [thing.name], plural=True) for name in names)
 
 
 def _ends_in_adjective(part: str) -> bool:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Array, Intrinsics, Vector3
 from n3d_ros.memory.association import associate, still_m
-from n3d_ros.memory.names import check_understood, is_named, names_asked_for, was_found_by
+from n3d_ros.memory.names import check_understood, is_called, is_named, names_asked_for, was_found_by
 from n3d_ros.memory.places import Place, Remembered, check_pose
 from n3d_ros.memory.sight import Glance, Sight, SightConfig, look_at
 from n3d_ros.spatial.matching import fitting
@@ -303,10 +303,10 @@ class ObjectMemory:
 
 def _had_to_find(look: Look, thing: Remembered) -> bool:
     """Does not having found a thing that may be there say something? Not where another of its name was found:
-    who looks for "the mug" is content with one.
+    who looks for "the mug" is content with one. Nor where everything was looked for.
     """
     found = any(_same_name(box.label, thing.label) for box in look.boxes)
-    return look.is_whole and is_named(thing, look.words) and not found
+    return look.is_whole and is_called(thing, look.words) and not found
 
 
 def _stands_still(thing: Remembered, place: Place, look: Look) -> bool:

@@ -162,6 +162,7 @@ def test_one_mug_found_says_nothing_of_another_in_plain_sight():
     "second",
     [
         look(2, words="the nearest mug", depth=depth_of(mug())),
+        look(2, words="ball, objects", depth=depth_of(mug())),
         look(2, depth=depth_of(mug()), is_whole=False),
         look(2, depth=depth_of(), depth_is_estimated=True),
     ],
@@ -171,6 +172,13 @@ def test_a_thing_in_plain_sight_is_not_missed_by(second):
     memory.look(look(1, mug(), words="the nearest mug", depth=depth_of(mug())))
     memory.look(second)
     assert memory.things[0].gone_ns is None
+
+
+def test_who_looks_for_everything_sees_an_empty_place():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(), depth=depth_of(mug())))
+    memory.look(look(2, words="objects", depth=depth_of()))
+    assert memory.things[0].gone_ns == 2 * S
 
 
 def test_words_that_found_it_before_seek_it_whatever_they_mean():
