@@ -304,6 +304,27 @@ def test_what_is_known_is_told_with_what_may_be_missing(robot, world):
     assert response.message.startswith("the newest look was not remembered: TF: no transform")
 
 
+def test_a_newest_look_that_was_left_out_is_told(robot, world, monkeypatch):
+    monkeypatch.setattr("n3d_ros.node.memory.keeper.MAX_WAITING", 1)
+    graph = robot(tf_timeout_s=10.0)
+    see(graph)
+    assert len(recall(graph).objects) == 1
+    pose = world.poses.pop(("map", FRAME))
+    stamp = see(graph)
+    graph.wait(lambda: world.asked.count(("map", FRAME, stamp)) > 2, "the memory to wait for tf")
+    for _ in range(2):
+        see(graph)
+    client = graph.client.create_client(Recall, "n3d/recall")
+    graph.wait(client.service_is_ready, "the service")
+    answered = client.call_async(Recall.Request(words="the mug"))
+    graph.wait(lambda: graph.node.is_answering, "the request")
+    world.poses["map", FRAME] = pose
+    message = graph.wait(answered.done, "an answer") and answered.result().message
+    assert message.startswith("the newest look was not remembered: SUPERSEDED: looks come faster")
+    see(graph)
+    assert recall(graph).message == ""
+
+
 def test_a_stamp_ahead_of_the_clock_is_not_remembered(robot):
     graph = robot()
     see(graph, stamp_ns=graph.node.now_ns() + 3600 * S)

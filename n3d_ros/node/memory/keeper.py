@@ -21,6 +21,7 @@ from n3d_ros.memory.sentences import told
 SAVE_PERIOD_S = 5.0
 # Looks that wait, each with its depth; where they come faster than they are taken in some are left out.
 MAX_WAITING = 4
+LEFT_OUT = f"{ResultCode.SUPERSEDED.name}: looks come faster than they are taken in"
 
 
 @dataclass(frozen=True)
@@ -63,21 +64,23 @@ class Keeper:
         self.state = State(self._frame, self._memory.things)
         self._is_unsaved, self._saved_s = False, float("-inf")
         self.num_left_out = 0
+        self._is_newest_left_out = False
         self._room = threading.Semaphore(MAX_WAITING)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-memory")
 
     def look(self, make: Callable[[], tuple[str, Sequence[Look]]]) -> Future[None] | None:
         """Take in what `make` gives of one picture, in this thread; None where too many looks wait."""
-        if not self._room.acquire(blocking=False):
+        self._is_newest_left_out = not self._room.acquire(blocking=False)
+        if self._is_newest_left_out:
             self.num_left_out += 1
             return None
         return self._thread.submit(self._look, make)
 
     def recall(self, words: str, now_ns: int) -> Future[Reply]:
-        """What the words name, after every look that was handed in before. N3DError with code TF where
-        nothing is known and the newest look could not be placed.
+        """What the words name, after every look that was handed in before. N3DError where nothing is known and
+        the newest look could not be placed, with code TF, or was left out.
         """
-        return self._thread.submit(self._recall, words, now_ns)
+        return self._thread.submit(self._recall, words, now_ns, self._is_newest_left_out)
 
     def clear(self) -> Future[int]:
         """Forget everything; how much that was. N3DError with code INTERNAL where the file still holds it."""
@@ -122,9 +125,10 @@ class Keeper:
                 "~/clear_memory begins anew"
             )
 
-    def _recall(self, words: str, now_ns: int) -> Reply:
+    def _recall(self, words: str, now_ns: int, is_left_out: bool) -> Reply:
         self._forget(now_ns)
-        things, problem = self._memory.recall(words).things, self.state.problem
+        things = self._memory.recall(words).things
+        problem = LEFT_OUT if is_left_out else self.state.problem
         if problem and not things:
             code, _, message = problem.partition(": ")
             raise N3DError(ResultCode[code], f"the newest look was not remembered: {message}")
