@@ -77,8 +77,8 @@ class Keeper:
         return self._thread.submit(self._look, make)
 
     def recall(self, words: str, now_ns: int) -> Future[Reply]:
-        """What the words name, after every look that was handed in before. N3DError where nothing is known and
-        the newest look could not be placed, with code TF, or was left out.
+        """What the words name, after every look that was handed in before. N3DError where nothing is known
+        and the newest look could not be placed, with code TF, or was left out.
         """
         return self._thread.submit(self._recall, words, now_ns, self._is_newest_left_out)
 

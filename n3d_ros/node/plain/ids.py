@@ -41,11 +41,17 @@ class _Sighting:
         return self.distance_m(other) <= max(REACH_M, *self.box.size)
 
 
+def frame_name(identity: str) -> str:
+    """An id, or its label, as the name of a tf frame."""
+    return identity.replace(" ", "_")
+
+
 class StableIds:
     """Remembers, per label, where its objects were seen last."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[int, _Sighting]] = {}
+        # By the label as a tf frame has it: "red mug" and "red_mug" would share a frame.
         self._next: dict[str, int] = {}
 
     def assign(
@@ -91,9 +97,10 @@ class StableIds:
         for _, number, place in pairs:
             if place not in taken and number not in taken.values():
                 taken[place] = number
+        name = frame_name(label)
         for place in range(len(new)):
             if place not in taken:
-                taken[place] = self._next.get(label, 0)
-                self._next[label] = taken[place] + 1
+                taken[place] = self._next.get(name, 0)
+                self._next[name] = taken[place] + 1
         self._seen[label] = {**known, **{taken[place]: one for place, one in enumerate(new)}}
         return [taken[place] for place in range(len(new))]
