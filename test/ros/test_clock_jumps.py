@@ -133,6 +133,19 @@ def test_what_is_found_after_a_restart_is_newer_than_what_is_remembered(simulate
         assert any(one.pose.position.x == pytest.approx(5 + x) for one in response.objects)
 
 
+def test_things_not_seen_for_too_long_are_forgotten(simulate, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)
+    simulation = simulate(memory__enabled=True, memory__frame="map", memory__max_age_s=100.0)
+    simulation.set(1000.0)
+    simulation.see(1000.0)
+    assert simulation.ground().code == ResultCode.OK
+    for at_s, number in ((1099.0, 1), (1101.0, 0)):
+        simulation.set(at_s)
+        response = simulation.graph.call(Recall, "n3d/recall", Recall.Request(words="the mug"))
+        assert (response.code, len(response.objects)) == (ResultCode.OK, number)
+
+
 def test_a_jump_is_heard_once_however_often_the_node_was_configured(simulate):
     simulation = simulate()
     log = simulation.graph.collect(Log, "/rosout", LOG)

@@ -248,16 +248,20 @@ def test_who_asks_the_memory_is_answered_before_the_node_is_cleaned_up(robot, wo
     assert change(Transition.TRANSITION_CLEANUP)
 
 
-def test_things_not_seen_for_too_long_are_forgotten(robot):
+def test_what_is_too_old_to_be_remembered_is_said(robot):
     pipeline = FakePipeline([MUG])
     graph = robot(pipeline, memory__max_age_s=100.0)
     see(graph, stamp_ns=graph.node.now_ns() - 90 * S)
     assert len(recall(graph).objects) == 1
     graph.call(Trigger, "n3d/clear_memory", Trigger.Request())
-    see(graph, stamp_ns=graph.node.now_ns() - 110 * S)
     response = recall(graph)
     assert (response.code, response.objects) == (ResultCode.OK, [])
     assert response.answer == "Nothing that 'the mug' names is remembered, nor is anything else."
+    for stamp_ns in (graph.node.now_ns() - 110 * S, 0):
+        see(graph, stamp_ns=stamp_ns)
+        response = recall(graph)
+        assert (response.code, response.objects) == (ResultCode.BAD_INPUT, [])
+        assert "stamp: expected one of the last 100 s (memory.max_age_s), got one 1" in response.message
 
 
 def test_a_file_of_another_frame_is_refused_and_left_as_it_is(robot, world, tmp_path):
