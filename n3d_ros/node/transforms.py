@@ -62,7 +62,8 @@ class Transforms:
 
         if stamp_ns < 0:
             raise N3DError(
-                ResultCode.TF, f"no transform to '{target}': expected a stamp from 0 on, got {stamp_ns / 1e9} s"
+                ResultCode.TF,
+                f"no transform to '{target}': expected a stamp from 0 on, got {stamp_ns / 1e9} s",
             )
         try:
             found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))

@@ -67,8 +67,8 @@ class LookMaker:
             )
         if -ahead_s > limit_s:
             raise BadInputError(
-                f"stamp: expected one of the last {limit_s:g} s (memory.max_age_s), got one {-ahead_s:.1f} s old; "
-                "a recording needs use_sim_time and its clock, or n3d play, which moves its stamps to now"
+                f"stamp: expected one of the last {limit_s:g} s (memory.max_age_s), got one {-ahead_s:.1f} s "
+                "old; a recording needs use_sim_time and its clock, or n3d play, which moves stamps to now"
             )
 
     def _pose(self, frame: CameraFrame, settings: Parameters) -> tuple[str, npt.NDArray[np.float64]]:
