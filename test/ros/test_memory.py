@@ -325,6 +325,9 @@ def test_a_newest_look_that_was_left_out_is_told(robot, world, monkeypatch):
     world.poses["map", FRAME] = pose
     message = graph.wait(answered.done, "an answer") and answered.result().message
     assert message.startswith("the newest look was not remembered: SUPERSEDED: looks come faster")
+    assert graph.call(Trigger, "n3d/clear_memory", Trigger.Request()).success
+    response = recall(graph)
+    assert (response.code, response.objects) == (ResultCode.OK, [])
     see(graph)
     assert recall(graph).message == ""
 

@@ -84,6 +84,7 @@ class Keeper:
 
     def clear(self) -> Future[int]:
         """Forget everything; how much that was. N3DError with code INTERNAL where the file still holds it."""
+        self._is_newest_left_out = False
         return self._thread.submit(self._clear)
 
     def begin_anew(self) -> Future[None]:
