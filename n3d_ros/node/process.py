@@ -93,10 +93,15 @@ def _settling(load: Load) -> Load:
 
 def _check_memory_file(nodes: Sequence[N3DNode]) -> None:
     """ValueError where the newest node would write over the memory of another one."""
-    used = [node.live.now.memory_file if node.live.now.memory_enabled else "" for node in nodes]
-    *others, newest = used
-    if newest and newest in others:
+    settings = [node.live.now for node in nodes]
+    *others, newest = [one.memory_file if one.memory_enabled else "" for one in settings]
+    if newest and _real(newest) in map(_real, filter(None, others)):
         raise ValueError(f"memory.file: expected another file for each camera, got {newest} for two of them")
+
+
+def _real(file: str) -> str:
+    """The file that a parameter names, however it is written."""
+    return os.path.realpath(os.path.expanduser(file))
 
 
 @contextmanager
