@@ -83,7 +83,10 @@ class N3DNode(LifecycleNode):
     @property
     def is_answering(self) -> bool:
         """Whether somebody waits for an answer, or for an engine that is being built."""
-        return self._parts is not None and (self._parts.is_answering or self._parts.builds.is_running)
+        parts = self._parts
+        if parts is None:
+            return False
+        return bool(parts.tickets.open) or parts.memory.is_answering or parts.builds.is_running
 
     @property
     def is_engine_running(self) -> bool:
@@ -141,7 +144,7 @@ class N3DNode(LifecycleNode):
         return SUCCESS
 
     def begin_stop(self) -> None:
-        """Everybody who waits gets an answer as the executor goes on; `is_answering`: until then."""
+        """Everybody who waits gets an answer as the executor goes on; `tickets.open`: who still waits."""
         if self._parts is not None:
             self._parts.deactivate("the node shuts down")
             self._parts.builds.stop()

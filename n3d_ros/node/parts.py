@@ -87,11 +87,6 @@ class Parts:
         """ROS time (the simulation's when use_sim_time is set)."""
         return int(self._node.get_clock().now().nanoseconds)
 
-    @property
-    def is_answering(self) -> bool:
-        """Whether somebody waits for an answer."""
-        return bool(self.tickets.open) or self.memory.is_answering
-
     def is_loaded(self, should_stop: Callable[[], bool]) -> bool:
         """Wait for the engine, no longer than it may take to load; whether it is there."""
         worker = self.desk.worker

@@ -44,6 +44,7 @@ class Remembering:
         self._live, self._outbox = live, outbox
         self._log, self._clock = node.get_logger(), node.get_clock()
         self._stop = threading.Event()
+        self._num_asking = 0
         self._maker = LookMaker(transforms, self.now_ns, self._stop.is_set)
         self._keeper: Keeper | None = None
         self._why_off = "memory.enabled is false"
@@ -54,18 +55,16 @@ class Remembering:
         self._published_s = float("-inf")
         # What the log said last of looks, and of the file.
         self._said = State("")
-        # Who waits for an answer.
-        self._asked: set[ThreadFuture[Any]] = set()
-
-    @property
-    def is_answering(self) -> bool:
-        """Whether somebody waits for an answer."""
-        return bool(self._asked)
 
     @property
     def is_on(self) -> bool:
         """Whether looks are taken in."""
         return self._keeper is not None
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return self._num_asking > 0
 
     def now_ns(self) -> int:
         """ROS time (the simulation's when use_sim_time is set)."""
@@ -79,14 +78,14 @@ class Remembering:
         self._waiting.append(partial(self._maker.make, errand, seen, result))
 
     async def recall(self, words: str) -> Reply:
-        """What the words name. BAD_INPUT where the memory is off."""
+        """N3DError: BAD_INPUT where the memory is off, TF where nothing is known."""
         keeper = self._on()
         self.take_in()
         reply: Reply = await self._answer(keeper.recall(words, self.now_ns()))
         return reply
 
     async def clear(self) -> int:
-        """How many things were forgotten. BAD_INPUT where the memory is off."""
+        """The number of things that were forgotten. BAD_INPUT where the memory is off."""
         keeper = self._on()
         self.take_in()
         num: int = await self._answer(keeper.clear())
@@ -138,7 +137,7 @@ class Remembering:
         return response
 
     def begin_stop(self) -> None:
-        """Who waits for an answer does not wait for tf any more."""
+        """Wait for tf no longer: who asks gets an answer at once."""
         self._stop.set()
 
     def close(self) -> None:
@@ -201,10 +200,10 @@ class Remembering:
             self._publisher.publish(shown.array(state))
 
     async def _answer(self, work: ThreadFuture[Any]) -> Any:
-        """The keeper's, awaited in the executor's thread."""
+        """The result of the memory's thread, or what it raised."""
         future = Future()
-        self._asked.add(work)
+        self._num_asking += 1
         work.add_done_callback(lambda done: self._outbox.post(partial(future.set_result, done)))
-        await future
-        self._asked.discard(work)
-        return work.result()
+        done: ThreadFuture[Any] = await future
+        self._num_asking -= 1
+        return done.result()
