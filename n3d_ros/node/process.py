@@ -23,6 +23,7 @@ from rclpy.signals import SignalHandlerOptions
 from n3d_ros.node import engine
 from n3d_ros.node.command_line import nodes_of
 from n3d_ros.node.executor import OneThreadExecutor
+from n3d_ros.node.memory.keeper import path_of
 from n3d_ros.node.node import N3DNode
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.engine_thread import Engines
@@ -95,13 +96,8 @@ def _check_memory_file(nodes: Sequence[N3DNode]) -> None:
     """ValueError where the newest node would write over the memory of another one."""
     settings = [node.live.now for node in nodes]
     *others, newest = [one.memory_file if one.memory_enabled else "" for one in settings]
-    if newest and _real(newest) in map(_real, filter(None, others)):
+    if newest and path_of(newest).resolve() in [path_of(one).resolve() for one in others if one]:
         raise ValueError(f"memory.file: expected another file for each camera, got {newest} for two of them")
-
-
-def _real(file: str) -> str:
-    """The file that a parameter names, however it is written."""
-    return os.path.realpath(os.path.expanduser(file))
 
 
 @contextmanager

@@ -444,7 +444,9 @@ def test_a_memory_that_is_off_is_said(make_graph):
     assert "memory" not in info.capabilities
 
 
-def test_a_memory_that_failed_is_said(robot, tmp_path):
+@pytest.mark.parametrize("file", ["memory.json", "~nobody_at_all/memory.json"])
+def test_a_memory_that_failed_is_said(robot, tmp_path, file, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "memory.json").write_text("{")
-    info = robot(memory__file=str(tmp_path / "memory.json")).call(GetInfo, "n3d/get_info", GetInfo.Request())
+    info = robot(memory__file=file).call(GetInfo, "n3d/get_info", GetInfo.Request())
     assert info.memory.startswith("failed: memory.file: ") and "memory" not in info.capabilities

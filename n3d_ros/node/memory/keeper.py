@@ -17,6 +17,7 @@ from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.memory import Look, MemoryConfig, ObjectMemory, Remembered
 from n3d_ros.memory.memory_file import MemoryFileError, load, save
 from n3d_ros.memory.sentences import told
+from n3d_ros.plain_text import shown
 
 SAVE_PERIOD_S = 5.0
 # Looks that wait, each with its depth; where they come faster than they are taken in some are left out.
@@ -178,9 +179,17 @@ class Keeper:
         self.state = replace(self.state, file_problem="")
 
 
+def path_of(file: str) -> Path:
+    """Of memory.file; MemoryFileError for the home of somebody who is not known."""
+    try:
+        return Path(file).expanduser()
+    except RuntimeError as error:
+        raise MemoryFileError(f"expected a path, got {shown(file)}: {error}") from error
+
+
 def open_keeper(config: MemoryConfig, frame: str, file: str, now_ns: int) -> tuple[Keeper | None, str]:
     """A keeper; or None and why its file cannot be read, which is then left as it is."""
     try:
-        return Keeper(config, frame, Path(file).expanduser() if file else None, now_ns), ""
+        return Keeper(config, frame, path_of(file) if file else None, now_ns), ""
     except (MemoryFileError, OSError) as error:
         return None, f"memory.file: {error}"
