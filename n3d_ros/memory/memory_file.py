@@ -71,7 +71,7 @@ def _thing(path: Path, number: int, row: Any) -> Remembered:
     try:
         place = row["place"]
         where = Place(_three(place["center"]), _three(place["size"]), _numbers(place["R_fixed_box"], 9))
-        if min(where.size) <= 0:
+        if min(where.size) < 0:
             raise ValueError(f"size = {where.size}")
         values = {name: row[name] for name in _OTHERS}
         _check(values)

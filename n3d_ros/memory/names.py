@@ -14,7 +14,7 @@ from n3d_ros.memory.places import Remembered
 from n3d_ros.plain_text import shown
 from n3d_ros.spatial.language.nouns import ADJECTIVES, DETERMINERS
 from n3d_ros.spatial.language.units import WRITTEN_NUMBERS
-from n3d_ros.spatial.matching import fitting, unclear_words
+from n3d_ros.spatial.matching import ANYTHING, fitting, unclear_words
 
 # Of what is remembered, in one message.
 MAX_LABELS = 10
@@ -49,7 +49,17 @@ _SHARED = re.compile(
     rf"^((?:the\s+)?(?:(?:{_ADJECTIVE})\s+)+)(?:and|or)\s+((?:the\s+)?(?:(?:{_ADJECTIVE})\s+)+([^,]+))$",
     re.IGNORECASE,
 )
-_EVERYTHING = re.compile(r"^(?:every|any)thing$|^all$", re.IGNORECASE)
+_EVERYTHING = re.compile(
+    rf"^(?:every|any)thing$|^all$|^(?:(?:the|{_OWN})\s+)?(?:things|objects|items)$", re.IGNORECASE
+)
+# "Red things", "everything else": some of all that is known, and which is not understood.
+_SOME = re.compile(r"\b(?:(?:every|any|some)thing|things|objects|items)\b", re.IGNORECASE)
+# "The location of the mug": a question without its words, and no other thing than the mug.
+_LOCATION = re.compile(r"\b(?:locations?|positions?|whereabouts|place|pose|coordinates)\b", re.IGNORECASE)
+# What joins words to one: "red_mug", "mug/cup"; and how results number their boxes: "red mug/0".
+_JOINT, _NUMBER = re.compile(r"(?<=\w)[-_/&+](?=\w)"), re.compile(r"/\d+$")
+# What other scripts have for the marks that part names and end questions.
+_MARKS = str.maketrans("\uff0c\u3001\u060c\uff1b\u061b\uff1f\u061f\uff01\u3002\u2019", ",,,;;??!.'")
 
 # An article alone names nothing.
 _LETTER = re.compile(r"(?!(?:the|an?)\b)\b\w", re.IGNORECASE)
@@ -93,9 +103,9 @@ def check_understood(name: str, words: str, known: Sequence[Remembered]) -> None
 
     words: what was asked. A question may end in what is no part of a name: there "mug handle" may be a mug.
     """
-    is_bare = _asked(_straight(words)) is None
+    is_bare = _asked(_straight(words)) is None and not _LOCATION.search(name)
     labels = sorted({one.label for one in known})
-    unclear = {label: unclear_words(name, label, may_be_compound=is_bare) for label in labels}
+    unclear = {label: _unclear(name, label, is_bare) for label in labels}
     meant = [label for label in labels if unclear[label]]
     if meant:
         least = min((unclear[label] for label in meant), key=len)
@@ -105,8 +115,14 @@ def check_understood(name: str, words: str, known: Sequence[Remembered]) -> None
         )
 
 
+def _unclear(name: str, label: str, is_bare: bool) -> list[str]:
+    if _SOME.search(name):
+        return [name]
+    return unclear_words(_JOINT.sub(" ", _NUMBER.sub("", name)), label, may_be_compound=is_bare)
+
+
 def _straight(words: str) -> str:
-    return words.replace("\u2019", "'").strip()
+    return words.translate(_MARKS).strip()
 
 
 def _asked(words: str) -> str | None:
@@ -128,14 +144,23 @@ def is_named(thing: Remembered, words: Sequence[str]) -> bool:
     Words that are no list of names ("what is on the table", "the nearest mug") name nothing, so that nothing
     is held missing because a sentence was not understood.
     """
-    box = Box3D(thing.label, thing.place.center, thing.place.size)
+    return _fits(thing, [name for one in words for name in names_in(one)])
+
+
+def is_called(thing: Remembered, words: Sequence[str]) -> bool:
+    """As `is_named`, by a name that is not everything's: who looks for "objects" is content with some."""
     names = [name for one in words for name in names_in(one)]
-    return any(fitting(name, [box], [thing.name], plural=True) for name in names)
+    return _fits(thing, [name for name in names if name.casefold() not in ANYTHING])
 
 
 def was_found_by(thing: Remembered, words: Sequence[str]) -> bool:
     """Have the same words found it before?"""
     return any(one in thing.words for one in words)
+
+
+def _fits(thing: Remembered, names: Sequence[str]) -> bool:
+    box = Box3D(thing.label, thing.place.center, thing.place.size)
+    return any(fitting(name, [box], [thing.name], plural=True) for name in names)
 
 
 def _ends_in_adjective(part: str) -> bool:

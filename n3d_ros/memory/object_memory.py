@@ -11,7 +11,8 @@ In: `Look`s, words to recall by. Out: `Remembered` things. A thing is
   forgotten by age.
 
 A look that comes late, its stamp at most `MAX_LATE_NS` before the newest one's, changes nothing that was seen
-after it. Stamps farther back mean that the clock was set back: then what comes later is newer.
+after it. Stamps farther back mean that the clock was set back: then what comes later is newer. Who knows that
+it was, by less too, says so (`begin_anew`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Array, Intrinsics, Vector3
 from n3d_ros.memory.association import associate, still_m
-from n3d_ros.memory.names import check_understood, is_named, names_asked_for, was_found_by
+from n3d_ros.memory.names import check_understood, is_called, is_named, names_asked_for, was_found_by
 from n3d_ros.memory.places import Place, Remembered, check_pose
 from n3d_ros.memory.sight import Glance, Sight, SightConfig, look_at
 from n3d_ros.spatial.matching import fitting
@@ -91,20 +92,24 @@ class Look:
 
 @dataclass(frozen=True)
 class Recalled:
-    """What the words name: things that may still be there, newest first, and those that are gone."""
+    """What the words name, seen last first."""
 
-    there: tuple[Remembered, ...]
-    gone: tuple[Remembered, ...]
+    things: tuple[Remembered, ...]
 
     @property
-    def things(self) -> tuple[Remembered, ...]:
-        """Both, seen last first."""
-        return tuple(sorted((*self.there, *self.gone), key=lambda one: (-one.last_ns, one.id)))
+    def there(self) -> tuple[Remembered, ...]:
+        """Those that may still be there."""
+        return tuple(one for one in self.things if one.gone_ns is None)
+
+    @property
+    def gone(self) -> tuple[Remembered, ...]:
+        """The others."""
+        return tuple(one for one in self.things if one.gone_ns is not None)
 
 
 class ObjectMemory:
-    """Not for several threads at once. things: known from the start. next_id: of the next new thing, at
-    least.
+    """Not for several threads at once. things: known from the start, by whatever clock. next_id: of the next
+    new thing, at least.
     """
 
     def __init__(
@@ -113,6 +118,8 @@ class ObjectMemory:
         self.config = config or MemoryConfig()
         self._things = {thing.id: thing for thing in things}
         self.next_id = max([next_id - 1, *self._things]) + 1
+        # Not seen since the clock began anew.
+        self._of_before = set(self._things)
 
     @property
     def things(self) -> tuple[Remembered, ...]:
@@ -135,6 +142,7 @@ class ObjectMemory:
         )
         for thing in missed.values():
             self._things[thing.id] = thing
+        self._of_before -= set(ids)
         self.forget(look.stamp_ns)
         return ids
 
@@ -152,15 +160,13 @@ class ObjectMemory:
             if not fit:
                 check_understood(name, words, things)
             chosen.update(fit)
-        newest = sorted((things[i] for i in chosen), key=lambda one: (-one.last_ns, one.id))
-        there = tuple(one for one in newest if one.gone_ns is None)
-        return Recalled(there, tuple(one for one in newest if one.gone_ns is not None))
+        return Recalled(tuple(sorted((things[i] for i in chosen), key=self._seen_last_first)))
 
     def forget(self, now_ns: int) -> int:
         """Drop what is too old, and the oldest of too many. Out: how many were dropped."""
         oldest_ns = now_ns - round(self.config.max_age_s * NS)
         kept = [one for one in self._things.values() if one.last_ns >= oldest_ns]
-        kept = sorted(kept, key=lambda one: (-one.last_ns, one.id))[: self.config.max_things]
+        kept = sorted(kept, key=self._seen_last_first)[: self.config.max_things]
         dropped = len(self._things) - len(kept)
         self._things = {one.id: one for one in kept}
         return dropped
@@ -169,13 +175,17 @@ class ObjectMemory:
         """Forget everything; ids go on."""
         self._things = {}
 
+    def begin_anew(self) -> None:
+        """The clock was set back, or is another one: every look from now on is newer than what is known."""
+        self._of_before = set(self._things)
+
     def _missed(self, unseen: Sequence[Remembered], look: Look) -> dict[int, Remembered]:
         """What was looked for and not found, with what the look says of its place; by id."""
         sought = [
             one
             for one in unseen
             if one.gone_ns is None
-            and not _is_late(look, one)
+            and not self._is_late(look, one)
             and (is_named(one, look.words) or was_found_by(one, look.words))
         ]
         return {one.id: self._after_miss(one, self._glance(one.place, look, one), look) for one in sought}
@@ -201,11 +211,11 @@ class ObjectMemory:
     ) -> int | None:
         """Remember one box; out: the id of its thing."""
         if thing is None:
-            if any(_is_late(look, one) for one in self._named(box.label)):
+            if any(self._is_late(look, one) for one in self._named(box.label)):
                 return None
             thing = self._moved(box.label, missed, look)
             fresh = self._new(box, place, look) if thing is None else self._at(thing, box, place, look)
-        elif _is_late(look, thing):
+        elif self._is_late(look, thing):
             return thing.id
         elif _stands_still(thing, place, look):
             fresh = self._averaged(thing, box, place, look)
@@ -214,6 +224,16 @@ class ObjectMemory:
         self._things[fresh.id] = fresh
         missed.pop(fresh.id, None)
         return fresh.id
+
+    def _seen_last_first(self, thing: Remembered) -> tuple[bool, int, int]:
+        """A key to sort by."""
+        return thing.id in self._of_before, -thing.last_ns, thing.id
+
+    def _is_late(self, look: Look, thing: Remembered) -> bool:
+        """Was the thing seen, or missed, after this look?"""
+        newest_ns = max(thing.last_ns, thing.gone_ns or 0)
+        is_comparable = thing.id not in self._of_before
+        return is_comparable and newest_ns - MAX_LATE_NS <= look.stamp_ns < newest_ns
 
     def _named(self, label: str) -> list[Remembered]:
         return [one for one in self._things.values() if _same_name(one.label, label)]
@@ -281,18 +301,12 @@ class ObjectMemory:
         )
 
 
-def _is_late(look: Look, thing: Remembered) -> bool:
-    """Was the thing seen, or missed, after this look?"""
-    newest_ns = max(thing.last_ns, thing.gone_ns or 0)
-    return newest_ns - MAX_LATE_NS <= look.stamp_ns < newest_ns
-
-
 def _had_to_find(look: Look, thing: Remembered) -> bool:
     """Does not having found a thing that may be there say something? Not where another of its name was found:
-    who looks for "the mug" is content with one.
+    who looks for "the mug" is content with one. Nor where everything was looked for.
     """
     found = any(_same_name(box.label, thing.label) for box in look.boxes)
-    return look.is_whole and is_named(thing, look.words) and not found
+    return look.is_whole and is_called(thing, look.words) and not found
 
 
 def _stands_still(thing: Remembered, place: Place, look: Look) -> bool:

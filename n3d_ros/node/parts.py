@@ -203,7 +203,8 @@ class Parts:
 
     def _on_jump(self, jump: TimeJump) -> None:
         """The clock was set back, or another one is used: what was seen before is of another time, and a
-        question about a stamp of now must not be answered with it. What is remembered stays.
+        question about a stamp of now must not be answered with it. What is remembered stays, until something
+        newer is known.
         """
         self._node.get_logger().warning(
             f"the clock jumped by {jump.delta.nanoseconds / 1e9:+.1f} s: frames, tf, ids and markers of "
@@ -212,6 +213,7 @@ class Parts:
         self.camera.forget()
         self._transforms.forget()
         self.desk.results.forget()
+        self.memory.begin_anew()
 
     def _housekeeping(self) -> None:
         now_s = time.monotonic()

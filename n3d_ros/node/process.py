@@ -24,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from n3d_ros.node import engine
 from n3d_ros.node.command_line import nodes_of
 from n3d_ros.node.executor import OneThreadExecutor
+from n3d_ros.node.memory.keeper import path_of
 from n3d_ros.node.node import N3DNode
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.engine_thread import Engines
@@ -104,9 +105,9 @@ def _settling(load: Load) -> Load:
 
 def _check_memory_file(nodes: Sequence[N3DNode]) -> None:
     """ValueError where the newest node would write over the memory of another one."""
-    used = [node.live.now.memory_file if node.live.now.memory_enabled else "" for node in nodes]
-    *others, newest = used
-    if newest and newest in others:
+    settings = [node.live.now for node in nodes]
+    *others, newest = [one.memory_file if one.memory_enabled else "" for one in settings]
+    if newest and path_of(newest).resolve() in [path_of(one).resolve() for one in others if one]:
         raise ValueError(f"memory.file: expected another file for each camera, got {newest} for two of them")
 
 

@@ -60,6 +60,11 @@ class Transforms:
             )
         import tf2_ros
 
+        if stamp_ns < 0:
+            raise N3DError(
+                ResultCode.TF,
+                f"no transform to '{target}': expected a stamp from 0 on, got {stamp_ns / 1e9} s",
+            )
         try:
             found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
         except tf2_ros.TransformException as error:

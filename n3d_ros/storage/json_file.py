@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,7 +49,11 @@ def parse_json(text: bytes) -> Any:
     try:
         written = text.decode("utf-8-sig")
         value = json.loads(
-            written, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite_number
+            written,
+            object_pairs_hook=_object,
+            parse_constant=_no_number,
+            parse_float=_finite_number,
+            parse_int=_finite_integer,
         )
     except RecursionError as error:
         raise JsonError(f"values nested more than {MAX_DEPTH} deep") from error
@@ -78,6 +83,14 @@ def _no_number(name: str) -> NoReturn:
 def _finite_number(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
+        raise JsonError(f"{shown(text)}, which is beyond float64")
+    return value
+
+
+def _finite_integer(text: str) -> int:
+    """Who takes it for a number of metres makes a float of it, which Python refuses beyond float64."""
+    value = int(text)
+    if abs(value) > sys.float_info.max:
         raise JsonError(f"{shown(text)}, which is beyond float64")
     return value
 

@@ -29,6 +29,15 @@ def test_what_is_saved_is_loaded_and_ids_go_on(stored):
     )
 
 
+def test_a_sheet_whose_box_has_no_thickness_is_loaded_again(tmp_path):
+    """A model may write a size of 0; a memory that holds such a thing is no damaged one."""
+    memory = ObjectMemory()
+    sheet = Box3D("sheet of paper", (0.1, 0.2, 1), (0.3, 0.0, 0.2))
+    memory.look(Look(5, ("paper",), (sheet,), np.eye(4), CAMERA))
+    save(tmp_path / "memory.json", "map", memory.things, memory.next_id)
+    assert load(tmp_path / "memory.json", "map").things == memory.things
+
+
 def test_a_memory_of_another_frame_is_refused(stored):
     with pytest.raises(MemoryFileError, match="expected places in frame 'odom', got 'map'"):
         load(stored[0], "odom")
@@ -46,13 +55,14 @@ def test_a_memory_of_another_frame_is_refused(stored):
         ({"open_share": -0.1}, "open_share = -0.1"),
         ({"depth_is_estimated": 1}, "depth_is_estimated = 1"),
         (
-            {"place": {"center": [0, 0, 1], "size": [1, 0, 1], "R_fixed_box": [1, 0, 0, 0, 1, 0, 0, 0, 1]}},
+            {"place": {"center": [0, 0, 1], "size": [1, -1, 1], "R_fixed_box": [1, 0, 0, 0, 1, 0, 0, 0, 1]}},
             "size",
         ),
         ({"words": "mug"}, "words = 'mug'"),
         ({"score": None}, "score = None"),
         ({"gone_ns": 0.5}, "gone_ns = 0.5"),
         ({"spread_m": [0, 0]}, "3 numbers"),
+        ({"spread_m": [0, 0, 10**400]}, "beyond float64"),
         ({"place": {"center": [0, 0, 1], "size": [1, 1, 1], "R_fixed_box": [0] * 9}}, "rotation"),
         ({"place": 3}, "thing 0"),
     ],

@@ -162,6 +162,7 @@ def test_one_mug_found_says_nothing_of_another_in_plain_sight():
     "second",
     [
         look(2, words="the nearest mug", depth=depth_of(mug())),
+        look(2, words="ball, objects", depth=depth_of(mug())),
         look(2, depth=depth_of(mug()), is_whole=False),
         look(2, depth=depth_of(), depth_is_estimated=True),
     ],
@@ -171,6 +172,13 @@ def test_a_thing_in_plain_sight_is_not_missed_by(second):
     memory.look(look(1, mug(), words="the nearest mug", depth=depth_of(mug())))
     memory.look(second)
     assert memory.things[0].gone_ns is None
+
+
+def test_who_looks_for_everything_sees_an_empty_place():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(), depth=depth_of(mug())))
+    memory.look(look(2, words="objects", depth=depth_of()))
+    assert memory.things[0].gone_ns == 2 * S
 
 
 def test_words_that_found_it_before_seek_it_whatever_they_mean():
@@ -192,6 +200,30 @@ def test_after_the_clock_was_set_back_looks_count_again():
     memory.look(look(5000, mug(0.0)))
     assert memory.look(look(10, mug(0.4), depth=depth_of(mug(0.4)))) == (0,)
     assert (memory.things[0].place.center[0], memory.things[0].last_ns) == (0.4, 10 * S)
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_after_a_clock_that_began_anew_everything_seen_is_newer_however_far_back(is_loaded):
+    memory = ObjectMemory()
+    memory.look(look(50, mug(0.0)))
+    if is_loaded:
+        memory = ObjectMemory(things=memory.things)
+    else:
+        memory.begin_anew()
+    assert memory.look(look(10, depth=depth_of())) == ()
+    assert memory.things[0].gone_ns == 10 * S
+    assert memory.look(look(12, mug(0.4), depth=depth_of(mug(0.4)))) == (0,)
+    assert memory.look(look(11, mug(0.0))) == (None,), "late by the new clock"
+    assert (memory.things[0].place.center[0], memory.things[0].last_ns) == (0.4, 12 * S)
+
+
+def test_what_was_seen_since_the_clock_began_anew_was_seen_last():
+    memory = ObjectMemory(MemoryConfig(max_things=2))
+    memory.look(look(49, mug(0.0)))
+    memory.look(look(50, mug(0.5)))
+    memory.begin_anew()
+    memory.look(look(10, mug(1.0)))
+    assert [one.last_ns // S for one in memory.recall("the mug").things] == [10, 50]
 
 
 def test_guessed_depth_is_said():

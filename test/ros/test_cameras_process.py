@@ -128,9 +128,11 @@ def test_what_one_camera_refuses_ends_the_process_and_says_whose_it_was(run, ref
     assert "Traceback" not in said
 
 
-def test_two_cameras_do_not_write_one_file_of_memory(run):
-    still = ("-p", "memory.enabled:=true", "-p", "memory.camera_is_still:=true")
-    process = run(*TWO, "--ros-args", *still, "-p", "memory.file:=/nowhere/memory.json")
+@pytest.mark.parametrize("spelled", ["/nowhere/memory.json", "/nowhere/../nowhere//memory.json"])
+def test_two_cameras_do_not_write_one_file_of_memory(run, spelled):
+    file = "-p memory.enabled:=true -p memory.camera_is_still:=true -p memory.file:="
+    front, left = f"front {file}{spelled}", f"left {file}/nowhere/memory.json"
+    process = run("--camera", front, "--camera", left)
     _, said = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 2 and "Traceback" not in said, said
     assert "/left: memory.file: expected another file for each camera, got /nowhere/memory.json" in said

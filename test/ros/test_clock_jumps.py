@@ -1,5 +1,7 @@
 """A simulation that starts anew: nothing of before is taken for now."""
 
+from dataclasses import replace
+
 import pytest
 import stand_in_tf
 from builtin_interfaces.msg import Time
@@ -15,6 +17,7 @@ from visualization_msgs.msg import MarkerArray
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import stamp_ns
+from n3d_ros.srv import Recall
 
 S = 10**9
 
@@ -114,6 +117,33 @@ def test_tf_ids_and_markers_begin_anew(simulate, monkeypatch):
     simulation.set(5.0)
     graph.wait(lambda: not scene(markers), "them to go")
     assert world.num_cleared == 1
+
+
+def test_what_is_found_after_a_restart_is_newer_than_what_is_remembered(simulate, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)
+    pipeline = FakePipeline([MUG])
+    simulation = simulate(pipeline, memory__enabled=True, memory__frame="map")
+    for at_s, x in ((30.0, 0.1), (5.0, -0.6)):
+        pipeline.boxes = [replace(MUG, center=(x, 0.2, 1.0))]
+        simulation.set(at_s)
+        simulation.see(at_s)
+        assert simulation.ground().code == ResultCode.OK
+        response = simulation.graph.call(Recall, "n3d/recall", Recall.Request(words="the mug"))
+        assert any(one.pose.position.x == pytest.approx(5 + x) for one in response.objects)
+
+
+def test_things_not_seen_for_too_long_are_forgotten(simulate, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)
+    simulation = simulate(memory__enabled=True, memory__frame="map", memory__max_age_s=100.0)
+    simulation.set(1000.0)
+    simulation.see(1000.0)
+    assert simulation.ground().code == ResultCode.OK
+    for at_s, number in ((1099.0, 1), (1101.0, 0)):
+        simulation.set(at_s)
+        response = simulation.graph.call(Recall, "n3d/recall", Recall.Request(words="the mug"))
+        assert (response.code, len(response.objects)) == (ResultCode.OK, number)
 
 
 def test_a_jump_is_heard_once_however_often_the_node_was_configured(simulate):

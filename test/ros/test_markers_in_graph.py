@@ -1,6 +1,7 @@
 """Markers as a viewer receives them."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import stand_in_tf
@@ -102,6 +103,29 @@ def test_another_request_leaves_what_the_standing_words_show(standing):
     graph.wait(lambda: len(arrays) > count, "markers of the request")
     assert {one.text for one in scene(arrays).values()} == {"", MUG.label, BOX.label}
     assert set(look([MUG])) == {"", MUG.label, BOX.label}
+
+
+def test_what_a_request_showed_is_dropped_after_its_lifetime_however_often_others_are_shown(
+    standing, monkeypatch
+):
+    graph, arrays, look = standing
+    now_s = [100.0]
+    monkeypatch.setattr("n3d_ros.node.outputs.markers.time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    assert graph.node.live.set("markers.lifetime_s", 2.5).successful
+    graph.wait(lambda: arrays, "markers in the new style")
+    look([MUG])
+    blue = replace(BOX, label="blue box")
+    graph.node.desk.worker.engine.boxes, count = [blue], len(arrays)
+    assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="blue box")).code == ResultCode.OK
+    graph.wait(lambda: len(arrays) > count, "markers of the request")
+    now_s[0] += 2.0
+    left = {text: marker.lifetime for text, marker in look([MUG]).items() if text}
+    assert {text: (one.sec, one.nanosec) for text, one in left.items()} == {
+        MUG.label: (2, 500_000_000),
+        blue.label: (0, 500_000_000),
+    }
+    now_s[0] += 1.0
+    assert set(look([MUG])) == {"", MUG.label}
 
 
 def test_markers_go_when_the_standing_words_cannot_be_looked_for(standing):

@@ -8,9 +8,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
 from graph import FRAME, MUG
-from graph_views import wait_for_level
+from graph_views import LOG, wait_for_level
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Log
 from std_srvs.srv import Trigger
 
 from n3d_ros.boxes import Box3D
@@ -205,16 +206,42 @@ def test_it_is_saved_before_the_engine_is_waited_for(robot, tmp_path, monkeypatc
     assert [thing["label"] for thing in json.loads(saved[0])["things"]] == ["red mug"]
 
 
-def test_things_not_seen_for_too_long_are_forgotten(robot):
+def test_a_file_that_cannot_be_written_is_said_and_nothing_is_called_forgotten_that_it_may_hold(
+    robot, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("n3d_ros.node.memory.keeper.SAVE_PERIOD_S", 0.0)
+    file = tmp_path / "folder" / "memory.json"
+    graph = robot(memory__file=str(file))
+    log = graph.collect(Log, "/rosout", LOG)
+    see(graph)
+    graph.wait(file.exists, "the file")
+    file.unlink()
+    file.parent.rmdir()
+    file.parent.write_text("in its way")
+    response = graph.call(Trigger, "n3d/clear_memory", Trigger.Request())
+    assert not response.success
+    assert response.message.startswith("1 things forgotten, but memory.file is not written, and may bring")
+    said = "memory.file is not written: [Errno"
+    assert graph.wait(lambda: [one for one in log if one.msg.startswith(said)], "a line in the log")
+    file.parent.unlink()
+    graph.wait(lambda: any(one.msg == "memory.file is written again" for one in log), "the end of it")
+    assert json.loads(file.read_text())["things"] == []
+
+
+def test_what_is_too_old_to_be_remembered_is_said(robot):
     pipeline = FakePipeline([MUG])
     graph = robot(pipeline, memory__max_age_s=100.0)
     see(graph, stamp_ns=graph.node.now_ns() - 90 * S)
     assert len(recall(graph).objects) == 1
     graph.call(Trigger, "n3d/clear_memory", Trigger.Request())
-    see(graph, stamp_ns=graph.node.now_ns() - 110 * S)
     response = recall(graph)
     assert (response.code, response.objects) == (ResultCode.OK, [])
     assert response.answer == "Nothing that 'the mug' names is remembered, nor is anything else."
+    for stamp_ns in (graph.node.now_ns() - 110 * S, 0):
+        see(graph, stamp_ns=stamp_ns)
+        response = recall(graph)
+        assert (response.code, response.objects) == (ResultCode.BAD_INPUT, [])
+        assert "stamp: expected one of the last 100 s (memory.max_age_s), got one 1" in response.message
 
 
 def test_a_file_of_another_frame_is_refused_and_left_as_it_is(robot, world, tmp_path):
@@ -259,6 +286,30 @@ def test_what_is_known_is_told_with_what_may_be_missing(robot, world):
     response = recall(graph)
     assert (response.code, len(response.objects)) == (ResultCode.OK, 1)
     assert response.message.startswith("the newest look was not remembered: TF: no transform")
+
+
+def test_a_newest_look_that_was_left_out_is_told(robot, world, monkeypatch):
+    monkeypatch.setattr("n3d_ros.node.memory.keeper.MAX_WAITING", 1)
+    graph = robot(tf_timeout_s=10.0)
+    see(graph)
+    assert len(recall(graph).objects) == 1
+    pose = world.poses.pop(("map", FRAME))
+    stamp = see(graph)
+    graph.wait(lambda: world.asked.count(("map", FRAME, stamp)) > 2, "the memory to wait for tf")
+    for _ in range(2):
+        see(graph)
+    client = graph.client.create_client(Recall, "n3d/recall")
+    graph.wait(client.service_is_ready, "the service")
+    answered = client.call_async(Recall.Request(words="the mug"))
+    graph.wait(lambda: graph.node.is_answering, "the request")
+    world.poses["map", FRAME] = pose
+    message = graph.wait(answered.done, "an answer") and answered.result().message
+    assert message.startswith("the newest look was not remembered: SUPERSEDED: looks come faster")
+    assert graph.call(Trigger, "n3d/clear_memory", Trigger.Request()).success
+    response = recall(graph)
+    assert (response.code, response.objects) == (ResultCode.OK, [])
+    see(graph)
+    assert recall(graph).message == ""
 
 
 def test_a_stamp_ahead_of_the_clock_is_not_remembered(robot):
@@ -408,7 +459,9 @@ def test_a_memory_that_is_off_is_said(make_graph):
     assert "memory" not in info.capabilities
 
 
-def test_a_memory_that_failed_is_said(robot, tmp_path):
+@pytest.mark.parametrize("file", ["memory.json", "~nobody_at_all/memory.json"])
+def test_a_memory_that_failed_is_said(robot, tmp_path, file, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "memory.json").write_text("{")
-    info = robot(memory__file=str(tmp_path / "memory.json")).call(GetInfo, "n3d/get_info", GetInfo.Request())
+    info = robot(memory__file=file).call(GetInfo, "n3d/get_info", GetInfo.Request())
     assert info.memory.startswith("failed: memory.file: ") and "memory" not in info.capabilities

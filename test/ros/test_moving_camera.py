@@ -79,6 +79,21 @@ def test_ids_survive_the_cameras_motion_where_tf_knows_it(make_graph, world):
     assert boxes[1].header.frame_id == FRAME, "tracking changes no result's frame"
 
 
+def test_another_tracking_frame_leaves_ids_as_they_are(make_graph, world):
+    """Two mugs 1 m apart, in frames 1 m apart: each is in odom where the other was in map."""
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)
+    world.poses["odom", FRAME] = stand_in_tf.Still(x=6.0)
+    mugs = [Box3D("mug", (x, 0.0, 2.0), (0.1, 0.1, 0.1)) for x in (0.0, 1.0)]
+    graph = make_graph(FakePipeline(mugs), continuous__prompt="mug", tracking_frame="map")
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    graph.one_frame()
+    graph.wait(lambda: boxes, "boxes")
+    assert graph.node.live.set("tracking_frame", "odom").successful
+    graph.one_frame()
+    graph.wait(lambda: len(boxes) == 2, "boxes by the other frame")
+    assert [[one.id for one in result.boxes] for result in boxes] == [["mug/0", "mug/1"]] * 2
+
+
 @pytest.mark.skipif(not optional_packages.has_tf_messages(), reason="needs tf2_msgs")
 def test_named_objects_are_sent_to_tf_on_request(make_graph):
     from tf2_msgs.msg import TFMessage

@@ -60,6 +60,12 @@ def test_an_image_without_a_stamp_is_not_put_where_the_camera_is_now(transforms)
     assert error.value.code == ResultCode.TF
 
 
+def test_a_stamp_before_0_is_refused_by_name(transforms):
+    with pytest.raises(N3DError, match="expected a stamp from 0 on, got -4.5 s") as error:
+        transforms.lookup("map", "camera", -4_500_000_000)
+    assert error.value.code == ResultCode.TF
+
+
 def test_an_image_without_a_stamp_has_its_place_where_the_camera_never_moves(transforms):
     assert transforms.lookup("base", "camera", 0)[1] == (20.0, 0.0, 0.0)
 

@@ -23,6 +23,7 @@ def test_nesting_ends_at_its_limit_and_not_at_python_s():
         (b"\xff", "utf-8"),
         (b"Infinity", "Infinity, which is no number"),
         (b"-1e400", "beyond float64"),
+        (b"[1" + b"0" * 400 + b"]", "beyond float64"),
         (b"1" * 5000, ""),
         (b'{"a": 1, "b": 2, "a": 1}', "'a' twice in one object"),
         (b'["\\udfff"]', "half a character"),

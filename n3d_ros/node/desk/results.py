@@ -87,8 +87,9 @@ class Results:
         boxes = [one.box for one in found]
         if not errand.slot:
             return StableIds().assign(boxes)
-        still = self._centres(boxes, errand.frame, errand.settings.tracking_frame)
-        return self._ids.assign(boxes, still, errand.frame.stamp_ns)
+        target = errand.settings.tracking_frame
+        still = self._centres(boxes, errand.frame, target)
+        return self._ids.assign(boxes, still, errand.frame.stamp_ns, target)
 
     def _centres(
         self, boxes: Sequence[Box3D], frame: CameraFrame, target: str

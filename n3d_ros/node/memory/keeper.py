@@ -17,10 +17,12 @@ from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.memory import Look, MemoryConfig, ObjectMemory, Remembered
 from n3d_ros.memory.memory_file import MemoryFileError, load, save
 from n3d_ros.memory.sentences import told
+from n3d_ros.plain_text import shown
 
 SAVE_PERIOD_S = 5.0
 # Looks that wait, each with its depth; where they come faster than they are taken in some are left out.
 MAX_WAITING = 4
+LEFT_OUT = f"{ResultCode.SUPERSEDED.name}: looks come faster than they are taken in"
 
 
 @dataclass(frozen=True)
@@ -63,25 +65,32 @@ class Keeper:
         self.state = State(self._frame, self._memory.things)
         self._is_unsaved, self._saved_s = False, float("-inf")
         self.num_left_out = 0
+        self._is_newest_left_out = False
         self._room = threading.Semaphore(MAX_WAITING)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="n3d-memory")
 
     def look(self, make: Callable[[], tuple[str, Sequence[Look]]]) -> Future[None] | None:
         """Take in what `make` gives of one picture, in this thread; None where too many looks wait."""
-        if not self._room.acquire(blocking=False):
+        self._is_newest_left_out = not self._room.acquire(blocking=False)
+        if self._is_newest_left_out:
             self.num_left_out += 1
             return None
         return self._thread.submit(self._look, make)
 
     def recall(self, words: str, now_ns: int) -> Future[Reply]:
-        """What the words name, after every look that was handed in before. N3DError with code TF where
-        nothing is known and the newest look could not be placed.
+        """What the words name, after every look that was handed in before. N3DError where nothing is known
+        and the newest look could not be placed, with code TF, or was left out.
         """
-        return self._thread.submit(self._recall, words, now_ns)
+        return self._thread.submit(self._recall, words, now_ns, self._is_newest_left_out)
 
     def clear(self) -> Future[int]:
-        """Forget everything; how much that was."""
+        """Forget everything; how much that was. N3DError with code INTERNAL where the file still holds it."""
+        self._is_newest_left_out = False
         return self._thread.submit(self._clear)
+
+    def begin_anew(self) -> Future[None]:
+        """The clock was set back, or is another one."""
+        return self._thread.submit(self._memory.begin_anew)
 
     def tend(self, now_ns: int) -> Future[None]:
         """Forget by age, and save what has changed if the last time is long enough ago."""
@@ -118,9 +127,10 @@ class Keeper:
                 "~/clear_memory begins anew"
             )
 
-    def _recall(self, words: str, now_ns: int) -> Reply:
+    def _recall(self, words: str, now_ns: int, is_left_out: bool) -> Reply:
         self._forget(now_ns)
-        things, problem = self._memory.recall(words).things, self.state.problem
+        things = self._memory.recall(words).things
+        problem = LEFT_OUT if is_left_out else self.state.problem
         if problem and not things:
             code, _, message = problem.partition(": ")
             raise N3DError(ResultCode[code], f"the newest look was not remembered: {message}")
@@ -135,6 +145,11 @@ class Keeper:
         self.state = replace(self.state, frame=self._frame, problem="")
         self._changed()
         self._save()
+        if problem := self.state.file_problem:
+            raise N3DError(
+                ResultCode.INTERNAL,
+                f"{num} things forgotten, but memory.file is not written, and may bring them back: {problem}",
+            )
         return num
 
     def _tend(self, now_ns: int) -> None:
@@ -164,9 +179,17 @@ class Keeper:
         self.state = replace(self.state, file_problem="")
 
 
+def path_of(file: str) -> Path:
+    """Of memory.file; MemoryFileError for the home of somebody who is not known."""
+    try:
+        return Path(file).expanduser()
+    except RuntimeError as error:
+        raise MemoryFileError(f"expected a path, got {shown(file)}: {error}") from error
+
+
 def open_keeper(config: MemoryConfig, frame: str, file: str, now_ns: int) -> tuple[Keeper | None, str]:
     """A keeper; or None and why its file cannot be read, which is then left as it is."""
     try:
-        return Keeper(config, frame, Path(file).expanduser() if file else None, now_ns), ""
+        return Keeper(config, frame, path_of(file) if file else None, now_ns), ""
     except (MemoryFileError, OSError) as error:
         return None, f"memory.file: {error}"

@@ -43,11 +43,7 @@ class LookMaker:
         """The frame that stands still, and a look in it for each name: what one has found, another has not.
         seen: what the result is about. end_s: until when tf is waited for, on the steady clock.
         """
-        ahead_s = (errand.frame.stamp_ns - self._now_ns()) / 1e9
-        if ahead_s > AHEAD_S:
-            raise BadInputError(
-                f"stamp: expected one of the past, got one {ahead_s:.1f} s ahead of the clock"
-            )
+        self._check_stamp(errand)
         fixed, T_fixed_optical = self._pose(errand.frame, errand.settings, end_s)
         looks = tuple(
             Look(
@@ -63,6 +59,19 @@ class LookMaker:
             for words, boxes in _searches(errand, result)
         )
         return fixed, looks
+
+    def _check_stamp(self, errand: Errand) -> None:
+        """What is too old would be forgotten at once, without a word."""
+        ahead_s, limit_s = (errand.frame.stamp_ns - self._now_ns()) / 1e9, errand.settings.memory_max_age_s
+        if ahead_s > AHEAD_S:
+            raise BadInputError(
+                f"stamp: expected one of the past, got one {ahead_s:.1f} s ahead of the clock"
+            )
+        if -ahead_s > limit_s:
+            raise BadInputError(
+                f"stamp: expected one of the last {limit_s:g} s (memory.max_age_s), got one {-ahead_s:.1f} s "
+                "old; a recording needs use_sim_time and its clock, or n3d play, which moves stamps to now"
+            )
 
     def _pose(
         self, frame: CameraFrame, settings: Parameters, end_s: float

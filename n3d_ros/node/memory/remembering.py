@@ -24,7 +24,7 @@ from n3d_ros.msg import RememberedArray
 from n3d_ros.node.desk.errand import Errand
 from n3d_ros.node.desk.outbox import Outbox
 from n3d_ros.node.memory import shown
-from n3d_ros.node.memory.keeper import Keeper, Reply, open_keeper
+from n3d_ros.node.memory.keeper import Keeper, Reply, State, open_keeper
 from n3d_ros.node.memory.looks import LookMaker, Result
 from n3d_ros.node.outputs.publishers import LATCHED
 from n3d_ros.node.parameters.live import LiveParameters
@@ -53,7 +53,8 @@ class Remembering:
         self._waiting: list[Callable[[], tuple[str, Sequence[Look]]]] = []
         self._published: tuple[Remembered, ...] | None = None
         self._published_s = float("-inf")
-        self._had_problem = False
+        # What the log said last of looks, and of the file.
+        self._said = State("")
 
     @property
     def is_on(self) -> bool:
@@ -91,6 +92,12 @@ class Remembering:
         num: int = await self._answer(keeper.clear())
         return num
 
+    def begin_anew(self) -> None:
+        """The clock was set back, or is another one: what comes from now on is newer than what is known."""
+        self.take_in()
+        if self._keeper is not None:
+            self._keeper.begin_anew()
+
     def take_in(self) -> None:
         """Hand what was witnessed to the memory, in its order."""
         if self._keeper is None:
@@ -105,6 +112,7 @@ class Remembering:
         """Forget by age, save, publish what has changed."""
         if self._keeper is not None:
             self._keeper.tend(self.now_ns())
+            self._say_problems()
             self._publish()
 
     def timers(self) -> tuple[tuple[float, Callable[[], None]], ...]:
@@ -139,6 +147,7 @@ class Remembering:
         self.take_in()
         if self._keeper is not None:
             self._keeper.close()
+            self._say_problems()
 
     def _open(self, node: Node) -> None:
         settings = self._live.now
@@ -160,18 +169,28 @@ class Remembering:
         error = done.exception()
         if error is not None:
             self._log.error("".join(traceback.format_exception(error)))
-        self._say_problem()
+        self._say_problems()
         if time.monotonic() - self._published_s >= TEND_S:
             self._publish()
 
-    def _say_problem(self) -> None:
-        """Once when it begins, once when it is over."""
-        problem = "" if self._keeper is None else self._keeper.state.problem
-        if problem and not self._had_problem:
-            self._log.warning(f"not remembered: {problem}")
-        elif self._had_problem and not problem:
-            self._log.info("what is found is remembered again")
-        self._had_problem = bool(problem)
+    def _say_problems(self) -> None:
+        """Each once when it begins, once when it is over."""
+        if self._keeper is None:
+            return
+        before, self._said = self._said, self._keeper.state
+        self._say(before.problem, self._said.problem, "not remembered", "what is found is remembered again")
+        self._say(
+            before.file_problem,
+            self._said.file_problem,
+            "memory.file is not written",
+            "memory.file is written again",
+        )
+
+    def _say(self, before: str, now: str, what: str, over: str) -> None:
+        if now and not before:
+            self._log.warning(f"{what}: {now}")
+        elif before and not now:
+            self._log.info(over)
 
     def _publish(self) -> None:
         if self._keeper is None or self._stop.is_set():

@@ -8,7 +8,9 @@ the next result), never an id that depends on the place in a list.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+import math
+import time
+from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -44,12 +46,23 @@ class MarkerStyle:
 
 @dataclass(frozen=True)
 class _Shown:
-    """An object that viewers were told to show, by the slot that saw it last."""
+    """An object that viewers were told to show, by the slot that saw it last, and how long, on the steady
+    clock.
+    """
 
     slot: str
     box: GroundedObject
     result: Box3DArray
     markers: tuple[Marker, Marker]
+    since_s: float
+    until_s: float
+
+    def anew(self, now_s: float) -> tuple[Marker, Marker]:
+        """Its markers, told again: a viewer counts their lifetime from when they come."""
+        if math.isfinite(self.until_s):
+            for marker in self.markers:
+                marker.lifetime = _duration(self.until_s - now_s)
+        return self.markers
 
 
 class MarkerTracker:
@@ -71,39 +84,47 @@ class MarkerTracker:
             if one.slot != slot and identity not in missed
         }
         self._results[slot] = result
-        return self._change({**others, **self._made(slot, result, style)})
+        now_s = time.monotonic()
+        made = {box.id: self._made(slot, box, result, style, now_s) for box in result.boxes}
+        return self._change({**others, **made}, now_s)
 
     def restyle(self, style: MarkerStyle) -> MarkerArray:
         """Everything shown, in another style."""
         return self._change(
             {
-                identity: replace(one, markers=self._markers(one.box, one.result, style))
+                identity: self._made(one.slot, one.box, one.result, style, one.since_s)
                 for identity, one in self._shown.items()
-            }
+            },
+            time.monotonic(),
         )
 
     def clear(self) -> MarkerArray:
         """Delete everything."""
         self._results.clear()
-        return self._change({})
+        return self._change({}, time.monotonic())
 
     def clear_slot(self, slot: str) -> MarkerArray:
         """Delete what `slot` shows."""
         self._results.pop(slot, None)
-        return self._change({identity: one for identity, one in self._shown.items() if one.slot != slot})
+        others = {identity: one for identity, one in self._shown.items() if one.slot != slot}
+        return self._change(others, time.monotonic())
 
-    def _change(self, shown: dict[str, _Shown]) -> MarkerArray:
-        """Show these alone: all of them, and deletions of what else viewers have."""
+    def _change(self, shown: dict[str, _Shown], now_s: float) -> MarkerArray:
+        """Show these alone, unless their lifetime is over, and delete what else viewers have."""
+        shown = {identity: one for identity, one in shown.items() if one.until_s > now_s}
         vanished = [one for identity, one in self._shown.items() if identity not in shown]
         self._shown = shown
         self._numbers = {identity: number for identity, number in self._numbers.items() if identity in shown}
-        added = [marker for one in shown.values() for marker in one.markers]
+        added = [marker for one in shown.values() for marker in one.anew(now_s)]
         return MarkerArray(
             markers=[*added, *(_deletion(marker) for one in vanished for marker in one.markers)]
         )
 
-    def _made(self, slot: str, result: Box3DArray, style: MarkerStyle) -> dict[str, _Shown]:
-        return {box.id: _Shown(slot, box, result, self._markers(box, result, style)) for box in result.boxes}
+    def _made(
+        self, slot: str, box: GroundedObject, result: Box3DArray, style: MarkerStyle, since_s: float
+    ) -> _Shown:
+        until_s = since_s + style.lifetime_s if style.lifetime_s else math.inf
+        return _Shown(slot, box, result, self._markers(box, result, style), since_s, until_s)
 
     def _number(self, identity: str) -> int:
         """The marker number of an object: kept while it is shown, else the smallest free one."""
@@ -122,9 +143,12 @@ class MarkerTracker:
             marker.ns, marker.id, marker.action = f"{self._camera}/{kind}", number, Marker.ADD
             marker.color.r, marker.color.g, marker.color.b = colour
             marker.color.a = float(style.alpha)
-            seconds, rest = divmod(style.lifetime_s, 1)
-            marker.lifetime = Duration(sec=int(seconds), nanosec=int(rest * NANOSECONDS))
         return shape, label
+
+
+def _duration(seconds: float) -> Duration:
+    sec, nanosec = divmod(round(seconds * NANOSECONDS), NANOSECONDS)
+    return Duration(sec=sec, nanosec=nanosec)
 
 
 def _deletion(marker: Marker) -> Marker:

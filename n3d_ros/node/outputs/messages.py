@@ -18,6 +18,7 @@ from std_msgs.msg import Header
 from n3d_ros.boxes import Box3D
 from n3d_ros.msg import Box3DArray, GroundedObject, NameOutcome, SpatialAnswer, Timing
 from n3d_ros.node.conversions import NANOSECONDS
+from n3d_ros.node.plain.ids import frame_name
 from n3d_ros.plain_text import MAX_LINE_CHARS, cut
 from n3d_ros.runtime.types import AskResult, GroundResult
 from n3d_ros.runtime.types import Timing as PipelineTiming
@@ -164,7 +165,7 @@ def transforms(boxes: Box3DArray, prefix: str) -> Any:
 
     message = TFMessage()
     for box in boxes.boxes:
-        one = TransformStamped(header=boxes.header, child_frame_id=f"{prefix}/{box.id}".replace(" ", "_"))
+        one = TransformStamped(header=boxes.header, child_frame_id=f"{prefix}/{frame_name(box.id)}")
         position = box.pose.position
         one.transform.translation = Vector3(x=position.x, y=position.y, z=position.z)
         one.transform.rotation = box.pose.orientation

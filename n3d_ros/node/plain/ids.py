@@ -24,14 +24,15 @@ Centre: TypeAlias = "tuple[float, float, float]"
 
 @dataclass(frozen=True)
 class _Sighting:
-    """The newest one of an object. still: its centre in the still frame, None where tf did not know."""
+    """The newest one of an object. still: its centre in `frame`, None where tf did not know."""
 
     box: Box3D
     still: Centre | None
     stamp_ns: int
+    frame: str
 
     def distance_m(self, other: _Sighting) -> float:
-        if self.still is not None and other.still is not None:
+        if self.still is not None and other.still is not None and self.frame == other.frame:
             return math.dist(self.still, other.still)
         return math.dist(self.box.center, other.box.center)
 
@@ -40,21 +41,33 @@ class _Sighting:
         return self.distance_m(other) <= max(REACH_M, *self.box.size)
 
 
+def frame_name(identity: str) -> str:
+    """An id, or its label, as the name of a tf frame."""
+    return identity.replace(" ", "_")
+
+
 class StableIds:
     """Remembers, per label, where its objects were seen last."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[int, _Sighting]] = {}
+        # By the label as a tf frame has it: "red mug" and "red_mug" would share a frame.
         self._next: dict[str, int] = {}
 
     def assign(
-        self, boxes: Sequence[Box3D], still: Sequence[Centre] | None = None, stamp_ns: int = 0
+        self,
+        boxes: Sequence[Box3D],
+        still: Sequence[Centre] | None = None,
+        stamp_ns: int = 0,
+        frame: str = "",
     ) -> list[str]:
         """Ids of `boxes`, in their order. still: their centres in the still frame, metres. stamp_ns: of the
-        image.
+        image. frame: the still one; centres in different ones say nothing of each other.
         """
         centres: Sequence[Centre | None] = [None] * len(boxes) if still is None else still
-        sightings = [_Sighting(box, centre, stamp_ns) for box, centre in zip(boxes, centres, strict=True)]
+        sightings = [
+            _Sighting(box, centre, stamp_ns, frame) for box, centre in zip(boxes, centres, strict=True)
+        ]
         ids: dict[int, str] = {}
         for label in dict.fromkeys(box.label for box in boxes):
             places = [place for place, box in enumerate(boxes) if box.label == label]
@@ -84,9 +97,10 @@ class StableIds:
         for _, number, place in pairs:
             if place not in taken and number not in taken.values():
                 taken[place] = number
+        name = frame_name(label)
         for place in range(len(new)):
             if place not in taken:
-                taken[place] = self._next.get(label, 0)
-                self._next[label] = taken[place] + 1
+                taken[place] = self._next.get(name, 0)
+                self._next[name] = taken[place] + 1
         self._seen[label] = {**known, **{taken[place]: one for place, one in enumerate(new)}}
         return [taken[place] for place in range(len(new))]

@@ -33,6 +33,11 @@ def test_the_nearest_of_two_gets_the_id():
     assert ids.assign([box(0.2), box(0.05)]) == ["mug/1", "mug/0"]
 
 
+def test_no_two_ids_are_one_frame():
+    ids = StableIds().assign([box(0.0, "red mug"), box(1.0, "red_mug")])
+    assert ids == ["red mug/0", "red_mug/1"]
+
+
 def test_forget_begins_anew():
     ids = StableIds()
     ids.assign([box(0.0), box(1.0)])
