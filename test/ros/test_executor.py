@@ -6,9 +6,7 @@ from functools import partial
 
 import pytest
 import rclpy
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.executors import ExternalShutdownException
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
@@ -116,24 +114,6 @@ def test_timers_need_none_either(graph):
         executor.spin_once(timeout_sec=DEADLINE_S)
     assert len(calls) >= 7
     assert executor.looks == before
-
-
-def test_a_timer_that_another_one_cancels_is_not_called(graph):
-    node, executor = graph
-    calls = []
-
-    def call(number):
-        calls.append(number)
-        for other in timers:
-            other.cancel()
-
-    timers = [node.create_timer(0.3, partial(call, number)) for number in range(2)]
-    spin_until_quiet(executor)
-    without_events(executor)
-    time.sleep(0.3)  # both are due, in one wait
-    spin_until(executor, lambda: calls)
-    executor.spin_once(timeout_sec=0.1)
-    assert len(calls) == 1
 
 
 def test_a_flood_of_messages_starves_nothing(graph, words):
@@ -334,22 +314,6 @@ def test_a_wait_that_nothing_ends_takes_its_time(graph):
     begun_s = time.monotonic()
     executor.spin_once(timeout_sec=0.3)
     assert time.monotonic() - begun_s >= 0.29
-
-
-def test_events_of_publishers_are_told(graph):
-    node, executor = graph
-    told = []
-    node.create_publisher(
-        String,
-        "words",
-        QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
-        event_callbacks=PublisherEventCallbacks(incompatible_qos=told.append),
-    )
-    spin_until_quiet(executor)
-    reliable = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-    node.create_subscription(String, "words", lambda message: None, reliable)
-    spin_until(executor, lambda: told)
-    assert told[0].total_count == 1
 
 
 def test_a_task_that_a_task_makes_is_run_in_the_next_look(graph):
