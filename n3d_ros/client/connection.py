@@ -34,6 +34,7 @@ from rclpy.validate_node_name import validate_node_name
 from n3d_ros.client.results import NoNodeError, RequestFailed
 from n3d_ros.errors import ResultCode
 from n3d_ros.plain_text import one_line, shown
+from n3d_ros.ros_domain import check_domain
 
 _POLL_S = 0.02
 
@@ -43,6 +44,7 @@ class Connection:
 
     def __init__(self, node: str, namespace: str, domain_id: int | None) -> None:
         full_name(node, namespace)  # refuses what no node has
+        check_domain(domain_id)
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain_id)
         self._node = rclpy.create_node(

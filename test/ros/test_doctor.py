@@ -306,14 +306,14 @@ def test_what_another_node_takes_or_publishes_is_not_offered(make, doctor):
 
 
 def test_a_camera_that_is_discovered_after_the_node_is_waited_for(make, doctor, monkeypatch):
-    graph, has_looked, look_for = make(), threading.Event(), look._Look._has_publishers
+    graph, has_looked, found = make(), threading.Event(), []
+    look_for, listen = look._Look._has_publishers, look.Listening
     graph.client.destroy_publisher(graph.depth)
-    graph.depth, found = None, []
+    graph.depth = None
 
-    class Listening(look.Listening):
-        def __init__(self, node, topics, wanted):
-            found.append([node.count_publishers(topic) for topic in topics.values()])
-            super().__init__(node, topics, wanted)
+    def listening(node, topics, wanted):
+        found.append([node.count_publishers(topic) for topic in topics.values()])
+        return listen(node, topics, wanted)
 
     def has_publishers(self):
         has_looked.set()
@@ -323,7 +323,7 @@ def test_a_camera_that_is_discovered_after_the_node_is_waited_for(make, doctor, 
         if has_looked.is_set() and graph.depth is None:
             graph.depth = graph.client.create_publisher(Image, "depth/image", 5)
 
-    monkeypatch.setattr(look, "Listening", Listening)
+    monkeypatch.setattr(look, "Listening", listening)
     monkeypatch.setattr(look._Look, "_has_publishers", has_publishers)
     monkeypatch.setattr(look, "PUBLISHERS_S", 20.0)
     doctor(graph, step)
