@@ -21,8 +21,8 @@ LIBRARY = (
 RUNTIME = f"{LIBRARY} runtime"
 NODE = "node.conversions node.optional_packages node.parameters node.plain node.transforms"
 REST = (
-    "version client recording text_table child_process overlay object_points depth_models node sim engines "
-    "training"
+    "version client recording text_table child_process ros_domain overlay object_points depth_models node "
+    "sim engines training"
 )
 
 # Folder, or module directly in n3d_ros -> what it may import of this package, beside itself. The longest row
@@ -34,6 +34,7 @@ ROWS = {
     "plain_text": "",
     "storage": "plain_text",
     "child_process": "",
+    "ros_domain": "plain_text",
     "geometry": "errors plain_text",
     "cameras": "errors plain_text geometry preprocess",
     "boxes": "errors geometry",
@@ -58,7 +59,7 @@ ROWS = {
     "sim.surfaces": "geometry sim.gl sim.look sim.meshes sim.shapes",
     "sim.sensors": "geometry sim.noise sim.render sim.surfaces",
     "sim.capture": "geometry sim.camera sim.look sim.render",
-    "node": f"{RUNTIME} overlay object_points version memory",
+    "node": f"{RUNTIME} overlay object_points version memory ros_domain",
     "node.conversions": "errors plain_text files geometry cameras preprocess",
     "node.transport": "",
     "node.optional_packages": "",
@@ -94,7 +95,7 @@ ROWS = {
         f"{RUNTIME} sim text_table overlay depth_models training.questions training.qa "
         "training.run_folder training.chat training.lift.sources.json_items"
     ),
-    "client": "errors geometry cameras plain_text",
+    "client": "errors geometry cameras plain_text ros_domain",
     "recording": "errors boxes cameras preprocess node.conversions node.desk.names",
     "commands": f"{RUNTIME} {REST}",
     "cli": "errors plain_text version commands",

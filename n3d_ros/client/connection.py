@@ -34,20 +34,24 @@ from rclpy.validate_node_name import validate_node_name
 from n3d_ros.client.results import NoNodeError, RequestFailed
 from n3d_ros.errors import ResultCode
 from n3d_ros.plain_text import one_line, shown
+from n3d_ros.ros_domain import check_domain
 
 _POLL_S = 0.02
 
 
 class Connection:
-    """node: name of the n3d node; namespace: where it runs, "" for the root."""
+    """node, namespace: as of `full_name`."""
 
     def __init__(self, node: str, namespace: str, domain_id: int | None) -> None:
-        above, _, name = node.rpartition("/")
-        require_names(name, above or namespace)
+        full_name(node, namespace)  # refuses what no node has
+        check_domain(domain_id)
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain_id)
         self._node = rclpy.create_node(
-            "n3d_client", namespace=namespace, context=self._context, start_parameter_services=False
+            "n3d_client",
+            namespace=namespace.rstrip("/"),
+            context=self._context,
+            start_parameter_services=False,
         )
         self._target = node
         self._clients: dict[str, Any] = {}
@@ -265,15 +269,21 @@ class Goal:
         answer.add_done_callback(_telling(self.future, then))
 
 
-def require_names(node: str, namespace: str) -> None:
-    """ValueError where no node has such a name, or runs in such a namespace."""
-    full = namespace if namespace.startswith("/") else f"/{namespace}"
-    for what, validate, name in (("node", validate_node_name, node), ("namespace", validate_namespace, full)):
+def full_name(node: str, namespace: str) -> str:
+    """node: a name, or a path to it; namespace: where that begins, unless it begins at the root. ValueError
+    where no node has such a name, or runs in such a namespace.
+    """
+    above, _, name = node.rpartition("/")
+    path = above if node.startswith("/") else f"{namespace}/{above}"
+    where = "/" + "/".join(part for part in path.split("/") if part)
+    checks = ("node", validate_node_name, name), ("namespace", validate_namespace, where)
+    for what, validate, given in checks:
         try:
-            validate(name)
+            validate(given)
         except NameValidationException as error:
             why = one_line(str(error).partition(":\n")[0])
-            raise ValueError(f"{what}: expected a name that ROS takes, got {shown(name)}: {why}") from error
+            raise ValueError(f"{what}: expected a name that ROS takes, got {shown(given)}: {why}") from error
+    return f"{where.rstrip('/')}/{name}"
 
 
 def call(connection: Connection, client: Any, request: Any) -> Future[Any]:

@@ -25,7 +25,7 @@ INSTRUCTIONS = (
 
 def add_mcp(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d mcp`."""
-    parser.add_argument("--node", default="n3d", help="name of the node (default: %(default)s)")
+    parser.add_argument("--node", default="n3d", help="name or path of the node (default: %(default)s)")
     parser.add_argument("--namespace", default="", help="where it runs (default: the root)")
     parser.add_argument(
         "--timeout-s", type=float, default=60.0, help="for one request (default: %(default)s)"

@@ -19,6 +19,7 @@ from n3d_ros.errors import CommandFailed
 from n3d_ros.recording.moments import NEAR_NS, Moment, Moments, stamp_of
 from n3d_ros.recording.parts import Parts
 from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, RESULTS
+from n3d_ros.ros_domain import check_domain
 
 LOOK_S = 1.0
 # Messages of frames that are not written twice: more than results ever lag behind.
@@ -35,7 +36,7 @@ def add_record(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder; parts are added to what is there"
     )
-    parser.add_argument("--node", default="n3d", help="name of the node (default: %(default)s)")
+    parser.add_argument("--node", default="n3d", help="name or path of the node (default: %(default)s)")
     parser.add_argument("--namespace", default="", help="where it runs (default: the root)")
     parser.add_argument("--all", action="store_true", help="every frame, not only those with a result")
     parser.add_argument("--seconds", type=float, metavar="S", help="stop after so long (default: Ctrl-C)")
@@ -58,13 +59,14 @@ def run_record(args: argparse.Namespace) -> int:
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
-    from n3d_ros.client.connection import require_names
+    from n3d_ros.client.connection import full_name
 
-    require_names(args.node, args.namespace)
+    namespace, _, name = full_name(args.node, args.namespace).rpartition("/")
+    check_domain()
     parts = Parts(args.out, args.part_mb << 20)
     rclpy.init()
-    node = rclpy.create_node("n3d_record", namespace=args.namespace)
-    recorder = Recorder(node, args.node, parts, args.memory_mb << 20, args.all)
+    node = rclpy.create_node("n3d_record", namespace=namespace)
+    recorder = Recorder(node, name, parts, args.memory_mb << 20, args.all)
     end_s = None if args.seconds is None else time.monotonic() + args.seconds
     try:
         while end_s is None or time.monotonic() < end_s:
@@ -81,7 +83,7 @@ def run_record(args: argparse.Namespace) -> int:
     for why, number in recorder.without_frame.items():
         print(f"{number} results came without their frame: {why}")
     if not recorder.has_seen_node:
-        where = f"{args.namespace.rstrip('/')}/{args.node}"
+        where = f"{namespace}/{name}"
         raise CommandFailed(f"expected a node '{where}' to record, found none; `n3d doctor` says why")
     return 0
 

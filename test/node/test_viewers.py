@@ -1,6 +1,8 @@
 """The files for RViz and Foxglove name displays, panels and settings that these viewers have."""
 
 import json
+import re
+from xml.etree import ElementTree
 
 import pytest
 import viewer_settings as known
@@ -11,6 +13,11 @@ from viewer_settings import keys
 RVIZ = yaml.safe_load((CHECKOUT / "config" / "n3d.rviz").read_text())
 MANAGER = RVIZ["Visualization Manager"]
 LAYOUT = json.loads((CHECKOUT / "config" / "foxglove.json").read_text())
+# Of the node, as test/ros/test_policy.py holds against a graph.
+TOPICS = {
+    f"/{one.text.lstrip('/')}"
+    for one in ElementTree.parse(CHECKOUT / "config" / "sros2_policy.xml").iter("topic")
+}
 
 
 @pytest.mark.parametrize("display", MANAGER["Displays"], ids=lambda one: one["Name"])
@@ -68,3 +75,25 @@ def test_foxgloves_layout_shows_each_panel_once():
         return [part] if isinstance(part, str) else [*shown(part["first"]), *shown(part["second"])]
 
     assert sorted(shown(LAYOUT["layout"])) == sorted(LAYOUT["configById"])
+
+
+def named(part):
+    """Values of a layout that are topics, wherever in it, and keys of `topics`."""
+    for key, value in part.items():
+        if key.startswith("topic") and isinstance(value, dict):
+            yield from value
+        elif isinstance(value, dict):
+            yield from named(value)
+        elif re.search("[tT]opic", key):
+            yield value
+
+
+def test_both_viewers_show_topics_that_the_node_has():
+    rviz = [one.get("Topic", {}).get("Value") for one in MANAGER["Displays"]]
+    rviz += [one.get(f"{kind} Topic") for one in MANAGER["Displays"] for kind in ("Depth Map", "Color Image")]
+    assert {f"/{topic}" for topic in rviz if topic} <= TOPICS
+    foxglove = [topic.partition(".") for topic in named(LAYOUT["configById"])]
+    assert {topic for topic, _, _ in foxglove} <= TOPICS
+    [field] = [field for _, _, field in foxglove if field]
+    assert f"\nstring {field} " in (CHECKOUT / "msg" / "SpatialAnswer.msg").read_text()
+    assert len(rviz) > 4 and len(foxglove) > 6

@@ -173,7 +173,7 @@ def test_a_disk_that_takes_nothing_is_named_and_the_end_says_no_more(tmp_path, m
     parts.close()
 
 
-@pytest.mark.parametrize("option", [["--node", "/robot1/n3d"], ["--namespace", "robot 1"]])
+@pytest.mark.parametrize("option", [["--node", "/robot 1/n3d"], ["--namespace", "robot 1"]])
 def test_a_name_that_no_node_has_is_refused_before_a_folder_is_there(tmp_path, capsys, option):
     assert main(["record", "--out", str(tmp_path / "out"), *option]) == 2
     assert "expected a name that ROS takes" in capsys.readouterr().err
@@ -239,6 +239,11 @@ def test_what_is_no_recording_is_named(tmp_path):
             list(read_recording(path))
 
 
-def test_a_node_that_is_not_there_is_told_in_the_end(tmp_path, capsys):
-    assert main(["record", "--node", "nobody", "--out", str(tmp_path / "out"), "--seconds", "0.1"]) == 1
-    assert "expected a node '/nobody' to record, found none" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [(["--node", "nobody"], "/nobody"), (["--node", "/robot1/n3d"], "/robot1/n3d"),
+     (["--namespace", "robot1"], "/robot1/n3d")],
+)  # fmt: skip
+def test_a_node_that_is_not_there_is_told_in_the_end(tmp_path, capsys, options, name):
+    assert main(["record", *options, "--out", str(tmp_path / "out"), "--seconds", "0.1"]) == 1
+    assert f"expected a node '{name}' to record, found none" in capsys.readouterr().err

@@ -283,9 +283,48 @@ def test_another_name_is_wrong_and_the_node_is_named(make, doctor, monkeypatch):
     assert found["node"]["mend"] == "n3d doctor --node n3d --namespace /robot1"
 
 
-def test_a_namespace_is_followed(make, doctor):
+@pytest.mark.parametrize(
+    "options", [("--namespace", "/robot1"), ("--namespace", "robot1/"), ("--node", "/robot1/n3d")]
+)
+def test_a_namespace_is_followed(make, doctor, options):
     graph = make(namespace="/robot1")
     graph.wait_for_engine()
-    code, found = doctor(graph, sending(graph), "--namespace", "/robot1")
+    code, found = doctor(graph, sending(graph), *options)
     assert (code, wrong(found)) == (0, [])
     assert found["rgb"]["what"].startswith("/robot1/rgb/image: ")
+
+
+def test_what_another_node_takes_or_publishes_is_not_offered(make, doctor):
+    front = make(namespace="/front")
+    left = make(namespace="/left", beside=front)
+    for publisher in (left.rgb, left.depth, left.info):
+        left.client.destroy_publisher(publisher)
+    code, found = doctor(front, sending(front), "--namespace", "/left")
+    assert (code, wrong(found)) == (1, ["camera_info", "depth", "rgb"])
+    assert found["rgb"]["why"].endswith("is published either, but for what /front/n3d may take")
+    assert found["rgb"]["mend"] == "start the camera's driver; ros2 topic list"
+
+
+def test_a_camera_that_is_discovered_after_the_node_is_waited_for(make, doctor, monkeypatch):
+    graph, has_looked, found = make(), threading.Event(), []
+    look_for, listen = look._Look._has_publishers, look.Listening
+    graph.client.destroy_publisher(graph.depth)
+    graph.depth = None
+
+    def listening(node, topics, wanted):
+        found.append([node.count_publishers(topic) for topic in topics.values()])
+        return listen(node, topics, wanted)
+
+    def has_publishers(self):
+        has_looked.set()
+        return look_for(self)
+
+    def step():
+        if has_looked.is_set() and graph.depth is None:
+            graph.depth = graph.client.create_publisher(Image, "depth/image", 5)
+
+    monkeypatch.setattr(look, "Listening", listening)
+    monkeypatch.setattr(look._Look, "_has_publishers", has_publishers)
+    monkeypatch.setattr(look, "PUBLISHERS_S", 20.0)
+    doctor(graph, step)
+    assert found == [[1, 1, 1]]

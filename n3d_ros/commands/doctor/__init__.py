@@ -7,6 +7,7 @@ something is wrong. `look` sees, `checks` judges by the node's own rules, `scree
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 
 from n3d_ros.commands.doctor.checks import frame, machine, node, topics
@@ -21,7 +22,7 @@ from n3d_ros.model_folder.hub import is_hub_name
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """Options of `n3d doctor`."""
-    parser.add_argument("--node", default="n3d", help="name of the node (default: %(default)s)")
+    parser.add_argument("--node", default="n3d", help="name or path of the node (default: %(default)s)")
     parser.add_argument("--namespace", default="", help="where it runs (default: the root)")
     parser.add_argument(
         "--seconds", type=float, default=3.0, help="how long to listen to the camera (default: %(default)s)"
@@ -36,7 +37,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 def run_doctor(args: argparse.Namespace) -> int:
     """Print everything; 1 where something is wrong."""
-    if not args.seconds > 0:
+    if not 0 < args.seconds < math.inf:
         raise ValueError(f"--seconds: expected a positive number, got {args.seconds}")
     findings = _findings(args)
     text = as_json(findings) if args.json else as_text(findings, sys.stdout.isatty())
@@ -48,11 +49,10 @@ def _findings(args: argparse.Namespace) -> list[Finding]:
     packages = look_at_packages()
     graph = None
     if not args.machine and not packages["rclpy"].error:
+        from n3d_ros.client.connection import full_name
         from n3d_ros.commands.doctor.look.graph import look_at_graph
 
-        graph = look_at_graph(
-            "/".join(["", *args.namespace.split("/"), args.node]).replace("//", "/"), args.seconds
-        )
+        graph = look_at_graph(full_name(args.node, args.namespace), args.seconds)
     seen = look_at_machine(packages, _model_to_check(args.model, graph))
     return [*([] if graph is None else of_graph(graph)), *machine.check_machine(seen)]
 

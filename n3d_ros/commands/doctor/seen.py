@@ -30,9 +30,10 @@ class TopicSeen:
 
     state: judged by the node's own rules; it counts what doctor heard. type_name: that the node takes; types:
     that are published under its name, publishers: the nodes that do it with the right type, one for each
-    publisher. wanted: asked for by the node. others: topics of its type that somebody publishes. compressed:
-    its compressed form, where that is published and the node takes the raw one. suffix: of the compressed
-    form, where the node takes that. num_by_node, rate_by_node_hz: what the node says it heard.
+    publisher. wanted: asked for by the node. others: topics of its type that somebody publishes and no other
+    n3d node takes. compressed: its compressed form, where that is published and the node takes the raw one.
+    suffix: of the compressed form, where the node takes that. num_by_node, rate_by_node_hz: what the node
+    says it heard.
 
     is_mixed: frame, size or K went to and fro between messages. stamp_ns: the newest. is_still: several
     messages came, and all with that stamp.

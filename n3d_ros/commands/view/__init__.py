@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from n3d_ros.commands.graph.interrupts import end_ros, interruptible
 from n3d_ros.errors import CommandFailed
+from n3d_ros.ros_domain import check_domain
 from n3d_ros.storage.whole_file import check_can_write
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add_view(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--save", type=Path, metavar="FILE", help="write a .rrd file instead of a window")
     where.add_argument("--connect", metavar="URL", help="a viewer that runs already, rerun+http://...")
-    parser.add_argument("--node", default="n3d", help="name of the node (default: %(default)s)")
+    parser.add_argument("--node", default="n3d", help="name or path of the node (default: %(default)s)")
     parser.add_argument("--namespace", default="", help="where it runs (default: the root)")
     parser.add_argument(
         "--rate-hz", type=float, default=5.0, help="live pictures a second (default: %(default)s)"
@@ -50,15 +51,14 @@ def run_view(args: argparse.Namespace) -> int:
     from n3d_ros.commands.view.scene import Scene, open_stream
 
     scene = Scene(open_stream(args.save, args.connect))
-    was_there = True
+    absent = ""
     if results is None:
-        was_there = _show_node(scene, args)
+        absent = _show_node(scene, args)
     else:
         _show_recording(scene, results)
     print(f"shown: {scene.num_frames} frames, {scene.num_results} results")
-    if not was_there:
-        where = f"{args.namespace.rstrip('/')}/{args.node}"
-        raise CommandFailed(f"expected a node '{where}' to show, found none; `n3d doctor` says why")
+    if absent:
+        raise CommandFailed(f"expected a node '{absent}' to show, found none; `n3d doctor` says why")
     return 0
 
 
@@ -78,18 +78,19 @@ def _show_recording(scene: Any, results: Iterator[Recorded]) -> None:
 
 
 @interruptible()
-def _show_node(scene: Any, args: argparse.Namespace) -> bool:
-    """Whether the node was there."""
+def _show_node(scene: Any, args: argparse.Namespace) -> str:
+    """The name of the node where it was not there."""
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
-    from n3d_ros.client.connection import require_names
+    from n3d_ros.client.connection import full_name
     from n3d_ros.commands.view.live import LiveView
 
-    require_names(args.node, args.namespace)
+    namespace, _, name = full_name(args.node, args.namespace).rpartition("/")
+    check_domain()
     rclpy.init()
-    node = rclpy.create_node("n3d_view", namespace=args.namespace)
-    view = LiveView(node, args.node, scene, args.rate_hz)
+    node = rclpy.create_node("n3d_view", namespace=namespace)
+    view = LiveView(node, name, scene, args.rate_hz)
     end_s = None if args.seconds is None else time.monotonic() + args.seconds
     try:
         while end_s is None or time.monotonic() < end_s:
@@ -100,4 +101,4 @@ def _show_node(scene: Any, args: argparse.Namespace) -> bool:
     finally:
         node.destroy_node()
         end_ros()
-    return view.has_seen_node
+    return "" if view.has_seen_node else f"{namespace}/{name}"

@@ -95,6 +95,10 @@ def test_a_node_is_started_anew_where_it_was_and_under_its_name():
     assert found.mend == f"{ANEW} namespace:=/robot1 depth_topic:=/depth/image qos:=auto"
 
 
+def test_what_comes_once_has_no_rate():
+    assert check_topic(topic(num=1, rate_hz=0.0), GRAPH).what == "/depth/image: one message, best effort"
+
+
 REALSENSE = {"realsense": ("/camera/color/image", "/camera/depth/image")}
 
 

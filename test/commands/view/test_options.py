@@ -30,7 +30,7 @@ def test_a_node_that_is_not_there_is_told_in_the_end(capsys, monkeypatch):
     # Rerun is optional, and nothing comes that it would show.
     scene = SimpleNamespace(Scene=nothing_shown, open_stream=lambda save, connect: None)
     monkeypatch.setitem(sys.modules, "n3d_ros.commands.view.scene", scene)
-    assert main(["view", "--node", "nobody", "--seconds", "0.1"]) == 1
+    assert main(["view", "--node", "/robot1/nobody", "--seconds", "0.1"]) == 1
     said = capsys.readouterr()
     assert said.out == "shown: 0 frames, 0 results\n"
-    assert "expected a node '/nobody' to show, found none" in said.err
+    assert "expected a node '/robot1/nobody' to show, found none" in said.err

@@ -48,7 +48,8 @@ def _publisher(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
 def _instead(seen: TopicSeen, graph: GraphSeen) -> tuple[str, str]:
     """What is published in its place, and what makes the node take it."""
     if not is_mended(seen, graph):
-        why = f"no {seen.type_name} with a name like it is published either"
+        but = f", but for what {', '.join(graph.others)} may take" if graph.others else ""
+        why = f"no {seen.type_name} with a name like it is published either{but}"
         return why, _mend_stream(seen, graph)
     if takes_compressed(seen):
         return f"{seen.compressed} is", mend_anew(seen, graph)
@@ -145,4 +146,5 @@ def _losses(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
 
 
 def _figures(seen: TopicSeen) -> str:
-    return f"{seen.state.rate_hz:.1f} Hz, {seen.wanted}"
+    rate = f"{seen.state.rate_hz:.1f} Hz" if seen.state.rate_hz else "one message"
+    return f"{rate}, {seen.wanted}"

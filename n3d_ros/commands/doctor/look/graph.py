@@ -30,10 +30,12 @@ from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen, TopicSeen
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.parameters.declared import DECLARATIONS, Parameters
 from n3d_ros.node.plain.input_state import Level
+from n3d_ros.ros_domain import check_domain
 from n3d_ros.srv import GetInfo
 
-# Discovery, and a node that is busy loading its engine, take up to a second or two.
-FIND_S = 3.0
+# Discovery takes up to three seconds on a busy machine, and each process is found in its own time.
+FIND_S = 5.0
+PUBLISHERS_S = 5.0
 ANSWER_S = 3.0
 # A service is matched in two halves: an answer to a client whose half for answers is not matched yet is lost.
 ASK_AGAIN_S = 0.5
@@ -61,6 +63,7 @@ class _Look:
         self._clock_off_s = 0.0
 
     def __enter__(self) -> _Look:
+        check_domain()
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node("n3d_doctor", context=self._context, start_parameter_services=False)
@@ -78,6 +81,7 @@ class _Look:
 
     def all(self, listen_s: float) -> GraphSeen:
         """Look, ask, listen."""
+        self._begun_s = time.monotonic()
         is_there = self._spin(FIND_S, self._is_there)
         seen = GraphSeen(self._name, is_there, self._where())
         if is_there:
@@ -85,7 +89,7 @@ class _Look:
         return replace(
             seen,
             others=tuple(one for one in self._n3d_nodes() if one != self._name),
-            presets=complete_presets(self._published()),
+            presets=complete_presets(self._published().keys() - self._taken()),
             num_clocks=self._node.count_publishers("/clock"),
         )
 
@@ -149,12 +153,14 @@ class _Look:
         """Its diagnostics, and its inputs where it is active."""
         self._spin(DIAGNOSTICS_S, lambda: "name" in self._statuses)
         if seen.life == "active" and seen.parameters is not None:
+            self._spin(self._begun_s + PUBLISHERS_S - time.monotonic(), self._has_publishers)
             listening = Listening(self._node, self._topics(), seen.parameters)
             self._spin(listen_s, listening.match_publishers)
             frame = listening.frame(
                 lambda: self._spin(seen.parameters.tf_timeout_s if seen.parameters else 0.0)
             )
-            topics = tuple(self._figures(one) for one in listening.topics(self._name, self._published()))
+            published, taken = self._published(), self._taken()
+            topics = tuple(self._figures(one) for one in listening.topics(self._name, published, taken))
             listening.close()
             seen = replace(seen, topics=topics, frame=frame)
         return replace(seen, statuses=tuple(self._statuses.values()), clock_off_s=self._clock_off_s)
@@ -163,18 +169,33 @@ class _Look:
         """Input -> its full topic, as the node says."""
         return {one.name: one.values["topic"] for one in self._statuses.values() if one.name in INPUTS}
 
+    def _has_publishers(self) -> bool:
+        """Whether each input has one."""
+        return all(self._node.count_publishers(topic) for topic in self._topics().values())
+
     def _figures(self, one: TopicSeen) -> TopicSeen:
         values: Mapping[str, str] = self._statuses[one.state.name].values
         num, rate_hz = int(values.get("messages", "0")), float(values.get("rate_hz", "0"))
         return replace(one, num_by_node=num, rate_by_node_hz=rate_hz)
 
     def _published(self) -> dict[str, str]:
-        """Topic -> type, of those that others than the node publish."""
+        """Topic -> type, of those that others than n3d nodes publish: their pictures are no camera's."""
+        own = tuple(f"{one}/" for one in {self._name, *self._n3d_nodes()})
         found = self._node.get_topic_names_and_types()
         return {
             topic: types[0]
             for topic, types in found
-            if self._node.count_publishers(topic) and not topic.startswith(f"{self._name}/")
+            if self._node.count_publishers(topic) and not topic.startswith(own)
+        }
+
+    def _taken(self) -> set[str]:
+        """Topics that other n3d nodes subscribe to: of another camera, perhaps, whose name is alike."""
+        others = set(self._n3d_nodes()) - {self._name}
+        return {
+            topic
+            for topic in self._published()
+            for one in self._node.get_subscriptions_info_by_topic(topic)
+            if f"{one.node_namespace.rstrip('/')}/{one.node_name}" in others
         }
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:

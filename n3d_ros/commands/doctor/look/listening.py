@@ -66,9 +66,11 @@ class Listening:
         for one in self._inputs:
             one.match_publishers()
 
-    def topics(self, node_name: str, published: Mapping[str, str]) -> list[TopicSeen]:
-        """Figures now. published: topic -> type, of the whole graph."""
-        return [self._topic(one, node_name, published) for one in self._inputs]
+    def topics(self, node_name: str, published: Mapping[str, str], taken: set[str]) -> list[TopicSeen]:
+        """Figures now. published: topic -> type, of the whole graph; taken: not to be offered in place of
+        others.
+        """
+        return [self._topic(one, node_name, published, taken) for one in self._inputs]
 
     def frame(self, wait_for_tf: Callable[[], object]) -> FrameSeen:
         """The newest messages. wait_for_tf: serves the graph for a while; tf comes later than images."""
@@ -141,7 +143,7 @@ class Listening:
         stamps = stamp_ns(message.rgb.header.stamp), stamp_ns(message.depth.header.stamp)
         self._sync.add_pair(*stamps, message.rgb, message.depth)
 
-    def _topic(self, one: Input, node_name: str, published: Mapping[str, str]) -> TopicSeen:
+    def _topic(self, one: Input, node_name: str, published: Mapping[str, str], taken: set[str]) -> TopicSeen:
         publishers = self._node.get_publishers_info_by_topic(one.full_name)
         type_name, asked = self._type_of(one.name), self._asked_for(one, node_name)
         state = replace(
@@ -155,6 +157,7 @@ class Listening:
                 INPUTS[one.name].qos,
             ),
         )
+        free = {topic: kind for topic, kind in published.items() if topic not in taken}
         suffix, senders = SUFFIXES.get(one.name, ""), self._senders[one.name]
         return TopicSeen(
             state,
@@ -162,7 +165,7 @@ class Listening:
             types=tuple(other.topic_type for other in publishers),
             publishers=tuple(_name(other) for other in publishers if other.topic_type == type_name),
             wanted=asked,
-            others=_others(published, type_name, suffix),
+            others=_others(free, type_name, suffix),
             compressed=_compressed(one.full_name, type_name, suffix, published),
             suffix=suffix if type_name == COMPRESSED else "",
             is_mixed=senders.is_mixed,
