@@ -50,6 +50,13 @@ def topics_of_node(graph):
     return {name for name, _ in found} - {"/parameter_events", "/clock"}
 
 
+def left(graph):
+    """What the node has in the executor's lists, by kind."""
+    node = graph.node
+    kinds = ("subscriptions", "publishers", "services", "timers", "guards", "waitables")
+    return {kind: len(list(getattr(node, kind))) for kind in kinds}
+
+
 def managed(make_graph, pipeline=None, **parameters):
     return make_graph(pipeline or FakePipeline([MUG]), autostart=False, **parameters)
 
@@ -164,6 +171,17 @@ def test_cleanup_leaves_nothing_and_it_can_be_configured_anew(make_graph):
     graph.one_frame()
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
     assert loads == [1, 1, 1]
+
+
+@pytest.mark.parametrize("refused", ["prompt", "n3d/ask/_action/feedback", "n3d/build_engine/_action/status"])
+def test_what_was_made_when_configuring_fails_is_destroyed(make_graph, refused):
+    """ROS refuses a topic of two types in one node."""
+    graph = make_graph(FakePipeline([MUG]), autostart=False, remap=f"{refused}:=n3d/boxes")
+    before = left(graph)
+    for _ in range(2):
+        assert change(graph, CONFIGURE) == [False]
+        assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+        assert left(graph) == before
 
 
 def test_a_model_that_does_not_load_fails_the_transition_and_can_be_tried_again(make_graph):

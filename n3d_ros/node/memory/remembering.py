@@ -134,11 +134,12 @@ class Remembering:
         self._stop.set()
 
     def close(self) -> None:
-        """Save, end the thread."""
+        """Save, end the thread; twice does no harm."""
         self.begin_stop()
         self.take_in()
-        if self._keeper is not None:
-            self._keeper.close()
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.close()
 
     def _open(self, node: Node) -> None:
         settings = self._live.now

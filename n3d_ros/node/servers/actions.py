@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import CallbackGroup
@@ -25,25 +27,25 @@ class Actions:
     def __init__(self, node: Node, group: CallbackGroup, desk: Desk, tickets: Tickets) -> None:
         self._desk, self._tickets = desk, tickets
         self._open: dict[bytes, Ticket] = {}
-        self._servers = [
-            ActionServer(
-                node,
-                kind,
-                name,
-                execute,
-                callback_group=group,
-                cancel_callback=self._cancel,
-                goal_service_qos_profile=REQUESTS,
-                result_service_qos_profile=REQUESTS,
-                cancel_service_qos_profile=REQUESTS,
-            )
-            for kind, name, execute in ((Ground, "~/ground", self._ground), (Ask, "~/ask", self._ask))
-        ]
+        with ExitStack() as made:  # the first of them is destroyed where the second one cannot be made
+            for kind, name, execute in ((Ground, "~/ground", self._ground), (Ask, "~/ask", self._ask)):
+                server = ActionServer(
+                    node,
+                    kind,
+                    name,
+                    execute,
+                    callback_group=group,
+                    cancel_callback=self._cancel,
+                    goal_service_qos_profile=REQUESTS,
+                    result_service_qos_profile=REQUESTS,
+                    cancel_service_qos_profile=REQUESTS,
+                )
+                made.callback(server.destroy)
+            self._made = made.pop_all()
 
     def destroy(self) -> None:
         """Node.destroy_node leaves action servers alone."""
-        for server in self._servers:
-            server.destroy()
+        self._made.close()
 
     async def _ground(self, goal: ServerGoalHandle) -> Ground.Result:
         feedback = Feedback(self._desk, goal, Ground.Feedback, Ground.Feedback.LOCATE)
