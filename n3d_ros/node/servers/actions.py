@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
@@ -17,7 +17,8 @@ from n3d_ros.node.desk.errand import Wish
 from n3d_ros.node.desk.outcome import Outcome
 from n3d_ros.node.desk.queries import AskQuery, Query
 from n3d_ros.node.desk.tickets import Ticket, Tickets
-from n3d_ros.node.servers.exchange import REQUESTS, fill_ask, fill_ground, ground_query
+from n3d_ros.node.servers.action_server import serve
+from n3d_ros.node.servers.exchange import fill_ask, fill_ground, ground_query
 from n3d_ros.node.servers.feedback import Feedback
 
 
@@ -29,22 +30,11 @@ class Actions:
         self._open: dict[bytes, Ticket] = {}
         with ExitStack() as made:  # the first of them is destroyed where the second one cannot be made
             for kind, name, execute in ((Ground, "~/ground", self._ground), (Ask, "~/ask", self._ask)):
-                server = ActionServer(
-                    node,
-                    kind,
-                    name,
-                    execute,
-                    callback_group=group,
-                    cancel_callback=self._cancel,
-                    goal_service_qos_profile=REQUESTS,
-                    result_service_qos_profile=REQUESTS,
-                    cancel_service_qos_profile=REQUESTS,
-                )
-                made.callback(server.destroy)
+                made.callback(serve(node, kind, name, execute, self._cancel, group).destroy)
             self._made = made.pop_all()
 
     def destroy(self) -> None:
-        """Node.destroy_node leaves action servers alone."""
+        """Serve nothing more."""
         self._made.close()
 
     async def _ground(self, goal: ServerGoalHandle) -> Ground.Result:
