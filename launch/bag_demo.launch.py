@@ -3,6 +3,7 @@ camera:=realsense`.
 
 `n3d play` moves the stamps to now, so that nothing needs `use_sim_time`. It needs rosbags
 (requirements/recordings.txt). A folder of RGB-D frames needs no preset: the node listens where it is played.
+The launch ends with the player.
 """
 
 import sys
@@ -14,7 +15,9 @@ from launch.actions import (
     ExecuteProcess,
     IncludeLaunchDescription,
     OpaqueFunction,
+    Shutdown,
 )
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, ThisLaunchFileDir
 
@@ -34,6 +37,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess | IncludeLaunchDescript
         ExecuteProcess(
             cmd=[sys.executable, "-m", "n3d_ros.cli", "play", str(bag), "--loop", *speed],
             name="n3d_play",
+            on_exit=ended,
             output="screen",
         ),
         IncludeLaunchDescription(
@@ -41,6 +45,15 @@ def start(context: LaunchContext) -> list[ExecuteProcess | IncludeLaunchDescript
             launch_arguments=[] if is_recording else list(TOPICS.items()),
         ),
     ]
+
+
+def ended(event: ProcessExited, context: LaunchContext) -> Shutdown | None:
+    """The end of the launch, which fails where the player did: the node would have no input any more."""
+    if context.is_shutdown:
+        return None
+    if event.returncode:
+        raise RuntimeError(f"n3d play ended with code {event.returncode}; the reason stands above")
+    return Shutdown(reason="n3d play has ended")
 
 
 def generate_launch_description() -> LaunchDescription:

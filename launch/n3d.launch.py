@@ -56,6 +56,7 @@ EXTRAS = (
     ("rviz", "show picture, cloud and boxes in RViz, where rviz2 is installed"),
     ("build_only", "build the engine for this machine's GPU (n3d build) and end; no node"),
 )
+LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
 BOOLEANS = ["true", "false"]
 
 
@@ -72,7 +73,9 @@ def arguments() -> list[DeclareLaunchArgument]:
         DeclareLaunchArgument(
             "params_file", default_value=str(CONFIG / "n3d.yaml"), description="parameters"
         ),
-        DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn or error"),
+        DeclareLaunchArgument(
+            "log_level", default_value="info", choices=LOG_LEVELS, description="from which severity on"
+        ),
         *(
             DeclareLaunchArgument(name, default_value=value, choices=BOOLEANS, description=text)
             for name, value, text in (*SWITCHES, *((name, "false", text) for name, text in EXTRAS))

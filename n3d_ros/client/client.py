@@ -237,7 +237,8 @@ class N3DClient:
         message = f"expected a result within timeout_s = {self._timeout_s:g}"
         wait([goal.future], _CANCEL_S)
         if not goal.future.done():
-            return RequestFailed(ResultCode.TIMEOUT, f"{message}, got none; the node does not answer")
+            why = "the node does not answer, or was cleaned up or ended meanwhile"
+            return RequestFailed(ResultCode.TIMEOUT, f"{message}, got none; {why}")
         late = goal.future.result()
         return RequestFailed(ResultCode.TIMEOUT, f"{message}; the node's last word: {late.message}")
 

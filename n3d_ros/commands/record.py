@@ -13,7 +13,7 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.commands.graph.interrupts import end_ros, interruptible
+from n3d_ros.commands.graph.interrupts import ros_graph
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.errors import CommandFailed
 from n3d_ros.recording.moments import NEAR_NS, Moment, Moments, stamp_of
@@ -53,7 +53,6 @@ def add_record(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_record)
 
 
-@interruptible()
 def run_record(args: argparse.Namespace) -> int:
     """Record until the time is over or the user interrupts; 0. CommandFailed where no such node was there."""
     import rclpy
@@ -64,21 +63,20 @@ def run_record(args: argparse.Namespace) -> int:
     namespace, _, name = full_name(args.node, args.namespace).rpartition("/")
     check_domain()
     parts = Parts(args.out, args.part_mb << 20)
-    rclpy.init()
-    node = rclpy.create_node("n3d_record", namespace=namespace)
-    recorder = Recorder(node, name, parts, args.memory_mb << 20, args.all)
-    end_s = None if args.seconds is None else time.monotonic() + args.seconds
-    try:
-        while end_s is None or time.monotonic() < end_s:
-            rclpy.spin_once(node, timeout_sec=0.2)
-            recorder.raise_error()
-        recorder.look()  # in less than LOOK_S nobody has looked
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        recorder.close()
-        node.destroy_node()
-        end_ros()
+    with ros_graph():
+        node = rclpy.create_node("n3d_record", namespace=namespace)
+        recorder = Recorder(node, name, parts, args.memory_mb << 20, args.all)
+        end_s = None if args.seconds is None else time.monotonic() + args.seconds
+        try:
+            while end_s is None or time.monotonic() < end_s:
+                rclpy.spin_once(node, timeout_sec=0.2)
+                recorder.raise_error()
+            recorder.look()  # in less than LOOK_S nobody has looked
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        finally:
+            recorder.close()
+            node.destroy_node()
     print(f"recorded {recorder.num_results} results, {recorder.num_corrections} corrections in '{args.out}'")
     for why, number in recorder.without_frame.items():
         print(f"{number} results came without their frame: {why}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -60,27 +61,40 @@ class Parts:
     def __init__(self, node: Node, live: LiveParameters, engines: NodeEngines) -> None:
         self._node, self._live = node, live
         self._is_active = False
-        self._others = _entities(node)
+        with ExitStack() as made:  # what is made when something fails is destroyed again
+            self._make(engines, made.callback)
+            self._made = made.pop_all()
+
+    def _make(self, engines: NodeEngines, at_end: Callable[..., Any]) -> None:
+        """at_end: takes what destroys a part, and is to be called in the reverse order."""
+        node, live = self._node, self._live
+        at_end(self._destroy_entities, _entities(node))
         outbox = Outbox(node)
         self._topics, self._transforms = Publishers(node), Transforms(node)
+        at_end(self._transforms.close)
         results = Results(self._topics, self._transforms, self.now_ns)
         worker = self._worker(engines)
+        at_end(worker.stop, STOP_S)
         self.memory = Remembering(node, live, self._transforms, outbox)
+        at_end(self.memory.close)
         self.desk = Desk(node, live, worker, outbox, results, self.memory.witness)
         self._early = EarlyStart(worker)
         self.camera = Camera(node, live, self._transforms, self._on_frame, self._on_colour)
+        at_end(self.camera.close)
         self._continuous = Continuous(self.desk, self.camera)
         self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
         Services(node, group, self.desk, self.tickets, self.memory)
-        self._actions = Actions(node, group, self.desk, self.tickets)
+        at_end(Actions(node, group, self.desk, self.tickets).destroy)
         self.builds = Builds(node, group, self.desk)
+        at_end(self.builds.destroy)
         MemoryServices(node, group, self.memory, live.now.limits)
         self._health = Health(node, self.desk, self.camera, self.memory)
         if live.now.override is not None:
             self._health.log_override()
         node.create_subscription(String, "prompt", self._on_prompt, 10)
         worker.loaded.add_done_callback(lambda _: outbox.post(self._health.log_engine))
-        self._jumps = node.get_clock().create_jump_callback(RESTART, post_callback=self._on_jump)
+        jumps = node.get_clock().create_jump_callback(RESTART, post_callback=self._on_jump)
+        at_end(jumps.unregister)
         self._start_timers()
 
     def now_ns(self) -> int:
@@ -117,19 +131,11 @@ class Parts:
         self._topics.clear_markers()
 
     def close(self) -> None:
-        """Save the memory, stop the worker, destroy what was made. In this order: who stops the node may not
-        wait as long as an engine that hangs.
+        """Save the memory: who stops the node may not wait as long as an engine or a build that hangs. Then
+        destroy what was made.
         """
-        self._jumps.unregister()
         self.memory.close()
-        self.desk.worker.stop(STOP_S)
-        self._actions.destroy()
-        self.builds.destroy()
-        self._transforms.close()
-        self.camera.close()
-        for kind, entities in _entities(self._node).items():
-            for one in entities - self._others[kind]:
-                getattr(self._node, f"destroy_{kind}")(one)
+        self._made.close()
 
     def change(self, before: Parameters, after: Parameters) -> None:
         """The old words are looked for no longer, and what they showed is deleted; markers are shown as they
@@ -142,6 +148,12 @@ class Parts:
         if before.override != after.override:
             self.camera.follow_override()
             self._health.log_override()
+
+    def _destroy_entities(self, others: dict[str, set[Any]]) -> None:
+        """All that the node has but those."""
+        for kind, entities in _entities(self._node).items():
+            for one in entities - others[kind]:
+                getattr(self._node, f"destroy_{kind}")(one)
 
     def _worker(self, engines: NodeEngines) -> Worker[Engine]:
         """This camera's queue before the engine."""

@@ -1,6 +1,7 @@
 """Recordings of a tiny camera, written by rosbags: ROS 1, rosbag2 in SQLite and in MCAP."""
 
 import numpy as np
+from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
@@ -31,8 +32,8 @@ def write_bag(path, num_frames=3, transport_ns=5_000_000):
     return path
 
 
-def write_words(path, topics):
-    """One message on each topic; twice the same topic is of two types."""
+def write_words(path, topics, **offered):
+    """One message on each topic; twice the same topic is of two types. offered: how they were published."""
     ros1 = path.suffix == ".bag"
     store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.ROS2_JAZZY)
     with _writer(path, ros1) as writer:
@@ -40,8 +41,17 @@ def write_words(path, topics):
             kind = STRING if topic not in topics[:number] else "std_msgs/msg/Int32"
             data = 5 if kind != STRING else "the red mug"
             message = _bytes(store, store.types[kind](data=data), ros1)
-            writer.write(writer.add_connection(topic, kind, typestore=store), START_NS + number, message)
+            connection = writer.add_connection(topic, kind, typestore=store, **offered)
+            writer.write(connection, START_NS + number, message)
     return path
+
+
+def offered(reliability, durability):
+    """A publisher's quality of service as rosbag2 writes it: what of it is not told to others is unknown."""
+    never = QosTime(0, 0)
+    unknown, alive = QosHistory.UNKNOWN, QosLiveliness.AUTOMATIC
+    kinds = QosReliability[reliability], QosDurability[durability]
+    return Qos(unknown, 0, *kinds, never, never, alive, never, False)
 
 
 def _writer(path, ros1):

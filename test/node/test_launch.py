@@ -127,6 +127,12 @@ def test_a_lifecycle_manager_may_start_it(config):
     assert switches == {"use_sim_time": False, "autostart": False}
 
 
+def test_a_severity_that_ros_does_not_have_is_refused(config):
+    node = Launch().node(log_level="debug")
+    assert node["arguments"] == ["--ros-args", "--log-level", "debug"]
+    assert "foo" not in Launch().arguments["log_level"].choices
+
+
 def test_pictures_may_come_compressed(config):
     _, overrides, _ = Launch().node(rgb_transport="compressed", depth_transport="compressed")["parameters"]
     assert overrides == {"rgb.transport": "compressed", "depth.transport": "compressed"}

@@ -6,7 +6,7 @@ Each is started for real with launch_ros by hand (docs/interface.md).
 import importlib.util
 import re
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -122,6 +122,16 @@ def test_the_node_listens_where_frames_are_played(read, tmp_path, is_recording, 
     [play], [node] = built(started, "ExecuteProcess"), built(started, "IncludeLaunchDescription")
     assert play.named["cmd"][3:] == ["play", str(tmp_path), *options]
     assert dict(node.named["launch_arguments"]) == passed
+
+
+def test_a_recording_that_plays_no_longer_ends_the_launch(read, tmp_path):
+    started = read("bag_demo.launch.py").start({"bag": str(tmp_path), "speed": "1.0"})
+    on_exit = started[0].named["on_exit"]
+    live, over = SimpleNamespace(is_shutdown=False), SimpleNamespace(is_shutdown=True)
+    with pytest.raises(RuntimeError, match="n3d play ended with code 2"):
+        on_exit(SimpleNamespace(returncode=2), live)
+    assert type(on_exit(SimpleNamespace(returncode=0), live)).__name__ == "Shutdown"
+    assert on_exit(SimpleNamespace(returncode=-2), over) is None
 
 
 def test_they_share_it_unless_told_otherwise(read):

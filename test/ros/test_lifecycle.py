@@ -10,6 +10,7 @@ from graph_views import LATCHED, LOG, scene, wait_for_level
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Log
+from rclpy.action import ActionServer
 from rclpy.parameter import Parameter
 from visualization_msgs.msg import MarkerArray
 
@@ -48,6 +49,13 @@ def topics_of_node(graph):
     node = graph.client
     found = node.get_subscriber_names_and_types_by_node("n3d", "/")
     return {name for name, _ in found} - {"/parameter_events", "/clock"}
+
+
+def left(graph):
+    """What the node has in the executor's lists, by kind."""
+    node = graph.node
+    kinds = ("subscriptions", "publishers", "services", "timers", "guards", "waitables")
+    return {kind: len(list(getattr(node, kind))) for kind in kinds}
 
 
 def managed(make_graph, pipeline=None, **parameters):
@@ -164,6 +172,43 @@ def test_cleanup_leaves_nothing_and_it_can_be_configured_anew(make_graph):
     graph.one_frame()
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
     assert loads == [1, 1, 1]
+
+
+def test_who_is_canceled_is_told_before_cleanup_takes_the_server_away(make_graph, monkeypatch):
+    """A manager's cleanup may come at any moment, so also right behind the end of the goal."""
+    heard, cleaned = threading.Event(), []
+    hear, execute = ActionServer._execute_get_result_request, ActionServer._execute_goal
+
+    async def hearing(server, request):
+        await hear(server, request)
+        heard.set()
+
+    async def then_clean_up(server, *goal):
+        await execute(server, *goal)
+        cleaned.append(graph.node.trigger_cleanup())
+
+    monkeypatch.setattr(ActionServer, "_execute_get_result_request", hearing)
+    monkeypatch.setattr(ActionServer, "_execute_goal", then_clean_up)
+    graph = managed(make_graph, frame_timeout_s=3600.0)
+    change(graph, CONFIGURE, ACTIVATE)
+    future = graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="mug")).get_result_async()
+    graph.wait(heard.is_set, "the request for the result")
+    assert change(graph, DEACTIVATE) == [True]
+    graph.wait(future.done, "the result")
+    assert future.result().result.code == ResultCode.CANCELED
+    graph.wait(lambda: cleaned, "cleanup")
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+
+
+@pytest.mark.parametrize("refused", ["prompt", "n3d/ask/_action/feedback", "n3d/build_engine/_action/status"])
+def test_what_was_made_when_configuring_fails_is_destroyed(make_graph, refused):
+    """ROS refuses a topic of two types in one node."""
+    graph = make_graph(FakePipeline([MUG]), autostart=False, remap=f"{refused}:=n3d/boxes")
+    before = left(graph)
+    for _ in range(2):
+        assert change(graph, CONFIGURE) == [False]
+        assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+        assert left(graph) == before
 
 
 def test_a_model_that_does_not_load_fails_the_transition_and_can_be_tried_again(make_graph):

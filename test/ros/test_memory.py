@@ -18,6 +18,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Remembered, RememberedArray
 from n3d_ros.node.outputs.publishers import LATCHED
+from n3d_ros.node.plain.worker import Worker
 from n3d_ros.srv import Ask, GetInfo, Ground, Recall
 
 S = 10**9
@@ -197,11 +198,10 @@ def test_a_restart_knows_what_was_known(robot, tmp_path):
 
 def test_it_is_saved_before_the_engine_is_waited_for(robot, tmp_path, monkeypatch):
     file, saved = tmp_path / "memory.json", []
+    stop = Worker.stop
+    monkeypatch.setattr(Worker, "stop", lambda *given: saved.append(file.read_text()) or stop(*given))
     graph = robot(memory__file=str(file))
     see(graph)
-    worker = graph.node.desk.worker
-    stop = worker.stop
-    monkeypatch.setattr(worker, "stop", lambda wait_s: saved.append(file.read_text()) or stop(wait_s))
     graph.close()
     assert [thing["label"] for thing in json.loads(saved[0])["things"]] == ["red mug"]
 

@@ -24,7 +24,6 @@ from visualization_msgs.msg import MarkerArray
 from n3d_ros.action import Ask, Ground
 from n3d_ros.boxes import Box3D
 from n3d_ros.commands.demo.report import Answer
-from n3d_ros.commands.graph.interrupts import end_ros
 from n3d_ros.errors import CommandFailed, ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import intrinsics_of, rgb_array, stamp_ns
@@ -41,7 +40,8 @@ SPIN_S = 0.05
 
 
 class DemoClient:
-    """A context manager. `namespace`: of camera and node, so that no other graph is taken for them.
+    """A context manager, where rclpy is initialised. `namespace`: of camera and node, so that no other graph
+    is taken for them.
 
     `deadline`: on time.monotonic. `check`: raises when a child process has ended.
     """
@@ -54,7 +54,6 @@ class DemoClient:
         self._markers: dict[int, int] = {}
 
     def __enter__(self) -> DemoClient:
-        rclpy.init()
         self._node = rclpy.create_node("n3d_demo", namespace=self._namespace)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._node.create_subscription(String, "sim_camera/truth", self._on_truth, 10)
@@ -70,7 +69,6 @@ class DemoClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._node.destroy_node()
-        end_ros()
 
     def wait_until_ready(self) -> str:
         """Model, backend and version once the node has loaded its model; CommandFailed when it cannot."""

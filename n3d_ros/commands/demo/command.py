@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.demo.report import Answer, answers_text, picture, question_text, report_json
 from n3d_ros.commands.graph.children import Children
-from n3d_ros.commands.graph.interrupts import interruptible, on_sigterm
+from n3d_ros.commands.graph.interrupts import on_sigterm, ros_graph
 from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.model_options import add_model_options, model_folder
 from n3d_ros.errors import CommandFailed
@@ -65,9 +65,9 @@ def run_demo(args: argparse.Namespace) -> int:
     make_room_for_images()
     environment = package_environment() | {"PYTHONUNBUFFERED": "1"}
     ended = on_sigterm(lambda *_: sys.exit(128 + signal.SIGTERM))
-    with ended, interruptible(), Children(environment, args.out) as children:
+    with ended, Children(environment, args.out) as children:
         start_graph(children, args, folder)
-        with DemoClient(namespace("demo"), deadline, children.check) as client:
+        with ros_graph(), DemoClient(namespace("demo"), deadline, children.check) as client:
             answers = interview(client)
     write_report(args.out, answers)
     if not any(answer.boxes for answer in answers):

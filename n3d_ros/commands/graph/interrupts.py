@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from n3d_ros.errors import CommandFailed
+
 
 @contextmanager
 def on_sigterm(handle: Callable[..., Any]) -> Iterator[None]:
@@ -69,3 +71,23 @@ def interruptible() -> Iterator[None]:
         if rclpy.ok():
             raise
         raise KeyboardInterrupt from error
+
+
+@contextmanager
+def ros_graph(**init: Any) -> Iterator[None]:
+    """rclpy's own context in the block, made with what rclpy.init takes and ended after it. `interruptible`;
+    CommandFailed where ROS refuses anything, its arguments included.
+    """
+    import rclpy
+    from rclpy.impl.implementation_singleton import rclpy_implementation as ros
+
+    try:
+        rclpy.init(**init)
+        with interruptible():  # which has to ask before this ends the context
+            yield
+    except ros.UnknownROSArgsError as error:
+        raise CommandFailed(f"unknown ROS arguments: {error}") from error
+    except ros.RCLError as error:
+        raise CommandFailed(f"ROS: {error}") from error
+    finally:
+        end_ros()

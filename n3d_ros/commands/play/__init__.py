@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from n3d_ros.commands.graph.interrupts import end_ros, interruptible, one_interrupt
+from n3d_ros.commands.graph.interrupts import one_interrupt, ros_graph
 from n3d_ros.commands.play.bags import BagPlayer, is_bag
 from n3d_ros.commands.play.camera import FRAME_ID
 from n3d_ros.commands.play.folders import folder_player
@@ -69,7 +69,6 @@ def run_play(args: argparse.Namespace) -> int:
         return _play(args, bags)
 
 
-@interruptible()
 def _play(args: argparse.Namespace, bags: bool) -> int:
     import rclpy
     from rclpy.executors import ExternalShutdownException
@@ -79,22 +78,21 @@ def _play(args: argparse.Namespace, bags: bool) -> int:
     make_room_for_images()
     check_domain()
     # SIGINT is `one_interrupt`'s
-    rclpy.init(args=["--ros-args", *args.ros_args], signal_handler_options=SignalHandlerOptions.SIGTERM)
-    node = rclpy.create_node("n3d_play")
-    try:
-        done: Future = Future()
-        player: Any = (BagPlayer if bags else folder_player)(node, args, done)
-        node.create_timer(BAG_TICK_S if bags else 1.0 / args.rate_hz, player.tick)
-        rclpy.spin_until_future_complete(node, done)
-        what = "messages" if bags else "frames"
-        names = ", ".join(path.name for path in args.folders)
-        print(one_line(f"published {player.num_published} {what} of {names}"))
-        done.result()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        end_ros()
+    with ros_graph(args=["--ros-args", *args.ros_args], signal_handler_options=SignalHandlerOptions.SIGTERM):
+        node = rclpy.create_node("n3d_play")
+        try:
+            done: Future = Future()
+            player: Any = (BagPlayer if bags else folder_player)(node, args, done)
+            node.create_timer(BAG_TICK_S if bags else 1.0 / args.rate_hz, player.tick)
+            rclpy.spin_until_future_complete(node, done)
+            what = "messages" if bags else "frames"
+            names = ", ".join(path.name for path in args.folders)
+            print(one_line(f"published {player.num_published} {what} of {names}"))
+            done.result()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        finally:
+            node.destroy_node()
     return 0
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.commands.graph.topics import message_class
+from n3d_ros.commands.play.offers import STATIC, offer
+from n3d_ros.node.plain.qos import Quality
 from n3d_ros.plain_text import one_line
 from n3d_ros.recording.bags import Message, each_message, open_bag
 from n3d_ros.recording.types import COMPRESSED, IMAGE
@@ -36,12 +38,15 @@ NUM_STATIC = 1000
 
 @dataclass(frozen=True)
 class Track:
-    """A topic of a recording. message_type: the ROS 2 class; obstacle: why it cannot be played, or empty."""
+    """A topic of a recording. message_type: the ROS 2 class; offer: of its publisher; obstacle: why it cannot
+    be played, or empty.
+    """
 
     topic: str
     type_name: str
     num_messages: int
     message_type: type | None
+    offer: Quality
     obstacle: str = ""
 
 
@@ -131,7 +136,8 @@ class Bag:
             obstacle = f"the topic is of {first} before"
         if kind and not _is_topic(connection.topic):
             obstacle = "ROS 2 has no topics of such a name"
-        return Track(connection.topic, name, number, kind, obstacle)
+        offered = offer(connection.topic, self._chosen)
+        return Track(connection.topic, name, number, kind, offered, obstacle)
 
 
 def _is_topic(name: str) -> bool:
@@ -301,11 +307,14 @@ class _Begin:
 
 
 def _publisher(node: Any, track: Track) -> Any:
-    from rclpy.qos import DurabilityPolicy, QoSProfile
+    from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-    kept = track.topic.endswith("_static")  # tf_static is sent once and must reach whoever comes later
-    latched = DurabilityPolicy.TRANSIENT_LOCAL if kept else DurabilityPolicy.VOLATILE
-    qos = QoSProfile(depth=NUM_STATIC if kept else 10, durability=latched)
+    offered = track.offer
+    qos = QoSProfile(
+        depth=NUM_STATIC if track.topic.endswith(STATIC) else 10,
+        reliability=ReliabilityPolicy.RELIABLE if offered.reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if offered.latched else DurabilityPolicy.VOLATILE,
+    )
     return node.create_publisher(track.message_type, track.topic, qos)
 
 

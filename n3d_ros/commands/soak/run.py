@@ -23,7 +23,7 @@ import numpy as np
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.commands.graph.children import Children
-from n3d_ros.commands.graph.interrupts import end_ros, interruptible
+from n3d_ros.commands.graph.interrupts import ros_graph
 from n3d_ros.commands.graph.isolation import isolation, namespace
 from n3d_ros.commands.soak.report import End, Sample, Way
 from n3d_ros.errors import ResultCode
@@ -54,7 +54,7 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
     args.out.mkdir(parents=True, exist_ok=True)
     environment = {**package_environment(), **isolation()}
     os.environ.update(isolation())
-    with interruptible(), Children(environment, args.out) as children:
+    with Children(environment, args.out) as children:
         given = {"continuous.prompt": args.prompt, "backend": args.backend, "diagnostics.period_s": 1.0}
         # What the model does before depth is there would count as time outside of it.
         given["early_start"] = "false"
@@ -64,15 +64,15 @@ def soak(args: argparse.Namespace, size: tuple[int, int]) -> tuple[list[Sample],
         command = [*SLOW_NODE, f"{args.model_ms:g}"] if args.model_ms else NODE
         children.start("node", [*command, "--ros-args", "-r", f"__ns:={namespace('soak')}", *options])
         make_room_for_images()
-        rclpy.init()
-        node = rclpy.create_node("n3d_soak", namespace=namespace("soak"))
-        try:
-            watcher = Watcher(node, children, size)
-            samples = watcher.watch(args)
-            end = replace(watcher.end(), one_by_one=watcher.one_by_one(), cancels_ms=watcher.cancels_ms(args))
-        finally:
-            node.destroy_node()
-            end_ros()
+        with ros_graph():
+            node = rclpy.create_node("n3d_soak", namespace=namespace("soak"))
+            try:
+                watcher = Watcher(node, children, size)
+                samples = watcher.watch(args)
+                end = watcher.end()
+                end = replace(end, one_by_one=watcher.one_by_one(), cancels_ms=watcher.cancels_ms(args))
+            finally:
+                node.destroy_node()
         process = children.running["node"]
         children.stop()
     return samples, replace(end, exit_code=process.returncode)

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from n3d_ros.commands.graph.interrupts import end_ros, interruptible
+from n3d_ros.commands.graph.interrupts import ros_graph
 from n3d_ros.errors import CommandFailed
 from n3d_ros.ros_domain import check_domain
 from n3d_ros.storage.whole_file import check_can_write
@@ -77,7 +77,6 @@ def _show_recording(scene: Any, results: Iterator[Recorded]) -> None:
         scene.result(one)
 
 
-@interruptible()
 def _show_node(scene: Any, args: argparse.Namespace) -> str:
     """The name of the node where it was not there."""
     import rclpy
@@ -88,17 +87,16 @@ def _show_node(scene: Any, args: argparse.Namespace) -> str:
 
     namespace, _, name = full_name(args.node, args.namespace).rpartition("/")
     check_domain()
-    rclpy.init()
-    node = rclpy.create_node("n3d_view", namespace=namespace)
-    view = LiveView(node, name, scene, args.rate_hz)
-    end_s = None if args.seconds is None else time.monotonic() + args.seconds
-    try:
-        while end_s is None or time.monotonic() < end_s:
-            rclpy.spin_once(node, timeout_sec=0.2)
-        view.look()  # in less than LOOK_S nobody has looked
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        end_ros()
+    with ros_graph():
+        node = rclpy.create_node("n3d_view", namespace=namespace)
+        view = LiveView(node, name, scene, args.rate_hz)
+        end_s = None if args.seconds is None else time.monotonic() + args.seconds
+        try:
+            while end_s is None or time.monotonic() < end_s:
+                rclpy.spin_once(node, timeout_sec=0.2)
+            view.look()  # in less than LOOK_S nobody has looked
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        finally:
+            node.destroy_node()
     return "" if view.has_seen_node else f"{namespace}/{name}"

@@ -142,12 +142,13 @@ class Remembering:
         self._stop.set()
 
     def close(self) -> None:
-        """Save, end the thread."""
+        """Save, end the thread; twice does no harm."""
         self.begin_stop()
         self.take_in()
         if self._keeper is not None:
             self._keeper.close()
             self._say_problems()
+            self._keeper = None
 
     def _open(self, node: Node) -> None:
         settings = self._live.now

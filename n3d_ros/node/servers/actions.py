@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rclpy.action import ActionServer, CancelResponse
+from contextlib import ExitStack
+
+from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
@@ -15,7 +17,8 @@ from n3d_ros.node.desk.errand import Wish
 from n3d_ros.node.desk.outcome import Outcome
 from n3d_ros.node.desk.queries import AskQuery, Query
 from n3d_ros.node.desk.tickets import Ticket, Tickets
-from n3d_ros.node.servers.exchange import REQUESTS, fill_ask, fill_ground, ground_query
+from n3d_ros.node.servers.action_server import serve
+from n3d_ros.node.servers.exchange import fill_ask, fill_ground, ground_query
 from n3d_ros.node.servers.feedback import Feedback
 
 
@@ -25,25 +28,14 @@ class Actions:
     def __init__(self, node: Node, group: CallbackGroup, desk: Desk, tickets: Tickets) -> None:
         self._desk, self._tickets = desk, tickets
         self._open: dict[bytes, Ticket] = {}
-        self._servers = [
-            ActionServer(
-                node,
-                kind,
-                name,
-                execute,
-                callback_group=group,
-                cancel_callback=self._cancel,
-                goal_service_qos_profile=REQUESTS,
-                result_service_qos_profile=REQUESTS,
-                cancel_service_qos_profile=REQUESTS,
-            )
-            for kind, name, execute in ((Ground, "~/ground", self._ground), (Ask, "~/ask", self._ask))
-        ]
+        with ExitStack() as made:  # the first of them is destroyed where the second one cannot be made
+            for kind, name, execute in ((Ground, "~/ground", self._ground), (Ask, "~/ask", self._ask)):
+                made.callback(serve(node, kind, name, execute, self._cancel, group).destroy)
+            self._made = made.pop_all()
 
     def destroy(self) -> None:
-        """Node.destroy_node leaves action servers alone."""
-        for server in self._servers:
-            server.destroy()
+        """Serve nothing more."""
+        self._made.close()
 
     async def _ground(self, goal: ServerGoalHandle) -> Ground.Result:
         feedback = Feedback(self._desk, goal, Ground.Feedback, Ground.Feedback.LOCATE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
@@ -19,7 +19,7 @@ from n3d_ros.action import BuildEngine
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.plain.engine_build import BuildEnd, BuildReport, EngineBuild
-from n3d_ros.node.servers.exchange import REQUESTS
+from n3d_ros.node.servers.action_server import serve
 from n3d_ros.plain_text import one_line
 
 # How a goal may end, as the action says; any other code of a build is a defect.
@@ -34,17 +34,7 @@ class Builds:
         self._running: EngineBuild | None = None
         self._goal: bytes = b""
         self._is_closed = False
-        self._server = ActionServer(
-            node,
-            BuildEngine,
-            "~/build_engine",
-            self._execute,
-            callback_group=group,
-            cancel_callback=self._cancel,
-            goal_service_qos_profile=REQUESTS,
-            result_service_qos_profile=REQUESTS,
-            cancel_service_qos_profile=REQUESTS,
-        )
+        self._server = serve(node, BuildEngine, "~/build_engine", self._execute, self._cancel, group)
 
     @property
     def is_running(self) -> bool:
@@ -58,7 +48,7 @@ class Builds:
             self._running.cancel()
 
     def destroy(self) -> None:
-        """Wait for the end of a build; Node.destroy_node leaves action servers alone."""
+        """Wait for the end of a build, serve nothing more."""
         self.stop()
         if self._running is not None:
             self._running.wait()

@@ -6,7 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from bag_files import FRAME, PERIOD_NS, START_NS, write_bag, write_words
+from bag_files import FRAME, PERIOD_NS, START_NS, offered, write_bag, write_words
 from rosbags.typesys import Stores, get_typestore
 
 from n3d_ros.cli import main
@@ -182,6 +182,31 @@ def test_of_a_topic_of_two_types_the_first_is_played(tmp_path, capsys):
 def test_what_many_broadcasters_said_once_is_kept_for_whoever_comes_later(tmp_path):
     player, _ = played(write_words(tmp_path / "mcap", ["/tf_static"]), lambda sent: sent["/tf_static"])
     assert player.qos["/tf_static"].depth >= 100
+
+
+RELIABLE = offered("RELIABLE", "VOLATILE")
+LATCHED = offered("RELIABLE", "TRANSIENT_LOCAL")
+SENSOR = offered("BEST_EFFORT", "VOLATILE")
+
+
+@ros
+@pytest.mark.parametrize(
+    ("name", "recorded", "reliability", "durability"),
+    [
+        ("mcap", {"offered_qos_profiles": [LATCHED]}, "RELIABLE", "TRANSIENT_LOCAL"),
+        ("sqlite", {"offered_qos_profiles": [LATCHED]}, "RELIABLE", "TRANSIENT_LOCAL"),
+        ("mcap", {"offered_qos_profiles": [SENSOR]}, "BEST_EFFORT", "VOLATILE"),
+        ("mcap", {"offered_qos_profiles": [SENSOR, RELIABLE]}, "RELIABLE", "VOLATILE"),
+        ("mcap", {}, "RELIABLE", "VOLATILE"),
+        ("one.bag", {"latching": 1}, "RELIABLE", "TRANSIENT_LOCAL"),
+        ("one.bag", {}, "RELIABLE", "VOLATILE"),
+    ],
+)
+def test_topics_are_played_as_they_were_published(tmp_path, name, recorded, reliability, durability):
+    bag = write_words(tmp_path / name, ["/camera_info"], **recorded)
+    player, _ = played(bag, lambda sent: sent["/camera_info"])
+    qos = player.qos["/camera_info"]
+    assert (qos.reliability.name, qos.durability.name) == (reliability, durability)
 
 
 @ros
