@@ -14,7 +14,7 @@ from typing import Any
 from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from n3d_ros.node import optional_packages
+from n3d_ros.node import heap, optional_packages
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.desk.tickets import Tickets
 from n3d_ros.node.engine import NodeEngines
@@ -130,6 +130,7 @@ class N3DNode(LifecycleNode):
             self.get_logger().error(f"{what}: clean up once that is done, or canceled")
             return FAILURE
         self._dismantle()
+        heap.give_back()
         return SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:

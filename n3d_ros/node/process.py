@@ -21,7 +21,7 @@ from rclpy.executors import Executor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
 
-from n3d_ros.node import engine
+from n3d_ros.node import engine, heap
 from n3d_ros.node.command_line import nodes_of
 from n3d_ros.node.executor import OneThreadExecutor
 from n3d_ros.node.memory.keeper import path_of
@@ -91,15 +91,12 @@ def _why(refused: BaseException) -> str:
 
 
 def _settling(load: Load) -> Load:
-    """What is there once an engine is loaded stays, and Python's collector need not look at it again: that
-    takes long, in the middle of some frame.
-    """
+    """What is there once an engine is loaded stays."""
 
     def settled(wanted: Parameters) -> engine.Engine:
         gc.unfreeze()
         loaded = load(wanted)
-        gc.collect()
-        gc.freeze()
+        heap.settle()
         return loaded
 
     return settled

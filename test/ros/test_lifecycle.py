@@ -17,8 +17,8 @@ from visualization_msgs.msg import MarkerArray
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
+from n3d_ros.node import heap, parts
 from n3d_ros.node import node as node_module
-from n3d_ros.node import parts
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.srv import Ground
 
@@ -172,6 +172,16 @@ def test_cleanup_leaves_nothing_and_it_can_be_configured_anew(make_graph):
     graph.one_frame()
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
     assert loads == [1, 1, 1]
+
+
+def test_cleanup_gives_memory_back(make_graph, monkeypatch):
+    given = []
+    monkeypatch.setattr(heap, "give_back", lambda: given.append(1))
+    graph = make_graph(load=lambda _: FakePipeline([MUG]), autostart=False)
+    assert change(graph, CONFIGURE, ACTIVATE, DEACTIVATE) == [True] * 3
+    assert given == []
+    assert change(graph, CLEANUP) == [True]
+    assert given == [1]
 
 
 def test_who_is_canceled_is_told_before_cleanup_takes_the_server_away(make_graph, monkeypatch):
