@@ -18,7 +18,7 @@ from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.looking import CLOSER, LEAST_DOUBT, Doubt, SecondLook, Wanted
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.replies import Replies, asking_for
-from n3d_ros.runtime.request import Request
+from n3d_ros.runtime.request import Request, Stop
 from n3d_ros.runtime.types import GroundedObject, GroundResult, Listener, OnBox
 from n3d_ros.spatial import Query
 
@@ -44,8 +44,11 @@ class Finder:
         sure both looks must be of a thing; without it the first one decides. is_new: the time of encoding
         counts.
 
-        `listener.on_box` hears of the boxes after the second look and the fit.
+        `listener.on_box` hears of the boxes after the second look and the fit. Where that look was stopped
+        the result is CANCELED, with the boxes as they were by then.
         """
+        stop = Stop(request.listener.should_cancel)
+        request = replace(request, listener=replace(request.listener, should_cancel=stop))
         once = self.mode == "off"
         fit = BoxFit(self.box_fit, frame.observation)
         on_box = fit.before(request.listener.on_box)
@@ -66,6 +69,7 @@ class Finder:
             generation,
             num_repeated=len(reader.repeated),
             unconfirmed=look.unconfirmed,
+            is_stopped=stop.was_told,
             words=request.words,
             observation=frame.observation,
             valid_ratio=frame.inputs.valid_ratio,

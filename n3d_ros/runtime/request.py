@@ -41,6 +41,19 @@ class Request:
                 self.listener.on_box(thing)
 
 
+class Stop:
+    """A listener's `should_cancel`. was_told: whether it said so to anybody, who then left something out."""
+
+    def __init__(self, should_cancel: Callable[[], bool] | None) -> None:
+        self._should_cancel = should_cancel
+        self.was_told = False
+
+    def __call__(self) -> bool:
+        """Once it says so it goes on to."""
+        self.was_told = self.was_told or (self._should_cancel is not None and self._should_cancel())
+        return self.was_told
+
+
 def known_text(codec: TextCodec, text: str) -> str:
     """`text` as the tokenizer knows it; BadInputError naming the words that it does not know.
 

@@ -52,16 +52,21 @@ def grounded(
     *,
     num_repeated: int,
     unconfirmed: Sequence[str],
+    is_stopped: bool,
     words: str,
     observation: Observation,
     valid_ratio: float,
     timing: Timing,
 ) -> GroundResult:
-    """The result of a first stage. unconfirmed: labels of what was found and a closer look did not find."""
+    """The result of a first stage. unconfirmed: labels of what was found and a closer look did not find.
+    is_stopped: the caller ended it before all was done.
+    """
     remarks = [f"malformed box {broken.text!r}: {broken.reason}" for broken in malformed]
     if num_repeated:
         remarks.append(f"left out {num_repeated} that repeat the box of another of their name")
     code, message = _outcome(len(objects), remarks, unconfirmed, generation, words)
+    if is_stopped and code != ResultCode.CANCELED:
+        code, message = ResultCode.CANCELED, "canceled before the second look was done"
     return GroundResult(
         objects=tuple(objects),
         raw_text=generation.text,

@@ -238,6 +238,56 @@ def test_who_cancels_is_not_kept_by_a_second_picture(looking, text_in, observati
     assert pipeline.backend.num_pictures == 1 and told == list(result.objects) != []
 
 
+class Patience:
+    """A `should_cancel` that says yes after `num` times no; `was_told`: it has."""
+
+    def __init__(self, num):
+        self.num, self.was_told = num, False
+
+    def __call__(self):
+        self.num -= 1
+        self.was_told = self.num < 0
+        return self.was_told
+
+
+def stopped_at_every_moment(ask):
+    """What `ask(listener)` gives where the listener cancels, once for every moment at which it can; and the
+    whole result. The first moment has no result: the picture is not encoded yet.
+    """
+    stopped = []
+    while True:
+        patience = Patience(1 + len(stopped))
+        result = ask(Listener(should_cancel=patience))
+        if not patience.was_told:
+            return stopped, result
+        stopped.append(result)
+
+
+@pytest.mark.parametrize("mode", ["mirrored", "closer"])
+def test_what_is_stopped_in_a_second_look_is_not_ok(mode, looking, text_in, observation):
+    first = {"": text_in(observation, MUG)}
+
+    def ground(listener):
+        return looking(mode, first, first).ground(observation, "red mug", listener=listener)
+
+    stopped, whole = stopped_at_every_moment(ground)
+    assert whole.code == ResultCode.OK and {one.code for one in stopped} == {ResultCode.CANCELED}
+    assert stopped[-1].raw_text == whole.raw_text and len(stopped[-1].objects) == 1
+    assert stopped[-1].message == "canceled before the second look was done"
+
+
+def test_an_answer_from_what_a_stopped_second_look_left_is_not_ok(looking, text_in, observation):
+    first = {"": text_in(observation, MUG)}
+
+    def ask(listener):
+        pipeline = looking("closer", first, first)
+        return pipeline.ask(observation, "How many red mugs are there?", listener=listener)
+
+    stopped, whole = stopped_at_every_moment(ask)
+    assert (whole.code, whole.value) == (ResultCode.OK, 1)
+    assert {(one.code, one.answer) for one in stopped} == {(ResultCode.CANCELED, "")}
+
+
 def test_every_name_is_asked_for_in_one_mirrored_picture(looking, text_in, observation):
     pipeline = looking("mirrored", {"": text_in(observation, MUG, BOWL, MUG)}, {"": "\n"})
     pipeline.ground(observation, "mug")
@@ -358,6 +408,14 @@ def test_a_guess_that_cannot_be_looked_at_is_none(guessing, observation):
     depth[:40, :50] = np.nan
     pipeline = guessing(-1.0, 9.0)
     assert pipeline.ground(replace(observation, depth=depth), "the red mug").objects == ()
+
+
+def test_that_nothing_is_there_is_not_said_where_the_look_at_a_guess_was_stopped(guessing, observation):
+    def ground(listener):
+        return guessing(-1.0, 2.5).ground(observation, "the red mug", listener=listener)
+
+    stopped, whole = stopped_at_every_moment(ground)
+    assert len(whole.objects) == 1 and {one.code for one in stopped} == {ResultCode.CANCELED}
 
 
 class InTurn:
