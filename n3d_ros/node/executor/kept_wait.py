@@ -1,8 +1,8 @@
 """A wait set that is made once and waited on many times, for as long as only plain things come.
 
 In: ROS nodes. Out: the subscriptions that have a message, the timers that are due and the guard conditions
-that were triggered, if their callbacks are no coroutines. rclpy makes a wait set for each look, which costs a
-node that hears a camera as much as all else that it does (docs/reliability.md).
+that were triggered, if their callbacks are no coroutines. rclpy makes a wait set for each look
+(docs/reliability.md has what that costs).
 """
 
 from __future__ import annotations

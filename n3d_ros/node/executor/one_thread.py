@@ -2,8 +2,8 @@
 there is something.
 
 In: a ROS context. Out: an executor; callbacks run in the thread that spins it. rclpy makes its wait set anew
-for each look, of everything that the node has. Of a node that only hears a camera this is half of the cost,
-and less of it is enough:
+for each look, of everything that the node has. A node that only hears a camera can do with less
+(docs/reliability.md):
 
 - While nothing comes but messages, timers and guard conditions, one wait set is kept, and their callbacks are
   called without a task for each. Whatever else is ready, rclpy's own look serves.
