@@ -19,7 +19,6 @@ from n3d_ros.errors import CommandFailed
 from n3d_ros.recording.moments import NEAR_NS, Moment, Moments, stamp_of
 from n3d_ros.recording.parts import Parts
 from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, RESULTS
-from n3d_ros.ros_domain import check_domain
 
 LOOK_S = 1.0
 # Messages of frames that are not written twice: more than results ever lag behind.
@@ -61,9 +60,8 @@ def run_record(args: argparse.Namespace) -> int:
     from n3d_ros.client.connection import full_name
 
     namespace, _, name = full_name(args.node, args.namespace).rpartition("/")
-    check_domain()
-    parts = Parts(args.out, args.part_mb << 20)
     with ros_graph():
+        parts = Parts(args.out, args.part_mb << 20)
         node = rclpy.create_node("n3d_record", namespace=namespace)
         recorder = Recorder(node, name, parts, args.memory_mb << 20, args.all)
         end_s = None if args.seconds is None else time.monotonic() + args.seconds

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from n3d_ros.errors import CommandFailed
+from n3d_ros.ros_domain import check_domain
 
 
 @contextmanager
@@ -76,11 +77,12 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def ros_graph(**init: Any) -> Iterator[None]:
     """rclpy's own context in the block, made with what rclpy.init takes and ended after it. `interruptible`;
-    CommandFailed where ROS refuses anything, its arguments included.
+    CommandFailed where ROS refuses anything, its arguments included; ValueError for a domain that is none.
     """
     import rclpy
     from rclpy.impl.implementation_singleton import rclpy_implementation as ros
 
+    check_domain()
     try:
         rclpy.init(**init)
         with interruptible():  # which has to ask before this ends the context

@@ -18,7 +18,6 @@ from n3d_ros.commands.play.camera import FRAME_ID
 from n3d_ros.commands.play.folders import folder_player
 from n3d_ros.node.transport import make_room_for_images
 from n3d_ros.plain_text import one_line
-from n3d_ros.ros_domain import check_domain
 
 # How often a bag is looked at for what is due: below the jitter of a camera's messages.
 BAG_TICK_S = 0.002
@@ -76,7 +75,6 @@ def _play(args: argparse.Namespace, bags: bool) -> int:
     from rclpy.task import Future
 
     make_room_for_images()
-    check_domain()
     # SIGINT is `one_interrupt`'s
     with ros_graph(args=["--ros-args", *args.ros_args], signal_handler_options=SignalHandlerOptions.SIGTERM):
         node = rclpy.create_node("n3d_play")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from n3d_ros.commands.graph.interrupts import ros_graph
 from n3d_ros.errors import CommandFailed
-from n3d_ros.ros_domain import check_domain
 from n3d_ros.storage.whole_file import check_can_write
 
 if TYPE_CHECKING:
@@ -86,7 +85,6 @@ def _show_node(scene: Any, args: argparse.Namespace) -> str:
     from n3d_ros.commands.view.live import LiveView
 
     namespace, _, name = full_name(args.node, args.namespace).rpartition("/")
-    check_domain()
     with ros_graph():
         node = rclpy.create_node("n3d_view", namespace=namespace)
         view = LiveView(node, name, scene, args.rate_hz)
