@@ -11,7 +11,7 @@ from std_msgs.msg import String
 
 from n3d_ros.commands.graph.isolation import take_domain
 from n3d_ros.node.executor import OneThreadExecutor, one_thread
-from n3d_ros.node.executor.serialised import MOST_KEPT
+from n3d_ros.node.executor.serialised import MOST_KEPT, SMALL
 
 MAX_LOOKS = 1000
 
@@ -35,7 +35,7 @@ class Graph:
             self.executor.spin_once(timeout_sec=0.05)
         raise AssertionError("it did not happen")
 
-    def send(self, value, size=64):
+    def send(self, value, size=SMALL):
         """A picture full of one value; its bytes as they came."""
         count = len(self.heard) + 1
         self.publisher.publish(picture(value, size))
@@ -43,7 +43,7 @@ class Graph:
         return self.heard[-1]
 
 
-def picture(value, size=64):
+def picture(value, size=SMALL):
     return Image(height=1, width=size, step=size, encoding="mono8", data=bytes([value]) * size)
 
 
@@ -87,6 +87,15 @@ def test_memory_that_nobody_reads_serves_again(graph):
     address = address_of(graph.send(1))
     graph.heard.clear()
     assert address_of(graph.send(2)) == address
+
+
+def test_a_small_message_leaves_the_memory_to_pictures(graph):
+    address = address_of(graph.send(1))
+    graph.heard.clear()
+    small = graph.send(2, size=64)
+    graph.heard.clear()
+    assert address_of(graph.send(3)) == address
+    assert message_of(small) == picture(2, 64)
 
 
 def test_a_larger_picture_finds_room(graph):
@@ -151,6 +160,19 @@ def test_other_subscriptions_are_served_as_by_rclpy(graph):
     publisher.publish(String(data="mug"))
     graph.spin_until(lambda: heard)
     assert heard == [String(data="mug")]
+
+
+def test_a_callback_that_wants_to_know_more_is_served_as_by_rclpy(graph):
+    heard = []
+    graph.node.create_subscription(
+        Image, "picture", lambda taken, info: heard.append((taken, info)), 10, raw=True
+    )
+    graph.spin_until(lambda: graph.publisher.get_subscription_count() == 2)
+    graph.publisher.publish(picture(6))
+    graph.spin_until(lambda: heard)
+    ((taken, info),) = heard
+    assert message_of(taken) == picture(6)
+    assert info["source_timestamp"] > 0
 
 
 def test_without_rcl_as_a_library_rclpys_copies_serve(graph, monkeypatch):

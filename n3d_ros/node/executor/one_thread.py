@@ -34,6 +34,7 @@ from rclpy.executors import (
 )
 from rclpy.guard_condition import GuardCondition
 from rclpy.logging import get_logger
+from rclpy.subscription import Subscription
 from rclpy.task import Task
 from rclpy.timer import Timer
 
@@ -128,6 +129,9 @@ class OneThreadExecutor(SingleThreadedExecutor):
         """Its callback is no coroutine, and ends in one step."""
         if kind == "timer" and not _is_due(entity):
             return
+        if kind == "subscription" and self._serialised is not None and _is_in_place(entity):
+            self._hand_over(entity, self._serialised)
+            return
         taken = getattr(self, f"_take_{kind}")(entity)
         # Humble takes the message and has a method for what follows; later ones take what is to be called.
         if execute := getattr(self, f"_execute_{kind}", None):
@@ -138,6 +142,14 @@ class OneThreadExecutor(SingleThreadedExecutor):
             return
         with suppress(StopIteration):
             called.send(None)
+
+    def _hand_over(self, sub: Any, serialised: Serialised) -> None:
+        """As rclpy does, without its coroutine for each message."""
+        taken = None
+        with suppress(InvalidHandle), sub.handle:
+            taken = _taken(sub, serialised)
+        if taken is not None:
+            sub.callback(taken)
 
     def _look(self, timeout_sec: float | None) -> None:
         """rclpy's look at everything, with a wait set of its own. All that it finds is served: the next one
@@ -193,7 +205,7 @@ class OneThreadExecutor(SingleThreadedExecutor):
 
     def _take_subscription(self, sub: Any) -> Any:
         """As rclpy's, which asks the subscription's handle."""
-        if sub.raw and self._serialised is not None:
+        if self._serialised is not None and _is_in_place(sub):
             sub = _InPlace(sub, self._serialised)
         return super()._take_subscription(sub)
 
@@ -214,6 +226,12 @@ def _serialised() -> Serialised | None:
         return Serialised()
     except OSError:
         return None
+
+
+def _is_in_place(sub: Any) -> bool:
+    """Whether its callback takes a message's bytes, and nothing about the message."""
+    kinds = getattr(Subscription, "CallbackType", None)
+    return sub.raw and (kinds is None or sub._callback_type is kinds.MessageOnly)
 
 
 class _InPlace:
@@ -238,17 +256,21 @@ class _InPlace:
         self._subscription.handle.__exit__(*raised)
 
     def take_message(self, message_type: type, raw: bool) -> tuple[memoryview, None] | None:
-        """The message and no information about it, or None: pybind's name and arguments. What the middleware
-        cannot hand over is said and dropped, such as a message of no bytes by CycloneDDS: who sends it must
-        not end the node.
-        """
-        try:
-            taken = self._serialised.take(self._subscription.handle)
-        except RuntimeError as error:
-            topic = self._subscription.topic_name
-            get_logger("n3d").error(f"{topic}: {error}", throttle_duration_sec=LOG_PERIOD_S)
-            return None
+        """The message and no information about it, or None: pybind's name and arguments."""
+        taken = _taken(self._subscription, self._serialised)
         return None if taken is None else (taken, None)
+
+
+def _taken(subscription: Any, serialised: Serialised) -> memoryview | None:
+    """The next message, or None. What the middleware cannot hand over is said and dropped, such as a message
+    of no bytes by CycloneDDS: who sends it must not end the node.
+    """
+    try:
+        return serialised.take(subscription.handle)
+    except RuntimeError as error:
+        topic = subscription.topic_name
+        get_logger("n3d").error(f"{topic}: {error}", throttle_duration_sec=LOG_PERIOD_S)
+        return None
 
 
 class _OthersGuard(GuardCondition):

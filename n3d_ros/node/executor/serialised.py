@@ -20,6 +20,8 @@ from typing import Any
 OK, NO_MESSAGE = 0, 401
 # Pictures that nobody reads, kept for the next ones: colour and depth, and as many while those are converted.
 MOST_KEPT = 4
+# A copy of fewer bytes costs less than to watch who reads them.
+SMALL = 1 << 14
 
 
 class _Allocator(ctypes.Structure):
@@ -57,8 +59,11 @@ class Serialised:
             self._keep(message)
             self._check(code, "rcl_take_serialized_message", NO_MESSAGE)
             return None
-        # A message may be of no bytes, and then of none in memory.
-        taken = (ctypes.c_ubyte * message.length).from_address(message.buffer or 0)
+        if message.length < SMALL:
+            copied = ctypes.string_at(message.buffer, message.length) if message.length else b""
+            self._keep(message)
+            return memoryview(copied)
+        taken = (ctypes.c_ubyte * message.length).from_address(message.buffer)
         # Every view of the bytes, numpy's too, holds `taken`.
         weakref.finalize(taken, self._keep, message).atexit = False
         return memoryview(taken).cast("B").toreadonly()

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Time
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+RMWError = rclpy_implementation.RMWError
+
 # The encapsulation: representation (the lowest bit of its second byte: little-endian) and options. Alignment
 # counts from its end. OMG DDS-RTPS 10.2.1.
-_START = 4
+START = 4
+SIZE_OF_STAMP = 8
 # Of a message's fields between its header and the string that names its encoding: Image has height and width.
 BYTES_BEFORE_ENCODING = {"Image": 8, "CompressedImage": 0}
 
@@ -40,16 +44,13 @@ class Sealed:
 
     def __init__(self, data: bytes | memoryview, message_type: type) -> None:
         self._data, self._message_type = data, message_type
-        self._order = "<" if data[1:2] and data[1] & 1 else ">"
         try:
-            sec, nanosec = self._numbers("iI", _START)
-            frame_id, end = self._string(_START + 8)
+            self.header, end = header_of(data)
             self._after_header = _aligned(end)
             start = self._after_header + BYTES_BEFORE_ENCODING[message_type.__name__]
-            self.encoding, self._after_encoding = self._string(start)
+            self.encoding, self._after_encoding = _string(data, start)
         except (struct.error, UnicodeDecodeError) as error:
             raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes: {error}") from error
-        self.header = Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same message, byte by byte."""
@@ -61,18 +62,18 @@ class Sealed:
         """Width and height; None of a compressed picture."""
         if self._message_type is not Image:
             return None
-        height, width = self._numbers("II", self._after_header)
+        height, width = _numbers(self._data, "II", self._after_header)
         return width, height
 
     def open(self) -> Any:
         """The message, or what has its fields. ValueError where it ends before its pixels begin."""
         if self._message_type is not Image:
-            return deserialize_message(bytes(self._data), self._message_type)
+            return deserialised(self._data, self._message_type)
         try:
-            height, width = self._numbers("II", self._after_header)
-            (is_bigendian,) = self._numbers("B", self._after_encoding)
+            height, width = _numbers(self._data, "II", self._after_header)
+            (is_bigendian,) = _numbers(self._data, "B", self._after_encoding)
             start = _aligned(self._after_encoding + 1)
-            step, size = self._numbers("II", start)
+            step, size = _numbers(self._data, "II", start)
         except struct.error as error:
             raise ValueError(f"expected an Image, got {len(self._data)} bytes: {error}") from error
         data = memoryview(self._data)[start + 8 : start + 8 + size]
@@ -80,14 +81,34 @@ class Sealed:
             self.header, height, width, self.encoding, is_bigendian=is_bigendian, step=step, data=data
         )
 
-    def _numbers(self, fields: str, start: int) -> tuple[Any, ...]:
-        return struct.unpack_from(f"{self._order}{fields}", self._data, start)
 
-    def _string(self, start: int) -> tuple[str, int]:
-        """The string there, and where it ends."""
-        (size,) = self._numbers("I", start)
-        (raw,) = struct.unpack_from(f"{size}s", self._data, start + 4)
-        return raw.rstrip(b"\0").decode(), start + 4 + size
+def deserialised(data: bytes | memoryview, message_type: type) -> Any:
+    """The message. ValueError where the bytes are none."""
+    try:
+        return deserialize_message(bytes(data), message_type)
+    except RMWError as error:
+        raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes: {error}") from error
+
+
+def header_of(data: bytes | memoryview) -> tuple[Header, int]:
+    """The header that a message begins with, and where it ends. struct.error or UnicodeDecodeError where the
+    bytes have none.
+    """
+    sec, nanosec = _numbers(data, "iI", START)
+    frame_id, end = _string(data, START + SIZE_OF_STAMP)
+    return Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id), end
+
+
+def _numbers(data: bytes | memoryview, fields: str, start: int) -> tuple[Any, ...]:
+    order = "<" if data[1:2] and data[1] & 1 else ">"
+    return struct.unpack_from(f"{order}{fields}", data, start)
+
+
+def _string(data: bytes | memoryview, start: int) -> tuple[str, int]:
+    """The string there, and where it ends."""
+    (size,) = _numbers(data, "I", start)
+    (raw,) = struct.unpack_from(f"{size}s", data, start + 4)
+    return raw.rstrip(b"\0").decode(), start + 4 + size
 
 
 def _aligned(start: int) -> int:
