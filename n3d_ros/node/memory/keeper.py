@@ -129,13 +129,14 @@ class Keeper:
 
     def _recall(self, words: str, now_ns: int, is_left_out: bool) -> Reply:
         self._forget(now_ns)
-        things = self._memory.recall(words).things
+        recalled = self._memory.recall(words)
+        things = recalled.things
         problem = LEFT_OUT if is_left_out else self.state.problem
         if problem and not things:
             code, _, message = problem.partition(": ")
             raise N3DError(ResultCode[code], f"the newest look was not remembered: {message}")
         note = f"the newest look was not remembered: {problem}" if problem else ""
-        sentence = told(things, words, self._frame, now_ns, self._memory.things)
+        sentence = told(recalled, words, self._frame, now_ns, self._memory.things)
         return Reply(self._frame, things, sentence, note)
 
     def _clear(self) -> int:
