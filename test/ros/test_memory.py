@@ -187,7 +187,8 @@ def test_a_limited_look_says_nothing_of_what_it_left_out(robot):
 
 def test_a_reply_that_was_cut_off_misses_nothing_and_takes_no_other_name_with_it(robot):
     """Three times neither is found, while both their places are taken."""
-    pipeline = Cut({"red mug": [MUG], "box": [BOX]}, "box")
+    box = Box3D("box", (-0.1, 0.2, 1.0), MUG.size)
+    pipeline = Cut({"red mug": [MUG], "box": [box]}, "box")
     graph = robot(pipeline, generation__max_tokens=10)
     see(graph, "", labels=["red mug", "box"])
     pipeline.by_name = {"red mug": [], "box": []}
