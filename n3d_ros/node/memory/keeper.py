@@ -90,7 +90,7 @@ class Keeper:
 
     def begin_anew(self) -> Future[None]:
         """The clock was set back, or is another one."""
-        return self._thread.submit(self._memory.begin_anew)
+        return self._thread.submit(self._begin_anew)
 
     def tend(self, now_ns: int) -> Future[None]:
         """Forget by age, and save what has changed if the last time is long enough ago."""
@@ -115,7 +115,7 @@ class Keeper:
             self.state = replace(self.state, problem=f"{ResultCode.BAD_INPUT.name}: {error}")
             return
         self._frame = frame
-        stamp_ns = looks[-1].stamp_ns if looks else self.state.stamp_ns
+        stamp_ns = max([self.state.stamp_ns, *(look.stamp_ns for look in looks)])
         state = replace(self.state, frame=frame, stamp_ns=stamp_ns, problem="")
         self.state = replace(state, num_looks=state.num_looks + len(looks))
         self._changed()
@@ -138,6 +138,10 @@ class Keeper:
         note = f"the newest look was not remembered: {problem}" if problem else ""
         sentence = told(recalled, words, self._frame, now_ns, self._memory.things)
         return Reply(self._frame, things, sentence, note)
+
+    def _begin_anew(self) -> None:
+        self._memory.begin_anew()
+        self.state = replace(self.state, stamp_ns=0)
 
     def _clear(self) -> int:
         num = len(self._memory.things)
