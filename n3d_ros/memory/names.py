@@ -23,7 +23,9 @@ _BETWEEN = re.compile(r"\s*(?:[,;.\n]|\band\b)\s*", re.IGNORECASE)
 _COUNTS = [word for word, number in WRITTEN_NUMBERS.items() if number >= 1]
 _OR = re.compile(r"\s+or\s+", re.IGNORECASE)
 _QUANTITY = re.compile(
-    rf"^(?:all|every|each|both|any|some|\d+|{'|'.join(_COUNTS)})\s+(?:of\s+)?", re.IGNORECASE
+    r"^(?:all|every|each|both|any|some|several|many|(?:a\s+)?(?:couple|few|dozen)"
+    rf"|\d+|{'|'.join(_COUNTS)})\s+(?:of\s+)?",
+    re.IGNORECASE,
 )
 # What questions end in that is no part of a name.
 _END = (
@@ -65,7 +67,7 @@ _MARKS = str.maketrans("\uff0c\u3001\u060c\uff1b\u061b\uff1f\u061f\uff01\u3002\u
 # An article alone names nothing, nor does a number.
 _LETTER = re.compile(r"(?!(?:the|an?)\b)\b\w*[^\W\d_]", re.IGNORECASE)
 _PRONOUN = re.compile(
-    r"\b(?:it|them|they|he|she|him|her|you|mine|yours|others?|another|ones?|this|that|these|those|what|which|who"
+    r"\b(?:it|them|they|he|she|him|her|you|mine|yours|others?|another|any|some|both|ones?|this|that|these|those|what|which|who"
     r"|how|why|where|when)$",
     re.IGNORECASE,
 )

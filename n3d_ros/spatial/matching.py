@@ -75,9 +75,9 @@ def fitting(name: str, boxes: Sequence[Box3D], ids: Sequence[str], plural: bool 
 
 def unclear_words(name: str, label: str, may_be_compound: bool = True) -> list[str]:
     """Of a name that fits no box: its words beside the label's noun, where it may mean the label's thing all
-    the same ("the other mug", "the mug on the table", "small mug" for "red mug"; "mug 2", "red" alone, "key"
-    for "keys"). None where it means something else: "green mug" for "red mug", and, if it may be a compound,
-    "mug handle".
+    the same ("the other mug", "the mug on the table", "mug 2", "mug full of tea"; "small mug" and "red" for
+    "red mug", "key" for "keys"). None where it means something else: "green mug" for "red mug", and, if it
+    may be a compound, "mug handle".
     """
     called, said = _words(label), _words(name)
     if not called:
@@ -90,8 +90,8 @@ def unclear_words(name: str, label: str, may_be_compound: bool = True) -> list[s
     if last == noun:
         is_other = _is_of_another_colour(beside, set(called) - set(wanted))
     else:
-        is_compound = may_be_compound and last not in ADJECTIVES and not last.isdecimal()
-        is_other = is_compound and not set(beside) & (NEVER_IN_NAMES - NAMES_ANYWAY)
+        is_described = last in ADJECTIVES or last.isdecimal() or "of" in wanted[wanted.index(noun) :]
+        is_other = may_be_compound and not is_described and not set(beside) & (NEVER_IN_NAMES - NAMES_ANYWAY)
     return [] if is_other else beside or list(said)
 
 

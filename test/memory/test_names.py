@@ -15,6 +15,7 @@ def thing(label):
     [
         ("the red mug, all boxes and 2 cans", ["the red mug", "boxes", "cans"]),
         ("two boxes and three of the cans", ["boxes", "the cans"]),
+        ("a couple of mugs, several boxes, a few cans", ["mugs", "boxes", "cans"]),
         ("red mug; ball", ["red mug", "ball"]),
         ("the blue, small box", ["the blue, small box"]),
         ("the red and blue mugs", ["the red and blue mugs"]),
@@ -82,6 +83,7 @@ def test_a_question_where_something_is_names_it(question, names):
         "where is the red one?",
         "where are you?",
         "where is the other?",
+        "where are both?",
         "7",
         "#0",
         "what?",
@@ -137,6 +139,7 @@ def test_half_of_a_name_is_no_name():
         ("the red thing", "the red thing", "'the red thing' of .* as 'ball', 'blue mug', 'red mug'$"),
         ("red", "red", "'red' of 'red' .* remembered as 'red mug'$"),
         ("mug red", "mug red", "'red' of 'mug red' .* remembered as 'blue mug', 'red mug'$"),
+        ("mug full of tea", "mug full of tea", "'full of tea' of"),
         ("mug 2", "mug 2", "'2' of 'mug 2' .* remembered as 'blue mug', 'red mug'$"),
         ("[red mug]", "[red mug]", "'red mug' of .* remembered as 'red mug'$"),
         ("**red mug**", "**red mug**", "'red mug' of .* remembered as 'red mug'$"),
