@@ -23,7 +23,9 @@ _BETWEEN = re.compile(r"\s*(?:[,;.\n]|\band\b)\s*", re.IGNORECASE)
 _COUNTS = [word for word, number in WRITTEN_NUMBERS.items() if number >= 1]
 _OR = re.compile(r"\s+or\s+", re.IGNORECASE)
 _QUANTITY = re.compile(
-    rf"^(?:all|every|each|both|any|some|\d+|{'|'.join(_COUNTS)})\s+(?:of\s+)?", re.IGNORECASE
+    r"^(?:all|every|each|both|any|some|several|many|(?:a\s+)?(?:couple|few|dozen)"
+    rf"|\d+|{'|'.join(_COUNTS)})\s+(?:of\s+)?",
+    re.IGNORECASE,
 )
 # What questions end in that is no part of a name.
 _END = (
@@ -53,18 +55,21 @@ _EVERYTHING = re.compile(
     rf"^(?:every|any)thing$|^all$|^(?:(?:the|{_OWN})\s+)?(?:things|objects|items)$", re.IGNORECASE
 )
 # "Red things", "everything else": some of all that is known, and which is not understood.
-_SOME = re.compile(r"\b(?:(?:every|any|some)thing|things|objects|items)\b", re.IGNORECASE)
+_SOME = re.compile(r"\b(?:(?:every|any|some)thing|things?|objects?|items?)\b", re.IGNORECASE)
 # "The location of the mug": a question without its words, and no other thing than the mug.
 _LOCATION = re.compile(r"\b(?:locations?|positions?|whereabouts|place|pose|coordinates)\b", re.IGNORECASE)
-# What joins words to one: "red_mug", "mug/cup"; and how results number their boxes: "red mug/0".
-_JOINT, _NUMBER = re.compile(r"(?<=\w)[-_/&+](?=\w)"), re.compile(r"/\d+$")
+# What joins words to one ("red_mug", "mug/cup") or stands around them ("[red mug]", "**red mug**"); and how
+# results number their boxes: "red mug/0".
+_JOINT, _NUMBER = re.compile(r"(?<=\w)[-_/&+](?=\w)|[^\w\s',.&+-]"), re.compile(r"/\d+$")
 # What other scripts have for the marks that part names and end questions.
 _MARKS = str.maketrans("\uff0c\u3001\u060c\uff1b\u061b\uff1f\u061f\uff01\u3002\u2019", ",,,;;??!.'")
 
-# An article alone names nothing.
-_LETTER = re.compile(r"(?!(?:the|an?)\b)\b\w", re.IGNORECASE)
+# An article alone names nothing, nor does a number.
+_LETTER = re.compile(r"(?!(?:the|an?)\b)\b\w*[^\W\d_]", re.IGNORECASE)
 _PRONOUN = re.compile(
-    r"\b(?:it|them|they|ones?|this|that|these|those|what|which|who|how|why|where|when)$", re.IGNORECASE
+    r"\b(?:it|them|they|he|she|him|her|you|mine|yours|others?|another|any|some|both|ones?|this|that|these|those|what|which|who"
+    r"|how|why|where|when)$",
+    re.IGNORECASE,
 )
 _QUESTION = re.compile(
     r"^(?:what|which|who|how|why|where|when|is|are|was|were|did|have)\s|\?\s*$", re.IGNORECASE
@@ -88,7 +93,7 @@ def names_asked_for(words: str) -> list[str]:
     """
     words = _straight(words)
     asked = _asked(words)
-    names = _listed(words.rstrip("? ") if asked is None else asked)
+    names = _listed(re.sub(_END, "", words, flags=re.IGNORECASE) if asked is None else asked)
     is_other = asked is None and _QUESTION.search(words) and not all(map(_PLAIN.match, names))
     if is_other or not _LETTER.search(" ".join(names)) or any(map(_PRONOUN.search, names)):
         raise ValueError(

@@ -6,9 +6,12 @@ In: `Look`s, words to recall by. Out: `Remembered` things. A thing is
   over the looks; farther off its place starts anew, so that no mean lies between where it was and is;
 - moved where it is the only one of its name, its place was seen empty, and one of its name is found
   elsewhere: it keeps its id, and its place starts anew;
-- gone where it was looked for and its place is empty, or where it was named `max_misses` times in a row and
-  nothing of its name was found, although its place was in view and taken. It stays known as gone until it is
-  forgotten by age.
+- gone where it was looked for and its place is empty, or where it was named in `max_misses` pictures in a row
+  and nothing of its name was found, although its place was in view and taken. It stays known as gone until it
+  is forgotten by age.
+
+Several looks may be of one picture, as several names are looked for in it. What one of them found in it, no
+other misses or measures anew, and they miss a thing once.
 
 A look that comes late, its stamp at most `MAX_LATE_NS` before the newest one's, changes nothing that was seen
 after it. Stamps farther back mean that the clock was set back: then what comes later is newer. Who knows that
@@ -92,9 +95,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Recalled:
-    """What the words name, seen last first."""
+    """What the words name, seen last first. unknown: those of several names that nothing known has."""
 
     things: tuple[Remembered, ...]
+    unknown: tuple[str, ...] = ()
 
     @property
     def there(self) -> tuple[Remembered, ...]:
@@ -120,6 +124,8 @@ class ObjectMemory:
         self.next_id = max([next_id - 1, *self._things]) + 1
         # Not seen since the clock began anew.
         self._of_before = set(self._things)
+        # Stamp of the picture in which a thing was missed last, by its id.
+        self._missed_ns: dict[int, int] = {}
 
     @property
     def things(self) -> tuple[Remembered, ...]:
@@ -154,13 +160,15 @@ class ObjectMemory:
         """
         things = self.things
         boxes = [Box3D(thing.label, thing.place.center, thing.place.size) for thing in things]
-        called, chosen = [one.name for one in things], set()
+        called, chosen, unknown = [one.name for one in things], set(), []
         for name in names_asked_for(words):
             fit = fitting(name, boxes, called, plural=True)
             if not fit:
                 check_understood(name, words, things)
+                unknown.append(name)
             chosen.update(fit)
-        return Recalled(tuple(sorted((things[i] for i in chosen), key=self._seen_last_first)))
+        found = sorted((things[i] for i in chosen), key=self._seen_last_first)
+        return Recalled(tuple(found), tuple(dict.fromkeys(unknown)))
 
     def forget(self, now_ns: int) -> int:
         """Drop what is too old, and the oldest of too many. Out: how many were dropped."""
@@ -169,6 +177,7 @@ class ObjectMemory:
         kept = sorted(kept, key=self._seen_last_first)[: self.config.max_things]
         dropped = len(self._things) - len(kept)
         self._things = {one.id: one for one in kept}
+        self._missed_ns = {key: ns for key, ns in self._missed_ns.items() if key in self._things}
         return dropped
 
     def clear(self) -> None:
@@ -177,7 +186,7 @@ class ObjectMemory:
 
     def begin_anew(self) -> None:
         """The clock was set back, or is another one: every look from now on is newer than what is known."""
-        self._of_before = set(self._things)
+        self._of_before, self._missed_ns = set(self._things), {}
 
     def _missed(self, unseen: Sequence[Remembered], look: Look) -> dict[int, Remembered]:
         """What was looked for and not found, with what the look says of its place; by id."""
@@ -186,6 +195,7 @@ class ObjectMemory:
             for one in unseen
             if one.gone_ns is None
             and not self._is_late(look, one)
+            and not self._is_judged(look, one)
             and (is_named(one, look.words) or was_found_by(one, look.words))
         ]
         return {one.id: self._after_miss(one, self._glance(one.place, look, one), look) for one in sought}
@@ -202,6 +212,7 @@ class ObjectMemory:
             return replace(thing, gone_ns=look.stamp_ns)
         if glance.sight is not Sight.TAKEN or not _had_to_find(look, thing):
             return thing
+        self._missed_ns[thing.id] = look.stamp_ns
         misses = thing.num_misses + 1
         gone_ns = look.stamp_ns if misses >= self.config.max_misses else None
         return replace(thing, num_misses=misses, gone_ns=gone_ns)
@@ -217,6 +228,8 @@ class ObjectMemory:
             fresh = self._new(box, place, look) if thing is None else self._at(thing, box, place, look)
         elif self._is_late(look, thing):
             return thing.id
+        elif self._is_seen(look, thing):
+            fresh = replace(thing, words=self._words(thing, look))
         elif _stands_still(thing, place, look):
             fresh = self._averaged(thing, box, place, look)
         else:
@@ -234,6 +247,14 @@ class ObjectMemory:
         newest_ns = max(thing.last_ns, thing.gone_ns or 0)
         is_comparable = thing.id not in self._of_before
         return is_comparable and newest_ns - MAX_LATE_NS <= look.stamp_ns < newest_ns
+
+    def _is_seen(self, look: Look, thing: Remembered) -> bool:
+        """Was the thing seen in the same picture already, by another name of it or asked for again?"""
+        return thing.id not in self._of_before and thing.last_ns == look.stamp_ns
+
+    def _is_judged(self, look: Look, thing: Remembered) -> bool:
+        """Was the thing seen, or missed, in the same picture already?"""
+        return self._is_seen(look, thing) or self._missed_ns.get(thing.id) == look.stamp_ns
 
     def _named(self, label: str) -> list[Remembered]:
         return [one for one in self._things.values() if _same_name(one.label, label)]
@@ -289,16 +310,20 @@ class ObjectMemory:
 
     def _new_look_of(self, thing: Remembered, box: Box3D, look: Look) -> Remembered:
         """What every look at a thing says of it."""
-        others = tuple(one for one in thing.words if one not in look.words)
         return replace(
             thing,
-            words=(*others, *look.words)[-self.config.max_words :],
+            words=self._words(thing, look),
             last_ns=look.stamp_ns,
             score=box.score,
             num_misses=0,
             gone_ns=None,
             depth_is_estimated=look.depth_is_estimated,
         )
+
+    def _words(self, thing: Remembered, look: Look) -> tuple[str, ...]:
+        """Those that found it, with the newest."""
+        others = tuple(one for one in thing.words if one not in look.words)
+        return (*others, *look.words)[-self.config.max_words :]
 
 
 def _had_to_find(look: Look, thing: Remembered) -> bool:

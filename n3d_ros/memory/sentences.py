@@ -1,12 +1,13 @@
 """What is remembered, said in sentences.
 
-In: things, the frame that they are in, the present time. Out: one line of text. It chooses nothing.
+In: what was recalled, the frame that it is in, the present time. Out: one line of text. It chooses nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from n3d_ros.memory.object_memory import Recalled
 from n3d_ros.memory.places import Remembered
 from n3d_ros.plain_text import one_line
 
@@ -16,21 +17,22 @@ MAX_SENTENCES = 10
 _STEPS = ((1, "s", 120), (60, "min", 120), (3600, "h", 48), (86400, "days", None))
 
 
-def told(
-    things: Sequence[Remembered], words: str, frame: str, now_ns: int, known: Sequence[Remembered] = ()
-) -> str:
-    """ "The red mug was last seen 42 s ago at 0.10, 0.20, 1.00 m in map; it is gone since 10 s."
+def told(recalled: Recalled, words: str, frame: str, now_ns: int, known: Sequence[Remembered] = ()) -> str:
+    """ "The red mug was last seen 42 s ago at 0.10, 0.20, 1.00 m in map; it is gone since 10 s." Of several
+    names those that nothing has are said, too.
 
     known: everything that is remembered. Where the words name none of it, its names are said: words that were
     no name ("the redmug") must not be taken for a thing that is not there.
     """
+    things = recalled.things
     if not things:
         return one_line(f"Nothing that '{words}' names is remembered{_names_of(known)}.")
     labels = [one.label.casefold() for one in things]
     shown = things[:MAX_SENTENCES]
     sentences = [_of(one, labels.count(one.label.casefold()) > 1, frame, now_ns) for one in shown]
     left_out = [f"And {len(things) - len(shown)} more."] if len(things) > len(shown) else []
-    return one_line(" ".join([*sentences, *left_out]))
+    unknown = [f"Nothing that '{name}' names is remembered." for name in recalled.unknown[:MAX_SENTENCES]]
+    return one_line(" ".join([*sentences, *left_out, *unknown]))
 
 
 def _names_of(known: Sequence[Remembered]) -> str:

@@ -80,6 +80,7 @@ def grounded(
         stamp_ns=observation.stamp_ns,
         frame_id=observation.frame_id,
         depth_is_estimated=observation.depth_is_estimated,
+        is_cut=generation.finish == FULL,
     )
 
 
@@ -107,6 +108,7 @@ def merged(parts: Sequence[GroundResult], request: Request) -> GroundResult:
         message="; ".join(said),
         timing=replace(sum_of([part.timing for part in parts]), total_ms=(now - request.began) * 1e3),
         words=request.words,
+        is_cut=any(part.is_cut for part in parts),
     )
 
 

@@ -87,7 +87,8 @@ class GroundResult:
     y down, z forward); objects already found stay when a request is canceled.
 
     `code` is OK also when nothing was found (`message` says so), PARSE when the model wrote only broken
-    boxes, CANCELED. `malformed` are texts that announced a box and hold none. `valid_ratio`: share of depth
+    boxes, CANCELED. `malformed` are texts that announced a box and hold none. `is_cut`: the reply ended at a
+    limit of tokens, and more may be there. `valid_ratio`: share of depth
     pixels with a measurement. `stamp_ns` and `frame_id` are the observation's; `depth_is_estimated`: its
     depth was guessed from the picture by a depth model, so every metre here is a guess too.
     """
@@ -104,6 +105,7 @@ class GroundResult:
     stamp_ns: int = 0
     frame_id: str = ""
     depth_is_estimated: bool = False
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)

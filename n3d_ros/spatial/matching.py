@@ -75,22 +75,24 @@ def fitting(name: str, boxes: Sequence[Box3D], ids: Sequence[str], plural: bool 
 
 def unclear_words(name: str, label: str, may_be_compound: bool = True) -> list[str]:
     """Of a name that fits no box: its words beside the label's noun, where it may mean the label's thing all
-    the same ("the other mug", "the mug on the table", "small mug" for "red mug"). None where it means
-    something else: "green mug" for "red mug", and, if it may be a compound, "mug handle".
+    the same ("the other mug", "the mug on the table", "mug 2", "mug full of tea"; "small mug" and "red" for
+    "red mug", "key" for "keys"). None where it means something else: "green mug" for "red mug", and, if it
+    may be a compound, "mug handle".
     """
-    called = _words(label)
+    called, said = _words(label), _words(name)
     if not called:
         return []
     noun = _head(called)
-    wanted = tuple(_singular(word, noun) for word in _words(name))
+    wanted = tuple(noun if noun in (_singular(word, noun), _plural(word, noun)) else word for word in said)
     if noun not in wanted:
-        return []
-    beside = [word for word in wanted if word not in called]
-    if _head(wanted) == noun:
+        return list(said) if said and set(said) <= ADJECTIVES & set(called) else []
+    beside, last = [word for word in wanted if word not in called], _head(wanted)
+    if last == noun:
         is_other = _is_of_another_colour(beside, set(called) - set(wanted))
     else:
-        is_other = may_be_compound and not set(beside) & (NEVER_IN_NAMES - NAMES_ANYWAY)
-    return [] if is_other else beside or list(wanted)
+        is_described = last in ADJECTIVES or last.isdecimal() or "of" in wanted[wanted.index(noun) :]
+        is_other = may_be_compound and not is_described and not set(beside) & (NEVER_IN_NAMES - NAMES_ANYWAY)
+    return [] if is_other else beside or list(said)
 
 
 def ids_of(boxes: Sequence[Box3D]) -> list[str]:
@@ -132,6 +134,11 @@ def _singular(word: str, of: str) -> str:
     """`of` where `word` is its plural, else the word."""
     plurals = {f"{of}s", f"{of}es", f"{of[:-1]}ies" if of.endswith("y") else f"{of}s"}
     return of if word in plurals or _IRREGULAR.get(word) == of else word
+
+
+def _plural(word: str, of: str) -> str:
+    """`of` where it is the plural of `word`, else the word."""
+    return of if _singular(of, word) == word else word
 
 
 def _head(words: Sequence[str]) -> str:

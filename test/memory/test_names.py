@@ -15,6 +15,7 @@ def thing(label):
     [
         ("the red mug, all boxes and 2 cans", ["the red mug", "boxes", "cans"]),
         ("two boxes and three of the cans", ["boxes", "the cans"]),
+        ("a couple of mugs, several boxes, a few cans", ["mugs", "boxes", "cans"]),
         ("red mug; ball", ["red mug", "ball"]),
         ("the blue, small box", ["the blue, small box"]),
         ("the red and blue mugs", ["the red and blue mugs"]),
@@ -59,6 +60,9 @@ def test_a_list_of_names_is_taken_apart_and_adjectives_are_no_names(words, names
         ("is the mug gone?", ["the mug"]),
         ("have you seen the mug and the ball?", ["the mug", "the ball"]),
         ("did you ever see my keys?", ["the keys"]),
+        ("the red mug, please", ["the red mug"]),
+        ("mug last seen?", ["mug"]),
+        ("a 7up", ["a 7up"]),
     ],
 )
 def test_a_question_where_something_is_names_it(question, names):
@@ -77,6 +81,11 @@ def test_a_question_where_something_is_names_it(question, names):
         "where is the ?",
         "where is it?",
         "where is the red one?",
+        "where are you?",
+        "where is the other?",
+        "where are both?",
+        "7",
+        "#0",
         "what?",
         ",",
         "\u200b",
@@ -127,11 +136,23 @@ def test_half_of_a_name_is_no_name():
         ("red_mug", "red_mug", "'red mug' of 'red_mug'"),
         ("red mug/0", "red mug/0", "'red mug' of 'red mug/0'"),
         ("mug/ball", "mug/ball", "'mug' of 'mug/ball' .* remembered as 'ball'"),
+        ("the red thing", "the red thing", "'the red thing' of .* as 'ball', 'blue mug', 'red mug'$"),
+        ("red", "red", "'red' of 'red' .* remembered as 'red mug'$"),
+        ("mug red", "mug red", "'red' of 'mug red' .* remembered as 'blue mug', 'red mug'$"),
+        ("mug full of tea", "mug full of tea", "'full of tea' of"),
+        ("mug 2", "mug 2", "'2' of 'mug 2' .* remembered as 'blue mug', 'red mug'$"),
+        ("[red mug]", "[red mug]", "'red mug' of .* remembered as 'red mug'$"),
+        ("**red mug**", "**red mug**", "'red mug' of .* remembered as 'red mug'$"),
     ],
 )
 def test_a_name_that_may_mean_what_is_known_is_refused_with_the_words_that_are_unclear(name, words, message):
     with pytest.raises(ValueError, match=message):
         check_understood(name, words, [thing("red mug"), thing("blue mug"), thing("ball")])
+
+
+def test_one_of_what_is_called_in_the_plural_is_not_understood():
+    with pytest.raises(ValueError, match="'key' of 'the key' .* remembered as 'keys'"):
+        check_understood("the key", "the key", [thing("keys")])
 
 
 @pytest.mark.parametrize(
@@ -141,6 +162,7 @@ def test_a_name_that_may_mean_what_is_known_is_refused_with_the_words_that_are_u
         ("the mug handle", "the mug handle"),
         ("the cup", "where is the cup?"),
         ("florble", "florble"),
+        ("green", "green"),
     ],
 )
 def test_a_name_of_something_else_is_understood(name, words):

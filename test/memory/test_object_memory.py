@@ -109,6 +109,36 @@ def test_it_is_gone_when_it_is_missed_three_times_in_a_row_in_plain_sight():
     assert memory.things[0].gone_ns == 7 * S
 
 
+def test_several_names_of_one_picture_miss_a_thing_once():
+    memory = ObjectMemory(MemoryConfig(max_misses=2))
+    memory.look(look(1, mug()))
+    for stamp in (2, 3):
+        assert memory.things[0].gone_ns is None
+        for words in ("mug", "red mug", "the mug"):
+            memory.look(look(stamp, words=words, depth=depth_of(mug())))
+    assert memory.things[0].gone_ns == 3 * S
+
+
+def test_what_one_name_found_in_a_picture_no_other_misses_or_measures_anew():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(0.00), words="mug"))
+    memory.look(look(1, mug(0.02), words="red mug"))
+    memory.look(look(1, words="the mug", depth=depth_of()))
+    [thing] = memory.things
+    assert (thing.place.center[0], thing.num_looks, thing.gone_ns) == (0.0, 1, None)
+    assert thing.words == ("mug", "red mug")
+
+
+def test_after_a_clock_that_began_anew_a_picture_of_an_old_stamp_counts():
+    memory = ObjectMemory(MemoryConfig(max_misses=1))
+    memory.look(look(1, mug()))
+    memory.look(look(2, depth=depth_of(mug())))
+    memory.look(look(3, mug()))
+    memory.begin_anew()
+    memory.look(look(2, depth=depth_of(mug())))
+    assert memory.things[0].gone_ns == 2 * S
+
+
 def test_what_moved_keeps_its_id_when_its_old_place_is_empty():
     memory = ObjectMemory()
     memory.look(look(1, mug(0.0), depth=depth_of(mug(0.0))))
@@ -275,6 +305,13 @@ ASKED = {
     "everything": ["red mug", "blue mug", "ball"],
     "where is the green mug?": [],
 }
+
+
+def test_of_several_names_those_that_nothing_has_are_told():
+    memory = ObjectMemory()
+    memory.look(look(1, mug()))
+    recalled = memory.recall("the mug, the keys and the cup")
+    assert ([one.id for one in recalled.things], recalled.unknown) == ([0], ("the keys", "the cup"))
 
 
 def test_old_things_and_too_many_are_forgotten_and_ids_are_never_given_twice():

@@ -1,6 +1,7 @@
 """The node remembers what it found: seen, moved, gone, asked for, stored, forgotten."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import stand_in_tf
@@ -33,11 +34,22 @@ class Steered(FakePipeline):
 
     def __init__(self, by_name):
         super().__init__([])
-        self._by_name = by_name
+        self.by_name = by_name
 
     def ground(self, observation, words, **options):
-        self.boxes = self._by_name[words]
+        self.boxes = self.by_name[words]
         return super().ground(observation, words, **options)
+
+
+class Cut(Steered):
+    """Its replies for one name end at a limit."""
+
+    def __init__(self, by_name, cut):
+        super().__init__(by_name)
+        self._cut = cut
+
+    def ground(self, observation, words, **options):
+        return replace(super().ground(observation, words, **options), is_cut=words == self._cut)
 
 
 @pytest.fixture
@@ -171,6 +183,19 @@ def test_a_limited_look_says_nothing_of_what_it_left_out(robot):
     for _ in range(3):
         see(graph, "the red mug and the ball")
     assert recall(graph).objects[0].state == Remembered.GONE
+
+
+def test_a_reply_that_was_cut_off_misses_nothing_and_takes_no_other_name_with_it(robot):
+    """Three times neither is found, while both their places are taken."""
+    box = Box3D("box", (-0.1, 0.2, 1.0), MUG.size)
+    pipeline = Cut({"red mug": [MUG], "box": [box]}, "box")
+    graph = robot(pipeline, generation__max_tokens=10)
+    see(graph, "", labels=["red mug", "box"])
+    pipeline.by_name = {"red mug": [], "box": []}
+    for _ in range(3):
+        see(graph, "", labels=["red mug", "box"])
+    states = {one.label: one.state for one in recall(graph, "everything").objects}
+    assert states == {"red mug": Remembered.GONE, "box": Remembered.THERE}
 
 
 def test_objects_are_published_on_change_and_kept_for_late_subscribers(robot):

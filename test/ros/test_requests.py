@@ -157,6 +157,16 @@ def test_several_standing_words_are_looked_for_in_every_frame(make_graph):
     assert [one.words for one in result.boxes] == pipeline.words
 
 
+def test_a_name_that_stands_twice_is_looked_for_once_and_has_its_outcome_twice(make_graph):
+    pipeline = Noting([MUG])
+    graph = make_graph(pipeline)
+    graph.one_frame()
+    request = GroundService.Request(labels=["red mug", "box", "red mug"])
+    boxes = graph.call(GroundService, "n3d/ground", request).boxes
+    assert pipeline.words == [one.words for one in boxes.boxes] == ["red mug", "box"]
+    assert [one[0] for one in outcomes(boxes)] == ["red mug", "box", "red mug"]
+
+
 def outcomes(boxes):
     return [(one.words, one.code, one.message) for one in boxes.outcomes]
 

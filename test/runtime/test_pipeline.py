@@ -175,7 +175,7 @@ def test_cancel_before_the_picture_is_encoded_spares_the_encoding(fake_backend, 
 def test_the_token_limit_is_reported(fake_backend, observation, box_text):
     result = Pipeline(fake_backend({"mug": box_text(MUG)})).ground(observation, "red mug", max_tokens=5)
     assert result.code == ResultCode.PARSE
-    assert "cut off after 5 tokens" in result.message and len(result.token_ids) == 5
+    assert "cut off after 5 tokens" in result.message and len(result.token_ids) == 5 and result.is_cut
 
 
 def test_a_prompt_longer_than_the_context_is_refused(fake_backend, observation):

@@ -20,11 +20,14 @@ STOPPED = (ResultCode.CANCELED, ResultCode.TIMEOUT, ResultCode.SUPERSEDED)
 
 @dataclass(frozen=True)
 class NameOutcome:
-    """How the search for one name ended; OK also where nothing of it was found, which the message says."""
+    """How the search for one name ended; OK also where nothing of it was found, which the message says.
+    is_whole: the model wrote to its end, and no broken box.
+    """
 
     words: str
     code: ResultCode
     message: str = ""
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,23 @@ class JoinedResult(GroundResult):
 
 
 def look_for_each(names: Sequence[str], look: Callable[[str], GroundResult], max_boxes: int) -> JoinedResult:
-    """One pass per name. max_boxes: of all names together, 0 = no limit. BadInputError where no name could be
-    looked for.
+    """One pass per name, also of one that is repeated: each of its things would be there twice. max_boxes: of
+    all names together, 0 = no limit. BadInputError where no name could be looked for.
     """
     results: list[GroundResult] = []
-    outcomes: list[NameOutcome] = []
-    for words in names:
+    ends: dict[str, NameOutcome] = {}
+    for words in dict.fromkeys(names):
         try:
             result = look(words)
         except BadInputError as error:
-            outcomes.append(NameOutcome(words, error.code, error.message))
+            ends[words] = NameOutcome(words, error.code, error.message)
             continue
         results.append(result)
-        outcomes.append(NameOutcome(words, result.code, result.message))
+        is_whole = not (result.is_cut or result.malformed)
+        ends[words] = NameOutcome(words, result.code, result.message, is_whole)
         if result.code == ResultCode.CANCELED:
-            rest = names[len(outcomes) :]
-            outcomes += [NameOutcome(one, ResultCode.CANCELED, "not looked for") for one in rest]
             break
+    outcomes = [ends.get(words, NameOutcome(words, ResultCode.CANCELED, "not looked for")) for words in names]
     if not results:
         raise BadInputError("; ".join(dict.fromkeys(one.message for one in outcomes)))
     return _cut(_joined(results, outcomes), max_boxes)
@@ -65,11 +68,11 @@ def outcomes(result: GroundResult) -> tuple[NameOutcome, ...]:
     return tuple(replace(one, code=result.code) if one.code == ResultCode.CANCELED else one for one in each)
 
 
-def answered_names(result: GroundResult) -> tuple[str, ...]:
-    """The names that were looked for to the end; none of a result that was stopped."""
+def answered(result: GroundResult) -> tuple[NameOutcome, ...]:
+    """Of the names that were looked for to the end; none of a result that was stopped."""
     each = outcomes(result)
     is_stopped = any(one.code in STOPPED for one in each)
-    return () if is_stopped else tuple(one.words for one in each if one.code == ResultCode.OK)
+    return () if is_stopped else tuple(one for one in each if one.code == ResultCode.OK)
 
 
 def _joined(results: list[GroundResult], outcomes: list[NameOutcome]) -> JoinedResult:
@@ -86,6 +89,7 @@ def _joined(results: list[GroundResult], outcomes: list[NameOutcome]) -> JoinedR
         objects=tuple(found for one in results for found in one.objects),
         malformed=tuple(text for one in results for text in one.malformed),
         token_ids=tuple(token for one in results for token in one.token_ids),
+        is_cut=any(one.is_cut for one in results),
         raw_text="\n".join(one.raw_text for one in results),
         code=_code([one.code for one in outcomes]),
         message=_message(outcomes),
@@ -101,6 +105,7 @@ def _code(codes: Sequence[ResultCode]) -> ResultCode:
 
 def _message(outcomes: Sequence[NameOutcome]) -> str:
     """What is to be said of each name; of which one, where there are several and it was not answered."""
+    outcomes = list(dict.fromkeys(outcomes))
     if len(outcomes) == 1:
         return outcomes[0].message
     said = [

@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray, Intrinsics, SpatialAnswer, Timing
-from n3d_ros.node.desk.names import NameOutcome, answered_names, outcomes
+from n3d_ros.node.desk.names import NameOutcome, answered, outcomes
 from n3d_ros.node.desk.queries import AskQuery, GroundQuery, Query
 from n3d_ros.node.outputs import messages
 from n3d_ros.node.outputs.messages import Ages
@@ -104,5 +104,5 @@ def successful(query: Query, result: Any, about: Header, ids: list[str], ages: A
         timing,
         raw_text=result.raw_text,
         found=tuple(found.box for found in result.objects),
-        is_shown=result.code == ResultCode.OK or bool(answered_names(ground)),
+        is_shown=result.code == ResultCode.OK or bool(answered(ground)),
     )

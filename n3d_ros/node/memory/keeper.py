@@ -90,7 +90,7 @@ class Keeper:
 
     def begin_anew(self) -> Future[None]:
         """The clock was set back, or is another one."""
-        return self._thread.submit(self._memory.begin_anew)
+        return self._thread.submit(self._begin_anew)
 
     def tend(self, now_ns: int) -> Future[None]:
         """Forget by age, and save what has changed if the last time is long enough ago."""
@@ -115,7 +115,7 @@ class Keeper:
             self.state = replace(self.state, problem=f"{ResultCode.BAD_INPUT.name}: {error}")
             return
         self._frame = frame
-        stamp_ns = looks[-1].stamp_ns if looks else self.state.stamp_ns
+        stamp_ns = max([self.state.stamp_ns, *(look.stamp_ns for look in looks)])
         state = replace(self.state, frame=frame, stamp_ns=stamp_ns, problem="")
         self.state = replace(state, num_looks=state.num_looks + len(looks))
         self._changed()
@@ -129,14 +129,19 @@ class Keeper:
 
     def _recall(self, words: str, now_ns: int, is_left_out: bool) -> Reply:
         self._forget(now_ns)
-        things = self._memory.recall(words).things
+        recalled = self._memory.recall(words)
+        things = recalled.things
         problem = LEFT_OUT if is_left_out else self.state.problem
         if problem and not things:
             code, _, message = problem.partition(": ")
             raise N3DError(ResultCode[code], f"the newest look was not remembered: {message}")
         note = f"the newest look was not remembered: {problem}" if problem else ""
-        sentence = told(things, words, self._frame, now_ns, self._memory.things)
+        sentence = told(recalled, words, self._frame, now_ns, self._memory.things)
         return Reply(self._frame, things, sentence, note)
+
+    def _begin_anew(self) -> None:
+        self._memory.begin_anew()
+        self.state = replace(self.state, stamp_ns=0)
 
     def _clear(self) -> int:
         num = len(self._memory.things)

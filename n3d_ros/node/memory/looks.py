@@ -17,7 +17,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.errors import BadInputError
 from n3d_ros.memory import Look
 from n3d_ros.node.desk.errand import Errand
-from n3d_ros.node.desk.names import answered_names
+from n3d_ros.node.desk.names import answered
 from n3d_ros.node.desk.queries import AskQuery
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
@@ -53,10 +53,10 @@ class LookMaker:
                 T_fixed_optical,
                 seen.intrinsics,
                 seen.depth,
-                is_whole=_is_whole(errand, result),
+                is_whole=is_whole,
                 depth_is_estimated=seen.depth_is_estimated,
             )
-            for words, boxes in _searches(errand, result)
+            for words, boxes, is_whole in _searches(errand, result)
         )
         return fixed, looks
 
@@ -91,26 +91,17 @@ def _ground(result: Result) -> GroundResult:
     return result.ground if isinstance(result, AskResult) else result
 
 
-def _searches(errand: Errand, result: Result) -> list[tuple[str, tuple[Box3D, ...]]]:
-    """What was looked for, and what that found. Of several names those that could be looked for: of the
-    others nothing is known.
+def _searches(errand: Errand, result: Result) -> list[tuple[str, tuple[Box3D, ...], bool]]:
+    """What was looked for, what that found, and whether that is all that was found: a question does not list
+    all that is there, and a limit may leave something out. Of several names those that could be looked for:
+    of the others nothing is known.
     """
     query, ground = errand.query, _ground(result)
     if isinstance(query, AskQuery):
-        return [(query.question, tuple(found.box for found in ground.objects))]
+        return [(query.question, tuple(found.box for found in ground.objects), False)]
+    is_limited = bool(query.max_boxes) and len(ground.objects) >= query.max_boxes
+    is_whole = {one.words: one.is_whole and not is_limited for one in answered(ground)}
     return [
-        (words, tuple(found.box for found in ground.objects if found.words == words))
-        for words in dict.fromkeys(answered_names(ground))
+        (words, tuple(found.box for found in ground.objects if found.words == words), is_whole[words])
+        for words in is_whole
     ]
-
-
-def _is_whole(errand: Errand, result: Result) -> bool:
-    """A question does not list all that is there; a limit or a broken box leaves something out."""
-    query = errand.query
-    if isinstance(query, AskQuery):
-        return False
-    ground = _ground(result)
-    is_cut = bool(query.max_boxes) and len(ground.objects) >= query.max_boxes
-    return not (
-        is_cut or ground.malformed or ground.timing.num_tokens >= errand.settings.generation_max_tokens
-    )

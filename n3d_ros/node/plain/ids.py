@@ -102,5 +102,10 @@ class StableIds:
             if place not in taken:
                 taken[place] = self._next.get(name, 0)
                 self._next[name] = taken[place] + 1
-        self._seen[label] = {**known, **{taken[place]: one for place, one in enumerate(new)}}
+        # Of a result that comes late a newer one has seen the objects already, and maybe elsewhere.
+        newest = {
+            number: max(new[place], known.get(number, new[place]), key=lambda one: one.stamp_ns)
+            for place, number in taken.items()
+        }
+        self._seen[label] = {**known, **newest}
         return [taken[place] for place in range(len(new))]

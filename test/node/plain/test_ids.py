@@ -33,6 +33,12 @@ def test_the_nearest_of_two_gets_the_id():
     assert ids.assign([box(0.2), box(0.05)]) == ["mug/1", "mug/0"]
 
 
+def test_a_late_result_does_not_turn_back_where_an_object_was_seen_last():
+    ids = StableIds()
+    for stamp_s, x in ((1, 0.0), (2, 0.2), (3, 0.4), (2, 0.2), (4, 0.6)):
+        assert ids.assign([box(x)], stamp_ns=stamp_s * 10**9) == ["mug/0"]
+
+
 def test_no_two_ids_are_one_frame():
     ids = StableIds().assign([box(0.0, "red mug"), box(1.0, "red_mug")])
     assert ids == ["red mug/0", "red_mug/1"]

@@ -1,0 +1,25 @@
+import numpy as np
+
+from n3d_ros.boxes import Box3D
+from n3d_ros.geometry import Intrinsics
+from n3d_ros.memory import Look, MemoryConfig
+from n3d_ros.node.memory.keeper import Keeper
+
+CAMERA = Intrinsics(500.0, 500.0, 320.0, 240.0, 640, 480)
+MUG = Box3D("mug", (0.0, 0.0, 1.0), (0.1, 0.1, 0.1))
+
+
+def look(stamp_ns):
+    return Look(stamp_ns, ("mug",), (MUG,), np.eye(4), CAMERA)
+
+
+def test_the_newest_look_stays_the_newest_until_the_clock_begins_anew():
+    keeper = Keeper(MemoryConfig(), "map", None, 0)
+    stamps = []
+    for stamp_ns in (50, 40, 60):
+        keeper.look(lambda stamp_ns=stamp_ns: ("map", [look(stamp_ns)])).result()
+        stamps.append(keeper.state.stamp_ns)
+    keeper.begin_anew()
+    keeper.look(lambda: ("map", [look(10)])).result()
+    assert [*stamps, keeper.state.stamp_ns] == [50, 50, 60, 10]
+    keeper.close()
