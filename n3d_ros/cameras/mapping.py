@@ -6,6 +6,7 @@ would give wrong metres. It does not know files. Formats, besides this package's
 
 - ROS: sensor_msgs/msg/CameraInfo.msg in ros2/common_interfaces, as JSON, from `ros2 topic echo`, and what
   camera_calibration writes (ros-perception/image_common, camera_calibration_parsers/src/parse_yml.cpp)
+- OpenCV: FileStorage as YAML or JSON, with the keys of camera_calibration
 - RealSense: rs2_intrinsics in librealsense, include/librealsense2/h/rs_types.h (ppx, ppy, model, coeffs)
 - Open3D: PinholeCameraIntrinsic and PinholeCameraParameters, intrinsic_matrix column by column
   (isl-org/Open3D, cpp/open3d/camera/PinholeCameraIntrinsic.cpp)

@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 # Files of the release are off by what float16 rounds away: below half a pixel at 1920 px.
 MAX_MEDIAN_PX = 1.0
 MAX_MOST_PX, MOST = 2.0, 0.75
+# Holes that somebody filled with zeros and called valid lie anywhere: more of them move boxes.
+FAR_SHARE_OF_SIDE, MAX_FAR_SHARE = 0.05, 0.02
 MAX_SAMPLES = 1000
 MAX_CAUSES = 2
 SAME_SIZE = 0.1
@@ -82,7 +84,9 @@ def check_fit(points: npt.NDArray[Any], valid: npt.NDArray[np.bool_], matrix: Fl
 
 
 def _check_most(sample: _Sample) -> None:
-    """Where half of the points fit, the next quarter must nearly do so."""
+    """Where half of the points fit, the next quarter must nearly do so, and of the rest few may lie
+    anywhere.
+    """
     offs = np.sort(sample.off_px())
     off = float(offs[int(MOST * (len(offs) - 1))])
     if off > MAX_MOST_PX:
@@ -90,6 +94,13 @@ def _check_most(sample: _Sample) -> None:
         raise ValueError(
             f"expected points that project onto their own pixels with intr, got a quarter of them {found} "
             "while the others fit; a part belongs to another picture or lies in another order?"
+        )
+    share = float(np.mean(offs > FAR_SHARE_OF_SIDE * max(sample.size)))
+    if share > MAX_FAR_SHARE:
+        raise ValueError(
+            f"expected points that project onto their own pixels with intr, got {share:.0%} of them far away "
+            "or behind the camera while the others fit; where these are holes, pcd has to call them invalid "
+            "(0 in its fourth number)"
         )
 
 

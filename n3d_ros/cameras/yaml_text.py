@@ -1,4 +1,4 @@
-"""YAML of camera_calibration and `ros2 topic echo` -> one mapping.
+"""YAML of camera_calibration, `ros2 topic echo` and OpenCV's FileStorage -> one mapping.
 
 In: the text. Out: the mapping of its one document. Aliases and repeated keys are refused. It does not know
 what the keys mean.
@@ -13,6 +13,9 @@ from n3d_ros.plain_text import one_line, shown
 
 # YAML 1.1 reads 1e-05 as text, and every printer of Python or C++ writes it so.
 DOTLESS_FLOAT = re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$")
+# What FileStorage begins with; YAML has a blank where it has a colon.
+OPENCV_FIRST_LINE = re.compile(r"^%YAML:1\.[0-9][^\n]*\n")
+OPENCV_MATRIX = "tag:yaml.org,2002:opencv-matrix"
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
@@ -34,9 +37,10 @@ def parse_yaml(text: str) -> dict[str, Any]:
                 raise yaml.YAMLError(f"{shown(twice[0])} twice in one mapping")
             return super().construct_mapping(node, deep)
 
+    Loader.add_constructor(OPENCV_MATRIX, lambda loader, node: loader.construct_mapping(node, deep=True))
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", DOTLESS_FLOAT, list("-+0123456789"))
     try:
-        documents = [one for one in yaml.load_all(text, Loader) if one is not None]
+        documents = [one for one in yaml.load_all(OPENCV_FIRST_LINE.sub("", text), Loader) if one is not None]
     except RecursionError as error:
         raise ValueError("values nested too deep") from error
     except (yaml.YAMLError, ValueError, TypeError) as error:  # numbers and dates that only look like some

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial.matching import check_camera, find, fitting, ids_of
+from n3d_ros.spatial.nearness import check_nearness, check_nearness_at
 from n3d_ros.spatial.quoting import NamedBox, boxes_of
 from n3d_ros.spatial.relations import BY_NAME, RELATIONS
 from n3d_ros.spatial.relations.counting import OF_ONE_NAME
-from n3d_ros.spatial.types import FACINGS, FORMS, NANOMETRE, Pick, Query, SpatialAnswer
+from n3d_ros.spatial.types import FACINGS, FORMS, NANOMETRE, ORDER, Pick, Query, SpatialAnswer
 from n3d_ros.spatial.viewpoints import seen_by, words_for
 
 # Where nothing was located at all, that is an answer. Boxes that the name does not fit are none: "red boxes"
@@ -36,6 +37,7 @@ def answer(query: Query, boxes: Sequence[Box3D], ids: Sequence[str] | None = Non
     places = [*chosen, *extras]
     things = {place: _thing(place, places, query, boxes, ids) for place in places}
     core, extra = [things[place] for place in chosen], [things[place] for place in extras]
+    check_nearness(query, core)
     viewer, faced = (extra.pop(0) if query.viewer else None, extra.pop(0) if query.faced else None)
     return _seen(query, core, viewer, faced)
 
@@ -125,9 +127,11 @@ def _picked(name: str, pick: Pick, boxes: Sequence[Box3D], ids: Sequence[str]) -
     if len(fit) == 1:
         return fit[0]
     things = [NamedBox(ids[index], boxes[index]) for index in fit]
-    order = BY_NAME[pick.relation].rule(Query(pick.relation, tuple(ids), pick.asks, "order"), things)
+    ranking = Query(pick.relation, tuple(ids), pick.asks, ORDER)
+    order = BY_NAME[pick.relation].rule(ranking, things)
     if order.margin < NANOMETRE:
         raise ValueError(f"'{name}' is ambiguous: of {', '.join(order.names)} two are equal")
+    check_nearness_at(pick.rank - 1, ranking, things)
     return ids.index(order.names[pick.rank - 1])
 
 

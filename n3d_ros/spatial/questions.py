@@ -47,6 +47,10 @@ _VIEWS = {
     "facing": f"{_SEEN} from A 's {_VIEW} , FACE",
     "facing too": f"{_SEEN} from {_VIEW} of A , FACE",
 }
+_NEARNESS = frozenset(
+    ("closer", "nearer", "closest", "nearest", "farther", "further", "farthest", "furthest")
+)
+_DEPTH_ENDS = frozenset(("near", "far"))
 # Asked for as "closer to the camera", which is the same from anywhere.
 _NO_TURN = (("front_behind", WHICH),)
 
@@ -90,8 +94,13 @@ def parse_question(text: str) -> Query | None:
     if len(queries) != 1:
         return None
     query = _in_unit(queries.pop(), unit)
-    says_camera = any(word.key in CALLED_CAMERA for word in words)
-    return replace(query, names_camera=True) if query is not None and says_camera else query
+    if query is None:
+        return None
+    keys = {word.key for word in words}
+    nearness = _NEARNESS | _DEPTH_ENDS if query.relation == "depth_order" else _NEARNESS
+    return replace(
+        query, names_camera=not keys.isdisjoint(CALLED_CAMERA), says_nearness=not keys.isdisjoint(nearness)
+    )
 
 
 def is_plain_name(name: str) -> bool:

@@ -69,7 +69,8 @@ class Query:
 
     `picks` narrow a name down ("nearest box"). `many`: the last name stands for every box that it fits.
     `parts` with `join` "and" or "or" are the statements of a "combined" question. `names_camera`: the
-    question calls the camera so, which a box of that label would make ambiguous.
+    question calls the camera so, which a box of that label would make ambiguous. `says_nearness`: it asks for
+    the nearer or farther thing, which is answered where depth and distance agree.
     """
 
     relation: str
@@ -87,6 +88,7 @@ class Query:
     parts: tuple[Query, ...] = ()
     join: str = ""
     names_camera: bool = field(default=False, compare=False)
+    says_nearness: bool = field(default=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:

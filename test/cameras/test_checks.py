@@ -39,6 +39,14 @@ OTHER_DEPTH = [
     ({"depth_type": "euclidean"}, "expected depth along the optical axis"),
     ({"depth_type": "distance_to_camera"}, "expected depth along the optical axis"),
     ({"inverse_depth": True}, "expected depth along the optical axis"),
+    ({"depth_type": "ray_length"}, "expected depth along the optical axis"),
+    ({"depth_type": "DepthPerspective"}, "expected depth along the optical axis"),
+    ({"depth_mode": "slant range"}, "expected depth along the optical axis"),
+    ({"ray_distance": True}, "expected depth along the optical axis"),
+    ({"depth_is_ray": True}, "expected depth along the optical axis"),
+    ({"z_scale": 5000}, "'z_scale' = 5000 looks like the unit of depth"),
+    ({"z_unit": "cm"}, "'z_unit' = 'cm' looks like the unit of depth"),
+    ({"depth2m": 0.0002}, "'depth2m' = 0.0002 looks like the unit of depth"),
 ]
 OTHER_PICTURES = [
     ({"roi": {"x": 2, "y": 1, "width": 4, "height": 3}}, "in roi, got 'x'"),
@@ -49,6 +57,16 @@ OTHER_PICTURES = [
     ({"image_scale": 0.5}, "'image_scale' = 0.5 says"),
     ({"mirrored": True}, "'mirrored' = True says"),
     ({"rotation_deg": 90}, "'rotation_deg' = 90 says"),
+    ({"rotate_180": True}, "'rotate_180' = True says"),
+    ({"transposed": True}, "'transposed' = True says"),
+    ({"exif_orientation": 6}, "'exif_orientation' = 6 says"),
+    ({"letterbox": True}, "'letterbox' = True says"),
+    ({"padding": [0, 10]}, "'padding' = .0, 10. says"),
+    ({"digital_zoom": 2}, "'digital_zoom' = 2 says"),
+    ({"calibration_resolution": [640, 480]}, "one size, got 8x6 and 'calibration_resolution'"),
+    ({"original_width": 640}, "one size, got 8x6 and 'original_width' = 640"),
+    ({"color_height": 480}, "one size, got 8x6 and 'color_height' = 480"),
+    ({"W": 640, "H": 480}, "one size, got 8x6 and 'W' = 640"),
     ({"resolution": "1280x960"}, "one size, got 8x6 and 'resolution' = '1280x960'"),
     ({"image_size": {"w": 640, "h": 480}}, "one size, got 8x6 and 'image_size'"),
     ({"rows": 480, "cols": 640}, "one size, got 8x6 and 'rows and cols' = .480, 640."),
@@ -81,6 +99,14 @@ def test_keys_that_change_metres_and_are_not_understood_are_refused(keys, messag
         {"depth_type": "distance_to_image_plane", "depth_mode": "long range", "depth_format": "16UC1"},
         {"board": {"distance": 1.2, "p1": [3, 4]}, "lens": {"k1": 0.0}, "frames": [{"file_path": "a.png"}]},
         {"depth": {"fx": 90.0, "coeffs": [0.1]}},
+        {
+            "depth_mode": "NEURAL",
+            "depth_format": "array",
+            "zoom": 1,
+            "exif_orientation": 1,
+            "padding": [0, 0],
+        },
+        {"W": 8, "color_width": 8, "original_height": 6, "full_resolution": "8x6", "is_transposed": False},
     ],
 )
 def test_keys_that_say_nothing_or_something_else_are_left_alone(keys):
@@ -88,5 +114,6 @@ def test_keys_that_say_nothing_or_something_else_are_left_alone(keys):
 
 
 def test_a_crop_may_say_of_which_picture():
-    seen = camera_of_mapping({**OWN, "is_crop": True, "crop": [100, 100, 8, 6]}).intrinsics
+    whole = {"crop": [100, 100, 8, 6], "original_width": 640, "original_size": [640, 480]}
+    seen = camera_of_mapping({**OWN, "is_crop": True, **whole}).intrinsics
     assert seen == Intrinsics(**OWN, is_crop=True)

@@ -103,5 +103,15 @@ def test_a_part_that_does_not_fit_is_refused_where_half_of_the_points_do():
     with pytest.raises(ValueError, match="a quarter of them .* away while the others fit"):
         check(changed)
     few = points()
-    few[:, :64] = few[:, 128:192]
+    few[:, :2] = few[:, 128:130]
     check(few)
+
+
+@pytest.mark.parametrize("fill", [(0.0, 0.0, 0.0), (-1.0, -1.0, -1.0), (0.0, 0.0, 10.0)])
+def test_holes_that_are_called_valid_are_refused_unless_they_are_few(fill):
+    """Read as points, a fifth of zeros draws a mug from 0.60 m to 0.48 m."""
+    some, few = points(), points()
+    some[::5], few[120, :40] = fill, fill
+    check(few)
+    with pytest.raises(ValueError, match=r"2\d% of them far away or behind .* pcd has to call them invalid"):
+        check(some)

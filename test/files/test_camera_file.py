@@ -119,6 +119,11 @@ def test_a_byte_order_mark_is_skipped(tmp_path):
     assert read_intrinsics(tmp_path / "c.json") == INTRINSICS
 
 
+@pytest.mark.parametrize("first_line", ["%YAML:1.0", "%YAML 1.2"])
+def test_a_file_of_opencv_is_read_with_its_lens(tmp_path, first_line):
+    assert read(tmp_path, FILE_STORAGE.replace("%YAML:1.0", first_line), "c.yml") == BENT
+
+
 CALIBRATION = """%s
 image_width: 8
 image_height: 6
@@ -131,6 +136,22 @@ distortion_model: plumb_bob
 distortion_coefficients: {rows: 1, cols: 5, data: [-0.1, 2e-2, 1e-3, -1e-03, 0.0]}
 rectification_matrix: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}
 projection_matrix: {rows: 3, cols: 4, data: [99, 0, 3.4, 0, 0, 109, 2.4, 0, 0, 0, 1, 0]}
+"""
+FILE_STORAGE = """%YAML:1.0
+---
+calibration_time: "Mon Nov 30 11:42:23 2026"
+image_width: 8
+image_height: 6
+camera_matrix: !!opencv-matrix
+   rows: 3
+   cols: 3
+   dt: d
+   data: [ 100., 0., 3.5000000000000000e+00, 0., 110., 2.5, 0., 0., 1. ]
+distortion_coefficients: !!opencv-matrix
+   rows: 5
+   cols: 1
+   dt: d
+   data: [ -1.0000000000000001e-01, 2.0e-02, 1.0e-03, -1.0e-03, 0. ]
 """
 ECHO = """header:
   stamp: {sec: 3, nanosec: 4}

@@ -15,7 +15,7 @@ from n3d_ros.plain_text import shown
 
 # In nested mappings the path: "depth.scale". "scale": Replica's camera files; "png_depth_scale": others.
 SCALE_LIKE = re.compile(
-    r"depth.*(scal|factor|unit|divi[ds]|multipl|resolution|to_?m)|(scale|factor|unit).*depth|units?_?per|"
+    r"depth.*(scal|factor|unit|divi[ds]|multipl|resolution|(to|2)_?m)|^z_?(scal|factor|unit)|(scale|factor|unit).*depth|units?_?per|"
     r"per_?(unit|step|count)|png.*scale|^scale(_?factor)?$|^factor$|^(length|distance)?_?units?$",
     re.IGNORECASE,
 )
@@ -24,15 +24,15 @@ SHIFT_LIKE = re.compile(r"depth.*(shift|offset|bias)", re.IGNORECASE)
 USUAL_UNIT = re.compile(
     r"^\s*(1(\.0*)?\s*)?(mm|m|milli-?met(er|re)s?|met(er|re)s?|px|pixels?)\s*([,;(]|$)", re.IGNORECASE
 )
-KIND_LIKE = re.compile(r"depth.*(type|kind|encoding|format|representation)$", re.IGNORECASE)
+KIND_LIKE = re.compile(r"depth.*(type|kind|mode|encoding|format|representation)$", re.IGNORECASE)
 OTHER_KIND = re.compile(
-    r"dispar|inver|euclid|^(range|distance|radial)$|distance_to_camera|(^|[_ ])log|z.?buffer|ndc|"
-    r"normali[sz]ed",
+    r"dispar|inver|euclid|^(range|distance|radial)$|distance_to_camera|(^|[_ -])(log|ray)|perspective|slant|"
+    r"z.?buffer|ndc|normali[sz]ed",
     re.IGNORECASE,
 )
 OTHER_KIND_FLAG = re.compile(
-    r"^(is_)?(inverse|log|normali[sz]ed|euclidean|relative)_?depth$|depth_?is_?(inver|log|normali|euclid|relativ)|"
-    r"^(is_)?disparity$",
+    r"^(is_)?(inverse|log|normali[sz]ed|euclidean|relative|ray)_?(depth|distance|length)$|"
+    r"depth_?is_?(inver|log|normali|euclid|relativ|ray|radial|range|distance)|^(is_)?disparity$",
     re.IGNORECASE,
 )
 

@@ -15,18 +15,30 @@ from n3d_ros.cameras.checks.paths import is_list, is_number, says_something
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.plain_text import shown
 
-SIZE_LIKE = re.compile(r"^(image|img|color|rgb)?_?(size|resolution|shape|dims?|dimensions)$", re.IGNORECASE)
+_SIZE = "(size|resolution|shape|dims?|dimensions)"
+SIZE_LIKE = re.compile(rf"^(image|img|color|rgb)?_?{_SIZE}$", re.IGNORECASE)
+# Of the picture before it was cut or resized, and one side alone.
+WHOLE_LIKE = re.compile(rf"^(calib(ration|rated)?|orig(inal)?|full|native)_?{_SIZE}$", re.IGNORECASE)
+SIDE_LIKE = re.compile(
+    r"^(colou?r|rgb|img|calib(ration|rated)?|orig(inal)?|full|native)_?(w|h|width|height)$", re.IGNORECASE
+)
+CAPITAL_SIDES = ("W", "H")
 SIZE_TEXT = re.compile(r"\s*(\d+)\s*[xX*\u00d7, ]\s*(\d+)\s*")
 PART_LIKE = re.compile(
     r"crop(?!_?factor)|^(sensor_)?window$|^[xy]_?(offset|shift|start)$|^(offset|shift)_?[xy]$", re.IGNORECASE
 )
 SMALLER_LIKE = re.compile(
-    r"^bin(ning|ned)?(_?factor)?$|^decimation|(down|up|sub)_?(sampl|scal)|^resi[sz]e|"
+    r"^bin(ning|ned)?(_?factor)?$|zoom(_?factor)?$|^decimation|(down|up|sub)_?(sampl|scal)|^resi[sz]e|"
     r"^(image|img|color|rgb|resize|resolution|intrinsics?|camera|k)_?scale(_?factor)?$",
     re.IGNORECASE,
 )
-MIRROR_LIKE = re.compile(r"^(is_)?(image_|img_)?(v|h|vertical_?|horizontal_?)?(flip|mirror)", re.IGNORECASE)
+MIRROR_LIKE = re.compile(
+    r"^(is_)?(image_|img_)?((v|h|vertical_?|horizontal_?)?(flip|mirror)|transposed?$|upside_?down$|"
+    r"rot(ate|ated|ation)?_?(90|180|270)|letter_?box|pad(ding|ded)?$)",
+    re.IGNORECASE,
+)
 TURN_LIKE = re.compile(r"^(image_|img_)?(rotation|rotate|rotated|orientation)(_?deg(rees)?)?$", re.IGNORECASE)
+EXIF_LIKE, EXIF_TURNS = re.compile(r"^exif_?orientation$", re.IGNORECASE), range(2, 9)
 QUARTERS_DEG = (90, 180, 270, -90, -180, -270)
 # Understood where the camera is read.
 READ = ("roi", "is_crop", "binning_x", "binning_y")
@@ -38,7 +50,8 @@ def check_picture(values: Mapping[str, Any], camera: Intrinsics) -> None:
     stated = {**values, "rows and cols": [values.get("rows"), values.get("cols")]}
     for key, value in stated.items():
         other = _size(key, value)
-        if other and not size <= other:
+        is_other_side = _is_side(key, value) and value not in size and not camera.is_crop
+        if is_other_side or (other and not size <= other and not (WHOLE_LIKE.search(key) and camera.is_crop)):
             raise ValueError(
                 f"intrinsics: expected one size, got {camera.width}x{camera.height} and {shown(key)} = "
                 f"{shown(value)}"
@@ -57,7 +70,7 @@ def _size(key: str, value: Any) -> set[float]:
     """
     if key == "rows and cols":
         return set(value) if all(map(is_number, value)) else set()
-    if not SIZE_LIKE.search(key):
+    if not SIZE_LIKE.search(key) and not WHOLE_LIKE.search(key):
         return set()
     if isinstance(value, Mapping):
         value = [value.get(side, value.get(side[0])) for side in ("width", "height")]
@@ -67,9 +80,14 @@ def _size(key: str, value: Any) -> set[float]:
     return set(filter(is_number, value)) if is_list(value) and len(value) in (2, 3) else set()
 
 
+def _is_side(key: str, value: Any) -> bool:
+    return is_number(value) and (key in CAPITAL_SIDES or bool(SIDE_LIKE.search(key)))
+
+
 def _changes(key: str, value: Any) -> bool:
     if PART_LIKE.search(key) or MIRROR_LIKE.search(key):
         return says_something(value)
     if SMALLER_LIKE.search(key):
         return says_something(value) and any(one != 1 for one in (value if is_list(value) else [value]))
-    return bool(TURN_LIKE.search(key)) and is_number(value) and value in QUARTERS_DEG
+    turns = EXIF_TURNS if EXIF_LIKE.search(key) else QUARTERS_DEG if TURN_LIKE.search(key) else ()
+    return is_number(value) and value in turns

@@ -182,7 +182,7 @@ def _choices() -> Iterator[Row]:
         yield Row(
             f"(between | of | among | out of)? LIST , {_ASKED_OF} {slot} {_ONE}", _choice(slot), turns=True
         )
-    yield Row(f"{_ASKED_OF} MOST {_ONE} (of | among) LIST", _choice("MOST"), turns=True)
+    yield Row(f"{_ASKED_OF} COMP {_ONE} (of | among) LIST", _choice("COMP"), turns=True)
     yield Row(f"(is | are) either? ORLIST NOT? COMP {_ONE}", _choice("COMP"), turns=True)
     yield Row(f"which ORLIST is NOT? COMP {_ONE}", _choice("COMP"))
     yield Row(f"which MANY is NOT? MOST {_ONE}", _choice("MOST"))

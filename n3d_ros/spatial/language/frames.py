@@ -5,7 +5,7 @@ In: words. Out: the words inside, and the unit. Knows no question.
 
 from __future__ import annotations
 
-from n3d_ros.spatial.language.nouns import unit_slot
+from n3d_ros.spatial.language.nouns import limit_slot, unit_slot
 from n3d_ros.spatial.language.patterns import Pattern, Words, compiled, fits
 from n3d_ros.spatial.language.tokens import Token
 from n3d_ros.spatial.language.units import BY_WORD
@@ -21,7 +21,7 @@ please | kindly | hi | hello | hey | ok | okay | well | so | excuse me | in (thi
 _AFTER = "please | thanks | thank you | for me | in (this)? scene | i need to know"
 # Of what "in the scene" says where it is and not how large: "how high is the mug in the scene".
 _PLACES = (["how", "high"], ["how", "deep"])
-_UNIT_AFTER = "(measured | expressed | given)? in UNIT"
+_UNIT_AFTER = "(measured | expressed | given | please? (answer | reply))? in UNIT"
 FRAME_PATTERNS = (_BEFORE, _AFTER, _UNIT_AFTER)
 
 _SLOTS = {"UNIT": unit_slot}
@@ -32,9 +32,12 @@ _COMPARATIVE_WORDS = (
     "taller shorter wider narrower thinner broader higher lower closer nearer farther further"
 )
 _COMPARATIVES = frozenset(_COMPARATIVE_WORDS.split())
+# What is computed is no rougher for it; not of "is it roughly left of", which has no exact meaning.
+_ROUGHLY, _ASKS_HOW_MUCH = ("roughly", "approximately", "about"), ("how", "what")
 # One of these says that a number of metres is a distance: "how many metres is the table" may be its width.
 _DISTANT_WORDS = (
-    "from to away off apart between left right above over below under underneath beneath front behind back"
+    "from to away off apart between separate separates left right above over below under underneath beneath "
+    "front behind back"
 )
 _DISTANT = frozenset(_DISTANT_WORDS.split())
 
@@ -42,20 +45,24 @@ _DISTANT = frozenset(_DISTANT_WORDS.split())
 def unframed(words: Words) -> Words:
     """The words without polite openings and closings, and commas beside them."""
     while True:
-        shorter = _without_closing(_without_opening(words, _OPENINGS), _CLOSINGS)
+        shorter = _without_roughly(_without_closing(_without_opening(words, _OPENINGS), _CLOSINGS))
         if shorter == words:
             return words
         words = shorter
 
 
 def with_unit(words: Words) -> tuple[Words, str]:
-    """The words without "in cm", "how many cm" as "how far" or "how", and the unit's key; '' where none is
-    named.
+    """The words without "in cm" at the end, "(cm)" or "in cm" between others, "how many cm" as "how far" or
+    "how", and the unit's key; '' where none is named.
     """
+    words = _unbracketed(words)
     for at in range(1, len(words)):
         found = next(fits(_UNIT, words[at:]), None)
         if found is not None:
             return _without_commas(words[:at]), str(found["UNIT"])
+        is_inch = any(True for _ in limit_slot(words, at - 1))
+        if words[at].key == "in" and not is_inch and _names_unit(words, at + 1):
+            return _joined(words[:at], words[at + 2 :]), BY_WORD[words[at + 1].key].key
     if len(words) > 3 and words[0].key == "in" and words[1].key in BY_WORD and words[2].key == ",":
         return words[3:], BY_WORD[words[1].key].key
     if [word.key for word in words[:2]] == ["how", "many"] and len(words) > 3 and words[2].key in BY_WORD:
@@ -64,6 +71,34 @@ def with_unit(words: Words) -> tuple[Words, str]:
         if degree != ("far",) or _DISTANT & {word.key for word in rest}:
             return (words[0], *(Token(word, word) for word in degree), *rest), BY_WORD[words[2].key].key
     return words, ""
+
+
+def _unbracketed(words: Words) -> Words:
+    """ "How wide is it (cm)" as "how wide is it in cm"."""
+    opening = next((at for at, word in enumerate(words) if word.key in ("(", "[")), len(words))
+    inside = words[opening + 1 : -1]
+    if not _names_unit(inside, len(inside) - 1) or words[-1].key not in (")", "]"):
+        return words
+    is_whole = len(inside) == 2 and inside[0].key == "in"
+    return (*words[:opening], Token("in", "in"), inside[-1]) if is_whole or len(inside) == 1 else words
+
+
+def _names_unit(words: Words, at: int) -> bool:
+    """Whether a unit stands there, and no place ("in the yard")."""
+    return 0 <= at < len(words) and words[at].key in BY_WORD and not words[at].article
+
+
+def _joined(before: Words, after: Words) -> Words:
+    """The words around what was taken out, without the commas that set it apart."""
+    return _without_commas(before) + _without_commas(after)
+
+
+def _without_roughly(words: Words) -> Words:
+    if len(words) > 2 and words[0].key in _ROUGHLY and words[1].key in _ASKS_HOW_MUCH:
+        return words[1:]
+    if len(words) > 2 and words[-1].key in _ROUGHLY[:2] and words[0].key in _ASKS_HOW_MUCH:
+        return _without_commas(words[:-1])
+    return words
 
 
 def _without_opening(words: Words, openings: Pattern) -> Words:

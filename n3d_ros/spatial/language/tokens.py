@@ -19,7 +19,11 @@ _NUMBERING = re.compile(
 )
 _CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
 _QUOTES = re.compile(r"[\"`]|(?<!\w)'|'(?!\w)")
-_LAST_WORDS = re.compile(r"[?.!]+\s+(?=(?:please|thanks|thank you|i need to know)\b[.! ]*$)", re.IGNORECASE)
+_LAST_WORDS = re.compile(
+    r"[?.!]+\s+(?=(?:(?:please|thanks|thank you|i need to know)\b|(?:please )?(?:answer|reply) in \w+)"
+    r"[.! ]*$)",
+    re.IGNORECASE,
+)
 _END = re.compile(r"[\s?.!\u2026]+$")
 _ARTICLES = ("the", "a", "an")
 # "In the front of the box" is a part of it, "in front of the box" is not.
@@ -27,8 +31,10 @@ _PARTS = ("front", "back")
 _CONTRACTIONS = {
     **{
         f"{word}'s": (word, "is")
-        for word in ["what", "which", "who", "where", "how", "it", "that", "there", "here"]
+        for word in ["what", "which", "who", "where", "how", "it", "that", "there", "here", "one"]
     },
+    "whats": ("what", "is"),
+    "&": ("and",),
     **{
         f"{word}n't": (word, "not")
         for word in ["is", "are", "does", "do", "was", "were", "could", "would", "should", "did"]

@@ -196,6 +196,7 @@ def _closer_wordings() -> tuple[Wording, ...]:
                 asks,
             ),
             Wording(f"which MANY is NOT? {near} A", asks, WHICH),
+            Wording(f"(which | what) is {alone} MANY {preposition} A", asks, WHICH),
         ]
     return tuple(found)
 
@@ -214,7 +215,7 @@ CLOSER = Relation(
 
 _CLOCK = "(in | at)? (which | what) (clock direction | clock position | direction | o'clock direction?)"
 _FROM = "(seen | as seen | viewed)? (from | relative to)"
-_AT = "((if | when) (you are | i am))? (standing | located)? at A"
+_AT = "((if | when) (you are | i am | you stand | i stand))? (standing | located)? at A"
 
 DIRECTION = Relation(
     "direction",
@@ -228,6 +229,7 @@ DIRECTION = Relation(
         Wording(f"{_CLOCK} is[B] {_FROM} A"),
         Wording(f"{_CLOCK} from A is[B]"),
         Wording(f"{_CLOCK} of A is[B]"),
+        Wording("(what is)? clock? direction (of B from A | from A to B)"),
         Wording(f"{_AT} , where (will | can | would | do | should) (you | i) find B"),
         Wording(f"{_AT} , (where | {_CLOCK}) is[B]"),
     ),

@@ -139,7 +139,10 @@ def try_question(
     """
     if not unique:
         return None
-    question, order = spatial_question([box.label for box in boxes], unique, rng)
+    labels = [box.label for box in boxes]
+    question, order = spatial_question(labels, unique, rng)
+    while not _has_answer(question, [boxes[i] for i in order]):
+        question, order = spatial_question(labels, unique, rng)
     return marked(question, pipeline.ask(observation, question), [boxes[i] for i in order])
 
 
@@ -196,7 +199,9 @@ def try_follow_up(
 
 
 def _has_answer(question: str, boxes: Sequence[Box3D]) -> bool:
-    """Whether anything follows: of two boxes at one place, as a model may write them, no direction does."""
+    """Whether anything follows: of two boxes at one place, as a model may write them, no direction does, and
+    who is nearer only where depth and distance agree.
+    """
     query = parse_question(question)
     assert query is not None, question
     try:

@@ -73,7 +73,7 @@ def test_an_answer_from_true_boxes_is_right_and_one_from_far_ones_is_not():
     exact = [try_question(ShiftedPipeline(), None, (MUG, BOWL), [0, 1], rng) for _ in range(40)]
     assert all(one.right and one.found and one.confirmed for one in exact)
     rng = np.random.default_rng(0)
-    shifted = [try_question(ShiftedPipeline(-2.0), None, (MUG, BOWL), [0, 1], rng) for _ in range(40)]
+    shifted = [try_question(ShiftedPipeline(2.0), None, (MUG, BOWL), [0, 1], rng) for _ in range(40)]
     assert 0 < sum(one.right for one in shifted) < 40, "sizes stay right, places do not"
 
 
