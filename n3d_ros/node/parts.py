@@ -200,9 +200,9 @@ class Parts:
         is_wanted = self._continuous.is_due() or self.camera.is_awaited(rgb)
         if not (self._live.now.early_start and is_wanted):
             return
-        limit = self._live.now.limits_max_picture_megapixels
-        picture = partial(_picture, rgb, limit)
-        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture)
+        wanted = self._live.now
+        picture = partial(_picture, rgb, wanted.limits_max_picture_megapixels)
+        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture, wanted.goal_timeout_s)
         if job is not None:
             self.desk.watch(job)
 

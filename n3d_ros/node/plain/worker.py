@@ -121,9 +121,9 @@ class Worker(Generic[Engine]):
         self._thread.start_next()
         return job
 
-    def try_early(self, run: Callable[[Engine, Job], Any]) -> Job | None:
+    def try_early(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job | None:
         """Run it now where the engine is ready and idle, else never: None."""
-        job = Job(run)
+        job = Job(run, timeout_s)
         with self._lock:
             if self._stopped or not self._thread.is_idle():
                 return None
