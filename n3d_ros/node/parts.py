@@ -222,6 +222,7 @@ class Parts:
             f"the clock jumped by {jump.delta.nanoseconds / 1e9:+.1f} s: frames, tf, ids and markers of "
             "before are forgotten"
         )
+        self._continuous.begin_anew()
         self.camera.forget()
         self._transforms.forget()
         self.desk.results.forget()
