@@ -43,6 +43,7 @@ from n3d_ros.node.plain.early import EarlyStart
 from n3d_ros.node.plain.worker import Worker
 from n3d_ros.node.servers.actions import Actions
 from n3d_ros.node.servers.builds import Builds
+from n3d_ros.node.servers.exchange import answer_what_came
 from n3d_ros.node.servers.recall import MemoryServices
 from n3d_ros.node.servers.services import Services
 from n3d_ros.node.transforms import Transforms
@@ -84,7 +85,8 @@ class Parts:
         self._continuous = Continuous(self.desk, self.camera)
         self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
         Services(node, group, self.desk, self.tickets, self.memory)
-        at_end(Actions(node, group, self.desk, self.tickets).destroy)
+        self.actions = Actions(node, group, self.desk, self.tickets)
+        at_end(self.actions.destroy)
         self.builds = Builds(node, group, self.desk)
         at_end(self.builds.destroy)
         MemoryServices(node, group, self.memory, live.now.limits)
@@ -153,6 +155,8 @@ class Parts:
         """All that the node has but those."""
         for kind, entities in _entities(self._node).items():
             for one in entities - others[kind]:
+                if kind == "service":
+                    answer_what_came(one)
                 getattr(self._node, f"destroy_{kind}")(one)
 
     def _worker(self, engines: NodeEngines) -> Worker[Engine]:
