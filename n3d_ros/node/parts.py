@@ -155,7 +155,7 @@ class Parts:
         """All that the node has but those."""
         for kind, entities in _entities(self._node).items():
             for one in entities - others[kind]:
-                if kind == "service":
+                if kind == "service" and self._node.context.ok():
                     answer_what_came(one)
                 getattr(self._node, f"destroy_{kind}")(one)
 

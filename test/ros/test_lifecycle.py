@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+import rclpy
 import stand_in_tf
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
@@ -18,11 +19,14 @@ from rclpy.parameter import Parameter
 from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.action import Ground as GroundAction
+from n3d_ros.commands.graph.isolation import take_domain
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node import heap, parts
 from n3d_ros.node import node as node_module
+from n3d_ros.node.engine import key_of
 from n3d_ros.node.inputs.topics import CameraTopics
+from n3d_ros.node.plain.engine_thread import Engines
 from n3d_ros.node.servers import action_server
 from n3d_ros.srv import Ground, Recall
 
@@ -398,3 +402,14 @@ def test_everything_lies_in_the_nodes_namespace(make_graph):
     assert len(names) > 20
     assert {name for name in names - shared if not name.startswith("/robot1/head/")} == set()
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+
+
+def test_it_is_destroyed_also_after_its_context_has_ended():
+    """Whoever holds the node may end ROS first."""
+    context, domain = rclpy.Context(), take_domain()
+    rclpy.init(context=context, domain_id=domain.id)
+    node = node_module.N3DNode(Engines(lambda _: FakePipeline([MUG]), key_of), context=context)
+    rclpy.shutdown(context=context)
+    node.destroy_node()
+    domain.release()
+    assert not node.is_configured

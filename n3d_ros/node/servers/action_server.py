@@ -63,10 +63,12 @@ class PromptServer(ActionServer):
         return not all(result.done() for result in self._result_futures.values())
 
     def destroy(self) -> None:
-        """Refuse the goals that have come, and send each result to who asks for it now."""
+        """Refuse the goals that have come, and send each result to who asks for it now. Where the context has
+        ended nobody is heard any more.
+        """
         self.register_goal_callback(lambda _: GoalResponse.REJECT)
         end_s = time.monotonic() + LINGER_S
-        while (was_asked := self._answer()) or self._is_awaited():
+        while self._node.context.ok() and ((was_asked := self._answer()) or self._is_awaited()):
             if time.monotonic() >= end_s:
                 break
             time.sleep(0 if was_asked else POLL_S)
