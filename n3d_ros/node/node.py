@@ -85,7 +85,8 @@ class N3DNode(LifecycleNode):
         parts = self._parts
         if parts is None:
             return False
-        return bool(parts.tickets.open) or parts.memory.is_answering or parts.builds.is_running
+        waiting = (parts.tickets.open, parts.actions.is_answering, parts.memory.is_answering)
+        return any(waiting) or parts.builds.is_running
 
     @property
     def is_engine_running(self) -> bool:

@@ -43,6 +43,7 @@ from n3d_ros.node.plain.early import EarlyStart
 from n3d_ros.node.plain.worker import Worker
 from n3d_ros.node.servers.actions import Actions
 from n3d_ros.node.servers.builds import Builds
+from n3d_ros.node.servers.exchange import answer_what_came
 from n3d_ros.node.servers.recall import MemoryServices
 from n3d_ros.node.servers.services import Services
 from n3d_ros.node.transforms import Transforms
@@ -84,7 +85,8 @@ class Parts:
         self._continuous = Continuous(self.desk, self.camera)
         self.tickets, group = Tickets(self.desk, self.camera), ReentrantCallbackGroup()
         Services(node, group, self.desk, self.tickets, self.memory)
-        at_end(Actions(node, group, self.desk, self.tickets).destroy)
+        self.actions = Actions(node, group, self.desk, self.tickets)
+        at_end(self.actions.destroy)
         self.builds = Builds(node, group, self.desk)
         at_end(self.builds.destroy)
         MemoryServices(node, group, self.memory, live.now.limits)
@@ -153,6 +155,8 @@ class Parts:
         """All that the node has but those."""
         for kind, entities in _entities(self._node).items():
             for one in entities - others[kind]:
+                if kind == "service" and self._node.context.ok():
+                    answer_what_came(one)
                 getattr(self._node, f"destroy_{kind}")(one)
 
     def _worker(self, engines: NodeEngines) -> Worker[Engine]:
@@ -200,9 +204,9 @@ class Parts:
         is_wanted = self._continuous.is_due() or self.camera.is_awaited(rgb)
         if not (self._live.now.early_start and is_wanted):
             return
-        limit = self._live.now.limits_max_picture_megapixels
-        picture = partial(_picture, rgb, limit)
-        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture)
+        wanted = self._live.now
+        picture = partial(_picture, rgb, wanted.limits_max_picture_megapixels)
+        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture, wanted.goal_timeout_s)
         if job is not None:
             self.desk.watch(job)
 
@@ -222,6 +226,7 @@ class Parts:
             f"the clock jumped by {jump.delta.nanoseconds / 1e9:+.1f} s: frames, tf, ids and markers of "
             "before are forgotten"
         )
+        self._continuous.begin_anew()
         self.camera.forget()
         self._transforms.forget()
         self.desk.results.forget()

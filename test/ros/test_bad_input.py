@@ -5,6 +5,7 @@ from fake_pipeline import FakePipeline
 from graph import MUG
 from std_msgs.msg import String
 
+from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node.engine import load_pipeline
@@ -218,3 +219,15 @@ def test_pictures_whose_stamp_stands_still_are_not_answered_from_the_first_one(m
     graph.publish(graph.messages(stamp_ns + 33_000_000))
     graph.wait(lambda: graph.newest_ns() == stamp_ns + 33_000_000, "a stamp that advances")
     assert graph.call(Ground, "n3d/ground", request).code == ResultCode.OK
+
+
+def test_nor_is_who_asks_for_a_stamp_that_several_pictures_have(make_graph):
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0, frame_timeout_s=0.5)
+    stamp = graph.one_frame()
+    another = graph.messages(stamp)
+    another[0].data[0] = 0
+    graph.publish(another)
+    graph.wait(lambda: graph.num_received("rgb") == 2, "another picture")
+    wanted = GroundAction.Goal(prompt="red mug", stamp=another[0].header.stamp)
+    result = graph.result(graph.goal(GroundAction, "n3d/ground", wanted)).result
+    assert (result.code, "one stamp again and again" in result.message) == (ResultCode.BAD_INPUT, True)

@@ -356,7 +356,7 @@ def test_one_whose_tf_is_silent_does_not_hold_up_the_other(make_graph, monkeypat
     assert ask(left).code == ResultCode.OK
     assert front.node.desk.worker._unsettled
     front.wait(waiting.cancel_goal_async().done, "cancel response")
-    assert front.result(waiting).result.code == ResultCode.TF
+    assert front.result(waiting).result.code == ResultCode.CANCELED
 
 
 def test_one_that_loads_another_model_does_not_hold_up_the_other(make_graph):

@@ -1,5 +1,6 @@
 """A simulation that starts anew: nothing of before is taken for now."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
+from n3d_ros.msg import Box3DArray
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.srv import Recall
 
@@ -117,6 +119,22 @@ def test_tf_ids_and_markers_begin_anew(simulate, monkeypatch):
     simulation.set(5.0)
     graph.wait(lambda: not scene(markers), "them to go")
     assert world.num_cleared == 1
+
+
+def test_what_the_standing_words_find_in_a_frame_of_before_is_not_shown(simulate):
+    gate = threading.Semaphore(0)
+    simulation = simulate(FakePipeline([MUG], gate), continuous__prompt="red mug")
+    graph = simulation.graph
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    simulation.set(1000.0)
+    simulation.see(1000.0)
+    graph.wait(lambda: graph.pipeline.stamps, "the engine to begin")
+    simulation.set(5.0)
+    gate.release(10)
+    simulation.see(5.1)
+    graph.wait(lambda: boxes and scene(markers), "what is found now")
+    assert [stamp_ns(one.header.stamp) for one in boxes] == [5.1 * S]
 
 
 def test_what_is_found_after_a_restart_is_newer_than_what_is_remembered(simulate, monkeypatch):

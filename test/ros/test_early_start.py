@@ -4,8 +4,10 @@ import threading
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
-from graph import FRAME, MUG
+from graph import DEADLINE_S, FRAME, MUG
+from graph_views import wait_for_level
 from rclpy.parameter import Parameter
 
 from n3d_ros.action import Ground
@@ -110,3 +112,24 @@ def test_a_goal_is_canceled_while_the_picture_runs(make):
     assert graph.result(handle).result.code == ResultCode.CANCELED
     gate.set()
     assert names(graph) == []
+
+
+def test_an_engine_that_hangs_with_the_picture_is_said(make_graph):
+    begun, let_go = threading.Event(), threading.Event()
+
+    class Stuck(FakePipeline):
+        def start(self, rgb):
+            begun.set()
+            return let_go.wait(DEADLINE_S)
+
+    graph = make_graph(
+        Stuck([MUG]), continuous__prompt="red mug", goal_timeout_s=0.2, diagnostics__period_s=0.1
+    )
+    graph.connect_camera()
+    graph.wait_for_engine()
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics")
+    colour_first(graph, graph.messages(), begun.is_set)
+    status = wait_for_level(graph, diagnostics, "engine", DiagnosticStatus.ERROR)
+    let_go.set()
+    assert "should have ended" in status.message
+    wait_for_level(graph, diagnostics, "engine", DiagnosticStatus.OK)

@@ -1,26 +1,34 @@
 """The node's life under a lifecycle manager: every transition, what fails, and what is left after each."""
 
 import threading
+import time
 
 import pytest
+import rclpy
+import stand_in_tf
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
-from graph import MUG
+from graph import DEADLINE_S, MUG
 from graph_views import LATCHED, LOG, scene, wait_for_level
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Log
-from rclpy.action import ActionServer
+from rclpy.action import ActionClient, ActionServer
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.action import Ground as GroundAction
+from n3d_ros.commands.graph.isolation import take_domain
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node import heap, parts
 from n3d_ros.node import node as node_module
+from n3d_ros.node.engine import key_of
 from n3d_ros.node.inputs.topics import CameraTopics
-from n3d_ros.srv import Ground
+from n3d_ros.node.plain.engine_thread import Engines
+from n3d_ros.node.servers import action_server
+from n3d_ros.srv import Ground, Recall
 
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
 DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
@@ -210,6 +218,78 @@ def test_who_is_canceled_is_told_before_cleanup_takes_the_server_away(make_graph
     assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
 
 
+def test_cleanup_waits_for_a_goal_that_was_accepted_and_has_not_begun(make_graph, monkeypatch):
+    accept, cleaned = ActionServer._execute_goal_request, []
+
+    async def then_clean_up(server, *request):
+        await accept(server, *request)
+        cleaned.append(graph.node.trigger_cleanup())
+
+    monkeypatch.setattr(ActionServer, "_execute_goal_request", then_clean_up)
+    graph = managed(make_graph)
+    change(graph, CONFIGURE)
+    end = graph.result(graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="mug")))
+    assert end.result.code == ResultCode.CANCELED
+    assert cleaned == [TransitionCallbackReturn.FAILURE]
+    assert change(graph, CLEANUP) == [True]
+
+
+def test_goals_and_results_asked_for_during_cleanup_are_answered(make_graph, monkeypatch):
+    monkeypatch.setattr(action_server, "LINGER_S", DEADLINE_S)
+    graph = managed(make_graph)
+    change(graph, CONFIGURE)
+    ended = graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="mug"))
+    graph.wait(lambda: not graph.node.is_answering, "the end of the goal")
+    client = ActionClient(graph.client, GroundAction, "n3d/ground")
+    graph.wait(client.server_is_ready, "the action")
+    changing = graph.client.create_client(ChangeState, "n3d/change_state")
+    graph.wait(changing.service_is_ready, "service")
+    cleaned = changing.call_async(ChangeState.Request(transition=Transition(id=CLEANUP)))
+    graph.wait(lambda: not graph.node.is_configured, "cleanup to begin")
+    late = client.send_goal_async(GroundAction.Goal(prompt="mug"))
+    graph.wait(late.done, "the answer to the goal")
+    assert not late.result().accepted
+    assert graph.result(ended).result.code == ResultCode.CANCELED
+    graph.wait(cleaned.done, "the end of cleanup")
+    assert cleaned.result().success
+
+
+def test_services_called_during_cleanup_are_answered(make_graph, monkeypatch):
+    answer, closing = parts.answer_what_came, threading.Event()
+    heard = {"~/ground": threading.Event(), "~/recall": threading.Event()}
+
+    def until_heard(service):
+        closing.set()
+        end_s = time.monotonic() + DEADLINE_S
+        answer(service)
+        while service.srv_name in heard and not heard[service.srv_name].is_set() and time.monotonic() < end_s:
+            answer(service)
+
+    monkeypatch.setattr(parts, "answer_what_came", until_heard)
+    stand_in_tf.install(monkeypatch)
+    graph = managed(make_graph, memory__enabled=True, memory__frame="map")
+    change(graph, CONFIGURE)
+    clients = [
+        graph.client.create_client(kind, name)
+        for kind, name in ((Ground, "n3d/ground"), (Recall, "n3d/recall"), (ChangeState, "n3d/change_state"))
+    ]
+    graph.wait(lambda: all(one.service_is_ready() for one in clients), "services")
+    requests = [Ground.Request(prompt="mug"), Recall.Request(words="mug")]
+    cleaned = clients[2].call_async(ChangeState.Request(transition=Transition(id=CLEANUP)))
+    graph.wait(closing.is_set, "cleanup to come to the services")
+    answers = [client.call_async(one) for client, one in zip(clients, requests, strict=False)]
+    for name, one in zip(heard, answers, strict=True):
+        one.add_done_callback(lambda _, name=name: heard[name].set())
+    graph.wait(lambda: all(one.done() for one in answers), "the answers")
+    graph.wait(cleaned.done, "the end of cleanup")
+    told, recalled = (one.result() for one in answers)
+    assert (told.code, told.message) == (ResultCode.CANCELED, "the node is inactive")
+    assert (recalled.code, recalled.message) == (
+        ResultCode.BAD_INPUT,
+        "nothing is remembered: the node is cleaned up, or stops",
+    )
+
+
 @pytest.mark.parametrize("refused", ["prompt", "n3d/ask/_action/feedback", "n3d/build_engine/_action/status"])
 def test_what_was_made_when_configuring_fails_is_destroyed(make_graph, refused):
     """ROS refuses a topic of two types in one node."""
@@ -322,3 +402,14 @@ def test_everything_lies_in_the_nodes_namespace(make_graph):
     assert len(names) > 20
     assert {name for name in names - shared if not name.startswith("/robot1/head/")} == set()
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+
+
+def test_it_is_destroyed_also_after_its_context_has_ended():
+    """Whoever holds the node may end ROS first."""
+    context, domain = rclpy.Context(), take_domain()
+    rclpy.init(context=context, domain_id=domain.id)
+    node = node_module.N3DNode(Engines(lambda _: FakePipeline([MUG]), key_of), context=context)
+    rclpy.shutdown(context=context)
+    node.destroy_node()
+    domain.release()
+    assert not node.is_configured

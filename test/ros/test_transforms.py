@@ -8,6 +8,8 @@ import stand_in_tf
 from fake_pipeline import FakePipeline
 from geometry_msgs.msg import Quaternion
 from graph import DEADLINE_S, FRAME, MUG
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
@@ -79,6 +81,33 @@ def test_a_frame_that_is_chosen_while_a_goal_runs_is_that_of_later_ones(make_gra
     later = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="x"))).result
     frames.append(later.boxes.header.frame_id)
     assert frames == [FRAME, "base_link"]
+
+
+@pytest.mark.parametrize("how", ["goal", "node"])
+def test_who_is_stopped_while_tf_is_waited_for_is_canceled_and_told_of_both(make_graph, monkeypatch, how):
+    """The code of a stop is CANCELED, whatever else there is to be said."""
+    stand_in_tf.install(monkeypatch)
+    graph = make_graph(FakePipeline([MUG]), output_frame="map", tf_timeout_s=10.0)
+    graph.one_frame()
+    handle = graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug"))
+    graph.wait(lambda: graph.node.desk.worker._unsettled, "the wait for tf")
+    if how == "goal":
+        graph.wait(handle.cancel_goal_async().done, "cancel response")
+    else:
+        change = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE))
+        assert graph.call(ChangeState, "n3d/change_state", change).success
+    result = graph.result(handle).result
+    assert result.code == result.boxes.code == ResultCode.CANCELED
+    assert result.message.startswith("canceled while it waited for tf; no transform from")
+    assert (result.boxes.header.frame_id, len(result.boxes.boxes)) == (FRAME, 1)
+
+
+def test_time_that_ran_out_is_no_fault_of_tf(make_graph, monkeypatch):
+    stand_in_tf.install(monkeypatch)
+    graph = make_graph(FakePipeline([MUG], threading.Semaphore(0)), output_frame="map", goal_timeout_s=0.3)
+    graph.one_frame()
+    result = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug"))).result
+    assert (result.code, "no transform from" in result.message) == (ResultCode.TIMEOUT, True)
 
 
 def test_those_who_wait_for_tf_wait_at_the_same_time(make_graph, monkeypatch):

@@ -20,6 +20,7 @@ from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.geometry import transform_points
 from n3d_ros.msg import Intrinsics
 from n3d_ros.node.desk.errand import Errand, code_of
+from n3d_ros.node.desk.names import STOPPED
 from n3d_ros.node.desk.outcome import Outcome, failed, successful, unfinished
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.outputs.messages import Ages
@@ -59,16 +60,16 @@ class Results:
         error = job.future.exception()
         if error is not None:
             code, message = failure(error)
-            return self._unfinished(errand, code_of(code, job), message)
+            return self._unfinished(errand, job, code_of(code, job), message)
         result = job.future.result()
         result = replace(result, code=code_of(result.code, job))
         age_ms = frame.age_s(self._now_ns()) * 1e3
         ages = Ages(abs(frame.messages.skew_ns) / 1e6, errand.queue_age_ms, age_ms)
         ids = self._ids_of(errand, result.objects)
         made = successful(errand.query, result, about, ids, ages)
-        return self._in_frame(made, frame, errand.output_frame)
+        return self._in_frame(made, errand, job)
 
-    def _unfinished(self, errand: Errand, code: ResultCode, message: str) -> Outcome:
+    def _unfinished(self, errand: Errand, job: Job, code: ResultCode, message: str) -> Outcome:
         """What was found until then, where the engine did not stop."""
         found = tuple(errand.found)[: getattr(errand.query, "max_boxes", 0) or None]
         if not found:
@@ -81,7 +82,7 @@ class Results:
             found,
             ids=self._ids_of(errand, found),
         )
-        return self._in_frame(made, errand.frame, errand.output_frame)
+        return self._in_frame(made, errand, job)
 
     def _ids_of(self, errand: Errand, found: Sequence[GroundedObject]) -> list[str]:
         boxes = [one.box for one in found]
@@ -151,18 +152,30 @@ class Results:
         p50, p99 = np.percentile(np.asarray(self._end_to_end_ms), [50, 99]).tolist()
         return {"end_to_end_p50_ms": p50, "end_to_end_p99_ms": p99}
 
-    def _in_frame(self, made: Outcome, frame: CameraFrame, output_frame: str) -> Outcome:
-        """Expressed in output_frame at the image's stamp; with code TF and as they are when that fails."""
+    def _in_frame(self, made: Outcome, errand: Errand, job: Job) -> Outcome:
+        """Expressed in the errand's frame at the image's stamp. As they are when that fails, with the reason
+        and code TF, but for who was stopped: the code says so.
+        """
+        output_frame = errand.output_frame
         source, stamp = made.boxes.header.frame_id, made.boxes.header.stamp
         if not output_frame or output_frame == source:
             return made
         try:
-            rotation, translation = frame.place(output_frame, self.transforms)
+            rotation, translation = errand.frame.place(output_frame, self.transforms)
         except N3DError as error:
-            return made.with_code(error.code, error.message)
+            return self._unplaced(made, job, error)
         about = Header(stamp=stamp, frame_id=output_frame)
         for box in made.boxes.boxes:
             transform_object(box, rotation, translation)
         made.boxes.header = made.answer.header = about
         made.answer.evidence = made.boxes.boxes if made.answer.question else []
         return made
+
+    def _unplaced(self, made: Outcome, job: Job, error: N3DError) -> Outcome:
+        """error: why tf has no place. Who cancels while tf is waited for is told both."""
+        if made.code in STOPPED:
+            said = "; ".join(filter(None, (made.message, error.message)))
+            return made.with_code(made.code, said)
+        if job.stop_code == ResultCode.CANCELED:
+            return made.with_code(job.stop_code, f"canceled while it waited for tf; {error.message}")
+        return made.with_code(error.code, error.message)

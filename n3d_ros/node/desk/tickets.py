@@ -40,7 +40,9 @@ class Ticket:
         stamp_ns = self._wish.stamp_ns
 
         def accepts(frame: CameraFrame) -> bool:
-            return frame.stamp_ns >= stamp_ns if stamp_ns else self._camera.is_fresh(frame)
+            if stamp_ns:
+                return frame.stamp_ns >= stamp_ns and not self._camera.is_repeated(frame)
+            return self._camera.is_fresh(frame)
 
         deadline_s = time.monotonic() + self._desk.parameters.now.frame_timeout_s
         self._request = FrameRequest(accepts, self._on_frame, deadline_s)

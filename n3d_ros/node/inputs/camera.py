@@ -74,7 +74,7 @@ class Camera:
         """Whether a frame is young enough to be answered about, and the camera shows no newer picture under
         its stamp.
         """
-        if self._is_repeated(frame):
+        if self.is_repeated(frame):
             return False
         limit_s = self._parameters.now.max_frame_age_s
         return not limit_s or frame.age_s(self._now_ns()) <= limit_s
@@ -103,7 +103,7 @@ class Camera:
                 age_s,
                 newest.arrived_ago_s(),
                 is_fresh=self.is_fresh(newest),
-                is_repeated=self._is_repeated(newest),
+                is_repeated=self.is_repeated(newest),
             )
         return why_no_frame(
             self.topics.states(),
@@ -114,7 +114,8 @@ class Camera:
             awaited=awaited,
         )
 
-    def _is_repeated(self, frame: CameraFrame) -> bool:
+    def is_repeated(self, frame: CameraFrame) -> bool:
+        """Whether the camera shows other pictures under its stamp."""
         return bool(frame.rgb_topic) and frame.stamp_ns == self.topics.sync.repeated_ns
 
     def _now_ns(self) -> int:

@@ -90,7 +90,7 @@ class CameraFrame:
             )
         settings = tuple(getattr(parameters, name) for name in OF_OBSERVATION)
         if self.observation is None or settings != self._settings:
-            self._settings = settings
+            self.observation = None  # also where those of now cannot be served: it is of others
             self.observation = observation(
                 opened(self.messages.rgb),
                 opened(self.messages.depth),
@@ -106,6 +106,7 @@ class CameraFrame:
                 max_megapixels=parameters.limits_max_picture_megapixels,
                 override=self.override(parameters),
             )
+            self._settings = settings
         return self.observation
 
     def place(self, target: str, transforms: Transforms) -> Found:

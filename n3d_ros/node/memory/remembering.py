@@ -148,7 +148,7 @@ class Remembering:
         if self._keeper is not None:
             self._keeper.close()
             self._say_problems()
-            self._keeper = None
+            self._keeper, self._why_off = None, "the node is cleaned up, or stops"
 
     def _open(self, node: Node) -> None:
         settings = self._live.now

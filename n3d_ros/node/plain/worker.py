@@ -121,9 +121,9 @@ class Worker(Generic[Engine]):
         self._thread.start_next()
         return job
 
-    def try_early(self, run: Callable[[Engine, Job], Any]) -> Job | None:
+    def try_early(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job | None:
         """Run it now where the engine is ready and idle, else never: None."""
-        job = Job(run)
+        job = Job(run, timeout_s)
         with self._lock:
             if self._stopped or not self._thread.is_idle():
                 return None
@@ -133,15 +133,15 @@ class Worker(Generic[Engine]):
         return job
 
     def forget_continuous(self) -> None:
-        """Continuous work is not wanted any more; what runs of it stops. Requests go on."""
+        """Continuous work is not wanted any more; what has begun of it stops. Requests go on."""
         with self._lock:
             waiting = [job for job in self._waiting() if job.is_continuous]
             self._forget(waiting)
-            running = self._running
+            begun = [job for job in (self._running, *self._unsettled) if job and job.is_continuous]
         for job in waiting:
             job.fail(ResultCode.SUPERSEDED, "it is not wanted any more")
-        if running is not None and running.is_continuous:
-            self.cancel(running)
+        for job in begun:
+            self.cancel(job)
 
     def cancel(self, job: Job) -> None:
         """CANCELED at once while the job waits; a running job stops at its next token, and is not waited for
@@ -154,8 +154,7 @@ class Worker(Generic[Engine]):
         if waiting:
             job.fail(ResultCode.CANCELED, "canceled before it began")
         elif not job.future.done():
-            why = f"the engine did not stop within {CANCEL_GRACE_S:g} s"
-            timer = threading.Timer(CANCEL_GRACE_S, job.fail, (ResultCode.CANCELED, why))
+            timer = threading.Timer(CANCEL_GRACE_S, self._end_canceled, (job,))
             timer.daemon = True
             timer.start()
 
@@ -312,10 +311,20 @@ class Worker(Generic[Engine]):
         self._unsettled.append(job)
         return self._settling.submit(job.settle or _nothing)
 
+    def _end_canceled(self, job: Job) -> None:
+        """It was canceled CANCEL_GRACE_S ago."""
+        with self._lock:
+            is_unsettled = job in self._unsettled
+        why = f"the engine did not stop within {CANCEL_GRACE_S:g} s"
+        job.fail(
+            ResultCode.CANCELED, "canceled while its result waited for earlier ones" if is_unsettled else why
+        )
+
     def _settled(self, job: Job, done: Future[Any], settling: Future[Any]) -> None:
         """An error of what was waited for is the job's."""
         job.settle = None
-        self._unsettled.remove(job)
+        with self._lock:
+            self._unsettled.remove(job)
         error = settling.exception()
         forget_locals(error)
         _complete(job, done if error is None else settling)

@@ -17,7 +17,7 @@ from n3d_ros.node.desk.errand import Wish
 from n3d_ros.node.desk.outcome import Outcome
 from n3d_ros.node.desk.queries import AskQuery, Query
 from n3d_ros.node.desk.tickets import Ticket, Tickets
-from n3d_ros.node.servers.action_server import serve
+from n3d_ros.node.servers.action_server import PromptServer, serve
 from n3d_ros.node.servers.exchange import fill_ask, fill_ground, ground_query
 from n3d_ros.node.servers.feedback import Feedback
 
@@ -28,10 +28,17 @@ class Actions:
     def __init__(self, node: Node, group: CallbackGroup, desk: Desk, tickets: Tickets) -> None:
         self._desk, self._tickets = desk, tickets
         self._open: dict[bytes, Ticket] = {}
+        self._servers: list[PromptServer] = []
         with ExitStack() as made:  # the first of them is destroyed where the second one cannot be made
             for kind, name, execute in ((Ground, "~/ground", self._ground), (Ask, "~/ask", self._ask)):
-                made.callback(serve(node, kind, name, execute, self._cancel, group).destroy)
+                self._servers.append(serve(node, kind, name, execute, self._cancel, group))
+                made.callback(self._servers[-1].destroy)
             self._made = made.pop_all()
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a goal was accepted, and has no result yet."""
+        return any(server.is_answering for server in self._servers)
 
     def destroy(self) -> None:
         """Serve nothing more."""

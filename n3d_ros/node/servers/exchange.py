@@ -5,9 +5,12 @@ In: any request or goal with the fields of Ground or Ask. Out: the same for resp
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Coroutine
 from typing import Any
 
 from rclpy.qos import QoSProfile
+from rclpy.service import Service
 
 from n3d_ros.node.desk.outcome import Outcome
 from n3d_ros.node.desk.queries import GroundQuery
@@ -16,6 +19,29 @@ from n3d_ros.runtime.types import SILENT, Listener
 # rclpy's services keep ten requests; an eleventh that comes before the executor has looked is lost without a
 # word, and its caller waits for ever.
 REQUESTS = QoSProfile(depth=1000)
+
+
+def answer_what_came(service: Service) -> None:
+    """Before it is destroyed: rcl would drop what has come, and who asked would wait for ever. By then each
+    answer is a refusal, or given at once.
+    """
+    while True:
+        request, header = service.handle.service_take_request(service.srv_type.Request)
+        if header is None:
+            return
+        response = service.callback(request, service.srv_type.Response())
+        if inspect.iscoroutine(response):
+            response = _of_one_step(response)
+        service.send_response(response, header)
+
+
+def _of_one_step(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError("expected an answer at once, got one that waits")
 
 
 def ground_query(request: Any, listener: Listener = SILENT) -> GroundQuery:

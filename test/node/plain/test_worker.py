@@ -304,6 +304,12 @@ def test_an_engine_that_fails_to_load_for_an_unforeseen_reason_is_a_defect():
     worker.stop()
 
 
+def wait_until(condition):
+    end_s = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end_s
+
+
 def settling(gate):
     """Work that leaves something to be waited for until the gate opens."""
 
@@ -361,6 +367,30 @@ def test_a_job_that_was_waited_for_is_freed_without_the_collector(worker, gate):
         pass
     gc.enable()
     assert kept() is None
+
+
+def test_a_cancel_of_what_waits_behind_another_one_does_not_blame_the_engine(worker, gate):
+    waited_for = threading.Event()
+    first, second = worker.submit(settling(waited_for)), worker.submit(lambda *_: "second")
+    gate.set()
+    wait_until(lambda: len(worker._unsettled) >= 2)
+    worker.cancel(second)
+    assert code_of(second) == ResultCode.CANCELED
+    assert second.future.exception().message == "canceled while its result waited for earlier ones"
+    waited_for.set()
+    assert first.future.result(DEADLINE_S) == "settled"
+
+
+def test_continuous_work_that_nobody_wants_any_more_is_not_waited_for(worker, gate):
+    def work(_, job):
+        job.settle = lambda: wait_until(job.should_stop)
+
+    job = worker.offer(work)
+    gate.set()
+    wait_until(lambda: worker._unsettled)
+    worker.forget_continuous()
+    job.future.result(DEADLINE_S)
+    assert job.stop_code == ResultCode.CANCELED
 
 
 def test_stop_ends_what_is_still_waited_for(worker, gate):
