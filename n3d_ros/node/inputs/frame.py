@@ -90,7 +90,8 @@ class CameraFrame:
             )
         settings = tuple(getattr(parameters, name) for name in OF_OBSERVATION)
         if self.observation is None or settings != self._settings:
-            self._settings = settings
+            # Where this fails nothing of other settings is left.
+            self._settings, self.observation = settings, None
             self.observation = observation(
                 opened(self.messages.rgb),
                 opened(self.messages.depth),
