@@ -263,7 +263,7 @@ class Synchroniser(Generic[Message, Info]):
     def _with_info(self, pair: _Pair[Message]) -> Frame[Message, Info] | None:
         """The frame, or None while its camera info is waited for."""
         info = self._infos.own(pair.stamp_ns)
-        if info is None and self.stand_in is None and self._infos.come_with_pictures:
+        if info is None and self._infos.come_with_pictures:
             self._pair = pair
             return None
         others = (one for one in (info, self._infos.newest, self.stand_in) if one is not None)

@@ -296,10 +296,12 @@ def test_infos_that_are_always_late_by_more_than_a_period_hold_nothing_up():
     assert all(frames)
 
 
-def test_no_picture_waits_where_none_needs_an_info():
+def test_a_picture_has_its_own_camera_info_also_where_another_could_stand_in():
+    """The K of an override is cut as the info says, and the region may move."""
     sync = with_own_infos(3)
     sync.stand_in = "none"
-    assert pair(sync, 4).camera_info == "K"
+    assert pair(sync, 4) is None
+    assert sync.set_camera_info("K4", 4 * PERIOD).camera_info == "K4"
 
 
 def test_a_recording_that_starts_again_has_no_infos_of_before():
