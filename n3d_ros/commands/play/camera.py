@@ -52,9 +52,9 @@ class CameraPublisher:
 
 
 def fill_camera_info(info: Any, intrinsics: Intrinsics) -> Any:
-    """Write a camera into a sensor_msgs/CameraInfo and return it; of a pinhole K and P are the same. A crop is
-    written as the region of a larger picture whose middle the camera looks at: there its principal point may
-    lie anywhere.
+    """Write a camera into a sensor_msgs/CameraInfo and return it; of a pinhole K and P are the same. A crop
+    is written as the region of a larger picture whose middle the camera looks at: there its principal point
+    may lie anywhere.
     """
     left, top, width, height = _around(intrinsics) if intrinsics.is_crop else (0, 0, *_size(intrinsics))
     fx, fy, cx, cy = intrinsics.fx, intrinsics.fy, intrinsics.cx + left, intrinsics.cy + top

@@ -16,6 +16,7 @@ from n3d_ros.errors import BadInputError, N3DError
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
+from n3d_ros.node.inputs.own_info import OUTDATED
 from n3d_ros.node.inputs.sealed import opened
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import AHEAD_S
@@ -84,10 +85,7 @@ class CameraFrame:
         messages cannot be used.
         """
         if self.is_info_outdated and self.override(parameters) is None:
-            raise BadInputError(
-                "camera info: expected that of this picture, got one of an earlier picture of another size; "
-                "the next frame should have its own"
-            )
+            raise BadInputError(OUTDATED)
         settings = tuple(getattr(parameters, name) for name in OF_OBSERVATION)
         if self.observation is None or settings != self._settings:
             # Where this fails nothing of other settings is left.
