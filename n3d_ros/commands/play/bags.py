@@ -138,7 +138,7 @@ class Bag:
         if kind and not _is_topic(connection.topic):
             obstacle = "ROS 2 has no topics of such a name"
         if name == CLOCK:
-            obstacle = "the time of stamps that are moved is another, and --clock tells it"
+            obstacle = "--clock publishes the one that fits the stamps"
         offered = offer(connection.topic, self._chosen)
         return Track(connection.topic, name, number, kind, offered, obstacle)
 
