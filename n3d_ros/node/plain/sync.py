@@ -73,8 +73,8 @@ class _Stream(Generic[Message]):
         return len(overflow)
 
     def period_ns(self) -> int | None:
-        """Lower quartile of the stamp differences: losses lengthen some of them, never shorten one. The newest
-        difference where that is shorter: a camera has become faster.
+        """Lower quartile of the stamp differences: losses lengthen some of them, never shorten one. The
+        newest difference where that is shorter: a camera has become faster.
         """
         ordered = sorted(self.periods_ns)
         return min(ordered[len(ordered) // 4], self.periods_ns[-1]) if ordered else None
