@@ -100,7 +100,8 @@ def _stretch(camera: Intrinsics) -> FloatArray:
         return np.ones_like(table)
     below, right = np.gradient(table, axis=(1, 2))
     focal = np.array([camera.fx, camera.fy])[:, None, None]
-    return np.maximum(focal * (np.abs(below) + np.abs(right)), 1.0).astype(np.float32)
+    stretch: FloatArray = np.maximum(focal * (np.abs(below) + np.abs(right)), 1.0).astype(np.float32)
+    return stretch
 
 
 def _nearest_surface(
