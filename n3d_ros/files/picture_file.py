@@ -96,16 +96,20 @@ def check_encoded_size(data: bytes, max_megapixels: float = MAX_MEGAPIXELS) -> N
     """ValueError for an encoded picture, as messages hold it, that is too large or has no readable header.
     Nothing is decoded.
     """
+    check_size(*encoded_size(data, max_megapixels), max_megapixels)
+
+
+def encoded_size(data: bytes, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[int, int]:
+    """Width and height of an encoded picture, by its header; ValueError where none is readable."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            width, height = picture.size
+            return picture.size
     except UnidentifiedImageError as error:
         raise ValueError(f"picture: expected one of {', '.join(FORMATS)}, got {len(data)} bytes") from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"picture: {too_large(max_megapixels)}: {error}") from error
     except DAMAGED as error:
         raise ValueError(f"picture: expected an encoded picture, got {one_line(str(error), 200)}") from error
-    check_size(width, height, max_megapixels)
 
 
 def check_size(width: int, height: int, max_megapixels: float = MAX_MEGAPIXELS) -> None:

@@ -7,13 +7,14 @@ picture: the same field of view, not necessarily its size. It does not know mess
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.errors import NoDepthError
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.geometry.projection import project, ray_table
+from n3d_ros.geometry.projection import TABLES, project, ray_table
 from n3d_ros.geometry.vectors import transform_points
 from n3d_ros.preprocess import kernels
 
@@ -53,6 +54,7 @@ def register_depth(
     rays = ray_table(camera)[:, v, u].astype(np.float64)
     # the same points where colour sees them
     points = transform_points(T, np.stack([rays[0] * z, rays[1] * z, z], axis=-1))
+    stretch = None if camera.distortion is None else _stretch(camera)[:, v, u].T
     is_ahead = points[:, 2] > 0
     points, z = points[is_ahead], z[is_ahead]
     pixels = project(points, target)
@@ -61,7 +63,11 @@ def register_depth(
     # half of what one pixel of depth covers in the new picture, pixels along u and v
     enlargement = np.minimum(z / points[:, 2], MAX_ENLARGEMENT)
     shares = np.array([target.fx / camera.fx, target.fy / camera.fy])
+    # a square that is turned is wider
+    shares = shares * np.maximum(np.abs(T[:2, :2]).sum(axis=1), 1.0)
     reach = (0.5 + MARGIN) * enlargement[:, None] * shares
+    if stretch is not None:
+        reach *= stretch[is_ahead][is_inside]
     registered = _nearest_surface(pixels, reach, points[:, 2], target)
     if not np.isfinite(registered).any():
         raise NoDepthError("no valid depth: colour sees nothing of what the depth camera measured")
@@ -84,6 +90,18 @@ def _target(colour: Intrinsics, depth: Intrinsics) -> Intrinsics:
     share = min(1.0, depth.fx / colour.fx, depth.fy / colour.fy)
     width, height = max(1, round(colour.width * share)), max(1, round(colour.height * share))
     return colour.scaled_to(width, height)
+
+
+@lru_cache(maxsize=TABLES)
+def _stretch(camera: Intrinsics) -> FloatArray:
+    """(2, H, W) how many times wider and higher than a pinhole's each pixel of a lens is, at least 1."""
+    table = ray_table(camera)
+    if min(table.shape) < 2:
+        return np.ones_like(table)
+    below, right = np.gradient(table, axis=(1, 2))
+    focal = np.array([camera.fx, camera.fy])[:, None, None]
+    stretch: FloatArray = np.maximum(focal * (np.abs(below) + np.abs(right)), 1.0).astype(np.float32)
+    return stretch
 
 
 def _nearest_surface(

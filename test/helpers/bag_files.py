@@ -12,6 +12,7 @@ PERIOD_NS = 100_000_000
 WIDTH, HEIGHT = 8, 6
 FRAME = "camera_color_optical_frame"
 IMAGE, STRING = "sensor_msgs/msg/Image", "std_msgs/msg/String"
+CLOCK = "rosgraph_msgs/msg/Clock"
 
 
 def write_bag(path, num_frames=3, transport_ns=5_000_000):
@@ -43,6 +44,22 @@ def write_words(path, topics, **offered):
             message = _bytes(store, store.types[kind](data=data), ros1)
             connection = writer.add_connection(topic, kind, typestore=store, **offered)
             writer.write(connection, START_NS + number, message)
+    return path
+
+
+def write_simulation(path, num_frames=3):
+    """As `write_bag`, with the clock of a simulator that was recorded with each image."""
+    ros1 = path.suffix == ".bag"
+    store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.ROS2_JAZZY)
+    time_type, clock_type = store.types["builtin_interfaces/msg/Time"], store.types[CLOCK]
+    with _writer(path, ros1) as writer:
+        images = writer.add_connection("/camera/image", IMAGE, typestore=store)
+        clocks = writer.add_connection("/clock", CLOCK, typestore=store)
+        for number in range(num_frames):
+            stamp_ns = START_NS + number * PERIOD_NS
+            clock = clock_type(time_type(*divmod(stamp_ns, 10**9)))
+            writer.write(clocks, stamp_ns, _bytes(store, clock, ros1))
+            writer.write(images, stamp_ns + 1, _bytes(store, _image(store, stamp_ns, number), ros1))
     return path
 
 

@@ -74,6 +74,22 @@ def test_a_slanted_surface_has_no_cracks():
     assert bottom - top > 20
 
 
+def test_a_lens_that_sees_wide_leaves_no_cracks_in_a_pinholes_picture():
+    """At 45 degrees from its axis a fisheye's pixel covers two of a pinhole's of the same focal length."""
+    fisheye = Distortion("equidistant", (0.0, 0.0, 0.0, 0.0))
+    wide = Intrinsics(40.0, 40.0, 39.5, 39.5, 80, 80, distortion=fisheye)
+    seen = register_depth(picture(wide), wide, Intrinsics(40.0, 40.0, 39.5, 39.5, 80, 80), HERE)
+    np.testing.assert_array_equal(seen, 2.0)
+
+
+def test_a_camera_that_is_turned_about_its_axis_leaves_no_cracks():
+    turned = np.eye(4)
+    turned[:2, :2] = np.array([[1, -1], [1, 1]]) / math.sqrt(2)
+    camera = Intrinsics(60.0, 60.0, 39.5, 39.5, 80, 80)
+    seen = register_depth(picture(camera), camera, Intrinsics(60.0, 60.0, 24.5, 24.5, 50, 50), turned)
+    np.testing.assert_array_equal(seen, 2.0)
+
+
 def test_a_finer_colour_picture_gets_depths_resolution_and_its_own_view():
     colour = Intrinsics(40.0, 40.0, 19.5, 15.5, 40, 32)
     seen = register_depth(picture(SMALL), SMALL, colour, HERE)

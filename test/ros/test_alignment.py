@@ -1,5 +1,7 @@
 """Depth in another frame than colour is registered here or refused by name, never taken as it is."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import stand_in_tf
@@ -10,6 +12,7 @@ from graph_views import status_of, wait_for_level
 from sensor_msgs.msg import CameraInfo
 
 from n3d_ros.errors import ResultCode
+from n3d_ros.node.conversions import fill_image
 from n3d_ros.srv import Ground, GroundImage
 
 DEPTH_FRAME = "camera_depth_optical_frame"
@@ -54,7 +57,7 @@ def ask(graph, info=None):
     """Ground about a frame that has what was published."""
     graph.connect_camera()
     topics = graph.node.camera.topics
-    send_until(graph, lambda: graph.newest_ns() and (info is None or topics.depth_info), "a frame", info)
+    send_until(graph, lambda: graph.newest_ns() and (info is None or topics.depth_info(0)), "a frame", info)
     stamp = graph.publish(unaligned(graph))
     graph.wait(lambda: graph.newest_ns() == stamp, "the frame")
     return graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
@@ -80,6 +83,83 @@ def test_depth_of_another_camera_is_registered_by_tf(make_graph, world):
         return one if one is not None and "registered to colour by this node" in one.message else None
 
     assert graph.wait(said, "the line").level == DiagnosticStatus.OK
+
+
+def stamped(message, stamp):
+    message.header.stamp = stamp
+    return message
+
+
+@pytest.fixture
+def camera(make_graph, world):
+    """A graph that has heard the depth camera, and what shows it messages: pairs of topic and message."""
+    graph = make_graph(Seeing([MUG]), max_frame_age_s=0.0)
+    infos = graph.client.create_publisher(CameraInfo, "depth/camera_info", 5)
+    ask(graph, depth_info())
+    graph.wait(infos.get_subscription_count, "subscription of depth/camera_info")
+    publishers = {"info": graph.info, "rgb": graph.rgb, "depth": graph.depth, "depth_info": infos}
+    names = {"info": "camera_info"}
+
+    def show(messages):
+        for name, message in messages:
+            count = graph.num_received(names.get(name, name)) + 1
+            publishers[name].publish(message)
+            graph.wait(partial(has_heard, graph, names.get(name, name), count), name)
+
+    return graph, show
+
+
+def has_heard(graph, name, count):
+    return graph.num_received(name) >= count
+
+
+def ground(graph):
+    return graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+
+
+def test_depth_is_registered_with_the_camera_info_of_its_own_stamp(camera):
+    """With fx = 60 colour sees depth 6 pixels farther left; that of the next picture is another."""
+    graph, show = camera
+    rgb, depth, info = unaligned(graph)
+    own, following = (
+        stamped(depth_info(), depth.header.stamp),
+        stamped(depth_info(), graph.node.get_clock().now().to_msg()),
+    )
+    following.k[0] = following.k[4] = 120.0
+    show([("info", info), ("depth", depth), ("depth_info", own), ("depth_info", following), ("rgb", rgb)])
+    assert ground(graph).code == ResultCode.OK
+    expected = np.full((HEIGHT, WIDTH), 1.0, np.float32)
+    expected[:, -6:] = np.nan
+    np.testing.assert_array_equal(graph.pipeline.depth, expected)
+
+
+def test_the_first_depth_of_another_size_waits_for_its_own_camera_info(camera):
+    graph, show = camera
+    rgb, depth, info = unaligned(graph)
+    show(
+        [
+            ("info", info),
+            ("depth_info", stamped(depth_info(), depth.header.stamp)),
+            ("depth", depth),
+            ("rgb", rgb),
+        ]
+    )
+    assert ground(graph).code == ResultCode.OK
+    rgb, depth, info = unaligned(graph)
+    fill_image(depth, np.full((2 * HEIGHT, 2 * WIDTH), 1000, np.uint16), "16UC1")
+    show([("info", info), ("depth", depth), ("rgb", rgb)])
+    response = ground(graph)
+    assert (response.code, "got one of an earlier picture of another size" in response.message) == (
+        ResultCode.BAD_INPUT,
+        True,
+    )
+    rgb, depth, info = unaligned(graph)
+    fill_image(depth, np.full((2 * HEIGHT, 2 * WIDTH), 1000, np.uint16), "16UC1")
+    # twice the pixels of twice the view
+    own = CameraInfo(width=2 * WIDTH, height=2 * HEIGHT, k=[60.0, 0.0, 63.5, 0.0, 60.0, 47.5, 0.0, 0.0, 1.0])
+    show([("info", info), ("depth_info", stamped(own, depth.header.stamp)), ("depth", depth), ("rgb", rgb)])
+    assert ground(graph).code == ResultCode.OK
+    assert np.isfinite(graph.pipeline.depth).all(), "the wider view has all that colour sees"
 
 
 def test_it_is_refused_where_tf_does_not_know_the_cameras(make_graph, world):

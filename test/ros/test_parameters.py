@@ -70,6 +70,8 @@ def test_a_limit_of_depth_holds_for_the_newest_frame_at_once(make_graph):
     graph.node.set_parameters([Parameter("depth.max_m", value=0.5)])
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
     assert (response.code, "in 0..0.5 m" in response.message) == (ResultCode.NO_DEPTH, True)
+    again = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert (again.code, again.message) == (response.code, response.message), "no depth of the limit before"
 
 
 def test_markers_change_their_looks_and_go_at_once(make_graph):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from fake_pipeline import FakePipeline
 from graph import MUG
+from sensor_msgs.msg import CompressedImage
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.conversions.images import fill_jpeg
 from n3d_ros.srv import Ground
 
 
@@ -48,6 +50,24 @@ def test_the_first_picture_of_another_size_waits_for_its_own_camera_info(seen):
     # twice the pixels of twice the view
     assert show(frame(graph, 128, 96)) == (ResultCode.OK, "", 60.0)
     assert show(frame(graph, 128, 96), PICTURE)[0] == ResultCode.OK, "camera info that is a little late"
+
+
+def test_a_compressed_picture_of_another_size_waits_for_its_own_camera_info_too(make_graph):
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0, rgb__transport="compressed")
+    graph.rgb = graph.client.create_publisher(CompressedImage, "rgb/image/compressed", 5)
+    graph.connect_camera()
+    codes = []
+    for size, topics in (
+        ((64, 48), ("info", *PICTURE)),
+        ((128, 96), PICTURE),
+        ((128, 96), ("info", *PICTURE)),
+    ):
+        rgb, depth, info = frame(graph, *size)
+        jpeg = fill_jpeg(CompressedImage(header=rgb.header), np.full((size[1], size[0], 3), 90, np.uint8))
+        stamp = graph.publish((jpeg, depth, info), topics)
+        graph.wait(lambda expected=stamp: graph.newest_ns() == expected, "frame")
+        codes.append(graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code)
+    assert codes == [ResultCode.OK, ResultCode.BAD_INPUT, ResultCode.OK]
 
 
 def test_another_mode_is_served_although_its_camera_info_is_always_late(seen):

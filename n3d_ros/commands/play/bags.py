@@ -3,7 +3,7 @@
 In: paths. Out: the messages in the order in which they were received and as far apart. All stamps are moved
 alike, so that what belongs together stays together; one of 0 says that there is none, and stays. Read by
 rosbags (https://ternaris.gitlab.io/rosbags/), so no ROS distribution is needed; a type whose Python package
-does not import here is not played, and said.
+does not import here is not played, and said. Nor is a recorded clock: there is one clock, that of the player.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from n3d_ros.recording.types import COMPRESSED, IMAGE
 SUFFIXES = (".bag", ".mcap", ".db3")
 METADATA = "metadata.yaml"
 HEADER = "std_msgs/msg/Header"
+CLOCK = "rosgraph_msgs/msg/Clock"
 NS = 1_000_000_000
 # From the last message to the first one of the next round: longer than pictures differ in how late they come,
 # so that stamps go forward.
@@ -136,6 +137,8 @@ class Bag:
             obstacle = f"the topic is of {first} before"
         if kind and not _is_topic(connection.topic):
             obstacle = "ROS 2 has no topics of such a name"
+        if name == CLOCK:
+            obstacle = "--clock publishes the one that fits the stamps"
         offered = offer(connection.topic, self._chosen)
         return Track(connection.topic, name, number, kind, offered, obstacle)
 

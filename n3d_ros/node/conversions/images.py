@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError
-from n3d_ros.files.picture_file import MAX_MEGAPIXELS, check_encoded_size
+from n3d_ros.files.picture_file import MAX_MEGAPIXELS, check_encoded_size, encoded_size
 from n3d_ros.files.picture_file import check_size as check_pixels
 from n3d_ros.plain_text import shown
 
@@ -157,6 +157,14 @@ def check_encoded(data: bytes, expected: str, max_megapixels: float) -> None:
         check_encoded_size(data, max_megapixels)
     except ValueError as error:
         raise BadInputError(f"{expected} ({error})") from error
+
+
+def encoded_px(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a compressed picture, by its header; None where it has none that is known."""
+    try:
+        return encoded_size(data)
+    except ValueError:
+        return None
 
 
 def fill_image(image: Any, pixels: Array, encoding: str) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from n3d_ros.cameras.camera_info import kind_of_topic
 from n3d_ros.errors import BadInputError, N3DError
 from n3d_ros.node.conversions import DepthCamera, stamp_ns
+from n3d_ros.node.inputs.own_info import OUTDATED
 from n3d_ros.node.transforms import Transforms, matrix
 
 OFF, ERROR = "off", "error"
@@ -31,12 +32,14 @@ def frames_differ(rgb_frame: str, depth_frame: str) -> bool:
 class Alignment:
     """What is known about the depth of one frame. depth_info: its camera's CameraInfo, None: never came.
     depth_topic, info_topic: full names, empty: a request brought the pictures. transforms: None: no tf.
+    is_info_outdated: depth_info is of an earlier picture (`own_info.py`).
     """
 
     depth_info: Any = None
     depth_topic: str = ""
     info_topic: str = ""
     transforms: Transforms | None = None
+    is_info_outdated: bool = False
 
     def depth_camera(self, rgb: Any, depth: Any, mode: str) -> DepthCamera | None:
         """For two images; mode: of depth.align."""
@@ -51,6 +54,8 @@ class Alignment:
                 f"depth: {problem}, and nothing came on {self.info_topic}, without which it cannot be "
                 f"registered here: remap depth/camera_info, or {REMEDY}"
             )
+        if self.is_info_outdated:
+            raise BadInputError(f"depth: {problem}, and its {OUTDATED}")
         try:
             found = self.transforms.lookup(rgb_frame, depth_frame, stamp_ns(rgb.header.stamp))
         except N3DError as error:

@@ -47,7 +47,7 @@ class Camera:
         # Of the frame before the newest; 0: there was none.
         self._before_newest_ns = 0
         self.arrivals = Arrivals(time.monotonic())
-        self._own_info = OwnInfo()
+        self._own_info, self._own_depth_info = OwnInfo(), OwnInfo()
         self.topics = CameraTopics(node, parameters.now, self._complete, on_colour)
 
     def open(self) -> None:
@@ -63,7 +63,7 @@ class Camera:
 
     def forget(self) -> None:
         """Begin anew with the next images: those of before are of another time."""
-        self.topics.sync.restart()
+        self.topics.forget()
         self.frames.frame = None
 
     def follow_override(self) -> None:
@@ -121,9 +121,17 @@ class Camera:
     def _now_ns(self) -> int:
         return int(self._clock.now().nanoseconds)
 
-    def _alignment(self) -> Alignment:
+    def _alignment(self, depth: Any) -> Alignment:
+        """For a depth image that is complete now."""
         topics = self.topics
-        return Alignment(topics.depth_info, topics.depth_topic(), self._info_topic, self._transforms)
+        info = topics.depth_info(stamp_ns(depth.header.stamp))
+        return Alignment(
+            info,
+            topics.depth_topic(),
+            self._info_topic,
+            self._transforms,
+            is_info_outdated=info is not None and self._own_depth_info.is_outdated(depth, info),
+        )
 
     def _complete(self, messages: Messages) -> None:
         is_ahead = messages.stamp_ns - self._now_ns() > AHEAD_S * 1e9
@@ -131,8 +139,8 @@ class Camera:
             messages,
             is_ahead,
             rgb_topic=self.topics.rgb_topic(),
-            alignment=self._alignment(),
-            is_info_outdated=self._own_info.is_outdated(messages),
+            alignment=self._alignment(messages.depth),
+            is_info_outdated=self._own_info.is_outdated(messages.rgb, messages.camera_info),
         )
         self.arrivals.add(frame.arrived_s)
         self._before_newest_ns = 0 if self.frames.frame is None else self.frames.frame.stamp_ns

@@ -16,6 +16,7 @@ from n3d_ros.errors import BadInputError, N3DError
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
+from n3d_ros.node.inputs.own_info import OUTDATED
 from n3d_ros.node.inputs.sealed import opened
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import AHEAD_S
@@ -84,13 +85,11 @@ class CameraFrame:
         messages cannot be used.
         """
         if self.is_info_outdated and self.override(parameters) is None:
-            raise BadInputError(
-                "camera info: expected that of this picture, got one of an earlier picture of another size; "
-                "the next frame should have its own"
-            )
+            raise BadInputError(OUTDATED)
         settings = tuple(getattr(parameters, name) for name in OF_OBSERVATION)
         if self.observation is None or settings != self._settings:
-            self.observation = None  # also where those of now cannot be served: it is of others
+            # Where this fails nothing of other settings is left.
+            self._settings, self.observation = settings, None
             self.observation = observation(
                 opened(self.messages.rgb),
                 opened(self.messages.depth),
@@ -106,7 +105,6 @@ class CameraFrame:
                 max_megapixels=parameters.limits_max_picture_megapixels,
                 override=self.override(parameters),
             )
-            self._settings = settings
         return self.observation
 
     def place(self, target: str, transforms: Transforms) -> Found:

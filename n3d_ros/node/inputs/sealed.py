@@ -16,6 +16,9 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from n3d_ros.node.conversions.compressed_depth import HEADER
+from n3d_ros.node.conversions.images import encoded_px
+
 RMWError = rclpy_implementation.RMWError
 
 # The encapsulation: representation (the lowest bit of its second byte: little-endian) and options. Alignment
@@ -59,9 +62,9 @@ class Sealed:
     __hash__ = None  # type: ignore[assignment]
 
     def size_px(self) -> tuple[int, int] | None:
-        """Width and height; None of a compressed picture."""
+        """Width and height; None of a compressed picture whose data does not begin with them."""
         if self._message_type is not Image:
-            return None
+            return self._encoded_px()
         height, width = _numbers(self._data, "II", self._after_header)
         return width, height
 
@@ -80,6 +83,10 @@ class Sealed:
         return RawPicture(
             self.header, height, width, self.encoding, is_bigendian=is_bigendian, step=step, data=data
         )
+
+    def _encoded_px(self) -> tuple[int, int] | None:
+        start = _aligned(self._after_encoding) + 4 + ("compressedDepth" in self.encoding) * HEADER.size
+        return encoded_px(bytes(self._data[start:]))
 
 
 def deserialised(data: bytes | memoryview, message_type: type) -> Any:
@@ -117,7 +124,7 @@ def _aligned(start: int) -> int:
 
 
 def size_px(message: Any) -> tuple[int, int] | None:
-    """Width and height of a picture's message, sealed or not; None where it is compressed."""
+    """Width and height of a picture's message, sealed or not; None where it does not say them."""
     if isinstance(message, Sealed):
         return message.size_px()
     return (message.width, message.height) if hasattr(message, "width") else None

@@ -21,14 +21,13 @@ from n3d_ros.node.inputs.alignment import frames_differ
 from n3d_ros.node.inputs.topic import Input
 from n3d_ros.node.optional_packages import rgbd_type
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.camera_infos import CameraInfos
 from n3d_ros.node.plain.input_state import InputState
 from n3d_ros.node.plain.sync import Frame, Synchroniser
 
 
 class CameraTopics:
-    """Pairs and counts, while it is open. on_frame and on_colour as in the head of this file. depth_info: the
-    depth camera's newest CameraInfo, where depth's frame is not colour's.
-    """
+    """Pairs and counts, while it is open. on_frame and on_colour as in the head of this file."""
 
     def __init__(
         self,
@@ -42,13 +41,13 @@ class CameraTopics:
         self.sync: Synchroniser[Any, CameraInfo] = Synchroniser(
             round(parameters.sync_max_slop_ms * 1e6), parameters.sync_queue_size
         )
-        self.depth_info: CameraInfo | None = None
+        self._depth_infos: CameraInfos[CameraInfo] = CameraInfos()
         self.rgb_frame = self.depth_frame = ""
         self.inputs = [self._rgbd_input()] if parameters.rgbd_enabled else self._separate_inputs()
 
     def open(self) -> None:
         """Listen; pairing begins anew."""
-        self.sync.restart()
+        self.forget()
         for one in self.inputs:
             one.open()
 
@@ -56,6 +55,11 @@ class CameraTopics:
         """Hear nothing more."""
         for one in self.inputs:
             one.close()
+
+    def forget(self) -> None:
+        """Pair anew: stamps may come again."""
+        self.sync.restart()
+        self._depth_infos.restart()
 
     def need_info(self, is_needed: bool) -> None:
         """Whether there is no frame without camera info; else an empty one stands in until one comes."""
@@ -73,6 +77,12 @@ class CameraTopics:
     def depth_topic(self) -> str:
         """The full name of the depth image's topic."""
         return next((one.full_name for one in self.inputs if one.name == "depth"), self.rgb_topic())
+
+    def depth_info(self, depth_ns: int) -> CameraInfo | None:
+        """Of the depth camera, where depth's frame is not colour's: that of the image's stamp, else the
+        newest.
+        """
+        return self._depth_infos.own(depth_ns) or self._depth_infos.newest
 
     def states(self) -> tuple[InputState, ...]:
         """What each input does now. Camera info that came once is not missed: it describes the lens."""
@@ -126,8 +136,8 @@ class CameraTopics:
     def _on_rgbd(self, message: Any) -> None:
         """realsense2_camera_msgs/RGBD. Its own header names a frame that is not in tf: the pictures' do."""
         self.rgb_frame, self.depth_frame = message.rgb.header.frame_id, message.depth.header.frame_id
-        self.depth_info = message.depth_camera_info
         stamps = stamp_ns(message.rgb.header.stamp), stamp_ns(message.depth.header.stamp)
+        self._depth_infos.add(message.depth_camera_info, stamps[1])
         self.sync.set_camera_info(message.rgb_camera_info, stamps[0])
         self._deliver(self.sync.add_pair(*stamps, message.rgb, message.depth))
 
@@ -139,7 +149,7 @@ class CameraTopics:
             self.inputs[-1].open()
 
     def _on_depth_info(self, message: CameraInfo) -> None:
-        self.depth_info = message
+        self._depth_infos.add(message, stamp_ns(message.header.stamp))
 
     def _deliver(self, frame: Frame[Any, CameraInfo] | None) -> None:
         if frame is not None:

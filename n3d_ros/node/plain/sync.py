@@ -73,9 +73,11 @@ class _Stream(Generic[Message]):
         return len(overflow)
 
     def period_ns(self) -> int | None:
-        """Lower quartile of the stamp differences: losses lengthen some of them, never shorten one."""
+        """Lower quartile of the stamp differences: losses lengthen some of them, never shorten one. The
+        newest difference where that is shorter: a camera has become faster.
+        """
         ordered = sorted(self.periods_ns)
-        return ordered[len(ordered) // 4] if ordered else None
+        return min(ordered[len(ordered) // 4], self.periods_ns[-1]) if ordered else None
 
     def nearest(self, stamp_ns: int) -> int | None:
         return min(self.waiting, key=lambda stamp: abs(stamp - stamp_ns), default=None)
@@ -263,7 +265,7 @@ class Synchroniser(Generic[Message, Info]):
     def _with_info(self, pair: _Pair[Message]) -> Frame[Message, Info] | None:
         """The frame, or None while its camera info is waited for."""
         info = self._infos.own(pair.stamp_ns)
-        if info is None and self.stand_in is None and self._infos.come_with_pictures:
+        if info is None and self._infos.come_with_pictures:
             self._pair = pair
             return None
         others = (one for one in (info, self._infos.newest, self.stand_in) if one is not None)

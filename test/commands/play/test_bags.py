@@ -6,7 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from bag_files import FRAME, PERIOD_NS, START_NS, offered, write_bag, write_words
+from bag_files import FRAME, PERIOD_NS, START_NS, offered, write_bag, write_simulation, write_words
 from rosbags.typesys import Stores, get_typestore
 
 from n3d_ros.cli import main
@@ -69,8 +69,8 @@ def played(path, until, **options):
     sent, qos = {}, {}
 
     def create_publisher(_, topic, profile):
-        sent[topic], qos[topic] = [], profile
-        return SimpleNamespace(publish=sent[topic].append, get_subscription_count=lambda: 1)
+        qos[topic] = profile
+        return SimpleNamespace(publish=sent.setdefault(topic, []).append, get_subscription_count=lambda: 1)
 
     clock = SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=time.time_ns()))
     node = SimpleNamespace(create_publisher=create_publisher, get_clock=lambda: clock)
@@ -135,6 +135,18 @@ def test_the_clock_is_that_of_the_stamps(tmp_path):
     _, sent = played(path, lambda sent: len(sent["/camera/image"]) == 3, clock=True)
     told = [one.clock.sec * 10**9 + one.clock.nanosec for one in sent["/clock"]]
     assert told[0] == pytest.approx(START_NS, abs=10**9)
+
+
+@ros
+@pytest.mark.parametrize("name", ["a.bag", "mcap"])
+def test_a_recorded_clock_does_not_contradict_the_players(tmp_path, capsys, name):
+    path = write_simulation(tmp_path / name)
+    _, sent = played(path, lambda sent: len(sent["/camera/image"]) >= 7, clock=True, loop=True)
+    told = [one.clock.sec * 10**9 + one.clock.nanosec for one in sent["/clock"]]
+    assert told == sorted(told), "a node forgets frames and tf where its clock goes back"
+    assert "not played: " in next(line for line in capsys.readouterr().out.splitlines() if "/clock" in line)
+    _, sent = played(path, lambda sent: len(sent["/camera/image"]) == 3)
+    assert "/clock" not in sent, "stamps are of now"
 
 
 @ros

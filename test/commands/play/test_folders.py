@@ -63,6 +63,14 @@ def test_the_camera_info_says_the_lens_and_reads_back():
     assert intrinsics_of(fill_camera_info(SimpleNamespace(), bent), 64, 48) == bent
 
 
+@pytest.mark.parametrize("shift_px", [(0.0, 0.0), (-250.0, 30.0), (40.0, -90.5)])
+def test_the_camera_info_of_a_crop_is_taken_wherever_its_principal_point_lies(shift_px):
+    cx, cy = CAMERA.cx + shift_px[0], CAMERA.cy + shift_px[1]
+    crop = replace(CAMERA, fx=600.0, fy=600.0, cx=cx, cy=cy, is_crop=True)
+    info = fill_camera_info(SimpleNamespace(roi=SimpleNamespace()), crop)
+    assert intrinsics_of(info, 64, 48) == crop
+
+
 def test_the_camera_info_says_pixels_of_a_rectified_picture():
     info = fill_camera_info(SimpleNamespace(), CAMERA)
     assert (info.width, info.height, info.distortion_model) == (64, 48, "plumb_bob")

@@ -134,12 +134,23 @@ def test_losses_do_not_widen_the_slop():
     assert sync.slop_ns == PERIOD // 2
 
 
-def test_a_late_message_inside_the_slop_still_finds_its_partner():
+def test_a_camera_that_becomes_faster_gets_no_depth_of_a_neighbour():
+    """60 Hz after 15 Hz: an automatic exposure, once there is light. The third picture's depth is lost."""
+    sync, fast = synchroniser(), PERIOD // 2
+    for index in range(-20, 1):
+        sync.add_depth(index * 2 * PERIOD, f"d{index}")
+        sync.add_rgb(index * 2 * PERIOD, f"c{index}")
+    for index in (1, 2):
+        sync.add_depth(index * fast, f"d{index}")
+        assert sync.add_rgb(index * fast, f"c{index}").depth == f"d{index}"
+    assert (sync.add_rgb(3 * fast, "c3"), sync.add_depth(4 * fast, "d4")) == (None, None)
+    assert sync.add_rgb(4 * fast, "c4").depth == "d4"
+
+
+def test_a_late_message_inside_the_slop_is_not_out_of_order():
     sync = synchroniser()
     last = steady(sync, 5)
-    assert sync.add_rgb(last + 5 * MS, "c6") is None
-    frame = sync.add_depth(last - 5 * MS, "d6")
-    assert (frame.rgb, frame.depth, frame.skew_ns) == ("c6", "d6", -10 * MS)
+    assert sync.add_depth(last - 5 * MS, "late") is None
     assert sync.counts["depth_out_of_order"] == 0
 
 
@@ -296,10 +307,12 @@ def test_infos_that_are_always_late_by_more_than_a_period_hold_nothing_up():
     assert all(frames)
 
 
-def test_no_picture_waits_where_none_needs_an_info():
+def test_a_picture_has_its_own_camera_info_also_where_another_could_stand_in():
+    """The K of an override is cut as the info says, and the region may move."""
     sync = with_own_infos(3)
     sync.stand_in = "none"
-    assert pair(sync, 4).camera_info == "K"
+    assert pair(sync, 4) is None
+    assert sync.set_camera_info("K4", 4 * PERIOD).camera_info == "K4"
 
 
 def test_a_recording_that_starts_again_has_no_infos_of_before():
