@@ -59,6 +59,14 @@ class TopicSeen:
         return not self.state.num_publishers and not self.state.num
 
     @property
+    def needs_auto(self) -> bool:
+        """Whether nothing comes to the node for the quality of service that it asks for: from no publisher, or
+        of what was sent once.
+        """
+        is_missed = bool(self.state.missed) and self.state.num == 1 and not self.num_by_node
+        return bool(self.state.incompatible) or is_missed
+
+    @property
     def is_info(self) -> bool:
         """Sent once is enough: it describes the lens, and is as old as it is."""
         return self.state.name.endswith("info")

@@ -18,7 +18,7 @@ from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.inputs.sealed import BYTES_BEFORE_ENCODING, Sealed
 from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState
-from n3d_ros.node.plain.qos import Quality, mismatch, most_for_all
+from n3d_ros.node.plain.qos import Quality, mismatch, missed, most_for_all
 
 QUEUE_DEPTH = 2
 AUTO = "auto"
@@ -45,7 +45,7 @@ class Input:
         self.full_name = node.resolve_topic_name(topic)
         self.quality = Quality(reliable=qos == "reliable")
         self.last_stamp_ns: int | None = None
-        self.frame_id = self.encoding = self.incompatible = ""
+        self.frame_id = self.encoding = self.incompatible = self.missed = ""
         self.arrivals = Arrivals(time.monotonic())
         self._node, self._message_type, self._callback = node, message_type, callback
         self._qos, self._qos_parameter = qos, qos_parameter
@@ -55,7 +55,7 @@ class Input:
 
     def open(self) -> None:
         """Listen; figures begin anew."""
-        self.arrivals, self.incompatible = Arrivals(time.monotonic()), ""
+        self.arrivals, self.incompatible, self.missed = Arrivals(time.monotonic()), "", ""
         self._subscribe()
 
     def close(self) -> None:
@@ -75,6 +75,7 @@ class Input:
             self.quality = best
             self._subscribe()
         self.incompatible = self._mismatch(offers)
+        self.missed = missed(offers, self.quality, self._qos_parameter)
 
     def state(self, now_s: float) -> InputState:
         """What it does now; now_s: on the steady clock."""
@@ -89,6 +90,7 @@ class Input:
             ahead_s=self._ahead_s,
             num_publishers=self._node.count_publishers(self.full_name),
             incompatible=self.incompatible,
+            missed=self.missed,
         )
 
     def _subscribe(self) -> None:

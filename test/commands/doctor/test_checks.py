@@ -27,7 +27,7 @@ from n3d_ros.commands.doctor.seen import (
 )
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import InputState, Level
-from n3d_ros.node.plain.qos import Quality, mismatch
+from n3d_ros.node.plain.qos import Quality, mismatch, missed
 from n3d_ros.node.plain.sync import Synchroniser
 
 IMAGE = "sensor_msgs/msg/Image"
@@ -102,6 +102,22 @@ def test_what_comes_once_has_no_rate():
 REALSENSE = {"realsense": ("/camera/color/image", "/camera/depth/image")}
 
 
+@pytest.mark.parametrize(
+    ("num_clocks", "use_sim_time", "num", "is_simulated"),
+    [(1, False, 0, True), (1, True, 30, True), (1, False, 30, False), (0, True, 0, False)],
+)
+def test_a_node_is_started_anew_with_the_clock_that_there_is(num_clocks, use_sim_time, num, is_simulated):
+    absent = topic(num=0, num_publishers=0, others=("/cam/depth/image",))
+    rgb = topic("rgb", "/rgb/image", num=num)
+    graph = replace(GRAPH, topics=(rgb, absent), num_clocks=num_clocks, use_sim_time=use_sim_time)
+    assert check_topic(absent, graph).mend.endswith("use_sim_time:=true") == is_simulated
+
+
+def test_a_node_that_is_not_there_is_to_start_with_the_clock_of_a_simulation():
+    (found,) = check_graph(GraphSeen("/n3d", False, "domain 0", num_clocks=1))
+    assert found.mend == "ros2 launch n3d_ros n3d.launch.py use_sim_time:=true"
+
+
 def test_a_complete_preset_mends_all_its_topics_at_once():
     [found] = in_graph(absent(), presets=REALSENSE, node="/robot1/n3d")
     assert found.mend == f"{ANEW} namespace:=/robot1 camera:=realsense"
@@ -167,6 +183,16 @@ def test_incompatible_quality_is_said_in_the_nodes_words():
     [found] = in_graph(topic(incompatible=words))
     assert (found.level, found.what) == (Level.ERROR, words)
     assert found.mend == f"{ANEW} depth_topic:=/depth/image qos:=auto"
+
+
+def test_what_was_sent_once_and_the_node_did_not_ask_for_is_wrong_with_the_command():
+    why = missed([Quality(reliable=True, latched=True)], Quality(reliable=True), "qos.info")
+    seen = topic("camera_info", "/rgb/camera_info", num=1, rate_hz=0.0, by_node=0, missed=why)
+    found = check_topic(seen, replace(GRAPH, topics=(seen,)))
+    assert (found.level, found.what) == (Level.ERROR, "the node has nothing of /rgb/camera_info")
+    assert (found.why, found.mend.endswith("qos:=auto")) == (why, True)
+    for heard in (replace(seen, num_by_node=1), topic("camera_info", num=30, missed=why)):
+        assert check_topic(heard, replace(GRAPH, topics=(heard,))).level == Level.OK
 
 
 def test_a_publisher_that_sends_nothing_is_told_from_none():

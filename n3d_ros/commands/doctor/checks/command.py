@@ -23,7 +23,8 @@ MIN_LIKENESS = 0.3
 def launch(graph: GraphSeen) -> str:
     """For a node that is not there: with a camera preset where the graph has all of one."""
     preset = _preset(graph)
-    return " ".join([LAUNCH, *_place(graph.node), *([f"camera:={preset}"] if preset else [])])
+    camera = [f"camera:={preset}"] if preset else []
+    return " ".join([LAUNCH, *_place(graph.node), *camera, *_time(graph)])
 
 
 def mend_anew(seen: TopicSeen, graph: GraphSeen) -> str:
@@ -37,18 +38,19 @@ def mend_anew(seen: TopicSeen, graph: GraphSeen) -> str:
 def command(graph: GraphSeen, compressed: Sequence[str] = ()) -> str:
     """compressed: inputs to be taken in that form, beside those that are published in no other."""
     compressed = [*compressed, *(one.state.name for one in graph.topics if takes_compressed(one))]
-    is_auto = any(one.state.incompatible for one in graph.topics)
+    is_auto = any(one.needs_auto for one in graph.topics)
     if _is_rgbd(graph):
         return _run(graph, is_auto)
     transports = [f"{name}_transport:=compressed" for name in compressed]
     topics = _topics(graph) if not (preset := preset_instead(graph)) else [f"camera:={preset}"]
-    return " ".join([LAUNCH, *_place(graph.node), *topics, *transports, *(["qos:=auto"] if is_auto else [])])
+    qos = ["qos:=auto"] if is_auto else []
+    return " ".join([LAUNCH, *_place(graph.node), *topics, *transports, *qos, *_time(graph)])
 
 
 def is_mended(seen: TopicSeen, graph: GraphSeen) -> bool:
     """Whether starting the node anew, with other arguments, helps this input."""
     is_elsewhere = takes_compressed(seen) or bool(preset_instead(graph)) or bool(alike(seen))
-    return bool(seen.state.incompatible) or (seen.is_absent and is_elsewhere)
+    return seen.needs_auto or (seen.is_absent and is_elsewhere)
 
 
 def takes_compressed(seen: TopicSeen) -> bool:
@@ -95,6 +97,13 @@ def _place(node: str) -> list[str]:
     namespace, _, name = node.rpartition("/")
     given = {"namespace": namespace, "name": "" if name == "n3d" else name}
     return [f"{argument}:={value}" for argument, value in given.items() if value]
+
+
+def _time(graph: GraphSeen) -> list[str]:
+    """Simulated where there is a clock of it, unless the node hears a camera by the machine's."""
+    is_heard = any(one.state.num for one in graph.topics)
+    is_simulated = graph.num_clocks and (graph.use_sim_time or not is_heard)
+    return ["use_sim_time:=true"] if is_simulated else []
 
 
 def _topics(graph: GraphSeen) -> list[str]:

@@ -83,16 +83,12 @@ def _type(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
 
 
 def _quality(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
-    if not seen.state.incompatible:
+    if not seen.needs_auto:
         return None
-    return Finding(
-        INPUTS,
-        seen.state.name,
-        Level.ERROR,
-        seen.state.incompatible,
-        "quality of service: a publisher has to offer at least what is asked for",
-        mend_anew(seen, graph),
-    )
+    what, why = seen.state.incompatible, "quality of service: a publisher has to offer what is asked for"
+    if not what:
+        what, why = f"the node has nothing of {seen.state.topic}", seen.state.missed
+    return Finding(INPUTS, seen.state.name, Level.ERROR, what, why, mend_anew(seen, graph))
 
 
 def _slowness(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
