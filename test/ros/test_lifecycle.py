@@ -322,3 +322,11 @@ def test_everything_lies_in_the_nodes_namespace(make_graph):
     assert len(names) > 20
     assert {name for name in names - shared if not name.startswith("/robot1/head/")} == set()
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.OK
+
+
+def test_a_topic_that_ros_refuses_to_an_input_is_named(make_graph):
+    graph = make_graph(FakePipeline([MUG]), autostart=False, remap="rgb/camera_info:=/rgb/image")
+    log = graph.collect(Log, "/rosout", LOG)
+    assert change(graph, CONFIGURE, ACTIVATE) == [True, False]
+    graph.wait(lambda: any("/rgb/image: ROS refuses CameraInfo on it" in one.msg for one in log), "the log")
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.subscription import Subscription
@@ -20,6 +21,7 @@ from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState
 from n3d_ros.node.plain.qos import Quality, mismatch, missed, most_for_all
 
+RCLError = rclpy_implementation.RCLError
 QUEUE_DEPTH = 2
 AUTO = "auto"
 
@@ -94,15 +96,23 @@ class Input:
         )
 
     def _subscribe(self) -> None:
+        """RuntimeError that names the topic where ROS refuses it: its own words may not."""
         events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self._say_mismatch())
-        self._subscription = self._node.create_subscription(
-            self._message_type,
-            self.topic,
-            self._receive,
-            profile_of(self.quality),
-            event_callbacks=events,
-            raw=self._is_picture,
-        )
+        try:
+            self._subscription = self._node.create_subscription(
+                self._message_type,
+                self.topic,
+                self._receive,
+                profile_of(self.quality),
+                event_callbacks=events,
+                raw=self._is_picture,
+            )
+        except RCLError as error:
+            kind = self._message_type.__name__
+            raise RuntimeError(
+                f"{self.full_name}: ROS refuses {kind} on it; is an input of another type remapped to it, or "
+                f"does a policy deny it? ({error})"
+            ) from error
 
     def _receive(self, message: Any) -> None:
         """A callback stores and returns; nothing is converted here, and pictures stay as they came."""
