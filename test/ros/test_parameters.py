@@ -46,7 +46,7 @@ def test_dynamic_parameters_change_and_read_only_ones_do_not(make_graph):
 
 
 def asked(graph, is_atomic, *wanted):
-    """(whether it was set, reason) of a request to the node's service; wanted: name and message of a value."""
+    """(whether it was set, reason) of a request to the node's service. wanted: names and values."""
     parameters = [ParameterMessage(name=name, value=value) for name, value in wanted]
     if is_atomic:
         request = SetParametersAtomically.Request(parameters=parameters)
@@ -63,7 +63,11 @@ def asked(graph, is_atomic, *wanted):
     [
         ("depth.max_m", ParameterValue(type=77), "depth.max_m: expected a type of"),
         ("depth.mx_m", ParameterValue(type=3, double_value=1.0), "do you mean depth.max_m?"),
-        ("depth.max_m", ParameterValue(type=2, integer_value=3), "expected double, got integer; a whole number"),
+        (
+            "depth.max_m",
+            ParameterValue(type=2, integer_value=3),
+            "expected double, got integer; a whole number",
+        ),
         ("continuous.prompt", ParameterValue(type=1), "expected string, got bool; text that reads"),
         ("max_queued_goals", ParameterValue(type=9), "expected integer, got string array"),
     ],

@@ -31,7 +31,15 @@ from n3d_ros.node.plain.qos import Quality, mismatch, missed
 from n3d_ros.node.plain.sync import Synchroniser
 
 IMAGE = "sensor_msgs/msg/Image"
-GRAPH = GraphSeen("/n3d", True, "domain 0", life="active", parameters=Parameters(), info={"state": "ready"})
+GRAPH = GraphSeen(
+    "/n3d",
+    True,
+    "domain 0",
+    life="active",
+    parameters=Parameters(),
+    info={"state": "ready"},
+    statuses=(StatusSeen("name", Level.OK, ""),),
+)
 PARAMETERS = Parameters()
 
 
@@ -142,6 +150,16 @@ def test_a_compressed_form_is_taken_by_the_transport_argument():
     assert found.mend == f"{ANEW} depth_topic:=/depth/image depth_transport:=compressed"
 
 
+def test_a_topic_of_another_name_that_is_only_compressed_is_taken_in_that_form():
+    form = "/oak/rgb/image_rect/compressed"
+    rgb = topic("rgb", "/rgb/image", num=0, num_publishers=0, seen={"packed": (form,)})
+    found = check_topic(rgb, replace(GRAPH, topics=(rgb,)))
+    assert found.why == f"{form} is"
+    assert found.mend.endswith("rgb_topic:=/oak/rgb/image_rect rgb_transport:=compressed")
+    raw = replace(rgb, others=("/cam/rgb/image",))
+    assert check_topic(raw, replace(GRAPH, topics=(raw,))).mend.endswith("rgb_topic:=/cam/rgb/image")
+
+
 def test_a_compressed_topic_is_named_without_the_ending_that_the_node_adds():
     others = ("/cam/depth/image/compressedDepth",)
     [found] = in_graph(
@@ -170,6 +188,9 @@ def test_a_driver_that_sends_other_things_is_not_to_be_started():
 def test_colour_is_never_offered_for_depth():
     assert nearest("/depth/image", ["/rgb/image"], is_depth=True) == ""
     assert nearest("/rgb/image", ["/depth/image", "/cam/rgb/image"], is_depth=False) == "/cam/rgb/image"
+    assert nearest("/rgb/image", ["/oak/stereo/image_raw"], is_depth=False) == ""
+    assert nearest("/depth/image", ["/oak/stereo/image_raw"], is_depth=True) == "/oak/stereo/image_raw"
+    assert nearest("/rgb/image", ["/stereo/left/image_raw"], is_depth=False) == "/stereo/left/image_raw"
 
 
 def test_another_type_under_the_name_is_said():
@@ -414,6 +435,13 @@ def test_depth_of_eight_bits_is_given_no_scale_that_nobody_knows():
     assert depth_of(steps).endswith("depth.scale_m with the metres per unit of its manual")
 
 
+def test_colour_in_the_place_of_depth_is_a_matter_of_the_topic():
+    assert depth_of(np.zeros((40, 40, 3), np.uint8), "rgb8").startswith(
+        "it is a colour picture: remap depth/image"
+    )
+    assert depth_of(np.zeros((40, 40), np.uint8), "mono8").startswith("have the driver publish ")
+
+
 def test_a_z_buffer_is_a_matter_of_the_format():
     shares = np.ones((40, 40), np.float32)
     shares[:20] = np.linspace(0.9, 0.99, 800, dtype=np.float32).reshape(20, 40)
@@ -491,9 +519,25 @@ def test_two_machines_with_different_clocks_are_told(off_s, level):
     ],
 )
 def test_a_node_that_is_not_active_is_wrong(life, mend):
-    found = one(check_node(replace(GRAPH, life=life)), "lifecycle")
+    by_hand = Parameters(autostart=False)
+    found = one(check_node(replace(GRAPH, life=life, parameters=by_hand)), "lifecycle")
     assert (found.level, found.mend) == (Level.ERROR, mend)
     assert one(check_node(GRAPH), "lifecycle").level == Level.OK
+
+
+def test_what_fails_with_autostart_is_in_the_log():
+    by_itself = replace(GRAPH, life="unconfigured")
+    assert one(check_node(by_itself), "lifecycle").mend.startswith("its log says what failed; then ros2")
+    by_hand = replace(by_itself, parameters=Parameters(autostart=False))
+    assert one(check_node(by_hand), "lifecycle").mend == "ros2 lifecycle set /n3d configure"
+
+
+def test_inputs_that_nobody_tells_of_are_not_called_right():
+    silent = replace(GRAPH, statuses=())
+    found = one(check_node(silent), "diagnostics")
+    assert (found.level, found.why) == (Level.ERROR, "so its inputs were not looked at")
+    for right in (replace(silent, life="unconfigured"), GRAPH):
+        assert "diagnostics" not in [each.name for each in check_node(right)]
 
 
 @pytest.mark.parametrize(

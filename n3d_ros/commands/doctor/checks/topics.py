@@ -51,8 +51,8 @@ def _instead(seen: TopicSeen, graph: GraphSeen) -> tuple[str, str]:
         but = f", but for what {', '.join(graph.others)} may take" if graph.others else ""
         why = f"no {seen.type_name} with a name like it is published either{but}"
         return why, _mend_stream(seen, graph)
-    if takes_compressed(seen):
-        return f"{seen.compressed} is", mend_anew(seen, graph)
+    if takes_compressed(seen, graph):
+        return f"{seen.compressed or alike(seen)} is", mend_anew(seen, graph)
     if preset := preset_instead(graph):
         return f"every topic of the camera preset '{preset}' is", mend_anew(seen, graph)
     return f"{alike(seen)} is, and of the same type", mend_anew(seen, graph)

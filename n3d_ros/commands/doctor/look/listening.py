@@ -164,6 +164,7 @@ class Listening:
             publishers=tuple(_name(other) for other in publishers if other.topic_type == type_name),
             wanted=asked,
             others=_others(free, type_name, suffix),
+            packed=_packed(free, type_name, suffix),
             compressed=_compressed(one.full_name, type_name, suffix, published),
             suffix=suffix if type_name == COMPRESSED else "",
             is_mixed=senders.is_mixed,
@@ -234,6 +235,14 @@ def _others(published: Mapping[str, str], type_name: str, suffix: str) -> tuple[
     """Topics of the type; of compressed ones those in the form that the node reads."""
     ending = f"/{suffix}" if type_name == COMPRESSED else ""
     return tuple(topic for topic, kind in published.items() if kind == type_name and topic.endswith(ending))
+
+
+def _packed(published: Mapping[str, str], type_name: str, suffix: str) -> tuple[str, ...]:
+    """Compressed forms that the node reads, of raw topics that nobody publishes."""
+    if type_name != IMAGE:
+        return ()
+    forms = _others(published, COMPRESSED, suffix)
+    return tuple(form for form in forms if form.rpartition("/")[0] not in published)
 
 
 def _compressed(topic: str, type_name: str, suffix: str, published: Mapping[str, str]) -> str:
