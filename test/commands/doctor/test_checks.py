@@ -303,6 +303,11 @@ def test_old_stamps_with_a_clock_in_the_graph_ask_for_simulated_time():
     assert check_stamps(graph).mend == "ros2 param set /n3d use_sim_time true"
 
 
+def test_no_age_is_below_zero():
+    found = check_stamps(replace(GRAPH, topics=(topic(ahead_s=0.0004),)))
+    assert (found.level, found.what) == (Level.OK, "at most 0 ms old when they come")
+
+
 def test_stamps_of_latched_camera_info_may_be_old():
     graph = replace(GRAPH, topics=(topic(), topic("camera_info", ahead_s=-60.0)))
     assert check_stamps(graph).level == Level.OK
