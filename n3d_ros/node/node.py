@@ -9,16 +9,20 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.subscription import Subscription
+from rosgraph_msgs.msg import Clock
 
 from n3d_ros.node import heap, optional_packages
 from n3d_ros.node.desk.desk import Desk
 from n3d_ros.node.desk.tickets import Tickets
 from n3d_ros.node.engine import NodeEngines
 from n3d_ros.node.inputs.camera import Camera
+from n3d_ros.node.parameters.asked import answer_by_name
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.parts import Parts
@@ -49,8 +53,26 @@ class N3DNode(LifecycleNode):
         except ValueError:
             self._destroy()
             raise
+        answer_by_name(self)
         if self.live.now.autostart:
             self._start()
+
+    def create_subscription(
+        self, msg_type: Any, topic: str, callback: Callable[[Any], None], *args: Any, **options: Any
+    ) -> Subscription:
+        """As rclpy's. Its clock raises through the executor, and so ends the process, at a time before 0."""
+        if msg_type is Clock:
+            callback = partial(self._take_clock, callback)
+        return super().create_subscription(msg_type, topic, callback, *args, **options)
+
+    def _take_clock(self, take: Callable[[Any], None], message: Clock) -> None:
+        if message.clock.sec >= 0:
+            take(message)
+            return
+        self.get_logger().error(
+            f"/clock: expected a time from 0 on, got {message.clock.sec} s; it is left out",
+            throttle_duration_sec=5.0,
+        )
 
     @property
     def is_configured(self) -> bool:

@@ -98,6 +98,20 @@ def test_a_goal_that_waits_while_the_clock_goes_back_gets_the_next_frame_that_it
     assert (result.code, stamp_ns(result.boxes.header.stamp)) == (ResultCode.OK, 6_500_000_000)
 
 
+def test_a_clock_before_zero_is_left_out_and_said(simulate):
+    simulation = simulate()
+    log = simulation.graph.collect(Log, "/rosout", LOG)
+    simulation.set(100.0)
+    before_zero = simulation.graph.client.create_publisher(Clock, "/clock", 10)
+
+    def is_said():
+        before_zero.publish(Clock(clock=Time(sec=-5)))
+        return any("expected a time from 0 on, got -5 s" in line.msg for line in log)
+
+    simulation.graph.wait(is_said, "a line in the log")
+    simulation.set(101.0)
+
+
 def test_the_disorder_of_a_moment_forgets_nothing(simulate):
     simulation = simulate()
     simulation.set(1000.0)

@@ -99,6 +99,27 @@ def test_a_compressed_form_that_the_node_cannot_read_is_not_offered(make, doctor
     assert found["depth"]["mend"].endswith(" depth_topic:=/cam/depth_rect")
 
 
+def test_a_camera_of_other_names_that_is_only_compressed_is_offered(make, doctor):
+    graph = make()
+    topics = {"/oak/rgb/image_rect/compressed": CompressedImage, "/oak/stereo/image_raw": Image}
+    publishers = [graph.client.create_publisher(kind, topic, 5) for topic, kind in topics.items()]
+    for one in (graph.rgb, graph.depth):
+        graph.client.destroy_publisher(one)
+    code, found = doctor(graph, sending(graph, topics=("info",)))
+    assert (code, wrong(found), len(publishers)) == (1, ["depth", "rgb"], 2)
+    assert found["rgb"]["mend"].endswith(
+        "rgb_topic:=/oak/rgb/image_rect info_topic:=/rgb/camera_info depth_topic:=/oak/stereo/image_raw "
+        "rgb_transport:=compressed"
+    )
+
+
+def test_a_node_that_tells_seldom_how_it_is_is_waited_for(make_graph, doctor, monkeypatch):
+    monkeypatch.setattr(look, "DIAGNOSTICS_S", 4.0)
+    graph = make_graph(FakePipeline([MUG]), diagnostics__period_s=6.0)
+    code, found = doctor(graph, sending(graph, topics=("info", "rgb")))
+    assert (code, wrong(found)) == (1, ["depth"])
+
+
 def test_incompatible_quality_is_wrong_and_what_comes_is_still_read(make, doctor):
     graph = make()
     graph.client.destroy_publisher(graph.rgb)

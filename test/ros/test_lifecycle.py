@@ -413,3 +413,11 @@ def test_it_is_destroyed_also_after_its_context_has_ended():
     node.destroy_node()
     domain.release()
     assert not node.is_configured
+
+
+def test_a_topic_that_ros_refuses_to_an_input_is_named(make_graph):
+    graph = make_graph(FakePipeline([MUG]), autostart=False, remap="rgb/camera_info:=/rgb/image")
+    log = graph.collect(Log, "/rosout", LOG)
+    assert change(graph, CONFIGURE, ACTIVATE) == [True, False]
+    graph.wait(lambda: any("/rgb/image: ROS refuses CameraInfo on it" in one.msg for one in log), "the log")
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED

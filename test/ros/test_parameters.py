@@ -6,7 +6,9 @@ import stand_in_tf
 from fake_pipeline import FakePipeline
 from graph import BOX, FRAME, MUG
 from graph_views import LATCHED, scene
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from visualization_msgs.msg import Marker, MarkerArray
@@ -41,6 +43,42 @@ def test_dynamic_parameters_change_and_read_only_ones_do_not(make_graph):
     assert (result.successful, graph.node.live.now.depth_max_m) == (True, 3.0)
     (result,) = graph.node.set_parameters([Parameter("backend", value="torch")])
     assert (result.successful, graph.node.live.now.backend) == (False, "auto")
+
+
+def asked(graph, is_atomic, *wanted):
+    """(whether it was set, reason) of a request to the node's service. wanted: names and values."""
+    parameters = [ParameterMessage(name=name, value=value) for name, value in wanted]
+    if is_atomic:
+        request = SetParametersAtomically.Request(parameters=parameters)
+        results = [graph.call(SetParametersAtomically, "n3d/set_parameters_atomically", request).result]
+    else:
+        request = SetParameters.Request(parameters=parameters)
+        results = graph.call(SetParameters, "n3d/set_parameters", request).results
+    return [(one.successful, one.reason) for one in results]
+
+
+@pytest.mark.parametrize("is_atomic", [False, True])
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("depth.max_m", ParameterValue(type=77), "depth.max_m: expected a type of"),
+        ("depth.mx_m", ParameterValue(type=3, double_value=1.0), "do you mean depth.max_m?"),
+        (
+            "depth.max_m",
+            ParameterValue(type=2, integer_value=3),
+            "expected double, got integer; a whole number",
+        ),
+        ("continuous.prompt", ParameterValue(type=1), "expected string, got bool; text that reads"),
+        ("max_queued_goals", ParameterValue(type=9), "expected integer, got string array"),
+    ],
+)
+def test_a_request_that_rclpy_does_not_answer_by_name_is_refused(make_graph, is_atomic, name, value, said):
+    graph = make_graph(FakePipeline([]))
+    right = ("depth.min_m", ParameterValue(type=3, double_value=0.5))
+    answers = asked(graph, is_atomic, right, (name, value))
+    assert (answers[-1][0], said in answers[-1][1], name in answers[-1][1]) == (False, True, True)
+    assert graph.node.live.now.depth_min_m == (0.0 if is_atomic else 0.5)
+    assert asked(graph, is_atomic, right) == [(True, "")]
 
 
 def test_a_bad_value_at_the_start_names_the_parameter(make_graph):

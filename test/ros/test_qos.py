@@ -1,5 +1,6 @@
 """Subscriptions find their publishers, and say which they cannot hear."""
 
+import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
 from graph import MUG
@@ -61,3 +62,19 @@ def test_a_publisher_that_cannot_be_heard_is_one_line_until_it_goes(make_graph):
         lambda: any("/rgb/image: all right again" in line.msg for line in log), "the end of it"
     )
     assert sum(line.msg == one.message for line in log) == 1
+
+
+@pytest.mark.parametrize("asked", ["reliable", "sensor_data"])
+def test_what_was_sent_once_and_is_not_asked_for_is_said_with_the_parameter(make_graph, asked):
+    graph = make_graph(FakePipeline([MUG]), qos__info=asked, diagnostics__period_s=0.1, autostart=False)
+    graph.client.destroy_publisher(graph.info)
+    graph.client.create_publisher(CameraInfo, "rgb/camera_info", LATCHED).publish(graph.messages()[2])
+    graph.node.trigger_configure()
+    graph.node.trigger_activate()
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics")
+
+    def said():
+        lines = [one for message in diagnostics for one in message.status]
+        return any("set qos.info to auto" in one.message for one in lines if "camera_info" in one.name)
+
+    graph.wait(said, "a line that names the parameter")

@@ -31,9 +31,9 @@ class TopicSeen:
     state: judged by the node's own rules; it counts what doctor heard. type_name: that the node takes; types:
     that are published under its name, publishers: the nodes that do it with the right type, one for each
     publisher. wanted: asked for by the node. others: topics of its type that somebody publishes and no other
-    n3d node takes. compressed: its compressed form, where that is published and the node takes the raw one.
-    suffix: of the compressed form, where the node takes that. num_by_node, rate_by_node_hz: what the node
-    says it heard.
+    n3d node takes; packed: compressed forms of others that are published in no other. compressed: its own
+    compressed form, where that is published and the node takes the raw one. suffix: of the compressed form,
+    where the node takes that. num_by_node, rate_by_node_hz: what the node says it heard.
 
     is_mixed: frame, size or K went to and fro between messages. stamp_ns: the newest. is_still: several
     messages came, and all with that stamp.
@@ -45,6 +45,7 @@ class TopicSeen:
     wanted: Quality = Quality()
     others: tuple[str, ...] = ()
     publishers: tuple[str, ...] = ()
+    packed: tuple[str, ...] = ()
     compressed: str = ""
     suffix: str = ""
     is_mixed: bool = False
@@ -57,6 +58,14 @@ class TopicSeen:
     def is_absent(self) -> bool:
         """Whether nobody publishes it."""
         return not self.state.num_publishers and not self.state.num
+
+    @property
+    def needs_auto(self) -> bool:
+        """Whether nothing comes for the quality of service that the node asks for, or what was sent once did
+        not.
+        """
+        is_missed = bool(self.state.missed) and self.state.num == 1 and not self.num_by_node
+        return bool(self.state.incompatible) or is_missed
 
     @property
     def is_info(self) -> bool:

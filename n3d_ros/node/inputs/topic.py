@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.subscription import Subscription
@@ -21,8 +22,9 @@ from n3d_ros.node.inputs.same_info import SameInfo
 from n3d_ros.node.inputs.sealed import BYTES_BEFORE_ENCODING, Sealed
 from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState
-from n3d_ros.node.plain.qos import Quality, mismatch, most_for_all
+from n3d_ros.node.plain.qos import Quality, mismatch, missed, most_for_all
 
+RCLError = rclpy_implementation.RCLError
 QUEUE_DEPTH = 2
 AUTO = "auto"
 
@@ -48,7 +50,7 @@ class Input:
         self.full_name = node.resolve_topic_name(topic)
         self.quality = Quality(reliable=qos == "reliable")
         self.last_stamp_ns: int | None = None
-        self.frame_id = self.encoding = self.incompatible = ""
+        self.frame_id = self.encoding = self.incompatible = self.missed = ""
         self.arrivals = Arrivals(time.monotonic())
         self._node, self._message_type, self._callback = node, message_type, callback
         self._qos, self._qos_parameter = qos, qos_parameter
@@ -58,7 +60,7 @@ class Input:
 
     def open(self) -> None:
         """Listen; figures begin anew."""
-        self.arrivals, self.incompatible = Arrivals(time.monotonic()), ""
+        self.arrivals, self.incompatible, self.missed = Arrivals(time.monotonic()), "", ""
         self._subscribe()
 
     def close(self) -> None:
@@ -78,6 +80,7 @@ class Input:
             self.quality = best
             self._subscribe()
         self.incompatible = self._mismatch(offers)
+        self.missed = missed(offers, self.quality, self._qos_parameter)
 
     def state(self, now_s: float) -> InputState:
         """What it does now; now_s: on the steady clock."""
@@ -92,18 +95,27 @@ class Input:
             ahead_s=self._ahead_s,
             num_publishers=self._node.count_publishers(self.full_name),
             incompatible=self.incompatible,
+            missed=self.missed,
         )
 
     def _subscribe(self) -> None:
+        """RuntimeError that names the topic where ROS refuses it: its own words may not."""
         events = SubscriptionEventCallbacks(incompatible_qos=lambda _: self._say_mismatch())
-        self._subscription = self._node.create_subscription(
-            self._message_type,
-            self.topic,
-            self._receive,
-            profile_of(self.quality),
-            event_callbacks=events,
-            raw=self._read is not None,
-        )
+        try:
+            self._subscription = self._node.create_subscription(
+                self._message_type,
+                self.topic,
+                self._receive,
+                profile_of(self.quality),
+                event_callbacks=events,
+                raw=self._read is not None,
+            )
+        except RCLError as error:
+            kind = self._message_type.__name__
+            raise RuntimeError(
+                f"{self.full_name}: ROS refuses {kind} on it; is an input of another type remapped to it, or "
+                f"does a policy deny it? ({error})"
+            ) from error
 
     def _receive(self, message: Any) -> None:
         """A callback stores and returns; nothing is converted here, and pictures stay as they came."""

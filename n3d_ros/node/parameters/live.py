@@ -44,9 +44,7 @@ class LiveParameters:
         """ROS ignores a value from outside whose name is misspelt, and nothing happens."""
         for name in self._node._parameter_overrides:
             if not self._node.has_parameter(name):
-                nearest = get_close_matches(name, [one.name for one in DECLARATIONS], 1, cutoff=0.5)
-                meant = f"; do you mean {nearest[0]}?" if nearest else ""
-                self._node.get_logger().warning(f"{name}: this node has no parameter of that name{meant}")
+                self._node.get_logger().warning(no_such(name))
 
     def set(self, name: str, value: bool | int | float | str) -> SetParametersResult:
         """As `ros2 param set` does."""
@@ -78,6 +76,13 @@ class LiveParameters:
                     f"{one.name}: it is read when the node is configured; ros2 lifecycle set {name} "
                     "deactivate, then cleanup, set it, then configure and activate"
                 )
+
+
+def no_such(name: str) -> str:
+    """What is said of a name that no parameter has."""
+    nearest = get_close_matches(name, [one.name for one in DECLARATIONS], 1, cutoff=0.5)
+    meant = f"; do you mean {nearest[0]}?" if nearest else ""
+    return f"{name}: this node has no parameter of that name{meant}"
 
 
 def descriptor(one: Declaration) -> ParameterDescriptor:

@@ -46,7 +46,7 @@ class InputState:
 
     num: messages so far. silent_s: since the newest, or since the node began. is_late: it came and has fallen
     silent. ahead_s: how far the newest stamp was ahead of the node's clock when it came. incompatible: a QoS
-    problem in words. is_optional: frames come without it too.
+    problem in words. missed: why what was sent before is not heard. is_optional: frames come without it too.
     """
 
     name: str
@@ -59,6 +59,7 @@ class InputState:
     ahead_s: float = 0.0
     num_publishers: int = 0
     incompatible: str = ""
+    missed: str = ""
     is_optional: bool = False
 
     @property
@@ -116,6 +117,8 @@ def remedy(one: InputState) -> str:
     """What to do about a silent topic."""
     if not one.num_publishers:
         return f"nobody publishes it: start the driver, or remap {one.remap} (ros2 topic list)"
+    if one.missed and not one.num:
+        return one.missed
     return f"its publisher sends nothing: look at the driver and its log (ros2 topic hz {one.topic})"
 
 

@@ -44,3 +44,15 @@ def mismatch(topic: str, offers: Sequence[Quality], wanted: Quality, parameter: 
         f"{topic}: {len(weak)} of {len(offers)} publishers offer {weak[0]}, and {parameter} asks for "
         f"{wanted}, so nothing comes from them; set {parameter} to auto or sensor_data"
     )
+
+
+def missed(offers: Sequence[Quality], wanted: Quality, parameter: str) -> str:
+    """One line that says that what was sent before is not heard, and what to set; '' where it would be, or
+    where nobody keeps it.
+    """
+    if wanted.latched or not offers or not all(one.latched for one in offers):
+        return ""
+    return (
+        f"its publisher sends nothing now, and what it sent before, {offers[0]}, is not heard, for "
+        f"{parameter} asks for {wanted}; set {parameter} to auto"
+    )

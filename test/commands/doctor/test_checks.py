@@ -27,11 +27,19 @@ from n3d_ros.commands.doctor.seen import (
 )
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import InputState, Level
-from n3d_ros.node.plain.qos import Quality, mismatch
+from n3d_ros.node.plain.qos import Quality, mismatch, missed
 from n3d_ros.node.plain.sync import Synchroniser
 
 IMAGE = "sensor_msgs/msg/Image"
-GRAPH = GraphSeen("/n3d", True, "domain 0", life="active", parameters=Parameters(), info={"state": "ready"})
+GRAPH = GraphSeen(
+    "/n3d",
+    True,
+    "domain 0",
+    life="active",
+    parameters=Parameters(),
+    info={"state": "ready"},
+    statuses=(StatusSeen("name", Level.OK, ""),),
+)
 PARAMETERS = Parameters()
 
 
@@ -102,6 +110,22 @@ def test_what_comes_once_has_no_rate():
 REALSENSE = {"realsense": ("/camera/color/image", "/camera/depth/image")}
 
 
+@pytest.mark.parametrize(
+    ("num_clocks", "use_sim_time", "num", "is_simulated"),
+    [(1, False, 0, True), (1, True, 30, True), (1, False, 30, False), (0, True, 0, False)],
+)
+def test_a_node_is_started_anew_with_the_clock_that_there_is(num_clocks, use_sim_time, num, is_simulated):
+    absent = topic(num=0, num_publishers=0, others=("/cam/depth/image",))
+    rgb = topic("rgb", "/rgb/image", num=num)
+    graph = replace(GRAPH, topics=(rgb, absent), num_clocks=num_clocks, use_sim_time=use_sim_time)
+    assert check_topic(absent, graph).mend.endswith("use_sim_time:=true") == is_simulated
+
+
+def test_a_node_that_is_not_there_is_to_start_with_the_clock_of_a_simulation():
+    (found,) = check_graph(GraphSeen("/n3d", False, "domain 0", num_clocks=1))
+    assert found.mend == "ros2 launch n3d_ros n3d.launch.py use_sim_time:=true"
+
+
 def test_a_complete_preset_mends_all_its_topics_at_once():
     [found] = in_graph(absent(), presets=REALSENSE, node="/robot1/n3d")
     assert found.mend == f"{ANEW} namespace:=/robot1 camera:=realsense"
@@ -124,6 +148,16 @@ def test_a_preset_without_the_input_that_is_absent_does_not_mend_it():
 def test_a_compressed_form_is_taken_by_the_transport_argument():
     [found] = in_graph(absent(seen={"compressed": "/depth/image/compressedDepth"}))
     assert found.mend == f"{ANEW} depth_topic:=/depth/image depth_transport:=compressed"
+
+
+def test_a_topic_of_another_name_that_is_only_compressed_is_taken_in_that_form():
+    form = "/oak/rgb/image_rect/compressed"
+    rgb = topic("rgb", "/rgb/image", num=0, num_publishers=0, seen={"packed": (form,)})
+    found = check_topic(rgb, replace(GRAPH, topics=(rgb,)))
+    assert found.why == f"{form} is"
+    assert found.mend.endswith("rgb_topic:=/oak/rgb/image_rect rgb_transport:=compressed")
+    raw = replace(rgb, others=("/cam/rgb/image",))
+    assert check_topic(raw, replace(GRAPH, topics=(raw,))).mend.endswith("rgb_topic:=/cam/rgb/image")
 
 
 def test_a_compressed_topic_is_named_without_the_ending_that_the_node_adds():
@@ -154,6 +188,9 @@ def test_a_driver_that_sends_other_things_is_not_to_be_started():
 def test_colour_is_never_offered_for_depth():
     assert nearest("/depth/image", ["/rgb/image"], is_depth=True) == ""
     assert nearest("/rgb/image", ["/depth/image", "/cam/rgb/image"], is_depth=False) == "/cam/rgb/image"
+    assert nearest("/rgb/image", ["/oak/stereo/image_raw"], is_depth=False) == ""
+    assert nearest("/depth/image", ["/oak/stereo/image_raw"], is_depth=True) == "/oak/stereo/image_raw"
+    assert nearest("/rgb/image", ["/stereo/left/image_raw"], is_depth=False) == "/stereo/left/image_raw"
 
 
 def test_another_type_under_the_name_is_said():
@@ -167,6 +204,16 @@ def test_incompatible_quality_is_said_in_the_nodes_words():
     [found] = in_graph(topic(incompatible=words))
     assert (found.level, found.what) == (Level.ERROR, words)
     assert found.mend == f"{ANEW} depth_topic:=/depth/image qos:=auto"
+
+
+def test_what_was_sent_once_and_the_node_did_not_ask_for_is_wrong_with_the_command():
+    why = missed([Quality(reliable=True, latched=True)], Quality(reliable=True), "qos.info")
+    seen = topic("camera_info", "/rgb/camera_info", num=1, rate_hz=0.0, by_node=0, missed=why)
+    found = check_topic(seen, replace(GRAPH, topics=(seen,)))
+    assert (found.level, found.what) == (Level.ERROR, "the node has nothing of /rgb/camera_info")
+    assert (found.why, found.mend.endswith("qos:=auto")) == (why, True)
+    for heard in (replace(seen, num_by_node=1), topic("camera_info", num=30, missed=why)):
+        assert check_topic(heard, replace(GRAPH, topics=(heard,))).level == Level.OK
 
 
 def test_a_publisher_that_sends_nothing_is_told_from_none():
@@ -254,6 +301,11 @@ def test_stamps_are_judged_by_the_nodes_limits(ahead_s, level):
 def test_old_stamps_with_a_clock_in_the_graph_ask_for_simulated_time():
     graph = replace(GRAPH, topics=(topic(ahead_s=-60.0),), num_clocks=1)
     assert check_stamps(graph).mend == "ros2 param set /n3d use_sim_time true"
+
+
+def test_no_age_is_below_zero():
+    found = check_stamps(replace(GRAPH, topics=(topic(ahead_s=0.0004),)))
+    assert (found.level, found.what) == (Level.OK, "at most 0 ms old when they come")
 
 
 def test_stamps_of_latched_camera_info_may_be_old():
@@ -388,6 +440,13 @@ def test_depth_of_eight_bits_is_given_no_scale_that_nobody_knows():
     assert depth_of(steps).endswith("depth.scale_m with the metres per unit of its manual")
 
 
+def test_colour_in_the_place_of_depth_is_a_matter_of_the_topic():
+    assert depth_of(np.zeros((40, 40, 3), np.uint8), "rgb8").startswith(
+        "it is a colour picture: remap depth/image"
+    )
+    assert depth_of(np.zeros((40, 40), np.uint8), "mono8").startswith("have the driver publish ")
+
+
 def test_a_z_buffer_is_a_matter_of_the_format():
     shares = np.ones((40, 40), np.float32)
     shares[:20] = np.linspace(0.9, 0.99, 800, dtype=np.float32).reshape(20, 40)
@@ -465,9 +524,25 @@ def test_two_machines_with_different_clocks_are_told(off_s, level):
     ],
 )
 def test_a_node_that_is_not_active_is_wrong(life, mend):
-    found = one(check_node(replace(GRAPH, life=life)), "lifecycle")
+    by_hand = Parameters(autostart=False)
+    found = one(check_node(replace(GRAPH, life=life, parameters=by_hand)), "lifecycle")
     assert (found.level, found.mend) == (Level.ERROR, mend)
     assert one(check_node(GRAPH), "lifecycle").level == Level.OK
+
+
+def test_what_fails_with_autostart_is_in_the_log():
+    by_itself = replace(GRAPH, life="unconfigured")
+    assert one(check_node(by_itself), "lifecycle").mend.startswith("its log says what failed; then ros2")
+    by_hand = replace(by_itself, parameters=Parameters(autostart=False))
+    assert one(check_node(by_hand), "lifecycle").mend == "ros2 lifecycle set /n3d configure"
+
+
+def test_inputs_that_nobody_tells_of_are_not_called_right():
+    silent = replace(GRAPH, statuses=())
+    found = one(check_node(silent), "diagnostics")
+    assert (found.level, found.why) == (Level.ERROR, "so its inputs were not looked at")
+    for right in (replace(silent, life="unconfigured"), GRAPH):
+        assert "diagnostics" not in [each.name for each in check_node(right)]
 
 
 @pytest.mark.parametrize(

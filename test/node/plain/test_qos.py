@@ -2,7 +2,7 @@
 
 import pytest
 
-from n3d_ros.node.plain.qos import Quality, mismatch, most_for_all
+from n3d_ros.node.plain.qos import Quality, mismatch, missed, most_for_all
 
 BEST_EFFORT, RELIABLE = Quality(), Quality(reliable=True)
 LATCHED = Quality(reliable=True, latched=True)
@@ -31,3 +31,10 @@ def test_who_offers_less_is_counted_and_the_parameter_named():
         "them; set qos.rgb to auto or sensor_data"
     )
     assert "reliable, transient local" in mismatch("/info", [RELIABLE], LATCHED, "qos.info")
+
+
+def test_what_was_sent_before_is_missed_where_all_keep_it_and_nobody_asks():
+    assert "qos.info asks for best effort; set qos.info to auto" in missed([LATCHED], BEST_EFFORT, "qos.info")
+    for offers, wanted in (([], RELIABLE), ([RELIABLE], RELIABLE), ([LATCHED, RELIABLE], RELIABLE)):
+        assert missed(offers, wanted, "qos.info") == ""
+    assert missed([LATCHED], LATCHED, "qos.info") == ""

@@ -16,6 +16,8 @@ LAUNCH = "ros2 launch n3d_ros n3d.launch.py"
 RUN = "ros2 run n3d_ros n3d_node --ros-args"
 # Two nodes of one name answer each other's requests.
 FIRST = "stop the node, then, with what else it was given:"
+# What a depth picture's name has in it; the latter is depthai_ros_driver's, which says no "depth".
+OF_DEPTH = ("depth", "/stereo/image_raw")
 # Names farther from each other than this have nothing in common (difflib's ratio, 1 = equal).
 MIN_LIKENESS = 0.3
 
@@ -23,7 +25,8 @@ MIN_LIKENESS = 0.3
 def launch(graph: GraphSeen) -> str:
     """For a node that is not there: with a camera preset where the graph has all of one."""
     preset = _preset(graph)
-    return " ".join([LAUNCH, *_place(graph.node), *([f"camera:={preset}"] if preset else [])])
+    camera = [f"camera:={preset}"] if preset else []
+    return " ".join([LAUNCH, *_place(graph.node), *camera, *_time(graph)])
 
 
 def mend_anew(seen: TopicSeen, graph: GraphSeen) -> str:
@@ -36,24 +39,26 @@ def mend_anew(seen: TopicSeen, graph: GraphSeen) -> str:
 
 def command(graph: GraphSeen, compressed: Sequence[str] = ()) -> str:
     """compressed: inputs to be taken in that form, beside those that are published in no other."""
-    compressed = [*compressed, *(one.state.name for one in graph.topics if takes_compressed(one))]
-    is_auto = any(one.state.incompatible for one in graph.topics)
+    compressed = [*compressed, *(one.state.name for one in graph.topics if takes_compressed(one, graph))]
+    is_auto = any(one.needs_auto for one in graph.topics)
     if _is_rgbd(graph):
         return _run(graph, is_auto)
     transports = [f"{name}_transport:=compressed" for name in compressed]
     topics = _topics(graph) if not (preset := preset_instead(graph)) else [f"camera:={preset}"]
-    return " ".join([LAUNCH, *_place(graph.node), *topics, *transports, *(["qos:=auto"] if is_auto else [])])
+    qos = ["qos:=auto"] if is_auto else []
+    return " ".join([LAUNCH, *_place(graph.node), *topics, *transports, *qos, *_time(graph)])
 
 
 def is_mended(seen: TopicSeen, graph: GraphSeen) -> bool:
     """Whether starting the node anew, with other arguments, helps this input."""
-    is_elsewhere = takes_compressed(seen) or bool(preset_instead(graph)) or bool(alike(seen))
-    return bool(seen.state.incompatible) or (seen.is_absent and is_elsewhere)
+    is_elsewhere = bool(seen.compressed) or bool(preset_instead(graph)) or bool(alike(seen))
+    return seen.needs_auto or (seen.is_absent and is_elsewhere)
 
 
-def takes_compressed(seen: TopicSeen) -> bool:
-    """Whether it is published in its compressed form alone."""
-    return seen.is_absent and bool(seen.compressed)
+def takes_compressed(seen: TopicSeen, graph: GraphSeen) -> bool:
+    """Whether it, or what is to be taken in its place, is published in its compressed form alone."""
+    is_packed = not preset_instead(graph) and alike(seen) in seen.packed
+    return seen.is_absent and (bool(seen.compressed) or is_packed)
 
 
 def preset_instead(graph: GraphSeen) -> str:
@@ -63,15 +68,17 @@ def preset_instead(graph: GraphSeen) -> str:
 
 
 def alike(seen: TopicSeen) -> str:
-    """The topic to be taken in place of an absent one, '' where none is like it."""
-    return nearest(seen.state.topic, seen.others, seen.state.name.startswith("depth"))
+    """The topic to be taken in place of an absent one, else its compressed form; '' where none is like it."""
+    is_depth = seen.state.name.startswith("depth")
+    found = (nearest(seen.state.topic, topics, is_depth) for topics in (seen.others, seen.packed))
+    return next(filter(None, found), "")
 
 
 def nearest(topic: str, others: Sequence[str], is_depth: bool) -> str:
     """The published topic whose name is most like `topic`; depth is never offered for colour, nor colour for
     depth; '' where none is alike.
     """
-    fitting = [other for other in others if ("depth" in other.lower()) == is_depth]
+    fitting = [other for other in others if any(word in other.lower() for word in OF_DEPTH) == is_depth]
     found = difflib.get_close_matches(topic, fitting, 1, MIN_LIKENESS)
     return found[0] if found else ""
 
@@ -97,6 +104,13 @@ def _place(node: str) -> list[str]:
     return [f"{argument}:={value}" for argument, value in given.items() if value]
 
 
+def _time(graph: GraphSeen) -> list[str]:
+    """Simulated where there is a clock of it, unless the node hears a camera by the machine's."""
+    is_heard = any(one.state.num for one in graph.topics)
+    is_simulated = graph.num_clocks and (graph.use_sim_time or not is_heard)
+    return ["use_sim_time:=true"] if is_simulated else []
+
+
 def _topics(graph: GraphSeen) -> list[str]:
     return [f"{INPUTS[one.state.name].launch}:={_taken(one)}" for one in graph.topics]
 
@@ -105,6 +119,8 @@ def _taken(seen: TopicSeen) -> str:
     """Arguments name the raw topic, also where its compressed form is taken."""
     is_elsewhere = seen.is_absent and not seen.compressed
     topic = (alike(seen) if is_elsewhere else "") or seen.state.topic
+    if topic in seen.packed:
+        return topic.rpartition("/")[0]
     return topic.removesuffix(f"/{seen.suffix}") if seen.suffix else topic
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from n3d_ros.errors import N3DError, NoDepthError
+from n3d_ros.node.conversions.colour import ENCODINGS
 from n3d_ros.node.conversions.depth import depth_array
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.preprocess.metres import MILLIMETRE_M, OTHER_SCALES
@@ -21,6 +22,8 @@ LOOK = (
     "look at the picture (ros2 run rqt_image_view rqt_image_view): a covered, switched-off or still starting "
     "sensor, or nothing within its reach"
 )
+ANOTHER = "it is a colour picture: remap depth/image to the camera's depth; ros2 topic list"
+GREY = ("mono8", "8UC1", "mono16")
 # In the messages of preprocess/metres.
 ASKS_FOR_SCALE, NAMED_SCALE = "give the scale", re.compile(r"give the scale ([0-9.e-]+) \(")
 
@@ -29,6 +32,9 @@ def mend_depth(message: Any, wanted: Parameters, node: str, error: N3DError) -> 
     """node: its full name."""
     if isinstance(error, NoDepthError):
         return _mend_limits(message, wanted, node) or LOOK
+    encoding = getattr(message, "encoding", "")
+    if encoding in ENCODINGS and encoding not in GREY:
+        return ANOTHER
     command = f"ros2 param set {node} depth.scale_m"
     if wanted.depth_scale_m and _metres(message, wanted, None) is not None:
         return f"{command} 0.0 (what its encoding says)"

@@ -63,7 +63,7 @@ def check_node(seen: GraphSeen) -> list[Finding]:
     """Life, engine, results."""
     if not seen.is_there:
         return []
-    found = [_life(seen)]
+    found = [_life(seen), *_unsaid(seen)]
     if seen.info:
         found += [_engine(seen), *_version(seen)]
     return [*found, *(_said(seen, one) for one in seen.statuses if one.name not in (*OF_INPUTS, "engine"))]
@@ -75,9 +75,21 @@ def _life(seen: GraphSeen) -> Finding:
     if not seen.life:
         what, why = f"{seen.node} does not answer", "it hangs, or is still starting"
         return Finding(NODE, "lifecycle", Level.ERROR, what, why, "look at its log; stop and start it")
-    step = NEXT_TRANSITION.get(seen.life, "")
+    step, why = NEXT_TRANSITION.get(seen.life, ""), "it hears no camera"
     mend = f"ros2 lifecycle set {seen.node} {step}" if step else "look at its log; stop and start it"
-    return Finding(NODE, "lifecycle", Level.ERROR, f"it is {seen.life}", "it hears no camera", mend)
+    if seen.life == "unconfigured" and seen.parameters is not None and seen.parameters.autostart:
+        why = f"{why}: what it does by itself (autostart) failed, or somebody has cleaned it up"
+        mend = f"its log says what failed; then {mend}, and activate"
+    return Finding(NODE, "lifecycle", Level.ERROR, f"it is {seen.life}", why, mend)
+
+
+def _unsaid(seen: GraphSeen) -> list[Finding]:
+    """Its inputs are known from its diagnostics alone."""
+    if seen.life != "active" or seen.statuses:
+        return []
+    what, why = "nothing on /diagnostics from the node", "so its inputs were not looked at"
+    mend = f"look at its log; ros2 param get {seen.node} diagnostics.period_s"
+    return [Finding(NODE, "diagnostics", Level.ERROR, what, why, mend)]
 
 
 def _engine(seen: GraphSeen) -> Finding:

@@ -52,7 +52,7 @@ def _clocks(images: Sequence[TopicSeen], graph: GraphSeen) -> Finding:
         what = f"{oldest.state.topic}: stamps are {oldest.age_s:.1f} s behind the node's clock"
         why = f"max_frame_age_s is {limit_s:g}: every frame is STALE"
         return Finding(INPUTS, "stamps", Level.ERROR, what, why, _mend_clock(graph))
-    return fine(INPUTS, "stamps", f"at most {1000 * oldest.age_s:.0f} ms old when they come")
+    return fine(INPUTS, "stamps", f"at most {1000 * max(oldest.age_s, 0.0):.0f} ms old when they come")
 
 
 def _age_s(seen: TopicSeen) -> float:

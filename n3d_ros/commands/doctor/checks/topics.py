@@ -51,8 +51,8 @@ def _instead(seen: TopicSeen, graph: GraphSeen) -> tuple[str, str]:
         but = f", but for what {', '.join(graph.others)} may take" if graph.others else ""
         why = f"no {seen.type_name} with a name like it is published either{but}"
         return why, _mend_stream(seen, graph)
-    if takes_compressed(seen):
-        return f"{seen.compressed} is", mend_anew(seen, graph)
+    if takes_compressed(seen, graph):
+        return f"{seen.compressed or alike(seen)} is", mend_anew(seen, graph)
     if preset := preset_instead(graph):
         return f"every topic of the camera preset '{preset}' is", mend_anew(seen, graph)
     return f"{alike(seen)} is, and of the same type", mend_anew(seen, graph)
@@ -83,16 +83,12 @@ def _type(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
 
 
 def _quality(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
-    if not seen.state.incompatible:
+    if not seen.needs_auto:
         return None
-    return Finding(
-        INPUTS,
-        seen.state.name,
-        Level.ERROR,
-        seen.state.incompatible,
-        "quality of service: a publisher has to offer at least what is asked for",
-        mend_anew(seen, graph),
-    )
+    what, why = seen.state.incompatible, "quality of service: a publisher has to offer what is asked for"
+    if not what:
+        what, why = f"the node has nothing of {seen.state.topic}", seen.state.missed
+    return Finding(INPUTS, seen.state.name, Level.ERROR, what, why, mend_anew(seen, graph))
 
 
 def _slowness(seen: TopicSeen, graph: GraphSeen) -> Finding | None:

@@ -39,8 +39,8 @@ PUBLISHERS_S = 5.0
 ANSWER_S = 3.0
 # A service is matched in two halves: an answer to a client whose half for answers is not matched yet is lost.
 ASK_AGAIN_S = 0.5
-# Its period is 1 s unless diagnostics.period_s says otherwise.
-DIAGNOSTICS_S = 3.0
+# Beyond diagnostics.period_s.
+DIAGNOSTICS_S = 2.0
 SPIN_S = 0.05
 INFO = ("version", "model", "model_path", "backend", "precision", "board", "state")
 SIM_TIME = "use_sim_time"
@@ -151,7 +151,9 @@ class _Look:
 
     def _listened(self, seen: GraphSeen, listen_s: float) -> GraphSeen:
         """Its diagnostics, and its inputs where it is active."""
-        self._spin(DIAGNOSTICS_S, lambda: "name" in self._statuses)
+        period_s = seen.parameters.diagnostics_period_s if seen.parameters else 0.0
+        if seen.life != "unconfigured":  # it says nothing then
+            self._spin(period_s + DIAGNOSTICS_S, lambda: "name" in self._statuses)
         if seen.life == "active" and seen.parameters is not None:
             self._spin(self._begun_s + PUBLISHERS_S - time.monotonic(), self._has_publishers)
             listening = Listening(self._node, self._topics(), seen.parameters)

@@ -29,7 +29,7 @@ from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.inputs.sealed import opened, size_px
 from n3d_ros.node.inputs.topic import AUTO, Input, quality_of
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.qos import Quality, mismatch
+from n3d_ros.node.plain.qos import Quality, mismatch, missed
 from n3d_ros.node.plain.sync import Frame, Synchroniser
 from n3d_ros.node.transforms import Transforms
 
@@ -145,17 +145,15 @@ class Listening:
 
     def _topic(self, one: Input, node_name: str, published: Mapping[str, str], taken: set[str]) -> TopicSeen:
         publishers = self._node.get_publishers_info_by_topic(one.full_name)
+        offers = [quality_of(other.qos_profile) for other in publishers]
         type_name, asked = self._type_of(one.name), self._asked_for(one, node_name)
+        parameter = INPUTS[one.name].qos
         state = replace(
             one.state(time.monotonic()),
             remap=INPUTS[one.name].remap,
             is_optional=one.name == "camera_info" and self._wanted.override is not None,
-            incompatible=mismatch(
-                one.full_name,
-                [quality_of(other.qos_profile) for other in publishers],
-                asked,
-                INPUTS[one.name].qos,
-            ),
+            incompatible=mismatch(one.full_name, offers, asked, parameter),
+            missed=missed(offers, asked, parameter),
         )
         free = {topic: kind for topic, kind in published.items() if topic not in taken}
         suffix, senders = SUFFIXES.get(one.name, ""), self._senders[one.name]
@@ -166,6 +164,7 @@ class Listening:
             publishers=tuple(_name(other) for other in publishers if other.topic_type == type_name),
             wanted=asked,
             others=_others(free, type_name, suffix),
+            packed=_packed(free, type_name, suffix),
             compressed=_compressed(one.full_name, type_name, suffix, published),
             suffix=suffix if type_name == COMPRESSED else "",
             is_mixed=senders.is_mixed,
@@ -236,6 +235,14 @@ def _others(published: Mapping[str, str], type_name: str, suffix: str) -> tuple[
     """Topics of the type; of compressed ones those in the form that the node reads."""
     ending = f"/{suffix}" if type_name == COMPRESSED else ""
     return tuple(topic for topic, kind in published.items() if kind == type_name and topic.endswith(ending))
+
+
+def _packed(published: Mapping[str, str], type_name: str, suffix: str) -> tuple[str, ...]:
+    """Compressed forms that the node reads, of raw topics that nobody publishes."""
+    if type_name != IMAGE:
+        return ()
+    forms = _others(published, COMPRESSED, suffix)
+    return tuple(form for form in forms if form.rpartition("/")[0] not in published)
 
 
 def _compressed(topic: str, type_name: str, suffix: str, published: Mapping[str, str]) -> str:
