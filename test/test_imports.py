@@ -96,7 +96,7 @@ ROWS = {
         "training.run_folder training.chat training.lift.sources.json_items"
     ),
     "client": "errors geometry cameras plain_text ros_domain",
-    "recording": "errors boxes cameras preprocess node.conversions node.desk.names",
+    "recording": "errors boxes cameras plain_text preprocess node.conversions node.desk.names",
     "commands": f"{RUNTIME} {REST}",
     "cli": "errors plain_text version commands",
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from n3d_ros.plain_text import shown
@@ -29,6 +29,13 @@ def text(name: str, value: Any) -> str:
     if strange:
         raise ValueError(f"{name}: expected text, got the character {strange.group()!r} in {shown(value)}")
     return value
+
+
+def truth(name: str, value: Any) -> bool:
+    """True or False, of any library."""
+    if not isinstance(value, Hashable) or value not in (True, False):
+        raise TypeError(f"{name}: expected True or False, got {shown(value)}")
+    return bool(value)
 
 
 def names(words: Iterable[str]) -> list[str]:

@@ -16,10 +16,11 @@ from typing import Any
 
 from n3d_ros.action import Ask, Ground
 from n3d_ros.client import arguments, messages
-from n3d_ros.client.connection import Connection, Goal, call
+from n3d_ros.client.connection import Connection, Goal, call, settle, telling
 from n3d_ros.client.results import Answer, Found, FoundBox, NodeInfo, Recalled, RequestFailed
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Correction, GroundedObject
+from n3d_ros.plain_text import shown
 from n3d_ros.srv import GetInfo, Recall
 
 OnBox = Callable[[FoundBox], None]
@@ -140,12 +141,17 @@ class N3DClient:
         """Say what would have been right, for recorders (`n3d record`) and so for training.
 
         is_right: of the result as it is. Or what would be right: boxes, in the result's frame (none:
-        nothing is there), or the answer's sentence. ValueError unless one of the three is said.
+        nothing is there), or, of an answer, its sentence. ValueError unless one of the three is said;
+        NoNodeError where nobody records.
         """
+        if not isinstance(result, Found | Answer):
+            raise TypeError(f"result: expected what ground or ask returned, got {shown(result)}")
         said = [is_right is not None, boxes is not None, bool(answer)]
         if sum(said) != 1:
             raise ValueError(f"expected one of is_right, boxes and answer, got {sum(said)} of them")
-        verdict = Correction.CORRECTED if is_right is None else int(is_right)
+        if answer and isinstance(result, Found):
+            raise ValueError(f"answer: expected boxes of what words found, got {shown(answer)}")
+        verdict = Correction.CORRECTED if is_right is None else int(arguments.truth("is_right", is_right))
         right = [messages.fill_box(GroundedObject(), box) for box in boxes or ()]
         message = messages.fill_correction(
             Correction(verdict=verdict, boxes=right, answer=arguments.text("answer", answer)), result
@@ -243,9 +249,13 @@ class N3DClient:
         return RequestFailed(ResultCode.TIMEOUT, f"{message}; the node's last word: {late.message}")
 
     async def _elsewhere(self, work: Callable[..., Any], *given: Any) -> Any:
-        """In a thread that may wait."""
+        """In a thread of its own, which may wait. Those of the loop are few, and asyncio.run waits for them
+        before it returns.
+        """
         self._connection.require_other_thread()
-        return await asyncio.to_thread(work, *given)
+        done: Future[Any] = Future()
+        threading.Thread(target=telling(done, lambda: settle(done, work(*given))), daemon=True).start()
+        return await asyncio.wrap_future(done)
 
     async def _sent(self, send: Callable[..., Goal], *given: Any) -> Goal:
         """What `send` sends, once the node is there. Cancelled before that, it is stopped as soon as it is
@@ -263,16 +273,12 @@ class N3DClient:
         result = asyncio.wrap_future(goal.future)
         try:
             await asyncio.wait([result], timeout=self._timeout_s)
-        except asyncio.CancelledError:
+            if not result.done():
+                raise await self._elsewhere(self._too_late, goal)
+        except BaseException:
             goal.cancel()
             result.cancel()
             raise
-        if not result.done():
-            goal.cancel()
-            result.cancel()
-            raise RequestFailed(
-                ResultCode.TIMEOUT, f"expected a result within timeout_s = {self._timeout_s:g}"
-            )
         return result.result()
 
 

@@ -11,6 +11,7 @@ waits when the connection ends is told.
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from weakref import WeakSet, WeakValueDictionary
 import rclpy
 from action_msgs.msg import GoalInfo
 from rclpy.action import ActionClient
+from rclpy.duration import Duration
 from rclpy.exceptions import NameValidationException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.expand_topic_name import expand_topic_name
@@ -37,6 +39,10 @@ from n3d_ros.plain_text import one_line, shown
 from n3d_ros.ros_domain import check_domain
 
 _POLL_S = 0.02
+# What was published is on its way when the client is closed. Fast DDS asks readers every 3 s what has arrived
+# (`heartbeat_period` of its ReliableWriterQos).
+_ARRIVAL_S = 5.0
+_NUM_PUBLISHED = 1000
 
 
 class Connection:
@@ -55,6 +61,9 @@ class Connection:
         )
         self._target = node
         self._clients: dict[str, Any] = {}
+        # Names of those that are publishers.
+        self._published: set[str] = set()
+        self._pid = os.getpid()
         # Of what follows, and of each use of the node outside the thread.
         self._lock = threading.Lock()
         # Why nothing is served any more.
@@ -70,12 +79,18 @@ class Connection:
         atexit.register(self.close)
 
     def close(self) -> None:
-        """End thread and node, and tell whoever waits; twice does no harm."""
+        """End thread and node once what was published has arrived, and tell whoever waits. Twice does no
+        harm; a forked process leaves them to the one that made them.
+        """
+        if os.getpid() != self._pid:
+            return
         self.require_other_thread()
         with self._closing:
             if self._is_gone:
                 return
             self._end("the client was closed")
+            for name in self._published:
+                self._clients[name].wait_for_all_acked(Duration(seconds=_ARRIVAL_S))
             self._executor.create_task(self._is_told_to_end.set)
             self._thread.join()
             self._executor.shutdown()
@@ -85,7 +100,14 @@ class Connection:
         atexit.unregister(self.close)
 
     def require_other_thread(self) -> None:
-        """RuntimeError in the thread that serves the graph: waiting there, it would wait for itself."""
+        """RuntimeError in the thread that serves the graph: waiting there, it would wait for itself; and in a
+        forked process, which has no such thread.
+        """
+        if os.getpid() != self._pid:
+            raise RuntimeError(
+                "expected a client of this process, got one that was made before the process was forked: "
+                "make another N3DClient here"
+            )
         if threading.current_thread() is self._thread:
             raise RuntimeError(
                 "expected a call from another thread, got one from the client's own, which hears the answers "
@@ -118,11 +140,12 @@ class Connection:
         """
         with self._lock:
             if not self._ended:
-                self._executor.create_task(_telling(future, task))
+                self._executor.create_task(telling(future, task))
 
     def publisher(self, kind: type, name: str, wait_s: float) -> Any:
         """A publisher beside the node's topics; NoNodeError where nobody listens within wait_s."""
-        publisher = self._client(name, lambda full: self._node.create_publisher(kind, full, 10))
+        publisher = self._client(name, lambda full: self._node.create_publisher(kind, full, _NUM_PUBLISHED))
+        self._published.add(name)
         if not self._comes(publisher.get_subscription_count, wait_s):
             raise NoNodeError(
                 f"expected a recorder that listens to '{publisher.topic_name}' within {wait_s:g} s, "
@@ -261,12 +284,12 @@ class Goal:
         if not handle.accepted:
             raise NoNodeError("expected the node to take the goal, got a refusal")
         self._handle = handle
-        self._when(handle.get_result_async(), lambda done: _settle(self.future, done.result().result))
+        self._when(handle.get_result_async(), lambda done: settle(self.future, done.result().result))
         if self._is_canceled:
             handle.cancel_goal_async()
 
     def _when(self, answer: Any, then: Callable[[Any], Any]) -> None:
-        answer.add_done_callback(_telling(self.future, then))
+        answer.add_done_callback(telling(self.future, then))
 
 
 def full_name(node: str, namespace: str) -> str:
@@ -289,8 +312,8 @@ def full_name(node: str, namespace: str) -> str:
 def call(connection: Connection, client: Any, request: Any) -> Future[Any]:
     """A service's response."""
     future = connection.promise()
-    settle = _telling(future, lambda done: _settle(future, done.result()))
-    connection.do(lambda: client.call_async(request).add_done_callback(settle), future)
+    answered = telling(future, lambda done: settle(future, done.result()))
+    connection.do(lambda: client.call_async(request).add_done_callback(answered), future)
     return future
 
 
@@ -312,7 +335,9 @@ class _Told:
         return True
 
 
-def _telling(future: Future[Any], task: Callable[..., Any]) -> Callable[..., None]:
+def telling(future: Future[Any], task: Callable[..., Any]) -> Callable[..., None]:
+    """The task, where what it raises becomes the future's error."""
+
     def told(*arguments: Any) -> None:
         with _Told(future):
             task(*arguments)
@@ -320,7 +345,7 @@ def _telling(future: Future[Any], task: Callable[..., Any]) -> Callable[..., Non
     return told
 
 
-def _settle(future: Future[Any], value: Any) -> None:
+def settle(future: Future[Any], value: Any) -> None:
     """Unless it has ended otherwise."""
     with suppress(InvalidStateError):
         future.set_result(value)

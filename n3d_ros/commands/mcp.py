@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 INSTRUCTIONS = (
     "Tools of a robot's RGB-D camera. Positions are in metres in the frame that each result names. "
     "In a camera's optical frame x is right, y is down and z is forward. "
-    "No boxes of find_objects, where a name's outcome is OK, means: looked for, and not there."
+    "No boxes of find_objects, where a name's outcome is OK, means: looked for, and not there, "
+    "unless its message says that max_boxes left some out. "
+    "Ask for several things in one call: of many calls at once the node drops the oldest as SUPERSEDED."
 )
 
 

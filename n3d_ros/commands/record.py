@@ -13,12 +13,13 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.commands.graph.depth_parameters import DepthParameters
 from n3d_ros.commands.graph.interrupts import ros_graph
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.errors import CommandFailed
 from n3d_ros.recording.moments import NEAR_NS, Moment, Moments, stamp_of
 from n3d_ros.recording.parts import Parts
-from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, RESULTS
+from n3d_ros.recording.types import ANSWER, BOXES, CAMERA, CORRECTION, INFO, PARAMETERS, RESULTS
 
 LOOK_S = 1.0
 # Messages of frames that are not written twice: more than results ever lag behind.
@@ -96,12 +97,14 @@ class Recorder:
         self._written: deque[tuple[str, int]] = deque(maxlen=KEPT_NAMES)
         self._instant_ns: int | None = None
         self._error: Exception | None = None
+        self._depth = DepthParameters(node, target)
         for name, type_name in OWN.items():
             self._subscribe(f"{target}/{name}", type_name)
         self._timer = node.create_timer(LOOK_S, self.look)
 
     def look(self) -> None:
-        """Subscribe to camera topics of the node that are not recorded yet."""
+        """Subscribe to camera topics of the node that are not recorded yet, and ask how it reads depth."""
+        self._depth.look()
         for topic, type_name in camera_topics(self._node, self._target):
             if topic not in self._types:
                 self._subscribe(topic, type_name)
@@ -151,6 +154,7 @@ class Recorder:
         if kind in RESULTS:
             self.num_results += 1
             self._write_frame(moment.stamp_ns)
+            self._write_depth_parameters(moment)
         else:
             self.num_corrections += 1
         self._write(moment)
@@ -169,6 +173,14 @@ class Recorder:
             self._count_missing(stamp_ns)
         for moment in frame:
             self._write(moment)
+
+    def _write_depth_parameters(self, result: Moment) -> None:
+        """Before each result, so that no part needs another one to be understood."""
+        from rclpy.serialization import serialize_message
+
+        if self._depth.message is not None:
+            data = bytes(serialize_message(self._depth.message))
+            self._parts.write(self._depth.topic, PARAMETERS, result.received_ns, data)
 
     def _count_missing(self, stamp_ns: int) -> None:
         """Why a result's frame is not there, in words for its user."""

@@ -22,9 +22,18 @@ from n3d_ros.node.desk.names import CUT
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.recording.awaited import Awaited, Camera
 from n3d_ros.recording.bags import Message, each_message, open_bag
+from n3d_ros.recording.depth_reading import DEPTH_PARAMETERS, DepthReading, depth_reading
 from n3d_ros.recording.moments import NEAR_NS, stamp_of
 from n3d_ros.recording.parts import losses, parts_of
-from n3d_ros.recording.types import ANSWER, CAMERA, CORRECTION, INFO, RESULTS, message_store
+from n3d_ros.recording.types import (
+    ANSWER,
+    CAMERA,
+    CORRECTION,
+    INFO,
+    PARAMETERS,
+    RESULTS,
+    message_store,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -125,12 +134,16 @@ def _correction(message: Any, part: Path) -> Correction:
 def _read_results(
     part: Path, awaited: Awaited, corrections: dict[tuple[int, str], Correction]
 ) -> Iterator[Recorded]:
+    reading = DepthReading()
     with closing(open_bag(part, message_store(), "a recording")) as reader:
-        for one in _messages_of(part, reader, (*CAMERA, *RESULTS)):
+        for one in _messages_of(part, reader, (*CAMERA, *RESULTS, PARAMETERS)):
             kind, at = one.connection.msgtype, one.decoded(stamp_of)
             if kind in RESULTS:
-                yield recorded(_decoded(one, reader), kind, awaited.camera, corrections)
+                yield recorded(_decoded(one, reader), kind, awaited.camera, corrections, reading)
                 awaited.had(at)
+            elif kind == PARAMETERS:
+                if one.connection.topic.endswith(DEPTH_PARAMETERS):
+                    reading = depth_reading(_decoded(one, reader))
             elif kind == INFO:
                 awaited.add_info(one.connection.topic, at, _decoded(one, reader))
             elif awaited.is_awaited(at):
@@ -146,15 +159,20 @@ def _decoded(one: Message, reader: Any) -> Any:
 
 
 def recorded(
-    message: Any, type_name: str, camera: Camera, corrections: dict[tuple[int, str], Correction]
+    message: Any,
+    type_name: str,
+    camera: Camera,
+    corrections: dict[tuple[int, str], Correction],
+    reading: DepthReading,
 ) -> Recorded:
-    """A Box3DArray or SpatialAnswer with its frame out of `camera`, whose topics hold a message each. One
-    with a box that cannot be has the code PARSE, and neither boxes nor a frame.
+    """A Box3DArray or SpatialAnswer with its frame out of `camera`, whose topics hold a message each, read as
+    `reading` says. One with a box that cannot be has the code PARSE, and neither boxes nor a frame.
     """
     is_question = type_name == ANSWER
     stamp, words = stamp_ns(message.header.stamp), message.question if is_question else message.words
     # Recordings of before 2026-11-29 have results that do not say their camera.
-    seen, fault, frame = frame_at(stamp, camera, getattr(message, "intrinsics", None))
+    used, is_estimated = getattr(message, "intrinsics", None), bool(message.depth_is_estimated)
+    seen, fault, frame = frame_at(stamp, camera, reading, used, is_estimated)
     boxes = message.evidence if is_question else message.boxes
     try:
         found, code = _boxes(boxes), int(message.code)
@@ -178,9 +196,12 @@ def recorded(
     )
 
 
-def frame_at(stamp: int, camera: Camera, used: Any = None) -> tuple[Observation | None, str, str]:
+def frame_at(
+    stamp: int, camera: Camera, reading: DepthReading, used: Any = None, is_estimated: bool = False
+) -> tuple[Observation | None, str, str]:
     """The frame of a stamp, why there is none, and the colour image's tf frame. used: n3d_ros/Intrinsics of
     its result. It goes before the camera info that was recorded: the node's parameters had their say in it.
+    is_estimated: whether its result says so of depth.
     """
     colour, depth, info = _messages_at(stamp, camera)
     try:
@@ -193,7 +214,9 @@ def frame_at(stamp: int, camera: Camera, used: Any = None) -> tuple[Observation 
         were = "was" if len(absent) == 1 else "were"
         return None, f"its {' and '.join(absent)} {were} not recorded", ""
     try:
-        return observation(colour, depth, known or info), "", colour.header.frame_id
+        reading.require_registered(colour, depth)
+        limits = reading.scale_m, reading.min_m, reading.max_m
+        return observation(colour, depth, known or info, *limits, is_estimated), "", colour.header.frame_id
     except N3DError as error:
         return None, error.message, colour.header.frame_id
 

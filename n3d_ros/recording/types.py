@@ -12,6 +12,7 @@ IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 INFO = "sensor_msgs/msg/CameraInfo"
 BOXES, ANSWER = "n3d_ros/msg/Box3DArray", "n3d_ros/msg/SpatialAnswer"
 CORRECTION = "n3d_ros/msg/Correction"
+PARAMETERS = "diagnostic_msgs/msg/DiagnosticArray"
 RESULTS = (BOXES, ANSWER)
 CAMERA = (IMAGE, COMPRESSED, INFO)
 _CHECKOUT = Path(__file__).resolve().parents[2] / "msg"

@@ -204,6 +204,15 @@ def test_too_late_says_so_and_stops_the_node(make_robot):
     robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
 
 
+def test_too_late_says_so_to_asyncio_too(make_robot):
+    robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=1.0) as n3d:
+        n3d._connection.action(Ground, "ground", DEADLINE_S)
+        with pytest.raises(RequestFailed, match="within timeout_s = 1; the node's last word: "):
+            asyncio.run(n3d.ground_async("the mug"))
+    robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
+
+
 def test_asyncio_awaits_several_at_once(make_robot):
     robot = make_robot(FakePipeline([MUG]))
 
@@ -266,6 +275,24 @@ def test_a_correction_says_one_thing_and_needs_a_listener(make_robot):
                 n3d.correct(found, **said)
         with pytest.raises(NoNodeError, match="expected a recorder that listens to '/n3d/correction'"):
             n3d.correct(found, is_right=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "message"),
+    [
+        ({"is_right": 2}, TypeError, "is_right: expected True or False, got 2"),
+        ({"is_right": "no"}, TypeError, "is_right: expected True or False, got 'no'"),
+        ({"is_right": []}, TypeError, "is_right: expected True or False, got "),
+        ({"answer": "It is not there."}, ValueError, "answer: expected boxes of what words found"),
+    ],
+)
+def test_a_correction_that_would_say_something_else_is_refused(said, error, message, make_robot):
+    robot = make_robot(FakePipeline([MUG]))
+    with N3DClient(domain_id=robot.domain_id) as n3d:
+        with pytest.raises(error, match=message):
+            n3d.correct(n3d.ground("the mug"), **said)
+        with pytest.raises(TypeError, match="result: expected what ground or ask returned, got 5"):
+            n3d.correct(5, is_right=True)
 
 
 def test_the_node_says_what_it_runs(make_robot):

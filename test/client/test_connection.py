@@ -138,6 +138,73 @@ def test_closing_tells_whoever_waits_for_a_node(empty_domain, monkeypatch):
     assert_told(thread, heard, "the client was closed")
 
 
+def test_a_loop_ends_although_its_client_still_waits_for_a_node(empty_domain, monkeypatch):
+    has_ended = []
+
+    async def cancelled(n3d):
+        task = asyncio.create_task(n3d.recall_async("the mug"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with N3DClient(domain_id=empty_domain, timeout_s=5.0) as n3d:
+        service = n3d._connection.service
+
+        def waited(*given):
+            try:
+                return service(*given)
+            finally:
+                has_ended.append(True)
+
+        monkeypatch.setattr(n3d._connection, "service", waited)
+        asyncio.run(cancelled(n3d))
+        assert not has_ended
+
+
+def test_however_many_tasks_wait_for_a_node_each_waits_its_own_time(empty_domain, monkeypatch):
+    together = threading.Barrier(40)
+
+    def absent(*_):
+        together.wait(DEADLINE_S)
+        raise NoNodeError("none")
+
+    async def all_at_once(n3d):
+        return await asyncio.gather(*[n3d.recall_async("x") for _ in range(40)], return_exceptions=True)
+
+    with N3DClient(domain_id=empty_domain) as n3d:
+        monkeypatch.setattr(n3d._connection, "service", absent)
+        assert {type(one) for one in asyncio.run(all_at_once(n3d))} == {NoNodeError}
+
+
+FORKED = """
+import os
+from n3d_ros.client import N3DClient
+n3d = N3DClient(domain_id=int(os.environ["DOMAIN"]))
+if os.fork() == 0:
+    try:
+        n3d.info()
+    except RuntimeError as error:
+        print(error, flush=True)
+    os._exit(0)  # as multiprocessing does; DDS does not survive another end
+else:
+    print("the child ended with", os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+def test_a_forked_process_is_told_that_the_client_is_not_its_own(empty_domain):
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKED],
+        env={**package_environment(), "DOMAIN": str(empty_domain)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "expected a client of this process" in ended.stdout
+    assert "the child ended with 0" in ended.stdout
+
+
 def test_a_shutdown_of_ros_tells_whoever_waits(make_robot):
     """As rclpy's handler of SIGINT does it, of every context of the process."""
     robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))

@@ -4,7 +4,7 @@ import numpy as np
 
 from n3d_ros.cameras.used_camera import fill_used_camera
 from n3d_ros.recording.parts import Parts
-from n3d_ros.recording.types import ANSWER, BOXES, CORRECTION, IMAGE, INFO, message_store
+from n3d_ros.recording.types import ANSWER, BOXES, CORRECTION, IMAGE, INFO, PARAMETERS, message_store
 
 FRAME = "camera_color_optical_frame"
 WIDTH, HEIGHT = 64, 48
@@ -32,7 +32,7 @@ class Recording:
         self._parts.close()
         return self.folder
 
-    def frame(self, stamp_ns, d=(), red=90, with_info=True, between=lambda: None):
+    def frame(self, stamp_ns, d=(), red=90, with_info=True, between=lambda: None, depth_frame=FRAME):
         """between: called after the colour image."""
         rgb = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         rgb[..., 0] = red
@@ -40,9 +40,8 @@ class Recording:
         for topic, pixels, encoding in (("/rgb", rgb, "rgb8"), ("/depth", depth, "16UC1")):
             data = np.frombuffer(pixels.tobytes(), np.uint8)
             step = pixels.strides[0]
-            image = self._new(
-                IMAGE, header=self._header(stamp_ns), height=HEIGHT, width=WIDTH, encoding=encoding
-            )
+            header = self._header(stamp_ns, FRAME if topic == "/rgb" else depth_frame)
+            image = self._new(IMAGE, header=header, height=HEIGHT, width=WIDTH, encoding=encoding)
             image.step, image.data = step, data
             self._write(topic, IMAGE, image)
             if topic == "/rgb":
@@ -56,15 +55,36 @@ class Recording:
         info.p = np.array([60.0, 0, 31.5, 0, 0, 60.0, 23.5, 0, 0, 0, 1, 0])
         self._write("/info", INFO, info)
 
-    def boxes(self, stamp_ns, words, boxes, frame=FRAME, code=0, outcomes=(), camera=None, **changed):
+    def boxes(
+        self,
+        stamp_ns,
+        words,
+        boxes,
+        frame=FRAME,
+        code=0,
+        outcomes=(),
+        camera=None,
+        is_estimated=False,
+        **changed,
+    ):
         """boxes: each alone or with the name that found it. outcomes: name, code and message of each."""
         message = self._new(BOXES, header=self._header(stamp_ns, frame), words=words, code=code)
+        message.depth_is_estimated = is_estimated
         message.boxes = [self._box(box) for box in boxes]
         message.outcomes = [
             self._new(OUTCOME, words=name, code=ended, message=said) for name, ended, said in outcomes
         ]
         self._say_camera(message, camera, changed)
         self._write("/n3d/boxes", BOXES, message)
+
+    def depth_parameters(self, values):
+        """As the node says them, by their names."""
+        said = [
+            self._new("diagnostic_msgs/msg/KeyValue", key=key, value=text) for key, text in values.items()
+        ]
+        status = self._new("diagnostic_msgs/msg/DiagnosticStatus", level=0, name="/n3d", values=said)
+        message = self._new(PARAMETERS, header=self._header(0), status=[status])
+        self._write("/n3d/depth_parameters", PARAMETERS, message)
 
     def answer(self, stamp_ns, question, answer, boxes, consistent=1, camera=None):
         message = self._new(ANSWER, header=self._header(stamp_ns), question=question, answer=answer)
@@ -100,7 +120,7 @@ class Recording:
         stamp = self._store.types["builtin_interfaces/msg/Time"](*divmod(stamp_ns, 10**9))
         return self._store.types["std_msgs/msg/Header"](stamp, frame)
 
-    def _new(self, name, **values):
+    def _new(self, name, /, **values):
         """A message of zeros and empty texts, with some fields set."""
         filled = {field: self._zero(kind) for field, kind in self._store.fielddefs[name][1]}
         return self._store.types[name](**{**filled, **values})

@@ -1,10 +1,12 @@
 """A node recorded on a real graph, and read back."""
 
 import errno
+from types import SimpleNamespace
 
 import pytest
 from fake_pipeline import FakePipeline
 from graph import BOX, MUG
+from rclpy.parameter import Parameter
 from recorded_results import Recording
 
 from n3d_ros.cli import main
@@ -31,6 +33,9 @@ class FakeNode:
     def create_subscription(self, *_, **__):
         pass
 
+    def create_client(self, *_):
+        return SimpleNamespace(service_is_ready=lambda: False)
+
     def create_timer(self, *_):
         pass
 
@@ -49,6 +54,10 @@ def fed(tmp_path, max_bytes=1 << 24, keep_all=False):
 def recorded(make_graph, tmp_path):
     """A graph with a recorder beside it, both seeing the camera."""
     graph = make_graph(FakePipeline([MUG, BOX]), max_frame_age_s=0.0)
+    return graph, recorder_beside(graph, tmp_path), tmp_path / "out"
+
+
+def recorder_beside(graph, tmp_path):
     from n3d_ros.commands.record import Recorder
 
     recorder = Recorder(graph.client, "n3d", Parts(tmp_path / "out", part_bytes=1 << 20), 1 << 24)
@@ -56,7 +65,7 @@ def recorded(make_graph, tmp_path):
     graph.connect_camera()
     graph.wait(lambda: graph.rgb.get_subscription_count() == 2, "recorder on the colour image")
     graph.wait(lambda: graph.depth.get_subscription_count() == 2, "recorder on the depth image")
-    return graph, recorder, tmp_path / "out"
+    return recorder
 
 
 def client_of(graph):
@@ -98,6 +107,49 @@ def test_results_are_kept_with_their_frames_and_corrections(recorded):
     assert first.correction.verdict == CORRECTED
     assert [box.center for box in first.correction.boxes] == [pytest.approx(MUG.center)]
     assert (second.answer, second.correction.verdict) == ("It is 1.25 meters away.", RIGHT)
+
+
+def test_depth_is_read_as_the_node_read_it_also_where_that_changes(make_graph, tmp_path):
+    estimated = {"depth__is_estimated": True, "depth__scale_m": 0.0005}
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0, **estimated)
+    recorder = recorder_beside(graph, tmp_path)
+    graph.wait(lambda: "0.0005" in str(recorder._depth.message), "how the node reads depth")
+    graph.one_frame()
+    graph.wait_for_engine()
+
+    def ask():
+        with client_of(graph) as n3d:
+            n3d.ground("the mug")
+
+    in_background(graph, ask, lambda: recorder.num_results == 1)
+    graph.node.set_parameters([Parameter("depth.scale_m", value=0.002)])
+    graph.wait(lambda: "0.002" in str(recorder._depth.message), "how the node reads depth now")
+    in_background(graph, ask, lambda: recorder.num_results == 2)
+    recorder.close()
+    seen = [one.seen for one in read_recording(tmp_path / "out")]
+    assert [one.depth[0, 0] for one in seen] == [0.5, 2.0]
+    assert all(one.depth_is_estimated for one in seen)
+
+
+def test_corrections_that_come_all_at_once_from_a_program_that_then_ends_are_kept(recorded, monkeypatch):
+    from rclpy.publisher import Publisher
+
+    graph, recorder, _ = recorded
+    graph.one_frame()
+    graph.wait_for_engine()
+    awaited, wait = [], Publisher.wait_for_all_acked
+    monkeypatch.setattr(
+        Publisher,
+        "wait_for_all_acked",
+        lambda self, *given: awaited.append(self.topic_name) or wait(self, *given),
+    )
+    with client_of(graph) as n3d:
+        found = n3d.ground("the mug")
+        for _ in range(300):
+            n3d.correct(found, is_right=True)
+    assert awaited == ["/n3d/correction"]
+    graph.wait(lambda: recorder.num_corrections == 300, "every correction")
+    recorder.close()
 
 
 def images_of(recorder, stamp_ns):

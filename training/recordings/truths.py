@@ -88,9 +88,7 @@ def truth_of(one: Recorded, trust: bool) -> Truth:
     """What was right about a result. trust: unjudged results are taken as right. NotTaught."""
     said = one.correction
     if said is not None and said.verdict == CORRECTED:
-        if not one.is_question:
-            return Truth(said.boxes, is_recorded=False)
-        return Truth(said.boxes or one.boxes, said.answer, is_recorded=False)
+        return _corrected_answer(one, said) if one.is_question else _corrected_boxes(said)
     if one.code != 0:
         raise NotTaught("failed")
     if said is not None and said.verdict == WRONG:
@@ -103,6 +101,22 @@ def truth_of(one: Recorded, trust: bool) -> Truth:
     if not is_right and one.is_question and one.is_consistent is not True:
         raise NotTaught("not_confirmed")
     return Truth(one.boxes, one.answer)
+
+
+def _corrected_boxes(said: Correction) -> Truth:
+    if said.answer and not said.boxes:  # which does not say that nothing is there
+        raise NotTaught("wrong")
+    return Truth(said.boxes, is_recorded=False)
+
+
+def _corrected_answer(one: Recorded, said: Correction) -> Truth:
+    """Of boxes alone with the sentence that follows from them. NotTaught where none does."""
+    if said.answer:
+        return Truth(said.boxes or one.boxes, said.answer, is_recorded=False)
+    exact = _exact(one.words, said.boxes)
+    if exact is None:
+        raise NotTaught("no_sentence")
+    return Truth(said.boxes, exact.answer, is_recorded=False)
 
 
 def question_of(one: Recorded, truth: Truth, picture: PictureRef) -> Question:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from n3d_ros.recording.types import CAMERA
+from n3d_ros.recording.types import CAMERA, CORRECTION
+
+# A day's work of a person, or a set that a program judges.
+NUM_CORRECTIONS = 10_000
 
 
 def camera_topics(node: Any, target: str) -> list[tuple[str, str]]:
@@ -36,7 +39,10 @@ def message_class(type_name: str) -> type | None:
 
 
 def topic_qos(type_name: str) -> Any:
-    """Results as they are offered; images as any camera sends them, reliable or not."""
+    """Results as they are offered, and corrections as many as a program sends at once; images as any camera
+    sends them, reliable or not.
+    """
     from rclpy.qos import QoSProfile, qos_profile_sensor_data
 
-    return qos_profile_sensor_data if type_name in CAMERA else QoSProfile(depth=100)
+    own = QoSProfile(depth=NUM_CORRECTIONS if type_name == CORRECTION else 100)
+    return qos_profile_sensor_data if type_name in CAMERA else own

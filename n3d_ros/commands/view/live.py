@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from n3d_ros.commands.graph.depth_parameters import DepthParameters
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.recording.awaited import Camera, forget_old
+from n3d_ros.recording.depth_reading import DepthReading, depth_reading
 from n3d_ros.recording.reader import frame_at, recorded
 from n3d_ros.recording.types import ANSWER, BOXES
 
@@ -28,12 +30,14 @@ class LiveView:
         self._node, self._target, self._scene = node, target, scene
         self._period_s, self._shown_s, self._shown_ns = 1.0 / rate_hz, 0.0, -1
         self._camera: Camera = {}
+        self._depth = DepthParameters(node, target)
         for name, kind in (("boxes", BOXES), ("answer", ANSWER)):
             self._listen(f"{target}/{name}", kind, lambda message, kind=kind: self._on_result(message, kind))
         node.create_timer(LOOK_S, self.look)
 
     def look(self) -> None:
-        """Subscribe to camera topics of the node that are not shown yet."""
+        """Subscribe to camera topics of the node that are not shown yet, and ask how it reads depth."""
+        self._depth.look()
         for topic, kind in camera_topics(self._node, self._target):
             if topic not in self._camera:
                 self._camera[topic] = {}
@@ -43,6 +47,11 @@ class LiveView:
     def has_seen_node(self) -> bool:
         """Whether the node was there: it alone says which topics its camera has."""
         return bool(self._camera)
+
+    @property
+    def _reading(self) -> DepthReading:
+        message = self._depth.message
+        return DepthReading() if message is None else depth_reading(message)
 
     def _listen(self, topic: str, kind: str, callback: Any) -> None:
         self._node.create_subscription(message_class(kind), topic, callback, topic_qos(kind))
@@ -58,13 +67,14 @@ class LiveView:
         stamps = [max(messages) for messages in self._camera.values() if messages]
         if len(stamps) < len(self._camera) or min(stamps) == self._shown_ns:
             return
-        seen, _, _ = frame_at(min(stamps), self._camera)
+        seen, _, _ = frame_at(min(stamps), self._camera, self._reading)
         if seen is not None:
             self._shown_s, self._shown_ns = time.monotonic(), min(stamps)
             self._scene.frame(seen, min(stamps))
 
     def _on_result(self, message: Any, kind: str) -> None:
-        one = recorded(message, kind, {topic: some for topic, some in self._camera.items() if some}, {})
+        camera = {topic: some for topic, some in self._camera.items() if some}
+        one = recorded(message, kind, camera, {}, self._reading)
         if one.seen is not None and one.stamp_ns != self._shown_ns:
             self._scene.frame(one.seen, one.stamp_ns)
         self._scene.result(one)

@@ -41,6 +41,60 @@ def test_a_corrected_result_teaches_what_was_right(recording, tmp_path):
     assert seen.rgb[0, 0].tolist() == [90, 0, 0] and seen.depth[0, 0] == 1.0 and seen.intrinsics.fx == 60.0
 
 
+def test_corrected_boxes_of_a_question_teach_the_sentence_that_follows_from_them(recording, tmp_path):
+    for stamp, right in ((5 * S, [MUG, BOX]), (6 * S, [MUG]), (7 * S, [])):
+        recording.frame(stamp)
+        recording.answer(stamp, QUESTION, "It is 9.00 meters away.", [BOX])
+        recording.correction(stamp, QUESTION, CORRECTED, right)
+    [question], left_out = made(recording, tmp_path)
+    assert [box.box for box in question.boxes] == [MUG, BOX] and "0.71 meters" in question.answer
+    assert left_out == {"no_sentence": 2}
+
+
+def test_a_sentence_about_boxes_does_not_say_that_nothing_is_there(recording, tmp_path):
+    for stamp, right in ((5 * S, []), (6 * S, [MUG])):
+        recording.frame(stamp)
+        recording.boxes(stamp, "the red mug", [BOX])
+        recording.correction(stamp, "the red mug", CORRECTED, right, answer="It is left of the box.")
+    [question], left_out = made(recording, tmp_path)
+    assert [box.box for box in question.boxes] == [MUG] and left_out == {"wrong": 1}
+
+
+def test_guessed_depth_teaches_nothing(recording, tmp_path):
+    for stamp, is_estimated in ((5 * S, True), (6 * S, False)):
+        recording.frame(stamp)
+        recording.boxes(stamp, "the red mug", [MUG], is_estimated=is_estimated)
+        recording.correction(stamp, "the red mug", RIGHT)
+    [question], left_out = made(recording, tmp_path)
+    assert question.picture.key == str(6 * S) and left_out == {"guessed_depth": 1}
+
+
+def test_depth_is_that_which_the_node_read(recording, tmp_path):
+    recording.frame(5 * S)
+    recording.depth_parameters({"depth.scale_m": "0.0005", "depth.min_m": "0.0", "depth.max_m": "20.0"})
+    recording.boxes(5 * S, "the red mug", [MUG])
+    recording.correction(5 * S, "the red mug", RIGHT)
+    [question], _ = made(recording, tmp_path)
+    assert load_observation(question.picture).depth[0, 0] == 0.5
+
+
+def test_a_scale_that_is_none_is_named(recording, tmp_path):
+    recording.depth_parameters({"depth.scale_m": "a lot"})
+    recording.boxes(5 * S, "the red mug", [MUG])
+    with pytest.raises(ValueError, match="depth.scale_m: expected a number, got 'a lot'"):
+        made(recording, tmp_path)
+
+
+def test_depth_that_the_node_registered_teaches_nothing(recording, tmp_path):
+    for stamp, align in ((5 * S, "auto"), (6 * S, "off")):
+        recording.frame(stamp, depth_frame="camera_depth_optical_frame")
+        recording.depth_parameters({"depth.align": align})
+        recording.boxes(stamp, "the red mug", [MUG])
+        recording.correction(stamp, "the red mug", RIGHT)
+    [question], left_out = made(recording, tmp_path)
+    assert question.picture.key == str(6 * S) and left_out == {"no_frame": 1}
+
+
 def test_nothing_there_is_a_truth_too(recording, tmp_path):
     recording.frame(5 * S)
     recording.boxes(5 * S, "the ball", [BOX])

@@ -1,0 +1,50 @@
+"""The parameters by which a running node reads depth, so that programs beside it see the same metres.
+
+In: a rclpy node, and the name of the node that is meant. Out: a diagnostic_msgs/DiagnosticArray that
+holds them as text, asked for anew whenever that node changes a parameter, and now and then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from n3d_ros.recording.depth_reading import DEPTH_PARAMETERS, NAMES
+
+# As many changes as rclpy's publisher of them keeps.
+NUM_EVENTS = 1000
+
+
+class DepthParameters:
+    """message: None until the node has answered."""
+
+    def __init__(self, node: Any, target: str) -> None:
+        from rcl_interfaces.msg import ParameterEvent
+        from rcl_interfaces.srv import GetParameters
+
+        self.message: Any = None
+        self.topic = node.resolve_topic_name(f"{target}{DEPTH_PARAMETERS}")
+        self._target = node.resolve_topic_name(target)
+        self._client = node.create_client(GetParameters, f"{target}/get_parameters")
+        self._request = GetParameters.Request(names=list(NAMES))
+        node.create_subscription(ParameterEvent, "/parameter_events", self._on_event, NUM_EVENTS)
+
+    def look(self) -> None:
+        """Ask the node, if it is there. Now and then: what is asked as it starts may be lost."""
+        if self._client.service_is_ready():
+            self._ask()
+
+    def _ask(self) -> None:
+        self._client.call_async(self._request).add_done_callback(self._on_answer)
+
+    def _on_event(self, event: Any) -> None:
+        if event.node == self._target:
+            self._ask()
+
+    def _on_answer(self, answered: Any) -> None:
+        from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+        from rclpy.parameter import parameter_value_to_python
+
+        values = map(parameter_value_to_python, answered.result().values)
+        named = zip(NAMES, values, strict=False)  # a node that does not have them answers with fewer
+        said = [KeyValue(key=name, value=str(value)) for name, value in named if value is not None]
+        self.message = DiagnosticArray(status=[DiagnosticStatus(name=self._target, values=said)])
