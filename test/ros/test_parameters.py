@@ -72,6 +72,28 @@ def test_a_limit_of_depth_holds_for_the_newest_frame_at_once(make_graph):
     assert (response.code, "in 0..0.5 m" in response.message) == (ResultCode.NO_DEPTH, True)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("depth.max_m", 0.5, ResultCode.NO_DEPTH),
+        ("intrinsics.override", "fx=60 fy=60 cx=31.5 cy=31.5 size=64x64", ResultCode.BAD_INPUT),
+    ],
+)
+def test_what_a_frame_is_refused_for_holds_as_often_as_it_is_asked_about(make_graph, name, value, code):
+    """The second answer was about what the frame showed by the value before."""
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0)
+    graph.one_frame()
+    request = Ground.Request(prompt="red mug")
+    before = graph.node.get_parameter(name).value
+    assert graph.call(Ground, "n3d/ground", request).code == ResultCode.OK
+    graph.node.set_parameters([Parameter(name, value=value)])
+    refused = [graph.call(Ground, "n3d/ground", request) for _ in range(2)]
+    assert [one.code for one in refused] == [code, code]
+    assert refused[0].message == refused[1].message
+    graph.node.set_parameters([Parameter(name, value=before)])
+    assert graph.call(Ground, "n3d/ground", request).code == ResultCode.OK
+
+
 def test_markers_change_their_looks_and_go_at_once(make_graph):
     graph = make_graph(FakePipeline([MUG]), continuous__prompt="red mug")
     arrays = graph.collect(MarkerArray, "n3d/markers", LATCHED)

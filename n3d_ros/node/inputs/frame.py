@@ -90,7 +90,6 @@ class CameraFrame:
             )
         settings = tuple(getattr(parameters, name) for name in OF_OBSERVATION)
         if self.observation is None or settings != self._settings:
-            self._settings = settings
             self.observation = observation(
                 opened(self.messages.rgb),
                 opened(self.messages.depth),
@@ -106,6 +105,8 @@ class CameraFrame:
                 max_megapixels=parameters.limits_max_picture_megapixels,
                 override=self.override(parameters),
             )
+            # Not before: where that was refused, what other settings gave must not be taken for theirs.
+            self._settings = settings
         return self.observation
 
     def place(self, target: str, transforms: Transforms) -> Found:
