@@ -57,11 +57,13 @@ def test_bytes_in_another_order_are_another_message():
         infos.read(bytes(little))
 
 
+@pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("size", [0, 3, 4, 12, 40, 300])
-def test_bytes_that_end_too_early_are_refused_and_the_next_is_read(size):
+def test_bytes_that_end_too_early_are_refused_and_the_next_is_read(size, is_first):
     infos = SameInfo()
     whole = serialize_message(info(1))
-    infos.read(whole)
+    if not is_first:
+        infos.read(whole)
     with pytest.raises(ValueError, match=f"expected a CameraInfo, got {size} bytes"):
         infos.read(whole[:size])
     assert infos.read(serialize_message(info(2))) == info(2)

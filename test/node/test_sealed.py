@@ -64,6 +64,31 @@ def test_pixels_are_not_copied():
     assert np.shares_memory(data, np.frombuffer(raw, np.uint8)) and data.tolist() == list(range(12))
 
 
+def with_other_padding(message):
+    """Its bytes, with another byte between the frame's name and what follows; "camera" leaves one there."""
+    raw = bytearray(serialize_message(message))
+    place = raw.index(b"camera\0") + len(b"camera\0")
+    assert place % 4 == 3
+    raw[place] ^= 0xFF
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("kind", [Image, CompressedImage])
+def test_what_stands_between_the_fields_makes_no_other_message(kind):
+    message = picture(kind, "camera")
+    sealed, same = Sealed(serialize_message(message), kind), Sealed(with_other_padding(message), kind)
+    message.data = bytes(12)
+    other = Sealed(with_other_padding(message), kind)
+    assert sealed == same and sealed != other
+
+
+def test_messages_without_pixels_are_the_same_by_their_bytes():
+    whole = serialize_message(picture(Image, "camera"))
+    end = whole.index(b"16UC1") + 8
+    sealed, same, other = (Sealed(whole[:size], Image) for size in (end, end, end - 1))
+    assert sealed == same and sealed != other
+
+
 def test_what_ends_before_its_pixels_is_refused_once_it_is_used():
     whole = serialize_message(picture(Image, "camera", "rgb8"))
     sealed = Sealed(whole[: whole.index(b"rgb8") + 8], Image)

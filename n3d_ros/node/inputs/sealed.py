@@ -53,8 +53,15 @@ class Sealed:
             raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes: {error}") from error
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same message, byte by byte."""
-        return isinstance(other, Sealed) and self._data == other._data
+        """Whether it is the same message. Between its fields stands whatever was in the sender's memory."""
+        if not isinstance(other, Sealed) or self._message_type is not other._message_type:
+            return False
+        if self._data == other._data:
+            return True
+        try:
+            return bool(self.open() == other.open())
+        except ValueError:
+            return False
 
     __hash__ = None  # type: ignore[assignment]
 
