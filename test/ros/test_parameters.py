@@ -6,7 +6,9 @@ import stand_in_tf
 from fake_pipeline import FakePipeline
 from graph import BOX, FRAME, MUG
 from graph_views import LATCHED, scene
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from visualization_msgs.msg import Marker, MarkerArray
@@ -33,6 +35,23 @@ def test_a_value_out_of_bounds_is_refused_and_the_old_one_stays(make_graph, name
     assert not result.successful
     assert named in result.reason
     assert graph.node.live.now == before
+
+
+@pytest.mark.parametrize("atomically", [False, True])
+def test_a_value_of_no_known_type_is_refused_and_the_node_goes_on(make_graph, atomically):
+    graph = make_graph(FakePipeline([]))
+    good = Parameter("depth.max_m", value=5.0).to_parameter_msg()
+    strange = ParameterMessage(name="depth.min_m", value=ParameterValue(type=77))
+    kind = SetParametersAtomically if atomically else SetParameters
+    name = "n3d/set_parameters_atomically" if atomically else "n3d/set_parameters"
+    response = graph.call(kind, name, kind.Request(parameters=[good, strange]))
+    results = [response.result] if atomically else response.results
+    assert len(results) == (1 if atomically else 2)
+    for one in results:
+        assert not one.successful and "depth.min_m" in one.reason and "got 77" in one.reason
+    assert graph.node.live.now.depth_max_m == graph.node.get_parameter("depth.max_m").value != 5.0
+    assert graph.call(kind, name, kind.Request(parameters=[good])) is not None
+    assert graph.node.live.now.depth_max_m == 5.0
 
 
 def test_dynamic_parameters_change_and_read_only_ones_do_not(make_graph):

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -19,6 +21,7 @@ from n3d_ros.node.parameters.declared import DECLARATIONS, Declaration, Paramete
 
 Check = Callable[[Parameters], None]
 OnChange = Callable[[Parameters, Parameters], None]
+KNOWN_TYPES = frozenset(one.value for one in Parameter.Type)
 
 
 class LiveParameters:
@@ -39,6 +42,9 @@ class LiveParameters:
         check(self.now)
         self._warn_of_unknown()
         node.add_on_set_parameters_callback(self._set)
+        for service in node.services:
+            if service.srv_type in (SetParameters, SetParametersAtomically):
+                service.callback = partial(_set_known_types, service.callback)
 
     def _warn_of_unknown(self) -> None:
         """ROS ignores a value from outside whose name is misspelt, and nothing happens."""
@@ -78,6 +84,23 @@ class LiveParameters:
                     f"{one.name}: it is read when the node is configured; ros2 lifecycle set {name} "
                     "deactivate, then cleanup, set it, then configure and activate"
                 )
+
+
+def _set_known_types(serve: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
+    """rclpy raises through the executor, and so ends the process, for a value of no type that it knows."""
+    strange = next((one for one in request.parameters if one.value.type not in KNOWN_TYPES), None)
+    if strange is None:
+        return serve(request, response)
+    reason = (
+        f"{strange.name}: expected a type of rcl_interfaces/ParameterType, 0 to {max(KNOWN_TYPES)}, "
+        f"got {strange.value.type}"
+    )
+    refused = SetParametersResult(successful=False, reason=reason)
+    if isinstance(response, SetParametersAtomically.Response):
+        response.result = refused
+    else:
+        response.results = [refused] * len(request.parameters)
+    return response
 
 
 def descriptor(one: Declaration) -> ParameterDescriptor:
