@@ -5,8 +5,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
 
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
 
 from n3d_ros.node.inputs.sealed import RawPicture, Sealed, opened
 
@@ -42,6 +43,13 @@ def test_header_and_encoding_are_the_messages(held_as, kind, frame, encoding):
     assert (sealed.header, sealed.encoding) == (message.header, encoding)
     assert opened(message) is message
     assert fields(opened(sealed)) == fields(message)
+
+
+@pytest.mark.parametrize("kind", [Image, CompressedImage])
+def test_text_that_is_no_utf8_is_read_as_rclpy_reads_it(kind):
+    raw = serialize_message(picture(kind, "camera", "16UC1")).replace(b"camera", b"cam\xe9r\xff")
+    message, sealed = deserialize_message(raw, kind), Sealed(raw, kind)
+    assert sealed.header == message.header == Header(stamp=message.header.stamp, frame_id="cam\ufffdr\ufffd")
 
 
 def test_big_endian_bytes_are_read_as_such():
