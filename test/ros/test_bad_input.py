@@ -85,7 +85,9 @@ def test_bytes_that_are_no_message_are_said_and_the_next_frame_is_served(
     graph.publish(messages, topics=("depth", "rgb"))
     graph.wait(lambda: results, "result of the good frame")
     assert results[0].code == ResultCode.OK
-    assert f"expected a {kind}, got {len(data)} bytes" in capfd.readouterr().err
+    # A message of no bytes is refused before, by some middlewares.
+    said = f"expected a {kind}, got {len(data)} bytes" if data else ": expected "
+    assert said in capfd.readouterr().err
 
 
 def test_an_image_service_refuses_bad_pictures_with_the_same_code(make_graph):

@@ -91,6 +91,9 @@ class Sealed:
 
 def deserialised(data: bytes | memoryview, message_type: type) -> Any:
     """The message. ValueError where the bytes are none."""
+    if len(data) < START:
+        # CycloneDDS reads on behind them, and ends the process.
+        raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes")
     try:
         return deserialize_message(bytes(data), message_type)
     except RMWError as error:
