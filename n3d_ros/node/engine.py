@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.errors import ModelFolderError
-from n3d_ros.model_folder.manifest import FILE_NAME, read_manifest
+from n3d_ros.model_folder.manifest import Manifest
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.engine_thread import Engines
 from n3d_ros.preprocess.prepare import Observation
@@ -22,13 +22,18 @@ from n3d_ros.runtime.types import AskResult, GroundResult, Listener
 
 
 class Backend(Protocol):
-    """Of the engine runtime: its name, and the file that lies in the model's folder."""
+    """Of the engine runtime: its name, the file that lies in the model's folder, and that folder's manifest
+    as it was loaded.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def tokenizer_path(self) -> Path: ...
+
+    @property
+    def manifest(self) -> Manifest | None: ...
 
 
 class Engine(Protocol):
@@ -85,11 +90,12 @@ def _folder(wanted: Parameters) -> str:
 
 
 def describe(engine: Engine) -> dict[str, str]:
-    """model, model_path, backend, precision; no precision without a manifest."""
-    folder = engine.backend.tokenizer_path.parent
+    """model, model_path, backend, precision; no precision without a manifest. Of what runs, whatever became
+    of the folder since.
+    """
+    folder, manifest = engine.backend.tokenizer_path.parent, engine.backend.manifest
     described = {"model": folder.name, "model_path": str(folder), "backend": engine.backend.name}
-    if (folder / FILE_NAME).is_file():
-        manifest = read_manifest(folder)
+    if manifest is not None:
         described["model"] = f"{manifest.name} {manifest.model_sha256[:12]}"
         described["precision"] = f"weights {manifest.weights_dtype}, computing {manifest.compute_dtype}"
     return described

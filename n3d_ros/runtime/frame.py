@@ -144,11 +144,12 @@ class EncodedFrame:
 
 
 def _is_constant(array: npt.NDArray[np.uint8]) -> bool:
-    """Whether it is a view of bytes, as a message's pixels are."""
+    """Whether it is a view of bytes, or of memory that says so of itself, as a message's pixels are."""
     owner: object = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
-    return isinstance(owner.obj if isinstance(owner, memoryview) else owner, bytes)
+    owner = owner.obj if isinstance(owner, memoryview) else owner
+    return isinstance(owner, bytes) or getattr(owner, "is_constant", False)
 
 
 def common_length(a: Sequence[int], b: Sequence[int]) -> int:

@@ -53,7 +53,7 @@ class ByteCache:
 class ByteBackend:
     """The n-th prompt gets the n-th reply, whatever it is; embedding rows are the ids."""
 
-    name = "byte"
+    name, manifest = "byte", None
 
     def __init__(self, folder, replies, long_side_px=336, max_positions=8192):
         self.tokenizer, self.replies = byte_tokenizer(), list(replies)

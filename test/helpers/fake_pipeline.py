@@ -22,7 +22,9 @@ class FakePipeline:
         self.boxes, self.gate = boxes, gate
         self.stamps: list[int] = []
         self.calls: list[tuple[str, Any]] = []
-        self.backend = SimpleNamespace(name="fake", tokenizer_path=Path("/models/fake/tokenizer.json"))
+        self.backend = SimpleNamespace(
+            name="fake", tokenizer_path=Path("/models/fake/tokenizer.json"), manifest=None
+        )
 
     def beside(self, limits):
         """A test looks at this one, whichever camera asks."""

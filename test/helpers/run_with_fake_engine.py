@@ -20,7 +20,9 @@ class MiddleOfThePicture:
 
     def __init__(self, finds_nothing):
         self.finds_nothing = finds_nothing
-        self.backend = SimpleNamespace(name="none", tokenizer_path=Path("fake", "tokenizer.json"))
+        self.backend = SimpleNamespace(
+            name="none", tokenizer_path=Path("fake", "tokenizer.json"), manifest=None
+        )
 
     def beside(self, limits):
         return self

@@ -47,6 +47,12 @@ def test_the_same_is_read_once():
     assert (first.header.stamp.sec, second.header.stamp.sec) == (1, 2)
 
 
+def test_a_name_that_is_no_utf8_is_read_the_same_each_time():
+    infos = SameInfo()
+    came = [serialize_message(info(sec)).replace(b"camera", b"cam\xe9ra") for sec in (1, 2)]
+    assert [infos.read(one).header.frame_id for one in came] == ["cam\ufffdra"] * 2
+
+
 def test_bytes_in_another_order_are_another_message():
     """The same bytes mean something else there."""
     little = bytearray(serialize_message(info(1)))
@@ -57,11 +63,13 @@ def test_bytes_in_another_order_are_another_message():
         infos.read(bytes(little))
 
 
+@pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("size", [0, 3, 4, 12, 40, 300])
-def test_bytes_that_end_too_early_are_refused_and_the_next_is_read(size):
+def test_bytes_that_end_too_early_are_refused_and_the_next_is_read(size, is_first):
     infos = SameInfo()
     whole = serialize_message(info(1))
-    infos.read(whole)
+    if not is_first:
+        infos.read(whole)
     with pytest.raises(ValueError, match=f"expected a CameraInfo, got {size} bytes"):
         infos.read(whole[:size])
     assert infos.read(serialize_message(info(2))) == info(2)

@@ -5,8 +5,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
 
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
 
 from n3d_ros.node.inputs.sealed import RawPicture, Sealed, opened
 
@@ -44,6 +45,13 @@ def test_header_and_encoding_are_the_messages(held_as, kind, frame, encoding):
     assert fields(opened(sealed)) == fields(message)
 
 
+@pytest.mark.parametrize("kind", [Image, CompressedImage])
+def test_text_that_is_no_utf8_is_read_as_rclpy_reads_it(kind):
+    raw = serialize_message(picture(kind, "camera", "16UC1")).replace(b"camera", b"cam\xe9r\xff")
+    message, sealed = deserialize_message(raw, kind), Sealed(raw, kind)
+    assert sealed.header == message.header == Header(stamp=message.header.stamp, frame_id="cam\ufffdr\ufffd")
+
+
 def test_big_endian_bytes_are_read_as_such():
     raw = (
         b"\0\0\0\0" + (7).to_bytes(4, "big") + (8).to_bytes(4, "big") + (2).to_bytes(4, "big") + b"a\0\0\0"
@@ -62,6 +70,31 @@ def test_pixels_are_not_copied():
     raw = serialize_message(picture(Image, "camera"))
     data = np.frombuffer(Sealed(raw, Image).open().data, np.uint8)
     assert np.shares_memory(data, np.frombuffer(raw, np.uint8)) and data.tolist() == list(range(12))
+
+
+def with_other_padding(message):
+    """Its bytes, with another byte between the frame's name and what follows; "camera" leaves one there."""
+    raw = bytearray(serialize_message(message))
+    place = raw.index(b"camera\0") + len(b"camera\0")
+    assert place % 4 == 3
+    raw[place] ^= 0xFF
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("kind", [Image, CompressedImage])
+def test_what_stands_between_the_fields_makes_no_other_message(kind):
+    message = picture(kind, "camera")
+    sealed, same = Sealed(serialize_message(message), kind), Sealed(with_other_padding(message), kind)
+    message.data = bytes(12)
+    other = Sealed(with_other_padding(message), kind)
+    assert sealed == same and sealed != other
+
+
+def test_messages_without_pixels_are_the_same_by_their_bytes():
+    whole = serialize_message(picture(Image, "camera"))
+    end = whole.index(b"16UC1") + 8
+    sealed, same, other = (Sealed(whole[:size], Image) for size in (end, end, end - 1))
+    assert sealed == same and sealed != other
 
 
 def test_what_ends_before_its_pixels_is_refused_once_it_is_used():

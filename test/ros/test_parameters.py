@@ -37,6 +37,23 @@ def test_a_value_out_of_bounds_is_refused_and_the_old_one_stays(make_graph, name
     assert graph.node.live.now == before
 
 
+@pytest.mark.parametrize("atomically", [False, True])
+def test_a_value_of_no_known_type_is_refused_and_the_node_goes_on(make_graph, atomically):
+    graph = make_graph(FakePipeline([]))
+    good = Parameter("depth.max_m", value=5.0).to_parameter_msg()
+    strange = ParameterMessage(name="depth.min_m", value=ParameterValue(type=77))
+    kind = SetParametersAtomically if atomically else SetParameters
+    name = "n3d/set_parameters_atomically" if atomically else "n3d/set_parameters"
+    response = graph.call(kind, name, kind.Request(parameters=[good, strange]))
+    results = [response.result] if atomically else response.results
+    assert len(results) == (1 if atomically else 2)
+    for one in results:
+        assert not one.successful and "depth.min_m" in one.reason and "got 77" in one.reason
+    assert graph.node.live.now.depth_max_m == graph.node.get_parameter("depth.max_m").value != 5.0
+    assert graph.call(kind, name, kind.Request(parameters=[good])) is not None
+    assert graph.node.live.now.depth_max_m == 5.0
+
+
 def test_dynamic_parameters_change_and_read_only_ones_do_not(make_graph):
     graph = make_graph(FakePipeline([]))
     (result,) = graph.node.set_parameters([Parameter("depth.max_m", value=3.0)])
@@ -110,6 +127,28 @@ def test_a_limit_of_depth_holds_for_the_newest_frame_at_once(make_graph):
     assert (response.code, "in 0..0.5 m" in response.message) == (ResultCode.NO_DEPTH, True)
     again = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
     assert (again.code, again.message) == (response.code, response.message), "no depth of the limit before"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("depth.max_m", 0.5, ResultCode.NO_DEPTH),
+        ("intrinsics.override", "fx=60 fy=60 cx=31.5 cy=31.5 size=64x64", ResultCode.BAD_INPUT),
+    ],
+)
+def test_what_a_frame_is_refused_for_holds_as_often_as_it_is_asked_about(make_graph, name, value, code):
+    """The second answer was about what the frame showed by the value before."""
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0)
+    graph.one_frame()
+    request = Ground.Request(prompt="red mug")
+    before = graph.node.get_parameter(name).value
+    assert graph.call(Ground, "n3d/ground", request).code == ResultCode.OK
+    graph.node.set_parameters([Parameter(name, value=value)])
+    refused = [graph.call(Ground, "n3d/ground", request) for _ in range(2)]
+    assert [one.code for one in refused] == [code, code]
+    assert refused[0].message == refused[1].message
+    graph.node.set_parameters([Parameter(name, value=before)])
+    assert graph.call(Ground, "n3d/ground", request).code == ResultCode.OK
 
 
 def test_markers_change_their_looks_and_go_at_once(make_graph):

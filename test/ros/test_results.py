@@ -1,6 +1,7 @@
 """What the node publishes and answers for a camera's frames."""
 
 import math
+import shutil
 import threading
 
 import pytest
@@ -11,8 +12,11 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import SetBool
 
 from n3d_ros.errors import ResultCode
+from n3d_ros.model_folder.manifest import FILE_NAME
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
+from n3d_ros.node.engine import load_pipeline
 from n3d_ros.node.outputs import publishers
+from n3d_ros.runtime.backends.factory import default_model_dir
 from n3d_ros.srv import Ask, AskImage, GetInfo, Ground, GroundImage, SetPrompt
 
 
@@ -222,6 +226,18 @@ def test_info_names_state_and_what_is_absent(make_graph):
         "/models/fake",
     )
     assert {"ground", "ask"} <= set(info.capabilities)
+
+
+def test_info_is_about_the_model_that_runs_whatever_became_of_its_folder(make_graph, tmp_path):
+    """Another one may be exported over it. A half-written manifest ended the node."""
+    folder = tmp_path / "model"
+    shutil.copytree(default_model_dir(), folder)
+    graph = make_graph(None, load_pipeline, model__path=str(folder), backend="ort")
+    graph.wait_for_engine()
+    before = graph.call(GetInfo, "n3d/get_info", GetInfo.Request())
+    assert before.model.startswith("n3d-nano ") and "computing fp32" in before.precision
+    (folder / FILE_NAME).write_text('{"name": "anoth')
+    assert graph.call(GetInfo, "n3d/get_info", GetInfo.Request()) == before
 
 
 def test_thirty_hertz_before_a_slow_model_builds_no_lag(make_graph):

@@ -10,8 +10,12 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from n3d_ros.commands.graph.isolation import take_domain
+from n3d_ros.node.conversions import rgb_array
 from n3d_ros.node.executor import OneThreadExecutor, one_thread
 from n3d_ros.node.executor.serialised import MOST_KEPT, SMALL
+from n3d_ros.node.inputs.sealed import Sealed
+from n3d_ros.preprocess.prepare import PreprocessConfig
+from n3d_ros.runtime.frame import EarlyPicture
 
 MAX_LOOKS = 1000
 
@@ -111,6 +115,17 @@ def test_no_more_is_kept_than_pictures_in_turn_need(graph):
     graph.spin_until(lambda: len(graph.heard) == 2 * MOST_KEPT)
     graph.heard.clear()
     assert len(graph.executor._serialised._kept) == MOST_KEPT
+
+
+def test_a_picture_that_begins_early_is_neither_copied_nor_compared(graph, monkeypatch):
+    def pixels():
+        return rgb_array(Sealed(graph.heard[0], Image).open())
+
+    graph.publisher.publish(Image(height=96, width=96, step=288, encoding="rgb8", data=bytes(96 * 288)))
+    graph.spin_until(lambda: graph.heard)
+    early = EarlyPicture(SimpleNamespace(encode_blocks=lambda *picture: None), pixels(), PreprocessConfig())
+    monkeypatch.setattr(np, "array_equal", None)
+    assert early.shows(pixels())
 
 
 def test_there_is_nothing_to_take(graph):

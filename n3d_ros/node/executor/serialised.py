@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
+from functools import lru_cache
 from typing import Any
 
 # rcl/types.h: RCL_RET_OK, and RCL_RET_SUBSCRIPTION_TAKE_FAILED where there is no message.
@@ -37,6 +38,14 @@ class _Bytes(ctypes.Structure):
         ("capacity", ctypes.c_size_t),
         ("allocator", _Allocator),
     ]
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _held(capacity: int) -> Any:
+    """The type of memory of that size, which grows seldom. is_constant: nobody writes there while a view is
+    held, so that who begins with a picture early neither copies nor compares it (`runtime/frame.py`).
+    """
+    return type("Held", (ctypes.c_ubyte * capacity,), {"is_constant": True})
 
 
 class Serialised:
@@ -63,10 +72,10 @@ class Serialised:
             copied = ctypes.string_at(message.buffer, message.length) if message.length else b""
             self._keep(message)
             return memoryview(copied)
-        taken = (ctypes.c_ubyte * message.length).from_address(message.buffer)
+        taken = _held(message.capacity).from_address(message.buffer)
         # Every view of the bytes, numpy's too, holds `taken`.
         weakref.finalize(taken, self._keep, message).atexit = False
-        return memoryview(taken).cast("B").toreadonly()
+        return memoryview(taken).cast("B")[: message.length].toreadonly()
 
     def publish(self, handle: Any, data: bytearray) -> None:
         """A message through a publisher. RuntimeError where rcl fails."""

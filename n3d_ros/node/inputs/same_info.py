@@ -17,7 +17,7 @@ class SameInfo:
     """Remembers the bytes of the last message. What it returns shares arrays with it: to be read."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: bytes | None = None
         self._last = CameraInfo()
 
     def read(self, data: bytes | memoryview) -> CameraInfo:

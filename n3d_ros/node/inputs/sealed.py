@@ -52,12 +52,19 @@ class Sealed:
             self._after_header = _aligned(end)
             start = self._after_header + BYTES_BEFORE_ENCODING[message_type.__name__]
             self.encoding, self._after_encoding = _string(data, start)
-        except (struct.error, UnicodeDecodeError) as error:
+        except struct.error as error:
             raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes: {error}") from error
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same message, byte by byte."""
-        return isinstance(other, Sealed) and self._data == other._data
+        """Whether it is the same message. Between its fields stands whatever was in the sender's memory."""
+        if not isinstance(other, Sealed) or self._message_type is not other._message_type:
+            return False
+        if self._data == other._data:
+            return True
+        try:
+            return bool(self.open() == other.open())
+        except ValueError:
+            return False
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -91,6 +98,9 @@ class Sealed:
 
 def deserialised(data: bytes | memoryview, message_type: type) -> Any:
     """The message. ValueError where the bytes are none."""
+    if len(data) < START:
+        # CycloneDDS reads on behind them, and ends the process.
+        raise ValueError(f"expected a {message_type.__name__}, got {len(data)} bytes")
     try:
         return deserialize_message(bytes(data), message_type)
     except RMWError as error:
@@ -98,9 +108,7 @@ def deserialised(data: bytes | memoryview, message_type: type) -> Any:
 
 
 def header_of(data: bytes | memoryview) -> tuple[Header, int]:
-    """The header that a message begins with, and where it ends. struct.error or UnicodeDecodeError where the
-    bytes have none.
-    """
+    """The header that a message begins with, and where it ends. struct.error where the bytes have none."""
     sec, nanosec = _numbers(data, "iI", START)
     frame_id, end = _string(data, START + SIZE_OF_STAMP)
     return Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=frame_id), end
@@ -112,10 +120,10 @@ def _numbers(data: bytes | memoryview, fields: str, start: int) -> tuple[Any, ..
 
 
 def _string(data: bytes | memoryview, start: int) -> tuple[str, int]:
-    """The string there, and where it ends."""
+    """The string there, and where it ends. What is no UTF-8 is replaced, as rclpy does."""
     (size,) = _numbers(data, "I", start)
     (raw,) = struct.unpack_from(f"{size}s", data, start + 4)
-    return raw.rstrip(b"\0").decode(), start + 4 + size
+    return raw.rstrip(b"\0").decode(errors="replace"), start + 4 + size
 
 
 def _aligned(start: int) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from n3d_ros.model_folder.config import ModelConfig
+from n3d_ros.model_folder.manifest import Manifest
 from n3d_ros.preprocess.prepare import ModelInputs
 
 Rows = npt.NDArray[Any]
@@ -74,6 +75,11 @@ class Backend(Protocol[CacheT]):
     name: str
     config: ModelConfig
     tokenizer_path: Path
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """Of the folder as it was loaded; None where it has none."""
+        ...
 
     def encode_image(self, inputs: ModelInputs) -> Rows:
         """Merged image tokens (M, hidden), row-major over the merged grid."""

@@ -117,11 +117,12 @@ def _load_ort(model_dir: Path, threads: int | None, _choice: BackendChoice) -> A
 
 
 def _load_torch(model_dir: Path, threads: int | None, choice: BackendChoice) -> AnyBackend:
-    if (model_dir / FILE_NAME).is_file():
-        check_files(model_dir, read_manifest(model_dir))
+    manifest = read_manifest(model_dir) if (model_dir / FILE_NAME).is_file() else None
+    if manifest is not None:
+        check_files(model_dir, manifest)
     from n3d_ros.runtime.backends.pytorch.backend import TorchBackend
 
-    return TorchBackend(model_dir, threads, choice.torch)
+    return TorchBackend(model_dir, threads, choice.torch, manifest)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from torch import Tensor
 from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.model.checkpoint import load_model
 from n3d_ros.model_folder.config import load_config
+from n3d_ros.model_folder.manifest import Manifest
 from n3d_ros.model_folder.tensors import EmbeddingTable
 from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.runtime.backends.base import Rows
@@ -36,10 +37,16 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(self, folder: Path, threads: int | None = None, options: TorchOptions = BY_DEFAULT) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        threads: int | None = None,
+        options: TorchOptions = BY_DEFAULT,
+        manifest: Manifest | None = None,
+    ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        self.config = load_config(folder)
+        self.manifest, self.config = manifest, load_config(folder)
         self.tokenizer_path = folder / "tokenizer.json"
         self._device = device_of(options)
         self._dtype = dtype_of(options, self._device)
