@@ -117,6 +117,7 @@ class Parts:
 
     def activate(self) -> None:
         """Listen to the camera, take requests."""
+        self._topics.shows_markers = True
         self.camera.open()
         self.tickets.admit()
         self._continuous.begin_anew()
@@ -129,6 +130,7 @@ class Parts:
         self.desk.worker.forget_continuous()
         self.camera.close()
         self._topics.clear_markers()
+        self._topics.shows_markers = False
 
     def close(self) -> None:
         """Save the memory: who stops the node may not wait as long as an engine or a build that hangs. Then
