@@ -200,11 +200,11 @@ class Parts:
     def _on_colour(self, rgb: Any) -> None:
         """Its depth is still to come: begin with the picture if somebody will ask about it."""
         is_wanted = self._continuous.is_due() or self.camera.is_awaited(rgb)
-        if not (self._live.now.early_start and is_wanted):
+        settings = self._live.now
+        if not (settings.early_start and is_wanted):
             return
-        limit = self._live.now.limits_max_picture_megapixels
-        picture = partial(_picture, rgb, limit)
-        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture)
+        picture = partial(_picture, rgb, settings.limits_max_picture_megapixels)
+        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture, settings.goal_timeout_s)
         if job is not None:
             self.desk.watch(job)
 

@@ -4,13 +4,16 @@ import threading
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fake_pipeline import FakePipeline
-from graph import FRAME, MUG
+from graph import DEADLINE_S, FRAME, MUG
+from graph_views import wait_for_level
 from rclpy.parameter import Parameter
 
 from n3d_ros.action import Ground
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
+from n3d_ros.node.plain import worker
 
 
 @pytest.fixture
@@ -110,3 +113,21 @@ def test_a_goal_is_canceled_while_the_picture_runs(make):
     assert graph.result(handle).result.code == ResultCode.CANCELED
     gate.set()
     assert names(graph) == []
+
+
+def test_an_engine_that_hangs_with_a_picture_is_said_to(make_graph, monkeypatch):
+    monkeypatch.setattr(worker, "STOP_GRACE_S", 0.1)
+    graph = make_graph(
+        FakePipeline([MUG]), continuous__prompt="mug", goal_timeout_s=0.1, diagnostics__period_s=0.1
+    )
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics")
+    begun, gate = threading.Event(), threading.Event()
+    graph.pipeline.start = lambda rgb: begun.set() or gate.wait(DEADLINE_S)
+    graph.connect_camera()
+    graph.wait_for_engine()
+    graph.publish(topics=("info", "rgb"))
+    graph.wait(begun.is_set, "the picture to begin")
+    status = wait_for_level(graph, diagnostics, "engine", DiagnosticStatus.ERROR)
+    assert "should have ended" in status.message
+    gate.set()
+    wait_for_level(graph, diagnostics, "engine", DiagnosticStatus.OK)

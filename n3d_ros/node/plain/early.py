@@ -33,9 +33,12 @@ class EarlyStart:
         self._num_paused = 0
         self._is_served = True
 
-    def try_start(self, stamp_ns: int, picture: Callable[[], npt.NDArray[np.uint8]]) -> Job | None:
+    def try_start(
+        self, stamp_ns: int, picture: Callable[[], npt.NDArray[np.uint8]], timeout_s: float | None = None
+    ) -> Job | None:
         """Begin with the picture of this stamp, (H, W, 3) RGB, made in the worker's thread; None where it is
-        not the time. The job's error is the query's as well: nobody has to handle it.
+        not the time. timeout_s: how long the engine may take. The job's error is the query's as well: nobody
+        has to handle it.
         """
         if not self._is_served or self._num_paused or self._begun_ns is not None:
             return None
@@ -43,7 +46,7 @@ class EarlyStart:
         def work(engine: Any, job: Job) -> None:
             self._is_served = engine.start(picture())
 
-        job = self._worker.try_early(work)
+        job = self._worker.try_early(work, timeout_s)
         if job is not None:
             self._begun_ns = stamp_ns
         return job

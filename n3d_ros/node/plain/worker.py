@@ -121,9 +121,11 @@ class Worker(Generic[Engine]):
         self._thread.start_next()
         return job
 
-    def try_early(self, run: Callable[[Engine, Job], Any]) -> Job | None:
-        """Run it now where the engine is ready and idle, else never: None."""
-        job = Job(run)
+    def try_early(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job | None:
+        """Run it now where the engine is ready and idle, else never: None. timeout_s: after it the engine
+        hangs, as with any job.
+        """
+        job = Job(run, timeout_s)
         with self._lock:
             if self._stopped or not self._thread.is_idle():
                 return None
