@@ -28,6 +28,7 @@ from rclpy.exceptions import NameValidationException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
 
@@ -37,6 +38,9 @@ from n3d_ros.plain_text import one_line, shown
 from n3d_ros.ros_domain import check_domain
 
 _POLL_S = 0.02
+# rclpy's clients keep ten answers, those to other programs counted: of more at once some are lost without a
+# word, and who asked waits in vain.
+ANSWERS = QoSProfile(depth=1000)
 
 
 class Connection:
@@ -100,7 +104,7 @@ class Connection:
 
     def service(self, kind: type, name: str, wait_s: float) -> Any:
         """A client of the node's service; NoNodeError where there is none within wait_s."""
-        client = self._client(name, lambda full: self._node.create_client(kind, full))
+        client = self._client(name, lambda full: self._node.create_client(kind, full, qos_profile=ANSWERS))
         self._require(client.service_is_ready, name, "service", wait_s)
         return client
 
@@ -204,7 +208,14 @@ class _HearingClient(ActionClient):
     """
 
     def __init__(self, node: Node, kind: type, name: str) -> None:
-        super().__init__(node, kind, name)
+        super().__init__(
+            node,
+            kind,
+            name,
+            goal_service_qos_profile=ANSWERS,
+            result_service_qos_profile=ANSWERS,
+            cancel_service_qos_profile=ANSWERS,
+        )
         # By their ids.
         self.goals: WeakValueDictionary[bytes, Goal] = WeakValueDictionary()
 
