@@ -109,13 +109,17 @@ class CameraFrame:
             )
         return self.observation
 
+    def is_of_before(self, transforms: Transforms) -> bool:
+        """Whether the clock went back since it came."""
+        return self.num_forgotten not in (None, transforms.num_forgotten)
+
     def place(self, target: str, transforms: Transforms) -> Found:
         """Where its optical frame was in `target` when the picture was taken; asked of tf once. N3DError with
         code TF where that is not known, or the clock went back since it came: tf would take its stamp for one
         of the new time.
         """
         if target not in self._places:
-            if self.num_forgotten not in (None, transforms.num_forgotten):
+            if self.is_of_before(transforms):
                 why = "the clock went back since the picture was taken; ask again"
                 raise N3DError(ResultCode.TF, f"no transform to '{target}' at the image's stamp: {why}")
             self._places[target] = transforms.lookup(target, self.header.frame_id, self.stamp_ns)
