@@ -30,6 +30,7 @@ from rclpy.exceptions import NameValidationException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
 
@@ -43,6 +44,9 @@ _POLL_S = 0.02
 # (`heartbeat_period` of its ReliableWriterQos).
 _ARRIVAL_S = 5.0
 _NUM_PUBLISHED = 1000
+# rclpy's clients keep ten answers, those to other programs counted: of more at once some are lost without a
+# word, and who asked waits in vain.
+ANSWERS = QoSProfile(depth=1000)
 
 
 class Connection:
@@ -122,7 +126,7 @@ class Connection:
 
     def service(self, kind: type, name: str, wait_s: float) -> Any:
         """A client of the node's service; NoNodeError where there is none within wait_s."""
-        client = self._client(name, lambda full: self._node.create_client(kind, full))
+        client = self._client(name, lambda full: self._node.create_client(kind, full, qos_profile=ANSWERS))
         self._require(client.service_is_ready, name, "service", wait_s)
         return client
 
@@ -227,7 +231,14 @@ class _HearingClient(ActionClient):
     """
 
     def __init__(self, node: Node, kind: type, name: str) -> None:
-        super().__init__(node, kind, name)
+        super().__init__(
+            node,
+            kind,
+            name,
+            goal_service_qos_profile=ANSWERS,
+            result_service_qos_profile=ANSWERS,
+            cancel_service_qos_profile=ANSWERS,
+        )
         # By their ids.
         self.goals: WeakValueDictionary[bytes, Goal] = WeakValueDictionary()
 

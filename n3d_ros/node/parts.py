@@ -119,6 +119,7 @@ class Parts:
 
     def activate(self) -> None:
         """Listen to the camera, take requests."""
+        self._topics.shows_markers = True
         self.camera.open()
         self.tickets.admit()
         self._continuous.begin_anew()
@@ -131,6 +132,7 @@ class Parts:
         self.desk.worker.forget_continuous()
         self.camera.close()
         self._topics.clear_markers()
+        self._topics.shows_markers = False
 
     def close(self) -> None:
         """Save the memory: who stops the node may not wait as long as an engine or a build that hangs. Then
@@ -202,11 +204,11 @@ class Parts:
     def _on_colour(self, rgb: Any) -> None:
         """Its depth is still to come: begin with the picture if somebody will ask about it."""
         is_wanted = self._continuous.is_due() or self.camera.is_awaited(rgb)
-        if not (self._live.now.early_start and is_wanted):
+        settings = self._live.now
+        if not (settings.early_start and is_wanted):
             return
-        wanted = self._live.now
-        picture = partial(_picture, rgb, wanted.limits_max_picture_megapixels)
-        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture, wanted.goal_timeout_s)
+        picture = partial(_picture, rgb, settings.limits_max_picture_megapixels)
+        job = self._early.try_start(stamp_ns(rgb.header.stamp), picture, settings.goal_timeout_s)
         if job is not None:
             self.desk.watch(job)
 

@@ -26,9 +26,12 @@ Found: TypeAlias = "tuple[Quaternion, tuple[float, float, float]]"
 
 
 class Transforms:
-    """Looks transforms up; listens from the start, so that the past is known when it is needed."""
+    """Looks transforms up; listens from the start, so that the past is known when it is needed.
+    num_forgotten: how often the clock went back; what is known of one time says nothing of another.
+    """
 
     def __init__(self, node: Node) -> None:
+        self.num_forgotten = 0
         self._buffer: Any = None
         if optional_packages.has_tf():
             import tf2_ros
@@ -40,6 +43,7 @@ class Transforms:
         """Begin anew, with what stands still: a buffer takes nothing from before its newest transform, and
         would mix what moved before its clock went back with what moves now.
         """
+        self.num_forgotten += 1
         if self._buffer is not None:
             self._buffer.clear()
 

@@ -224,6 +224,19 @@ def test_asyncio_awaits_several_at_once(make_robot):
     assert len(found.boxes) == 1 and answer.value == 1.25
 
 
+def test_of_a_hundred_that_end_at_once_each_is_told(make_graph):
+    graph = make_graph(FakePipeline([MUG]), frame_timeout_s=1.0)
+
+    async def all_of_them(n3d):
+        return await asyncio.gather(
+            *(n3d.ground_async("the mug") for _ in range(100)), return_exceptions=True
+        )
+
+    with N3DClient(timeout_s=10.0, domain_id=graph.context.get_domain_id()) as n3d:
+        ends = asyncio.run(all_of_them(n3d))
+    assert [one.code for one in ends] == [ResultCode.NO_FRAME] * 100
+
+
 def test_a_cancelled_task_stops_the_node(make_robot):
     robot = make_robot(FakePipeline([MUG], threading.Semaphore(0)))
 

@@ -191,3 +191,43 @@ def test_a_jump_is_heard_once_however_often_the_node_was_configured(simulate):
     simulation.set(500.0)
     simulation.graph.wait(lambda: any("by -500.0 s" in one.msg for one in log), "the second jump")
     assert sum("jumped" in one.msg for one in log) == 2
+
+
+def test_a_picture_of_before_is_not_placed_by_tf_of_the_new_time(simulate, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)
+    gate = threading.Semaphore(0)
+    simulation = simulate(FakePipeline([MUG], gate), output_frame="map", tf_timeout_s=0.0)
+    graph = simulation.graph
+    goals = []
+    for at_s in (1000.0, 1000.1):
+        simulation.set(at_s)
+        simulation.see(at_s)
+        goals.append(graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug")))
+        graph.wait(lambda: len(graph.node.tickets.open) == len(goals), "the goal")
+    graph.wait(lambda: graph.pipeline.stamps, "the engine")
+    simulation.set(5.0)
+    gate.release(4)
+    placed, late = (graph.result(goal).result for goal in goals)
+    assert (placed.code, placed.boxes.header.frame_id) == (ResultCode.OK, "map"), "tf was asked before"
+    assert (late.code, late.boxes.header.frame_id) == (ResultCode.TF, FRAME)
+    assert "the clock went back" in late.message
+
+
+def test_what_was_on_its_way_when_the_clock_went_back_is_answered_and_leaves_no_markers(simulate):
+    gate = threading.Semaphore(0)
+    simulation = simulate(FakePipeline([MUG], gate))
+    graph = simulation.graph
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    simulation.set(1000.0)
+    simulation.see(1000.0)
+    handle = graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug"))
+    graph.wait(lambda: graph.pipeline.stamps, "the engine")
+    simulation.set(5.0)
+    gate.release(4)
+    result = graph.result(handle).result
+    assert (result.code, result.boxes.header.stamp.sec) == (ResultCode.OK, 1000)
+    simulation.see(6.0)
+    assert simulation.ground().code == ResultCode.OK
+    graph.wait(lambda: scene(markers), "markers")
+    assert [one.markers[0].header.stamp.sec for one in markers] == [6]

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import rclpy
@@ -26,6 +27,7 @@ from n3d_ros.node import heap, parts
 from n3d_ros.node import node as node_module
 from n3d_ros.node.engine import key_of
 from n3d_ros.node.inputs.topics import CameraTopics
+from n3d_ros.node.plain import worker
 from n3d_ros.node.plain.engine_thread import Engines
 from n3d_ros.node.servers import action_server
 from n3d_ros.srv import Ground, Recall
@@ -128,6 +130,35 @@ def test_deactivating_cancels_what_runs_and_waits_and_clears_what_is_shown(make_
     assert [graph.result(goal).result.code for goal in sent] == [ResultCode.CANCELED] * 3
     graph.wait(lambda: not scene(markers), "an empty scene")
     assert topics_of_node(graph) - TF == {"/prompt"}
+
+
+class DeafPipeline(FakePipeline):
+    """Finishes what it began, whoever cancels it."""
+
+    def ground(self, observation, words, *, listener, **options):
+        deaf = replace(listener, should_cancel=lambda: False)
+        assert self.gate.acquire(timeout=DEADLINE_S)
+        return FakePipeline(self.boxes).ground(observation, words, listener=deaf, **options)
+
+
+def test_a_request_that_is_complete_as_the_node_is_deactivated_leaves_no_markers(make_graph, monkeypatch):
+    monkeypatch.setattr(worker, "CANCEL_GRACE_S", DEADLINE_S)
+    gate = threading.Semaphore(0)
+    graph = managed(make_graph, DeafPipeline([MUG], gate), max_frame_age_s=0.0)
+    change(graph, CONFIGURE, ACTIVATE)
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.one_frame()
+    goal = graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug"))
+    graph.wait(lambda: graph.node.desk.worker.urgency() is None and graph.node.tickets.open, "the engine")
+    assert change(graph, DEACTIVATE) == [True]
+    gate.release()
+    assert graph.result(goal).result.code == ResultCode.OK
+    assert change(graph, ACTIVATE) == [True]
+    graph.one_frame()
+    assert not scene(markers)
+    gate.release()
+    graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug"))
+    graph.wait(lambda: scene(markers), "those of an active node")
 
 
 def test_activated_again_it_answers_about_new_frames_only(make_graph):

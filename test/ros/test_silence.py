@@ -1,5 +1,6 @@
 """A camera that stops: said once, decaying, by the topic's name, and nothing old is left to be seen."""
 
+import threading
 from itertools import pairwise
 
 import pytest
@@ -107,3 +108,38 @@ def test_a_node_that_is_activated_again_says_again_why_there_is_nothing(make_gra
         ).success
     graph.wait(lambda: len(boxes) > 1, "the reason")
     assert [one.code for one in boxes] == [ResultCode.NO_FRAME] * 2
+
+
+def test_a_look_that_ends_after_the_camera_was_given_up_leaves_no_markers(make_graph, soon):
+    gate = threading.Semaphore(0)
+    graph = make_graph(FakePipeline([MUG], gate), continuous__prompt="red mug", frame_timeout_s=0.3)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.wait_for_engine()
+    graph.one_frame()
+    graph.wait(lambda: boxes, "the reason")
+    gate.release(2)
+    graph.wait(lambda: len(boxes) == 3, "the late look, and the reason again")
+    assert [one.code for one in boxes] == [ResultCode.NO_FRAME, ResultCode.OK, ResultCode.NO_FRAME]
+    graph.wait(lambda: len(markers) == 2, "markers, and their end")
+    assert not scene(markers)
+
+
+def test_the_continuous_query_looks_at_no_frame_that_is_older_than_it_may_be(make_graph):
+    pipeline = FakePipeline([MUG])
+    graph = make_graph(pipeline, continuous__prompt="red mug", max_frame_age_s=60.0)
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.wait_for_engine()
+    graph.one_frame()
+    graph.wait(lambda: scene(markers), "markers")
+    now_ns = graph.node.now_ns()
+    for old_ns in (now_ns - 3600 * 10**9, now_ns - 3599 * 10**9):
+        graph.publish(graph.messages(stamp_ns=old_ns))
+        graph.wait(lambda old_ns=old_ns: graph.newest_ns() == old_ns, "the old frame")
+    graph.wait(lambda: not scene(markers), "the markers to go")
+    graph.one_frame()
+    graph.wait(lambda: scene(markers), "markers")
+    assert [one.code for one in boxes] == [ResultCode.OK, ResultCode.STALE, ResultCode.OK], "said once"
+    assert "max_frame_age_s is 60" in boxes[1].message and "use_sim_time" in boxes[1].message
+    assert len(pipeline.stamps) == 2

@@ -160,6 +160,7 @@ def test_cancel_keeps_the_boxes_found_so_far(fake_backend, observation, box_text
         listener=Listener(on_box=found.append, should_cancel=lambda: bool(found)),
     )
     assert result.code == ResultCode.CANCELED
+    assert result.message.startswith("stopped after "), "who says so is known elsewhere: time may be up"
     assert [thing.id for thing in result.objects] == ["0_red mug"]
 
 

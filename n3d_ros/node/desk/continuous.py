@@ -2,7 +2,8 @@
 can be served.
 
 In: each complete frame, and the camera's silence. Out: at most one waiting errand; its result, or once the
-reason why there are no frames any more, under the markers' slot `CONTINUOUS`. It knows no topic.
+reason why there are no frames any more that can be served, under the markers' slot `CONTINUOUS`. It knows no
+topic.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.job import Job
 
 CONTINUOUS = "continuous"
+# Why there is nothing to look at.
+SILENCE, AGE = "silence", "age"
+NOTHING: tuple[tuple[str, ...], str] = ((), "")
 # Between the names of several things; a comma may be part of one.
 SEPARATOR = ";"
 
@@ -33,14 +37,14 @@ class Continuous:
         self._desk, self._camera = desk, camera
         self.is_on = False
         self._last_s = float("-inf")
-        # The words of which it was said that there are no frames.
-        self._given_up: tuple[str, ...] = ()
+        # The words of which it was said that there are no frames, and whether none came or all were too old.
+        self._given_up = NOTHING
 
     def begin_anew(self) -> None:
         """Other words are looked for, from the next frame on, whenever the last look was. What runs of the
         old ones stops.
         """
-        self._last_s, self._given_up = float("-inf"), ()
+        self._last_s, self._given_up = float("-inf"), NOTHING
         self._desk.worker.forget_continuous()
 
     def is_due(self) -> bool:
@@ -50,8 +54,11 @@ class Continuous:
         return self.is_on and bool(standing_words(wanted)) and time.monotonic() - self._last_s >= period_s
 
     def look(self, frame: CameraFrame) -> None:
-        """Offer the question about this frame, if it is due."""
-        self._given_up = ()
+        """Offer the question about this frame, if it is due; say once that it is older than it may be."""
+        if not self._camera.is_fresh(frame):
+            self._give_up(AGE)
+            return
+        self._given_up = NOTHING
         if not self.is_due():
             return
         self._last_s = time.monotonic()
@@ -63,17 +70,16 @@ class Continuous:
 
     def check(self) -> None:
         """Say once that frames have stopped, or that none ever came."""
-        wanted, arrivals = self._desk.parameters.now, self._camera.arrivals
-        words = standing_words(wanted)
-        limit_s = max(wanted.frame_timeout_s, arrivals.late_after_s())
-        if (
-            not self.is_on
-            or not words
-            or words == self._given_up
-            or arrivals.silent_s(time.monotonic()) <= limit_s
-        ):
+        arrivals = self._camera.arrivals
+        limit_s = max(self._desk.parameters.now.frame_timeout_s, arrivals.late_after_s())
+        if arrivals.silent_s(time.monotonic()) > limit_s:
+            self._give_up(SILENCE)
+
+    def _give_up(self, because: str) -> None:
+        words = standing_words(self._desk.parameters.now)
+        if not self.is_on or not words or self._given_up == (words, because):
             return
-        self._given_up = words
+        self._given_up = words, because
         newest = self._camera.frames.frame
         about = Header() if newest is None else newest.header
         self._desk.give_up(GroundQuery(words), CONTINUOUS, about, self._camera.why_no_frame())
@@ -87,7 +93,10 @@ class Continuous:
         is_dropped = is_superseded or job.stop_code == ResultCode.CANCELED
         if self.is_on and not is_dropped and words == standing_words(self._desk.parameters.now):
             made = self._desk.finish(errand, job)
-            if not made.is_shown:
+            if made.is_shown:
+                # Frames may have stopped while the engine looked: what it shows now has to go again.
+                self._given_up = NOTHING
+            else:
                 self._desk.results.hide(CONTINUOUS)
 
 

@@ -117,9 +117,11 @@ class Results:
             self._publishers.detections(made.boxes)
         self._end_to_end_ms.append(made.timing.end_to_end_ms)
         self._publishers.timing(made.timing)
-        self._publishers.markers(errand.slot, made.boxes, parameters)
-        if errand.wish.publish_tf:
-            self._publishers.tf(made.boxes)
+        # Its markers would stay, and tf takes nothing from before the newest stamp that it has.
+        if not errand.frame.is_of_before(self.transforms):
+            self._publishers.markers(errand.slot, made.boxes, parameters)
+            if errand.wish.publish_tf:
+                self._publishers.tf(made.boxes)
         if errand.seen is not None:
             self._publishers.debug_image(errand.frame.header, errand.seen, made.found, parameters)
             about = made.boxes.header

@@ -141,6 +141,7 @@ class Camera:
             rgb_topic=self.topics.rgb_topic(),
             alignment=self._alignment(messages.depth),
             is_info_outdated=self._own_info.is_outdated(messages.rgb, messages.camera_info),
+            num_forgotten=self._transforms.num_forgotten,
         )
         self.arrivals.add(frame.arrived_s)
         self._before_newest_ns = 0 if self.frames.frame is None else self.frames.frame.stamp_ns

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from n3d_ros.cameras.camera_info import AUTO, kind_of_topic
-from n3d_ros.errors import BadInputError, N3DError
+from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.node.conversions import observation, stamp_ns
 from n3d_ros.node.inputs.alignment import Alignment
@@ -46,7 +46,7 @@ class CameraFrame:
     is_ahead: its stamp was ahead of the node's clock when it came. arrived_s: on the steady clock. rgb_topic:
     the full name that its colour image came under; empty: a request brought it. alignment: how its depth is
     registered where it was not. is_info_outdated: its camera info is that of an earlier picture
-    (`own_info.py`).
+    (`own_info.py`). num_forgotten: of the transforms when it came; None: a request brought it.
     """
 
     messages: Messages
@@ -58,6 +58,7 @@ class CameraFrame:
     rgb_topic: str = ""
     alignment: Alignment = Alignment()
     is_info_outdated: bool = False
+    num_forgotten: int | None = None
 
     @property
     def stamp_ns(self) -> int:
@@ -107,11 +108,19 @@ class CameraFrame:
             )
         return self.observation
 
+    def is_of_before(self, transforms: Transforms) -> bool:
+        """Whether the clock went back since it came."""
+        return self.num_forgotten not in (None, transforms.num_forgotten)
+
     def place(self, target: str, transforms: Transforms) -> Found:
         """Where its optical frame was in `target` when the picture was taken; asked of tf once. N3DError with
-        code TF where that is not known.
+        code TF where that is not known, or the clock went back since it came: tf would take its stamp for one
+        of the new time.
         """
         if target not in self._places:
+            if self.is_of_before(transforms):
+                why = "the clock went back since the picture was taken; ask again"
+                raise N3DError(ResultCode.TF, f"no transform to '{target}' at the image's stamp: {why}")
             self._places[target] = transforms.lookup(target, self.header.frame_id, self.stamp_ns)
         return self._places[target]
 

@@ -33,9 +33,12 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Publishers:
-    """Creates the topics and knows which of them somebody needs."""
+    """Creates the topics and knows which of them somebody needs. shows_markers: while the node is active; a
+    request that ends when it is not any more leaves no markers.
+    """
 
     def __init__(self, node: Node) -> None:
+        self.shows_markers = False
         self._boxes = node.create_publisher(Box3DArray, "~/boxes", 10)
         self._markers = node.create_publisher(MarkerArray, "~/markers", LATCHED)
         self._answer = node.create_publisher(SpatialAnswer, "~/answer", LATCHED)
@@ -84,7 +87,7 @@ class Publishers:
 
     def markers(self, slot: str, result: Box3DArray, parameters: Parameters) -> None:
         """~/markers: what `slot` shows from now on."""
-        if parameters.markers_enabled:
+        if self.shows_markers and parameters.markers_enabled:
             self._markers.publish(self._tracker.show(slot, result, _style(parameters)))
 
     def restyle(self, before: Parameters, after: Parameters) -> None:

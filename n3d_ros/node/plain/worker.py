@@ -122,7 +122,9 @@ class Worker(Generic[Engine]):
         return job
 
     def try_early(self, run: Callable[[Engine, Job], Any], timeout_s: float | None = None) -> Job | None:
-        """Run it now where the engine is ready and idle, else never: None."""
+        """Run it now where the engine is ready and idle, else never: None. timeout_s: after it the engine
+        hangs, as with any job.
+        """
         job = Job(run, timeout_s)
         with self._lock:
             if self._stopped or not self._thread.is_idle():
