@@ -129,6 +129,7 @@ class Parts:
         self._is_active = self._health.is_active = self._continuous.is_on = False
         self.tickets.close(why)
         self.desk.worker.forget_continuous()
+        self.desk.outlive()
         self.camera.close()
         self._topics.clear_markers()
 
@@ -228,7 +229,8 @@ class Parts:
         )
         self._continuous.begin_anew()
         self.camera.forget()
-        self._transforms.forget()
+        self._transforms.forget(-jump.delta.nanoseconds)
+        self.desk.outlive()
         self.desk.results.forget()
         self.memory.begin_anew()
 
