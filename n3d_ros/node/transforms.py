@@ -83,8 +83,9 @@ class Transforms:
             found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
         except tf2_ros.TransformException as error:
             is_late = isinstance(error, tf2_ros.ExtrapolationException)
+            why = str(error).rstrip(" .")
             raise (LateTransformError if is_late else N3DError)(
-                ResultCode.TF, f"no transform from '{source}' to '{target}' at the image's stamp: {error}"
+                ResultCode.TF, f"no transform from '{source}' to '{target}' at the image's stamp: {why}"
             ) from error
         if not stamp_ns and Time.from_msg(found.header.stamp).nanoseconds:
             raise N3DError(
@@ -129,7 +130,7 @@ class Door:
 
 def bare(frame: str) -> str:
     """A frame's name as tf2 knows it: without the slash that it had in ROS 1 (tf2's stripSlash)."""
-    return frame.removeprefix("/")
+    return frame.lstrip("/") or frame
 
 
 def unit(q: Quaternion, source: str, target: str) -> Quaternion:

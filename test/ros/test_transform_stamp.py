@@ -9,7 +9,7 @@ from rclpy.time import Time
 from std_msgs.msg import Header
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.transforms import Door, Transforms, rotated
+from n3d_ros.node.transforms import Door, Transforms, bare, rotated
 
 SECOND = 1_000_000_000
 
@@ -98,6 +98,7 @@ def test_a_rotation_of_zeros_is_none(transforms, monkeypatch, rotation):
 def test_frames_of_ros_1_are_those_without_their_slash(transforms):
     assert transforms.lookup("/base", "/camera", 12 * SECOND)[1] == (12.0, 0.0, 0.0)
     assert transforms.lookup("/camera", "camera", 99 * SECOND)[1] == (0.0, 0.0, 0.0)
+    assert (bare("/map"), bare("/a/b"), bare("/")) == ("map", "a/b", "/")
 
 
 def test_a_translation_without_numbers_is_refused(transforms, monkeypatch):
