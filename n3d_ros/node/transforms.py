@@ -22,7 +22,6 @@ from rclpy.time import Time
 from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.msg import GroundedObject
 from n3d_ros.node import optional_packages
-from n3d_ros.node.conversions import stamp_ns
 
 BUFFER_S = 60.0
 # What was on its way when the clock went back has come by then.
@@ -118,7 +117,8 @@ class Door:
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
         """See tf2_ros.Buffer. Of before is what lies farther ahead than half the way back."""
-        ahead_ns = stamp_ns(transform.header.stamp) - self._now_ns()
+        stamp = transform.header.stamp
+        ahead_ns = stamp.sec * 10**9 + stamp.nanosec - self._now_ns()
         is_of_before = self._back_ns > 0 and ahead_ns > self._back_ns // 2
         if not (is_of_before and time.monotonic() < self._until_s):
             self._buffer.set_transform(transform, authority)
