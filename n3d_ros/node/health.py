@@ -60,7 +60,7 @@ class Health:
         return [
             *inputs,
             diagnostics.sync_status(name, topics, camera.arrivals, time.monotonic()),
-            diagnostics.alignment_status(name, camera.frames.frame, wanted.depth_align),
+            diagnostics.alignment_status(name, camera.frames.frame, wanted.depth_align, wanted.tf_timeout_s),
             diagnostics.intrinsics_status(
                 name, wanted.intrinsics_override, camera.frames.frame, self._desk.results.camera
             ),

@@ -119,7 +119,6 @@ class Parts:
 
     def activate(self) -> None:
         """Listen to the camera, take requests."""
-        self._topics.shows_markers = True
         self.camera.open()
         self.tickets.admit()
         self._continuous.begin_anew()
@@ -130,9 +129,9 @@ class Parts:
         self._is_active = self._health.is_active = self._continuous.is_on = False
         self.tickets.close(why)
         self.desk.worker.forget_continuous()
+        self.desk.outlive()
         self.camera.close()
         self._topics.clear_markers()
-        self._topics.shows_markers = False
 
     def close(self) -> None:
         """Save the memory: who stops the node may not wait as long as an engine or a build that hangs. Then
@@ -230,7 +229,8 @@ class Parts:
         )
         self._continuous.begin_anew()
         self.camera.forget()
-        self._transforms.forget()
+        self._transforms.forget(-jump.delta.nanoseconds)
+        self.desk.outlive()
         self.desk.results.forget()
         self.memory.begin_anew()
 

@@ -8,11 +8,13 @@ is still there afterwards.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from geometry_msgs.msg import Point, Quaternion
+from geometry_msgs.msg import Point, Quaternion, TransformStamped
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
@@ -22,7 +24,13 @@ from n3d_ros.msg import GroundedObject
 from n3d_ros.node import optional_packages
 
 BUFFER_S = 60.0
+# What was on its way when the clock went back has come by then.
+ON_ITS_WAY_S = 5.0
 Found: TypeAlias = "tuple[Quaternion, tuple[float, float, float]]"
+
+
+class LateTransformError(N3DError):
+    """tf knows both frames, and does not know the instant: it may still come."""
 
 
 class Transforms:
@@ -37,14 +45,16 @@ class Transforms:
             import tf2_ros
 
             self._buffer = tf2_ros.Buffer(cache_time=Duration(seconds=BUFFER_S))
-            self._listener = tf2_ros.TransformListener(self._buffer, node)
+            self._door = Door(self._buffer, lambda: int(node.get_clock().now().nanoseconds))
+            self._listener = tf2_ros.TransformListener(self._door, node)
 
-    def forget(self) -> None:
-        """Begin anew, with what stands still: a buffer takes nothing from before its newest transform, and
-        would mix what moved before its clock went back with what moves now.
+    def forget(self, back_ns: int) -> None:
+        """Begin anew, with what stands still: a buffer takes nothing from long before its newest transform,
+        and would mix what moved before its clock went back with what moves now. back_ns: how far it went.
         """
         self.num_forgotten += 1
         if self._buffer is not None:
+            self._door.close_to_what_was_before(back_ns)
             self._buffer.clear()
 
     def close(self) -> None:
@@ -56,6 +66,9 @@ class Transforms:
         """Rotation and translation (metres) that map coordinates from source to target at the stamp; TF if
         unknown. At stamp 0, which tf takes for the newest, only where the frames stand still to each other.
         """
+        target, source = bare(target), bare(source)
+        if target == source:
+            return Quaternion(w=1.0), (0.0, 0.0, 0.0)
         if self._buffer is None:
             raise N3DError(
                 ResultCode.TF,
@@ -72,15 +85,56 @@ class Transforms:
         try:
             found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
         except tf2_ros.TransformException as error:
-            raise N3DError(
-                ResultCode.TF, f"no transform from '{source}' to '{target}' at the image's stamp: {error}"
+            is_late = isinstance(error, tf2_ros.ExtrapolationException)
+            why = str(error).rstrip(" .")
+            raise (LateTransformError if is_late else N3DError)(
+                ResultCode.TF, f"no transform from '{source}' to '{target}' at the image's stamp: {why}"
             ) from error
         if not stamp_ns and Time.from_msg(found.header.stamp).nanoseconds:
             raise N3DError(
                 ResultCode.TF, f"'{source}' moves in '{target}', and the image has no stamp that says when"
             )
         at = found.transform.translation
+        # tf2 refuses NaN alone, and turning what is infinite makes NaN.
+        if not all(map(math.isfinite, (at.x, at.y, at.z))):
+            raise N3DError(
+                ResultCode.TF,
+                f"transform from '{source}' to '{target}': expected a translation in metres, got {at.x} "
+                f"{at.y} {at.z}",
+            )
         return unit(found.transform.rotation, source, target), (at.x, at.y, at.z)
+
+
+class Door:
+    """The buffer as its listener sees it. After the clock went back it leaves out what is of the time before
+    and was still on its way: one such transform, and the buffer would refuse all of the new time. now_ns: ROS
+    time.
+    """
+
+    def __init__(self, buffer: Any, now_ns: Callable[[], int]) -> None:
+        self._buffer, self._now_ns = buffer, now_ns
+        self._back_ns, self._until_s = 0, float("-inf")
+
+    def close_to_what_was_before(self, back_ns: int) -> None:
+        """The clock went back by so much now."""
+        self._back_ns, self._until_s = back_ns, time.monotonic() + ON_ITS_WAY_S
+
+    def set_transform(self, transform: TransformStamped, authority: str) -> None:
+        """See tf2_ros.Buffer. Of before is what lies farther ahead than half the way back."""
+        stamp = transform.header.stamp
+        ahead_ns = stamp.sec * 10**9 + stamp.nanosec - self._now_ns()
+        is_of_before = self._back_ns > 0 and ahead_ns > self._back_ns // 2
+        if not (is_of_before and time.monotonic() < self._until_s):
+            self._buffer.set_transform(transform, authority)
+
+    def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
+        """See tf2_ros.Buffer."""
+        self._buffer.set_transform_static(transform, authority)
+
+
+def bare(frame: str) -> str:
+    """A frame's name as tf2 knows it: without the slash that it had in ROS 1 (tf2's stripSlash)."""
+    return frame.lstrip("/") or frame
 
 
 def unit(q: Quaternion, source: str, target: str) -> Quaternion:

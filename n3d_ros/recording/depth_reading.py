@@ -33,7 +33,9 @@ class DepthReading:
     def require_registered(self, rgb: Any, depth: Any) -> None:
         """BadInputError where the node registered the depth image: it knew where its cameras are."""
         colour_frame, depth_frame = rgb.header.frame_id, depth.header.frame_id
-        if self.align != OFF and colour_frame and depth_frame and colour_frame != depth_frame:
+        # As the node compares them, without the slash of ROS 1.
+        is_one = colour_frame.lstrip("/") == depth_frame.lstrip("/")
+        if self.align != OFF and colour_frame and depth_frame and not is_one:
             raise BadInputError(
                 f"depth: expected it as the driver registered it to colour, but it is in '{depth_frame}', "
                 f"colour in '{colour_frame}': the node registered it, and how is not recorded; switch on the "

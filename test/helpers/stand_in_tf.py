@@ -22,6 +22,10 @@ class TransformException(Exception):
     """As tf2_ros has it."""
 
 
+class ExtrapolationException(TransformException):
+    """As tf2_ros has it."""
+
+
 class World:
     """poses: (target, source) -> pose at a stamp in ns. first_ns, last_ns: what is known, None: all time.
 
@@ -48,7 +52,7 @@ class World:
             at_ns = self.last_ns
         is_early = self.first_ns is not None and at_ns < self.first_ns
         if is_early or (self.last_ns is not None and at_ns > self.last_ns):
-            raise TransformException(f"Lookup would require extrapolation at {at_ns}")
+            raise ExtrapolationException(f"Lookup would require extrapolation at {at_ns}")
         pose = self.poses[target, source]
         rotation, (x, y, z) = pose(at_ns)
         # as tf2 does: 0 where the newest is asked for and all of it is static
@@ -77,7 +81,7 @@ def install(monkeypatch) -> World:
     """Make `import tf2_ros` give it; the world that its buffers know."""
     world, module = World(), ModuleType("tf2_ros")
     module.__spec__ = ModuleSpec("tf2_ros", None)
-    module.TransformException = TransformException
+    module.TransformException, module.ExtrapolationException = TransformException, ExtrapolationException
     module.Buffer = lambda cache_time=None: world
     module.TransformListener = lambda buffer, node: SimpleNamespace(unregister=lambda: None)
     monkeypatch.setitem(sys.modules, "tf2_ros", module)

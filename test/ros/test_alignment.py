@@ -11,8 +11,9 @@ from graph import FRAME, HEIGHT, MUG, WIDTH
 from graph_views import status_of, wait_for_level
 from sensor_msgs.msg import CameraInfo
 
+from n3d_ros.action import Ground as Action
 from n3d_ros.errors import ResultCode
-from n3d_ros.node.conversions import fill_image
+from n3d_ros.node.conversions import fill_image, stamp_ns
 from n3d_ros.srv import Ground, GroundImage
 
 DEPTH_FRAME = "camera_depth_optical_frame"
@@ -168,6 +169,34 @@ def test_it_is_refused_where_tf_does_not_know_the_cameras(make_graph, world):
     assert response.code == ResultCode.BAD_INPUT
     for named in (FRAME, DEPTH_FRAME, "does not exist", "align_depth.enable"):
         assert named in response.message
+
+
+def test_tf_that_is_late_is_waited_for(camera, world):
+    """As `output_frame` waits: tf is sent more seldom than pictures, and after them."""
+    graph, show = camera
+    assert graph.node.live.set("tf_timeout_s", 10.0).successful
+    rgb, depth, info = unaligned(graph)
+    own = stamped(depth_info(), depth.header.stamp)
+    stamp = stamp_ns(rgb.header.stamp)
+    world.last_ns = stamp - 1
+    show([("info", info), ("depth_info", own), ("depth", depth), ("rgb", rgb)])
+    handle = graph.goal(Action, "n3d/ground", Action.Goal(prompt="red mug"))
+    graph.wait(lambda: world.asked.count((FRAME, DEPTH_FRAME, stamp)) > 1, "the node to ask tf again")
+    lines = graph.collect(DiagnosticArray, "/diagnostics")
+    line = graph.wait(lambda: status_of(lines, "alignment"), "the line")
+    assert (line.level, line.message) == (DiagnosticStatus.OK, "tf of the newest picture is still to come")
+    world.last_ns = stamp
+    assert graph.result(handle).result.code == ResultCode.OK
+
+
+def test_tf_that_stays_away_is_named(camera, world):
+    graph, show = camera
+    rgb, depth, info = unaligned(graph)
+    own = stamped(depth_info(), depth.header.stamp)
+    world.last_ns = stamp_ns(rgb.header.stamp) - 1
+    show([("info", info), ("depth_info", own), ("depth", depth), ("rgb", rgb)])
+    response = ground(graph)
+    assert (response.code, "extrapolation" in response.message) == (ResultCode.BAD_INPUT, True)
 
 
 def test_it_is_refused_without_the_depth_cameras_info(make_graph, world):

@@ -151,6 +151,27 @@ def test_what_the_standing_words_find_in_a_frame_of_before_is_not_shown(simulate
     assert [stamp_ns(one.header.stamp) for one in boxes] == [5.1 * S]
 
 
+def test_who_asked_before_a_restart_alone_hears_what_was_found(simulate):
+    """Its stamp lies ahead of the new time: markers would stay without a place, ids and tf would be taken."""
+    gate = threading.Semaphore(0)
+    simulation = simulate(FakePipeline([MUG], gate))
+    graph = simulation.graph
+    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    simulation.set(1000.0)
+    simulation.see(1000.0)
+    handle = graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug"))
+    graph.wait(lambda: graph.pipeline.stamps, "the engine to begin")
+    simulation.set(5.0)
+    gate.release(2)
+    result = graph.result(handle).result
+    assert (result.code, stamp_ns(result.boxes.header.stamp)) == (ResultCode.OK, 1000 * S)
+    gate.release(2)
+    simulation.see(5.0)
+    assert simulation.ground().boxes.boxes[0].id == "red mug/0"
+    graph.wait(lambda: markers, "markers")
+    assert [one.header.stamp.sec for array in markers for one in array.markers] == [5, 5]
+
+
 def test_what_is_found_after_a_restart_is_newer_than_what_is_remembered(simulate, monkeypatch):
     world = stand_in_tf.install(monkeypatch)
     world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)

@@ -13,7 +13,7 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
 from n3d_ros.errors import ResultCode
-from n3d_ros.node.outputs.markers import LABEL_GAP_M
+from n3d_ros.node.outputs.markers import LABEL_GAP_M, THINNEST_M
 from n3d_ros.srv import Ground
 
 # REP 103: optical z is the body's x, optical x its -y, optical y its -z.
@@ -51,6 +51,16 @@ def test_a_label_stands_above_its_box_in_whatever_frame(make_graph, monkeypatch)
     position = label.pose.position
     above = 0.8 + MUG.size[1] / 2 + LABEL_GAP_M
     assert (position.x, position.y, position.z) == pytest.approx((1.0, -0.1, above))
+
+
+def test_a_box_without_thickness_has_a_scale_that_viewers_take(make_graph):
+    flat = replace(MUG, size=(0.3, 0.0, 0.2))
+    graph = make_graph(FakePipeline([flat]), continuous__prompt="red mug", markers__style="solid")
+    arrays = graph.collect(MarkerArray, "n3d/markers", LATCHED)
+    graph.one_frame()
+    graph.wait(lambda: arrays, "markers")
+    [solid] = [one for one in arrays[0].markers if one.type == Marker.CUBE]
+    assert (solid.scale.x, solid.scale.y, solid.scale.z) == (0.3, THINNEST_M, 0.2)
 
 
 def test_clear_deletes_everything(make_graph):

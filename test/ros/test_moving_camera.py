@@ -14,6 +14,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node import optional_packages
+from n3d_ros.node.conversions import stamp_ns
 
 
 @pytest.fixture
@@ -112,6 +113,27 @@ def test_named_objects_are_sent_to_tf_on_request(make_graph):
     shift = one.transform.translation
     assert (shift.x, shift.y, shift.z) == MUG.center
     assert one.transform.rotation.y == pytest.approx(math.sin(MUG.yaw / 2))
+
+
+@pytest.mark.skipif(not optional_packages.has_tf_messages(), reason="needs tf2_msgs")
+def test_tf_is_sent_nothing_of_which_its_listeners_would_warn(make_graph):
+    """The same thing at the same stamp again, and what has no frame."""
+    from tf2_msgs.msg import TFMessage
+
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0)
+    sent = graph.collect(TFMessage, "/tf", 100)
+    goal = Ground.Goal(prompt="red mug", publish_tf=True)
+    stamps = []
+    for frame in ("", FRAME, FRAME):
+        graph.connect_camera()
+        messages = graph.messages()
+        messages[0].header.frame_id = frame
+        stamps.append(graph.publish(messages))
+        graph.wait(lambda: graph.newest_ns() == stamps[-1], "the frame")
+        for _ in range(2):
+            assert graph.result(graph.goal(Ground, "n3d/ground", goal)).result.code == ResultCode.OK
+    graph.wait(lambda: len(sent) > 1, "tf")
+    assert [stamp_ns(one.transforms[0].header.stamp) for one in sent] == stamps[1:]
 
 
 def test_tf_on_request_is_refused_without_its_messages(make_graph, monkeypatch):

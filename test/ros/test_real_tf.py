@@ -111,3 +111,45 @@ def test_an_image_without_a_stamp_has_a_place_only_where_its_camera_never_moves(
     assert transforms.lookup("mast", FRAME + "/of_the_mast", 0)[1] == (5.0, 0.0, 0.0)
     with pytest.raises(N3DError, match="the image has no stamp"):
         transforms.lookup("mast", FRAME, 0)
+
+
+def test_tf_that_comes_late_from_before_a_restart_does_not_shut_out_the_new_time(make_graph):
+    from tf2_msgs.msg import TFMessage
+
+    graph = make_graph(
+        FakePipeline([MUG]), use_sim_time=True, max_frame_age_s=0.0, output_frame="map", tf_timeout_s=10.0
+    )
+    clock = graph.client.create_publisher(Clock, "/clock", 10)
+    tf = graph.client.create_publisher(TFMessage, "/tf", 100)
+    graph.wait(tf.get_subscription_count, "the node to listen to tf")
+    graph.connect_camera()
+    before_ns, now_ns = 1000 * 10**9, 5 * 10**9
+    for at_s in (1000, 5):
+        clock.publish(Clock(clock=Time(sec=at_s)))
+        graph.wait(lambda at_s=at_s: graph.node.now_ns() == at_s * 10**9, "the clock")
+    tf.publish(driven(before_ns, before_ns, before_ns + STEP_NS))
+    tf.publish(driven(now_ns, now_ns - STEP_NS, now_ns + STEP_NS))
+    stamp = graph.publish(graph.messages(stamp_ns=now_ns))
+    graph.wait(lambda: graph.newest_ns() == stamp, "the frame")
+    result = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug"))).result
+    assert (result.code, result.message) == (ResultCode.OK, "")
+
+
+@pytest.mark.parametrize("asked", ["map", "/map"])
+def test_frames_of_ros_1_are_found(make_graph, asked):
+    from tf2_msgs.msg import TFMessage
+
+    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0, tf_timeout_s=10.0)
+    static = graph.client.create_publisher(TFMessage, "/tf_static", LATCHED)
+    mast = TransformStamped(child_frame_id="/" + FRAME)
+    mast.header.frame_id, mast.transform.rotation.w, mast.transform.translation.x = "/map", 1.0, 2.0
+    static.publish(TFMessage(transforms=[mast]))
+    graph.connect_camera()
+    messages = graph.messages()
+    messages[0].header.frame_id = "/" + FRAME  # and depth without the slash
+    stamp = graph.publish(messages)
+    graph.wait(lambda: graph.newest_ns() == stamp, "the frame")
+    goal = Ground.Goal(prompt="red mug", frame=asked)
+    boxes = graph.result(graph.goal(Ground, "n3d/ground", goal)).result.boxes
+    assert (boxes.code, boxes.message, boxes.header.frame_id) == (ResultCode.OK, "", "map")
+    assert boxes.boxes[0].pose.position.x == MUG.center[0] + 2.0

@@ -88,6 +88,33 @@ def test_a_cancel_keeps_what_was_found_although_the_engine_does_not_hear_it(make
     assert CANCEL_GRACE_S < 0.1
 
 
+@pytest.mark.parametrize(("policy", "place"), [("LATEST", 2), ("NEXT", 1)])
+def test_who_waits_for_the_engine_until_its_picture_is_too_old_gets_the_newest(make_graph, policy, place):
+    """Unless it asked for a certain picture."""
+    gate = threading.Semaphore(0)
+    graph = make_graph(FakePipeline([MUG], gate), max_frame_age_s=0.0)
+    graph.connect_camera()
+    now_ns = graph.node.now_ns()
+    stamps = [now_ns - 200 * 10**9, now_ns - 190 * 10**9, now_ns]
+
+    def see(stamp):
+        graph.publish(graph.messages(stamp_ns=stamp))
+        graph.wait(lambda: graph.newest_ns() == stamp, "the frame")
+
+    see(stamps[0])
+    running = goal(graph, "red mug")
+    graph.wait(lambda: graph.pipeline.stamps, "the engine to begin")
+    waiting = goal(graph, "mug", frame_policy=getattr(Ground.Goal, policy))
+    see(stamps[1])
+    see(stamps[2])
+    assert graph.node.live.set("max_frame_age_s", 100.0).successful
+    gate.release(4)
+    assert [stamp_ns(graph.result(one).result.boxes.header) for one in (running, waiting)] == [
+        stamps[0],
+        stamps[place],
+    ]
+
+
 def test_a_stamp_waits_for_the_first_frame_at_or_after_it(make_graph):
     graph = make_graph(FakePipeline([MUG]), frame_timeout_s=DEADLINE_S, max_frame_age_s=0.0)
     graph.one_frame()

@@ -9,7 +9,7 @@ from rclpy.time import Time
 from std_msgs.msg import Header
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.transforms import Transforms, rotated
+from n3d_ros.node.transforms import Door, Transforms, bare, rotated
 
 SECOND = 1_000_000_000
 
@@ -34,7 +34,7 @@ class MovingRobot:
 @pytest.fixture
 def transforms(monkeypatch):
     module = ModuleType("tf2_ros")
-    module.TransformException = TransformException
+    module.TransformException = module.ExtrapolationException = TransformException
     monkeypatch.setitem(sys.modules, "tf2_ros", module)
     made = object.__new__(Transforms)
     made._buffer = MovingRobot()
@@ -93,3 +93,42 @@ def test_a_rotation_of_zeros_is_none(transforms, monkeypatch, rotation):
     with pytest.raises(N3DError, match="from 'camera' to 'map': expected a rotation") as caught:
         transforms.lookup("map", "camera", 0)
     assert caught.value.code == ResultCode.TF
+
+
+def test_frames_of_ros_1_are_those_without_their_slash(transforms):
+    assert transforms.lookup("/base", "/camera", 12 * SECOND)[1] == (12.0, 0.0, 0.0)
+    assert transforms.lookup("/camera", "camera", 99 * SECOND)[1] == (0.0, 0.0, 0.0)
+    assert (bare("/map"), bare("/a/b"), bare("/")) == ("map", "a/b", "/")
+
+
+def test_a_translation_without_numbers_is_refused(transforms, monkeypatch):
+    broken = TransformStamped(transform=Transform(translation=Vector3(x=float("inf"))))
+    monkeypatch.setattr(transforms._buffer, "lookup_transform", lambda *_: broken, raising=False)
+    with pytest.raises(N3DError, match="expected a translation in metres, got inf 0.0 0.0"):
+        transforms.lookup("map", "camera", 12 * SECOND)
+
+
+class Heard:
+    """A buffer that keeps what it is told."""
+
+    def __init__(self):
+        self.stamps_s = []
+
+    def set_transform(self, transform, authority):
+        self.stamps_s.append(transform.header.stamp.sec)
+
+
+def test_what_was_on_its_way_when_the_clock_went_back_is_left_out():
+    heard, now = Heard(), [1000 * SECOND]
+    door = Door(heard, lambda: now[0])
+
+    def tell(*at_s):
+        for one in at_s:
+            stamp = Time(seconds=one).to_msg()
+            door.set_transform(TransformStamped(header=Header(stamp=stamp)), "")
+
+    tell(1000)
+    now[0] = 5 * SECOND
+    door.close_to_what_was_before(995 * SECOND)
+    tell(1001, 5, 6, 999)
+    assert heard.stamps_s == [1000, 5, 6]

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from dataclasses import replace
 
 import pytest
 import stand_in_tf
@@ -100,6 +101,27 @@ def test_who_is_stopped_while_tf_is_waited_for_is_canceled_and_told_of_both(make
     assert result.code == result.boxes.code == ResultCode.CANCELED
     assert result.message.startswith("canceled while it waited for tf; no transform from")
     assert (result.boxes.header.frame_id, len(result.boxes.boxes)) == (FRAME, 1)
+
+
+def test_a_request_that_failed_says_so_whatever_tf_knows(make_graph, monkeypatch):
+    stand_in_tf.install(monkeypatch)
+    pipeline = FakePipeline([])
+    found, why = pipeline.ground, {"code": ResultCode.PARSE, "message": "no box"}
+    pipeline.ground = lambda *seen, **options: replace(found(*seen, **options), **why)
+    graph = make_graph(pipeline, output_frame="map")
+    graph.one_frame()
+    result = graph.result(graph.goal(Ground, "n3d/ground", Ground.Goal(prompt="red mug"))).result
+    assert (result.code, result.message.partition("; ")[0]) == (ResultCode.PARSE, "no box")
+    assert "no transform from" in result.message
+
+
+def test_the_cameras_own_frame_needs_no_tf(make_graph, monkeypatch):
+    world = stand_in_tf.install(monkeypatch)
+    graph = make_graph(FakePipeline([MUG]), tf_timeout_s=DEADLINE_S / 3)
+    graph.one_frame()
+    goal = Ground.Goal(prompt="red mug", frame=FRAME)
+    result = graph.result(graph.goal(Ground, "n3d/ground", goal)).result
+    assert (result.code, world.asked) == (ResultCode.OK, [])
 
 
 def test_time_that_ran_out_is_no_fault_of_tf(make_graph, monkeypatch):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -54,6 +55,7 @@ class Desk:
         self.codes: Counter[str] = Counter()
         self.last_error = ""
         self._open: dict[Future[Any], tuple[Job, OnEnd]] = {}
+        self._errands: WeakSet[Errand] = WeakSet()
         self._log = node.get_logger()
         self._clock = node.get_clock()
 
@@ -77,7 +79,7 @@ class Desk:
         self.log_defect(job)
         if errand.slot:
             self.results.publish(made, errand, self.parameters.now)
-        if errand.slot and made.is_shown:
+        if errand.slot and made.is_shown and not errand.is_outlived:
             self._witness(errand, job.future.result())
         return made
 
@@ -85,6 +87,11 @@ class Desk:
         """Nothing can be looked at: counted, published with the reason; what the slot showed is deleted."""
         self.count(*why)
         self.results.publish_absence(failed(query, *why, about), slot)
+
+    def outlive(self) -> None:
+        """Viewers, tf and the memory hear nothing of what is open now."""
+        for errand in self._errands:
+            errand.is_outlived = True
 
     def count(self, code: ResultCode, message: str) -> None:
         """For diagnostics, and the log when it is an error."""
@@ -104,6 +111,7 @@ class Desk:
         self._follow(job, self.log_defect)
 
     def _work(self, errand: Errand) -> Callable[[Engine, Job], Any]:
+        self._errands.add(errand)
         return partial(errand.run, now_ns=self.now_ns, transforms=self.results.transforms)
 
     def _follow(self, job: Job, on_end: OnEnd) -> Job:

@@ -18,7 +18,7 @@ from n3d_ros.node.engine import Engine
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.job import Job
-from n3d_ros.node.transforms import Transforms
+from n3d_ros.node.transforms import Transforms, bare
 from n3d_ros.plain_text import one_line, shown
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult
@@ -62,7 +62,9 @@ PLAIN = Wish()
 class Errand:
     """settings: the parameters as they were when it was made, and as they are for it to its end. slot: of the
     markers; empty: the frame is not this camera's and nothing is published. found: so far, in the worker's
-    thread. seen: what the engine got, None until then; is_overridden: whether its K is not the
+    thread. renew: gives the frame that it is about when it begins, None: it stays with the one that it has.
+    is_outlived: the clock went back, or the node was deactivated, before it ended: its caller alone hears of
+    what it found. seen: what the engine got, None until then; is_overridden: whether its K is not the
     camera info's. A later change of parameters makes another one of the frame, and this one stays.
     """
 
@@ -71,6 +73,8 @@ class Errand:
     ) -> None:
         self.query, self.frame, self.settings = query, frame, settings
         self.slot, self.wish = slot, wish
+        self.renew: Callable[[CameraFrame], CameraFrame] | None = None
+        self.is_outlived = False
         self.found: list[GroundedObject] = []
         self.seen: Observation | None = None
         self.is_overridden = False
@@ -80,7 +84,7 @@ class Errand:
     @property
     def output_frame(self) -> str:
         """tf frame of its result; empty: the camera's."""
-        return self.wish.output_frame or self.settings.output_frame
+        return bare(self.wish.output_frame or self.settings.output_frame)
 
     def run(
         self, engine: Engine, job: Job, now_ns: Callable[[], int], transforms: Transforms
@@ -90,7 +94,11 @@ class Errand:
         is waited for without the engine.
         """
         settings = self.settings
+        if self.renew is not None:
+            self.frame = self.renew(self.frame)
         self.queue_age_ms = self.frame.age_s(now_ns()) * 1e3
+        self.frame.await_alignment(settings, time.monotonic() + settings.tf_timeout_s, job.should_stop)
+        job.check()
         seen = self.seen = self.frame.observe(settings)
         self.is_overridden = self.frame.override(settings) is not None
         job.check()

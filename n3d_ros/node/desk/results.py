@@ -29,7 +29,7 @@ from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.ids import StableIds
 from n3d_ros.node.plain.job import Job
-from n3d_ros.node.transforms import Transforms, matrix, transform_object
+from n3d_ros.node.transforms import Transforms, bare, matrix, transform_object
 from n3d_ros.runtime.types import GroundedObject
 
 
@@ -86,7 +86,7 @@ class Results:
 
     def _ids_of(self, errand: Errand, found: Sequence[GroundedObject]) -> list[str]:
         boxes = [one.box for one in found]
-        if not errand.slot:
+        if not errand.slot or errand.is_outlived:
             return StableIds().assign(boxes)
         target = errand.settings.tracking_frame
         still = self._centres(boxes, errand.frame, target)
@@ -111,17 +111,15 @@ class Results:
             self._publishers.answer(made.answer)
         else:
             self._publishers.boxes(made.boxes)
-        if not made.is_shown:
+        if not made.is_shown or errand.is_outlived:
             return
         if not made.answer.question:
             self._publishers.detections(made.boxes)
         self._end_to_end_ms.append(made.timing.end_to_end_ms)
         self._publishers.timing(made.timing)
-        # Its markers would stay, and tf takes nothing from before the newest stamp that it has.
-        if not errand.frame.is_of_before(self.transforms):
-            self._publishers.markers(errand.slot, made.boxes, parameters)
-            if errand.wish.publish_tf:
-                self._publishers.tf(made.boxes)
+        self._publishers.markers(errand.slot, made.boxes, parameters)
+        if errand.wish.publish_tf:
+            self._publishers.tf(made.boxes)
         if errand.seen is not None:
             self._publishers.debug_image(errand.frame.header, errand.seen, made.found, parameters)
             about = made.boxes.header
@@ -156,11 +154,11 @@ class Results:
 
     def _in_frame(self, made: Outcome, errand: Errand, job: Job) -> Outcome:
         """Expressed in the errand's frame at the image's stamp. As they are when that fails, with the reason
-        and code TF, but for who was stopped: the code says so.
+        and code TF, but for who was stopped, or found nothing for another reason: the code says so.
         """
         output_frame = errand.output_frame
         source, stamp = made.boxes.header.frame_id, made.boxes.header.stamp
-        if not output_frame or output_frame == source:
+        if not output_frame or output_frame == bare(source):
             return made
         try:
             rotation, translation = errand.frame.place(output_frame, self.transforms)
@@ -175,9 +173,10 @@ class Results:
 
     def _unplaced(self, made: Outcome, job: Job, error: N3DError) -> Outcome:
         """error: why tf has no place. Who cancels while tf is waited for is told both."""
-        if made.code in STOPPED:
-            said = "; ".join(filter(None, (made.message, error.message)))
+        said = "; ".join(filter(None, (made.message, error.message)))
+        is_failed = made.code != ResultCode.OK and not made.boxes.boxes
+        if made.code in STOPPED or is_failed:
             return made.with_code(made.code, said)
         if job.stop_code == ResultCode.CANCELED:
             return made.with_code(job.stop_code, f"canceled while it waited for tf; {error.message}")
-        return made.with_code(error.code, error.message)
+        return made.with_code(error.code, said)

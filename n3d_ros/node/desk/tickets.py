@@ -12,7 +12,7 @@ from rclpy.task import Future
 
 from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.node.desk.desk import Desk
-from n3d_ros.node.desk.errand import NEXT, PLAIN, Errand, Wish
+from n3d_ros.node.desk.errand import LATEST, NEXT, PLAIN, Errand, Wish
 from n3d_ros.node.desk.outcome import Outcome, failed
 from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.inputs.camera import Camera
@@ -50,7 +50,10 @@ class Ticket:
 
     def start(self, frame: CameraFrame, slot: str) -> None:
         """Queue the query for this frame. slot: of the markers; empty: nothing is published."""
-        errand = Errand(self._query, frame, self._desk.parameters.now, slot, self._wish)
+        settings, wish = self._desk.parameters.now, self._wish
+        errand = Errand(self._query, frame, settings, slot, wish)
+        if slot and not wish.stamp_ns and wish.frame_policy == LATEST:
+            errand.renew = self._camera.fresh_for
         self._job = self._desk.submit(errand, lambda job: self._complete(self._desk.finish(errand, job)))
 
     def refuse(self, code: ResultCode, message: str) -> None:

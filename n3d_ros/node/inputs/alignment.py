@@ -14,7 +14,7 @@ from n3d_ros.cameras.camera_info import kind_of_topic
 from n3d_ros.errors import BadInputError, N3DError
 from n3d_ros.node.conversions import DepthCamera, stamp_ns
 from n3d_ros.node.inputs.own_info import OUTDATED
-from n3d_ros.node.transforms import Transforms, matrix
+from n3d_ros.node.transforms import LateTransformError, Transforms, bare, matrix
 
 OFF, ERROR = "off", "error"
 REMEDY = (
@@ -25,7 +25,7 @@ REMEDY = (
 
 def frames_differ(rgb_frame: str, depth_frame: str) -> bool:
     """Whether the images are of two cameras; a message without a frame says nothing."""
-    return bool(rgb_frame and depth_frame) and rgb_frame != depth_frame
+    return bool(rgb_frame and depth_frame) and bare(rgb_frame) != bare(depth_frame)
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,14 @@ class Alignment:
     info_topic: str = ""
     transforms: Transforms | None = None
     is_info_outdated: bool = False
+
+    def is_late(self, rgb: Any, depth: Any, mode: str) -> bool:
+        """Whether only tf of the colour image's instant is missing, which may still come."""
+        try:
+            self.depth_camera(rgb, depth, mode)
+        except BadInputError as error:
+            return isinstance(error.__cause__, LateTransformError)
+        return False
 
     def depth_camera(self, rgb: Any, depth: Any, mode: str) -> DepthCamera | None:
         """For two images; mode: of depth.align."""

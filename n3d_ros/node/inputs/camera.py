@@ -79,6 +79,13 @@ class Camera:
         limit_s = self._parameters.now.max_frame_age_s
         return not limit_s or frame.age_s(self._now_ns()) <= limit_s
 
+    def fresh_for(self, frame: CameraFrame) -> CameraFrame:
+        """The newest frame, where this one has become too old while its request waited; else this one."""
+        newest = self.frames.frame
+        if newest is None or self.is_fresh(frame) or not self.is_fresh(newest):
+            return frame
+        return newest
+
     def is_awaited(self, rgb: Any) -> bool:
         """Whether somebody waits for the frame of this colour image."""
         coming = CameraFrame(Frame(rgb, None, None, stamp_ns(rgb.header.stamp), 0))

@@ -147,6 +147,12 @@ class CameraFrame:
         while not self.locate(targets, transforms) and time.monotonic() < end_s and not should_stop():
             time.sleep(TF_POLL_S)
 
+    def await_alignment(self, parameters: Parameters, end_s: float, should_stop: Callable[[], bool]) -> None:
+        """The same for the tf by which depth is registered: `observe` needs it."""
+        rgb, depth, mode = self.messages.rgb, self.messages.depth, parameters.depth_align
+        while self.alignment.is_late(rgb, depth, mode) and time.monotonic() < end_s and not should_stop():
+            time.sleep(TF_POLL_S)
+
     def override(self, parameters: Parameters) -> Intrinsics | None:
         """K in place of the camera info's, of this node's camera alone: pictures of a request have their own
         camera.

@@ -22,6 +22,7 @@ from n3d_ros.node.parameters.declared import OVERRIDE
 from n3d_ros.node.plain.arrivals import Arrivals
 from n3d_ros.node.plain.input_state import InputState, Level, verdict
 from n3d_ros.node.plain.worker import Worker
+from n3d_ros.node.transforms import LateTransformError
 from n3d_ros.plain_text import one_line
 
 PLACES_IN_K = {"fx": 0, "fy": 4, "cx": 2, "cy": 5}
@@ -77,8 +78,12 @@ def sync_status(node_name: str, topics: CameraTopics, frames: Arrivals, now_s: f
     return status(name, Level.OK, f"{frames.rate_hz(now_s):.1f} Hz", values)
 
 
-def alignment_status(node_name: str, frame: CameraFrame | None, mode: str) -> DiagnosticStatus:
-    """ERROR where depth of another frame cannot be registered. frame: the newest. mode: of depth.align."""
+def alignment_status(
+    node_name: str, frame: CameraFrame | None, mode: str, tf_timeout_s: float
+) -> DiagnosticStatus:
+    """ERROR where depth of another frame cannot be registered. frame: the newest. mode: of depth.align.
+    tf_timeout_s: how long tf may be on its way.
+    """
     name = f"{node_name}: alignment"
     if frame is None:
         return status(name, Level.OK, "no frame yet", {})
@@ -87,6 +92,9 @@ def alignment_status(node_name: str, frame: CameraFrame | None, mode: str) -> Di
     try:
         camera = frame.alignment.depth_camera(messages.rgb, messages.depth, mode)
     except N3DError as error:
+        is_late = isinstance(error.__cause__, LateTransformError)
+        if is_late and frame.arrived_ago_s() <= tf_timeout_s:
+            return status(name, Level.OK, "tf of the newest picture is still to come", frames)
         return status(name, Level.ERROR, error.message, frames)
     done = "taken as registered to colour" if camera is None else "registered to colour by this node"
     return status(name, Level.OK, f"depth is {done}", frames)

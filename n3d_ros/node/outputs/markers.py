@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Pose
+from geometry_msgs.msg import Point, Pose, Vector3
 from visualization_msgs.msg import Marker, MarkerArray
 
 from n3d_ros.geometry import BOX_EDGES, box_corners
@@ -24,6 +24,8 @@ from n3d_ros.node.transforms import rotated
 
 LINE_WIDTH_M = 0.006
 LABEL_GAP_M = 0.03
+# A model may write a box without thickness, and RViz warns of a scale of 0.
+THINNEST_M = 0.001
 COLOURS = (
     (1.0, 0.84, 0.04),
     (0.19, 0.82, 0.35),
@@ -164,7 +166,8 @@ def _edges(box: GroundedObject) -> Marker:
 
 
 def _solid(box: GroundedObject) -> Marker:
-    return Marker(type=Marker.CUBE, pose=box.pose, scale=box.size)
+    x, y, z = (max(side, THINNEST_M) for side in (box.size.x, box.size.y, box.size.z))
+    return Marker(type=Marker.CUBE, pose=box.pose, scale=Vector3(x=x, y=y, z=z))
 
 
 def _label(box: GroundedObject, height_m: float) -> Marker:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
@@ -19,7 +20,7 @@ from visualization_msgs.msg import MarkerArray
 from n3d_ros.boxes import Box3D
 from n3d_ros.msg import Box3DArray, SpatialAnswer, Timing
 from n3d_ros.node import optional_packages
-from n3d_ros.node.conversions import fill_image, fill_jpeg
+from n3d_ros.node.conversions import fill_image, fill_jpeg, stamp_ns
 from n3d_ros.node.outputs import messages
 from n3d_ros.node.outputs.cloud import cloud
 from n3d_ros.node.outputs.markers import MarkerStyle, MarkerTracker
@@ -33,12 +34,9 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Publishers:
-    """Creates the topics and knows which of them somebody needs. shows_markers: while the node is active; a
-    request that ends when it is not any more leaves no markers.
-    """
+    """Creates the topics and knows which of them somebody needs."""
 
     def __init__(self, node: Node) -> None:
-        self.shows_markers = False
         self._boxes = node.create_publisher(Box3DArray, "~/boxes", 10)
         self._markers = node.create_publisher(MarkerArray, "~/markers", LATCHED)
         self._answer = node.create_publisher(SpatialAnswer, "~/answer", LATCHED)
@@ -58,6 +56,9 @@ class Publishers:
             from tf2_msgs.msg import TFMessage
 
             self._tf = node.create_publisher(TFMessage, "/tf", 100)
+        # The stamp of what was sent to tf last, and its frames.
+        self._tf_stamp_ns = -1
+        self._tf_sent: set[str] = set()
         self._name = node.get_fully_qualified_name().strip("/")
         self._tracker = MarkerTracker(node.get_namespace().strip("/") or node.get_name())
 
@@ -82,12 +83,34 @@ class Publishers:
 
     def tf(self, result: Box3DArray) -> None:
         """/tf: the pose of each box, as <node>/<id>, where tf2_msgs imports."""
-        if self._tf is not None and result.boxes:
-            self._tf.publish(messages.transforms(result, self._name))
+        if self._tf is None or not result.boxes:
+            return
+        if not result.header.frame_id:
+            self._log.warning(
+                "publish_tf: the colour image has no frame_id, so nothing is sent to tf: have its driver "
+                "set one",
+                throttle_duration_sec=LOG_PERIOD_S,
+            )
+            return
+        message = messages.transforms(result, self._name)
+        message.transforms = [one for one in message.transforms if self._is_new_to_tf(one)]
+        if message.transforms:
+            self._tf.publish(message)
+
+    def _is_new_to_tf(self, transform: TransformStamped) -> bool:
+        """Of a second result about one picture every listener would warn, for each thing (TF_REPEATED_DATA),
+        and so it would of a frame in itself.
+        """
+        stamp, child = stamp_ns(transform.header.stamp), transform.child_frame_id
+        if stamp != self._tf_stamp_ns:
+            self._tf_stamp_ns, self._tf_sent = stamp, set()
+        is_new = child not in self._tf_sent and child != transform.header.frame_id
+        self._tf_sent.add(child)
+        return is_new
 
     def markers(self, slot: str, result: Box3DArray, parameters: Parameters) -> None:
         """~/markers: what `slot` shows from now on."""
-        if self.shows_markers and parameters.markers_enabled:
+        if parameters.markers_enabled:
             self._markers.publish(self._tracker.show(slot, result, _style(parameters)))
 
     def restyle(self, before: Parameters, after: Parameters) -> None:
