@@ -81,7 +81,7 @@ class EncodedFrame:
             raise (BadInputError if has_depth(observation) else NoDepthError)(str(error)) from error
         prepared = time.perf_counter()
         if should_cancel is not None and should_cancel():
-            raise N3DError(ResultCode.CANCELED, "canceled before the picture was encoded")
+            raise N3DError(ResultCode.CANCELED, "stopped before the picture was encoded")
         self._image = backend.encode_image(self.inputs) if early is None else early.finish(self.inputs)
         self.preprocess_ms, self.vision_ms = (prepared - began) * 1e3, (time.perf_counter() - prepared) * 1e3
         self.cache = backend.new_cache(min(backend.config.text.max_positions, MAX_CONTEXT))

@@ -66,7 +66,7 @@ def grounded(
         remarks.append(f"left out {num_repeated} that repeat the box of another of their name")
     code, message = _outcome(len(objects), remarks, unconfirmed, generation, words)
     if is_stopped and code != ResultCode.CANCELED:
-        code, message = ResultCode.CANCELED, "canceled before the second look was done"
+        code, message = ResultCode.CANCELED, "stopped before the second look was done"
     return GroundResult(
         objects=tuple(objects),
         raw_text=generation.text,
@@ -122,7 +122,7 @@ def _outcome(
     if generation.finish == FULL:
         remarks = [f"the reply was cut off after {len(generation.token_ids)} tokens", *remarks]
     if generation.finish == CANCELED:
-        return ResultCode.CANCELED, f"canceled after {len(generation.token_ids)} tokens"
+        return ResultCode.CANCELED, f"stopped after {len(generation.token_ids)} tokens"
     if not num_objects and remarks:
         return ResultCode.PARSE, "; ".join(["no usable box", *remarks])
     if unconfirmed:
@@ -204,7 +204,7 @@ def answered(
     if generation.finish == CANCELED:
         code, message = (
             ResultCode.CANCELED,
-            f"canceled after {len(generation.token_ids)} tokens of the answer",
+            f"stopped after {len(generation.token_ids)} tokens of the answer",
         )
     elif generation.finish == FULL:
         message = f"the answer was cut off after {len(generation.token_ids)} tokens"

@@ -273,7 +273,7 @@ def test_what_is_stopped_in_a_second_look_is_not_ok(mode, looking, text_in, obse
     stopped, whole = stopped_at_every_moment(ground)
     assert whole.code == ResultCode.OK and {one.code for one in stopped} == {ResultCode.CANCELED}
     assert stopped[-1].raw_text == whole.raw_text and len(stopped[-1].objects) == 1
-    assert stopped[-1].message == "canceled before the second look was done"
+    assert stopped[-1].message == "stopped before the second look was done"
 
 
 def test_an_answer_from_what_a_stopped_second_look_left_is_not_ok(looking, text_in, observation):
