@@ -6,6 +6,8 @@ import importlib
 import importlib.util
 from typing import Any
 
+from n3d_ros.plain_text import shown
+
 
 def has_detections() -> bool:
     """Whether vision_msgs imports."""
@@ -61,14 +63,14 @@ def refuse_frame_without_tf(parameter: str, frame: str) -> None:
     """ValueError where another frame is wanted and tf2_ros is absent."""
     if frame and not has_tf():
         raise ValueError(
-            f"{parameter} '{frame}': tf2_ros does not import here, so nothing is known but the camera's "
+            f"{parameter} {shown(frame)}: tf2_ros does not import here, so nothing is known but the camera's "
             "optical frame; leave it empty or source a ROS distribution"
         )
 
 
-def refuse_tf_without_messages(is_wanted: bool) -> None:
+def refuse_tf_without_messages(parameter: str, is_wanted: bool) -> None:
     """ValueError where poses are to be sent to tf and its messages are absent."""
     if is_wanted and not has_tf_messages():
         raise ValueError(
-            "publish_tf: tf2_msgs does not import here; leave it off or source a ROS distribution"
+            f"{parameter}: tf2_msgs does not import here; leave it off or source a ROS distribution"
         )

@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TypeVar
 
 from n3d_ros.cameras.camera_info import KINDS
 from n3d_ros.cameras.camera_text import EXAMPLE, camera_of_text
+from n3d_ros.errors import BadInputError
 from n3d_ros.files.picture_file import MAX_MEGAPIXELS
 from n3d_ros.geometry import Intrinsics
+from n3d_ros.plain_text import shown
 from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M
 from n3d_ros.runtime.backends.factory import AUTO, BACKEND_FORMS, BackendChoice
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
@@ -39,6 +42,12 @@ def override_of(text: str) -> Intrinsics | None:
         return camera_of_text(text) if text.strip() else None
     except ValueError as error:
         raise ValueError(f"{OVERRIDE}: {error}") from None
+
+
+def check_frame(name: str, frame: str) -> None:
+    """ValueError that names the parameter for a frame that tf2 refuses, whatever is sent to it."""
+    if frame.startswith("/"):
+        raise ValueError(f"{name}: expected a tf frame, which begins with no '/', got {shown(frame)}")
 
 
 @dataclass(frozen=True)
@@ -249,7 +258,11 @@ class Parameters:
         "frame_timeout_s", 2.0, "how long a request waits for a frame", 0.0, 3600.0, dynamic=True
     )
     output_frame: str = _declare(
-        "output_frame", "", "tf frame of the results; empty: the colour camera's optical frame", dynamic=True
+        "output_frame",
+        "",
+        "tf frame of the results; empty: the colour camera's optical frame",
+        parse=partial(check_frame, "output_frame"),
+        dynamic=True,
     )
     tf_timeout_s: float = _declare(
         "tf_timeout_s",
@@ -263,6 +276,7 @@ class Parameters:
         "tracking_frame",
         "",
         "tf frame that stands still, such as odom: ids survive camera motion; empty: camera's view",
+        parse=partial(check_frame, "tracking_frame"),
         dynamic=True,
     )
     continuous_publish_tf: bool = _declare(
@@ -307,7 +321,10 @@ class Parameters:
         "memory.enabled", False, "remember what is found, for ~/recall and ~/objects"
     )
     memory_frame: str = _declare(
-        "memory.frame", "", "tf frame that stands still, such as map, in which places are remembered"
+        "memory.frame",
+        "",
+        "tf frame that stands still, such as map, in which places are remembered",
+        parse=partial(check_frame, "memory.frame"),
     )
     memory_camera_is_still: bool = _declare(
         "memory.camera_is_still",
@@ -358,7 +375,10 @@ class Parameters:
     def __post_init__(self) -> None:
         for one in DECLARATIONS:
             one.check(getattr(self, one.field_name))
-        check_words(self.continuous_prompt, self.limits)
+        try:
+            check_words(self.continuous_prompt, self.limits)
+        except BadInputError as error:
+            raise ValueError(f"continuous.prompt: {error.message}") from None
         if self.memory_enabled and not (self.memory_frame or self.memory_camera_is_still):
             raise ValueError(
                 "memory.frame: expected a tf frame that stands still, such as map, got an empty one; the "
