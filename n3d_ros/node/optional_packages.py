@@ -6,8 +6,6 @@ import importlib
 import importlib.util
 from typing import Any
 
-from n3d_ros.plain_text import shown
-
 
 def has_detections() -> bool:
     """Whether vision_msgs imports."""
@@ -63,7 +61,7 @@ def refuse_frame_without_tf(parameter: str, frame: str) -> None:
     """ValueError where another frame is wanted and tf2_ros is absent."""
     if frame and not has_tf():
         raise ValueError(
-            f"{parameter} {shown(frame)}: tf2_ros does not import here, so nothing is known but the camera's "
+            f"{parameter} {frame!r}: tf2_ros does not import here, so nothing is known but the camera's "
             "optical frame; leave it empty or source a ROS distribution"
         )
 

@@ -15,10 +15,8 @@ from typing import TypeVar
 
 from n3d_ros.cameras.camera_info import KINDS
 from n3d_ros.cameras.camera_text import EXAMPLE, camera_of_text
-from n3d_ros.errors import BadInputError
 from n3d_ros.files.picture_file import MAX_MEGAPIXELS
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.plain_text import shown
 from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M
 from n3d_ros.runtime.backends.factory import AUTO, BACKEND_FORMS, BackendChoice
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
@@ -47,7 +45,7 @@ def override_of(text: str) -> Intrinsics | None:
 def check_frame(name: str, frame: str) -> None:
     """ValueError that names the parameter for a frame that tf2 refuses, whatever is sent to it."""
     if frame.startswith("/"):
-        raise ValueError(f"{name}: expected a tf frame, which begins with no '/', got {shown(frame)}")
+        raise ValueError(f"{name}: expected a tf frame, which begins with no '/', got {frame!r}")
 
 
 @dataclass(frozen=True)
@@ -377,8 +375,8 @@ class Parameters:
             one.check(getattr(self, one.field_name))
         try:
             check_words(self.continuous_prompt, self.limits)
-        except BadInputError as error:
-            raise ValueError(f"continuous.prompt: {error.message}") from None
+        except ValueError as error:
+            raise ValueError(f"continuous.prompt: {error}") from None
         if self.memory_enabled and not (self.memory_frame or self.memory_camera_is_still):
             raise ValueError(
                 "memory.frame: expected a tf frame that stands still, such as map, got an empty one; the "
