@@ -5,6 +5,7 @@ It starts no camera driver, downloads nothing and installs nothing. `rviz:=true`
 `cameras:=front,left` a node stands below each of these names, all in one process: see multi_camera.launch.py.
 """
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,10 @@ EXTRAS = (
 )
 LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
 BOOLEANS = ["true", "false"]
+# Numbers and booleans to ROS, which launch_ros writes without quotes: they are none to PyYAML.
+NO_TEXT = re.compile(
+    r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|0x[0-9a-f.]+p[+-]?\d+|inf|infinity|nan)|[yn]", re.IGNORECASE
+)
 
 
 def arguments() -> list[DeclareLaunchArgument]:
@@ -99,7 +104,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
         raise ValueError(f"params_file: expected a file, got '{given['params_file']}'")
     preset = yaml.safe_load((CONFIG / "cameras" / f"{given['camera']}.yaml").read_text(encoding="utf-8"))
     topics = {**preset["topics"], **{topic: given[name] for name, topic, _ in TOPICS if given[name]}}
-    cameras = {name: below(name, topics) for name in given["cameras"].split(",") if name}
+    cameras = {name: below(name, topics) for name in names_of(given["cameras"])}
     views = {"/".join(filter(None, (given["namespace"], name))): seen for name, seen in cameras.items()}
     shown = [
         rviz(given | {"namespace": namespace}, seen, preset.get("frame", ""))
@@ -108,6 +113,11 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     ]
     # where rviz2 is missing no node is left running
     return [*shown, nodes(given, cameras) if cameras else node(given, topics)]
+
+
+def names_of(cameras: str) -> list[str]:
+    """Of `cameras:=front, left`."""
+    return [name.strip() for name in cameras.split(",") if name.strip()]
 
 
 def below(name: str, topics: dict[str, str]) -> dict[str, str]:
@@ -140,6 +150,8 @@ def process(
 ) -> Node:
     """The node's process; arguments that are given win over the parameters file."""
     overrides = {parameter: given[name] for name, _, parameter in PARAMETERS if given[name]}
+    if NO_TEXT.fullmatch(given["prompt"]):
+        overrides["continuous.prompt"] += " "  # launch_ros quotes it then, and the node takes the blank off
     overrides |= {one: given[name] for name, _, _, sets in CHOICES if given[name] for one in sets}
     return Node(
         package="n3d_ros",

@@ -231,5 +231,5 @@ def _check_machine(wanted: Parameters) -> None:
         optional_packages.refuse_frame_without_tf(parameter, getattr(wanted, parameter))
     if wanted.memory_enabled:
         optional_packages.refuse_frame_without_tf("memory.frame", wanted.memory_frame)
-    optional_packages.refuse_tf_without_messages(wanted.continuous_publish_tf)
+    optional_packages.refuse_tf_without_messages("continuous.publish_tf", wanted.continuous_publish_tf)
     optional_packages.refuse_rgbd_without_its_type(wanted.rgbd_enabled)

@@ -61,14 +61,14 @@ def refuse_frame_without_tf(parameter: str, frame: str) -> None:
     """ValueError where another frame is wanted and tf2_ros is absent."""
     if frame and not has_tf():
         raise ValueError(
-            f"{parameter} '{frame}': tf2_ros does not import here, so nothing is known but the camera's "
+            f"{parameter} {frame!r}: tf2_ros does not import here, so nothing is known but the camera's "
             "optical frame; leave it empty or source a ROS distribution"
         )
 
 
-def refuse_tf_without_messages(is_wanted: bool) -> None:
+def refuse_tf_without_messages(parameter: str, is_wanted: bool) -> None:
     """ValueError where poses are to be sent to tf and its messages are absent."""
     if is_wanted and not has_tf_messages():
         raise ValueError(
-            "publish_tf: tf2_msgs does not import here; leave it off or source a ROS distribution"
+            f"{parameter}: tf2_msgs does not import here; leave it off or source a ROS distribution"
         )

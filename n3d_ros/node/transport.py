@@ -42,9 +42,8 @@ def make_room_for_images(environment: MutableMapping[str, str] = os.environ) -> 
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes free for us where `folder` lies, 0 if there is no such folder."""
-    try:
-        status = os.statvfs(folder)
-    except FileNotFoundError:
+    """Bytes free for us where `folder` lies, 0 if there is no such folder or we may not write there."""
+    if not os.access(folder, os.W_OK):
         return 0
+    status = os.statvfs(folder)
     return status.f_bavail * status.f_frsize

@@ -117,6 +117,13 @@ def test_arguments_become_parameters_after_the_file_and_empty_ones_do_not(config
     assert time == {"use_sim_time": True, "autostart": True}
 
 
+@pytest.mark.parametrize("word", ["1e3", "1E-3", "08", "nan", "Infinity", "0x1p3", "y", "N"])
+def test_a_word_that_ros_would_read_as_a_number_or_a_truth_is_written_with_quotes(config, word):
+    _, overrides, _ = Launch().node(prompt=word)["parameters"]
+    assert f"'{word} '" in yaml.dump(overrides), "as launch_ros writes it"
+    assert overrides["continuous.prompt"].strip() == word
+
+
 def test_one_quality_of_service_for_the_three_inputs(config):
     _, overrides, _ = Launch().node(qos="reliable")["parameters"]
     assert overrides == {"qos.rgb": "reliable", "qos.depth": "reliable", "qos.info": "reliable"}
@@ -184,6 +191,8 @@ def test_several_cameras_are_one_process_with_the_presets_topics_below_their_nam
     assert front[1:3] == ["-r", "rgb/image:=/front/camera/color/image_raw"]
     assert "depth/camera_info:=/left/camera/depth/camera_info" in left
     assert arguments[-2:] == ["-r", "__node:=eye"]
+    (spaced,) = Launch().started(camera="realsense_unaligned", cameras="front, left,")
+    assert spaced.named["arguments"][:4] == arguments[:4]
     assert "name" not in started.named, "launch would address the parameters to a node of that name"
     assert started.named["namespace"] == "robot" and len(started.named["parameters"]) == 3
 

@@ -35,3 +35,8 @@ def test_a_small_shared_memory_is_left_alone_with_a_word_about_it(monkeypatch, c
 def test_a_system_without_shared_memory_has_none_free(tmp_path):
     assert transport.free_bytes(tmp_path / "absent") == 0
     assert transport.free_bytes(tmp_path) > 0
+
+
+def test_a_shared_memory_that_we_may_not_write_has_none_free(tmp_path, monkeypatch):
+    monkeypatch.setattr(transport.os, "access", lambda folder, how: how != transport.os.W_OK)
+    assert transport.free_bytes(tmp_path) == 0

@@ -16,6 +16,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from n3d_ros.action import Ask
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
+from n3d_ros.node import optional_packages
 from n3d_ros.node.parameters.declared import DECLARATIONS
 from n3d_ros.srv import Ground
 
@@ -26,6 +27,8 @@ from n3d_ros.srv import Ground
         ("markers.alpha", 1.5, "markers.alpha"),
         ("markers.style", "round", "wire, solid"),
         ("depth.min_m", 50.0, "depth.max_m"),
+        ("tracking_frame", "/odom", "tracking_frame: expected a tf frame"),
+        ("continuous.prompt", "a\x01b", "continuous.prompt: words: expected text"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_and_the_old_one_stays(make_graph, name, value, named):
@@ -52,6 +55,14 @@ def test_a_value_of_no_known_type_is_refused_and_the_node_goes_on(make_graph, at
     assert graph.node.live.now.depth_max_m == graph.node.get_parameter("depth.max_m").value != 5.0
     assert graph.call(kind, name, kind.Request(parameters=[good])) is not None
     assert graph.node.live.now.depth_max_m == 5.0
+
+
+def test_what_this_machine_cannot_serve_is_refused_by_the_name_of_its_parameter(make_graph, monkeypatch):
+    for what in ("has_tf", "has_tf_messages"):
+        monkeypatch.setattr(optional_packages, what, lambda: False)
+    live = make_graph(FakePipeline([])).node.live
+    assert live.set("continuous.publish_tf", True).reason.startswith("continuous.publish_tf: tf2_msgs")
+    assert live.set("output_frame", "a\x01b").reason.startswith("output_frame 'a\\x01b': tf2_ros")
 
 
 def test_dynamic_parameters_change_and_read_only_ones_do_not(make_graph):

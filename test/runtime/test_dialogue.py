@@ -117,6 +117,9 @@ def test_the_answer_streams_and_can_be_canceled(dialogue):
         listener=Listener(chunks.append, should_cancel=lambda: len(chunks) >= 5),
     )
     assert (canceled.code, canceled.raw_text) == (ResultCode.CANCELED, "Quite")
+    assert canceled.message == "stopped after 5 tokens of the answer", (
+        "who asked for it is the caller's to say"
+    )
 
 
 def test_a_second_question_starts_after_the_picture_and_its_timing_is_its_own(dialogue, observation):

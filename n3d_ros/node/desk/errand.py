@@ -53,7 +53,7 @@ class Wish:
             raise BadInputError(f"stamp: expected 0 or a stamp, got {self.stamp_ns} ns")
         if self.output_frame != one_line(self.output_frame, MAX_FRAME_CHARS):
             raise BadInputError(f"frame: expected the name of a tf frame, got {shown(self.output_frame)}")
-        optional_packages.refuse_tf_without_messages(self.publish_tf)
+        optional_packages.refuse_tf_without_messages("publish_tf", self.publish_tf)
 
 
 PLAIN = Wish()

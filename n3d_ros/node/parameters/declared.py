@@ -358,7 +358,10 @@ class Parameters:
     def __post_init__(self) -> None:
         for one in DECLARATIONS:
             one.check(getattr(self, one.field_name))
-        check_words(self.continuous_prompt, self.limits)
+        try:
+            check_words(self.continuous_prompt, self.limits)
+        except ValueError as error:
+            raise ValueError(f"continuous.prompt: {error}") from None
         if self.memory_enabled and not (self.memory_frame or self.memory_camera_is_still):
             raise ValueError(
                 "memory.frame: expected a tf frame that stands still, such as map, got an empty one; the "

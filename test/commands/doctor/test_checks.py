@@ -12,7 +12,7 @@ from n3d_ros.commands.doctor import of_graph
 from n3d_ros.commands.doctor.checks.command import nearest
 from n3d_ros.commands.doctor.checks.frame import check_frame
 from n3d_ros.commands.doctor.checks.machine import REQUIRED, check_machine
-from n3d_ros.commands.doctor.checks.node import check_graph, check_node
+from n3d_ros.commands.doctor.checks.node import OF_RESULTS, check_graph, check_node
 from n3d_ros.commands.doctor.checks.publishers import check_publishers
 from n3d_ros.commands.doctor.checks.stamps import check_stamps
 from n3d_ros.commands.doctor.checks.topics import check_topic
@@ -25,6 +25,7 @@ from n3d_ros.commands.doctor.seen import (
     StatusSeen,
     TopicSeen,
 )
+from n3d_ros.errors import ResultCode
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.input_state import InputState, Level
 from n3d_ros.node.plain.qos import Quality, mismatch, missed
@@ -101,6 +102,15 @@ def test_a_node_is_started_anew_where_it_was_and_under_its_name():
     words = mismatch("/depth/image", [Quality()], Quality(reliable=True), "qos.depth")
     [found] = in_graph(topic(incompatible=words), node="/robot1/n3d")
     assert found.mend == f"{ANEW} namespace:=/robot1 depth_topic:=/depth/image qos:=auto"
+
+
+def test_who_ends_with_the_process_of_a_node_is_said_before_that_is_stopped():
+    shared = {"state": "ready", "shared_with": "/left/n3d"}
+    [found] = in_graph(absent(others=("/cam/depth/image",)), node="/front/n3d", info=shared)
+    assert found.mend.startswith(
+        "stop the node (and with it /left/n3d, of the same process; n3d_node --camera"
+    )
+    assert found.mend.endswith("n3d.launch.py namespace:=/front depth_topic:=/cam/depth/image")
 
 
 def test_what_comes_once_has_no_rate():
@@ -340,6 +350,11 @@ def test_a_picture_that_comes_again_is_in_order_until_it_is_too_old():
     assert check_stamps(replace(GRAPH, topics=(topic(seen=again),), frame=frame())).level == Level.OK
     old = check_stamps(replace(GRAPH, topics=(topic(seen=again, ahead_s=-2.1),), frame=frame()))
     assert (old.level, old.mend) == (Level.ERROR, STAMP)
+
+
+def test_a_camera_by_the_machines_clock_before_a_node_in_simulated_time_is_not_led_there_again():
+    seen = replace(GRAPH, topics=(topic(ahead_s=1.8e9),), num_clocks=1, use_sim_time=True)
+    assert "ros2 param set /n3d use_sim_time false" in check_stamps(seen).mend
 
 
 def test_no_stamps_are_judged_by_a_clock_that_stands_still():
@@ -586,6 +601,29 @@ def test_what_the_node_says_of_itself_is_passed_on_at_its_level():
     assert "depth" not in [finding.name for finding in found]
 
 
+@pytest.mark.parametrize(
+    ("name", "message", "mend"),
+    [
+        ("results", "BAD_INPUT: 'zork': expected words that this model knows", "continuous.prompt"),
+        ("results", "TF: no transform from 'a' to 'b'", "ros2 param set /n3d output_frame"),
+        ("results", "NO_DEPTH: no valid depth", "inputs and frame, above"),
+        ("results", "SUPERSEDED: a newer request came", "max_queued_goals"),
+        ("results", "INTERNAL: RuntimeError", "log"),
+        ("memory", "nothing is remembered: memory.file: 'm': expected a memory", "move that file away"),
+        ("memory", "memory.file is not written: [Errno 13]", "permission"),
+        ("memory", "the newest look was not remembered: TF: no transform", "tf2_echo"),
+    ],
+)
+def test_what_the_node_says_of_itself_has_a_remedy_of_its_own(name, message, mend):
+    said = StatusSeen(name, Level.WARN, message)
+    found = one(check_node(replace(GRAPH, statuses=(said,))), name)
+    assert mend in found.mend and "{" not in found.mend
+
+
+def test_every_code_of_a_result_that_has_a_remedy_is_one():
+    assert set(OF_RESULTS) <= set(ResultCode.__members__)
+
+
 def test_two_nodes_of_one_name_are_told_what_to_do_and_not_where_to_read():
     diagnostics = pytest.importorskip("n3d_ros.node.outputs.diagnostics")
     two = StatusSeen("name", Level.ERROR, diagnostics.same_name("/n3d", 2))
@@ -629,6 +667,7 @@ def test_a_machine_with_everything_is_right():
         (replace(MACHINE, memory_bytes=200 << 20), "memory", Level.ERROR, "0.2 GB free", "n3d quantize"),
         (replace(MACHINE, receive_buffer_bytes=212992), "rmem_max", Level.WARN, "212992", "sysctl -w"),
         (replace(MACHINE, shared_memory_bytes=16 << 20), "shared memory", Level.WARN, "16 MB", "--shm-size"),
+        (replace(MACHINE, shared_memory_bytes=0), "shared memory", Level.WARN, "not writable", "--shm-size"),
         (
             replace(MACHINE, model=ModelSeen("/m", error="/m: none")),
             "model",

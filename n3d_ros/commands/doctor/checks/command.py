@@ -14,8 +14,6 @@ from n3d_ros.commands.doctor.seen import GraphSeen, TopicSeen
 
 LAUNCH = "ros2 launch n3d_ros n3d.launch.py"
 RUN = "ros2 run n3d_ros n3d_node --ros-args"
-# Two nodes of one name answer each other's requests.
-FIRST = "stop the node, then, with what else it was given:"
 # What a depth picture's name has in it; the latter is depthai_ros_driver's, which says no "depth".
 OF_DEPTH = ("depth", "/stereo/image_raw")
 # Names farther from each other than this have nothing in common (difflib's ratio, 1 = equal).
@@ -34,7 +32,14 @@ def mend_anew(seen: TopicSeen, graph: GraphSeen) -> str:
     first = next(one for one in graph.topics if is_mended(one, graph))
     if first is not seen:
         return f"the command at {first.state.name} mends it too"
-    return f"{FIRST} {command(graph)}"
+    return f"{first_of_all(graph)} {command(graph)}"
+
+
+def first_of_all(graph: GraphSeen) -> str:
+    """Two nodes of one name answer each other's requests. Those that share its engine end with it."""
+    others = graph.info.get("shared_with", "")
+    also = f" (and with it {others}, of the same process; n3d_node --camera starts both)" if others else ""
+    return f"stop the node{also}, then, with what else it was given:"
 
 
 def command(graph: GraphSeen, compressed: Sequence[str] = ()) -> str:

@@ -126,7 +126,7 @@ def _network(seen: MachineSeen) -> Finding:
 
 def _shared_memory(seen: MachineSeen) -> Finding:
     free = seen.shared_memory_bytes
-    what = f"/dev/shm has {free / 2**20:.0f} MB free"
+    what = f"/dev/shm has {free / 2**20:.0f} MB free" if free else "/dev/shm is absent, full or not writable"
     if free >= 2 * SEGMENT_BYTES:
         return fine(MACHINE, "shared memory", what)
     why = f"whole images in Fast DDS's shared memory need {2 * SEGMENT_BYTES / 2**20:.0f} MB"

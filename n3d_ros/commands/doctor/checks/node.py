@@ -14,6 +14,24 @@ from n3d_ros.version import __version__
 # Judged from what doctor heard itself; the node's lines about them are not said twice.
 OF_INPUTS = (*CODES, "depth_info", "sync", "alignment", "lifecycle")
 NEXT_TRANSITION = {"unconfigured": "configure", "inactive": "activate"}
+ABOVE = "what stands at inputs and frame, above"
+# How the newest request or look ended -> what mends that.
+OF_RESULTS = {
+    **dict.fromkeys(("NO_FRAME", "STALE", "NO_CAMERA_INFO", "NO_DEPTH"), ABOVE),
+    "BAD_INPUT": "as it says; standing words: ros2 param set {node} continuous.prompt WORDS",
+    "TF": "a frame that tf knows at the image's stamp: ros2 param set {node} output_frame FRAME",
+    "OOM": "end other programs, or take a smaller model (n3d quantize)",
+    "SUPERSEDED": "fewer requests at a time, or start the node with a larger max_queued_goals",
+    "TIMEOUT": "ros2 param set {node} goal_timeout_s 120.0, or a faster engine (n3d build)",
+    "PARSE": "other words, or ros2 param set {node} generation.max_tokens 1024; ros2 topic echo {node}/boxes",
+}
+ANEW = "ros2 lifecycle set {node}: deactivate, cleanup, configure, activate"
+# What stands in the line about the memory -> what mends that.
+OF_MEMORY = {
+    "memory.file is not written": "room and permission in its folder; it is then tried again by itself",
+    "memory.file": f"move that file away, or name another one (memory.file); then {ANEW}",
+    "look was not remembered": "tf at the image's stamp: ros2 run tf2_ros tf2_echo; " + ABOVE,
+}
 
 
 def check_graph(seen: GraphSeen) -> list[Finding]:
@@ -135,4 +153,14 @@ def _said(seen: GraphSeen, one: StatusSeen) -> Finding:
         what, _, mend = one.message.partition("; ")
         why = "several answer at once, and which one is chance"
         return Finding(NODE, one.name, one.level, what, why, f"stop all but one, or {mend}")
-    return Finding(NODE, one.name, one.level, one.message, "the node says so", "ros2 topic echo /diagnostics")
+    why = "so ended the newest request or look" if one.name == "results" else "the node says so"
+    return Finding(NODE, one.name, one.level, one.message, why, _mend_said(one).format(node=seen.node))
+
+
+def _mend_said(one: StatusSeen) -> str:
+    """By the code of a result, by the words about the memory."""
+    if one.name == "results":
+        return OF_RESULTS.get(one.message.partition(":")[0], "its log says more")
+    if one.name == "memory":
+        return next((mend for words, mend in OF_MEMORY.items() if words in one.message), "its log says more")
+    return "ros2 topic echo /diagnostics"

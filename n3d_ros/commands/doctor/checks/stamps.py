@@ -62,6 +62,11 @@ def _age_s(seen: TopicSeen) -> float:
 def _mend_clock(graph: GraphSeen) -> str:
     if graph.num_clocks and not graph.use_sim_time:
         return f"ros2 param set {graph.node} use_sim_time true"
+    if graph.use_sim_time:
+        return (
+            f"a camera by the machine's clock: ros2 param set {graph.node} use_sim_time false; a recording: "
+            "ros2 bag play --clock; a simulator: use_sim_time of its camera's driver"
+        )
     return (
         "synchronise the clocks (chronyc tracking); a recording: ros2 bag play --clock, and "
         "use_sim_time:=true"

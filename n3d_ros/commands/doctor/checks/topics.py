@@ -6,9 +6,9 @@ In: `TopicSeen`s. Out: one finding each. Levels and sentences are `node.plain.in
 from __future__ import annotations
 
 from n3d_ros.commands.doctor.checks.command import (
-    FIRST,
     alike,
     command,
+    first_of_all,
     is_mended,
     mend_anew,
     preset_instead,
@@ -121,7 +121,7 @@ def _silence(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
     )
     mend = f"look at the driver's log; ros2 topic hz {state.topic}"
     if seen.compressed and not state.num:
-        anew = f"{FIRST} {command(graph, [state.name])}"
+        anew = f"{first_of_all(graph)} {command(graph, [state.name])}"
         mend += f"; where ros2 topic hz {seen.compressed} shows messages: {anew}"
     return Finding(INPUTS, state.name, level, what, why, mend)
 
