@@ -173,9 +173,9 @@ class Results:
 
     def _unplaced(self, made: Outcome, job: Job, error: N3DError) -> Outcome:
         """error: why tf has no place. Who cancels while tf is waited for is told both."""
+        code, why = failure(error)
         if made.code in STOPPED:
-            said = "; ".join(filter(None, (made.message, error.message)))
-            return made.with_code(made.code, said)
+            return made.with_code(made.code, "; ".join(filter(None, (made.message, why))))
         if job.stop_code == ResultCode.CANCELED:
-            return made.with_code(job.stop_code, f"canceled while it waited for tf; {error.message}")
-        return made.with_code(error.code, error.message)
+            return made.with_code(job.stop_code, f"canceled while it waited for tf; {why}")
+        return made.with_code(code, why)
