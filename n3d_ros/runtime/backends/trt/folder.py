@@ -204,8 +204,8 @@ def engine_folders(root: Path) -> Iterator[Path]:
 
 
 def engines_in(root: Path) -> Iterator[tuple[Path, EngineRecord]]:
-    """The engines in `root`. One whose record cannot be read, damaged or of another n3d_ros, is logged and stands
-    in no other one's way.
+    """The engines in `root`. One whose record cannot be read, damaged or of another n3d_ros, is logged and
+    stands in no other one's way.
     """
     for path in engine_folders(root):
         try:

@@ -129,7 +129,7 @@ def test_the_engine_that_fits_is_taken_from_among_others(root, manifest, here):
     assert trt_find.find_engine(factory.default_model_dir(), manifest, root) == (folder, record)
 
 
-def test_a_record_that_cannot_be_read_is_told_and_stands_in_no_other_engines_way(root, manifest, here, caplog):
+def test_a_record_that_cannot_be_read_is_told_and_hinders_no_other_engine(root, manifest, here, caplog):
     damaged, _ = put(root, manifest, "a")
     (damaged / RECORD_NAME).write_text('{"format": 99}')
     fits = put(root, manifest, "b")
