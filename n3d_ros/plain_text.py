@@ -15,6 +15,8 @@ CUT = "..."
 # C0 and C1 controls (escape sequences begin with one), line separators, characters that turn the direction of
 # what follows (Unicode Standard Annex 9), and halves of surrogate pairs, which no encoding can write.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters that a question may hold.
+LINE_BREAKS = re.compile(r"[\n\r\t]")
 
 
 def without_controls(text: str) -> str:

@@ -64,7 +64,7 @@ ROWS = {
     "node.transport": "",
     "node.optional_packages": "",
     "node.transforms": "errors node.optional_packages",
-    "node.plain": "errors boxes child_process",
+    "node.plain": "plain_text errors boxes child_process",
     "node.parameters": "cameras geometry files preprocess runtime.backends runtime.limits runtime.options",
     "node.inputs": f"errors cameras geometry preprocess {NODE}",
     "node.outputs": f"{RUNTIME} overlay object_points {NODE} node.inputs",

@@ -29,7 +29,7 @@ from n3d_ros.runtime.backends.trt.folder import (
     EngineRecord,
     LayerPart,
     check_engines,
-    engine_folders,
+    engines_in,
     read_record,
 )
 from n3d_ros.runtime.backends.trt.shapes import decoder_profiles, shapes_for, vision_profiles
@@ -55,6 +55,8 @@ def build(
     """
     if api.name == TENSORRT and len(plan.targets) > 1:
         raise BadInputError(f"target {plan.board.name}: TensorRT builds for the GPU it runs on; use current")
+    if (root / RECORD_NAME).is_file():  # a stale one is removed, and all that was built in it
+        raise BadInputError(f"{root}: expected a folder for engines, got an engine; give the one it lies in")
     manifest, config = read_manifest(folder), load_config(folder)
     check_files(folder, manifest)
     root.mkdir(parents=True, exist_ok=True)
@@ -176,9 +178,10 @@ def _is_whole(target: Path, wanted: EngineRecord) -> bool:
 
 def _others(root: Path, wanted: EngineRecord) -> list[tuple[Path, EngineRecord]]:
     """Engines for the same use (model name, precision, GPUs, runtime) with another key."""
-    found = [(path, read_record(path)) for path in engine_folders(root)]
     return [
-        (path, record) for path, record in found if _use(record) == _use(wanted) and record.key != wanted.key
+        (path, record)
+        for path, record in engines_in(root)
+        if _use(record) == _use(wanted) and record.key != wanted.key
     ]
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from n3d_ros.plain_text import shown
+
 Floats = NDArray[np.float64]
 
 PLUMB_BOB, RATIONAL, EQUIDISTANT = "plumb_bob", "rational_polynomial", "equidistant"
@@ -65,7 +67,7 @@ class Distortion:
     def __post_init__(self) -> None:
         counts = COUNTS.get(self.model)
         if counts is None:
-            raise ValueError(f"distortion: expected one of {', '.join(COUNTS)}, got {self.model!r}")
+            raise ValueError(f"distortion: expected one of {', '.join(COUNTS)}, got {shown(self.model)}")
         if len(self.coefficients) not in counts:
             expected = " or ".join(map(str, counts))
             raise ValueError(
@@ -90,7 +92,9 @@ class Distortion:
         if name in STRAIGHT_AT_ZERO and not any(values):
             return None
         if name in STRAIGHT:
-            raise ValueError(f"distortion: model {model!r} and coefficients {values} contradict each other")
+            raise ValueError(
+                f"distortion: model {shown(model)} and coefficients {shown(values)} contradict each other"
+            )
         if name in POLYNOMIAL.values() and not any(values):
             return None
         return cls(*_counted(name, values))
@@ -242,8 +246,8 @@ def _of_fisheye(values: tuple[float, ...]) -> tuple[float, ...]:
     (count,) = COUNTS[EQUIDISTANT]
     if len(values) > count and any(values):
         raise ValueError(
-            f"distortion: expected {count} coefficients of {EQUIDISTANT}, got {len(values)}: {values}; "
-            f"which of them are k1 k2 k3 k4 is not known"
+            f"distortion: expected {count} coefficients of {EQUIDISTANT}, got {len(values)}: "
+            f"{shown(values)}; which of them are k1 k2 k3 k4 is not known"
         )
     return values[:count]
 

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.memory.places import Place, Remembered
-from n3d_ros.plain_text import CONTROLS, shown
+from n3d_ros.plain_text import CONTROLS, LINE_BREAKS, shown
 from n3d_ros.storage.json_file import JsonError, read_object
 from n3d_ros.storage.whole_file import write_json
 
 VERSION = 1
 # What a ROS message can carry: seconds in 32 bits with a sign, counts in 32 without.
 _MAX_STAMP_NS, _MAX_COUNT = 2**31 * 10**9 - 1, 2**32 - 1
+# Leaves as many ids for what is still to be found.
+_MAX_NEXT_ID = 2**31
+# Of any length: farther than any map reaches, and its square is still a number.
+_MAX_M = 1e9
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,10 @@ def load(path: Path, frame: str = "") -> Stored:
     ids = sorted(one.id for one in things)
     if len(set(ids)) < len(ids):
         raise MemoryFileError(f"'{path}': expected every id once, got {ids}")
-    if type(next_id) is not int or not max([-1, *ids]) < next_id <= _MAX_COUNT:
-        raise MemoryFileError(f"'{path}': expected a next_id above every id, got {shown(next_id)}")
+    if type(next_id) is not int or not max([-1, *ids]) < next_id <= _MAX_NEXT_ID:
+        raise MemoryFileError(
+            f"'{path}': expected a next_id above every id and at most {_MAX_NEXT_ID}, got {shown(next_id)}"
+        )
     return Stored(found, things, next_id)
 
 
@@ -71,12 +77,13 @@ def _thing(path: Path, number: int, row: Any) -> Remembered:
     try:
         place = row["place"]
         where = Place(_three(place["center"]), _three(place["size"]), _numbers(place["R_fixed_box"], 9))
-        if min(where.size) < 0:
-            raise ValueError(f"size = {where.size}")
+        spread_m = _three(row["spread_m"])
+        if min(*where.size, *spread_m) < 0:
+            raise ValueError(f"size = {where.size}, spread_m = {spread_m}")
         values = {name: row[name] for name in _OTHERS}
         _check(values)
         words = tuple(values.pop("words"))
-        return Remembered(**values, words=words, place=where, spread_m=_three(row["spread_m"]))
+        return Remembered(**values, words=words, place=where, spread_m=spread_m)
     except (KeyError, TypeError, ValueError) as error:
         raise MemoryFileError(
             f"'{path}': thing {number}: expected a remembered thing, got {error}"
@@ -110,7 +117,12 @@ def _is_share(value: Any) -> bool:
 
 
 def _is_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(one, str) for one in values)
+    return isinstance(values, list) and all(map(_is_text, values))
+
+
+def _is_text(value: Any) -> bool:
+    """Lines of a question are text, too."""
+    return isinstance(value, str) and not CONTROLS.search(LINE_BREAKS.sub(" ", value))
 
 
 def _three(values: Any) -> tuple[float, float, float]:
@@ -121,6 +133,6 @@ def _three(values: Any) -> tuple[float, float, float]:
 def _numbers(values: Any, count: int) -> tuple[float, ...]:
     if not isinstance(values, list) or len(values) != count:
         raise ValueError(f"{count} numbers, got {shown(values)}")
-    if not all(type(one) in (int, float) for one in values):
-        raise ValueError(f"{count} numbers, got {shown(values)}")
+    if not all(type(one) in (int, float) and abs(one) <= _MAX_M for one in values):
+        raise ValueError(f"{count} numbers up to {_MAX_M:g}, got {shown(values)}")
     return tuple(float(one) for one in values)

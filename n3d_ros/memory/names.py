@@ -81,6 +81,7 @@ def names_in(words: str) -> list[str]:
 
     "the blue, small box" is one name: a part that ends in an adjective is no name of its own.
     """
+    words = _with_single_blanks(words)
     parts = [_QUANTITY.sub("", part.strip()) for part in _BETWEEN.split(words) if part.strip()]
     return [words] if any(_ends_in_adjective(part) for part in parts) else parts
 
@@ -127,7 +128,15 @@ def _unclear(name: str, label: str, is_bare: bool) -> list[str]:
 
 
 def _straight(words: str) -> str:
-    return words.translate(_MARKS).strip()
+    return _with_single_blanks(words.translate(_MARKS))
+
+
+def _with_single_blanks(words: str) -> str:
+    """Line breaks part names and stay. A pattern with several places for blanks tries all ways to part a run
+    of them: of two thousand that took minutes.
+    """
+    lines = (" ".join(line.split()) for line in words.split("\n"))
+    return "\n".join(filter(None, lines))
 
 
 def _asked(words: str) -> str | None:

@@ -6,17 +6,14 @@ It does not know what the words mean.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from n3d_ros.errors import BadInputError
-from n3d_ros.plain_text import CONTROLS, shown
+from n3d_ros.plain_text import CONTROLS, LINE_BREAKS, shown
 from n3d_ros.protocol.box_text import MAX_LABEL_CHARS
 
 # How a user raises the limit.
 MAX_WORDS_OPTION = "--max-words, limits.max_words_chars of the node"
-# Control characters that a question may hold.
-LINE_BREAKS = re.compile(r"[\n\r\t]")
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,10 @@ def test_a_memory_of_another_frame_is_refused(stored):
         ({"score": None}, "score = None"),
         ({"gone_ns": 0.5}, "gone_ns = 0.5"),
         ({"spread_m": [0, 0]}, "3 numbers"),
+        ({"spread_m": [0, 0, 1e308]}, "3 numbers up to 1e.09"),
+        ({"spread_m": [0, 0, -1]}, "spread_m = "),
+        ({"words": ["mug\x1b[2J"]}, "words = "),
+        ({"words": ["mug\0"]}, "words = "),
         ({"spread_m": [0, 0, 10**400]}, "beyond float64"),
         ({"place": {"center": [0, 0, 1], "size": [1, 1, 1], "R_fixed_box": [0] * 9}}, "rotation"),
         ({"place": 3}, "thing 0"),
@@ -87,7 +91,7 @@ def test_an_id_that_was_forgotten_is_not_given_again(stored):
     )
 
 
-@pytest.mark.parametrize("next_id", [None, 0, 1.0, -1])
+@pytest.mark.parametrize("next_id", [None, 0, 1.0, -1, 2**32 - 1])
 def test_a_next_id_that_is_taken_is_refused(stored, next_id):
     path, _ = stored
     path.write_text(json.dumps({**json.loads(path.read_text()), "next_id": next_id}))

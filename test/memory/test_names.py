@@ -96,6 +96,21 @@ def test_a_question_that_is_not_understood_is_refused_and_not_answered(question)
         names_asked_for(question)
 
 
+@pytest.mark.parametrize("words", ["is BLANKS still there x", "BLANKSmug", "the mug BLANKS seen x"])
+def test_a_run_of_blanks_is_one(words):
+    """Read blank by blank the first of these took minutes, in which nothing else of the process ran."""
+    long, short = words.replace("BLANKS", " \t" * 900), words.replace("BLANKS", " ")
+    assert names_in(long) == names_in(short)
+    assert _asked_or_refused(long) == _asked_or_refused(short)
+
+
+def _asked_or_refused(words):
+    try:
+        return names_asked_for(words)
+    except ValueError:
+        return None
+
+
 @pytest.mark.parametrize(
     ("words", "is_it"),
     [

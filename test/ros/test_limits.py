@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from fake_pipeline import FakePipeline
-from graph import HEIGHT, MUG, WIDTH
+from graph import FRAME, HEIGHT, MUG, WIDTH
 from PIL import Image
 from rcl_interfaces.msg import Log
 from sensor_msgs.msg import CompressedImage
@@ -18,7 +18,7 @@ from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.srv import Ask, AskImage, Ground, GroundImage, SetPrompt
+from n3d_ros.srv import Ask, AskImage, Ground, GroundImage, Recall, SetPrompt
 
 MEGABYTE = "mug!" * 250_000
 WORDS_OPTION, PICTURE_OPTION = "limits.max_words_chars", "limits.max_picture_megapixels"
@@ -100,6 +100,30 @@ def test_a_text_that_a_publisher_writes_is_cut_in_diagnostics(make_graph):
     graph.publish((rgb, depth, info))
     graph.wait(lambda: len(longest_text(logs, diagnostics)) > 1000, "diagnostics")
     assert len(longest_text(logs, diagnostics)) <= 4000
+
+
+def test_a_name_that_another_program_writes_is_cut_in_results_and_in_the_log(make_graph):
+    graph = make_graph(FakePipeline([MUG]), memory__enabled=True, memory__camera_is_still=True)
+    logs, _ = said_by(graph)
+    graph.one_frame()
+    pictures = dict(zip(("rgb", "depth", "camera_info"), graph.messages(), strict=True))
+    seen = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    pictures["rgb"].header.frame_id = "\x1b[2J" + "f" * 100_000
+    differ = graph.call(GroundImage, "n3d/ground_image", GroundImage.Request(prompt="red mug", **pictures))
+    pictures["rgb"].header.frame_id = FRAME
+    pictures["camera_info"].distortion_model, pictures["camera_info"].d = "m" * 100_000, [0.1]
+    lens = graph.call(GroundImage, "n3d/ground_image", GroundImage.Request(prompt="red mug", **pictures))
+    assert (seen.code, differ.code, lens.code) == (ResultCode.OK, ResultCode.BAD_INPUT, ResultCode.BAD_INPUT)
+    messages = graph.messages()
+    for message in messages:
+        message.header.frame_id = "\x1b[2J" + "f" * 100_000
+    graph.publish(messages)
+    graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    recalled = graph.call(Recall, "n3d/recall", Recall.Request(words="red mug"))
+    graph.wait(lambda: any("not remembered" in log.msg for log in logs), "log line")
+    said = [differ.message, differ.boxes.message, lens.message, recalled.message, *(log.msg for log in logs)]
+    assert max(map(len, said)) < 4200 and not any("\x1b" in text for text in said)
+    assert len(lens.message) < 400
 
 
 def test_a_larger_picture_is_refused_by_name_and_the_next_one_is_served(make_graph):

@@ -173,10 +173,11 @@ class Results:
 
     def _unplaced(self, made: Outcome, job: Job, error: N3DError) -> Outcome:
         """error: why tf has no place. Who cancels while tf is waited for is told both."""
-        said = "; ".join(filter(None, (made.message, error.message)))
+        code, why = failure(error)
+        said = "; ".join(filter(None, (made.message, why)))
         is_failed = made.code != ResultCode.OK and not made.boxes.boxes
         if made.code in STOPPED or is_failed:
             return made.with_code(made.code, said)
         if job.stop_code == ResultCode.CANCELED:
-            return made.with_code(job.stop_code, f"canceled while it waited for tf; {error.message}")
-        return made.with_code(error.code, said)
+            return made.with_code(job.stop_code, f"canceled while it waited for tf; {why}")
+        return made.with_code(code, said)

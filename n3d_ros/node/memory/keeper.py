@@ -17,6 +17,7 @@ from n3d_ros.errors import BadInputError, N3DError, ResultCode
 from n3d_ros.memory import Look, MemoryConfig, ObjectMemory, Remembered
 from n3d_ros.memory.memory_file import MemoryFileError, load, save
 from n3d_ros.memory.sentences import told
+from n3d_ros.node.plain.failure import failure
 from n3d_ros.plain_text import shown
 
 SAVE_PERIOD_S = 5.0
@@ -108,11 +109,9 @@ class Keeper:
             self._require_frame(frame)
             for look in looks:
                 self._memory.look(look)
-        except N3DError as error:
-            self.state = replace(self.state, problem=f"{error.code.name}: {error.message}")
-            return
-        except ValueError as error:
-            self.state = replace(self.state, problem=f"{ResultCode.BAD_INPUT.name}: {error}")
+        except (N3DError, ValueError) as error:
+            code, why = failure(error)
+            self.state = replace(self.state, problem=f"{code.name}: {why}")
             return
         self._frame = frame
         stamp_ns = max([self.state.stamp_ns, *(look.stamp_ns for look in looks)])

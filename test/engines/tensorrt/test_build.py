@@ -20,7 +20,7 @@ from n3d_ros.engines.tensorrt.build import build
 from n3d_ros.engines.tensorrt.network import BuildRequest, build_engine
 from n3d_ros.engines.tensorrt.plan import plan_build
 from n3d_ros.engines.tensorrt.process import build_apart
-from n3d_ros.errors import EngineError, ResultCode
+from n3d_ros.errors import BadInputError, EngineError, ResultCode
 from n3d_ros.model_folder.config import load_config
 from n3d_ros.model_folder.tensors import read_entries
 from n3d_ros.runtime.backends.factory import default_model_dir
@@ -69,6 +69,33 @@ def test_a_built_engine_is_kept_and_a_stale_one_named_and_replaced_only_if_allow
     assert path.is_dir()
     new, _, is_new = build(folders.int4, other, rtx, tmp_path, rebuild=True)
     assert is_new and [p.name for p in tmp_path.iterdir()] == [new.name] != [path.name]
+
+
+def written(api, request, progress):
+    """A builder that needs no TensorRT."""
+    return request.engine.write_bytes(b"an engine")
+
+
+def built_anew(root, context=128):
+    """n3d-nano for SM89 by that builder, whatever is there."""
+    plan = plan_build(default_model_dir(), board("sm89"), context=context)
+    api = SimpleNamespace(name=trt_api.RTX, version="1.0")
+    return build(default_model_dir(), plan, api, root, rebuild=True, run=written)[0]
+
+
+def test_nothing_is_built_into_an_engine_which_would_be_removed_with_it(tmp_path):
+    stale = built_anew(tmp_path, context=256)
+    with pytest.raises(BadInputError, match=f"{stale}: expected a folder for engines, got an engine"):
+        built_anew(stale)
+    assert (stale / "engine.json").is_file()
+    assert built_anew(tmp_path).is_dir() and not stale.exists()
+
+
+def test_an_engine_of_another_version_beside_it_hinders_no_build(tmp_path, caplog):
+    (tmp_path / "newer").mkdir()
+    (tmp_path / "newer" / "engine.json").write_text('{"format": 99}')
+    assert built_anew(tmp_path).is_dir()
+    assert "expected format 1, got 99" in caplog.text and (tmp_path / "newer").is_dir()
 
 
 @pytest.fixture(scope="module")

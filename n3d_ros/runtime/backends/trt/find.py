@@ -15,9 +15,8 @@ from n3d_ros.runtime.backends.trt import api, cuda
 from n3d_ros.runtime.backends.trt.folder import (
     EngineRecord,
     check_engines,
-    engine_folders,
+    engines_in,
     mismatch,
-    read_record,
     warn_if_writable_by_others,
 )
 
@@ -26,8 +25,7 @@ REMEDY = "`n3d build --model {model}` builds one for this machine"
 
 def engines_of(manifest: Manifest, root: Path) -> list[tuple[Path, EngineRecord]]:
     """Engine folders of a model of this name in `root`, whatever they were built for."""
-    found = [(path, read_record(path)) for path in engine_folders(root)]
-    return [(path, record) for path, record in found if record.model_name == manifest.name]
+    return [(path, record) for path, record in engines_in(root) if record.model_name == manifest.name]
 
 
 def find_engine(model_dir: Path, manifest: Manifest, root: Path) -> tuple[Path, EngineRecord]:

@@ -21,6 +21,7 @@ from n3d_ros.errors import BadInputError, EngineError, ModelFolderError
 from n3d_ros.model_folder.fields import Fields, read_fields
 from n3d_ros.model_folder.manifest import FileRecord, Manifest, read_records, sampled_sha256, sha256_of
 from n3d_ros.model_folder.tensors import is_plain_name
+from n3d_ros.plain_text import one_line
 from n3d_ros.runtime.backends.trt.shapes import EngineShapes
 
 logger = logging.getLogger(__name__)
@@ -200,6 +201,17 @@ def engine_folders(root: Path) -> Iterator[Path]:
         yield root
     if root.is_dir():
         yield from sorted(path for path in root.iterdir() if (path / RECORD_NAME).is_file())
+
+
+def engines_in(root: Path) -> Iterator[tuple[Path, EngineRecord]]:
+    """The engines in `root`. One whose record cannot be read, damaged or of another n3d_ros, is logged and
+    stands in no other one's way.
+    """
+    for path in engine_folders(root):
+        try:
+            yield path, read_record(path)
+        except EngineError as error:
+            logger.warning("left out: %s", one_line(error.message))
 
 
 def warn_if_writable_by_others(folder: Path) -> None:

@@ -129,6 +129,14 @@ def test_the_engine_that_fits_is_taken_from_among_others(root, manifest, here):
     assert trt_find.find_engine(factory.default_model_dir(), manifest, root) == (folder, record)
 
 
+def test_a_record_that_cannot_be_read_is_told_and_hinders_no_other_engine(root, manifest, here, caplog):
+    damaged, _ = put(root, manifest, "a")
+    (damaged / RECORD_NAME).write_text('{"format": 99}')
+    fits = put(root, manifest, "b")
+    assert trt_find.find_engine(factory.default_model_dir(), manifest, root) == fits
+    assert f"left out: {damaged / RECORD_NAME}: expected format 1, got 99" in caplog.text
+
+
 def test_no_engine_at_all_names_the_command(root, manifest, here):
     with pytest.raises(EngineError, match="an engine of n3d-nano, found none; `n3d build --model"):
         factory.create_backend(factory.default_model_dir(), "trt")
