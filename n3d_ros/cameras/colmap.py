@@ -51,10 +51,15 @@ MODELS = {
 def camera_of_table(text: str) -> Intrinsics:
     """ValueError for another number of cameras than one, another model, or other parameters than its own."""
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    strange = next((line for line in lines if len(line) < 4 or not line[1][:1].isalpha()), None)
+    if strange is not None:
+        raise ValueError(
+            f"cameras.txt: expected COLMAP's CAMERA_ID MODEL WIDTH HEIGHT PARAMS, got "
+            f"{' '.join(strange)!r:.60}; write another program's camera as JSON with fx, fy, cx, cy, width "
+            f"and height"
+        )
     if len(lines) != 1:
         raise ValueError(f"cameras.txt: expected one camera, got {len(lines)}; keep the picture's line")
-    if len(lines[0]) < 4:
-        raise ValueError(f"cameras.txt: expected CAMERA_ID MODEL WIDTH HEIGHT PARAMS, got {lines[0]}")
     _, name, width, height, *rest = lines[0]
     if name not in MODELS:
         raise ValueError(f"cameras.txt: expected a model of {', '.join(MODELS)}, got {name!r:.40}")

@@ -13,11 +13,13 @@ would give wrong metres. It does not know files. Formats, besides this package's
 - instant-ngp and nerfstudio: fl_x, fl_y, cx, cy, w, h of transforms.json
   (docs.nerf.studio/quickstart/data_conventions.html)
 - Record3D: the file `metadata` of an .r3d archive, K column by column, w, h (marek-simonik/record3d)
+- Others: a matrix row by row under a name such as cam_K or intrinsics, a camera in a mapping called so
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +27,7 @@ from typing import Any
 from n3d_ros.cameras.camera_info import windowed
 from n3d_ros.cameras.checks import check_all
 from n3d_ros.cameras.checks.numbers import PER_FRAME
+from n3d_ros.cameras.checks.paths import FOCAL_KEYS, is_list, is_number
 from n3d_ros.cameras.colmap import HALF_PX
 from n3d_ros.cameras.stated_lens import stated_lens
 from n3d_ros.geometry import Intrinsics
@@ -40,7 +43,15 @@ SCALARS = {
     "width": ("width", "w", "image_width", "img_width"),
     "height": ("height", "h", "image_height", "img_height"),
 }
+# The same in capitals, or in camel case.
+SPELLED = {key.replace("_", ""): name for name, keys in SCALARS.items() for key in keys}
 ROWS, COLUMNS = ("k", "K", "camera_matrix"), ("intrinsic_matrix",)
+OTHER_ROWS = re.compile(
+    r"^((colou?r|rgb|image|cam(era)?)_?)?"
+    r"(k|k_?mat(rix)?|intrinsics?(_?mat(rix)?)?|cam(era)?_?mat(rix)?|calib(ration)?_?mat(rix)?|mtx)$",
+    re.IGNORECASE,
+)
+NESTED = re.compile(r"^((colou?r|rgb|cam(era)?)_?)?(intrinsics?|cam(era)?)$", re.IGNORECASE)
 # Two statements of one number agree to a thousandth, which is what files round to, or to 0.01 px.
 AGREEMENT = 1e-3
 
@@ -60,8 +71,10 @@ def camera_of_mapping(values: Mapping[str, Any]) -> CameraStatement:
     missing = [name for name in NAMES if not statements[name]]
     if missing:
         known = [key for key in values if isinstance(key, str)][:12]
+        inner = [key for key in known if _is_camera(values[key])]
+        remedy = f"; write the picture's camera, {shown(inner)}, into a file of its own" if inner else ""
         raise ValueError(
-            f"intrinsics: expected {', '.join(NAMES)}, missing {missing} in the keys {shown(known)}"
+            f"intrinsics: expected {', '.join(NAMES)}, missing {missing} in the keys {shown(known)}{remedy}"
         )
     six: dict[str, Any] = {name: _agreed(name, statements[name]) for name in NAMES}
     if "fl_x" in values:  # these put the middle of the first pixel at (0.5, 0.5)
@@ -77,17 +90,23 @@ def camera_of_mapping(values: Mapping[str, Any]) -> CameraStatement:
 
 
 def _with_nested(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With what Open3D's PinholeCameraParameters say in a mapping of their own."""
-    nested = values.get("intrinsic")
-    if not isinstance(nested, Mapping):
-        return values
-    twice = [key for key in nested if key in values and values[key] != nested[key]]
-    if twice:
-        raise ValueError(
-            f"intrinsics: expected one {shown(twice[0])}, got {shown(values[twice[0]])} and "
-            f"{shown(nested[twice[0]])} in intrinsic"
-        )
-    return {**values, **nested}
+    """With what is said in a mapping of its own, as by Open3D's PinholeCameraParameters."""
+    for name in [key for key in values if isinstance(key, str) and NESTED.search(key)]:
+        nested = values[name]
+        if not _is_camera(nested):
+            continue
+        twice = [key for key in nested if key in values and values[key] != nested[key]]
+        if twice:
+            raise ValueError(
+                f"intrinsics: expected one {shown(twice[0])}, got {shown(values[twice[0]])} and "
+                f"{shown(nested[twice[0]])} in {name}"
+            )
+        values = {**values, **nested}
+    return values
+
+
+def _is_camera(value: Any) -> bool:
+    return isinstance(value, Mapping) and not FOCAL_KEYS.isdisjoint(value)
 
 
 def _statements(values: Mapping[str, Any]) -> dict[str, list[tuple[str, float]]]:
@@ -96,12 +115,52 @@ def _statements(values: Mapping[str, Any]) -> dict[str, list[tuple[str, float]]]
         name: [(key, number(key, values[key])) for key in keys if key in values]
         for name, keys in SCALARS.items()
     }
+    for key, value in values.items():
+        name = _other_spelling(key)
+        if name and is_number(value):
+            found[name].append((key, number(key, value)))
+    for key, four in _matrices(values, bool(found["fx"])):
+        for name, value in zip(NAMES[:4], four, strict=True):
+            found[name].append((key, value))
+    return found
+
+
+def _other_spelling(key: Any) -> str:
+    """Which number "FX" or "imageWidth" is; of W and H the checks alone know."""
+    if not isinstance(key, str) or len(key) == 1 or any(key in keys for keys in SCALARS.values()):
+        return ""
+    return SPELLED.get(key.casefold().replace("_", ""), "")
+
+
+def _matrices(values: Mapping[str, Any], is_known: bool) -> Iterator[tuple[str, Sequence[float]]]:
+    """fx, fy, cx, cy of each camera matrix. is_known: the file says fx by itself, so that four numbers under
+    a matrix's name can be held against them, in the order in which everybody writes them.
+    """
     for key in (*ROWS, *COLUMNS):
         if key in values:
-            four = _matrix(key, values[key], key in COLUMNS or _is_record3d(key, values))
-            for name, value in zip(NAMES[:4], four, strict=True):
-                found[name].append((key, value))
-    return found
+            yield key, _matrix(key, values[key], key in COLUMNS or _is_record3d(key, values))
+    for key, value in values.items():
+        if key in (*ROWS, *COLUMNS) or not isinstance(key, str) or not OTHER_ROWS.search(key):
+            continue
+        if is_list(value) and len(value) == 4 and all(map(is_number, value)):
+            if is_known:
+                yield key, [number(key, one) for one in value]
+        elif _is_matrix(value):
+            yield key, _matrix(key, _unpadded(value), False)
+
+
+def _is_matrix(value: Any) -> bool:
+    """Whether it holds numbers, and no cameras or names of files."""
+    if isinstance(value, Mapping):
+        return "data" in value
+    return is_list(value) and all(is_number(one) or is_list(one) for one in value)
+
+
+def _unpadded(stated: Any) -> Any:
+    """The three by three of a matrix of three or four rows of four, where the rest says nothing."""
+    rows = stated if is_list(stated) and all(is_list(row) and len(row) == 4 for row in stated) else ()
+    is_padded = len(rows) in (3, 4) and not any(row[3] for row in rows[:3])
+    return [row[:3] for row in rows[:3]] if is_padded and list(rows[3:]) in ([], [[0, 0, 0, 1]]) else stated
 
 
 def _is_record3d(key: str, values: Mapping[str, Any]) -> bool:

@@ -25,6 +25,8 @@ NO_DATA = 65535
 # What sensors of 11 to 15 bits write at the end of their range, where this share of a picture or more has it.
 CEILINGS = (2047, 4095, 8191, 16383, 32767)
 MIN_CEILING_SHARE = 0.005
+# Whole metres where simulators and data sets end, with nothing between them and this share of them.
+MIN_FAR_END_M, FAR_GAP = 8.0, 0.8
 SHIFTED_BITS, MIN_VALUES = 8, 16
 # Of 8 bits made 16: by a shift, or so that 255 becomes 65535.
 STRETCHED = (256, 257)
@@ -85,6 +87,7 @@ def measured_depth(
         metres = _of_floats(raw, scale)
         _check_floats(metres, scale_m)
         _limit(metres, min_m, max_m)
+    _drop_far_end(metres)
     if not _is_any_measured(metres):
         raise NoDepthError(f"no valid depth: none of {metres.size} pixels lies in {min_m:g}..{max_m:g} m")
     return metres
@@ -176,6 +179,19 @@ def _is_outside(metres: FloatArray, min_m: float, max_m: float) -> npt.NDArray[n
 def _is_any_measured(metres: FloatArray) -> bool:
     """A few pixels tell it nearly always."""
     return any(np.isfinite(metres[::step, ::step]).any() for step in (SPARSE_STEP, SAMPLE_STEP, 1))
+
+
+def _drop_far_end(metres: FloatArray) -> None:
+    """NaN for the largest distance where it is what is written for "nothing measured": 10 m in many pixels,
+    and all others much nearer. A floor that leads to a wall leaves no such gap.
+    """
+    end = float(np.fmax.reduce(metres[::SAMPLE_STEP, ::SAMPLE_STEP], axis=None, initial=0.0))
+    if end < MIN_FAR_END_M or not end.is_integer():
+        return
+    is_end = metres == end
+    farthest = float(np.fmax.reduce(np.where(is_end, 0.0, metres), axis=None))
+    if np.count_nonzero(is_end) / metres.size >= MIN_CEILING_SHARE and 0 < farthest < FAR_GAP * end:
+        metres[is_end] = np.nan
 
 
 def _ceiling(raw: npt.NDArray[Any]) -> int | None:

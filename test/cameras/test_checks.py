@@ -22,6 +22,10 @@ OTHER_LENSES = [
     ({"calibration": {"radial": [-0.3]}}, "'calibration.radial' looks like distortion"),
     ({"kc": LENS}, "'kc' looks like distortion"),
     ({"tangential": [0.1, 0.0]}, "'tangential' looks like distortion"),
+    ({"k_1": -0.3}, "'k_1' looks like distortion"),
+    ({"lens_params": LENS}, "'lens_params' looks like distortion"),
+    ({"camera_model": "MEI"}, "'camera_model' = 'MEI' is no pinhole"),
+    ({"projection": "orthographic"}, "'projection' = 'orthographic' is no pinhole"),
 ]
 OTHER_DEPTH = [
     ({"depth_divider": 5000}, "'depth_divider' = 5000 looks like the unit of depth"),
@@ -47,6 +51,11 @@ OTHER_DEPTH = [
     ({"z_scale": 5000}, "'z_scale' = 5000 looks like the unit of depth"),
     ({"z_unit": "cm"}, "'z_unit' = 'cm' looks like the unit of depth"),
     ({"depth2m": 0.0002}, "'depth2m' = 0.0002 looks like the unit of depth"),
+    ({"scalingFactor": 5000}, "'scalingFactor' = 5000 looks like the unit of depth"),
+    ({"scale_to_meters": 0.0002}, "'scale_to_meters' = 0.0002 looks like the unit of depth"),
+    ({"depth_quantization": 0.0002}, "'depth_quantization' = 0.0002 looks like the unit of depth"),
+    ({"depth_in_cm": True}, "expected depth along the optical axis"),
+    ({"is_euclidean": True}, "expected depth along the optical axis"),
 ]
 OTHER_PICTURES = [
     ({"roi": {"x": 2, "y": 1, "width": 4, "height": 3}}, "in roi, got 'x'"),
@@ -59,6 +68,12 @@ OTHER_PICTURES = [
     ({"rotation_deg": 90}, "'rotation_deg' = 90 says"),
     ({"rotate_180": True}, "'rotate_180' = True says"),
     ({"transposed": True}, "'transposed' = True says"),
+    ({"rotate": "90"}, "'rotate' = '90' says"),
+    ({"rotated": True}, "'rotated' = True says"),
+    ({"rotation": "counterclockwise"}, "'rotation' = 'counterclockwise' says"),
+    ({"image_w": 640}, "one size, got 8x6 and 'image_w' = 640"),
+    ({"x_res": 640}, "one size, got 8x6 and 'x_res' = 640"),
+    ({"resolution": {"x": 640, "y": 480}}, "one size, got 8x6 and 'resolution'"),
     ({"exif_orientation": 6}, "'exif_orientation' = 6 says"),
     ({"letterbox": True}, "'letterbox' = True says"),
     ({"padding": [0, 10]}, "'padding' = .0, 10. says"),
@@ -76,9 +91,29 @@ OTHER_PICTURES = [
     ({"frames": [{"fl_x": 90.0}]}, "got fl_x = None and 90.0 in one of the frames"),
     ({"frames": [{"k1": -0.3}]}, "'frames.0.k1' looks like distortion"),
 ]
+OTHER_K = [200.0, 0.0, 3.5, 0.0, 220.0, 2.5, 0.0, 0.0, 1.0]
+OTHER_NUMBERS = [
+    ({"cam_K": OTHER_K}, "expected one fx, got 100 from fx and 200 from cam_K"),
+    (
+        {"intrinsics": [OTHER_K[:3], OTHER_K[3:6], OTHER_K[6:]]},
+        "one fx, got 100 from fx and 200 from intrinsics",
+    ),
+    ({"intrinsics": [100, 110, 4.5, 2.5]}, "expected one cx, got 3.5 from cx and 4.5 from intrinsics"),
+    ({"colorIntrinsics": OTHER_K}, "expected one fx, got 100 from fx and 200 from colorIntrinsics"),
+    ({"cameraMatrix": {"rows": 3, "cols": 3, "data": OTHER_K}}, "200 from cameraMatrix"),
+    ({"intrinsics": {"fx": 200}}, "one 'fx', got 100.0 and 200 in intrinsics"),
+    ({"FX": 200}, "expected one fx, got 100 from fx and 200 from FX"),
+    ({"imageWidth": 640}, "expected one width, got 8 from width and 640 from imageWidth"),
+    ({"f": 200}, "expected one focal length"),
+    ({"focal_length": [200, 220]}, "expected one focal length"),
+    ({"principal_point": [320, 240]}, "expected one principal point"),
+    ({"u0": 320}, "expected one principal point"),
+    ({"fov": [60.0, 45.0]}, "expected one field of view"),
+    ({"axis_skew": 0.5}, "expected zero skew"),
+]
 
 
-@pytest.mark.parametrize(("keys", "message"), OTHER_LENSES + OTHER_DEPTH + OTHER_PICTURES)
+@pytest.mark.parametrize(("keys", "message"), OTHER_LENSES + OTHER_DEPTH + OTHER_PICTURES + OTHER_NUMBERS)
 def test_keys_that_change_metres_and_are_not_understood_are_refused(keys, message):
     with pytest.raises(ValueError, match=message):
         camera_of_mapping({**OWN, **keys})

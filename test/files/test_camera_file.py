@@ -57,6 +57,13 @@ def test_intrinsics_may_come_as_a_camera_matrix(tmp_path):
         {"intrinsic_matrix": BY_COLUMNS, "width": 8, "height": 6},
         {"class_name": "PinholeCameraParameters", "extrinsic": [1.0] * 16,
          "intrinsic": {"intrinsic_matrix": BY_COLUMNS, "width": 8, "height": 6}},
+        {"cam_K": BY_ROWS, "width": 8, "height": 6},
+        {"intrinsicMatrix": [BY_ROWS[0:3], BY_ROWS[3:6], BY_ROWS[6:9]], "imageWidth": 8, "imageHeight": 6},
+        {"intrinsic": [[*BY_ROWS[0:3], 0], [*BY_ROWS[3:6], 0], [0, 0, 1, 0], [0, 0, 0, 1]], "w": 8, "h": 6},
+        {"intrinsics": OWN, "serial": "1234"},
+        {"camera": {**OWN, "scale": 1.0}},
+        {**OWN, "intrinsics": [100.0, 110.0, 3.5, 2.5], "principal_point": [3.5, 2.5]},
+        {key.upper(): value for key, value in OWN.items()},
         {**REALSENSE, "model": "distortion.inverse_brown_conrady", "coeffs": [0.0] * 5},
         {**REALSENSE, "model": 4, "coeffs": [0, 0, 0, 0, 0]},
         {**OWN, "k": BY_ROWS},
@@ -271,6 +278,9 @@ def test_a_camera_of_colmap_is_read(tmp_path, line, expected):
         ("cameras.txt", "1 PINHOLE 8 x 100 110 4 3\n", "expected a size in pixels, got 'x'"),
         ("cameras.txt", "1 PINHOLE 8 6 100 nan 4 3\n", "expected numbers, got 'nan'"),
         ("cameras.txt", "", "expected one camera, got 0"),
+        ("intrinsic_color.txt", "100 0 3.5 0\n0 110 2.5 0\n0 0 1 0\n0 0 0 1\n", "as JSON with fx, fy"),
+        ("calib.txt", "P2: 100 0 3.5 0 0 110 2.5 0 0 0 1 0\n", "expected COLMAP's CAMERA_ID MODEL"),
+        ("scene_camera.json", {"color": OWN, "depth": OWN}, r"\['color', 'depth'\], into a file of its own"),
     ],
 )  # fmt: skip
 def test_what_contradicts_itself_or_is_not_understood_is_refused(tmp_path, name, content, message):

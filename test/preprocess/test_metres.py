@@ -267,3 +267,28 @@ def test_nearer_than_any_camera_sees_is_another_unit():
     with pytest.raises(BadInputError, match="nearer than any depth camera"):
         measured_depth(np.full((8, 8), 0.00065, np.float32), "32FC1")
     assert measured_depth(np.full((8, 8), 0.03, np.float32), "32FC1")[0, 0] == np.float32(0.03)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "encoding", "unit"), [(np.uint16, "16UC1", 1000), (np.float32, "32FC1", 1)]
+)
+def test_ten_metres_for_nothing_measured_are_no_depth(dtype, encoding, unit):
+    near = np.linspace(0.5, 2.4, 10_000).reshape(100, 100)
+    holes = near.copy()
+    holes[:10] = 10.0
+    found = measured_depth((holes * unit).astype(dtype), encoding)
+    assert np.isnan(found[:10]).all() and np.isfinite(found[10:]).all()
+
+
+@pytest.mark.parametrize(
+    "depth",
+    [
+        np.where(np.arange(10_000) < 1000, 10.0, np.linspace(0.5, 9.9, 10_000)),  # a floor leads to the wall
+        np.where(np.arange(10_000) < 40, 10.0, 1.5),  # a few pixels
+        np.where(np.arange(10_000) < 1000, 9.7, 1.5),  # a wall
+        np.full(10_000, 10.0),
+    ],
+)
+def test_what_may_be_ten_metres_away_stays(depth):
+    depth = depth.reshape(100, 100).astype(np.float32)
+    assert (measured_depth(depth, "32FC1") == depth).all()

@@ -16,7 +16,8 @@ from n3d_ros.plain_text import shown
 # In nested mappings the path: "depth.scale". "scale": Replica's camera files; "png_depth_scale": others.
 SCALE_LIKE = re.compile(
     r"depth.*(scal|factor|unit|divi[ds]|multipl|resolution|(to|2)_?m)|^z_?(scal|factor|unit)|(scale|factor|unit).*depth|units?_?per|"
-    r"per_?(unit|step|count)|png.*scale|^scale(_?factor)?$|^factor$|^(length|distance)?_?units?$",
+    r"per_?(unit|step|count)|png.*scale|^scal(e|ing)(_?factor)?$|^factor$|^(length|distance)?_?units?$|"
+    r"^metric_?scale$|^scale_?to_?m|depth.*(quant|step|lsb)",
     re.IGNORECASE,
 )
 SHIFT_LIKE = re.compile(r"depth.*(shift|offset|bias)", re.IGNORECASE)
@@ -32,6 +33,7 @@ OTHER_KIND = re.compile(
 )
 OTHER_KIND_FLAG = re.compile(
     r"^(is_)?(inverse|log|normali[sz]ed|euclidean|relative|ray)_?(depth|distance|length)$|"
+    r"depth_?in_?(cm|centi|inch|feet|ft)|^is_?euclidean|"
     r"depth_?is_?(inver|log|normali|euclid|relativ|ray|radial|range|distance)|^(is_)?disparity$",
     re.IGNORECASE,
 )

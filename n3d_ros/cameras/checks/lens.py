@@ -15,13 +15,16 @@ from n3d_ros.geometry.distortion import EQUIDISTANT
 from n3d_ros.plain_text import shown
 
 LENS_LIKE = re.compile(
-    r"^(k[1-6]|p[12]|s[1-4]|tau_?[xy])$|dist(?!anc)|coeff|^xi$|radial|tangential|^kappa|^kc$", re.IGNORECASE
+    r"^(k_?[1-6]|p_?[12]|s[1-4]|tau_?[xy]|rd[1-3])$|dist(?!anc)|coeff|^xi$|radial|tangential|^kappa|^kc$|"
+    r"lens_?param",
+    re.IGNORECASE,
 )
 # Of those, what nested mappings call nothing else ("points": {"p1": ...}).
 NESTED_LENS_LIKE = re.compile(r"^k[1-6]$|distort|coeff|radial|tangential|^kappa|^kc$", re.IGNORECASE)
 # "camera_model": "OPENCV_FISHEYE" (COLMAP's names in nerfstudio's files), "is_fisheye" (instant-ngp).
 WIDE_LENS = re.compile(
-    r"fish.?eye|equidistant|kannala|omni|f.?theta|double.?sphere|eucm|spherical|panoram|equirect",
+    r"fish.?eye|equidistant|kannala|omni|f.?theta|double.?sphere|ucm|^mei$|ocam|scaramuzza|spherical|panoram|"
+    r"equirect|orthogra|cylindric",
     re.IGNORECASE,
 )
 SAYS_LENS = re.compile(r"model|lens|type|projection", re.IGNORECASE)

@@ -13,38 +13,48 @@ from typing import Any
 
 import numpy as np
 
-from n3d_ros.cameras.checks.paths import is_number
+from n3d_ros.cameras.checks.paths import is_list, is_number
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.geometry.intrinsics import number
 from n3d_ros.plain_text import shown
 
 PER_FRAME = "perFrameIntrinsicCoeffs"
-SKEW_LIKE = re.compile(r"^(skew|alpha_?c)", re.IGNORECASE)
+SKEW_LIKE = re.compile(r"^((axis|pixel)_?)?(skew|alpha_?c)|^shear$", re.IGNORECASE)
 # In degrees or, as "camera_angle_x" (instant-ngp), in radians.
 VIEW_LIKE = re.compile(
-    r"^camera_angle_[xy]$|(^|_)([hvd]_?)?fov(_?[xy])?(_deg(rees)?|_rad(ians)?)?$", re.IGNORECASE
+    r"^camera_angle_[xy]$|(^|_)([hvd]_?)?(fov|field_?of_?view)(_?[xy])?(_deg(rees)?|_rad(ians)?)?$",
+    re.IGNORECASE,
 )
-FOCUS_LIKE = re.compile(r"^focal(_?length)?(_?[xy])?(_?px|_?pixels?)?$", re.IGNORECASE)
+FOCUS_LIKE = re.compile(r"^(f|focal(_?length)?(_?[xy])?)(_?px|_?pixels?)?$", re.IGNORECASE)
+POINT_LIKE = re.compile(
+    r"^(principal(_?point)?|pp|optical_?cent(er|re))(_?[xy])?(_?px|_?pixels?)?$|^[uv]_?0$", re.IGNORECASE
+)
 # nerfstudio's frames may have cameras of their own (docs.nerf.studio/quickstart/data_conventions.html).
 FRAMES = "frames"
 FRAME_KEYS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "fx", "fy", "k1", "k2", "k3", "k4", "p1", "p2")
 # Lenses are named by up to this many millimetres; a focal length in pixels is larger for all but thumbnails.
 MAX_MILLIMETRES = 100.0
 FOCUS_AGREEMENT = 0.01
+# A list of more numbers than these is about something else.
+MAX_AXES = 3
 VIEW_AGREEMENT = 0.03
+# Half a pixel is between the middle and the corner of the first one.
+POINT_AGREEMENT_PX = 1.0
 
 
 def check_numbers(values: Mapping[str, Any], camera: Intrinsics) -> None:
     """Everything above."""
     for key, value in values.items():
-        _check_number(key, value, camera)
+        for one in value if is_list(value) and len(value) <= MAX_AXES else [value]:
+            _check_number(key, one, camera)
     _check_frames(values, camera)
     _check_own_cameras(values)
 
 
 def _check_number(key: str, value: Any, camera: Intrinsics) -> None:
-    """Skew, field of view and focal length under other names."""
-    if not is_number(value) or not any(one.search(key) for one in (SKEW_LIKE, VIEW_LIKE, FOCUS_LIKE)):
+    """Skew, field of view, focal length and principal point under other names."""
+    likes = (SKEW_LIKE, VIEW_LIKE, FOCUS_LIKE, POINT_LIKE)
+    if not is_number(value) or not any(one.search(key) for one in likes):
         return
     value = number(key, value)
     if SKEW_LIKE.search(key) and value != 0:
@@ -56,6 +66,13 @@ def _check_number(key: str, value: Any, camera: Intrinsics) -> None:
         raise ValueError(
             f"intrinsics: expected one focal length, got fx = {camera.fx:g}, fy = {camera.fy:g} and "
             f"{shown(key)} = {value:g}"
+        )
+    # Up to 1 it is a share of the picture, or a way from its middle.
+    is_of_picture = any(abs(value - one) <= POINT_AGREEMENT_PX for one in (camera.cx, camera.cy))
+    if POINT_LIKE.search(key) and abs(value) > 1 and not is_of_picture:
+        raise ValueError(
+            f"intrinsics: expected one principal point, got ({camera.cx:g}, {camera.cy:g}) and {shown(key)} "
+            f"= {value:g}"
         )
 
 

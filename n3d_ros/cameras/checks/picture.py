@@ -16,11 +16,13 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.plain_text import shown
 
 _SIZE = "(size|resolution|shape|dims?|dimensions)"
-SIZE_LIKE = re.compile(rf"^(image|img|color|rgb)?_?{_SIZE}$", re.IGNORECASE)
+SIZE_LIKE = re.compile(rf"^(image|img|colou?r|rgb|frame|video|render_?product)?_?{_SIZE}$", re.IGNORECASE)
 # Of the picture before it was cut or resized, and one side alone.
 WHOLE_LIKE = re.compile(rf"^(calib(ration|rated)?|orig(inal)?|full|native)_?{_SIZE}$", re.IGNORECASE)
 SIDE_LIKE = re.compile(
-    r"^(colou?r|rgb|img|calib(ration|rated)?|orig(inal)?|full|native)_?(w|h|width|height)$", re.IGNORECASE
+    r"^[xy]_?res(olution)?$|^res(olution)?_?[xy]$|"
+    r"^(colou?r|rgb|img|image|frame|video|calib(ration|rated)?|orig(inal)?|full|native)_?(w|h|width|height)$",
+    re.IGNORECASE,
 )
 CAPITAL_SIDES = ("W", "H")
 SIZE_TEXT = re.compile(r"\s*(\d+)\s*[xX*\u00d7, ]\s*(\d+)\s*")
@@ -38,6 +40,7 @@ MIRROR_LIKE = re.compile(
     re.IGNORECASE,
 )
 TURN_LIKE = re.compile(r"^(image_|img_)?(rotation|rotate|rotated|orientation)(_?deg(rees)?)?$", re.IGNORECASE)
+TURN_TEXT = re.compile(r"(?<!\d)-?(90|180|270)(?!\d)|clockwise", re.IGNORECASE)
 EXIF_LIKE, EXIF_TURNS = re.compile(r"^exif_?orientation$", re.IGNORECASE), range(2, 9)
 QUARTERS_DEG = (90, 180, 270, -90, -180, -270)
 # Understood where the camera is read.
@@ -73,7 +76,7 @@ def _size(key: str, value: Any) -> set[float]:
     if not SIZE_LIKE.search(key) and not WHOLE_LIKE.search(key):
         return set()
     if isinstance(value, Mapping):
-        value = [value.get(side, value.get(side[0])) for side in ("width", "height")]
+        value = [value.get(a, value.get(a[0], value.get(b))) for a, b in (("width", "x"), ("height", "y"))]
     if isinstance(value, str):
         found = SIZE_TEXT.fullmatch(value)
         value = [int(found[1]), int(found[2])] if found else ()
@@ -89,5 +92,7 @@ def _changes(key: str, value: Any) -> bool:
         return says_something(value)
     if SMALLER_LIKE.search(key):
         return says_something(value) and any(one != 1 for one in (value if is_list(value) else [value]))
+    if TURN_LIKE.search(key) and not is_number(value):
+        return value is True or (isinstance(value, str) and bool(TURN_TEXT.search(value)))
     turns = EXIF_TURNS if EXIF_LIKE.search(key) else QUARTERS_DEG if TURN_LIKE.search(key) else ()
     return is_number(value) and value in turns

@@ -176,24 +176,42 @@ def _limited_side(slot: str) -> Builder:
 
 def _choices() -> Iterator[Row]:
     """Which of several is the most so?"""
+    to_camera = f"(closer | nearer | closest | nearest) to {_NAMED}"
+    yield Row(f"{_WHICH} {to_camera} {_ONE} , LIST", _measure(BY_NAME["front_behind"], "front", WHICH))
     for slot in ("COMP", "STEM"):
-        yield Row(f"{_WHICH} {slot} {_ONE} , LIST", _choice(slot), turns=True)
+        yield Row(f"{_WHICH} {slot} {_ONE} COMMA? LIST", _choice_behind(slot), turns=True)
         yield Row(f"which one? of LIST is NOT? {slot} {_ONE}", _choice(slot), turns=True)
         yield Row(
             f"(between | of | among | out of)? LIST , {_ASKED_OF} {slot} {_ONE}", _choice(slot), turns=True
         )
-    yield Row(f"{_ASKED_OF} COMP {_ONE} (of | among) LIST", _choice("COMP"), turns=True)
-    yield Row(f"(is | are) either? ORLIST NOT? COMP {_ONE}", _choice("COMP"), turns=True)
+    yield Row(f"{_ASKED_OF} COMP {_ONE} , (of | among | between | out of) LIST", _choice("COMP"), turns=True)
+    yield Row(f"is[either? ORLIST] NOT? COMP {_ONE}", _choice("COMP"), turns=True)
     yield Row(f"which ORLIST is NOT? COMP {_ONE}", _choice("COMP"))
-    yield Row(f"which MANY is NOT? MOST {_ONE}", _choice("MOST"))
+    yield Row(f"(which | what) MANY is NOT? MOST {_ONE}", _choice("MOST"))
     yield Row(f"(which | what) one? of MANY is NOT? MOST {_ONE}", _choice("MOST"))
-    yield Row("(which | what) is MOST MANY", _choice("MOST"))
+    yield Row("(which | what) is MOST BARE MANY", _choice("MOST"))
 
 
 def _choice(slot: str) -> Builder:
     def build(found: Found) -> Query | None:
         relation, asks = found[slot]
         return query_of(relation, found, asks, WHICH)
+
+    return build
+
+
+def _choice_behind(slot: str) -> Builder:
+    """As `_choice`, with the names behind the word that asks. Without a comma "behind the mug or the box" are
+    no choices, and "nearest the mug, the box or the table" may be the ones near the mug.
+    """
+    choose = _choice(slot)
+
+    def build(found: Found) -> Query | None:
+        relation, asks = found[slot]
+        side = BY_NAME[relation].side(asks)
+        is_near = (relation, asks) == ("front_behind", "front") and len(found["LIST"].names) > 2
+        may_belong = not side.tail if slot == "STEM" else is_near
+        return None if "COMMA" not in found and may_belong else choose(found)
 
     return build
 
@@ -221,9 +239,11 @@ def _upwards(found: Found) -> Query | None:
 
 def _orders() -> Iterator[Row]:
     sort = "(order | sort | rank | list | arrange | put)"
-    yield Row(f"{sort} LIST , (in order)? , from END1 to END2", _order(""), turns=True)
+    yield Row(f"{sort} ANYLIST , (in order)? , from END1 to END2", _order(""), turns=True)
+    yield Row(f"{sort} (in order)? from END1 to END2 , ANYLIST", _order(""), turns=True)
+    yield Row(f"from END1 to END2 , {sort} ANYLIST", _order(""), turns=True)
     for word, relation in _SCALES.items():
-        yield Row(f"{sort} LIST , by {word} , from END1 to END2", _order(relation))
+        yield Row(f"{sort} ANYLIST , by {word} , from END1 to END2", _order(relation))
 
 
 def _order(scale: str) -> Builder:
@@ -245,7 +265,8 @@ def _order(scale: str) -> Builder:
 def _several() -> Iterator[Row]:
     """Several statements in one question."""
     for join in ("and", "or"):
-        yield Row(f"is[A] both? REL1 B {join} NOT2? REL2 C", _two_statements(join))
+        word = "(and | but)" if join == "and" else join
+        yield Row(f"is[A] both? REL1 B , {word} NOT2? REL2 C", _two_statements(join))
         yield Row(f"is[A] both? REL1 {join} REL2 B", _two_statements(join))
     yield Row("is[A] REL1 both? ANDLIST", _one_about_many)
     yield Row("are[both? ANDLIST] both? REL1 B", _many_about_one)

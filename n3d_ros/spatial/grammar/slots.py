@@ -63,9 +63,12 @@ def slots(used: Collection[str]) -> dict[str, Slot]:
         "LIMIT": limit_slot,
         "UNIT": unit_slot,
         "LIST": list_slot(noun),
+        "ANYLIST": list_slot(noun, needs_joint=False),
         "ORLIST": list_slot(noun, ("or",)),
         "ANDLIST": list_slot(noun, ("and",)),
         "MANY": _plain(noun),
+        "COMMA": _comma,
+        "BARE": _bare,
         "PRED": _sides(with_stem, predicate),
         "STEM": _sides(with_stem, lambda side: side.stem),
         "MORE": _sides(SIDES, lambda side: side.more),
@@ -123,6 +126,18 @@ def _plain(noun: Slot) -> Slot:
         return ((end, name) for end, name in noun(words, at) if name.pick is None)
 
     return accept
+
+
+def _comma(words: Words, at: int) -> Iterator[tuple[int, bool]]:
+    """A comma that is there."""
+    if at < len(words) and words[at].key == ",":
+        yield at + 1, True
+
+
+def _bare(words: Words, at: int) -> Iterator[tuple[int, bool]]:
+    """Nothing, where no article follows: "the nearest mug", but not "nearest the mug"."""
+    if at < len(words) and not words[at].article:
+        yield at, True
 
 
 def _pair(noun: Slot) -> Slot:

@@ -16,7 +16,7 @@ please | kindly | hi | hello | hey | ok | okay | well | so | excuse me | in (thi
 | (tell | give | show) (me | us)? | let (me | us) know | do you know | i wonder | i am wondering
 | i (want | need | wish | would like | like) to know
 | measure | estimate | calculate | compute | determine | find out? | work out | provide | state | report
-| check | verify | confirm | say
+| check | verify | confirm | say | is it (true | correct)
 """
 _AFTER = "please | thanks | thank you | for me | in (this)? scene | i need to know"
 # Of what "in the scene" says where it is and not how large: "how high is the mug in the scene".
@@ -63,8 +63,8 @@ def with_unit(words: Words) -> tuple[Words, str]:
         is_inch = any(True for _ in limit_slot(words, at - 1))
         if words[at].key == "in" and not is_inch and _names_unit(words, at + 1):
             return _joined(words[:at], words[at + 2 :]), BY_WORD[words[at + 1].key].key
-    if len(words) > 3 and words[0].key == "in" and words[1].key in BY_WORD and words[2].key == ",":
-        return words[3:], BY_WORD[words[1].key].key
+    if len(words) > 3 and words[0].key == "in" and _names_unit(words, 1):
+        return _without_commas(words[2:]), BY_WORD[words[1].key].key
     if [word.key for word in words[:2]] == ["how", "many"] and len(words) > 3 and words[2].key in BY_WORD:
         rest = words[3:]
         degree = () if rest[0].key in _SIZES else ("much",) if rest[0].key in _COMPARATIVES else ("far",)

@@ -123,8 +123,10 @@ def noun_slot(reserved: Set[str], double: Collection[str], selectors: Mapping[st
     return accept
 
 
-def list_slot(noun: Slot, allowed: Collection[str] = ("and", "or")) -> Slot:
-    """Two names or more with commas, "and", "or" between them; `allowed` of the two words."""
+def list_slot(noun: Slot, allowed: Collection[str] = ("and", "or"), needs_joint: bool = True) -> Slot:
+    """Two names or more with commas, "and", "or" between them; `allowed` of the two words, of which there is
+    at least one where it `needs_joint`.
+    """
 
     def accept(words: Words, at: int) -> Iterator[tuple[int, Listed]]:
         for end, name in noun(words, at):
@@ -140,7 +142,7 @@ def list_slot(noun: Slot, allowed: Collection[str] = ("and", "or")) -> Slot:
             seen = joints | ({joint} if joint in allowed else set())
             for end, name in noun(words, start):
                 yield from more(words, end, (*names, name), seen)
-        if len(names) > 1 and joints and CAMERA not in names:
+        if len(names) > 1 and (joints or not needs_joint) and CAMERA not in names:
             yield at, Listed(names, joints)
 
     return accept

@@ -20,11 +20,12 @@ _NUMBERING = re.compile(
 _CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
 _QUOTES = re.compile(r"[\"`]|(?<!\w)'|'(?!\w)")
 _LAST_WORDS = re.compile(
-    r"[?.!]+\s+(?=(?:(?:please|thanks|thank you|i need to know)\b|(?:please )?(?:answer|reply) in \w+)"
-    r"[.! ]*$)",
+    r"[?.!]+\s+(?=(?:(?:please|thanks|thank you|i need to know)\b"
+    r"|(?:please )?(?:answer |reply )?in \w+(?:,? please)?|[(\[](?:in )?\w+[)\]])[?.! ]*$)",
     re.IGNORECASE,
 )
 _END = re.compile(r"[\s?.!\u2026]+$")
+_PAUSES = (":", ";", "-", "\u2013", "\u2014")
 _ARTICLES = ("the", "a", "an")
 # "In the front of the box" is a part of it, "in front of the box" is not.
 _PARTS = ("front", "back")
@@ -69,7 +70,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
 
 def _split(word: str) -> list[Token]:
     """Contractions and possessives are two words: "what's" is "what is", "mug's" is "mug 's"."""
-    key = "," if word in ":;" else word.casefold()
+    key = "," if word in _PAUSES else word.casefold()
     if key in _CONTRACTIONS:
         return [Token(part, part) for part in _CONTRACTIONS[key]]
     if key.endswith("'s"):

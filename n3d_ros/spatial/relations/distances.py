@@ -105,7 +105,7 @@ DISTANCE = Relation(
     most=2,
     takes_camera=True,
     nouns=(
-        f"(direct | straight-line | straight line | total | euclidean | approximate | exact)? "
+        f"(direct | straight-line | straight line | total | euclidean | approximate | exact | estimated)? "
         f"(distance | separation) {_ENDS}",
         "distance to A",
         "A 's distance (from | to) B",
@@ -121,7 +121,11 @@ DISTANCE = Relation(
         Wording("(how far | what distance) (separate | separates) (A (and | from) B | PAIR)"),
         Wording("how (far | close) are[(A and B | PAIR)] (apart | away? from each other | to each other)"),
         Wording("how far (is it | it is) (from A to B | between A and B | to B from A | to A)"),
-        Wording("how (far | great | big | large | long) is[distance between A and B]"),
+        Wording(f"how (far | great | big | large | long | much) is[distance {_ENDS}]"),
+        Wording("(which | what) distance (is | lies) there? between (A and B | PAIR)"),
+        Wording("at? (which | what) distance is[A] from B"),
+        Wording("at? (which | what) distance from B is[A]"),
+        Wording("how far (away | off)? does A (stand | lie | sit) (away | off)? from B"),
         Wording("(what is)? distance between PAIR"),
         Wording("how much distance (is there | is | lies) between (A and B | PAIR)"),
     ),

@@ -195,9 +195,11 @@ def _closer_wordings() -> tuple[Wording, ...]:
                 f"is[B] {preposition} A than C",
                 asks,
             ),
-            Wording(f"which MANY is NOT? {near} A", asks, WHICH),
+            Wording(f"(which | what) MANY is NOT? {near} A", asks, WHICH),
             Wording(f"(which | what) is {alone} MANY {preposition} A", asks, WHICH),
         ]
+    which_near = f"{which} (closer | nearer | closest | nearest)"
+    found.append(Wording(f"{which_near} A COMMA ORLIST", "closer", WHICH))
     return tuple(found)
 
 
@@ -214,7 +216,7 @@ CLOSER = Relation(
 )
 
 _CLOCK = "(in | at)? (which | what) (clock direction | clock position | direction | o'clock direction?)"
-_FROM = "(seen | as seen | viewed)? (from | relative to)"
+_FROM = "(seen | as seen | viewed)? (from | relative to | with respect to | wrt | in relation to)"
 _AT = "((if | when) (you are | i am | you stand | i stand))? (standing | located)? at A"
 
 DIRECTION = Relation(
@@ -229,6 +231,7 @@ DIRECTION = Relation(
         Wording(f"{_CLOCK} is[B] {_FROM} A"),
         Wording(f"{_CLOCK} from A is[B]"),
         Wording(f"{_CLOCK} of A is[B]"),
+        Wording(f"from A , {_CLOCK} is[B]"),
         Wording("(what is)? clock? direction (of B from A | from A to B)"),
         Wording(f"{_AT} , where (will | can | would | do | should) (you | i) find B"),
         Wording(f"{_AT} , (where | {_CLOCK}) is[B]"),
