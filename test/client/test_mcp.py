@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from fake_pipeline import FakePipeline
@@ -159,6 +160,8 @@ def test_a_request_with_half_a_character_is_answered(empty_domain):
     environment = {**package_environment(), "ROS_DOMAIN_ID": str(empty_domain)}
     command = [sys.executable, "-m", "n3d_ros.cli", "mcp", "--timeout-s", "0.1"]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        too_late = threading.Timer(DEADLINE_S, server.kill)
+        too_late.start()
         try:
             for number, (method, given) in enumerate([("initialize", hello), ("tools/call", called)]):
                 sent = {"jsonrpc": "2.0", "id": number, "method": method, "params": given}
@@ -170,6 +173,7 @@ def test_a_request_with_half_a_character_is_answered(empty_domain):
                     server.stdin.write(b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n')
             assert answer["result"]["isError"] and "got no n3d node" in answer["result"]["content"][0]["text"]
             server.stdin.close()
-            assert server.wait(DEADLINE_S) == 0
+            assert server.wait() == 0
         finally:
+            too_late.cancel()
             server.kill()
