@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
+import select
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from n3d_ros.errors import CommandFailed
 from n3d_ros.plain_text import one_line
@@ -93,13 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code, when all that it printed is written."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    _print_any_name()
     try:
         code = _run(arguments, chosen)
     finally:
         error = _unwritten()
     if error is not None and code == 0:
-        print(f"n3d {chosen}: expected to write to standard output, got {error}", file=sys.stderr)
-    return code or int(error is not None)
+        code = _not_printed(chosen, error)
+    return code
 
 
 def _run(arguments: Sequence[str], chosen: str | None) -> int:
@@ -114,26 +119,68 @@ def _run(arguments: Sequence[str], chosen: str | None) -> int:
             raise
         setup = COMMANDS[chosen].setup if chosen else ROBOT
         what = f"'{error.name}', which does not import" if error.name else "a package that does not import"
-        print(f"n3d {chosen}: needs {what} ({error}): {setup}", file=sys.stderr)
+        _complain(chosen, f"needs {what} ({error}): {setup}")
         return 1
     except CommandFailed as error:
-        print(f"n3d {chosen}: {one_line(str(error))}", file=sys.stderr)
+        _complain(chosen, one_line(str(error)))
         return 1
     except (OSError, ValueError) as error:  # what a file or a model wrote may be quoted in it
-        print(f"n3d {chosen}: {one_line(_described(error))}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError) and _has_reader_left():
+            return _not_printed(chosen, error)
+        _complain(chosen, one_line(_described(error)))
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
+def _print_any_name() -> None:
+    """Names of files may hold bytes that are no text, and an encoding may lack characters: they are printed
+    escaped, as on stderr, and end no command whose work is done.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _complain(chosen: str | None, what: str) -> None:
+    """One line on stderr. Without one it is not for standard output, and the code stays."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"n3d {chosen}: {what}", file=sys.stderr)
+
+
+def _not_printed(chosen: str | None, error: OSError) -> int:
+    _complain(chosen, f"expected to write to standard output, got {error}")
+    return 1
+
+
 def _described(error: Exception) -> str:
     """What was expected and what came, also where the system alone says what it found at a path."""
+    if isinstance(error, FileNotFoundError) and error.errno and _is_folder_gone():
+        return "expected to run in a folder that is there, got one that was removed"
     if not isinstance(error, OSError) or error.filename is None:
         return str(error)
     for kind, expected in SYSTEM_ERRORS.items():
         if isinstance(error, kind):
             return expected.format(error.filename)
     return f"'{error.filename}': {error.strerror}"
+
+
+def _is_folder_gone() -> bool:
+    """Whether the folder is not there any more in which this runs."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _has_reader_left() -> bool:
+    """Whether nobody reads standard output any more."""
+    if sys.stdout is None:
+        return False
+    watch = select.poll()
+    watch.register(sys.stdout.fileno(), 0)
+    return bool(watch.poll(0))
 
 
 def _unwritten() -> OSError | None:

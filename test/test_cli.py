@@ -363,6 +363,41 @@ def test_what_standard_output_does_not_take_is_one_line_and_code_1():
     assert done.returncode == 1
 
 
+def test_a_reader_that_leaves_while_much_is_printed_is_one_line_and_code_1():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = PRINTS.replace("hello", "hello " * 10_000)
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.stderr == "n3d greet: expected to write to standard output, got [Errno 32] Broken pipe\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_what_cannot_be_said_goes_not_to_standard_output_and_changes_no_code(stderr):
+    code = PRINTS.replace('print("hello") or 0', "int('florble')")
+    command = ["sh", "-c", f'exec "$0" -c "$1" {stderr}', sys.executable, code]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    assert (done.stdout, done.returncode) == ("", 2)
+
+
+def test_a_name_that_is_no_text_is_printed_escaped():
+    code = PRINTS.replace('"hello"', "'caf\\udce9 \u03b1'")
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert (done.stdout, done.stderr, done.returncode) == (b"caf\\udce9 \\u03b1\n", b"", 0)
+
+
+def test_a_folder_that_was_removed_is_named(monkeypatch, tmp_path, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(infer, "run_infer", lambda _: Path("new").mkdir())
+    assert cli.main(["infer"]) == 2
+    said = "n3d infer: expected to run in a folder that is there, got one that was removed\n"
+    assert capsys.readouterr().err == said
+
+
 def test_help_whose_reader_has_left_says_nothing():
     reader, writer = os.pipe()
     os.close(reader)
@@ -388,6 +423,20 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_model_is_asked(
     assert run(files, "--ground", "mug", option, str(tmp_path / name)) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line and pipeline.asked == []
+
+
+@pytest.mark.parametrize(("option", "name"), [("--json", "k.json"), ("--overlay", "./p.png")])
+def test_an_output_that_is_an_input_is_refused(pipeline, files, tmp_path, capsys, option, name):
+    before = (tmp_path / name).read_bytes()
+    assert run(files, "--ground", "mug", option, str(tmp_path / name)) == 2
+    assert f"{option}: expected a file of its own, got '" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before and pipeline.asked == []
+
+
+def test_two_outputs_of_one_name_are_refused(pipeline, files, tmp_path, capsys):
+    both = str(tmp_path / "out.png")
+    assert run(files, "--ground", "mug", "--json", both, "--overlay", both) == 2
+    assert "--overlay: expected a file of its own" in capsys.readouterr().err
 
 
 def test_a_new_command_is_a_file_of_its_own_and_one_row(monkeypatch, capsys):

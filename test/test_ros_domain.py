@@ -1,8 +1,12 @@
-"""A ROS domain that is none is refused before ROS is asked for it."""
+"""A ROS domain that is none, and a home without room for ROS's logs, are told in one line."""
+
+import subprocess
+import sys
 
 import pytest
 
 from n3d_ros import cli
+from n3d_ros.child_process import package_environment
 from n3d_ros.ros_domain import check_domain
 
 
@@ -35,3 +39,21 @@ def test_commands_refuse_it_in_one_line(command, tmp_path, monkeypatch, capsys):
     assert cli.main([name, *rest]) == 2
     said = f"n3d {name}: ROS_DOMAIN_ID: expected a whole number from 0 to 232, got 'abc'\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("program", ["cli doctor", "cli record --out OUT", "cli mcp", "node.n3d_node"])
+def test_a_home_to_which_ros_cannot_write_is_one_line(program, tmp_path):
+    pytest.importorskip("rclpy", reason="rclpy is not installed (make ros)")
+    (tmp_path / "home").touch()
+    environment = {**package_environment(), "HOME": str(tmp_path / "home")}
+    for name in ("ROS_LOG_DIR", "ROS_HOME"):
+        environment.pop(name, None)
+    name, *rest = program.replace("OUT", str(tmp_path / "out")).split()
+    command = [sys.executable, "-m", f"n3d_ros.{name}", *rest]
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert ": ROS_LOG_DIR: expected a folder to which ROS can write its log files, got: " in last

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -34,7 +35,8 @@ _CANCEL_S = 5.0
 class N3DClient:
     """A connection to one n3d node; use it in a `with` block or call `close`. A program's end closes it too.
 
-    node, namespace: its name and where it runs. timeout_s: for a whole request; a node that is not there is
+    node, namespace: its name and where it runs; without a namespace in that of this program, as ROS arguments
+    may say it, else in the root. timeout_s: for a whole request; a node that is not there is
     waited for as long. domain_id: None for ROS_DOMAIN_ID's.
     """
 
@@ -118,9 +120,10 @@ class N3DClient:
         found: queue.Queue[FoundBox | None] = queue.Queue()
         stream = _Stream(found.put)
         goal = self._ground(words, "", 0, max_boxes, stream)
+        end_s = time.monotonic() + self._timeout_s
         goal.future.add_done_callback(lambda _: found.put(None))
         try:
-            while (box := self._next(found, goal)) is not None:
+            while (box := self._next(found, goal, end_s)) is not None:
                 yield box
             result = self._wait(goal)
             stream.wait_for(len(result.boxes.boxes))
@@ -232,9 +235,9 @@ class N3DClient:
             raise self._too_late(goal)
         return goal.future.result()
 
-    def _next(self, found: queue.Queue[FoundBox | None], goal: Goal) -> FoundBox | None:
+    def _next(self, found: queue.Queue[FoundBox | None], goal: Goal, end_s: float) -> FoundBox | None:
         try:
-            return found.get(timeout=self._timeout_s)
+            return found.get(timeout=max(end_s - time.monotonic(), 0.0))
         except queue.Empty:
             raise self._too_late(goal) from None
 
@@ -246,7 +249,9 @@ class N3DClient:
             why = "the node does not answer, or was cleaned up or ended meanwhile"
             return RequestFailed(ResultCode.TIMEOUT, f"{message}, got none; {why}")
         late = goal.future.result()
-        return RequestFailed(ResultCode.TIMEOUT, f"{message}; the node's last word: {late.message}")
+        boxes, outcomes = messages.found_until(late)
+        message = f"{message}; the node's last word: {late.message}"
+        return RequestFailed(ResultCode.TIMEOUT, message, boxes, outcomes)
 
     async def _elsewhere(self, work: Callable[..., Any], *given: Any) -> Any:
         """In a thread of its own, which may wait. Those of the loop are few, and asyncio.run waits for them

@@ -37,7 +37,7 @@ from rclpy.validate_node_name import validate_node_name
 from n3d_ros.client.results import NoNodeError, RequestFailed
 from n3d_ros.errors import ResultCode
 from n3d_ros.plain_text import one_line, shown
-from n3d_ros.ros_domain import check_domain
+from n3d_ros.ros_domain import beginning
 
 _POLL_S = 0.02
 # What was published is on its way when the client is closed. Fast DDS asks readers every 3 s what has arrived
@@ -54,13 +54,14 @@ class Connection:
 
     def __init__(self, node: str, namespace: str, domain_id: int | None) -> None:
         full_name(node, namespace)  # refuses what no node has
-        check_domain(domain_id)
+        given = "" if not namespace else "/" + namespace.strip("/")
         self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
+        with beginning(domain_id):
+            rclpy.init(context=self._context, domain_id=domain_id)
         self._node = rclpy.create_node(
             "n3d_client",
-            namespace=namespace.rstrip("/"),
             context=self._context,
+            cli_args=_own_name("n3d_client", given),
             start_parameter_services=False,
         )
         self._target = node
@@ -301,6 +302,14 @@ class Goal:
 
     def _when(self, answer: Any, then: Callable[[Any], Any]) -> None:
         answer.add_done_callback(telling(self.future, then))
+
+
+def _own_name(node: str, namespace: str) -> list[str]:
+    """ROS arguments that go before the program's: those rename every node of it. namespace: "" for the
+    program's.
+    """
+    below = ["-r", f"__ns:={namespace}"] if namespace else []
+    return ["--ros-args", "-r", f"__node:={node}", *below]
 
 
 def full_name(node: str, namespace: str) -> str:

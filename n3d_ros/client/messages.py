@@ -46,8 +46,7 @@ def found(result: Any, every_name: bool = True) -> Found:
     every_name: False where it is enough that one of the names could be looked for.
     """
     message = result.boxes
-    boxes = tuple(found_box(one) for one in message.boxes)
-    outcomes = tuple(NameOutcome(one.words, ResultCode(one.code), one.message) for one in message.outcomes)
+    boxes, outcomes = found_until(result)
     if every_name or not _is_partly_answered(result.code, outcomes):
         _require_ok(result, boxes, outcomes)
     return Found(
@@ -65,6 +64,15 @@ def found(result: Any, every_name: bool = True) -> Found:
     )
 
 
+def found_until(result: Any) -> tuple[tuple[FoundBox, ...], tuple[NameOutcome, ...]]:
+    """Boxes, and outcomes of names, of Ground's or Ask's result, whatever its code."""
+    if hasattr(result, "answer"):
+        return tuple(found_box(one) for one in result.answer.evidence), ()
+    said = result.boxes.outcomes
+    outcomes = tuple(NameOutcome(one.words, ResultCode(one.code), one.message) for one in said)
+    return tuple(found_box(one) for one in result.boxes.boxes), outcomes
+
+
 def _is_partly_answered(code: int, outcomes: tuple[NameOutcome, ...]) -> bool:
     """Whether the code is that of a name among others that were answered: not of a stop, of the frame or of
     tf, which is of all of them.
@@ -76,7 +84,7 @@ def _is_partly_answered(code: int, outcomes: tuple[NameOutcome, ...]) -> bool:
 def answer(result: Any) -> Answer:
     """Of Ask's result; RequestFailed unless its code is OK."""
     message = result.answer
-    evidence = tuple(found_box(one) for one in message.evidence)
+    evidence, _ = found_until(result)
     _require_ok(result, evidence)
     return Answer(
         message.question,

@@ -8,10 +8,15 @@ result. It adds nothing to `N3DClient`.
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import signal
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from n3d_ros.client import N3DClient
@@ -22,6 +27,10 @@ INSTRUCTIONS = (
     "No boxes of find_objects, where a name's outcome is OK, means: looked for, and not there, "
     "unless its message says that max_boxes left some out. "
     "Ask for several things in one call: of many calls at once the node drops the oldest as SUPERSEDED."
+)
+# A pair, the lone half of one, or any other escape.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
 
@@ -42,9 +51,33 @@ def run_mcp(args: argparse.Namespace) -> int:
     # Standard input is read in a thread that waits for a line whatever is raised in this one: an interrupt
     # ends the process, as SIGTERM does.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _pass_whole_characters()
     with N3DClient(args.node, args.namespace, args.timeout_s) as client:
         make_server(client).run()
     return 0
+
+
+def _pass_whole_characters() -> None:
+    """Standard input, with U+FFFD for each half of a surrogate pair that a line's escapes leave alone: the
+    library (mcp 2) drops such a request without an answer, and programs that cut text make them.
+    """
+    lines = os.fdopen(os.dup(0), "rb")
+    reader, writer = os.pipe()
+    os.dup2(reader, 0)
+    os.close(reader)
+    threading.Thread(target=_copy, args=(lines, os.fdopen(writer, "wb")), daemon=True).start()
+
+
+def _copy(lines: Iterable[bytes], out: BinaryIO) -> None:
+    with suppress(BrokenPipeError), out:  # the server has ended
+        for line in lines:
+            out.write(whole_characters(line))
+            out.flush()
+
+
+def whole_characters(line: bytes) -> bytes:
+    """JSON without lone halves of surrogate pairs among its escapes."""
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], line)
 
 
 def make_server(client: N3DClient) -> Any:

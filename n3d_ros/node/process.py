@@ -30,7 +30,7 @@ from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.engine_thread import Engines
 from n3d_ros.node.transport import make_room_for_images
 from n3d_ros.plain_text import one_line
-from n3d_ros.ros_domain import check_domain
+from n3d_ros.ros_domain import beginning
 
 # For answers to those who wait when the node is stopped, and then for their way: a client asks for a goal's
 # result in a request of its own, and a message dies with its publisher.
@@ -71,8 +71,8 @@ def _make(nodes: list[N3DNode], arguments: list[str] | None, stop: threading.Eve
         cameras = nodes_of(arguments)
         # rclpy's own handlers end the context under a publishing callback; `_live` ends between two of them.
         make_room_for_images()
-        check_domain()
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        with beginning():
+            rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
         engines = Engines(_settling(load), engine.key_of)
         for namespace, own in cameras.items():
             with _naming(namespace):

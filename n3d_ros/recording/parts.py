@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -70,7 +71,8 @@ class Parts:
         writer, self._writer = self._writer, None
         with self._named():
             writer.close()
-            self._hidden.rename(self._folder / f"part_{self._number:03d}")
+            self._unfinished.rename(self._folder / self._unfinished.name)
+            self._hidden.rmdir()
         self._number, self._num_bytes = self._number + 1, 0
 
     @contextmanager
@@ -85,11 +87,17 @@ class Parts:
     def _hidden(self) -> Path:
         return self._folder / f".part_{self._number:03d}"
 
+    @property
+    def _unfinished(self) -> Path:
+        """Under the name that it will have: rosbags names its file so, and copies leave hidden files out."""
+        return self._hidden / f"part_{self._number:03d}"
+
     def _begin(self) -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer
 
         self._remove_left_behind()
-        writer = Writer(self._hidden, version=9, storage_plugin=StoragePlugin.MCAP)
+        self._hidden.mkdir()
+        writer = Writer(self._unfinished, version=9, storage_plugin=StoragePlugin.MCAP)
         writer.open()
         self._writer, self._connections, self._num_bytes = writer, {}, 0
 
@@ -97,9 +105,7 @@ class Parts:
         """What a recorder that was killed left under this name."""
         if self._hidden.is_dir():
             _log.warning("removes '%s' of a recorder that was killed: what it held is lost", self._hidden)
-            for file in self._hidden.iterdir():
-                file.unlink()
-            self._hidden.rmdir()
+            shutil.rmtree(self._hidden)
 
 
 def _locked(path: Path) -> IO[bytes]:

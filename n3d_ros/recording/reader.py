@@ -38,7 +38,9 @@ from n3d_ros.recording.types import (
 _log = logging.getLogger(__name__)
 
 WRONG, RIGHT, CORRECTED = 0, 1, 2
-_DEPTH_SIGNS = ("16UC1", "32FC1", "mono16", "compressedDepth")
+_DEPTH_SIGNS = ("16UC1", "32FC1", "compressedDepth")
+# Depth of some drivers, and the colour of some cameras.
+_EITHER = "mono16"
 
 
 @dataclass(frozen=True)
@@ -223,24 +225,28 @@ def frame_at(
 
 def _messages_at(stamp: int, camera: Camera) -> tuple[Any, Any, Any]:
     """Colour, depth and camera info of a stamp, None for what was not recorded."""
-    colour: Any = None
-    depth: Any = None
     info: Any = None
+    images: list[Any] = []
     for messages in camera.values():
         nearest = min(messages, key=lambda other: abs(other - stamp))
         found, near = messages[nearest], abs(nearest - stamp) <= NEAR_NS
         if hasattr(found, "distortion_model"):
             info = found
-        elif near and _is_depth(found):
-            depth = found
         elif near:
-            colour = found
-    return colour, depth, info
+            images.append(found)
+    return *_colour_and_depth(images), info
 
 
-def _is_depth(message: Any) -> bool:
-    said = getattr(message, "encoding", getattr(message, "format", ""))
-    return any(sign in said for sign in _DEPTH_SIGNS)
+def _colour_and_depth(images: list[Any]) -> tuple[Any, Any]:
+    """An image that may be either is depth where no other one is."""
+    depth = [one for one in images if any(sign in _said(one) for sign in _DEPTH_SIGNS)]
+    depth = depth or [one for one in images if _EITHER in _said(one)]
+    colour = [one for one in images if all(one is not other for other in depth)]
+    return (colour or [None])[-1], (depth or [None])[-1]
+
+
+def _said(image: Any) -> str:
+    return str(getattr(image, "encoding", getattr(image, "format", "")))
 
 
 def _outcome(message: Any) -> Outcome:

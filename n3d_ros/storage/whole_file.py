@@ -22,22 +22,30 @@ def whole_file(path: Path) -> Iterator[Path]:
     The folder is made when absent. What is no plain file, such as /dev/stdout, is written directly. OSError
     that names `path`.
     """
-    if path.exists() and not path.is_file():  # asked of the link: /dev/stdout of a pipe names no path
-        yield path
-        return
-    target = Path(os.path.realpath(path))  # a link stays a link, and what it names is replaced
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    with _naming(path):
+        if path.exists() and not path.is_file():  # asked of the link: /dev/stdout of a pipe names no path
+            yield path
+            return
+        target = Path(os.path.realpath(path))  # a link stays a link, and what it names is replaced
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+        try:
+            yield part
+            _flush(part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What the system or a library says names the path that was asked for."""
     try:
-        yield part
-        _flush(part)
-        part.replace(target)
+        yield
     except OSError as error:
         if error.errno is None:  # of a library, with a message of its own: numpy's says only how many bytes
             raise OSError(f"{error} (writing '{path}')") from error
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def check_can_write(*paths: Path | None) -> None:

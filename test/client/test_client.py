@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 from fake_pipeline import FakePipeline
@@ -211,6 +212,50 @@ def test_too_late_says_so_to_asyncio_too(make_robot):
         with pytest.raises(RequestFailed, match="within timeout_s = 1; the node's last word: "):
             asyncio.run(n3d.ground_async("the mug"))
     robot.graph.wait(lambda: robot.graph.node.desk.codes["CANCELED"], "canceled goal")
+
+
+def test_too_late_tells_what_was_found_until_then(make_robot):
+    gate = threading.Semaphore(0)
+    robot = make_robot(FakePipeline([MUG, BOX], gate))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=1.0) as n3d:
+        n3d._connection.action(Ground, "ground", DEADLINE_S)
+        gate.release()
+        with pytest.raises(RequestFailed, match="node's last word: ") as late:
+            n3d.ground(["the mug"])
+        gate.release()
+        with pytest.raises(RequestFailed, match="node's last word: ") as in_asyncio:
+            asyncio.run(n3d.ground_async("the mug"))
+    assert [box.center for box in late.value.boxes] == [pytest.approx(MUG.center)]
+    assert [one.words for one in late.value.outcomes] == ["the mug"]
+    assert [box.center for box in in_asyncio.value.boxes] == [pytest.approx(MUG.center)]
+
+
+def test_the_time_of_boxes_is_that_of_the_whole_request(make_robot, monkeypatch):
+    gate, now_s = threading.Semaphore(1), [0.0]
+    robot = make_robot(FakePipeline([MUG, BOX], gate))
+    with N3DClient(domain_id=robot.domain_id, timeout_s=60.0) as n3d:
+        n3d._connection.action(Ground, "ground", DEADLINE_S)
+        monkeypatch.setattr(client_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+        boxes = n3d.boxes("the red mugs")
+        assert next(boxes).center == pytest.approx(MUG.center)
+        now_s[0] = 60.0
+        with pytest.raises(RequestFailed, match="expected a result within timeout_s = 60") as late:
+            next(boxes)
+    assert [box.center for box in late.value.boxes] == [pytest.approx(MUG.center)]
+
+
+def test_a_namespace_goes_before_that_of_the_program(make_robot, monkeypatch):
+    robot = make_robot(FakePipeline([MUG]))
+    launched = ["planner", "--ros-args", "-r", "__ns:=/other", "-r", "__node:=planner"]
+    monkeypatch.setattr("sys.argv", launched)
+    with N3DClient(namespace="/", domain_id=robot.domain_id, timeout_s=20.0) as n3d:
+        assert n3d.info().state == "ready"
+        assert n3d._connection._node.get_name() == "n3d_client"
+    with (
+        N3DClient(domain_id=robot.domain_id, timeout_s=0.1) as n3d,
+        pytest.raises(NoNodeError, match="expected the service '/other/n3d/get_info'"),
+    ):
+        n3d.info()
 
 
 def test_asyncio_awaits_several_at_once(make_robot):

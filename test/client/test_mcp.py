@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from fake_pipeline import FakePipeline
@@ -16,7 +17,7 @@ from mcp import Client, StdioServerParameters
 
 from n3d_ros.child_process import package_environment
 from n3d_ros.client import N3DClient
-from n3d_ros.commands.mcp import make_server
+from n3d_ros.commands.mcp import make_server, whole_characters
 
 pytestmark = pytest.mark.ros
 
@@ -135,3 +136,44 @@ def test_a_planner_talks_to_the_command_over_its_standard_input(make_robot):
     tools, result = asyncio.run(talk())
     assert tools == ["find_objects", "answer_spatial_question", "recall_objects"]
     assert [box["label"] for box in result.structured_content["boxes"]] == ["red mug"]
+
+
+@pytest.mark.parametrize(
+    ("line", "whole"),
+    [
+        (rb'"a\ud83d"', rb'"a\ufffd"'),
+        (rb'"\uDE00 a"', rb'"\ufffd a"'),
+        (rb'"\ud83d\ud83d\ude00"', rb'"\ufffd\ud83d\ude00"'),
+        (rb'"\\ud83d \n \\"', rb'"\\ud83d \n \\"'),
+    ],
+)
+def test_halves_of_pairs_become_whole_characters(line, whole):
+    assert whole_characters(line) == whole
+    json.loads(whole_characters(line)).encode()
+
+
+def test_a_request_with_half_a_character_is_answered(empty_domain):
+    hello = {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"},
+    }  # fmt: skip
+    called = {"name": "find_objects", "arguments": {"words": "mug \ud83d"}}
+    environment = {**package_environment(), "ROS_DOMAIN_ID": str(empty_domain)}
+    command = [sys.executable, "-m", "n3d_ros.cli", "mcp", "--timeout-s", "0.1"]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        too_late = threading.Timer(DEADLINE_S, server.kill)
+        too_late.start()
+        try:
+            for number, (method, given) in enumerate([("initialize", hello), ("tools/call", called)]):
+                sent = {"jsonrpc": "2.0", "id": number, "method": method, "params": given}
+                server.stdin.write(json.dumps(sent).encode() + b"\n")
+                server.stdin.flush()
+                answer = json.loads(server.stdout.readline())
+                assert answer["id"] == number
+                if number == 0:
+                    server.stdin.write(b'{"jsonrpc": "2.0", "method": "notifications/initialized"}\n')
+            assert answer["result"]["isError"] and "got no n3d node" in answer["result"]["content"][0]["text"]
+            server.stdin.close()
+            assert server.wait() == 0
+        finally:
+            too_late.cancel()
+            server.kill()

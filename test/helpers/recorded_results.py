@@ -32,12 +32,23 @@ class Recording:
         self._parts.close()
         return self.folder
 
-    def frame(self, stamp_ns, d=(), red=90, with_info=True, between=lambda: None, depth_frame=FRAME):
-        """between: called after the colour image."""
+    def frame(
+        self,
+        stamp_ns,
+        d=(),
+        red=90,
+        with_info=True,
+        between=lambda: None,
+        depth_frame=FRAME,
+        colour="rgb8",
+        depth="16UC1",
+    ):
+        """between: called after the colour image. colour, depth: their encodings."""
         rgb = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         rgb[..., 0] = red
-        depth = np.full((HEIGHT, WIDTH), 1000, np.uint16)
-        for topic, pixels, encoding in (("/rgb", rgb, "rgb8"), ("/depth", depth, "16UC1")):
+        seen = np.full((HEIGHT, WIDTH), red * 257, np.uint16) if colour == "mono16" else rgb
+        deep = np.full((HEIGHT, WIDTH), 1000, np.uint16)
+        for topic, pixels, encoding in (("/rgb", seen, colour), ("/depth", deep, depth)):
             data = np.frombuffer(pixels.tobytes(), np.uint8)
             step = pixels.strides[0]
             header = self._header(stamp_ns, FRAME if topic == "/rgb" else depth_frame)

@@ -186,6 +186,28 @@ def test_parts_come_in_the_order_of_their_numbers(recording):
     assert [one.name for one in parts_of(again.close())] == ["part_999", "part_1000"]
 
 
+def test_a_part_has_no_hidden_file_that_a_copy_would_leave_out(recording):
+    recording.boxes(5 * S, "the mug", [MUG])
+    folder = recording.close()
+    files = sorted(one.name for one in (folder / "part_000").iterdir())
+    assert files == ["metadata.yaml", "part_000.mcap"]
+    assert [one.name for one in folder.glob(".part*")] == []
+
+
+def test_colour_of_16_bits_is_not_taken_for_depth(recording):
+    recording.frame(5 * S, colour="mono16")
+    recording.boxes(5 * S, "the mug", [MUG])
+    [only] = read_recording(recording.close())
+    assert only.fault == "" and (only.seen.depth[0, 0], only.seen.rgb[0, 0, 0]) == (1.0, 90)
+
+
+def test_depth_may_be_mono16(recording):
+    recording.frame(5 * S, depth="mono16")
+    recording.boxes(5 * S, "the mug", [MUG])
+    [only] = read_recording(recording.close())
+    assert only.fault == "" and (only.seen.depth[0, 0], only.seen.rgb[0, 0, 0]) == (1.0, 90)
+
+
 def test_a_damaged_message_is_named(tmp_path):
     parts = tmp_path / "recording"
     cut = []

@@ -95,3 +95,9 @@ def test_an_error_of_a_library_without_a_name_gets_that_of_the_file(tmp_path):
     named = rf"3 requested and 1 written \(writing '{tmp_path}/a.npy'\)"
     with pytest.raises(OSError, match=named), whole_file(tmp_path / "a.npy"):
         raise OSError("3 requested and 1 written")  # as numpy.save on a full disk
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_that_is_full_is_named():
+    with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"):
+        write_text(Path("/dev/full"), "a")

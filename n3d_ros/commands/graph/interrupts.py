@@ -8,12 +8,12 @@ and SIGTERM, and what ROS is asked for then ends in an ExternalShutdownException
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from n3d_ros.errors import CommandFailed
-from n3d_ros.ros_domain import check_domain
+from n3d_ros.ros_domain import beginning
 
 
 @contextmanager
@@ -75,16 +75,17 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def ros_graph(**init: Any) -> Iterator[None]:
+def ros_graph(args: Sequence[str] = (), **init: Any) -> Iterator[None]:
     """rclpy's own context in the block, made with what rclpy.init takes and ended after it. `interruptible`;
-    CommandFailed where ROS refuses anything, its arguments included; ValueError for a domain that is none.
+    CommandFailed where ROS refuses anything, its arguments included; ValueError as of `beginning`. Without
+    args there are none: rclpy would read the command's.
     """
     import rclpy
     from rclpy.impl.implementation_singleton import rclpy_implementation as ros
 
-    check_domain()
     try:
-        rclpy.init(**init)
+        with beginning():
+            rclpy.init(args=list(args), **init)
         with interruptible():  # which has to ask before this ends the context
             yield
     except ros.UnknownROSArgsError as error:

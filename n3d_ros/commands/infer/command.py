@@ -72,7 +72,7 @@ def run_infer(args: argparse.Namespace) -> int:
         load = partial(_load, args)
         return run_conversations(args.conversation, args.output, args.detect, _options(args), load)
     _check_words(args)
-    check_outputs(args.json, args.overlay)
+    check_outputs(args.json, args.overlay, (args.image, args.depth, args.intrinsics, args.points))
     observation = as_the_model_sees_it(read_observation(args), args.image, _options(args))
     pipeline = _load(args)
     result = _answer(pipeline, observation, args)

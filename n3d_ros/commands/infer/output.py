@@ -7,6 +7,7 @@ written whole or not at all.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ STDOUT = Path("-")
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
-def check_outputs(json_file: Path | None, overlay: Path | None) -> None:
+def check_outputs(json_file: Path | None, overlay: Path | None, inputs: Sequence[Path | None]) -> None:
     """OSError or ValueError for names that nothing can be written under, before a model works for them."""
     whole_file.check_can_write(json_file, overlay)
+    taken = {one.resolve() for one in inputs if one is not None}
+    for name, path in (("--json", json_file), ("--overlay", overlay)):
+        if path is not None and path.resolve() in taken:
+            raise ValueError(f"{name}: expected a file of its own, got '{path}', which is another one's here")
+        taken |= set() if path is None else {path.resolve()}
     if overlay is not None and overlay.suffix.lower() not in PICTURES:
         raise ValueError(f"--overlay: expected a name that ends in .png or .jpg, got '{overlay}'")
 

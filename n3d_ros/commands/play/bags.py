@@ -21,7 +21,7 @@ from n3d_ros.commands.play.offers import STATIC, offer
 from n3d_ros.node.plain.qos import Quality
 from n3d_ros.plain_text import one_line
 from n3d_ros.recording.bags import Message, each_message, open_bag
-from n3d_ros.recording.types import COMPRESSED, IMAGE
+from n3d_ros.recording.types import COMPRESSED, IMAGE, RESULTS
 
 SUFFIXES = (".bag", ".mcap", ".db3")
 METADATA = "metadata.yaml"
@@ -35,6 +35,8 @@ BETWEEN_NS = 100_000_000
 SAME_CLOCK_NS = 10 * NS
 # What a topic of `_static` keeps for whoever comes later: one of each broadcaster.
 NUM_STATIC = 1000
+# Types of what a node says.
+OWN = "n3d_ros/"
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ class BagPlayer:
     def __init__(self, node: Any, args: Any, done: Any) -> None:
         self.num_published = 0
         self._node, self._speed, self._done = node, args.speed, done
+        self._is_chosen = bool(args.topics)
         self._bags = [Bag(path, args.topics) for path in args.folders]
         self._publishers = self._advertise()
         self._clock = _clock_publisher(node) if args.clock else None
@@ -233,6 +236,7 @@ class BagPlayer:
         if self._begin is None:
             if not self._is_heard():
                 return
+            self._leave_to_nodes()
             first_ns = 0 if self._next is None else self._next[1]
             self._begin = _Begin(time.monotonic(), self._node.get_clock().now().nanoseconds, first_ns)
         try:
@@ -244,6 +248,19 @@ class BagPlayer:
         heard = any(one.get_subscription_count() for one in self._publishers.values())
         return heard or time.monotonic() > self._wait_until_s
 
+    def _leave_to_nodes(self) -> None:
+        """What a node said once is not played beside one that runs under its name: who hears both, such as a
+        recorder, could not tell them apart, and would take corrections of the one for those of the other.
+        """
+        if self._is_chosen:
+            return
+        results = [topic for topic, kind in self._types.items() if kind in RESULTS]
+        nodes = {_above(topic) for topic in results if self._node.count_publishers(topic) > 1}
+        for topic in [one for one in self._publishers if _above(one) in nodes]:
+            if self._types[topic].startswith(OWN) or self._node.count_publishers(topic) > 1:
+                self._node.destroy_publisher(self._publishers.pop(topic))
+                print(one_line(f"  {topic}: not played, for a node publishes its own"), flush=True)
+
     def _publish_due(self, begin: _Begin) -> None:
         recorded_ns = begin.first_ns + round((time.monotonic() - begin.at_s) * self._speed * NS)
         self._tell_time(recorded_ns)
@@ -251,8 +268,9 @@ class BagPlayer:
             topic, _, message = self._next
             if self._clock is None:
                 set_stamps(message, lambda old: begin.now_ns + round((old - begin.first_ns) / self._speed))
-            self._publishers[topic].publish(message)
-            self.num_published += 1
+            if topic in self._publishers:
+                self._publishers[topic].publish(message)
+                self.num_published += 1
             self._next = next(self._messages, None)
         if self._next is None:
             self._finish()
@@ -287,6 +305,7 @@ class BagPlayer:
 
     def _advertise(self) -> dict[str, Any]:
         publishers: dict[str, Any] = {}
+        self._types: dict[str, str] = {}
         for bag in self._bags:
             print(one_line(f"{bag.path.name}: {bag.duration_s:.1f} s"), flush=True)
             for track in bag.tracks():
@@ -295,6 +314,7 @@ class BagPlayer:
                 print(f"  {said}", flush=True)
                 if not track.obstacle and track.topic not in publishers:
                     publishers[track.topic] = _publisher(self._node, track)
+                    self._types[track.topic] = track.type_name
         if not publishers:
             raise ValueError("expected a topic that can be played here, got none")
         return publishers
@@ -307,6 +327,10 @@ class _Begin:
     at_s: float
     now_ns: int
     first_ns: int
+
+
+def _above(topic: str) -> str:
+    return topic.rpartition("/")[0]
 
 
 def _publisher(node: Any, track: Track) -> Any:

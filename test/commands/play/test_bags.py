@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from bag_files import FRAME, PERIOD_NS, START_NS, offered, write_bag, write_simulation, write_words
+from recorded_results import Recording
 from rosbags.typesys import Stores, get_typestore
 
 from n3d_ros.cli import main
@@ -62,8 +63,10 @@ def heard():
     domain.release()
 
 
-def played(path, until, **options):
-    """Play to a node that keeps what is published, by topic, until that holds."""
+def played(path, until, num_publishers=1, **options):
+    """Play to a node that keeps what is published, by topic, until that holds. num_publishers: of each topic,
+    this one's among them.
+    """
     from n3d_ros.commands.play.bags import BagPlayer
 
     sent, qos = {}, {}
@@ -73,7 +76,12 @@ def played(path, until, **options):
         return SimpleNamespace(publish=sent.setdefault(topic, []).append, get_subscription_count=lambda: 1)
 
     clock = SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=time.time_ns()))
-    node = SimpleNamespace(create_publisher=create_publisher, get_clock=lambda: clock)
+    node = SimpleNamespace(
+        create_publisher=create_publisher,
+        destroy_publisher=lambda _: None,
+        count_publishers=lambda _: num_publishers,
+        get_clock=lambda: clock,
+    )
     done = SimpleNamespace(set_result=lambda _: None, set_exception=pytest.fail)
     options = {"topics": None, "speed": 100.0, "clock": False, "loop": False, "wait_s": 0.0, **options}
     player = BagPlayer(node, SimpleNamespace(folders=[path], **options), done)
@@ -336,3 +344,27 @@ def test_a_real_recording_is_read_to_its_end(rgbd_dir):
         playable = sum(one.num_messages for one in bag.tracks() if not one.obstacle)
         assert len(list(bag.messages())) == playable
     bag.close()
+
+
+@ros
+def test_what_a_node_said_is_not_played_beside_one_that_runs(tmp_path, capsys):
+    path = recorded_node(tmp_path)
+    _, sent = played(path, lambda sent: sent["/rgb"] and sent["/depth"], num_publishers=2)
+    assert not sent["/n3d/boxes"] and not sent["/n3d/correction"]
+    said = capsys.readouterr().out
+    assert "/n3d/boxes: not played, for a node publishes its own" in said and "/n3d/correction: not" in said
+
+
+@ros
+@pytest.mark.parametrize("options", [{}, {"num_publishers": 2, "topics": ["/n3d/boxes", "/n3d/correction"]}])
+def test_it_is_played_where_no_such_node_runs_and_where_it_is_asked_for(tmp_path, options):
+    path = recorded_node(tmp_path)
+    played(path, lambda sent: sent["/n3d/boxes"] and sent["/n3d/correction"], **options)
+
+
+def recorded_node(tmp_path):
+    recording = Recording(tmp_path / "recording")
+    recording.boxes(START_NS, "the mug", [])
+    recording.correction(START_NS, "the mug", 1)
+    recording.frame(START_NS)
+    return recording.close() / "part_000"

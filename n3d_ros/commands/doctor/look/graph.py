@@ -30,7 +30,7 @@ from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen, TopicSeen
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.parameters.declared import DECLARATIONS, Parameters
 from n3d_ros.node.plain.input_state import Level
-from n3d_ros.ros_domain import check_domain
+from n3d_ros.ros_domain import beginning
 from n3d_ros.srv import GetInfo
 
 # Discovery takes up to three seconds on a busy machine, and each process is found in its own time.
@@ -63,9 +63,9 @@ class _Look:
         self._clock_off_s = 0.0
 
     def __enter__(self) -> _Look:
-        check_domain()
         self._context = rclpy.Context()
-        rclpy.init(context=self._context)
+        with beginning():
+            rclpy.init(args=[], context=self._context)
         self._node = rclpy.create_node("n3d_doctor", context=self._context, start_parameter_services=False)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)

@@ -98,11 +98,20 @@ class EngineRecord:
 
 
 def cache_folder() -> Path:
-    """Where engines lie: $N3D_ENGINES, else n3d_ros/engines in the user's cache folder."""
+    """Where engines lie: $N3D_ENGINES, else n3d_ros/engines in the user's cache folder, or the
+    system's for a user without a home, as containers have.
+    """
     if os.environ.get(CACHE_VARIABLE):
         return Path(os.environ[CACHE_VARIABLE])
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "n3d_ros" / "engines"
+    return (Path(base) if base else _users_cache()) / "n3d_ros" / "engines"
+
+
+def _users_cache() -> Path:
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return Path("/var/cache")
 
 
 def read_record(folder: Path) -> EngineRecord:

@@ -282,6 +282,17 @@ def test_engines_lie_in_the_users_cache_folder(monkeypatch, tmp_path):
     assert cache_folder() == tmp_path / "n3d_ros" / "engines"
 
 
+def test_a_user_without_a_home_has_the_systems_cache_folder(monkeypatch):
+    for name in ("N3D_ENGINES", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_):
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert cache_folder().as_posix() == "/var/cache/n3d_ros/engines"
+
+
 def test_an_unknown_gpu_does_not_exclude_an_engine(root, manifest):
     _, record = put(root, manifest)
     assert mismatch(record, manifest, "tensorrt", VERSION, None) is None
