@@ -233,22 +233,3 @@ def test_a_picture_of_before_is_not_placed_by_tf_of_the_new_time(simulate, monke
     assert (placed.code, placed.boxes.header.frame_id) == (ResultCode.OK, "map"), "tf was asked before"
     assert (late.code, late.boxes.header.frame_id) == (ResultCode.TF, FRAME)
     assert "the clock went back" in late.message
-
-
-def test_what_was_on_its_way_when_the_clock_went_back_is_answered_and_leaves_no_markers(simulate):
-    gate = threading.Semaphore(0)
-    simulation = simulate(FakePipeline([MUG], gate))
-    graph = simulation.graph
-    markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
-    simulation.set(1000.0)
-    simulation.see(1000.0)
-    handle = graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug"))
-    graph.wait(lambda: graph.pipeline.stamps, "the engine")
-    simulation.set(5.0)
-    gate.release(4)
-    result = graph.result(handle).result
-    assert (result.code, result.boxes.header.stamp.sec) == (ResultCode.OK, 1000)
-    simulation.see(6.0)
-    assert simulation.ground().code == ResultCode.OK
-    graph.wait(lambda: scene(markers), "markers")
-    assert [one.markers[0].header.stamp.sec for one in markers] == [6]

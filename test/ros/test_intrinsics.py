@@ -141,18 +141,6 @@ def test_an_override_of_another_shape_refuses_every_request(make_graph):
     assert graph.pipeline.calls == []
 
 
-def test_what_a_parameter_refuses_of_a_frame_is_not_answered_as_it_was_before(make_graph):
-    """Nor by the second question, which would find what the first one could not renew."""
-    graph = make_graph(FakePipeline([MUG]), max_frame_age_s=0.0)
-    graph.one_frame()
-    codes = []
-    for override in ("", "fx=90 fy=90 cx=31.5 cy=17.5 size=64x36", ""):
-        graph.node.set_parameters([Parameter("intrinsics.override", value=override)])
-        codes += [ground(graph).code, ground(graph).code]
-    refused = [ResultCode.BAD_INPUT] * 2
-    assert codes == [ResultCode.OK, ResultCode.OK, *refused, ResultCode.OK, ResultCode.OK]
-
-
 def test_pictures_of_a_request_keep_their_own_camera(make_graph):
     graph = make_graph(FakePipeline([MUG]), intrinsics__override=OVERRIDE)
     rgb, depth, info = graph.messages(stamp_ns=1_500_000_000)

@@ -161,20 +161,6 @@ def test_a_request_that_is_complete_as_the_node_is_deactivated_leaves_no_markers
     graph.wait(lambda: scene(markers), "those of an active node")
 
 
-def test_what_the_engine_still_finishes_is_not_shown_by_an_inactive_node(make_graph):
-    """It is told to stop and ends well all the same, as an engine does in its last step."""
-    gate = threading.Semaphore(1)
-    graph = make_graph(FakePipeline([MUG], gate))
-    graph.one_frame()
-    feedback = []
-    goal = GroundAction.Goal(prompt="red mug", stream=True)
-    handle = graph.goal(GroundAction, "n3d/ground", goal, feedback)
-    graph.wait(lambda: feedback, "the first box")
-    assert change(graph, DEACTIVATE) == [True]
-    assert graph.result(handle).result.boxes.boxes
-    assert not graph.node.parts._topics._tracker.clear().markers
-
-
 def test_activated_again_it_answers_about_new_frames_only(make_graph):
     graph = managed(make_graph, max_frame_age_s=0.0, frame_timeout_s=0.2)
     change(graph, CONFIGURE, ACTIVATE)

@@ -40,23 +40,6 @@ def test_a_value_out_of_bounds_is_refused_and_the_old_one_stays(make_graph, name
     assert graph.node.live.now == before
 
 
-@pytest.mark.parametrize("atomically", [False, True])
-def test_a_value_of_no_known_type_is_refused_and_the_node_goes_on(make_graph, atomically):
-    graph = make_graph(FakePipeline([]))
-    good = Parameter("depth.max_m", value=5.0).to_parameter_msg()
-    strange = ParameterMessage(name="depth.min_m", value=ParameterValue(type=77))
-    kind = SetParametersAtomically if atomically else SetParameters
-    name = "n3d/set_parameters_atomically" if atomically else "n3d/set_parameters"
-    response = graph.call(kind, name, kind.Request(parameters=[good, strange]))
-    results = [response.result] if atomically else response.results
-    assert len(results) == (1 if atomically else 2)
-    for one in results:
-        assert not one.successful and "depth.min_m" in one.reason and "got 77" in one.reason
-    assert graph.node.live.now.depth_max_m == graph.node.get_parameter("depth.max_m").value != 5.0
-    assert graph.call(kind, name, kind.Request(parameters=[good])) is not None
-    assert graph.node.live.now.depth_max_m == 5.0
-
-
 def test_what_this_machine_cannot_serve_is_refused_by_the_name_of_its_parameter(make_graph, monkeypatch):
     for what in ("has_tf", "has_tf_messages"):
         monkeypatch.setattr(optional_packages, what, lambda: False)
