@@ -129,12 +129,6 @@ def test_the_node_takes_the_backends_that_the_commands_take():
         Parameters(backend="cuda")
 
 
-@pytest.mark.parametrize("name", ["output_frame", "tracking_frame", "memory.frame"])
-def test_a_frame_that_tf_refuses_is_refused_by_name(name):
-    with pytest.raises(ValueError, match=f"^{name}: expected a tf frame, .*got '/map'"):
-        Parameters(**{name.replace(".", "_"): "/map"})
-
-
 def test_units_come_from_the_names():
     units = {one.name: one.unit for one in DECLARATIONS}
     assert units["depth.max_m"] == "m" and units["sync.max_slop_ms"] == "ms"

@@ -27,7 +27,6 @@ from n3d_ros.srv import Ground
         ("markers.alpha", 1.5, "markers.alpha"),
         ("markers.style", "round", "wire, solid"),
         ("depth.min_m", 50.0, "depth.max_m"),
-        ("tracking_frame", "/odom", "tracking_frame: expected a tf frame"),
         ("continuous.prompt", "a\x01b", "continuous.prompt: words: expected text"),
     ],
 )
