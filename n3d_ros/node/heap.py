@@ -18,11 +18,16 @@ def settle() -> None:
 
 
 def give_back() -> None:
-    """What is no longer used goes back to the system: glibc keeps what threads have freed for those that come
-    (malloc_trim(3)). Where there is none, the allocator does as it likes.
-    """
+    """What an engine leaves when it is closed, and only the collector finds, goes back to the system."""
     gc.unfreeze()
     settle()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(ctypes.c_size_t(0))
+    trim()
+
+
+def trim() -> None:
+    """What was freed goes back to the system: glibc keeps it for what is to come (malloc_trim(3)). Where
+    there is no such function, the allocator does as it likes.
+    """
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(ctypes.c_size_t(0))

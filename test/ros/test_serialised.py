@@ -12,6 +12,7 @@ from std_msgs.msg import String
 from n3d_ros.commands.graph.isolation import take_domain
 from n3d_ros.node.conversions import rgb_array
 from n3d_ros.node.executor import OneThreadExecutor, one_thread
+from n3d_ros.node.executor import serialised as serialised_module
 from n3d_ros.node.executor.serialised import MOST_KEPT, SMALL
 from n3d_ros.node.inputs.sealed import Sealed
 from n3d_ros.preprocess.prepare import PreprocessConfig
@@ -126,6 +127,35 @@ def test_a_picture_that_begins_early_is_neither_copied_nor_compared(graph, monke
     early = EarlyPicture(SimpleNamespace(encode_blocks=lambda *picture: None), pixels(), PreprocessConfig())
     monkeypatch.setattr(np, "array_equal", None)
     assert early.shows(pixels())
+
+
+def test_what_nobody_needed_for_a_while_is_given_back(graph, monkeypatch):
+    """After a moment in which many were held; one of them serves all the time."""
+    serialised, trims = graph.executor._serialised, []
+    monkeypatch.setattr(serialised_module.heap, "trim", lambda: trims.append(1))
+    for value in range(MOST_KEPT):
+        graph.send(value)
+    graph.heard.clear()
+    for num_looks in range(2):
+        assert (len(serialised._kept), len(trims)) == (MOST_KEPT, num_looks)
+        serialised._since_s -= serialised_module.IDLE_S
+        graph.send(1)
+        graph.heard.clear()
+    assert (len(serialised._kept), len(trims)) == (1, 2)
+
+
+def test_depth_leaves_the_memory_of_colour_alone(graph):
+    """Else all would grow to the larger size, once messages had to wait."""
+    address = address_of(graph.send(1, size=4 * SMALL))
+    depths, publisher = [], graph.node.create_publisher(Image, "depth", 10)
+    graph.node.create_subscription(Image, "depth", depths.append, 10, raw=True)
+    graph.spin_until(publisher.get_subscription_count)
+    graph.heard.clear()
+    for number in (1, 2):
+        publisher.publish(picture(2, 2 * SMALL))
+        graph.spin_until(lambda number=number: len(depths) == number)
+        assert address not in map(address_of, depths)
+    assert address_of(graph.send(3, size=4 * SMALL)) == address
 
 
 def test_there_is_nothing_to_take(graph):
