@@ -193,8 +193,9 @@ else:
 
 
 def test_a_forked_process_is_told_that_the_client_is_not_its_own(empty_domain):
+    # Python warns of a fork beside threads from 3.12 on.
     ended = subprocess.run(
-        [sys.executable, "-c", FORKED],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKED],
         env={**package_environment(), "DOMAIN": str(empty_domain)},
         capture_output=True,
         text=True,
