@@ -13,9 +13,9 @@ import os
 import select
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from n3d_ros.errors import CommandFailed
 from n3d_ros.plain_text import one_line
@@ -144,8 +144,10 @@ def _print_any_name() -> None:
 def _complain(chosen: str | None, what: str) -> None:
     """One line on stderr. Without one it is not for standard output, and the code stays."""
     if sys.stderr is not None:
-        with suppress(OSError):
+        try:
             print(f"n3d {chosen}: {what}", file=sys.stderr)
+        except OSError:
+            _let_go(sys.stderr)
 
 
 def _not_printed(chosen: str | None, error: OSError) -> int:
@@ -192,9 +194,16 @@ def _unwritten() -> OSError | None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go(sys.stdout)
         return error
     return None
+
+
+def _let_go(stream: TextIO) -> None:
+    """What it could not write goes nowhere: the interpreter would try again when it ends, and change the code
+    (stderr's from Python 3.13 on).
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _is_ours(module: str | None) -> bool:
