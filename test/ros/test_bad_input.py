@@ -145,6 +145,26 @@ def test_a_missing_topic_is_named(make_graph, published, code):
     )
 
 
+def test_a_topic_of_unreadable_messages_is_not_called_silent(make_graph):
+    graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.3)
+    graph.connect_camera()
+    rgb, _, info = graph.messages()
+    graph.rgb.publish(rgb)
+    graph.info.publish(info)
+    graph.depth.publish(b"\0\1\0\0\x01\0\0\0")
+    graph.wait(lambda: depth_input(graph).unreadable, "the message that is none")
+    response = graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug"))
+    assert response.code == ResultCode.NO_DEPTH
+    assert "cannot be read: expected a Image, got 8 bytes" in response.message
+    graph.publish()
+    graph.wait(lambda: graph.num_received("depth"), "a depth image")
+    assert not depth_input(graph).unreadable
+
+
+def depth_input(graph):
+    return next(one for one in graph.node.camera.topics.inputs if one.name == "depth")
+
+
 def test_a_simulation_that_stands_still_does_not_stop_timeouts(make_graph):
     graph = make_graph(FakePipeline([MUG]), frame_timeout_s=0.2, use_sim_time=True)
     assert graph.call(Ground, "n3d/ground", Ground.Request(prompt="red mug")).code == ResultCode.NO_FRAME

@@ -50,7 +50,7 @@ class Input:
         self.full_name = node.resolve_topic_name(topic)
         self.quality = Quality(reliable=qos == "reliable")
         self.last_stamp_ns: int | None = None
-        self.frame_id = self.encoding = self.incompatible = self.missed = ""
+        self.frame_id = self.encoding = self.incompatible = self.missed = self.unreadable = ""
         self.arrivals = Arrivals(time.monotonic())
         self._node, self._message_type, self._callback = node, message_type, callback
         self._qos, self._qos_parameter = qos, qos_parameter
@@ -60,7 +60,8 @@ class Input:
 
     def open(self) -> None:
         """Listen; figures begin anew."""
-        self.arrivals, self.incompatible, self.missed = Arrivals(time.monotonic()), "", ""
+        self.arrivals = Arrivals(time.monotonic())
+        self.incompatible = self.missed = self.unreadable = ""
         self._subscribe()
 
     def close(self) -> None:
@@ -96,6 +97,7 @@ class Input:
             num_publishers=self._node.count_publishers(self.full_name),
             incompatible=self.incompatible,
             missed=self.missed,
+            unreadable=self.unreadable,
         )
 
     def _subscribe(self) -> None:
@@ -123,8 +125,10 @@ class Input:
             try:
                 message = self._read(message)
             except ValueError as error:
+                self.unreadable = str(error)
                 self._node.get_logger().error(f"{self.full_name}: {error}", throttle_duration_sec=5.0)
                 return
+        self.unreadable = ""
         self.arrivals.add(time.monotonic())
         self.last_stamp_ns = stamp_ns(message.header.stamp)
         self._ahead_s = (self.last_stamp_ns - self._node.get_clock().now().nanoseconds) / 1e9

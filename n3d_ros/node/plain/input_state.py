@@ -46,7 +46,8 @@ class InputState:
 
     num: messages so far. silent_s: since the newest, or since the node began. is_late: it came and has fallen
     silent. ahead_s: how far the newest stamp was ahead of the node's clock when it came. incompatible: a QoS
-    problem in words. missed: why what was sent before is not heard. is_optional: frames come without it too.
+    problem in words. missed: why what was sent before is not heard. unreadable: why the newest message was
+    dropped. is_optional: frames come without it too.
     """
 
     name: str
@@ -60,6 +61,7 @@ class InputState:
     num_publishers: int = 0
     incompatible: str = ""
     missed: str = ""
+    unreadable: str = ""
     is_optional: bool = False
 
     @property
@@ -117,6 +119,8 @@ def remedy(one: InputState) -> str:
     """What to do about a silent topic."""
     if not one.num_publishers:
         return f"nobody publishes it: start the driver, or remap {one.remap} (ros2 topic list)"
+    if one.unreadable:
+        return f"what its publisher sends cannot be read: {one.unreadable}"
     if one.missed and not one.num:
         return one.missed
     return f"its publisher sends nothing: look at the driver and its log (ros2 topic hz {one.topic})"

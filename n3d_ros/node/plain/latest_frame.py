@@ -32,9 +32,7 @@ class LatestFrame(Generic[Frame]):
     def put(self, frame: Frame) -> None:
         """A newer frame is complete."""
         self.frame = frame
-        served = [request for request in self._waiting if request.accepts(frame)]
-        self._waiting = [request for request in self._waiting if request not in served]
-        for request in served:
+        for request in self._taken(lambda request: request.accepts(frame)):
             request.deliver(frame)
 
     def request(self, request: FrameRequest[Frame], *, next_only: bool = False) -> None:
@@ -50,11 +48,18 @@ class LatestFrame(Generic[Frame]):
 
     def expire(self, now_s: float) -> None:
         """Deliver None to everybody whose deadline has passed."""
-        late = [request for request in self._waiting if request.deadline_s <= now_s]
-        self._waiting = [request for request in self._waiting if request not in late]
-        for request in late:
+        for request in self._taken(lambda request: request.deadline_s <= now_s):
             request.deliver(None)
 
     def forget(self, request: FrameRequest[Frame]) -> None:
         """Stop waiting, without delivery."""
         self._waiting = [other for other in self._waiting if other is not request]
+
+    def _taken(self, is_over: Callable[[FrameRequest[Frame]], bool]) -> list[FrameRequest[Frame]]:
+        """Those that wait no longer. They are gone before the first is delivered: it may ask again."""
+        taken: list[FrameRequest[Frame]] = []
+        kept: list[FrameRequest[Frame]] = []
+        for request in self._waiting:
+            (taken if is_over(request) else kept).append(request)
+        self._waiting = kept
+        return taken
