@@ -41,11 +41,13 @@ class ParsedBox:
     """One well-formed box.
 
     `values` are the seven finite numbers as written: u, v, z, angle, sx, sy, sz; sizes made positive.
+    `span` is where it begins and ends in the text.
     """
 
     index: int
     label: str
     values: tuple[float, ...]
+    span: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def parse(text: str, max_label_chars: int = MAX_LABEL_CHARS) -> Parsed:
     boxes: list[ParsedBox] = []
     malformed: list[Malformed] = []
     for start, end in pairwise(_bounds(text)):
-        found = _read(text[start:end], max_label_chars)
+        found = _read(text[start:end], max_label_chars, start)
         if isinstance(found, ParsedBox):
             boxes.append(found)
         else:
@@ -89,14 +91,17 @@ class StreamingParser:
 
     max_label_chars: int = MAX_LABEL_CHARS
     _rest: str = field(default="", init=False)
+    _num_read: int = field(default=0, init=False)
 
     def feed(self, text_chunk: str) -> list[ParsedBox]:
         """The boxes whose closing parenthesis came with this chunk, in order."""
         self._rest += text_chunk
+        self._num_read += len(text_chunk)
+        rest_start = self._num_read - len(self._rest)
         boxes: list[ParsedBox] = []
         bounds = _bounds(self._rest)
         for start, end in pairwise(bounds):
-            found = _read(self._rest[start:end], self.max_label_chars)
+            found = _read(self._rest[start:end], self.max_label_chars, rest_start + start)
             if isinstance(found, ParsedBox):
                 boxes.append(found)
         self._forget(bounds[:-1])
@@ -117,8 +122,8 @@ def _bounds(text: str) -> list[int]:
     return [*(match.start() for match in _LOOSE_HEADER.finditer(text)), len(text)]
 
 
-def _read(segment: str, max_label_chars: int) -> ParsedBox | Malformed:
-    """The box at the start of `segment`, which ends before the next box header."""
+def _read(segment: str, max_label_chars: int, start: int) -> ParsedBox | Malformed:
+    """The box at the start of `segment`, which ends before the next box header. start: of it in the text."""
     match = _BOX.match(segment)
     if match is None:
         return Malformed(_shown(segment), _why_no_match(segment))
@@ -141,7 +146,8 @@ def _read(segment: str, max_label_chars: int) -> ParsedBox | Malformed:
         return Malformed(
             _shown(match[0]), f"expected a class name of {max_label_chars} characters, got {len(label)}"
         )
-    return ParsedBox(int(match[1]), label, (*values[:4], *map(abs, values[4:])))
+    span = start, start + match.end()
+    return ParsedBox(int(match[1]), label, (*values[:4], *map(abs, values[4:])), span)
 
 
 def _why_no_match(segment: str) -> str:

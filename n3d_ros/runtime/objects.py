@@ -64,7 +64,7 @@ class ObjectReader:
         self._units = (inputs.scene, CodecConfig())
         self._parser = StreamingParser(limits.max_label_chars)
         self._waiting: list[tuple[ParsedBox, float]] = []
-        self._text, self._read_to = "", 0
+        self._text = ""
         self._ends: list[int] = []
         self._probabilities: list[float] = []
 
@@ -137,13 +137,12 @@ class ObjectReader:
 
     def _score(self, parsed: ParsedBox) -> float:
         """Mean probability of the tokens that wrote this box."""
-        start = max(self._text.find(f"{BOX_NAME}{parsed.index}=", self._read_to), self._read_to)
-        self._read_to = self._text.find(")", start) + 1
+        box_begin, box_end = parsed.span
         begins = [0, *self._ends[:-1]]
         used = [
             probability
             for begin, end, probability in zip(begins, self._ends, self._probabilities, strict=True)
-            if end > start and begin < self._read_to
+            if end > box_begin and begin < box_end
         ]
         return sum(used) / len(used)
 

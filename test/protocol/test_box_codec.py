@@ -185,6 +185,11 @@ def test_a_stream_gives_the_boxes_of_the_whole_text(chunk):
     found = [box for i in range(0, len(STREAM), chunk) for box in parser.feed(STREAM[i : i + chunk])]
     assert tuple(found) == parse(STREAM).boxes
     assert [box.index for box in found] == [0, 1, 4, 5]
+    written = [STREAM[slice(*box.span)] for box in found]
+    assert written == [STREAM[slice(*box.span)] for box in parse(STREAM).boxes]
+    assert written[0] == GOOD
+    assert written[1] == "bbox_1=Bbox(person (standing),1,2,3,500,5,6,7)"
+    assert written[3] == "bbox_5=Bbox(c,1e2,2,3,500,-5,6,7)"
 
 
 def test_a_streamed_box_comes_with_its_closing_parenthesis():

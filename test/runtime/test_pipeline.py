@@ -19,7 +19,8 @@ from n3d_ros.runtime import topic
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.limits import Limits
-from n3d_ros.runtime.options import Options
+from n3d_ros.runtime.objects import ObjectReader
+from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.steps import Steps
 from n3d_ros.runtime.types import Listener
@@ -60,6 +61,19 @@ def test_score_is_the_mean_probability_of_the_tokens_of_the_box(
     result = Pipeline(fake_backend({"mug": "\n" + box_text(MUG)})).ground(observation, "red mug")
     expected = np.exp(6.0) / (np.exp(6.0) + tokenizer.get_vocab_size() - 1)
     assert result.objects[0].box.score == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_score_of_a_box_is_that_of_its_own_tokens_whatever_stands_in_its_label(fake_backend, observation):
+    inputs = prepare(observation, fake_backend({}).config.preprocess())
+    first, second = (
+        encode([replace(MUG, label=label)], inputs.scene, inputs.intrinsics)
+        for label in ("mug (red)", "red mug")
+    )
+    reader = ObjectReader("mug", inputs, options=replace(RIGHT, repeated_boxes="upstream"))
+    tokens = [(first[:20], 0.5), (first[20:], 1.0), (" " + second.replace("bbox_0", "bbox_00") * 2, 0.25)]
+    for chunk, probability in tokens:
+        reader.push(chunk, probability)
+    assert [found.box.score for found in reader.objects] == [0.75, 0.25, 0.25]
 
 
 def test_each_box_is_announced_before_the_next_one_is_written(fake_backend, observation, box_text):
