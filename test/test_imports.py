@@ -264,9 +264,9 @@ def test_a_backend_is_imported_by_nobody_but_the_factory_and_there_only_when_cho
         ("runtime.types", "sensor_msgs.msg", False),
         ("node.n3d_node", "n3d_ros.msg", True),
         ("node.n3d_node", "n3d_ros.sim", False),
-        ("node.plain.worker", "rclpy.node", False),
-        ("node.plain.worker", "n3d_ros.node.parameters.declared", False),
-        ("node.plain.early", "n3d_ros.node.conversions", False),
+        ("node.plain.engine.worker", "rclpy.node", False),
+        ("node.plain.engine.worker", "n3d_ros.node.parameters.declared", False),
+        ("node.plain.engine.early", "n3d_ros.node.conversions", False),
         ("node.conversions", "sensor_msgs.msg", False),
         ("node.outputs.publishers", "n3d_ros.node.desk.desk", False),
         ("node.desk.tickets", "n3d_ros.node.node", False),
@@ -300,7 +300,15 @@ def test_imports_are_found_wherever_they_hide():
 
 
 @pytest.mark.parametrize(
-    "module", ["runtime.pipeline", "runtime.types", "node.plain.worker", "node.plain.sync", "spatial", "cli"]
+    "module",
+    [
+        "runtime.pipeline",
+        "runtime.types",
+        "node.plain.engine.worker",
+        "node.plain.inputs.sync",
+        "spatial",
+        "cli",
+    ],
 )
 def test_importing_loads_no_heavy_package(module):
     """What the robot loads first must not wait for torch, and must work where it is not installed."""

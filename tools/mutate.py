@@ -47,14 +47,14 @@ MUTATIONS = (
     ),
     Mutation(
         "stop leaves the running job alone",
-        f"{PACKAGE}/node/plain/worker.py",
+        f"{PACKAGE}/node/plain/engine/worker.py",
         """job.fail(ResultCode.CANCELED, "the node shuts down")
         if running is not None:
             running.cancel()""",
         """job.fail(ResultCode.CANCELED, "the node shuts down")
         if running is not None:
             pass""",
-        "test/node/plain/test_worker.py",
+        "test/node/plain/engine/test_worker.py",
     ),
     Mutation(
         "cameras: what an engine keeps of a picture is everybody's",
@@ -65,24 +65,24 @@ MUTATIONS = (
     ),
     Mutation(
         "cameras: each loads the model",
-        f"{PACKAGE}/node/plain/engine_thread.py",
+        f"{PACKAGE}/node/plain/engine/thread.py",
         "if thread.join(member):",
         "if False:",
-        "test/node/plain/test_engine_thread.py",
+        "test/node/plain/engine/test_thread.py",
     ),
     Mutation(
         "cameras: one that leaves stops the other's job",
-        f"{PACKAGE}/node/plain/worker.py",
+        f"{PACKAGE}/node/plain/engine/worker.py",
         "waiting, running = self._waiting(), self._running",
         "waiting, running = self._waiting(), getattr(self._thread.serves, '_running', None)",
-        "test/node/plain/test_engine_thread.py",
+        "test/node/plain/engine/test_thread.py",
     ),
     Mutation(
         "cameras: no turns",
-        f"{PACKAGE}/node/plain/turns.py",
+        f"{PACKAGE}/node/plain/engine/turns.py",
         "        self.served(chosen)\n",
         "",
-        "test/node/plain/test_turns.py",
+        "test/node/plain/engine/test_turns.py",
     ),
     Mutation(
         "AWQ: the first piece's factors for every piece",
@@ -163,17 +163,17 @@ MUTATIONS = (
     ),
     Mutation(
         "period: the median",
-        f"{PACKAGE}/node/plain/sync.py",
+        f"{PACKAGE}/node/plain/inputs/sync.py",
         "ordered[len(ordered) // 4]",
         "ordered[len(ordered) // 2]",
-        "test/node/plain/test_sync.py",
+        "test/node/plain/inputs/test_sync.py",
     ),
     Mutation(
         "a late message inside the slop is dropped",
-        f"{PACKAGE}/node/plain/sync.py",
+        f"{PACKAGE}/node/plain/inputs/sync.py",
         "stamp_ns < self._last_ns - self.slop_ns",
         "stamp_ns < self._last_ns",
-        "test/node/plain/test_sync.py",
+        "test/node/plain/inputs/test_sync.py",
     ),
     Mutation(
         "files are written in place",
@@ -569,14 +569,14 @@ MUTATIONS = (
     ),
     Mutation(
         "pain 1: auto asks for reliable whatever is offered",
-        f"{PACKAGE}/node/plain/qos.py",
+        f"{PACKAGE}/node/plain/inputs/qos.py",
         "return Quality(all(one.reliable for one in offers), all(one.latched for one in offers))",
         "return Quality(True, all(one.latched for one in offers))",
         "test/ros/test_qos.py",
     ),
     Mutation(
         "pain 1: who cannot be heard is not said",
-        f"{PACKAGE}/node/plain/qos.py",
+        f"{PACKAGE}/node/plain/inputs/qos.py",
         "if not weak:",
         "if weak is not None:",
         "test/ros/test_qos.py",
@@ -688,14 +688,14 @@ MUTATIONS = (
     ),
     Mutation(
         "doubt: the closer look decides alone",
-        f"{PACKAGE}/runtime/looking.py",
+        f"{PACKAGE}/runtime/looks/looking.py",
         "first + again > self.least",
         "again > self.least",
         "test/runtime/test_second_look.py",
     ),
     Mutation(
         "doubt: a guess that nobody looked at is there",
-        f"{PACKAGE}/runtime/looking.py",
+        f"{PACKAGE}/runtime/looks/looking.py",
         "return not self.is_guess",
         "return True",
         "test/runtime/test_second_look.py",
@@ -737,21 +737,21 @@ MUTATIONS = (
     ),
     Mutation(
         "closer look: its size counts as much as the first one's",
-        f"{PACKAGE}/runtime/second_look.py",
+        f"{PACKAGE}/runtime/looks/second_look.py",
         "box = mean_box(found.box, again, look.size_share)",
         "box = mean_box(found.box, again)",
         "test/runtime/test_second_look.py",
     ),
     Mutation(
         "closer look: one part for all",
-        f"{PACKAGE}/runtime/second_look.py",
+        f"{PACKAGE}/runtime/looks/second_look.py",
         "next((part for part in parts if has_room(part, found, intrinsics)), own)",
         "next(iter(parts), own)",
         "test/runtime/test_second_look.py",
     ),
     Mutation(
         "closer look: boxes are told at the end",
-        f"{PACKAGE}/runtime/looking.py",
+        f"{PACKAGE}/runtime/looks/looking.py",
         "for thing in seen}\n            self._tell(untold, known)",
         "for thing in seen}\n        self._tell(untold, known)",
         "test/runtime/test_second_look.py",

@@ -20,10 +20,10 @@ from n3d_ros.preprocess.prepare import ModelInputs
 from n3d_ros.protocol import prompts
 from n3d_ros.protocol.box_codec import format_box, parse, quantize
 from n3d_ros.protocol.box_text import FIRST_BOX
+from n3d_ros.runtime.answers.topic import located, mentioned_topic
 from n3d_ros.runtime.decoding.sampling import RELEASED
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.options import EMPTY_ANSWER_TOKENS, RELEASED_CUTOFF, UPSTREAM
-from n3d_ros.runtime.topic import located, mentioned_topic
 from n3d_ros.runtime.types import GroundedObject
 
 CUT = prompts.PromptConfig(prompt_overflow="cut_end")

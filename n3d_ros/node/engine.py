@@ -15,7 +15,7 @@ import numpy.typing as npt
 from n3d_ros.errors import ModelFolderError
 from n3d_ros.model_folder.manifest import Manifest
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.engine_thread import Engines
+from n3d_ros.node.plain.engine.thread import Engines
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.limits import Limits
 from n3d_ros.runtime.types import AskResult, GroundResult, Listener

@@ -1,6 +1,6 @@
 """What the node says of itself: /diagnostics once a period, and a line in the log for each change.
 
-In: camera and desk. Out: a DiagnosticArray, log lines. What is a warning is decided in `plain.input_state`
+In: camera and desk. Out: a DiagnosticArray, log lines. What is a warning is decided in `plain.inputs.state`
 and `outputs.diagnostics`.
 """
 
@@ -17,7 +17,7 @@ from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs import diagnostics
 from n3d_ros.node.parameters.declared import OVERRIDE
-from n3d_ros.node.plain.input_state import Level, Watch
+from n3d_ros.node.plain.inputs.state import Level, Watch
 
 
 class Health:

@@ -39,8 +39,8 @@ from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs.publishers import Publishers
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
-from n3d_ros.node.plain.early import EarlyStart
-from n3d_ros.node.plain.worker import Worker
+from n3d_ros.node.plain.engine.early import EarlyStart
+from n3d_ros.node.plain.engine.worker import Worker
 from n3d_ros.node.servers.actions import Actions
 from n3d_ros.node.servers.builds import Builds
 from n3d_ros.node.servers.exchange import answer_what_came

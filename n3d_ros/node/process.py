@@ -27,7 +27,7 @@ from n3d_ros.node.executor import OneThreadExecutor
 from n3d_ros.node.memory.keeper import path_of
 from n3d_ros.node.node import N3DNode
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.engine_thread import Engines
+from n3d_ros.node.plain.engine.thread import Engines
 from n3d_ros.node.transport import make_room_for_images
 from n3d_ros.plain_text import one_line
 from n3d_ros.ros_domain import beginning

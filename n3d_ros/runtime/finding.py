@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from n3d_ros.runtime import results
-from n3d_ros.runtime.box_fit import BoxFit
+from n3d_ros.runtime.answers import results
 from n3d_ros.runtime.decoding.generate import CANCELED
 from n3d_ros.runtime.frame import EncodedFrame
-from n3d_ros.runtime.looking import CLOSER, LEAST_DOUBT, Doubt, SecondLook, Wanted
+from n3d_ros.runtime.looks.box_fit import BoxFit
+from n3d_ros.runtime.looks.looking import CLOSER, LEAST_DOUBT, Doubt, SecondLook, Wanted
 from n3d_ros.runtime.objects import ObjectReader
 from n3d_ros.runtime.replies import Replies, asking_for
 from n3d_ros.runtime.request import Request, Stop

@@ -68,7 +68,7 @@ class Options:
     resize_mode: 'rgb' | 'upstream', which resizes palette, black-and-white, CMYK and transparent pictures in
     their own colours before it converts them.
     second_look: 'model', as its folder says | 'off', as in the release; also 'mirrored' and 'closer'
-    (`runtime/second_look.py`).
+    (`runtime/looks/second_look.py`).
     box_fit: 'model', as its folder says | 'off', as in the release; also 'depth', which moves the sides of
     boxes to where depth shows them (`depth_fit/fit.py`).
     """

@@ -19,20 +19,20 @@ import numpy.typing as npt
 from n3d_ros.errors import BadInputError, ResultCode
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.protocol import prompts
-from n3d_ros.runtime import results
+from n3d_ros.runtime.answers import results
+from n3d_ros.runtime.answers.likely_text import likely_text
+from n3d_ros.runtime.answers.topic import Topic, located, mentioned_topic, named_in, spatial_query
 from n3d_ros.runtime.backends.base import AnyBackend, EarlyVision
 from n3d_ros.runtime.decoding.sampling import Sampling, sampling_for
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.finding import Finder
 from n3d_ros.runtime.frame import EarlyPicture, EncodedFrame
-from n3d_ros.runtime.likely_text import likely_text
 from n3d_ros.runtime.limits import DEFAULT, Limits, check_words
-from n3d_ros.runtime.looking import Wanted
+from n3d_ros.runtime.looks.looking import Wanted
 from n3d_ros.runtime.options import RIGHT, Options
 from n3d_ros.runtime.replies import Replies, asking_for
 from n3d_ros.runtime.request import Request, check_same_observation, checked, known_text
 from n3d_ros.runtime.steps import LOSSLESS, Steps
-from n3d_ros.runtime.topic import Topic, located, mentioned_topic, named_in, spatial_query
 from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener, Timing
 from n3d_ros.spatial import Query, check_answer
 from n3d_ros.spatial.matching import ANYTHING

@@ -28,7 +28,7 @@ from n3d_ros.node.conversions import fill_image
 from n3d_ros.node.engine import key_of
 from n3d_ros.node.executor import OneThreadExecutor
 from n3d_ros.node.node import N3DNode
-from n3d_ros.node.plain.engine_thread import Engines
+from n3d_ros.node.plain.engine.thread import Engines
 
 DEADLINE_S = 30.0
 FRAME = "camera_color_optical_frame"

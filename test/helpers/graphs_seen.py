@@ -14,7 +14,7 @@ from n3d_ros.commands.doctor.seen import (
     TopicSeen,
 )
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.input_state import InputState, Level
+from n3d_ros.node.plain.inputs.state import InputState, Level
 
 IMAGE = "sensor_msgs/msg/Image"
 GRAPH = GraphSeen(

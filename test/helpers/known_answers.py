@@ -14,7 +14,7 @@ from PIL import Image
 
 from n3d_ros.boxes import Box3D, box_2d_px
 from n3d_ros.errors import BadInputError, ResultCode
-from n3d_ros.runtime.second_look import mirrored_box
+from n3d_ros.runtime.looks.second_look import mirrored_box
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import answer, parse_question
 from n3d_ros.training.qa.records import GROUND, SCHEMA, SPATIAL, KnownBox, PictureRef, Question

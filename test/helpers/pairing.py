@@ -23,7 +23,7 @@ def arrivals(num_frames, loss, jitter_ms, seed=3):
 
 def pair_here(messages):
     """[(colour's number, depth's number)]"""
-    from n3d_ros.node.plain.sync import Synchroniser
+    from n3d_ros.node.plain.inputs.sync import Synchroniser
 
     sync = Synchroniser()
     sync.set_camera_info("K")

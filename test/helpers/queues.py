@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from n3d_ros.node.plain.engine_thread import Engines
-from n3d_ros.node.plain.worker import Worker
+from n3d_ros.node.plain.engine.thread import Engines
+from n3d_ros.node.plain.engine.worker import Worker
 
 
 def alone(load: Callable[[], Any], max_queued: int = 4) -> Worker[Any]:

@@ -8,7 +8,7 @@ import pytest
 from n3d_ros.node.conversions import fill_image
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.sync import Frame
+from n3d_ros.node.plain.inputs.sync import Frame
 
 HEADER = SimpleNamespace(stamp=SimpleNamespace(sec=1, nanosec=0), frame_id="optical")
 INFO = SimpleNamespace(

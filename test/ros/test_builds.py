@@ -12,7 +12,7 @@ from lifecycle_msgs.srv import ChangeState
 
 from n3d_ros.action import BuildEngine
 from n3d_ros.errors import ResultCode
-from n3d_ros.node.plain import engine_build
+from n3d_ros.node.plain.engine import build as engine_build
 from n3d_ros.srv import Ground
 
 NAME = "n3d/build_engine"

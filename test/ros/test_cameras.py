@@ -22,7 +22,7 @@ from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node import parts
-from n3d_ros.node.plain import engine_thread
+from n3d_ros.node.plain.engine import thread as engine_thread
 from n3d_ros.srv import GetInfo, Ground
 
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE

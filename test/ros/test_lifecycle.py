@@ -27,8 +27,8 @@ from n3d_ros.node import heap, parts
 from n3d_ros.node import node as node_module
 from n3d_ros.node.engine import key_of
 from n3d_ros.node.inputs.topics import CameraTopics
-from n3d_ros.node.plain import worker
-from n3d_ros.node.plain.engine_thread import Engines
+from n3d_ros.node.plain.engine import worker
+from n3d_ros.node.plain.engine.thread import Engines
 from n3d_ros.node.servers import action_server
 from n3d_ros.srv import Ground, Recall
 

@@ -19,7 +19,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Remembered, RememberedArray
 from n3d_ros.node.outputs.publishers import LATCHED
-from n3d_ros.node.plain.worker import Worker
+from n3d_ros.node.plain.engine.worker import Worker
 from n3d_ros.srv import Ask, GetInfo, Ground, Recall
 
 S = 10**9

@@ -9,7 +9,7 @@ from rcl_interfaces.msg import Log
 from rclpy.qos import qos_profile_sensor_data as SENSOR_DATA
 from sensor_msgs.msg import CameraInfo, Image
 
-from n3d_ros.node.plain.qos import Quality
+from n3d_ros.node.plain.inputs.qos import Quality
 
 
 def qualities(graph):

@@ -15,7 +15,7 @@ from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
 from n3d_ros.node.desk.errand import FRAME_POLICIES, PRIORITIES
 from n3d_ros.node.outputs.publishers import LATCHED
-from n3d_ros.node.plain.worker import CANCEL_GRACE_S
+from n3d_ros.node.plain.engine.worker import CANCEL_GRACE_S
 from n3d_ros.srv import Ask as AskService
 from n3d_ros.srv import Ground as GroundService
 

@@ -11,10 +11,10 @@ from n3d_ros.boxes import Box3D, box_2d_px, iou_3d
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import prepare
 from n3d_ros.protocol.box_codec import encode
-from n3d_ros.runtime.box_fit import BoxFit
+from n3d_ros.runtime.looks.box_fit import BoxFit
+from n3d_ros.runtime.looks.second_look import looks
 from n3d_ros.runtime.options import Options
 from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.second_look import looks
 from n3d_ros.runtime.types import GroundedObject, Listener
 
 CAMERA = Intrinsics(500.0, 500.0, 319.5, 239.5, 640, 480)
@@ -97,6 +97,6 @@ def test_things_of_other_names_may_share_a_place():
 
 def test_an_object_is_fitted_once(monkeypatch):
     calls = []
-    monkeypatch.setattr("n3d_ros.runtime.box_fit.fitted", lambda box, _: calls.append(box) or box)
+    monkeypatch.setattr("n3d_ros.runtime.looks.box_fit.fitted", lambda box, _: calls.append(box) or box)
     fit = BoxFit("depth", SHOWN)
     assert fit.of(found(0, MUG)) is fit.of(found(0, MUG)) and calls == [MUG]

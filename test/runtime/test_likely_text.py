@@ -6,9 +6,9 @@ import pytest
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Intrinsics
-from n3d_ros.runtime.likely_text import by_mention, likely_text
-from n3d_ros.runtime.results import exact_answer
-from n3d_ros.runtime.topic import located
+from n3d_ros.runtime.answers.likely_text import by_mention, likely_text
+from n3d_ros.runtime.answers.results import exact_answer
+from n3d_ros.runtime.answers.topic import located
 from n3d_ros.runtime.types import GroundedObject
 from n3d_ros.spatial import QUESTIONS, Query, answer, answer_in_order, parse_question
 

@@ -15,7 +15,7 @@ from n3d_ros.geometry import Intrinsics
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
 from n3d_ros.protocol.prompts import ground_prompt, ground_question
-from n3d_ros.runtime import topic
+from n3d_ros.runtime.answers import topic
 from n3d_ros.runtime.decoding.text import TextCodec
 from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.limits import Limits

@@ -12,10 +12,8 @@ from n3d_ros.errors import ResultCode
 from n3d_ros.geometry import Distortion, Intrinsics, project
 from n3d_ros.preprocess.prepare import Observation, prepare
 from n3d_ros.protocol.box_codec import encode
-from n3d_ros.runtime.looking import Doubt, Wanted
-from n3d_ros.runtime.options import Options
-from n3d_ros.runtime.pipeline import Pipeline
-from n3d_ros.runtime.second_look import (
+from n3d_ros.runtime.looks.looking import Doubt, Wanted
+from n3d_ros.runtime.looks.second_look import (
     Look,
     confirmed,
     cropped,
@@ -28,6 +26,8 @@ from n3d_ros.runtime.second_look import (
     part_around,
     shared_parts,
 )
+from n3d_ros.runtime.options import Options
+from n3d_ros.runtime.pipeline import Pipeline
 from n3d_ros.runtime.types import GroundedObject, Listener
 
 MUG = Box3D("red mug", (-0.15, 0.05, 1.1), (0.09, 0.1, 0.08))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 
 # In the order of the screen.
 GRAPH, INPUTS, FRAME, NODE, MACHINE = "graph", "inputs", "frame", "node", "machine"

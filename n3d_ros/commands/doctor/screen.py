@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from n3d_ros.commands.doctor.finding import AREAS, Finding
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 from n3d_ros.plain_text import one_line
 
 WORDS = {Level.OK: "ok", Level.WARN: "look", Level.ERROR: "WRONG", Level.STALE: "WRONG"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.input_state import InputState, Level
-from n3d_ros.node.plain.qos import Quality
+from n3d_ros.node.plain.inputs.qos import Quality
+from n3d_ros.node.plain.inputs.state import InputState, Level
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from n3d_ros.commands.graph.topics import message_class
 from n3d_ros.commands.play.offers import STATIC, offer
-from n3d_ros.node.plain.qos import Quality
+from n3d_ros.node.plain.inputs.qos import Quality
 from n3d_ros.plain_text import one_line
 from n3d_ros.recording.bags import Message, each_message, open_bag
 from n3d_ros.recording.types import COMPRESSED, IMAGE, RESULTS

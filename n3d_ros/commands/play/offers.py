@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from n3d_ros.node.plain.qos import Quality
+from n3d_ros.node.plain.inputs.qos import Quality
 
 # Sent once, to be there for whoever comes later, also where the recording does not say so.
 STATIC = "_static"

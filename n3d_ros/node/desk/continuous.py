@@ -19,8 +19,8 @@ from n3d_ros.node.desk.queries import GroundQuery
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.engine.job import Job
 from n3d_ros.node.plain.failure import failure
-from n3d_ros.node.plain.job import Job
 
 CONTINUOUS = "continuous"
 # Why there is nothing to look at.

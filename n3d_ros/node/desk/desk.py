@@ -25,9 +25,9 @@ from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.desk.results import Results
 from n3d_ros.node.engine import Engine
 from n3d_ros.node.parameters.live import LiveParameters
+from n3d_ros.node.plain.engine.job import Job
+from n3d_ros.node.plain.engine.worker import Worker
 from n3d_ros.node.plain.failure import failure
-from n3d_ros.node.plain.job import Job
-from n3d_ros.node.plain.worker import Worker
 from n3d_ros.plain_text import one_line
 from n3d_ros.runtime.types import AskResult, GroundResult
 

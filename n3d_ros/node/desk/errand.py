@@ -17,7 +17,7 @@ from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.engine import Engine
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.job import Job
+from n3d_ros.node.plain.engine.job import Job
 from n3d_ros.node.transforms import Transforms, bare
 from n3d_ros.plain_text import one_line, shown
 from n3d_ros.preprocess.prepare import Observation

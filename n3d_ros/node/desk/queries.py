@@ -13,7 +13,7 @@ from n3d_ros.errors import BadInputError
 from n3d_ros.node.desk.names import JoinedResult, look_for_each
 from n3d_ros.node.engine import Engine
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.job import Job
+from n3d_ros.node.plain.engine.job import Job
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.limits import Limits, check_words
 from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener

@@ -26,9 +26,9 @@ from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.outputs.messages import Ages
 from n3d_ros.node.outputs.publishers import Publishers
 from n3d_ros.node.parameters.declared import Parameters
+from n3d_ros.node.plain.engine.job import Job
 from n3d_ros.node.plain.failure import failure
 from n3d_ros.node.plain.ids import StableIds
-from n3d_ros.node.plain.job import Job
 from n3d_ros.node.transforms import Transforms, bare, matrix, transform_object
 from n3d_ros.runtime.types import GroundedObject
 

@@ -17,9 +17,9 @@ from n3d_ros.node.desk.outcome import Outcome, failed
 from n3d_ros.node.desk.queries import Query
 from n3d_ros.node.inputs.camera import Camera
 from n3d_ros.node.inputs.frame import CameraFrame
+from n3d_ros.node.plain.engine.job import Job
 from n3d_ros.node.plain.failure import failure
-from n3d_ros.node.plain.job import Job
-from n3d_ros.node.plain.latest_frame import FrameRequest
+from n3d_ros.node.plain.inputs.latest_frame import FrameRequest
 
 ASKED = "asked"
 

@@ -18,10 +18,10 @@ from n3d_ros.node.inputs.frame import CameraFrame, Messages
 from n3d_ros.node.inputs.own_info import OwnInfo
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.node.parameters.live import LiveParameters
-from n3d_ros.node.plain.arrivals import Arrivals
-from n3d_ros.node.plain.input_state import AHEAD_S, FrameState, why_no_frame
-from n3d_ros.node.plain.latest_frame import LatestFrame
-from n3d_ros.node.plain.sync import Frame
+from n3d_ros.node.plain.inputs.arrivals import Arrivals
+from n3d_ros.node.plain.inputs.latest_frame import LatestFrame
+from n3d_ros.node.plain.inputs.state import AHEAD_S, FrameState, why_no_frame
+from n3d_ros.node.plain.inputs.sync import Frame
 from n3d_ros.node.transforms import Transforms
 
 

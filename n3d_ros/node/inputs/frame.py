@@ -19,8 +19,8 @@ from n3d_ros.node.inputs.alignment import Alignment
 from n3d_ros.node.inputs.own_info import OUTDATED
 from n3d_ros.node.inputs.sealed import opened
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.input_state import AHEAD_S
-from n3d_ros.node.plain.sync import Frame
+from n3d_ros.node.plain.inputs.state import AHEAD_S
+from n3d_ros.node.plain.inputs.sync import Frame
 from n3d_ros.node.transforms import Found, Transforms
 from n3d_ros.preprocess.prepare import Observation
 

@@ -20,9 +20,9 @@ from sensor_msgs.msg import CameraInfo
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.inputs.same_info import SameInfo
 from n3d_ros.node.inputs.sealed import BYTES_BEFORE_ENCODING, Sealed
-from n3d_ros.node.plain.arrivals import Arrivals
-from n3d_ros.node.plain.input_state import InputState
-from n3d_ros.node.plain.qos import Quality, mismatch, missed, most_for_all
+from n3d_ros.node.plain.inputs.arrivals import Arrivals
+from n3d_ros.node.plain.inputs.qos import Quality, mismatch, missed, most_for_all
+from n3d_ros.node.plain.inputs.state import InputState
 
 RCLError = rclpy_implementation.RCLError
 QUEUE_DEPTH = 2

@@ -21,9 +21,9 @@ from n3d_ros.node.inputs.alignment import frames_differ
 from n3d_ros.node.inputs.topic import Input
 from n3d_ros.node.optional_packages import rgbd_type
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.camera_infos import CameraInfos
-from n3d_ros.node.plain.input_state import InputState
-from n3d_ros.node.plain.sync import Frame, Synchroniser
+from n3d_ros.node.plain.inputs.camera_infos import CameraInfos
+from n3d_ros.node.plain.inputs.state import InputState
+from n3d_ros.node.plain.inputs.sync import Frame, Synchroniser
 
 
 class CameraTopics:

@@ -21,7 +21,7 @@ from n3d_ros.node.desk.names import answered
 from n3d_ros.node.desk.queries import AskQuery
 from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.input_state import AHEAD_S
+from n3d_ros.node.plain.inputs.state import AHEAD_S
 from n3d_ros.node.transforms import Transforms, matrix
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.types import AskResult, GroundResult

@@ -19,7 +19,7 @@ from n3d_ros.node.conversions import NANOSECONDS
 from n3d_ros.node.memory.keeper import State
 from n3d_ros.node.outputs.diagnostics import status
 from n3d_ros.node.outputs.messages import header
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 from n3d_ros.node.transforms import quaternion
 
 

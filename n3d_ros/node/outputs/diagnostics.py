@@ -19,9 +19,9 @@ from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.inputs.topic import Input
 from n3d_ros.node.inputs.topics import CameraTopics
 from n3d_ros.node.parameters.declared import OVERRIDE
-from n3d_ros.node.plain.arrivals import Arrivals
-from n3d_ros.node.plain.input_state import InputState, Level, verdict
-from n3d_ros.node.plain.worker import Worker
+from n3d_ros.node.plain.engine.worker import Worker
+from n3d_ros.node.plain.inputs.arrivals import Arrivals
+from n3d_ros.node.plain.inputs.state import InputState, Level, verdict
 from n3d_ros.node.transforms import LateTransformError
 from n3d_ros.plain_text import one_line
 

@@ -18,7 +18,7 @@ from rclpy.task import Future
 from n3d_ros.action import BuildEngine
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.desk.desk import Desk
-from n3d_ros.node.plain.engine_build import BuildEnd, BuildReport, EngineBuild
+from n3d_ros.node.plain.engine.build import BuildEnd, BuildReport, EngineBuild
 from n3d_ros.node.servers.action_server import serve
 from n3d_ros.plain_text import one_line
 

@@ -11,7 +11,7 @@ from n3d_ros.commands.doctor.seen import (
     FrameSeen,
 )
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 
 
 def test_a_frame_that_fits_is_told_with_its_figures():

@@ -12,7 +12,7 @@ from n3d_ros.commands.doctor.seen import (
     ModelSeen,
     PackageSeen,
 )
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 
 MACHINE = MachineSeen(
     python=(3, 12, 1),

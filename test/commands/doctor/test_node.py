@@ -12,7 +12,7 @@ from n3d_ros.commands.doctor.seen import (
 )
 from n3d_ros.errors import ResultCode
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 
 
 def test_a_node_that_is_not_there_is_wrong_and_the_others_are_named():

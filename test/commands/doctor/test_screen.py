@@ -10,7 +10,7 @@ from n3d_ros.commands.doctor.finding import FRAME, GRAPH, Finding, fine
 from n3d_ros.commands.doctor.look.machine import look_at_machine, look_at_model
 from n3d_ros.commands.doctor.screen import as_json, as_text
 from n3d_ros.commands.doctor.seen import PackageSeen
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 from n3d_ros.runtime.backends.factory import default_model_dir
 
 WRONG = Finding(FRAME, "depth", Level.ERROR, "in\x1b[31mches", "nobody knows", "do it")

@@ -7,8 +7,8 @@ from graphs_seen import GRAPH, PARAMETERS, frame, one, topic
 
 from n3d_ros.commands.doctor.checks.frame import check_frame
 from n3d_ros.commands.doctor.checks.stamps import check_stamps
-from n3d_ros.node.plain.input_state import Level
-from n3d_ros.node.plain.sync import Synchroniser
+from n3d_ros.node.plain.inputs.state import Level
+from n3d_ros.node.plain.inputs.sync import Synchroniser
 
 
 @pytest.mark.parametrize(

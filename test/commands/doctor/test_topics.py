@@ -15,8 +15,8 @@ from n3d_ros.commands.doctor.seen import (
     StatusSeen,
 )
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.input_state import Level
-from n3d_ros.node.plain.qos import Quality, mismatch, missed
+from n3d_ros.node.plain.inputs.qos import Quality, mismatch, missed
+from n3d_ros.node.plain.inputs.state import Level
 
 
 def test_an_input_that_comes_is_told_with_its_rate_and_quality():

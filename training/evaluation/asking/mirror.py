@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.runtime import second_look
+from n3d_ros.runtime.looks import second_look
 
 SIDES = re.compile(r"\b(left|right)", re.IGNORECASE)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from n3d_ros.boxes import Box3D, iou_3d
-from n3d_ros.runtime.second_look import mirrored_box
+from n3d_ros.runtime.looks.second_look import mirrored_box
 from n3d_ros.training.evaluation.asking.mirror import names_a_side
 from n3d_ros.training.evaluation.asking.reply import Reply
 from n3d_ros.training.evaluation.figures.marked import Marked

@@ -18,7 +18,7 @@ from n3d_ros.node.conversions.colour import rgb_array
 from n3d_ros.node.conversions.depth import depth_array
 from n3d_ros.node.conversions.observations import intrinsics_of
 from n3d_ros.node.parameters.declared import OVERRIDE, Parameters
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.metres import median_m
 

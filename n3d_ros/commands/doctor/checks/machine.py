@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from n3d_ros.commands.doctor.finding import MACHINE, Finding, fine
 from n3d_ros.commands.doctor.seen import MachineSeen, ModelSeen
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 from n3d_ros.node.transport import SEGMENT_BYTES
 
 MIN_PYTHON = (3, 10)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from n3d_ros.commands.doctor.checks.command import launch
 from n3d_ros.commands.doctor.finding import GRAPH, NODE, Finding, fine
 from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen
-from n3d_ros.node.plain.input_state import AHEAD_S, CODES, Level
+from n3d_ros.node.plain.inputs.state import AHEAD_S, CODES, Level
 from n3d_ros.version import __version__
 
 # Judged from what doctor heard itself; the node's lines about them are not said twice.

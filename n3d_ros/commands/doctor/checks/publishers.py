@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from n3d_ros.commands.doctor.finding import INPUTS, Finding
 from n3d_ros.commands.doctor.seen import GraphSeen, TopicSeen
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 
 
 def check_publishers(graph: GraphSeen) -> Finding | None:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from n3d_ros.commands.doctor.finding import INPUTS, Finding, fine
 from n3d_ros.commands.doctor.seen import GraphSeen, TopicSeen
-from n3d_ros.node.plain.input_state import Level, verdict
-from n3d_ros.node.plain.sync import STAMP_EACH
+from n3d_ros.node.plain.inputs.state import Level, verdict
+from n3d_ros.node.plain.inputs.sync import STAMP_EACH
 
 
 def check_stamps(graph: GraphSeen) -> Finding | None:

@@ -1,6 +1,6 @@
 """Whether messages come on each input, and if not, why: name, publisher, type, quality of service, rate.
 
-In: `TopicSeen`s. Out: one finding each. Levels and sentences are `node.plain.input_state`'s.
+In: `TopicSeen`s. Out: one finding each. Levels and sentences are `node.plain.inputs.state`'s.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from n3d_ros.commands.doctor.checks.frame import ALIGN
 from n3d_ros.commands.doctor.finding import INPUTS, Finding, fine
 from n3d_ros.commands.doctor.inputs import INPUTS as NAMES
 from n3d_ros.commands.doctor.seen import GraphSeen, TopicSeen
-from n3d_ros.node.plain.input_state import Level, verdict
+from n3d_ros.node.plain.inputs.state import Level, verdict
 
 # The node hears less than this share of what doctor hears of the same topic: messages are lost on the way.
 MIN_HEARD_SHARE = 0.5

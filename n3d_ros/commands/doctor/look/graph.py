@@ -29,7 +29,7 @@ from n3d_ros.commands.doctor.look.presets import complete_presets
 from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen, TopicSeen
 from n3d_ros.node.conversions import stamp_ns
 from n3d_ros.node.parameters.declared import DECLARATIONS, Parameters
-from n3d_ros.node.plain.input_state import Level
+from n3d_ros.node.plain.inputs.state import Level
 from n3d_ros.ros_domain import beginning
 from n3d_ros.srv import GetInfo
 

@@ -29,8 +29,8 @@ from n3d_ros.node.inputs.frame import CameraFrame
 from n3d_ros.node.inputs.sealed import opened, size_px
 from n3d_ros.node.inputs.topic import AUTO, Input, quality_of
 from n3d_ros.node.parameters.declared import Parameters
-from n3d_ros.node.plain.qos import Quality, mismatch, missed
-from n3d_ros.node.plain.sync import Frame, Synchroniser
+from n3d_ros.node.plain.inputs.qos import Quality, mismatch, missed
+from n3d_ros.node.plain.inputs.sync import Frame, Synchroniser
 from n3d_ros.node.transforms import Transforms
 
 COMPRESSED = "sensor_msgs/msg/CompressedImage"

@@ -8,7 +8,7 @@ import pytest
 from n3d_ros.boxes import Box3D, box_2d_px
 from n3d_ros.geometry import Distortion, Intrinsics
 from n3d_ros.preprocess.prepare import Observation
-from n3d_ros.runtime.second_look import mirrored_box
+from n3d_ros.runtime.looks.second_look import mirrored_box
 from n3d_ros.training.evaluation.asking.mirror import mirrored, names_a_side
 
 CAMERA = Intrinsics(50.0, 50.0, 29.0, 24.0, 64, 48)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from n3d_ros.node.plain.job import Job
-from n3d_ros.node.plain.worker import Worker
+from n3d_ros.node.plain.engine.job import Job
+from n3d_ros.node.plain.engine.worker import Worker
 
 # Complete frames without an early picture after one that was not of the next complete frame: with depth at
 # half the rate of colour every second picture would be in vain.

@@ -23,9 +23,9 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.plain.engine_thread import EngineThread, Member, Turn
+from n3d_ros.node.plain.engine.job import Job
+from n3d_ros.node.plain.engine.thread import EngineThread, Member, Turn
 from n3d_ros.node.plain.failure import failure, forget_locals
-from n3d_ros.node.plain.job import Job
 
 # An engine that was told to stop ends at its next token or stage, with what it has found. After this it is
 # not waited for any more.

@@ -6,8 +6,8 @@ import build_script
 import pytest
 
 from n3d_ros.errors import ResultCode
-from n3d_ros.node.plain import engine_build
-from n3d_ros.node.plain.engine_build import BuildEnd, BuildReport, EngineBuild
+from n3d_ros.node.plain.engine import build as engine_build
+from n3d_ros.node.plain.engine.build import BuildEnd, BuildReport, EngineBuild
 
 DEADLINE_S = 60.0
 

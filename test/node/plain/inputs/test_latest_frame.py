@@ -2,7 +2,7 @@
 
 import pytest
 
-from n3d_ros.node.plain.latest_frame import FrameRequest, LatestFrame
+from n3d_ros.node.plain.inputs.latest_frame import FrameRequest, LatestFrame
 
 
 @pytest.fixture

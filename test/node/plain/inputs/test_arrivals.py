@@ -2,7 +2,7 @@
 
 import pytest
 
-from n3d_ros.node.plain.arrivals import FIRST_LATE_S, LATE_S, Arrivals
+from n3d_ros.node.plain.inputs.arrivals import FIRST_LATE_S, LATE_S, Arrivals
 
 
 def came(*times_s, began_s=0.0):

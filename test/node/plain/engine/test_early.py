@@ -7,7 +7,7 @@ import pytest
 from queues import alone
 
 from n3d_ros.errors import BadInputError, ResultCode
-from n3d_ros.node.plain.early import PAUSE_FRAMES, EarlyStart
+from n3d_ros.node.plain.engine.early import PAUSE_FRAMES, EarlyStart
 
 DEADLINE_S = 30.0
 

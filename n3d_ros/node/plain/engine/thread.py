@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from n3d_ros.node.plain.turns import Turns
+from n3d_ros.node.plain.engine.turns import Turns
 
 # How long after it should have stopped an engine is given up by who joins. A large model on a small machine
 # may take seconds for the one step that it cannot leave, and a second engine takes as much memory again.

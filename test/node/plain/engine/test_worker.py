@@ -10,7 +10,7 @@ import pytest
 from queues import alone
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.plain.worker import STOP_GRACE_S
+from n3d_ros.node.plain.engine.worker import STOP_GRACE_S
 
 DEADLINE_S = 30.0
 
@@ -99,7 +99,7 @@ def test_a_full_queue_drops_the_request_that_waited_longest(worker, gate):
 
 def test_cancel_ends_a_waiting_job_at_once_and_a_running_one_when_it_asks(worker, gate, monkeypatch):
     # what is not in time is another test's; a busy machine may need longer
-    monkeypatch.setattr("n3d_ros.node.plain.worker.CANCEL_GRACE_S", DEADLINE_S)
+    monkeypatch.setattr("n3d_ros.node.plain.engine.worker.CANCEL_GRACE_S", DEADLINE_S)
     waiting = worker.submit(lambda engine, job: "never")
     worker.cancel(waiting)
     assert code_of(waiting) == ResultCode.CANCELED

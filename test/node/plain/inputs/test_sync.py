@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from n3d_ros.node.plain.sync import MAX_SLOP_NS, Synchroniser
+from n3d_ros.node.plain.inputs.sync import MAX_SLOP_NS, Synchroniser
 
 MS = 1_000_000
 PERIOD = 33 * MS

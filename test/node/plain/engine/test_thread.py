@@ -8,8 +8,8 @@ import pytest
 from queues import sharing
 
 from n3d_ros.errors import N3DError, ResultCode
-from n3d_ros.node.plain.engine_thread import GIVEN_UP_S, Engines
-from n3d_ros.node.plain.worker import STOP_GRACE_S
+from n3d_ros.node.plain.engine.thread import GIVEN_UP_S, Engines
+from n3d_ros.node.plain.engine.worker import STOP_GRACE_S
 
 DEADLINE_S = 30.0
 

@@ -18,8 +18,8 @@ from enum import Enum
 from n3d_ros.boxes import Box3D
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.runtime.frame import EncodedFrame, has_depth
+from n3d_ros.runtime.looks.second_look import Look, confirmed, looks
 from n3d_ros.runtime.objects import ObjectReader
-from n3d_ros.runtime.second_look import Look, confirmed, looks
 from n3d_ros.runtime.types import GroundedObject, Listener
 
 CLOSER = "closer"

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.protocol.evidence import as_quoted
-from n3d_ros.runtime.results import exact_answer
-from n3d_ros.runtime.topic import Topic
+from n3d_ros.runtime.answers.results import exact_answer
+from n3d_ros.runtime.answers.topic import Topic
 from n3d_ros.spatial import answer_in_order
 
 

@@ -15,7 +15,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from n3d_ros.node.plain.camera_infos import CameraInfos, Info
+from n3d_ros.node.plain.inputs.camera_infos import CameraInfos, Info
 
 Message = TypeVar("Message")
 

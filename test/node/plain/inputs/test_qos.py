@@ -2,7 +2,7 @@
 
 import pytest
 
-from n3d_ros.node.plain.qos import Quality, mismatch, missed, most_for_all
+from n3d_ros.node.plain.inputs.qos import Quality, mismatch, missed, most_for_all
 
 BEST_EFFORT, RELIABLE = Quality(), Quality(reliable=True)
 LATCHED = Quality(reliable=True, latched=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from n3d_ros.errors import ResultCode
-from n3d_ros.node.plain.input_state import (
+from n3d_ros.node.plain.inputs.state import (
     AHEAD_S,
     DEAD_S,
     FIRST_MESSAGE_S,

@@ -1,6 +1,6 @@
 """The most urgent is served first, and of equals who was served longest ago."""
 
-from n3d_ros.node.plain.turns import Turns
+from n3d_ros.node.plain.engine.turns import Turns
 
 
 def turns_of(waiting, *members):
