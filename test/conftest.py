@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 # What `make test` may leave out, and what a skip's reason says then.
@@ -19,6 +20,10 @@ OPTIONAL = {
     "torch or transformers is not installed (make test TORCH=yes)": ("'torch'", "'transformers'"),
     "TensorRT-RTX or CUDA's bindings are not installed (make test TENSORRT=yes)": ("TensorRT-RTX", "'cuda"),
 }
+
+# How long an example takes tells of the machine.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def _folder(variable: str, default: Path, proof: str) -> Path:
