@@ -5,6 +5,7 @@ leaves its hidden folder behind; the next one that works beside it removes it. W
 by a lock that the system gives up with the owner, never by age or a process number, which may be another's.
 """
 
+import errno
 import fcntl
 import logging
 import os
@@ -19,15 +20,29 @@ from n3d_ros.errors import ModelFolderError
 logger = logging.getLogger(__name__)
 
 LOCK = "n3d_ros.lock"
+# No space, no more of it for this user, or a file that may not be larger.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def work_folder(name: str, parent: Path) -> Iterator[Path]:
     """A hidden folder in `parent`, removed when the block ends. Those of dead processes go first."""
     remove_abandoned(parent)
-    with ExitStack() as held, TemporaryDirectory(prefix=f".{name}.", dir=parent) as path:
+    naming = _naming_the_full(parent)
+    with naming, ExitStack() as held, TemporaryDirectory(prefix=f".{name}.", dir=parent) as path:
         held.callback(os.close, _own(Path(path)))  # outlives the folder, so nobody else removes it meanwhile
         yield Path(path)
+
+
+@contextmanager
+def _naming_the_full(folder: Path) -> Iterator[None]:
+    """OSError that names the folder where its disk is full: what writes to an open file says no path."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise OSError(error.errno, error.strerror, str(folder)) from error
 
 
 @contextmanager

@@ -6,7 +6,7 @@ all. An engine of the same model for the same GPU that no longer fits is named, 
 
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,7 +73,8 @@ def build(
         with new_folder(target, proof=RECORD_NAME) as new:
             record = _build_into(new, source, wanted, config, plan, api, bar=bar, run=run)
     for path, _ in old:
-        shutil.rmtree(path)
+        with suppress(FileNotFoundError):  # another build has replaced it as well
+            shutil.rmtree(path)
     return target, record, True
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import operator
 import re
+import threading
 from collections.abc import Hashable, Iterable
+from numbers import Real
 from typing import Any
 
 from n3d_ros.plain_text import shown
@@ -53,7 +55,7 @@ def names(words: Iterable[str]) -> list[str]:
 
 def count(name: str, value: Any) -> int:
     """0 to MAX_INT32."""
-    number = _integer(name, value)
+    number = integer(name, value)
     if not 0 <= number <= MAX_INT32:
         raise ValueError(f"{name}: expected 0 to {MAX_INT32}, got {number}")
     return number
@@ -69,13 +71,24 @@ def numbers(name: str, values: Iterable[Any], count: int) -> list[float]:
 
 def stamp(name: str, value_ns: Any) -> tuple[int, int]:
     """Nanoseconds -> seconds, which end in 2038, and nanoseconds."""
-    number = _integer(name, value_ns)
+    number = integer(name, value_ns)
     if not 0 <= number // _NS <= MAX_INT32:
         raise ValueError(f"{name}: expected nanoseconds from 0 to {MAX_INT32} seconds, got {number}")
     return divmod(number, _NS)
 
 
-def _integer(name: str, value: Any) -> int:
+def duration(name: str, value_s: Any) -> float:
+    """Seconds that a thread can wait."""
+    is_number = isinstance(value_s, Real)
+    if not is_number:
+        raise TypeError(f"{name}: expected seconds, got {shown(value_s)}")
+    if not 0 < value_s <= threading.TIMEOUT_MAX:
+        raise ValueError(f"{name}: expected more than 0 and at most {threading.TIMEOUT_MAX:g}, got {value_s}")
+    return float(value_s)
+
+
+def integer(name: str, value: Any) -> int:
+    """Of any library."""
     try:
         return operator.index(value)
     except TypeError:

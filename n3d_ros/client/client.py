@@ -37,18 +37,19 @@ class N3DClient:
 
     node, namespace: its name and where it runs; without a namespace in that of this program, as ROS arguments
     may say it, else in the root. timeout_s: for a whole request; a node that is not there is
-    waited for as long. domain_id: None for ROS_DOMAIN_ID's.
+    waited for as long, and one that is too late has 5 s to say what it found. domain_id: None for
+    ROS_DOMAIN_ID's. TypeError, ValueError for what cannot be.
     """
 
     def __init__(
         self, node: str = "n3d", namespace: str = "", timeout_s: float = 60.0, domain_id: int | None = None
     ) -> None:
-        if not 0 < timeout_s <= threading.TIMEOUT_MAX:
-            raise ValueError(
-                f"timeout_s: expected more than 0 and at most {threading.TIMEOUT_MAX:g}, got {timeout_s}"
-            )
-        self._timeout_s = timeout_s
-        self._connection = Connection(node, namespace, domain_id)
+        self._timeout_s = arguments.duration("timeout_s", timeout_s)
+        self._connection = Connection(
+            arguments.text("node", node),
+            arguments.text("namespace", namespace),
+            None if domain_id is None else arguments.integer("domain_id", domain_id),
+        )
 
     def __enter__(self) -> N3DClient:
         return self
@@ -258,6 +259,7 @@ class N3DClient:
         before it returns.
         """
         self._connection.require_other_thread()
+        _require_loop()
         done: Future[Any] = Future()
         threading.Thread(target=telling(done, lambda: settle(done, work(*given))), daemon=True).start()
         return await asyncio.wrap_future(done)
@@ -285,6 +287,16 @@ class N3DClient:
             result.cancel()
             raise
         return result.result()
+
+
+def _require_loop() -> None:
+    """RuntimeError where asyncio does not run, as in a coroutine that an executor of rclpy awaits."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "expected asyncio's loop, got none, as in a callback of rclpy: there call ground, ask or recall"
+        ) from None
 
 
 class _Stream:

@@ -63,6 +63,8 @@ class Connection:
             context=self._context,
             cli_args=_own_name("n3d_client", given),
             start_parameter_services=False,
+            # rcl warns of every second node of one name, as those of two clients are.
+            enable_rosout=False,
         )
         self._target = node
         self._clients: dict[str, Any] = {}

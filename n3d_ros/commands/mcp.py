@@ -11,12 +11,16 @@ import argparse
 import os
 import re
 import signal
+import sys
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
 
 if TYPE_CHECKING:
     from n3d_ros.client import N3DClient
@@ -52,9 +56,25 @@ def run_mcp(args: argparse.Namespace) -> int:
     # ends the process, as SIGTERM does.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _pass_whole_characters()
-    with N3DClient(args.node, args.namespace, args.timeout_s) as client:
+    with N3DClient(args.node, args.namespace, args.timeout_s) as client, _one_error():
         make_server(client).run()
     return 0
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """An OSError by itself, such as of a planner that reads no more: anyio raises it within groups."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        found, rest = group.split(OSError)
+        if rest is not None:
+            raise
+        raise _first(found) from group
+
+
+def _first(error: Any) -> Any:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _pass_whole_characters() -> None:

@@ -18,21 +18,28 @@ if TYPE_CHECKING:
     from n3d_ros.node.engine import Engine
     from n3d_ros.node.parameters.declared import Parameters
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# The third: its terminal has gone, such as that of ssh.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: list[str] | None = None, load: Callable[[Parameters], Engine] | None = None) -> int:
     """Run until it is interrupted. load: makes the engine, None for the model folder's."""
     stop = threading.Event()
-    for how in SIGNALS:
+    heard = [how for how in SIGNALS if not _is_told_to_ignore(how)]
+    for how in heard:
         signal.signal(how, lambda *_: stop.set())
     from n3d_ros.node.process import run
 
     code = run(arguments, stop, load)
     # Python gives signals back what they do by default while it ends, and one more would end it with them.
-    for how in SIGNALS:
+    for how in heard:
         signal.signal(how, signal.SIG_IGN)
     return code
+
+
+def _is_told_to_ignore(how: signal.Signals) -> bool:
+    """As by nohup. Shells have what they start in the background ignore SIGINT, which launch sends."""
+    return how == signal.SIGHUP and signal.getsignal(how) == signal.SIG_IGN
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -164,6 +164,6 @@ def _spin(executor: Executor, duration_s: float, until: Callable[[], bool] = lam
 
 def _leave_without_the_engine(code: int) -> None:
     """Python would wait for the engine's thread for ever."""
-    print("n3d_node: the engine does not stop; leaving without it", file=sys.stderr, flush=True)
-    sys.stdout.flush()
+    with suppress(OSError):  # nobody reads it any more
+        print("n3d_node: the engine does not stop; leaving without it", file=sys.stderr, flush=True)
     os._exit(code)

@@ -139,3 +139,17 @@ def test_a_name_that_no_node_has_is_refused(name, said):
 def test_a_time_that_cannot_be_waited_is_refused(timeout_s):
     with pytest.raises(ValueError, match="timeout_s: expected more than 0 and at most"):
         N3DClient(timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"node": None}, "node: expected text, got None"),
+     ({"node": b"n3d"}, "node: expected text, got b'n3d'"),
+     ({"namespace": 7}, "namespace: expected text, got 7"),
+     ({"timeout_s": None}, "timeout_s: expected seconds, got None"),
+     ({"timeout_s": "5"}, "timeout_s: expected seconds, got '5'"),
+     ({"domain_id": "77"}, "domain_id: expected a whole number, got '77'")],
+)  # fmt: skip
+def test_a_client_of_another_type_is_refused_by_name(given, said):
+    with pytest.raises(TypeError, match=said):
+        N3DClient(**given)

@@ -162,6 +162,24 @@ def test_a_loop_ends_although_its_client_still_waits_for_a_node(empty_domain, mo
         assert not has_ended
 
 
+def test_awaited_without_asyncio_nothing_is_sent_and_it_says_what_to_call(make_robot):
+    """As in a coroutine that an executor of rclpy awaits."""
+    pipeline = FakePipeline([MUG])
+    robot = make_robot(pipeline)
+    with N3DClient(domain_id=robot.domain_id, timeout_s=LONG_S) as n3d:
+        for asked in (n3d.ground_async("mug"), n3d.ask_async("How far?"), n3d.recall_async("mug")):
+            with pytest.raises(RuntimeError, match="got none, as in a callback of rclpy: there call ground"):
+                asked.send(None)
+        assert n3d.ground("mug").boxes
+    assert [name for name, _ in pipeline.calls if name == "ground"] == ["ground"]
+
+
+def test_two_clients_of_a_program_make_no_warning(empty_domain, capfd):
+    with N3DClient(domain_id=empty_domain), N3DClient(domain_id=empty_domain):
+        pass
+    assert "already registered" not in capfd.readouterr().err
+
+
 def test_however_many_tasks_wait_for_a_node_each_waits_its_own_time(empty_domain, monkeypatch):
     together = threading.Barrier(40)
 

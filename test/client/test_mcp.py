@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +21,13 @@ from n3d_ros.client import N3DClient
 from n3d_ros.commands.mcp import make_server, whole_characters
 
 pytestmark = pytest.mark.ros
+
+HELLO = {
+    "jsonrpc": "2.0", "id": 0, "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"},
+    },
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -100,23 +108,35 @@ def test_a_refusal_is_an_error_with_the_nodes_words(call):
 
 
 def test_an_interrupt_ends_the_command_although_its_standard_input_stays_open(empty_domain):
-    hello = {
-        "jsonrpc": "2.0", "id": 0, "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"},
-        },
-    }  # fmt: skip
     environment = {**package_environment(), "ROS_DOMAIN_ID": str(empty_domain)}
     command = [sys.executable, "-m", "n3d_ros.cli", "mcp"]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         try:
-            server.stdin.write(json.dumps(hello).encode() + b"\n")
+            server.stdin.write(json.dumps(HELLO).encode() + b"\n")
             server.stdin.flush()
             assert b"serverInfo" in server.stdout.readline()
             server.send_signal(signal.SIGINT)
             assert server.wait(DEADLINE_S) == -signal.SIGINT
         finally:
             server.kill()
+
+
+@pytest.mark.parametrize("out", ["/dev/full", ""])
+def test_a_planner_that_reads_no_more_is_one_line_and_no_traceback(out, empty_domain):
+    """out: where standard output goes; "" for a pipe without a reader."""
+    environment = {**package_environment(), "ROS_DOMAIN_ID": str(empty_domain)}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(out or writer, "wb", closefd=bool(out)) as stdout:
+        ran = subprocess.run(
+            [sys.executable, "-m", "n3d_ros.cli", "mcp"],
+            input=json.dumps(HELLO).encode() + b"\n", stdout=stdout, stderr=subprocess.PIPE, env=environment,
+        )  # fmt: skip
+    os.close(writer)
+    said = "No space left on device" if out else "Broken pipe"
+    assert ran.returncode in (1, 2)
+    assert said in ran.stderr.decode() and ran.stderr.count(b"\n") == 1
+    assert ran.stderr.startswith(b"n3d mcp: ")
 
 
 def test_a_planner_talks_to_the_command_over_its_standard_input(make_robot):

@@ -1,5 +1,6 @@
 """Hidden work folders: gone at the end, removed when their process died, never taken from a living one."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -51,6 +52,15 @@ def test_a_folder_is_there_in_the_block_and_gone_after_it(tmp_path):
         assert folder.parent == tmp_path and folder.name.startswith(".build.")
     with pytest.raises(ZeroDivisionError), work_folder("build", tmp_path):
         raise ZeroDivisionError
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("inside", [work_folder, lambda name, parent: new_folder(parent / name, "proof")])
+def test_a_disk_that_is_full_is_named_by_its_folder(inside, tmp_path):
+    """Writing to an open file fails without a path."""
+    with pytest.raises(OSError) as refused, inside("build", tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, str(tmp_path))
     assert names(tmp_path) == []
 
 

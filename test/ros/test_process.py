@@ -1,6 +1,7 @@
 """The node as a process of its own: how it starts, stops and refuses."""
 
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ from rclpy.action import ActionClient
 
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
+from n3d_ros.node.process import STOP_IS_SEEN_S
 from n3d_ros.srv import GetInfo, Ground
 
 # Says when the node waits for work for the first time: without a timer nothing else would wake it.
@@ -32,7 +34,7 @@ sys.exit(main())
 UNCONFIGURED = [sys.executable, "-c", SAYS_THAT_IT_WAITS, "--ros-args"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name)
 def test_it_stays_up_without_a_model_and_stops_cleanly(start, how):
     process = start("-p", "model.path:=/nowhere/at/all")
     line = next(line for line in process.stderr if "model:" in line)
@@ -129,6 +131,26 @@ def test_a_signal_while_python_ends_changes_no_exit_code(start):
     process = start(*refused, command=[sys.executable, "-c", SIGNALLED_WHILE_IT_ENDS])
     process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 2
+
+
+def test_a_node_that_is_to_outlive_its_terminal_does(start):
+    process = start("-p", "autostart:=false", command=["nohup", *UNCONFIGURED])
+    assert next(line for line in process.stderr if "waits" in line)
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(3 * STOP_IS_SEEN_S)
+    process.terminate()
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+
+
+def test_an_engine_that_never_stops_does_not_keep_it_when_nobody_reads_that(start):
+    unread = HANGING_ENGINE.replace("    threading", "    os.dup2(unread, 2)\n    threading")
+    broken = "import os\nreader, unread = os.pipe()\nos.close(reader)\n"
+    process = start(command=[sys.executable, "-c", broken + unread])
+    assert next(line for line in process.stderr if "loading" in line)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(DEADLINE_S) == 0
 
 
 def test_an_engine_that_never_stops_does_not_keep_it(start):

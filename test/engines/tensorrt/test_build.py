@@ -76,11 +76,11 @@ def written(api, request, progress):
     return request.engine.write_bytes(b"an engine")
 
 
-def built_anew(root, context=128):
+def built_anew(root, context=128, run=written):
     """n3d-nano for SM89 by that builder, whatever is there."""
     plan = plan_build(default_model_dir(), board("sm89"), context=context)
     api = SimpleNamespace(name=trt_api.RTX, version="1.0")
-    return build(default_model_dir(), plan, api, root, rebuild=True, run=written)[0]
+    return build(default_model_dir(), plan, api, root, rebuild=True, run=run)[0]
 
 
 def test_nothing_is_built_into_an_engine_which_would_be_removed_with_it(tmp_path):
@@ -89,6 +89,16 @@ def test_nothing_is_built_into_an_engine_which_would_be_removed_with_it(tmp_path
         built_anew(stale)
     assert (stale / "engine.json").is_file()
     assert built_anew(tmp_path).is_dir() and not stale.exists()
+
+
+def test_a_stale_engine_that_another_build_has_removed_meanwhile_hinders_none(tmp_path):
+    stale = built_anew(tmp_path, context=256)
+
+    def meanwhile(api, request, progress):
+        shutil.rmtree(stale, ignore_errors=True)
+        return written(api, request, progress)
+
+    assert built_anew(tmp_path, run=meanwhile).is_dir()
 
 
 def test_an_engine_of_another_version_beside_it_hinders_no_build(tmp_path, caplog):
