@@ -3,6 +3,8 @@
 import itertools
 import json
 import threading
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from n3d_ros import cli
 from n3d_ros.commands.doctor.look import graph as look
+from n3d_ros.commands.doctor.look import listening
 from n3d_ros.node.conversions import fill_image
 
 
@@ -78,6 +81,23 @@ def test_a_healthy_graph_is_right(make, doctor):
     assert found["camera info"]["what"] == "K, fx 60.0 px, 56 degrees wide"
     assert found["depth"]["what"] == f"16UC1 {WIDTH}x{HEIGHT}, 100% measured, median 1.00 m"
     assert found["engine"]["what"].startswith("ready: ")
+
+
+def test_the_time_that_looking_at_a_frame_takes_is_not_the_cameras_silence(make, doctor, monkeypatch):
+    passed_s, look_at_frame = [0.0], listening.Listening.frame
+
+    def slowly(self, wait_for_tf):
+        passed_s[0] = 10.0
+        return look_at_frame(self, wait_for_tf)
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed_s[0])
+    monkeypatch.setattr(listening, "time", clock)
+    monkeypatch.setattr(listening.Listening, "frame", slowly)
+    graph = make()
+    graph.wait_for_engine()
+    code, found = doctor(graph, sending(graph))
+    assert (code, wrong(found)) == (0, [])
+    assert float(found["rgb"]["what"].removeprefix("/rgb/image: ").partition(" Hz")[0]) > 1
 
 
 def test_a_wrong_name_is_led_to_the_right_one(make, doctor):

@@ -80,6 +80,7 @@ def asked(graph, is_atomic, *wanted):
         ),
         ("continuous.prompt", ParameterValue(type=1), "expected string, got bool; text that reads"),
         ("max_queued_goals", ParameterValue(type=9), "expected integer, got string array"),
+        ("use_sim_time", ParameterValue(), "expected bool, got no value; a parameter of this node cannot"),
     ],
 )
 def test_a_request_that_rclpy_does_not_answer_by_name_is_refused(make_graph, is_atomic, name, value, said):

@@ -63,8 +63,10 @@ def _why(node: Node, asked: ParameterMessage) -> str:
     if got is None:
         return f"{name}: expected a type of rcl_interfaces/ParameterType, got {asked.value.type}"
     expected = node.get_parameter(name).type_
-    if got in (expected, Type.NOT_SET):
+    if got == expected:
         return ""
+    if got == Type.NOT_SET:
+        return f"{name}: expected {_word(expected)}, got no value; a parameter of this node cannot be deleted"
     hint = WHOLE_NUMBER if (expected, got) == (Type.DOUBLE, Type.INTEGER) else ""
     hint = BARE_WORD if expected == Type.STRING else hint
     return f"{name}: expected {_word(expected)}, got {_word(got)}{hint}"

@@ -129,6 +129,23 @@ def test_what_the_node_says_of_itself_has_a_remedy_of_its_own(name, message, men
     assert mend in found.mend and "{" not in found.mend
 
 
+@pytest.mark.parametrize(
+    ("wanted", "timeout_s", "num_tokens"),
+    [
+        (Parameters(), "120.0", "1024"),
+        (Parameters(goal_timeout_s=600.0, generation_max_tokens=2048), "1200.0", "4096"),
+        (Parameters(goal_timeout_s=3000.0, generation_max_tokens=8000), "3600.0", "8192"),
+    ],
+)
+def test_what_was_too_little_is_not_mended_by_less(wanted, timeout_s, num_tokens):
+    said = [StatusSeen("results", Level.WARN, f"{code}: too little") for code in ("TIMEOUT", "PARSE")]
+    mends = [
+        one(check_node(replace(GRAPH, parameters=wanted, statuses=(each,))), "results").mend for each in said
+    ]
+    assert f" goal_timeout_s {timeout_s}, or " in mends[0]
+    assert f" generation.max_tokens {num_tokens}; " in mends[1]
+
+
 def test_every_code_of_a_result_that_has_a_remedy_is_one():
     assert set(OF_RESULTS) <= set(ResultCode.__members__)
 

@@ -128,6 +128,8 @@ def test_all_in_one_message_is_taken_by_the_executable():
     run = "ros2 run n3d_ros n3d_node --ros-args -r __ns:=/robot1 -r __node:=eyes -p rgbd.enabled:=true"
     assert found.mend.endswith(f": {run} -r rgbd:=/cam/rgbd")
     assert found.why == "/cam/rgbd is, and of the same type"
+    [found] = in_graph(unheard, num_clocks=1, use_sim_time=True)
+    assert found.mend.endswith(" -p rgbd.enabled:=true -r rgbd:=/cam/rgbd -p use_sim_time:=true")
 
 
 def test_a_driver_that_sends_other_things_is_not_to_be_started():
@@ -202,6 +204,25 @@ def test_what_comes_seldom_is_not_silent_where_the_node_hears_it():
     assert check_topic(seldom, heard).level == Level.WARN
     lost = replace(GRAPH, statuses=(StatusSeen("depth", Level.WARN, "nothing on /depth/image"),))
     assert check_topic(seldom, lost).level == Level.ERROR
+
+
+@pytest.mark.parametrize("num", [0, 1])
+def test_what_comes_seldom_and_requests_wait_for_is_right(num):
+    """As doctor's own remedy for it leaves it; in three seconds it may hear nothing of it."""
+    patient = Parameters(frame_timeout_s=7.5)
+    heard = replace(GRAPH, parameters=patient, statuses=(StatusSeen("depth", Level.OK, "0.2 Hz"),))
+    seldom = topic(num=num, rate_hz=0.0, silent_s=3.1, is_late=bool(num))
+    found = check_topic(replace(seldom, num_by_node=3, rate_by_node_hz=0.2), heard)
+    assert (found.level, found.what) == (Level.OK, "/depth/image: the node hears a message every 5.0 s")
+
+
+def test_what_the_node_hears_and_doctor_does_not_is_not_the_publishers_silence():
+    heard = replace(GRAPH, statuses=(StatusSeen("depth", Level.OK, "10.0 Hz"),))
+    found = check_topic(replace(silent(), num_by_node=90, rate_by_node_hz=10.0), heard)
+    assert found.level == Level.WARN
+    assert found.what == "nothing on /depth/image here for 3.0 s, and the node hears 10.0 Hz"
+    died = topic(num=20, rate_hz=0.5, silent_s=2.0, is_late=True)
+    assert check_topic(died, heard).level == Level.ERROR
 
 
 def shared(name, topic_name, *nodes, is_mixed=False):

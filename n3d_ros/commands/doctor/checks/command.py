@@ -137,6 +137,5 @@ def _run(graph: GraphSeen, is_auto: bool) -> str:
         *([f"-r __node:={name}"] if name != "n3d" else []),
     ]
     topics = [f"-r {INPUTS[one.state.name].remap}:={_taken(one)}" for one in graph.topics]
-    return " ".join(
-        [RUN, *place, "-p rgbd.enabled:=true", *topics, *(["-p qos.rgb:=auto"] if is_auto else [])]
-    )
+    more = [*(["-p qos.rgb:=auto"] if is_auto else []), *(f"-p {one}" for one in _time(graph))]
+    return " ".join([RUN, *place, "-p rgbd.enabled:=true", *topics, *more])

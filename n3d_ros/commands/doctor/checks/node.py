@@ -5,9 +5,12 @@ In: `GraphSeen`. Out: findings.
 
 from __future__ import annotations
 
+import math
+
 from n3d_ros.commands.doctor.checks.command import launch
 from n3d_ros.commands.doctor.finding import GRAPH, NODE, Finding, fine
 from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen
+from n3d_ros.node.parameters.declared import DECLARATIONS, Parameters
 from n3d_ros.node.plain.inputs.state import AHEAD_S, CODES, Level
 from n3d_ros.version import __version__
 
@@ -22,8 +25,9 @@ OF_RESULTS = {
     "TF": "a frame that tf knows at the image's stamp: ros2 param set {node} output_frame FRAME",
     "OOM": "end other programs, or take a smaller model (n3d quantize)",
     "SUPERSEDED": "fewer requests at a time, or start the node with a larger max_queued_goals",
-    "TIMEOUT": "ros2 param set {node} goal_timeout_s 120.0, or a faster engine (n3d build)",
-    "PARSE": "other words, or ros2 param set {node} generation.max_tokens 1024; ros2 topic echo {node}/boxes",
+    "TIMEOUT": "ros2 param set {node} goal_timeout_s {timeout_s}, or a faster engine (n3d build)",
+    "PARSE": "other words, or ros2 param set {node} generation.max_tokens {max_tokens}; "
+    "ros2 topic echo {node}/boxes",
 }
 ANEW = "ros2 lifecycle set {node}: deactivate, cleanup, configure, activate"
 # What stands in the line about the memory -> what mends that.
@@ -154,7 +158,17 @@ def _said(seen: GraphSeen, one: StatusSeen) -> Finding:
         why = "several answer at once, and which one is chance"
         return Finding(NODE, one.name, one.level, what, why, f"stop all but one, or {mend}")
     why = "so ended the newest request or look" if one.name == "results" else "the node says so"
-    return Finding(NODE, one.name, one.level, one.message, why, _mend_said(one).format(node=seen.node))
+    mend = _mend_said(one).format(node=seen.node, **_more(seen.parameters or Parameters()))
+    return Finding(NODE, one.name, one.level, one.message, why, mend)
+
+
+def _more(wanted: Parameters) -> dict[str, float]:
+    """Twice what the node has, as far as it may be set: less would mend nothing."""
+    high = {one.field_name: one.high or math.inf for one in DECLARATIONS}
+    return {
+        "timeout_s": min(2 * wanted.goal_timeout_s, high["goal_timeout_s"]),
+        "max_tokens": min(2 * wanted.generation_max_tokens, int(high["generation_max_tokens"])),
+    }
 
 
 def _mend_said(one: StatusSeen) -> str:

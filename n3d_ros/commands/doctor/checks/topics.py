@@ -18,11 +18,13 @@ from n3d_ros.commands.doctor.checks.frame import ALIGN
 from n3d_ros.commands.doctor.finding import INPUTS, Finding, fine
 from n3d_ros.commands.doctor.inputs import INPUTS as NAMES
 from n3d_ros.commands.doctor.seen import GraphSeen, TopicSeen
+from n3d_ros.node.plain.inputs.arrivals import LATE_PERIODS
 from n3d_ros.node.plain.inputs.state import Level, verdict
 
 # The node hears less than this share of what doctor hears of the same topic: messages are lost on the way.
 MIN_HEARD_SHARE = 0.5
 MIN_COUNTED = 10
+ROOM = "qos:=auto, and room for whole images: docs/interface.md, 'Images that never arrive'"
 
 
 def check_topic(seen: TopicSeen, graph: GraphSeen) -> Finding:
@@ -111,6 +113,8 @@ def _silence(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
         return None
     if not state.num and seen.num_by_node and seen.is_info:
         return fine(INPUTS, state.name, f"{state.topic}: the node has it from before")
+    if heard := _heard_by_node(seen, graph):
+        return heard
     level = Level.ERROR if state.is_needed else Level.WARN
     what = f"nothing on {state.topic} for {state.silent_s:.1f} s"
     num = state.num_publishers
@@ -126,6 +130,22 @@ def _silence(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
     return Finding(INPUTS, state.name, level, what, why, mend)
 
 
+def _heard_by_node(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
+    """What the node says it hears, and doctor, who has listened for a moment, does not."""
+    said = next((one for one in graph.statuses if one.name == seen.state.name), None)
+    rate_hz, state = seen.rate_by_node_hz, seen.state
+    if said is None or said.level != Level.OK or not rate_hz:
+        return None
+    if state.silent_s <= LATE_PERIODS / rate_hz:
+        what = f"{state.topic}: the node hears a message every {1 / rate_hz:.1f} s"
+        return fine(INPUTS, state.name, what)
+    if state.num:
+        return None
+    what = f"nothing on {state.topic} here for {state.silent_s:.1f} s, and the node hears {rate_hz:.1f} Hz"
+    why = "it is lost on the way to doctor, as large images are, and was not looked at"
+    return Finding(INPUTS, state.name, Level.WARN, what, why, ROOM)
+
+
 def _losses(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
     state = seen.state
     is_counted = state.num >= MIN_COUNTED
@@ -137,8 +157,7 @@ def _losses(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
         mend = "one RMW_IMPLEMENTATION and user for both; a container: docker run --net=host --ipc=host"
         return Finding(INPUTS, state.name, Level.ERROR, what, why, mend)
     why = "large images lose fragments on the way, or the node's machine is busy"
-    mend = "qos:=auto, and room for whole images: docs/interface.md, 'Images that never arrive'"
-    return Finding(INPUTS, state.name, Level.WARN, what, why, mend)
+    return Finding(INPUTS, state.name, Level.WARN, what, why, ROOM)
 
 
 def _figures(seen: TopicSeen) -> str:

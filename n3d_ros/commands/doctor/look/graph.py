@@ -158,11 +158,12 @@ class _Look:
             self._spin(self._begun_s + PUBLISHERS_S - time.monotonic(), self._has_publishers)
             listening = Listening(self._node, self._topics(), seen.parameters)
             self._spin(listen_s, listening.match_publishers)
+            # figures first: to look at a large frame takes seconds, and nothing is heard meanwhile
+            published, taken = self._published(), self._taken()
+            topics = tuple(self._figures(one) for one in listening.topics(self._name, published, taken))
             frame = listening.frame(
                 lambda: self._spin(seen.parameters.tf_timeout_s if seen.parameters else 0.0)
             )
-            published, taken = self._published(), self._taken()
-            topics = tuple(self._figures(one) for one in listening.topics(self._name, published, taken))
             listening.close()
             seen = replace(seen, topics=topics, frame=frame)
         return replace(seen, statuses=tuple(self._statuses.values()), clock_off_s=self._clock_off_s)
