@@ -618,6 +618,17 @@ FURTHER = {
     "How much is the distance between the mug and the box?": 0.7681,
     "How large is the distance of the mug to the box?": 0.7681,
     "How far does the mug stand from the box?": 0.7681,
+    # "a mug" may be another one than the one that is found
+    "Is a mug left of the box?": REFUSED,
+    "Is the mug left of a box?": REFUSED,
+    "Is the mug within 1 m of a box?": REFUSED,
+    "Is a mug taller than 20 cm?": REFUSED,
+    "Is a mug above the box and left of the table?": REFUSED,
+    "Are a mug and the box left of the table?": REFUSED,
+    "Is a mug on my left or right?": REFUSED,
+    "Which is closer to the table, a mug or the box?": REFUSED,
+    "How far is a mug from the box?": 0.7681,
+    "Is there a mug?": True,
     "In which direction is the mug with respect to the box?": 5.0,
     "From the box, in which direction is the mug?": 5.0,
 }

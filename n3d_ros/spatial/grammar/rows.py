@@ -116,7 +116,8 @@ def query_of(
     relation: str, found: Found, asks: str = "", form: str = VALUE, limit: Limit | None = None
 ) -> Query | None:
     """The query of a relation about the names that were found, in the order A, B, C, lists; None where their
-    number is wrong, one is there twice, or the camera stands where it has no meaning.
+    number is wrong, one is there twice, or the camera stands where it has no meaning. None, too, where a
+    verdict or a choice is about "a mug": it may hold for another one than the one that is found.
     """
     entry = BY_NAME[relation]
     names = [found[letter] for letter in "ABC" if letter in found]
@@ -124,6 +125,8 @@ def query_of(
     if "PAIR" in found:
         names = [found["PAIR"]] * 2
     elif len({(name.text.casefold(), name.pick) for name in names}) < len(names):
+        return None
+    if form != VALUE and any(name.is_any for name in names):
         return None
     named = [name for name in names if name is not CAMERA]
     if len(named) < len(names) and (

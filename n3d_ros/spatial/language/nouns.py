@@ -74,10 +74,13 @@ NAMES_ANYWAY = ADJECTIVES | {
 
 @dataclass(frozen=True)
 class Named:
-    """A name as written, without article; `pick` (relation, side, rank) where a selector narrows it down."""
+    """A name as written, without article; `pick` (relation, side, rank) where a selector narrows it down.
+    `is_any`: "a mug", whichever.
+    """
 
     text: str
     pick: tuple[str, str, int] | None = None
+    is_any: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def noun_slot(reserved: Set[str], double: Collection[str], selectors: Mapping[st
         start += rank is not None
         selector = selectors.get(_key(words, start))
         lengths = {end for end, _ in limit_slot(words, start)}
+        is_any = at < len(words) and words[at].article in ("a", "an")
         for end in _name_ends(words, start + (selector is not None), reserved, double):
             if end in lengths:
                 continue
@@ -116,7 +120,7 @@ def noun_slot(reserved: Set[str], double: Collection[str], selectors: Mapping[st
             if selector is not None:
                 yield end, Named(text, (*selector, rank or 1))
             elif rank is None:
-                yield end, Named(text)
+                yield end, Named(text, is_any=is_any)
             elif _key(words, end) == "from" and _key(words, end + 1) in ends:
                 yield end + 2, Named(text, (*selectors[ends[_key(words, end + 1)]], rank))
 
