@@ -618,6 +618,20 @@ FURTHER = {
     "How much is the distance between the mug and the box?": 0.7681,
     "How large is the distance of the mug to the box?": 0.7681,
     "How far does the mug stand from the box?": 0.7681,
+    # "you" who stand there and "me" who ask are two
+    "If you are at the mug facing me, is the box behind me?": REFUSED,
+    "If you are at the mug facing the table, is the box on my left?": REFUSED,
+    "If I am at the mug facing the table, is the box on your left?": REFUSED,
+    "If I am at the mug facing me, is the box behind me?": REFUSED,
+    "Standing at the mug facing me, is the box to my left or right?": REFUSED,
+    "If you are at the mug facing me, is the box behind you?": True,
+    "If I am at the mug facing the camera, is the box behind me?": True,
+    "Standing at the mug facing the camera, is the box on the left?": False,
+    # floors, and numbers that mean another one elsewhere
+    "How high is the mug above the floor?": REFUSED,
+    "How far is the mug from the ground?": REFUSED,
+    "Is the mug more than 1.000 mm from the box?": REFUSED,
+    "Is the mug more than 0.500 m from the box?": True,
     # "a mug" may be another one than the one that is found
     "Is a mug left of the box?": REFUSED,
     "Is the mug left of a box?": REFUSED,
