@@ -286,7 +286,7 @@ def _check_choice(said: _Said, expected: SpatialAnswer) -> bool | None:
 
 
 def _is_near_another(said: _Said, expected: SpatialAnswer) -> bool:
-    """ "A is closer to B", where C is what nearness was asked to: C stands behind all that could be picked."""
+    """ "A is closer to B", where C is what nearness was asked to: C stands behind all that may be picked."""
     return expected.relation == "closer" and any(name < len(expected.among) for name in said.names[1:2])
 
 
