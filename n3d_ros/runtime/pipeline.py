@@ -9,6 +9,7 @@ caller at a time.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from n3d_ros.runtime.request import Request, check_same_observation, checked, kn
 from n3d_ros.runtime.steps import LOSSLESS, Steps
 from n3d_ros.runtime.types import SILENT, AskResult, GroundResult, Listener, Timing
 from n3d_ros.spatial import Query, check_answer
-from n3d_ros.spatial.matching import ANYTHING
+from n3d_ros.spatial.matching import ANYTHING, fitting, has_same_noun, plural_of
 from n3d_ros.spatial.relations.counting import OF_ONE_NAME
 
 MAX_TOKENS = 512
@@ -245,7 +246,7 @@ class Pipeline:
     def _answer_by_names(self, observation: Observation, request: Request, query: Query) -> AskResult:
         """The answer that follows from what is found by the query's names."""
         frame, is_new = self._frame_of(observation, request)
-        ground = results.merged(self._finder.by_name(frame, request, query.names, is_new), request)
+        ground = results.merged(self._by_name(frame, request, query, query.names, is_new), request)
         request.tell(ground.objects)
         boxes, ids = [thing.box for thing in ground.objects], [thing.id for thing in ground.objects]
         exact, problem = results.exact_answer(query, boxes, ids, "not computed")
@@ -266,12 +267,46 @@ class Pipeline:
         kept = sorted({place for some in places.values() for place in some})
         first = replace(ground, objects=tuple(ground.objects[place] for place in kept), message="")
         lacking = [name for name, some in places.items() if not some]
-        parts = self._finder.by_name(frame, request, lacking)
+        parts = self._by_name(frame, request, query, lacking)
         found = results.merged([first, *parts], request)
         if all(part.objects for part in parts) and not all(named_in(query, found.objects).values()):
             return replace(found, objects=ground.objects)
         request.tell(found.objects[len(kept) :])
         return found
+
+    def _by_name(
+        self,
+        frame: EncodedFrame,
+        request: Request,
+        query: Query,
+        names: Sequence[str],
+        is_new: bool = False,
+    ) -> list[GroundResult]:
+        """Each name looked for by itself. Of "the farthest mug" a model that is asked for "mug" may find one
+        of several: then they are asked for as "mugs".
+        """
+        parts = self._finder.by_name(frame, request, names, is_new)
+        several = ranked_names(query)
+        return [
+            self._with_others(frame, request, name, part) if name in several else part
+            for name, part in zip(names, parts, strict=True)
+        ]
+
+    def _with_others(
+        self, frame: EncodedFrame, request: Request, name: str, part: GroundResult
+    ) -> GroundResult:
+        """What was found by the plural, where that is more of the name than the one thing of `part`."""
+        if len(part.objects) != 1 or not has_same_noun(name, part.objects[0].box.label):
+            return part
+        try:
+            (other,) = self._finder.by_name(frame, request, [plural_of(name)])
+        except BadInputError:  # a plural that the model does not know
+            return part
+        boxes, ids = [thing.box for thing in other.objects], [thing.id for thing in other.objects]
+        things = tuple(other.objects[place] for place in fitting(name, boxes, ids, plural=True))
+        if other.code != ResultCode.OK or len(things) < 2:
+            return part
+        return replace(other, objects=things, timing=results.sum_of([part.timing, other.timing]))
 
     def _missing(self, ground: GroundResult, query: Query | None) -> str:
         """Why there is no second stage, empty where there is one. The release always reasons (quirk W4)."""
@@ -322,3 +357,9 @@ class Pipeline:
 def can_be_found(query: Query) -> bool:
     """Whether each name is that of something; "how many things" names nothing."""
     return not any(name.casefold() in ANYTHING for name in query.names)
+
+
+def ranked_names(query: Query) -> set[str]:
+    """The names that stand for several things, of which one is meant."""
+    compared = query.objects[-1:] if query.many and query.relation not in OF_ONE_NAME else ()
+    return {*compared, *(query.objects[pick.object] for pick in query.picks)}

@@ -60,6 +60,11 @@ class _Said:
         return len(self.names) > 1 and (self.first_side < first or "than" in self.keys[:first])
 
     @property
+    def is_repeating(self) -> bool:
+        """ "A is left of A" compares nothing."""
+        return sum(_NAME.fullmatch(key) is not None for key in self.keys) > len(self.names)
+
+    @property
     def num_not(self) -> int:
         return self.keys.count("not")
 
@@ -100,7 +105,7 @@ def _read(sentence: str, expected: SpatialAnswer) -> _Said | None:
     if not words:
         return None
     said = _Said(words, tuple(word.key for word in words), frozenset(sides), min(used, default=len(words)))
-    return None if said.is_inverted else said
+    return None if said.is_inverted or said.is_repeating else said
 
 
 def _numbered(sentence: str, expected: SpatialAnswer) -> str:
@@ -152,7 +157,8 @@ def _check_number(said: _Said, expected: SpatialAnswer) -> bool | None:
     if expected.value is None or said.num_not or said.sides - {expected.query.asks} or _has_verdict(said):
         return None
     if expected.unit == "m":
-        return _check_lengths(said, expected) if _in_this_order(said, expected) else None
+        is_this = _in_this_order(said, expected) and _is_of_all(said, expected)
+        return _check_lengths(said, expected) if is_this else None
     if any(key in BY_WORD for key in said.keys):
         return None  # "1 m" counts nothing
     numbers = [
@@ -177,6 +183,14 @@ def _faces(said: _Said) -> bool:
 def _in_this_order(said: _Said, expected: SpatialAnswer) -> bool:
     """Are the things named in the question's order, where that matters?"""
     return not expected.query.asks or said.in_order
+
+
+def _is_of_all(said: _Said, expected: SpatialAnswer) -> bool:
+    """Of two things "the distance to A" is another length, and of a horizontal distance "the distance"."""
+    is_elsewhere = not expected.query.asks and 0 < len(said.names) < len(expected.among)
+    kind = {"horizontal_distance": "horizontal", "vertical_distance": "vertical"}.get(expected.relation)
+    is_total = kind is not None and "distance" in said.keys and kind not in said.keys
+    return not is_elsewhere and not is_total
 
 
 def _check_lengths(said: _Said, expected: SpatialAnswer) -> bool | None:
@@ -206,7 +220,11 @@ def _has_verdict(said: _Said) -> bool:
 
 
 def _check_verdict(said: _Said, expected: SpatialAnswer) -> bool | None:
-    """By "yes" or "no", by the side that the sentence claims, or by both where they do not contradict."""
+    """By "yes" or "no", by the side that the sentence claims, or by both where they do not contradict. Of
+    several statements no sentence is taken apart: only a bare "yes" or "no" tells.
+    """
+    if expected.query.parts and not set(said.keys) <= _YES | _NO | {","}:
+        return None
     by_word = _verdict_by_word(said, expected)
     by_claim = _verdict_by_claim(said, expected)
     told = {verdict for verdict in (by_word, by_claim) if verdict is not None}
@@ -247,7 +265,8 @@ def _numbers_agree(said: _Said, expected: SpatialAnswer) -> bool:
     if not any(map(_is_number, said.keys)):
         return True
     limit = expected.query.limit
-    return limit is not None and expected.value is not None and _check_lengths(said, expected) is True
+    is_this = limit is not None and expected.value is not None and _is_of_all(said, expected)
+    return is_this and _check_lengths(said, expected) is True
 
 
 def _check_choice(said: _Said, expected: SpatialAnswer) -> bool | None:
@@ -255,7 +274,7 @@ def _check_choice(said: _Said, expected: SpatialAnswer) -> bool | None:
     names, choices = said.names, len(expected.among)
     if not names or said.num_not or expected.query.negated or _has_verdict(said) or len(said.sides) > 1:
         return None
-    if any(map(_is_number, said.keys)) or names[0] >= choices:
+    if any(map(_is_number, said.keys)) or names[0] >= choices or _is_near_another(said, expected):
         return None
     if not said.sides:
         picked: int | None = names[0] if len(names) == 1 else None
@@ -264,6 +283,11 @@ def _check_choice(said: _Said, expected: SpatialAnswer) -> bool | None:
     else:
         picked = 1 - names[0] if choices == 2 else None
     return None if picked is None else _names(expected)[picked] == expected.names[0]
+
+
+def _is_near_another(said: _Said, expected: SpatialAnswer) -> bool:
+    """ "A is closer to B", where C is what nearness was asked to: C stands behind all that may be picked."""
+    return expected.relation == "closer" and any(name < len(expected.among) for name in said.names[1:2])
 
 
 def _check_order(said: _Said, expected: SpatialAnswer) -> bool | None:

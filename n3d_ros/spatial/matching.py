@@ -95,6 +95,25 @@ def unclear_words(name: str, label: str, may_be_compound: bool = True) -> list[s
     return [] if is_other else beside or list(said)
 
 
+def plural_of(name: str) -> str:
+    """The name of several: "red boxes" of "red box"; it fits the same labels."""
+    words = name.split()
+    at = _head_at(words)
+    noun = words[at]
+    irregular = {one: many for many, one in _IRREGULAR.items()}
+    if noun.endswith("y") and noun[-2:-1] not in tuple("aeiou"):
+        many = f"{noun[:-1]}ies"
+    else:
+        many = f"{noun}es" if noun.endswith(("s", "x", "z", "ch", "sh")) else f"{noun}s"
+    return " ".join([*words[:at], irregular.get(noun.casefold(), many), *words[at + 1 :]])
+
+
+def has_same_noun(name: str, label: str) -> bool:
+    """Whether both say their noun alike, and not one of them as a plural."""
+    wanted, called = _words(name), _words(label)
+    return bool(wanted and called) and _head(wanted) == _head(called)
+
+
 def ids_of(boxes: Sequence[Box3D]) -> list[str]:
     """The ids that boxes have by their places."""
     return [f"{index}_{box.label}" for index, box in enumerate(boxes)]

@@ -28,6 +28,7 @@ from n3d_ros.spatial.language.nouns import (
     MAX_WORDS,
     NAMES_ANYWAY,
     NEVER_IN_NAMES,
+    NO_THINGS,
     RANKS,
     Named,
 )
@@ -109,8 +110,13 @@ def is_plain_name(name: str) -> bool:
     """
     words = tokens_of(name)
     reserved = _grammar().reserved
-    return 0 < len(words) <= MAX_WORDS and all(
-        not word.article and word.key not in reserved and any(map(str.isalpha, word.key)) for word in words
+    return (
+        0 < len(words) <= MAX_WORDS
+        and words[-1].key not in NO_THINGS
+        and all(
+            not word.article and word.key not in reserved and any(map(str.isalpha, word.key))
+            for word in words
+        )
     )
 
 

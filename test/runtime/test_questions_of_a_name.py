@@ -59,6 +59,29 @@ def test_what_follows_from_one_name_is_looked_for_by_that_name(
     assert len(result.objects) == len(boxes) and (boxes or "nothing found for '" in result.message)
 
 
+def test_one_of_several_is_picked_of_all_that_the_plural_finds(fake_backend, observation):
+    backend = fake_backend({})
+    inputs = prepare(observation, backend.config.preprocess())
+    far = replace(MUG, center=(0.2, 0.1, 1.4))
+    one, all_, bowl = (
+        encode(boxes, inputs.scene, inputs.intrinsics) for boxes in ([MUG], [MUG, far, BOWL], [BOWL])
+    )
+    backend.replies = {"'red mug'": one, "'red mugs'": all_, "'blue bowl'": bowl, "'blue bowls'": "\n"}
+    pipeline = Pipeline(backend)
+    result = pipeline.ask(observation, "How far is the farthest red mug?")
+    assert result.value == pytest.approx(math.hypot(*far.center), abs=0.01)
+    assert [thing.id for thing in result.objects] == ["0_red mug", "1_red mug"]
+    assert pipeline.ask(observation, "How tall is the tallest blue bowl?").value == pytest.approx(
+        0.12, abs=0.01
+    )
+
+
+def test_what_was_found_beside_the_counted_is_no_evidence(knowing, observation):
+    result = knowing(MUG, BOWL).ask(observation, "How many red mugs are there?")
+    assert (result.value, [thing.box.label for thing in result.objects]) == (1.0, ["red mug"])
+    assert len(result.ground.objects) == 2
+
+
 def test_a_name_that_the_model_lacks_is_said(knowing, observation):
     with pytest.raises(BadInputError, match="got 'dragon'"):
         knowing().ask(observation, "Is there a dragon?")

@@ -121,6 +121,22 @@ TRAPS = [
      "green can, red mug, blue bowl", True),
     ("Order the red mug, the blue bowl and the green can from shortest to tallest.",
      "blue bowl < red mug < green can", True),
+    ("Is the red mug to the left of the blue bowl?", "Yes, red mug is to the left of red mug.", None),
+    ("Which is bigger, the red mug or the blue bowl?", "blue bowl is bigger than blue bowl.", None),
+    ("How far is the red mug from the blue bowl?",
+     "The distance between red mug and red mug is 0.51 m.", None),
+    ("How far is the red mug from the blue bowl?", "The distance to blue bowl is 0.51 m.", None),
+    ("Is the red mug over 2 m from the blue bowl?", "No, the distance to blue bowl is 0.51 m.", None),
+    ("How far apart are the red mug and the blue bowl horizontally?", "The distance is 0.3 m.", None),
+    ("How far apart are the red mug and the blue bowl horizontally?",
+     "The horizontal distance is 0.3 m.", True),
+    ("Which is closer to the red mug, the blue bowl or the green can?",
+     "blue bowl is closer to green can.", None),
+    ("Which is closer to the red mug, the blue bowl or the green can?",
+     "blue bowl is closer to red mug.", True),
+    ("Are the red mug and the blue bowl left of the green can?",
+     "No, red mug is left of green can.", None),
+    ("Are the red mug and the blue bowl left of the green can?", "No.", True),
 ]  # fmt: skip
 
 

@@ -205,3 +205,9 @@ def _renamed(query, name):
 )
 def test_names_with_words_of_the_grammar_are_not_plain(name):
     assert not questions.is_plain_name(name)
+
+
+def test_the_floor_is_no_thing_and_a_floor_lamp_is_one():
+    assert parse_question("How high is the mug above the floor?") is None
+    assert parse_question("How far is the mug from the floor lamp?").objects == ("mug", "floor lamp")
+    assert questions.is_plain_name("floor lamp") and not questions.is_plain_name("floor")

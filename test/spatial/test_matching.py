@@ -6,6 +6,7 @@ import pytest
 
 from n3d_ros.boxes import Box3D
 from n3d_ros.spatial import Query, answer, find_boxes, parse_question
+from n3d_ros.spatial.matching import fitting, plural_of
 
 
 def box(label, x=0.0, z=1.0):
@@ -46,6 +47,23 @@ def test_a_name_that_lacks_more_than_an_adjective_in_the_label_finds_none():
 def test_of_a_label_and_a_longer_one_the_name_means_its_own():
     plain = box("mug", z=2.0)
     assert find_boxes(["mug", "red mug"], [MUG, plain]) == [plain, MUG]
+
+
+@pytest.mark.parametrize(
+    ("name", "many"),
+    [
+        ("red mug", "red mugs"),
+        ("box", "boxes"),
+        ("cup of tea", "cups of tea"),
+        ("shelf", "shelves"),
+        ("candy", "candies"),
+        ("toy", "toys"),
+    ],
+)
+def test_the_plural_of_a_name_fits_the_same_label(name, many):
+    assert plural_of(name) == many
+    if "of" not in name:
+        assert fitting(many, [box(name)], ["0"], plural=True) == [0]
 
 
 def test_a_cup_of_tea_is_a_cup_and_no_tea():

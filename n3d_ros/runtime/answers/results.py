@@ -21,6 +21,7 @@ from n3d_ros.runtime.frame import EncodedFrame
 from n3d_ros.runtime.request import Request
 from n3d_ros.runtime.types import AskResult, GroundedObject, GroundResult, Timing
 from n3d_ros.spatial import Query, SpatialAnswer, answer
+from n3d_ros.spatial.relations.counting import OF_ONE_NAME
 from n3d_ros.spatial.types import NANOMETRE, ORDER, WHICH
 
 NOT_UNDERSTOOD = (
@@ -228,13 +229,18 @@ def answered(
 
 
 def computed(ground: GroundResult, exact: SpatialAnswer) -> AskResult:
-    """A result without a second stage: what follows from the boxes alone."""
+    """A result without a second stage: what follows from the boxes alone. Of a count its objects are those
+    counted.
+    """
+    about = ground.objects
+    if exact.relation in OF_ONE_NAME:
+        about = tuple(thing for thing in about if thing.box in exact.evidence)
     return AskResult(
         answer=exact.answer,
         reasoning=exact.reasoning,
         value=exact.value,
         unit=exact.unit,
-        objects=ground.objects,
+        objects=about,
         relation=exact.relation,
         consistent=None,
         raw_text="",

@@ -44,7 +44,13 @@ _SCALES = {
     "volume": "bigger_smaller",
 }
 _CLOCK = "(in | at)? (which | what) (clock direction | clock position | direction | o'clock direction?)"
-_AT = "(if | when)? (you are | i am | you stand | i stand)? (standing | located)? at A , FACE ,"
+# Who is imagined somewhere, whose sides are asked for. "If you are at the mug, is the box behind me?" mixes
+# two, and "at the mug facing me, is the box on your left?" is of one, whom another sees.
+_AT = {
+    "you": "(if | when)? (you are | you stand)? (standing | located)? at A , FACE ,",
+    "me": "(if | when)? (i am | i stand)? (standing | located)? at A , MYFACE ,",
+}
+_WHOSE = {"you": "your?", "me": "my?"}
 _HERE = {
     "left": "(to | on | at) {who} left (side | hand side)?",
     "right": "(to | on | at) {who} right (side | hand side)?",
@@ -116,7 +122,8 @@ def query_of(
     relation: str, found: Found, asks: str = "", form: str = VALUE, limit: Limit | None = None
 ) -> Query | None:
     """The query of a relation about the names that were found, in the order A, B, C, lists; None where their
-    number is wrong, one is there twice, or the camera stands where it has no meaning.
+    number is wrong, one is there twice, or the camera stands where it has no meaning. None, too, where a
+    verdict or a choice is about "a mug": it may hold for another one than the one that is found.
     """
     entry = BY_NAME[relation]
     names = [found[letter] for letter in "ABC" if letter in found]
@@ -124,6 +131,8 @@ def query_of(
     if "PAIR" in found:
         names = [found["PAIR"]] * 2
     elif len({(name.text.casefold(), name.pick) for name in names}) < len(names):
+        return None
+    if form != VALUE and any(name.is_any for name in names):
         return None
     named = [name for name in names if name is not CAMERA]
     if len(named) < len(names) and (
@@ -304,14 +313,15 @@ def _viewers() -> Iterator[Row]:
     """Where things are for who looks, and for somebody else who stands and faces somewhere."""
     for asks, words in _HERE.items():
         mine = words.format(who="(my | camera 's)", me="me")
-        yours = words.format(who="(your | my)?", me="(you | me)")
         if asks in ("left", "right"):
             yield Row(f"is[A] NOT? {_IN} {mine}", _viewer_side(asks, YES_NO, ""))
-        yield Row(f"{_AT} is B NOT? {_IN} {yours}", _viewer_side(asks, YES_NO, "A"))
+        for me, at in _AT.items():
+            theirs = words.format(who=_WHOSE[me], me=me)
+            yield Row(f"{at} is B NOT? {_IN} {theirs}", _viewer_side(asks, YES_NO, "A"))
     for asks, other in _OPPOSITES:
         for who, me, at, subject in (
             ("(my | camera 's)?", "me?", "", "is[A]"),
-            ("(your | my)?", "(you | me)?", _AT, "is B"),
+            *((_WHOSE[me], f"{me}?", at, "is B") for me, at in _AT.items()),
         ):
             first, second = (_HERE[one].format(who=who, me=me) for one in (asks, other))
             if asks in ("left", "right") and not at:
@@ -320,7 +330,8 @@ def _viewers() -> Iterator[Row]:
                 second = second.replace("(to | on | at)", "(to | on | at)?")
                 yield Row(f"{at} {subject} {first} or {second}", _viewer_side(asks, SIDE, "A" if at else ""))
     for where in ("where (will | can | would | do | should) (you | i) find B", f"(where | {_CLOCK}) is[B]"):
-        yield Row(f"{_AT} {where}".replace("is[B]", "is B"), _direction_facing)
+        for at in _AT.values():
+            yield Row(f"{at} {where}".replace("is[B]", "is B"), _direction_facing)
 
 
 def _viewer_side(asks: str, form: str, viewer: str) -> Builder:
@@ -328,14 +339,19 @@ def _viewer_side(asks: str, form: str, viewer: str) -> Builder:
         if not viewer:
             return query_of("viewer_side", found, asks, form)
         query = query_of("viewer_side", {k: v for k, v in found.items() if k != viewer}, asks, form)
-        return None if query is None else facing(query, found["FACE"], found[viewer])
+        return None if query is None else facing(query, _face(found), found[viewer])
 
     return build
 
 
 def _direction_facing(found: Found) -> Query | None:
     query = query_of("direction", found)
-    return None if query is None or len(query.objects) < 2 else facing(query, found["FACE"], found["A"])
+    return None if query is None or len(query.objects) < 2 else facing(query, _face(found), found["A"])
+
+
+def _face(found: Found) -> tuple[str, Named | None]:
+    way, faced = found["FACE"] if "FACE" in found else found["MYFACE"]
+    return way, faced
 
 
 def facing(query: Query, face: tuple[str, Named | None], viewer: Named) -> Query | None:

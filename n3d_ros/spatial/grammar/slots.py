@@ -81,6 +81,7 @@ def slots(used: Collection[str]) -> dict[str, Slot]:
         "END": _words({(one.name, side.asks): " | ".join(_ends(side)) for one, side in SIDES}),
         "EITHER": _either(),
         "FACE": _facing(noun),
+        "MYFACE": _facing(noun, not_camera=("me",)),
     }
     return found | {letter: noun for letter in "ABC"} | {"PAIR": _pair(_plain(noun))}
 
@@ -150,8 +151,10 @@ def _pair(noun: Slot) -> Slot:
     return accept
 
 
-def _facing(noun: Slot) -> Slot:
-    """ "facing left", "looking at the box": (facing, what is faced)."""
+def _facing(noun: Slot, not_camera: Collection[str] = ()) -> Slot:
+    """ "facing left", "looking at the box": (facing, what is faced). not_camera: words that mean no camera
+    here.
+    """
     opening = compiled(FACING_PATTERN, {})
     parallel = {LEFT: "left", RIGHT: "right"}
 
@@ -161,6 +164,8 @@ def _facing(noun: Slot) -> Slot:
                 if start < len(words) and words[start].key == word:
                     yield start + 1, (facing, None)
             for end, name in noun(words, start):
+                if name is CAMERA and words[start].key in not_camera:
+                    continue
                 if name is CAMERA:
                     yield end, (FACES_CAMERA, None)
                 elif name.pick is None:

@@ -7,6 +7,7 @@ noun: a run of words none of which means anything else in a question, so a name 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from n3d_ros.spatial.language.patterns import Slot, Words
 from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 
 MAX_WORDS = 8
+# "1.500 mm" is a metre and a half to many, and nobody means micrometres.
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 DETERMINERS = ("this", "that", "these", "those", "my", "your", "our")
 # Who looks. Not "us", "my hand" or "the robot": where those are is not known.
 CALLED_CAMERA = ("camera", "viewer", "observer")
@@ -53,6 +56,8 @@ red green blue yellow orange purple violet pink brown black white gray grey silv
 COLOURS = frozenset(_COLOURS.split())
 # Words that may stand before the noun of a located thing whose label does not say them.
 ADJECTIVES = frozenset(_ADJECTIVES.split()) | COLOURS
+# No box has a centre that could stand for these: "how high is it above the floor" asks for another length.
+NO_THINGS = ("floor", "ground")
 _JOINTS = {"and", "or", "than", ","}
 # Words of the grammar that things are called by, too.
 NAMES_ANYWAY = ADJECTIVES | {
@@ -74,10 +79,13 @@ NAMES_ANYWAY = ADJECTIVES | {
 
 @dataclass(frozen=True)
 class Named:
-    """A name as written, without article; `pick` (relation, side, rank) where a selector narrows it down."""
+    """A name as written, without article; `pick` (relation, side, rank) where a selector narrows it down.
+    `is_any`: "a mug", whichever.
+    """
 
     text: str
     pick: tuple[str, str, int] | None = None
+    is_any: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,9 +103,9 @@ CAMERA = Named("camera", ("", "", 0))
 def noun_slot(reserved: Set[str], double: Collection[str], selectors: Mapping[str, tuple[str, str]]) -> Slot:
     """Names, with or without a selector ("second nearest box", "third box from the left"), and the camera.
 
-    No name holds a `reserved` word, and none is a length ("five inches"). It takes all words that it can, but
-    may end before a `double` one, which is a thing as well as a word of the grammar, where the grammar goes
-    on behind it ("how many cans can you see"; not "the blue can, the mug").
+    No name holds a `reserved` word, and none is a length ("five inches") or the floor. It takes all words
+    that it can, but may end before a `double` one, which is a thing as well as a word of the grammar, where
+    the grammar goes on behind it ("how many cans can you see"; not "the blue can, the mug").
     """
     ends = {"left": "leftmost", "right": "rightmost"}
 
@@ -109,14 +117,15 @@ def noun_slot(reserved: Set[str], double: Collection[str], selectors: Mapping[st
         start += rank is not None
         selector = selectors.get(_key(words, start))
         lengths = {end for end, _ in limit_slot(words, start)}
+        is_any = at < len(words) and words[at].article in ("a", "an")
         for end in _name_ends(words, start + (selector is not None), reserved, double):
-            if end in lengths:
+            if end in lengths or words[end - 1].key in NO_THINGS:
                 continue
             text = _text(words[start + (selector is not None) : end])
             if selector is not None:
                 yield end, Named(text, (*selector, rank or 1))
             elif rank is None:
-                yield end, Named(text)
+                yield end, Named(text, is_any=is_any)
             elif _key(words, end) == "from" and _key(words, end + 1) in ends:
                 yield end + 2, Named(text, (*selectors[ends[_key(words, end + 1)]], rank))
 
@@ -152,9 +161,10 @@ def limit_slot(words: Words, at: int) -> Iterator[tuple[int, float]]:
     """A positive length, in metres: "20 cm", "1.5 meters", "two feet", "a meter", "half a meter"."""
     key = _key(words, at)
     number = WRITTEN_NUMBERS.get(key)
-    if number is None and key.replace(".", "", 1).isdecimal() and key.isascii():
-        number = float(key)
     unit = BY_WORD.get(_key(words, at + 1)) or (BY_WORD["inch"] if _key(words, at + 1) == "in" else None)
+    is_unclear = unit is BY_WORD["mm"] and _THOUSANDS.fullmatch(key) is not None
+    if number is None and key.replace(".", "", 1).isdecimal() and key.isascii() and not is_unclear:
+        number = float(key)
     if number is not None and unit is not None and 0 < number < float("inf"):
         yield at + 2, number * unit.metres
     if key in BY_WORD and words[at].article in ("a", "an"):
