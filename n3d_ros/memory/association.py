@@ -3,7 +3,7 @@
 In: labels and centres of both, in one frame, and where the camera is. Out: for each box the place of its
 thing, or None. The closest pair goes first, each thing and box once. A thing is taken for another of the same
 name only within the gate: half of its longest side, three times its spread or what its centre moves though it
-stands still, whichever is most.
+stands still, seen from here or from where it was found, whichever is most.
 """
 
 from __future__ import annotations
@@ -38,19 +38,23 @@ def associate(
 def _costs(
     labels: Sequence[str], places: Sequence[Place], known: Sequence[Remembered], camera: Array
 ) -> Array:
-    """(boxes, things) distance in gates; infinite beyond one, or where the names differ."""
+    """(boxes, things) distance in gates, and one more for what is gone, so that what may be there goes
+    first; infinite beyond one gate, or where the names differ.
+    """
     centers = np.array([place.center for place in places])
     things = np.array([one.place.center for one in known])
     distance = np.linalg.norm(centers[:, None] - things[None], axis=2)
     gates = np.array([gate_m(one, camera) for one in known])
     same = np.array([[a.casefold() == b.label.casefold() for b in known] for a in labels])
-    costs: Array = np.where(same & (distance <= gates), distance / gates, np.inf)
+    is_gone = np.array([one.gone_ns is not None for one in known])
+    costs: Array = np.where(same & (distance <= gates), distance / gates + is_gone, np.inf)
     return costs
 
 
 def gate_m(thing: Remembered, camera: Array) -> float:
     """How far off its place a thing is still taken for itself, metres."""
-    return max(still_m(thing.place, camera), max(thing.place.size) / 2, 3 * max(thing.spread_m))
+    found_m = GATE_SHARE * thing.near_m
+    return max(still_m(thing.place, camera), found_m, max(thing.place.size) / 2, 3 * max(thing.spread_m))
 
 
 def still_m(place: Place, camera: Array) -> float:

@@ -78,19 +78,24 @@ def _thing(path: Path, number: int, row: Any) -> Remembered:
         place = row["place"]
         where = Place(_three(place["center"]), _three(place["size"]), _numbers(place["R_fixed_box"], 9))
         spread_m = _three(row["spread_m"])
-        if min(*where.size, *spread_m) < 0:
-            raise ValueError(f"size = {where.size}, spread_m = {spread_m}")
+        near_m, far_m = _numbers([row.get(name, 0.0) for name in _DISTANCES], 2)
+        if min(*where.size, *spread_m, near_m, far_m) < 0:
+            raise ValueError(
+                f"size = {where.size}, spread_m = {spread_m}, near_m = {near_m}, far_m = {far_m}"
+            )
         values = {name: row[name] for name in _OTHERS}
         _check(values)
         words = tuple(values.pop("words"))
-        return Remembered(**values, words=words, place=where, spread_m=spread_m)
+        return Remembered(**values, words=words, place=where, spread_m=spread_m, near_m=near_m, far_m=far_m)
     except (KeyError, TypeError, ValueError) as error:
         raise MemoryFileError(
             f"'{path}': thing {number}: expected a remembered thing, got {error}"
         ) from error
 
 
-_OTHERS = [one.name for one in fields(Remembered) if one.name not in ("place", "spread_m")]
+# Files of earlier versions have none.
+_DISTANCES = ("near_m", "far_m")
+_OTHERS = [one.name for one in fields(Remembered) if one.name not in ("place", "spread_m", *_DISTANCES)]
 _COUNTS, _STAMPS = ("id", "num_looks", "num_misses"), ("first_ns", "last_ns")
 
 

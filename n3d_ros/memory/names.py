@@ -158,13 +158,20 @@ def is_named(thing: Remembered, words: Sequence[str]) -> bool:
     Words that are no list of names ("what is on the table", "the nearest mug") name nothing, so that nothing
     is held missing because a sentence was not understood.
     """
-    return _fits(thing, [name for one in words for name in names_in(one)])
+    return bool(_fitting(thing.label, thing.name, [name for one in words for name in names_in(one)]))
 
 
 def is_called(thing: Remembered, words: Sequence[str]) -> bool:
     """As `is_named`, by a name that is not everything's: who looks for "objects" is content with some."""
-    names = [name for one in words for name in names_in(one)]
-    return _fits(thing, [name for name in names if name.casefold() not in ANYTHING])
+    return bool(_calling(thing.label, thing.name, words))
+
+
+def may_be_instead(label: str, thing: Remembered, words: Sequence[str]) -> bool:
+    """May what was found and called `label` be what a name of the thing in the words asked for? A model may
+    call a "red mug" "mug" in the next picture, or "cup". Not where the words have another name for it.
+    """
+    names = _calling(label, label, words)
+    return not names or bool(set(names) & set(_calling(thing.label, thing.name, words)))
 
 
 def was_found_by(thing: Remembered, words: Sequence[str]) -> bool:
@@ -172,9 +179,15 @@ def was_found_by(thing: Remembered, words: Sequence[str]) -> bool:
     return any(one in thing.words for one in words)
 
 
-def _fits(thing: Remembered, names: Sequence[str]) -> bool:
-    box = Box3D(thing.label, thing.place.center, thing.place.size)
-    return any(fitting(name, [box], [thing.name], plural=True) for name in names)
+def _calling(label: str, identity: str, words: Sequence[str]) -> list[str]:
+    """The names in the words that fit a label or an id, without those that are everything's."""
+    names = [name for one in words for name in names_in(one)]
+    return _fitting(label, identity, [name for name in names if name.casefold() not in ANYTHING])
+
+
+def _fitting(label: str, identity: str, names: Sequence[str]) -> list[str]:
+    box = Box3D(label, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    return [name for name in names if fitting(name, [box], [identity], plural=True)]
 
 
 def _ends_in_adjective(part: str) -> bool:

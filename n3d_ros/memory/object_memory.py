@@ -6,9 +6,10 @@ In: `Look`s, words to recall by. Out: `Remembered` things. A thing is
   over the looks; farther off its place starts anew, so that no mean lies between where it was and is;
 - moved where it is the only one of its name, its place was seen empty, and one of its name is found
   elsewhere: it keeps its id, and its place starts anew;
-- gone where it was looked for and its place is empty, or where it was named in `max_misses` pictures in a row
-  and nothing of its name was found, although its place was in view and taken. It stays known as gone until it
-  is forgotten by age.
+- gone where it was looked for and its place is empty, in `max_misses` pictures in a row where that is so far
+  off that the thing may be seen beside it. Or where it was named in so many and nothing that may be it was
+  found, although its place was in view, taken and not too far off. It stays known as gone until it is
+  forgotten by age.
 
 Several looks may be of one picture, as several names are looked for in it. What one of them found in it, no
 other misses or measures anew, and they miss a thing once.
@@ -29,7 +30,14 @@ from numpy.typing import NDArray
 from n3d_ros.boxes import Box3D
 from n3d_ros.geometry import Array, Intrinsics, Vector3
 from n3d_ros.memory.association import associate, still_m
-from n3d_ros.memory.names import check_understood, is_called, is_named, names_asked_for, was_found_by
+from n3d_ros.memory.names import (
+    check_understood,
+    is_called,
+    is_named,
+    may_be_instead,
+    names_asked_for,
+    was_found_by,
+)
 from n3d_ros.memory.places import Place, Remembered, check_pose
 from n3d_ros.memory.sight import Glance, Sight, SightConfig, look_at
 from n3d_ros.spatial.matching import fitting
@@ -37,6 +45,8 @@ from n3d_ros.spatial.matching import fitting
 NS = 1_000_000_000
 # A request may wait for a slow engine so long, while newer frames are looked at.
 MAX_LATE_NS = 60 * NS
+# A thing that is so much farther off than it was ever found from is too small to be missed.
+MAX_FARTHER = 1.25
 # What rounding leaves where depth has another size than its picture.
 _MAX_SIDE_MISMATCH_PX = 1.0
 
@@ -91,6 +101,10 @@ class Look:
     def camera(self) -> Array:
         """(3,) where it stood, fixed frame."""
         return self.T_fixed_optical[:3, 3]
+
+    def distance_m(self, place: Place) -> float:
+        """Of a place's centre from the camera, metres."""
+        return float(np.linalg.norm(np.array(place.center) - self.camera))
 
 
 @dataclass(frozen=True)
@@ -208,9 +222,10 @@ class ObjectMemory:
         return look_at(place, pose, look.intrinsics, depth, config, open_before)
 
     def _after_miss(self, thing: Remembered, glance: Glance, look: Look) -> Remembered:
-        if glance.sight is Sight.EMPTY:
+        is_empty = glance.sight is Sight.EMPTY
+        if is_empty and still_m(thing.place, look.camera) <= max(thing.place.size):
             return replace(thing, gone_ns=look.stamp_ns)
-        if glance.sight is not Sight.TAKEN or not _had_to_find(look, thing):
+        if not is_empty and not (glance.sight is Sight.TAKEN and _had_to_find(look, thing)):
             return thing
         self._missed_ns[thing.id] = look.stamp_ns
         misses = thing.num_misses + 1
@@ -264,8 +279,11 @@ class ObjectMemory:
         named = self._named(label)
         if len(named) != 1 or sum(_same_name(box.label, label) for box in look.boxes) != 1:
             return None
-        after = missed.get(named[0].id, named[0])
-        return named[0] if after.gone_ns is not None else None
+        thing, after = named[0], missed.get(named[0].id)
+        if after is None:
+            return None if thing.gone_ns is None else thing
+        is_empty = self._glance(thing.place, look, thing).sight is Sight.EMPTY
+        return thing if is_empty or after.gone_ns is not None else None
 
     def _new(self, box: Box3D, place: Place, look: Look) -> Remembered:
         number, self.next_id = self.next_id, self.next_id + 1
@@ -281,13 +299,16 @@ class ObjectMemory:
             score=box.score,
             open_share=self._glance(place, look).open_share,
             depth_is_estimated=look.depth_is_estimated,
+            near_m=look.distance_m(place),
+            far_m=look.distance_m(place),
         )
 
     def _at(self, thing: Remembered, box: Box3D, place: Place, look: Look) -> Remembered:
         """A known thing at a new place: what was averaged at the old one says nothing here."""
-        new = self._new_look_of(thing, box, look)
-        open_share = self._glance(place, look).open_share
-        return replace(new, place=place, spread_m=(0.0, 0.0, 0.0), num_looks=1, open_share=open_share)
+        new = self._new_look_of(thing, box, place, look)
+        open_share, near_m = self._glance(place, look).open_share, look.distance_m(place)
+        spread_m = (0.0, 0.0, 0.0)
+        return replace(new, place=place, spread_m=spread_m, num_looks=1, open_share=open_share, near_m=near_m)
 
     def _averaged(self, thing: Remembered, box: Box3D, place: Place, look: Look) -> Remembered:
         """Running mean and standard deviation of the centre (Welford), the newest size and orientation."""
@@ -300,15 +321,16 @@ class ObjectMemory:
         mean_place = replace(place, center=_vector(mean))
         open_share = self._glance(mean_place, look).open_share
         return replace(
-            self._new_look_of(thing, box, look),
+            self._new_look_of(thing, box, place, look),
             place=mean_place,
             spread_m=_vector(spread),
             num_looks=count,
             open_share=thing.open_share if open_share is None else open_share,
             depth_is_estimated=thing.depth_is_estimated or look.depth_is_estimated,
+            near_m=min(thing.near_m, look.distance_m(place)),
         )
 
-    def _new_look_of(self, thing: Remembered, box: Box3D, look: Look) -> Remembered:
+    def _new_look_of(self, thing: Remembered, box: Box3D, place: Place, look: Look) -> Remembered:
         """What every look at a thing says of it."""
         return replace(
             thing,
@@ -318,6 +340,7 @@ class ObjectMemory:
             num_misses=0,
             gone_ns=None,
             depth_is_estimated=look.depth_is_estimated,
+            far_m=max(thing.far_m, look.distance_m(place)),
         )
 
     def _words(self, thing: Remembered, look: Look) -> tuple[str, ...]:
@@ -327,11 +350,20 @@ class ObjectMemory:
 
 
 def _had_to_find(look: Look, thing: Remembered) -> bool:
-    """Does not having found a thing that may be there say something? Not where another of its name was found:
-    who looks for "the mug" is content with one. Nor where everything was looked for.
+    """Does not having found a thing that may be there say something? Not where another that its name asked
+    for was found: who looks for "the mug" is content with one; unless that one stands in its very place. Nor
+    where everything was looked for, or where it is too far off.
     """
-    found = any(_same_name(box.label, thing.label) for box in look.boxes)
-    return look.is_whole and is_called(thing, look.words) and not found
+    found = any(may_be_instead(box.label, thing, look.words) for box in look.boxes)
+    is_content = found and not any(_fills(box, thing, look) for box in look.boxes)
+    is_near = look.distance_m(thing.place) <= MAX_FARTHER * thing.far_m
+    return look.is_whole and is_near and is_called(thing, look.words) and not is_content
+
+
+def _fills(box: Box3D, thing: Remembered, look: Look) -> bool:
+    """Is a box, which is another thing of its name, where the thing would be? Two cannot be there."""
+    is_alike = _same_name(box.label, thing.label)
+    return is_alike and thing.place.is_filled_by(Place.of_box(box, look.T_fixed_optical))
 
 
 def _stands_still(thing: Remembered, place: Place, look: Look) -> bool:

@@ -15,6 +15,8 @@ from n3d_ros.geometry import Array, Vector3, box_corners, rotation_about_y, tran
 
 # How far the product of a rotation with its transpose may be off the identity: single precision, some steps.
 _RIGID = 1e-4
+# Things may touch, and boxes err: two share room that are nearer than this share of it along each axis.
+_MAX_TOUCHING = 0.7
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,12 @@ class Place:
         """(8, 3), fixed frame, order of `geometry`."""
         return transform_points(self.pose, box_corners((0.0, 0.0, 0.0), self.size))
 
+    def is_filled_by(self, other: Place) -> bool:
+        """Does another thing stand so far in this place that not both can be there?"""
+        shift = self.rotation.T @ (np.array(other.center) - self.center)
+        extents = np.ptp(other.corners() @ self.rotation, axis=0)
+        return bool((np.abs(shift) <= _MAX_TOUCHING * (extents + self.size) / 2).all())
+
 
 @dataclass(frozen=True)
 class Remembered:
@@ -63,9 +71,11 @@ class Remembered:
     place: where it was last seen, its centre the mean over the looks at it there. spread_m: standard
     deviation of those centres along the axes of the fixed frame, zeros after one look. num_looks: how many
     they were, as far as the mean goes back. gone_ns: when it was looked for at its place and was not there;
-    None while it may be there. num_misses: how often in a row it was not found although its place was in view
-    and taken. open_share: of the rays through its place, how many it let through when it was last seen, 0..1;
-    None where that was not measured. depth_is_estimated: a depth model guessed the depth of one of the looks.
+    None while it may be there. num_misses: how often in a row its not being found said something.
+    open_share: of the rays through its place, how many it let through when it was last seen, 0..1; None where
+    that was not measured. depth_is_estimated: a depth model guessed the depth of one of the looks.
+    near_m: the camera's distance in the nearest of these looks, far_m: the farthest from which it was ever
+    found; 0 where a file does not say.
     """
 
     id: int
@@ -81,6 +91,8 @@ class Remembered:
     gone_ns: int | None = None
     open_share: float | None = None
     depth_is_estimated: bool = False
+    near_m: float = 0.0
+    far_m: float = 0.0
 
     @property
     def name(self) -> str:

@@ -3,8 +3,8 @@
 In: a `Place`, the camera's pose and intrinsics, its depth. Out: a `Glance`. Rays through the place are
 compared with what they hit: before it, in it or behind it. A place is empty where nearly all rays end behind
 it; or where they go through most of it and did not when its thing was there, as the table under a mug that
-was taken away is hit at the far end of the mug's box. A flat thing, and a bowl seen from above, let rays
-through while they are there, so that only not being found says that they are gone.
+was taken away is hit at the far end of the mug's box. A flat thing, a glass, and a bowl seen from above let
+rays through while they are there, so that only not being found says that they are gone.
 """
 
 from __future__ import annotations
@@ -116,6 +116,8 @@ def _judge(
     open_share = float(passes.sum() / telling.sum())
     if open_before is not None and open_before <= config.max_open:
         is_empty = is_empty or open_share >= config.min_empty
+    elif open_before is not None and open_before >= config.min_empty:
+        is_empty = False
     return Glance(Sight.EMPTY if is_empty else Sight.TAKEN, open_share)
 
 

@@ -38,6 +38,16 @@ def test_a_sheet_whose_box_has_no_thickness_is_loaded_again(tmp_path):
     assert load(tmp_path / "memory.json", "map").things == memory.things
 
 
+def test_a_file_that_says_no_distances_is_loaded(stored):
+    path, _ = stored
+    content = json.loads(path.read_text())
+    for name in ("near_m", "far_m"):
+        assert content["things"][0].pop(name) > 1
+    path.write_text(json.dumps(content))
+    [thing] = load(path, "map").things
+    assert (thing.near_m, thing.far_m) == (0.0, 0.0)
+
+
 def test_a_memory_of_another_frame_is_refused(stored):
     with pytest.raises(MemoryFileError, match="expected places in frame 'odom', got 'map'"):
         load(stored[0], "odom")
@@ -64,6 +74,8 @@ def test_a_memory_of_another_frame_is_refused(stored):
         ({"spread_m": [0, 0]}, "3 numbers"),
         ({"spread_m": [0, 0, 1e308]}, "3 numbers up to 1e.09"),
         ({"spread_m": [0, 0, -1]}, "spread_m = "),
+        ({"near_m": -1}, "near_m = -1"),
+        ({"far_m": None}, "2 numbers up to 1e.09"),
         ({"words": ["mug\x1b[2J"]}, "words = "),
         ({"words": ["mug\0"]}, "words = "),
         ({"spread_m": [0, 0, 10**400]}, "beyond float64"),

@@ -343,3 +343,87 @@ def test_a_turned_box_keeps_its_orientation_in_the_fixed_frame():
     place = Place.of_box(turned, pose)
     assert place.center == pytest.approx((1, 0, 0))
     assert np.ptp(place.corners(), axis=0) == pytest.approx((0.2, 0.1, 0.1))
+
+
+def test_what_is_called_otherwise_now_is_not_gone():
+    """A model that wrote "red mug" writes "mug", or "cup", of the same thing in the next pictures."""
+    memory = ObjectMemory(MemoryConfig(max_misses=1))
+    memory.look(look(1, mug(), words="mug", depth=depth_of(mug())))
+    for stamp, label in ((2, "mug"), (3, "cup")):
+        memory.look(look(stamp, mug(label=label), words="mug", depth=depth_of(mug())))
+        assert memory.things[0].gone_ns is None
+    plate = Box3D("plate", (0.5, 0.0, 1.0), SIZE)
+    memory.look(look(4, plate, words="mug, plate", depth=depth_of(mug())))
+    assert memory.things[0].gone_ns == 4 * S
+
+
+def test_what_depth_sees_through_is_not_gone_at_the_first_miss():
+    """A glass: the wall behind it was measured while it was there."""
+    memory = ObjectMemory(MemoryConfig(max_misses=2))
+    memory.look(look(1, mug(label="glass"), words="glass", depth=depth_of()))
+    memory.look(look(2, words="glass", depth=depth_of()))
+    assert memory.things[0].gone_ns is None
+    memory.look(look(3, words="glass", depth=depth_of()))
+    assert memory.things[0].gone_ns == 3 * S
+
+
+def test_from_farther_off_than_it_can_be_found_it_is_not_missed():
+    memory = ObjectMemory(MemoryConfig(max_misses=1))
+    memory.look(look(1, mug(), depth=depth_of(mug())))
+    back = np.eye(4)
+    back[2, 3] = -1.0
+    far = mug(z=2.0)
+    memory.look(look(2, depth=depth_of(far, wall_m=2.1), pose=back))
+    assert memory.things[0].gone_ns is None
+    memory.look(look(3, far, depth=depth_of(far), pose=back))
+    memory.look(look(4, depth=depth_of(far, wall_m=2.1), pose=back))
+    assert memory.things[0].gone_ns == 4 * S
+
+
+def test_far_off_an_empty_place_has_to_be_seen_several_times():
+    """At 5 m the centre of a mug that stands still is seen up to 20 cm off: its place may look empty."""
+    memory = ObjectMemory(MemoryConfig(max_misses=3))
+    far, beside = mug(z=5.0), mug(0.15, z=5.0)
+    memory.look(look(1, far, depth=depth_of(far, wall_m=7.0)))
+    for stamp in (2, 3, 4):
+        assert memory.things[0].gone_ns is None
+        memory.look(look(stamp, depth=depth_of(beside, wall_m=7.0)))
+    assert memory.things[0].gone_ns == 4 * S
+
+
+def test_what_moved_far_off_keeps_its_id():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(0.0, z=5.0), depth=depth_of(mug(0.0, z=5.0), wall_m=7.0)))
+    assert memory.look(look(2, mug(0.5, z=5.0), depth=depth_of(mug(0.5, z=5.0), wall_m=7.0))) == (0,)
+
+
+def test_what_was_found_from_afar_is_the_same_close_by():
+    """Two of one name, so that its place alone tells it; 15 cm are 3 % of the distance it was found from."""
+    memory = ObjectMemory()
+    memory.look(look(1, mug(0.0, z=5.0), mug(1.0, z=5.0)))
+    near = np.eye(4)
+    near[2, 3] = 4.0
+    assert memory.look(look(2, mug(0.0, z=1.15), pose=near)) == (0,)
+    assert memory.things[0].place.center == pytest.approx((0, 0, 5.15))
+    assert memory.look(look(3, mug(0.1, z=1.15), pose=near)) == (2,)
+
+
+def test_of_two_in_one_place_that_which_is_not_seen_goes():
+    """A box that was 8 cm off made a second thing of one mug; two cannot stand there."""
+    memory = ObjectMemory(MemoryConfig(max_misses=2))
+    depth = depth_of(mug(0.0), mug(0.6))
+    memory.look(look(1, mug(0.0), mug(0.6), depth=depth))
+    memory.look(look(2, mug(0.065), mug(0.6), depth=depth))
+    assert len(memory.things) == 3
+    for stamp in (3, 4):
+        assert memory.things[2].gone_ns is None
+        memory.look(look(stamp, mug(0.0), mug(0.6), depth=depth))
+    assert [one.gone_ns for one in memory.things] == [None, None, 4 * S]
+
+
+def test_what_may_be_there_goes_before_what_is_gone():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(0.0), mug(0.09), depth=depth_of(mug(0.0), mug(0.09))))
+    memory.look(look(2, words="mugs", depth=depth_of(mug(0.0)), is_whole=False))
+    assert [one.gone_ns for one in memory.things] == [None, 2 * S]
+    assert memory.look(look(3, mug(0.05), depth=depth_of(mug(0.05)))) == (0,)

@@ -64,6 +64,13 @@ def test_what_lets_rays_through_while_it_is_there_is_not_held_gone():
     assert look_at(MUG, pose, CAMERA, depth(pose), CONFIG, None).sight is Sight.TAKEN
 
 
+def test_what_depth_saw_through_all_the_time_is_not_held_gone():
+    """A glass, or a box beside its thing."""
+    wall = np.full((240, 320), 5.0, np.float32)
+    assert look_at(MUG, slanted(), CAMERA, wall, CONFIG, 0.0).sight is Sight.EMPTY
+    assert look_at(MUG, slanted(), CAMERA, wall, CONFIG, 1.0).sight is Sight.TAKEN
+
+
 def test_another_thing_in_its_place_takes_it():
     pose = slanted()
     lower = ((-0.05, -0.05, 0.0), (0.05, 0.05, 0.06))
