@@ -124,7 +124,7 @@ def _check_projection(values: Mapping[str, Any], camera: Intrinsics) -> None:
 
 def _numbers_of(stated: Any) -> list[float] | None:
     """Of a matrix in any of the forms of camera_calibration; None where it is none."""
-    data = stated.get("data") if isinstance(stated, Mapping) else stated
+    data: Any = stated.get("data") if isinstance(stated, Mapping) else stated
     return list(data) if is_list(data) and all(map(is_number, data)) else None
 
 
