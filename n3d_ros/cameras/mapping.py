@@ -48,7 +48,8 @@ SPELLED = {key.replace("_", ""): name for name, keys in SCALARS.items() for key 
 ROWS, COLUMNS = ("k", "K", "camera_matrix"), ("intrinsic_matrix",)
 OTHER_ROWS = re.compile(
     r"^((colou?r|rgb|image|cam(era)?)_?)?"
-    r"(k|k_?mat(rix)?|intrinsics?(_?mat(rix)?)?|cam(era)?_?mat(rix)?|calib(ration)?_?mat(rix)?|mtx)$",
+    r"(k|k_?mat(rix)?|intrinsics?(_?mat(rix)?)?|cam(era)?_?mat(rix)?|calib(ration)?_?mat(rix)?|mtx)"
+    r"(_(colou?r|rgb|image|cam(era)?))?$",
     re.IGNORECASE,
 )
 NESTED = re.compile(r"^((colou?r|rgb|cam(era)?)_?)?(intrinsics?|cam(era)?)$", re.IGNORECASE)

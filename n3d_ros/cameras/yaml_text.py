@@ -1,12 +1,13 @@
 """YAML of camera_calibration, `ros2 topic echo` and OpenCV's FileStorage -> one mapping.
 
-In: the text. Out: the mapping of its one document. Aliases and repeated keys are refused. It does not know
-what the keys mean.
+In: the text. Out: the mapping of its one document. Aliases and repeated keys are refused. Numbers that
+YAML 1.1 reads as others than people do stay text. It does not know what the keys mean.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from n3d_ros.plain_text import one_line, shown
@@ -16,6 +17,9 @@ DOTLESS_FLOAT = re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$")
 # What FileStorage begins with; YAML has a blank where it has a colon.
 OPENCV_FIRST_LINE = re.compile(r"^%YAML:1\.[0-9][^\n]*\n")
 OPENCV_MATRIX = "tag:yaml.org,2002:opencv-matrix"
+INTEGER, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+# YAML 1.1 takes 0640 for octal and 8:30 for a number of base 60, YAML 1.2 does not.
+OTHER_BASE = re.compile(r"^[-+]?0_*[0-9][0-9_]*$|:")
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
@@ -38,7 +42,9 @@ def parse_yaml(text: str) -> dict[str, Any]:
             return super().construct_mapping(node, deep)
 
     Loader.add_constructor(OPENCV_MATRIX, lambda loader, node: loader.construct_mapping(node, deep=True))
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", DOTLESS_FLOAT, list("-+0123456789"))
+    Loader.add_constructor(INTEGER, lambda loader, node: _plain(node, loader.construct_yaml_int))
+    Loader.add_constructor(FLOAT, lambda loader, node: _plain(node, loader.construct_yaml_float))
+    Loader.add_implicit_resolver(FLOAT, DOTLESS_FLOAT, list("-+0123456789"))
     try:
         documents = [one for one in yaml.load_all(OPENCV_FIRST_LINE.sub("", text), Loader) if one is not None]
     except RecursionError as error:
@@ -48,3 +54,8 @@ def parse_yaml(text: str) -> dict[str, Any]:
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise ValueError(f"{len(documents)} documents, the first {shown(documents[:1])}")
     return documents[0]
+
+
+def _plain(node: Any, construct: Callable[[Any], float]) -> float | str:
+    """The number, or its text where other readers take it for another one: who needs a number refuses it."""
+    return str(node.value) if OTHER_BASE.search(node.value) else construct(node)

@@ -28,6 +28,9 @@ MAX_ASPECT = 2.1
 # So that tiny pictures and thinned ones are not refused for half pixels.
 SLACK_PX = 1.0
 SWAPPED_SHARE = 0.04
+# Other modes of a camera cut the picture to another ratio of sides. Theirs has as many pixels along one side.
+MODE_RATIOS = (1.0, 4 / 3, 16 / 9, 3 / 4, 9 / 16)
+MIN_OFF_BY_MODE, MODE_SHARE = 0.1, 0.025
 
 
 def check_camera(fx: float, fy: float, cx: float, cy: float, width: int, height: int, is_crop: bool) -> None:
@@ -77,11 +80,12 @@ def _check_principal_point(cx: float, cy: float, width: int, height: int) -> Non
         and abs(share_y) > MAX_OFF_BOTH_AXES + slack_y
     )
     swapped = _is_swapped(cx, cy, width, height)
-    if far_on_one or far_on_both or swapped:
+    mode = _other_mode(cx, cy, width, height)
+    if far_on_one or far_on_both or swapped or mode:
+        looks = mode or _picture(cx, cy, width, height, swapped)
         raise ValueError(
             f"intrinsics: expected a principal point near the middle of {width}x{height}, got "
-            f"({cx:g}, {cy:g}) px{_picture(cx, cy, width, height, swapped)}; where the picture is a crop, "
-            f"say is_crop"
+            f"({cx:g}, {cy:g}) px{looks}; where the picture is a crop, say is_crop"
         )
 
 
@@ -92,6 +96,24 @@ def _is_swapped(cx: float, cy: float, width: int, height: int) -> bool:
         return False
     off_turned = max(abs(cx - (height - 1) / 2), abs(cy - (width - 1) / 2))
     return off_turned < SWAPPED_SHARE * longer
+
+
+def _other_mode(cx: float, cy: float, width: int, height: int) -> str:
+    """Of which narrower or lower picture of the same rows or columns it is the middle, in words. That of
+    640x480 in 848x480 is off by 0.12 on one axis alone.
+    """
+    if max(width, height) < SMALL_PICTURE_PX:
+        return ""
+    off_x, off_y = (abs(cx - (width - 1) / 2) / width, abs(cy - (height - 1) / 2) / height)
+    for ratio in MODE_RATIOS:
+        other_width, other_height = min(width, height * ratio), min(height, width / ratio)
+        is_middle = (
+            abs(cx - (other_width - 1) / 2) < MODE_SHARE * width
+            and abs(cy - (other_height - 1) / 2) < MODE_SHARE * height
+        )
+        if is_middle and max(off_x, off_y) > MIN_OFF_BY_MODE:
+            return f", the middle of {other_width:.0f}x{other_height:.0f}: of another mode of the camera"
+    return ""
 
 
 def _picture(cx: float, cy: float, width: int, height: int, swapped: bool) -> str:

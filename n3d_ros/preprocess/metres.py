@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError, NoDepthError
 from n3d_ros.preprocess import kernels
+from n3d_ros.preprocess.inverse_depth import is_inverse
 
 MILLIMETRE_M = 0.001
 # Metres per unit by encoding, as ROS has it (REP 118).
@@ -28,6 +29,8 @@ MIN_CEILING_SHARE = 0.005
 # Whole metres where simulators and data sets end, with nothing between them and this share of them.
 MIN_FAR_END_M, FAR_GAP = 8.0, 0.8
 SHIFTED_BITS, MIN_VALUES = 8, 16
+# Millimetres that became other units: tenths of them, TUM's 1/5000.
+MULTIPLES = (10, 5)
 # Of 8 bits made 16: by a shift, or so that 255 becomes 65535.
 STRETCHED = (256, 257)
 # Of pixels at exactly 1.0; more were cut off there.
@@ -88,6 +91,12 @@ def measured_depth(
         _check_floats(metres, scale_m)
         _limit(metres, min_m, max_m)
     _drop_far_end(metres)
+    if scale_m is None and is_inverse(metres):
+        raise BadInputError(
+            f"depth: expected distances, got numbers that grow evenly along flat surfaces, which looks like "
+            f"disparity or inverse depth: write metres along z, or give the scale where they are metres "
+            f"({GIVE_SCALE})"
+        )
     if not _is_any_measured(metres):
         raise NoDepthError(f"no valid depth: none of {metres.size} pixels lies in {min_m:g}..{max_m:g} m")
     return metres
@@ -298,7 +307,7 @@ def _check_steps(raw: npt.NDArray[Any]) -> None:
     """Depth of fewer bits. SUN RGB-D keeps three other bits below the millimetres (SUNRGBDtoolbox,
     readData/read3dPoints.m).
     """
-    step = _common_step(raw, (*STRETCHED, SHIFTED_BITS))
+    step = _common_step(raw, (*STRETCHED, SHIFTED_BITS, *MULTIPLES))
     if step in STRETCHED:
         raise BadInputError(
             f"depth: expected millimetres in 16 bits, got depth of 8 bits stretched to 16, of which nothing "
@@ -309,6 +318,12 @@ def _check_steps(raw: npt.NDArray[Any]) -> None:
             f"depth: expected millimetres in 16 bits, got multiples of {SHIFTED_BITS} alone, which looks "
             f"like millimetres shifted by three bits: give the scale {MILLIMETRE_M / SHIFTED_BITS:g} "
             f"({GIVE_SCALE})"
+        )
+    if step in MULTIPLES:
+        raise BadInputError(
+            f"depth: expected millimetres in 16 bits, got multiples of {step} alone, which looks like "
+            f"millimetres in another unit: give the scale {MILLIMETRE_M / step:g} ({GIVE_SCALE}), or "
+            f"{MILLIMETRE_M} where millimetres are right"
         )
 
 

@@ -26,6 +26,11 @@ OTHER_LENSES = [
     ({"lens_params": LENS}, "'lens_params' looks like distortion"),
     ({"camera_model": "MEI"}, "'camera_model' = 'MEI' is no pinhole"),
     ({"projection": "orthographic"}, "'projection' = 'orthographic' is no pinhole"),
+    ({"lens": {"model": "fisheye"}}, "'lens.model' = 'fisheye' is no pinhole"),
+    ({"type": "KB4"}, "'type' = 'KB4' is no pinhole"),
+    ({"radtan": [0.1, 0.0, 0.0, 0.0]}, "'radtan' looks like distortion"),
+    ({"is_rectified": False}, "'is_rectified' = False says that a lens bends"),
+    ({"undistorted": False}, "'undistorted' = False says that a lens bends"),
 ]
 OTHER_DEPTH = [
     ({"depth_divider": 5000}, "'depth_divider' = 5000 looks like the unit of depth"),
@@ -56,6 +61,21 @@ OTHER_DEPTH = [
     ({"depth_quantization": 0.0002}, "'depth_quantization' = 0.0002 looks like the unit of depth"),
     ({"depth_in_cm": True}, "expected depth along the optical axis"),
     ({"is_euclidean": True}, "expected depth along the optical axis"),
+    ({"depth_inverse": True}, "expected depth along the optical axis"),
+    ({"depth": {"inverse": True}}, "expected depth along the optical axis, got 'depth.inverse'"),
+    ({"depth": "disparity"}, "expected depth along the optical axis"),
+    ({"depth_convention": "ray"}, "expected depth along the optical axis"),
+    ({"depth_kind": "1/z"}, "expected depth along the optical axis"),
+    ({"depth_type": "line of sight"}, "expected depth along the optical axis"),
+    ({"depth_is_z": False}, "expected depth along the optical axis"),
+    ({"is_metric": False}, "expected depth along the optical axis"),
+    ({"raw_to_m": 1e-4}, "'raw_to_m' = 0.0001 looks like the unit of depth"),
+    ({"mm_per_lsb": 0.1}, "'mm_per_lsb' = 0.1 looks like the unit of depth"),
+    ({"depth_div": 5000}, "'depth_div' = 5000 looks like the unit of depth"),
+    ({"world_unit": "cm"}, "'world_unit' = 'cm' looks like the unit of depth"),
+    ({"aligned": False}, "depth that is registered to colour, got 'aligned' = False"),
+    ({"depth": {"registered": False}}, "registered to colour, got 'depth.registered' = False"),
+    ({"align_depth": False}, "registered to colour, got 'align_depth' = False"),
 ]
 OTHER_PICTURES = [
     ({"roi": {"x": 2, "y": 1, "width": 4, "height": 3}}, "in roi, got 'x'"),
@@ -85,6 +105,22 @@ OTHER_PICTURES = [
     ({"resolution": "1280x960"}, "one size, got 8x6 and 'resolution' = '1280x960'"),
     ({"image_size": {"w": 640, "h": 480}}, "one size, got 8x6 and 'image_size'"),
     ({"rows": 480, "cols": 640}, "one size, got 8x6 and 'rows and cols' = .480, 640."),
+    ({"ROI": {"x": 1, "y": 1, "w": 8, "h": 6}}, "'ROI' = .*says that the picture was cut"),
+    ({"roi_x": 4}, "'roi_x' = 4 says that the picture was cut"),
+    ({"region_of_interest": [1, 1, 8, 6]}, "'region_of_interest' = .*says that the picture was cut"),
+    ({"binningX": 2}, "'binningX' = 2 says"),
+    ({"BinningHorizontal": 2}, "'BinningHorizontal' = 2 says"),
+    ({"pixel_binning": "2x2"}, "'pixel_binning' = '2x2' says"),
+    ({"scale_x": 0.5}, "'scale_x' = 0.5 says"),
+    ({"half_res": True}, "'half_res' = True says"),
+    ({"preprocessing": {"crop": [1, 1, 4, 4]}}, "'preprocessing.crop' = .*says that the picture was cut"),
+    ({"capture": {"rotated": 90}}, "'capture.rotated' = 90 says"),
+    ({"orientation": "upside down"}, "'orientation' = 'upside down' says"),
+    ({"orientation": 6}, "'orientation' = 6 says"),
+    ({"orientation": 90}, "'orientation' = 90 says"),
+    ({"horizontally_flipped": True}, "'horizontally_flipped' = True says"),
+    ({"intrinsicMatrixReferenceDimensions": [4032, 3024]}, "one size, got 8x6 and 'intrinsicMatrix"),
+    ({"camera_resolution": [640, 480]}, "one size, got 8x6 and 'camera_resolution'"),
     ({"hfov": 10**400}, "hfov must be finite"),
     ({"intrinsic": {**OWN, "fx": 90.0}}, "one 'fx', got 100.0 and 90.0 in intrinsic"),
     ({"frames": [{}, {"fx": 90.0}]}, "got fx = 100.0 and 90.0 in one of the frames"),
@@ -92,6 +128,7 @@ OTHER_PICTURES = [
     ({"frames": [{"k1": -0.3}]}, "'frames.0.k1' looks like distortion"),
 ]
 OTHER_K = [200.0, 0.0, 3.5, 0.0, 220.0, 2.5, 0.0, 0.0, 1.0]
+OTHER_P = [200.0, 0.0, 3.5, 0.0, 0.0, 220.0, 2.5, 0.0, 0.0, 0.0, 1.0, 0.0]
 OTHER_NUMBERS = [
     ({"cam_K": OTHER_K}, "expected one fx, got 100 from fx and 200 from cam_K"),
     (
@@ -110,6 +147,15 @@ OTHER_NUMBERS = [
     ({"u0": 320}, "expected one principal point"),
     ({"fov": [60.0, 45.0]}, "expected one field of view"),
     ({"axis_skew": 0.5}, "expected zero skew"),
+    ({"fx_rgb": 200}, "expected one focal length"),
+    ({"color_fx": 200}, "expected one focal length"),
+    ({"fu": 200}, "expected one focal length"),
+    ({"image_center": [320, 240]}, "expected one principal point"),
+    ({"cx_px": 320}, "expected one principal point"),
+    ({"yfov": 60.0}, "expected one field of view"),
+    ({"K_rgb": OTHER_K}, "expected one fx, got 100 from fx and 200 from K_rgb"),
+    ({"P": OTHER_P, "D": [0.0] * 5}, "expected K and P of one camera"),
+    ({"projection_matrix": {"rows": 3, "cols": 4, "data": OTHER_P}}, "expected K and P of one camera"),
 ]
 
 
@@ -142,6 +188,10 @@ def test_keys_that_change_metres_and_are_not_understood_are_refused(keys, messag
             "padding": [0, 0],
         },
         {"W": 8, "color_width": 8, "original_height": 6, "full_resolution": "8x6", "is_transposed": False},
+        {"undistorted": True, "is_rectified": True, "aligned": True, "align_depth": True, "is_metric": True},
+        {"sensor_binning": "1x1", "half_res": False, "scale_x": 1.0, "orientation": 0, "roi_x": 0},
+        {"P": OTHER_P, "R": [0.6, 0.0, 0.8, 0.0, 1.0, 0.0, -0.8, 0.0, 0.6]},
+        {"P": [100.0, 0, 3.5, -5.0, 0, 110.0, 2.5, 0, 0, 0, 1, 0], "p": None, "K_depth": OTHER_K},
     ],
 )
 def test_keys_that_say_nothing_or_something_else_are_left_alone(keys):

@@ -144,6 +144,7 @@ distortion_coefficients: {rows: 1, cols: 5, data: [-0.1, 2e-2, 1e-3, -1e-03, 0.0
 rectification_matrix: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}
 projection_matrix: {rows: 3, cols: 4, data: [99, 0, 3.4, 0, 0, 109, 2.4, 0, 0, 0, 1, 0]}
 """
+YAML = "fx: %s\nfy: 600\ncx: 319.5\ncy: 239.5\nwidth: %s\nheight: 480\nserial: 0123\n"
 FILE_STORAGE = """%YAML:1.0
 ---
 calibration_time: "Mon Nov 30 11:42:23 2026"
@@ -272,6 +273,9 @@ def test_a_camera_of_colmap_is_read(tmp_path, line, expected):
         ("c.yaml", ECHO + ECHO, "2 documents"),
         ("c.yaml", "a: [", "expected YAML of one camera"),
         ("c.yaml", "a: 99999-99-99", "missing"),
+        ("c.yaml", YAML % ("0600", 640), "fx must be a number, got str '0600'"),
+        ("c.yaml", YAML % ("10:00", 640), "fx must be a number, got str '10:00'"),
+        ("c.yaml", YAML % (600, "01200"), "width must be a number, got str '01200'"),
         ("cameras.txt", "1 PINHOLE 8 6 100 110 4 3\n2 PINHOLE 8 6 100 110 4 3\n", "one camera, got 2"),
         ("cameras.txt", "1 THIN_PRISM_FISHEYE 8 6 1 1 4 3\n", "got 'THIN_PRISM_FISHEYE'"),
         ("cameras.txt", "1 PINHOLE 8 6 100 4 3\n", "expected 4 parameters of PINHOLE, got 3"),

@@ -62,6 +62,27 @@ def test_a_picture_cut_to_another_shape_without_its_matrix_is_refused():
     assert "near the middle of 960x720" in refused(width=960, height=720, fx=900, fy=900, cx=639.5, cy=359.5)
 
 
+@pytest.mark.parametrize(
+    ("size", "middle", "named"),
+    [
+        ((848, 480), (321.0, 237.0), "640x480"),
+        ((1280, 720), (479.5, 359.5), "960x720"),
+        ((640, 480), (319.5, 181.0), "640x360"),
+        ((1920, 1440), (959.5, 539.5), "1920x1080"),
+        ((640, 480), (239.5, 239.5), "480x480"),
+    ],
+)
+def test_the_matrix_of_another_mode_with_the_same_rows_or_columns_is_named(size, middle, named):
+    (width, height), (cx, cy) = size, middle
+    said = refused(width=width, height=height, fx=width, fy=width, cx=cx, cy=cy)
+    assert f"the middle of {named}: of another mode of the camera" in said
+
+
+def test_a_calibrated_principal_point_somewhat_off_the_middle_is_taken():
+    assert Intrinsics(600, 600, 345.0, 239.5, 848, 480).cx == 345.0
+    assert Intrinsics(600, 600, 319.5, 195.0, 640, 480).cy == 195.0
+
+
 def test_a_crop_may_have_its_principal_point_anywhere_if_it_says_so():
     assert "say is_crop" in refused(**LEFT_PART)
     assert Intrinsics(**{**GOOD, **LEFT_PART}, is_crop=True).cx == -40.0

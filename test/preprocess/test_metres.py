@@ -200,6 +200,15 @@ def test_millimetres_shifted_by_three_bits_are_named_with_their_scale():
     assert measured_depth(np.full((8, 8), 800, np.uint16), "16UC1")[0, 0] == np.float32(0.8)
 
 
+@pytest.mark.parametrize(("step", "scale"), [(5, 0.0002), (10, 0.0001)])
+def test_millimetres_written_in_another_unit_are_named_with_its_scale(step, scale):
+    units = (RAMP_MM + 1) * step
+    with pytest.raises(BadInputError, match=f"multiples of {step} alone, .* give the scale {scale:g} "):
+        measured_depth(units, "16UC1")
+    for given in (scale, 0.001):
+        np.testing.assert_allclose(measured_depth(units, "16UC1", given), units * given, rtol=1e-6)
+
+
 @pytest.mark.parametrize("step", [256, 257])
 def test_depth_of_eight_bits_made_sixteen_is_no_millimetres(step):
     stretched = (STEPS * step).astype(np.uint16)

@@ -17,7 +17,9 @@ from n3d_ros.plain_text import shown
 SCALE_LIKE = re.compile(
     r"depth.*(scal|factor|unit|divi[ds]|multipl|resolution|(to|2)_?m)|^z_?(scal|factor|unit)|(scale|factor|unit).*depth|units?_?per|"
     r"per_?(unit|step|count)|png.*scale|^scal(e|ing)(_?factor)?$|^factor$|^(length|distance)?_?units?$|"
-    r"^metric_?scale$|^scale_?to_?m|depth.*(quant|step|lsb)",
+    r"^metric_?scale$|^scale_?to_?m|depth.*(quant|step|lsb|gain|conver|tick|mult|div)|ticks?_?per|per_?(lsb|tick)|lsb_?m?m|"
+    r"^(raw_?)?(to|2)_?met(er|re)s?$|^raw_?(to|2)_?m+$|^(world|stage|scene|asset)_?(units?|scale)$|"
+    r"^conversion_?factor$|^units?_?(in_?)?(m|scale)$|^met(er|re)s_?per",
     re.IGNORECASE,
 )
 SHIFT_LIKE = re.compile(r"depth.*(shift|offset|bias)", re.IGNORECASE)
@@ -25,16 +27,32 @@ SHIFT_LIKE = re.compile(r"depth.*(shift|offset|bias)", re.IGNORECASE)
 USUAL_UNIT = re.compile(
     r"^\s*(1(\.0*)?\s*)?(mm|m|milli-?met(er|re)s?|met(er|re)s?|px|pixels?)\s*([,;(]|$)", re.IGNORECASE
 )
-KIND_LIKE = re.compile(r"depth.*(type|kind|mode|encoding|format|representation)$", re.IGNORECASE)
+KIND_LIKE = re.compile(
+    r"^depth$|depth.*(type|kind|mode|encoding|format|representation|convention|definition|content|data|measure|axis)$",
+    re.IGNORECASE,
+)
 OTHER_KIND = re.compile(
-    r"dispar|inver|euclid|^(range|distance|radial)$|distance_to_camera|(^|[_ -])(log|ray)|perspective|slant|"
-    r"z.?buffer|ndc|normali[sz]ed",
+    r"dispar|inv(er|_?depth)|reciprocal|1 ?/ ?(z|depth)|euclid|^(range|distance)$|radial|line.of.sight|"
+    r"distance[_ ](to|from)[_ ](the[_ ])?cam|(^|[_ -])(log|ray)|perspective|slant|z.?buffer|ndc|"
+    r"normali[sz]ed|relative|affine",
     re.IGNORECASE,
 )
 OTHER_KIND_FLAG = re.compile(
-    r"^(is_)?(inverse|log|normali[sz]ed|euclidean|relative|ray)_?(depth|distance|length)$|"
+    r"^(is_)?(inv(erse|erted)?|log|normali[sz]ed|euclidean|relative|ray)_?(depth|distance|length)$|"
     r"depth_?in_?(cm|centi|inch|feet|ft)|^is_?euclidean|"
-    r"depth_?is_?(inver|log|normali|euclid|relativ|ray|radial|range|distance)|^(is_)?disparity$",
+    r"depth_?(is_?|along_?)?(inv|log|normali|euclid|relativ|ray|radial|range$|distance$)|^(is_)?disparity$",
+    re.IGNORECASE,
+)
+NESTED_FLAG = re.compile(
+    r"depth\.(is_)?(inv(erse|erted)?|log|normali[sz]ed|euclidean|relative|disparity)$", re.IGNORECASE
+)
+# What says so where it is false.
+USUAL_FLAG = re.compile(
+    r"^(is_)?(z|planar|metric)_?(depth)?$|^depth_?(is_?)?(z|planar|metric|along_?z)$", re.IGNORECASE
+)
+REGISTERED_FLAG = re.compile(
+    r"^(is_)?(depth_?|rgbd?_?)?(is_?)?(align(ed)?|regist(ered|ration))(_?(depth|to_?colou?r|to_?rgb|depth_?to_?colou?r))?$|"
+    r"^depth_?to_?(colou?r|rgb)_?(is_?)?(aligned|registered)$",
     re.IGNORECASE,
 )
 
@@ -53,6 +71,11 @@ def check_depth_unit(values: Mapping[str, Any]) -> None:
                 f"is not understood; write depth without it"
             )
         _check_kind(path, value)
+        if value is False and REGISTERED_FLAG.search(path.rpartition(".")[2]):
+            raise ValueError(
+                f"intrinsics: expected depth that is registered to colour, got {shown(path)} = False; "
+                f"register it first"
+            )
 
 
 def _is_other_scale(path: str, value: Any) -> bool:
@@ -71,8 +94,10 @@ def _has_number(value: Any) -> bool:
 def _check_kind(path: str, value: Any) -> None:
     """Disparity, inverse depth, the way along the ray and shares of a range are no depth."""
     is_named = isinstance(value, str) and KIND_LIKE.search(path) and OTHER_KIND.search(value.strip())
-    is_flag = value is True and OTHER_KIND_FLAG.search(path.rpartition(".")[2])
-    if is_named or is_flag:
+    last = path.rpartition(".")[2]
+    is_flag = value is True and (OTHER_KIND_FLAG.search(last) or NESTED_FLAG.search(path))
+    is_denied = value is False and USUAL_FLAG.search(last)
+    if is_named or is_flag or is_denied:
         raise ValueError(
             f"intrinsics: expected depth along the optical axis, got {shown(path)} = {shown(value)}; write "
             f"it as metres along z"

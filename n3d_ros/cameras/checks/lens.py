@@ -15,19 +15,20 @@ from n3d_ros.geometry.distortion import EQUIDISTANT
 from n3d_ros.plain_text import shown
 
 LENS_LIKE = re.compile(
-    r"^(k_?[1-6]|p_?[12]|s[1-4]|tau_?[xy]|rd[1-3])$|dist(?!anc)|coeff|^xi$|radial|tangential|^kappa|^kc$|"
-    r"lens_?param",
+    r"^(k_?[1-6]|p_?[12]|s[1-4]|tau_?[xy]|rd[1-3])$|(?<!un)dist(?!anc)|coeff?s?$|coeff|^xi$|radial|tangential|"
+    r"^kappa|^kc$|^radtan$|lens_?(param|k|lut)",
     re.IGNORECASE,
 )
 # Of those, what nested mappings call nothing else ("points": {"p1": ...}).
 NESTED_LENS_LIKE = re.compile(r"^k[1-6]$|distort|coeff|radial|tangential|^kappa|^kc$", re.IGNORECASE)
 # "camera_model": "OPENCV_FISHEYE" (COLMAP's names in nerfstudio's files), "is_fisheye" (instant-ngp).
 WIDE_LENS = re.compile(
-    r"fish.?eye|equidistant|kannala|omni|f.?theta|double.?sphere|ucm|^mei$|ocam|scaramuzza|spherical|panoram|"
+    r"fish.?eye|equidistant|kannala|omni|f.?theta|double.?sphere|^e?ucm$|^kb[348]$|^ds$|^mei$|ocam|scaramuzza|spherical|panoram|"
     r"equirect|orthogra|cylindric",
     re.IGNORECASE,
 )
 SAYS_LENS = re.compile(r"model|lens|type|projection", re.IGNORECASE)
+STRAIGHTENED = re.compile(r"^(is_|image_|rgb_|colou?r_)*(undistort|rectif)(ed|y|ied)?$", re.IGNORECASE)
 
 
 def check_lens(values: Mapping[str, Any], camera: Intrinsics, understood: set[str]) -> None:
@@ -38,8 +39,13 @@ def check_lens(values: Mapping[str, Any], camera: Intrinsics, understood: set[st
                 f"intrinsics: {shown(path)} looks like distortion and is not understood; expected "
                 f"distortion_model with D"
             )
-    for key, value in values.items():
-        _check_wide(key, value, camera)
+    for path, value in flat(values, other_cameras=False):
+        _check_wide(path, value, camera)
+        if value is False and camera.distortion is None and STRAIGHTENED.search(path.rpartition(".")[2]):
+            raise ValueError(
+                f"intrinsics: {shown(path)} = False says that a lens bends the picture; expected "
+                f"distortion_model with D, got none"
+            )
 
 
 def _is_lens(path: str) -> bool:

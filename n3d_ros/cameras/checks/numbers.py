@@ -22,13 +22,24 @@ PER_FRAME = "perFrameIntrinsicCoeffs"
 SKEW_LIKE = re.compile(r"^((axis|pixel)_?)?(skew|alpha_?c)|^shear$", re.IGNORECASE)
 # In degrees or, as "camera_angle_x" (instant-ngp), in radians.
 VIEW_LIKE = re.compile(
-    r"^camera_angle_[xy]$|(^|_)([hvd]_?)?(fov|field_?of_?view)(_?[xy])?(_deg(rees)?|_rad(ians)?)?$",
+    r"^camera_angle_[xy]$|(^|_)(([hvdxy]|horizontal|vertical|diagonal)_?)?"
+    r"(fov|aov|(field|angle)_?of_?view|view_?angle)(_?[xy])?(_deg(rees)?|_rad(ians)?)?$",
     re.IGNORECASE,
 )
-FOCUS_LIKE = re.compile(r"^(f|focal(_?length)?(_?[xy])?)(_?px|_?pixels?)?$", re.IGNORECASE)
-POINT_LIKE = re.compile(
-    r"^(principal(_?point)?|pp|optical_?cent(er|re))(_?[xy])?(_?px|_?pixels?)?$|^[uv]_?0$", re.IGNORECASE
+_BEFORE, _BEHIND = "^((colou?r|rgb|cam(era)?|image)_)?", "(_?px|_?pixels?|_colou?r|_rgb)?$"
+FOCUS_LIKE = re.compile(
+    rf"{_BEFORE}(f|f_?[xyuv]|focal(_?length)?(_?[xy])?){_BEHIND}|^alpha_?[uv]$", re.IGNORECASE
 )
+POINT_LIKE = re.compile(
+    rf"{_BEFORE}(c_?[xyuv]|(principal(_?point)?|pp|(optical_?|image_?)?cent(er|re))(_?[xy])?){_BEHIND}|"
+    r"^[uv]_?0$",
+    re.IGNORECASE,
+)
+# Held against each other where they are read, before a window is cut out.
+READ = ("fx", "fy", "cx", "cy")
+PROJECTIONS = ("p", "P", "projection_matrix")
+ROTATIONS = ("r", "R", "rectification_matrix")
+UNTURNED = [1, 0, 0, 0, 1, 0, 0, 0, 1]
 # nerfstudio's frames may have cameras of their own (docs.nerf.studio/quickstart/data_conventions.html).
 FRAMES = "frames"
 FRAME_KEYS = ("fl_x", "fl_y", "cx", "cy", "w", "h", "fx", "fy", "k1", "k2", "k3", "k4", "p1", "p2")
@@ -47,6 +58,7 @@ def check_numbers(values: Mapping[str, Any], camera: Intrinsics) -> None:
     for key, value in values.items():
         for one in value if is_list(value) and len(value) <= MAX_AXES else [value]:
             _check_number(key, one, camera)
+    _check_projection(values, camera)
     _check_frames(values, camera)
     _check_own_cameras(values)
 
@@ -54,7 +66,7 @@ def check_numbers(values: Mapping[str, Any], camera: Intrinsics) -> None:
 def _check_number(key: str, value: Any, camera: Intrinsics) -> None:
     """Skew, field of view, focal length and principal point under other names."""
     likes = (SKEW_LIKE, VIEW_LIKE, FOCUS_LIKE, POINT_LIKE)
-    if not is_number(value) or not any(one.search(key) for one in likes):
+    if not is_number(value) or key.casefold() in READ or not any(one.search(key) for one in likes):
         return
     value = number(key, value)
     if SKEW_LIKE.search(key) and value != 0:
@@ -90,6 +102,34 @@ def _check_view(key: str, value: float, camera: Intrinsics) -> None:
 
 def _is_near(value: float, of: Sequence[float], agreement: float) -> bool:
     return any(abs(value - one) <= agreement * one for one in of)
+
+
+def _check_projection(values: Mapping[str, Any], camera: Intrinsics) -> None:
+    """P is of the rectified picture, K of the raw one. Without a lens and a rotation the two are one picture,
+    and of two cameras one is wrong.
+    """
+    stated = next((_numbers_of(values[key]) for key in PROJECTIONS if key in values), None)
+    turned = next((_numbers_of(values[key]) for key in ROTATIONS if key in values), None)
+    is_other_picture = camera.distortion is not None or camera.is_crop or turned not in (None, UNTURNED)
+    if stated is None or len(stated) != 12 or not any(stated) or is_other_picture or _is_binned(values):
+        return
+    four = stated[0], stated[5], stated[2], stated[6]
+    own = camera.fx, camera.fy, camera.cx, camera.cy
+    if any(abs(one - other) > FOCUS_AGREEMENT * camera.fx for one, other in zip(four, own, strict=True)):
+        raise ValueError(
+            f"intrinsics: expected K and P of one camera where no lens bends, got fx fy cx cy = {shown(own)} "
+            f"and {shown(four)}; write those of the picture: of a rectified one P's"
+        )
+
+
+def _numbers_of(stated: Any) -> list[float] | None:
+    """Of a matrix in any of the forms of camera_calibration; None where it is none."""
+    data: Any = stated.get("data") if isinstance(stated, Mapping) else stated
+    return list(data) if is_list(data) and all(map(is_number, data)) else None
+
+
+def _is_binned(values: Mapping[str, Any]) -> bool:
+    return any(values.get(key) not in (None, 0, 1) for key in ("binning_x", "binning_y"))
 
 
 def _check_frames(values: Mapping[str, Any], camera: Intrinsics) -> None:

@@ -11,38 +11,46 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from n3d_ros.cameras.checks.paths import is_list, is_number, says_something
+from n3d_ros.cameras.checks.paths import flat, is_list, is_number, says_something
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.plain_text import shown
 
 _SIZE = "(size|resolution|shape|dims?|dimensions)"
-SIZE_LIKE = re.compile(rf"^(image|img|colou?r|rgb|frame|video|render_?product)?_?{_SIZE}$", re.IGNORECASE)
+_PICTURE = "image|img|picture|photo|colou?r|rgb|frame|video|render_?product|camera|cam"
+SIZE_LIKE = re.compile(rf"^({_PICTURE})?_?{_SIZE}$", re.IGNORECASE)
 # Of the picture before it was cut or resized, and one side alone.
-WHOLE_LIKE = re.compile(rf"^(calib(ration|rated)?|orig(inal)?|full|native)_?{_SIZE}$", re.IGNORECASE)
+_WHOLE = "calib(ration|rated)?|orig(inal)?|full|native|capture|stream|ref(erence)?|intrinsics?"
+# "intrinsicMatrixReferenceDimensions": AVFoundation's AVCameraCalibrationData.
+WHOLE_LIKE = re.compile(rf"^({_WHOLE})_?{_SIZE}$|reference_?dimensions$", re.IGNORECASE)
 SIDE_LIKE = re.compile(
-    r"^[xy]_?res(olution)?$|^res(olution)?_?[xy]$|"
-    r"^(colou?r|rgb|img|image|frame|video|calib(ration|rated)?|orig(inal)?|full|native)_?(w|h|width|height)$",
-    re.IGNORECASE,
+    rf"^[xy]_?res(olution)?$|^res(olution)?_?[xy]$|^({_PICTURE}|{_WHOLE})_?(w|h|width|height)$", re.IGNORECASE
 )
 CAPITAL_SIDES = ("W", "H")
 SIZE_TEXT = re.compile(r"\s*(\d+)\s*[xX*\u00d7, ]\s*(\d+)\s*")
 PART_LIKE = re.compile(
-    r"crop(?!_?factor)|^(sensor_)?window$|^[xy]_?(offset|shift|start)$|^(offset|shift)_?[xy]$", re.IGNORECASE
+    r"crop(?!_?factor)|^(sensor_?|sub_?)?window$|^[xy]_?(offset|shift|start)$|^(offset|shift)_?[xy]$|"
+    r"(^|_)[ra]oi(_|$)|^[ra]oi(x|y|left|top|offset)|^region_?of_?interest|^(image|img|window)_?offset$",
+    re.IGNORECASE,
 )
 SMALLER_LIKE = re.compile(
-    r"^bin(ning|ned)?(_?factor)?$|zoom(_?factor)?$|^decimation|(down|up|sub)_?(sampl|scal)|^resi[sz]e|"
+    r"^((sensor|pixel)_?)?bin(ning|ned)?(_?factor)?(_?(x|y|h|v|horizontal|vertical))?$|zoom(_?factor)?$|"
+    r"^decimation|(down|up|sub)_?(sampl|scal)|^(down_?)?(factor|scale)_?[xy]$|^scale_?[xy]$|^re(si[sz]e|sampl)|"
+    r"^(half|quarter)_?res(olution)?$|"
     r"^(image|img|color|rgb|resize|resolution|intrinsics?|camera|k)_?scale(_?factor)?$",
     re.IGNORECASE,
 )
 MIRROR_LIKE = re.compile(
-    r"^(is_)?(image_|img_)?((v|h|vertical_?|horizontal_?)?(flip|mirror)|transposed?$|upside_?down$|"
+    r"^(is_)?(image_|img_)?((v|h|vertical(ly)?_?|horizontal(ly)?_?)?(flip|mirror)|transposed?$|upside_?down$|"
     r"rot(ate|ated|ation)?_?(90|180|270)|letter_?box|pad(ding|ded)?$)",
     re.IGNORECASE,
 )
-TURN_LIKE = re.compile(r"^(image_|img_)?(rotation|rotate|rotated|orientation)(_?deg(rees)?)?$", re.IGNORECASE)
-TURN_TEXT = re.compile(r"(?<!\d)-?(90|180|270)(?!\d)|clockwise", re.IGNORECASE)
-EXIF_LIKE, EXIF_TURNS = re.compile(r"^exif_?orientation$", re.IGNORECASE), range(2, 9)
+TURN_LIKE = re.compile(
+    r"^(image_|img_|picture_)?(rot|rotation|rotate|rotated|orientation)(_?(deg(rees)?|c?cw))?$", re.IGNORECASE
+)
+TURN_TEXT = re.compile(r"(?<!\d)-?(90|180|270)(?!\d)|clockwise|upside.?down|portrait", re.IGNORECASE)
+EXIF_LIKE, EXIF_TURNS = re.compile(r"^((exif|image|img)_?)?orientation$", re.IGNORECASE), range(2, 9)
 QUARTERS_DEG = (90, 180, 270, -90, -180, -270)
+FULL_SIZE = (1, "1", "1x1")
 # Understood where the camera is read.
 READ = ("roi", "is_crop", "binning_x", "binning_y")
 
@@ -59,11 +67,19 @@ def check_picture(values: Mapping[str, Any], camera: Intrinsics) -> None:
                 f"intrinsics: expected one size, got {camera.width}x{camera.height} and {shown(key)} = "
                 f"{shown(value)}"
             )
-        if key not in READ and not camera.is_crop and _changes(key, value):
+    if not camera.is_crop:
+        _check_changes(values)
+
+
+def _check_changes(values: Mapping[str, Any]) -> None:
+    """Nested ones too: "preprocessing": {"crop": ...}."""
+    flattened = [(path, value) for path, value in flat(values, other_cameras=False) if "." in path]
+    for path, value in (*values.items(), *flattened):
+        if path.partition(".")[0] not in READ and _changes(path.rpartition(".")[2], value):
             raise ValueError(
-                f"intrinsics: {shown(key)} = {shown(value)} says that the picture was cut, resized or turned "
-                f"and not whether the numbers are of the picture after that; expected those of the picture "
-                f"as it is, without the key, or roi and binning_x, binning_y of the whole sensor's"
+                f"intrinsics: {shown(path)} = {shown(value)} says that the picture was cut, resized or "
+                f"turned and not whether the numbers are of the picture after that; expected those of the "
+                f"picture as it is, without the key, or roi and binning_x, binning_y of the whole sensor's"
             )
 
 
@@ -91,8 +107,10 @@ def _changes(key: str, value: Any) -> bool:
     if PART_LIKE.search(key) or MIRROR_LIKE.search(key):
         return says_something(value)
     if SMALLER_LIKE.search(key):
-        return says_something(value) and any(one != 1 for one in (value if is_list(value) else [value]))
+        return says_something(value) and any(
+            one is True or one not in FULL_SIZE for one in (value if is_list(value) else [value])
+        )
     if TURN_LIKE.search(key) and not is_number(value):
         return value is True or (isinstance(value, str) and bool(TURN_TEXT.search(value)))
-    turns = EXIF_TURNS if EXIF_LIKE.search(key) else QUARTERS_DEG if TURN_LIKE.search(key) else ()
-    return is_number(value) and value in turns
+    is_exif = EXIF_LIKE.search(key) and is_number(value) and value in EXIF_TURNS
+    return bool(is_exif) or (bool(TURN_LIKE.search(key)) and is_number(value) and value in QUARTERS_DEG)
