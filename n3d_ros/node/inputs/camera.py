@@ -62,8 +62,8 @@ class Camera:
         self.frames.frame = None
 
     def forget(self, back_ns: int) -> None:
-        """The clock went back by so much. Begin anew with images of the new time: those of before, also what is
-        still on its way of them, are of another one.
+        """The clock went back by so much. Begin anew with images of the new time: those of before, and what
+        is still on its way of them, are of another.
         """
         self.topics.forget(back_ns)
         self.frames.frame = None
