@@ -63,7 +63,7 @@ ROWS = {
     "node.conversions": "errors plain_text files geometry cameras preprocess",
     "node.transport": "",
     "node.optional_packages": "",
-    "node.transforms": "errors node.optional_packages",
+    "node.transforms": "errors node.optional_packages node.plain",
     "node.plain": "plain_text errors boxes child_process",
     "node.parameters": "cameras geometry files preprocess runtime.backends runtime.limits runtime.options",
     "node.inputs": f"errors cameras geometry preprocess {NODE}",

@@ -192,8 +192,8 @@ class Recorder:
             self.without_frame[FORGOTTEN] += 1
 
     def _write(self, moment: Moment) -> None:
-        is_frame = self._types[moment.topic] in CAMERA
-        if is_frame and (moment.topic, moment.stamp_ns) in self._written:
+        name, is_frame = (moment.topic, moment.received_ns), self._types[moment.topic] in CAMERA
+        if is_frame and name in self._written:
             return
-        self._written.append((moment.topic, moment.stamp_ns))
+        self._written.append(name)
         self._parts.write(moment.topic, self._types[moment.topic], moment.received_ns, moment.data)

@@ -223,13 +223,16 @@ class Parts:
         question about a stamp of now must not be answered with it. What is remembered stays, until something
         newer is known.
         """
+        num_clocks = self._node.count_publishers("/clock")
+        many = f"; /clock has {num_clocks} publishers: stop all but one" if num_clocks > 1 else ""
         self._node.get_logger().warning(
             f"the clock jumped by {jump.delta.nanoseconds / 1e9:+.1f} s: frames, tf, ids and markers of "
-            "before are forgotten"
+            f"before are forgotten{many}"
         )
         self._continuous.begin_anew()
-        self.camera.forget()
-        self._transforms.forget(-jump.delta.nanoseconds)
+        back_ns = -jump.delta.nanoseconds
+        self.camera.forget(back_ns)
+        self._transforms.forget(back_ns)
         self.desk.outlive()
         self.desk.results.forget()
         self.memory.begin_anew()

@@ -22,10 +22,9 @@ from rclpy.time import Time
 from n3d_ros.errors import N3DError, ResultCode
 from n3d_ros.msg import GroundedObject
 from n3d_ros.node import optional_packages
+from n3d_ros.node.plain.set_back import SetBack
 
 BUFFER_S = 60.0
-# What was on its way when the clock went back has come by then.
-ON_ITS_WAY_S = 5.0
 Found: TypeAlias = "tuple[Quaternion, tuple[float, float, float]]"
 
 
@@ -113,18 +112,17 @@ class Door:
 
     def __init__(self, buffer: Any, now_ns: Callable[[], int]) -> None:
         self._buffer, self._now_ns = buffer, now_ns
-        self._back_ns, self._until_s = 0, float("-inf")
+        self._set_back = SetBack()
 
     def close_to_what_was_before(self, back_ns: int) -> None:
         """The clock went back by so much now."""
-        self._back_ns, self._until_s = back_ns, time.monotonic() + ON_ITS_WAY_S
+        self._set_back.begin(back_ns, time.monotonic())
 
     def set_transform(self, transform: TransformStamped, authority: str) -> None:
-        """See tf2_ros.Buffer. Of before is what lies farther ahead than half the way back."""
+        """See tf2_ros.Buffer."""
         stamp = transform.header.stamp
         ahead_ns = stamp.sec * 10**9 + stamp.nanosec - self._now_ns()
-        is_of_before = self._back_ns > 0 and ahead_ns > self._back_ns // 2
-        if not (is_of_before and time.monotonic() < self._until_s):
+        if not self._set_back.is_of_before(ahead_ns, time.monotonic()):
             self._buffer.set_transform(transform, authority)
 
     def set_transform_static(self, transform: TransformStamped, authority: str) -> None:

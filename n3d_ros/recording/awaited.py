@@ -39,11 +39,11 @@ class Awaited:
 
     def add_image(self, topic: str, stamp_ns: int, message: Any) -> None:
         """Keep an image; the oldest of a topic go where very many are awaited."""
-        _keep(self._images, topic, stamp_ns, message)
+        keep(self._images, topic, stamp_ns, message)
 
     def add_info(self, topic: str, stamp_ns: int, message: Any) -> None:
         """Keep a camera info; of a part even one whose stamp is far from all results may be the only one."""
-        _keep(self._infos, topic, stamp_ns, message)
+        keep(self._infos, topic, stamp_ns, message)
 
     @property
     def camera(self) -> Camera:
@@ -70,13 +70,12 @@ class Awaited:
         return {topic: messages for topic, messages in kept.items() if messages}
 
 
-def forget_old(messages: dict[int, Any], num_kept: int = NUM_KEPT) -> None:
-    """Keep the newest messages of a topic: a result is about a frame of the last seconds."""
-    while len(messages) > num_kept:
-        del messages[min(messages)]
-
-
-def _keep(camera: Camera, topic: str, stamp_ns: int, message: Any) -> None:
+def keep(camera: Camera, topic: str, stamp_ns: int, message: Any) -> None:
+    """Add a message, the last of its topic's; those that came first go: a result is about a frame of the last
+    seconds. Stamps tell no order: those of a simulation that starts anew come again.
+    """
     messages = camera.setdefault(topic, {})
+    messages.pop(stamp_ns, None)
     messages[stamp_ns] = message
-    forget_old(messages)
+    while len(messages) > NUM_KEPT:
+        del messages[next(iter(messages))]

@@ -40,11 +40,11 @@ class Moments:
         self._forgotten_ns: int | None = None
 
     def add(self, moment: Moment) -> None:
-        """Keep it; the oldest go."""
+        """Keep it; the oldest go, and one of its stamp: of a simulation that starts anew they come again."""
         key = (moment.topic, moment.stamp_ns)
         self._first.setdefault(moment.topic, moment.stamp_ns)
-        if key in self._kept:
-            return
+        if (before := self._kept.pop(key, None)) is not None:
+            self._num_bytes -= len(before.data)
         self._kept[key] = moment
         self._num_bytes += len(moment.data)
         while self._num_bytes > self._max_bytes and len(self._kept) > 1:

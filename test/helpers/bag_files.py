@@ -15,8 +15,10 @@ IMAGE, STRING = "sensor_msgs/msg/Image", "std_msgs/msg/String"
 CLOCK = "rosgraph_msgs/msg/Clock"
 
 
-def write_bag(path, num_frames=3, transport_ns=5_000_000):
-    """Images on /camera/image, stamped PERIOD_NS apart, received `transport_ns` later; at the end, words."""
+def write_bag(path, num_frames=3, transport_ns=5_000_000, slowness=1):
+    """Images on /camera/image, stamped PERIOD_NS apart, received `transport_ns` later, `slowness` times as
+    far apart; at the end, words.
+    """
     ros1 = path.suffix == ".bag"
     store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.ROS2_JAZZY)
     with _writer(path, ros1) as writer:
@@ -24,10 +26,8 @@ def write_bag(path, num_frames=3, transport_ns=5_000_000):
         words = writer.add_connection("/words", STRING, typestore=store)
         for number in range(num_frames):
             stamp_ns = START_NS + number * PERIOD_NS
-            writer.write(
-                images, stamp_ns + transport_ns, _bytes(store, _image(store, stamp_ns, number), ros1)
-            )
-        last_ns = START_NS + (num_frames - 1) * PERIOD_NS + transport_ns
+            last_ns = START_NS + round(number * PERIOD_NS * slowness) + transport_ns
+            writer.write(images, last_ns, _bytes(store, _image(store, stamp_ns, number), ros1))
         text = store.types[STRING](data="the red mug")
         writer.write(words, last_ns + 1, _bytes(store, text, ros1))
     return path

@@ -37,6 +37,13 @@ def test_the_oldest_images_go_where_very_many_are_awaited():
     assert stamps_ms(awaited) == list(range(1000 - NUM_KEPT, 1000))
 
 
+def test_of_stamps_that_come_again_the_last_images_are_kept():
+    awaited = Awaited([ms * MS for ms in range(100)] * 2)
+    for ms in (*range(100), 0, 1):
+        awaited.add_image("rgb", ms * MS, "image")
+    assert stamps_ms(awaited) == [*range(100 - NUM_KEPT + 2, 100), 0, 1]
+
+
 def test_a_camera_info_that_no_result_awaits_stays_in_its_part():
     awaited = Awaited([200 * MS])
     for ms in (100, 200):

@@ -267,6 +267,21 @@ def test_with_all_a_part_ends_between_frames_and_never_within_one(tmp_path):
     assert [[one.fault for one in read_recording(part)] for part in parts] == [[""]] * 3
 
 
+@pytest.mark.parametrize("keep_all", [False, True])
+def test_stamps_that_come_again_are_those_of_the_new_pictures(tmp_path, keep_all):
+    """Of a simulation that starts anew."""
+    recorder, feed = fed(tmp_path, keep_all=keep_all)
+    reds = [10, 20, 110, 120]
+    for number, red in enumerate(reds):
+        stamp_ns = number % 2 * S
+        feed.frame(stamp_ns, red=red)
+        feed.boxes(stamp_ns, "the mug", [MUG])
+    recorder.close()
+    recorder.raise_error()
+    results = list(read_recording(tmp_path / "out"))
+    assert [one.fault or int(one.seen.rgb[0, 0, 0]) for one in results] == reds
+
+
 def test_why_a_frame_is_missing_is_said_in_words_that_help(tmp_path):
     from n3d_ros.commands.record import EARLIER, FORGOTTEN, LOST
 

@@ -172,6 +172,42 @@ def test_who_asked_before_a_restart_alone_hears_what_was_found(simulate):
     assert [one.header.stamp.sec for array in markers for one in array.markers] == [5, 5]
 
 
+def test_a_picture_of_before_that_comes_after_the_jump_is_left_out(simulate):
+    """Nothing orders /clock and pictures: a goal for the new time would be answered about it, and shown."""
+    simulation = simulate(continuous__prompt="red mug", frame_timeout_s=60.0)
+    graph = simulation.graph
+    boxes = graph.collect(Box3DArray, "n3d/boxes")
+    simulation.set(1000.0)
+    simulation.set(5.0)
+    goal = GroundAction.Goal(prompt="red mug", stamp=Time(sec=6))
+    handle = graph.goal(GroundAction, "n3d/ground", goal)
+    graph.publish(graph.messages(stamp_ns=round(1000.1 * S)))
+    simulation.see(6.5)
+    result = graph.result(handle).result
+    assert (result.code, stamp_ns(result.boxes.header.stamp)) == (ResultCode.OK, 6_500_000_000)
+    graph.wait(lambda: len(boxes) == 2, "both results")
+    assert {one.header.stamp.sec for one in boxes} == {6}
+
+
+def test_two_clocks_that_contradict_each_other_are_said(simulate):
+    simulation = simulate()
+    graph = simulation.graph
+    log = graph.collect(Log, "/rosout", LOG)
+    simulation.set(1000.0)
+    graph.client.create_publisher(Clock, "/clock", 10)
+    graph.wait(lambda: graph.node.count_publishers("/clock") == 2, "the other clock")
+    simulation.set(5.0)
+    graph.wait(lambda: any("/clock has 2 publishers: stop all but one" in one.msg for one in log), "a line")
+
+
+def test_a_camera_with_another_clock_is_heard_after_the_jump(simulate):
+    simulation = simulate()
+    simulation.set(1000.0)
+    simulation.set(5.0)
+    simulation.see(1_700_000_000.0)
+    assert simulation.ground().code == ResultCode.OK
+
+
 def test_what_is_found_after_a_restart_is_newer_than_what_is_remembered(simulate, monkeypatch):
     world = stand_in_tf.install(monkeypatch)
     world.poses["map", FRAME] = stand_in_tf.Still(x=5.0)

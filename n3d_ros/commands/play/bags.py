@@ -33,6 +33,8 @@ NS = 1_000_000_000
 BETWEEN_NS = 100_000_000
 # A picture whose stamp is farther from its reception has a clock of its own, such as a simulator's.
 SAME_CLOCK_NS = 10 * NS
+# A simulator gains or loses less from one picture to the next; by more it starts anew.
+DRIFT_NS = 1 * NS
 # What a topic of `_static` keeps for whoever comes later: one of each broadcaster.
 NUM_STATIC = 1000
 # Types of what a node says.
@@ -96,12 +98,19 @@ class Bag:
 
     def messages(self) -> Iterator[tuple[str, int, Any]]:
         """(topic, time of reception in nanoseconds of the stamps' clock, ROS 2 message) in the order of
-        reception. ValueError at one that is cut or damaged.
+        reception. A clock of its own is followed from picture to picture: a simulator is slower or faster
+        than the machine. ValueError at one that is cut or damaged.
         """
         playable = [one for one in self._chosen if not self._track(one).obstacle]
-        for one in each_message(self.path, self._reader, playable):
-            kind = message_class(one.connection.msgtype)
-            yield one.connection.topic, one.received_ns + self._clock_ns, self._decoded(one, kind)
+        ahead_ns, at_ns = self._clock_ns, 0
+        for number, one in enumerate(each_message(self.path, self._reader, playable)):
+            message = self._decoded(one, message_class(one.connection.msgtype))
+            if ahead_ns and one.connection.msgtype in (IMAGE, COMPRESSED):
+                drift_ns = _stamp_ns(message) - one.received_ns - ahead_ns
+                ahead_ns += drift_ns if abs(drift_ns) < DRIFT_NS else 0
+            received_ns = one.received_ns + ahead_ns
+            at_ns = max(received_ns, at_ns) if number else received_ns
+            yield one.connection.topic, at_ns, message
 
     @cached_property
     def _clock_ns(self) -> int:
@@ -110,8 +119,7 @@ class Bag:
         """
         pictures = [one for one in self._chosen if one.msgtype in (IMAGE, COMPRESSED)]
         for one in each_message(self.path, self._reader, pictures):
-            stamp = one.decoded(self._read_as(one.connection.msgtype)).header.stamp
-            if at_ns := stamp.sec * NS + stamp.nanosec:
+            if at_ns := _stamp_ns(one.decoded(self._read_as(one.connection.msgtype))):
                 ahead_ns = at_ns - one.received_ns
                 return ahead_ns if abs(ahead_ns) > SAME_CLOCK_NS else 0
         return 0
@@ -143,6 +151,10 @@ class Bag:
             obstacle = "--clock publishes the one that fits the stamps"
         offered = offer(connection.topic, self._chosen)
         return Track(connection.topic, name, number, kind, offered, obstacle)
+
+
+def _stamp_ns(picture: Any) -> int:
+    return int(picture.header.stamp.sec) * NS + int(picture.header.stamp.nanosec)
 
 
 def _is_topic(name: str) -> bool:

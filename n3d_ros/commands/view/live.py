@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from n3d_ros.commands.graph.depth_parameters import DepthParameters
 from n3d_ros.commands.graph.topics import camera_topics, message_class, topic_qos
 from n3d_ros.node.conversions import stamp_ns
-from n3d_ros.recording.awaited import Camera, forget_old
+from n3d_ros.recording.awaited import Camera, keep
 from n3d_ros.recording.depth_reading import DepthReading, depth_reading
 from n3d_ros.recording.reader import frame_at, recorded
-from n3d_ros.recording.types import ANSWER, BOXES
+from n3d_ros.recording.types import ANSWER, BOXES, INFO
 
 if TYPE_CHECKING:
     from n3d_ros.commands.view.scene import Scene
@@ -30,6 +30,7 @@ class LiveView:
         self._node, self._target, self._scene = node, target, scene
         self._period_s, self._shown_s, self._shown_ns = 1.0 / rate_hz, 0.0, -1
         self._camera: Camera = {}
+        self._pictures: list[str] = []
         self._depth = DepthParameters(node, target)
         for name, kind in (("boxes", BOXES), ("answer", ANSWER)):
             self._listen(f"{target}/{name}", kind, lambda message, kind=kind: self._on_result(message, kind))
@@ -41,6 +42,7 @@ class LiveView:
         for topic, kind in camera_topics(self._node, self._target):
             if topic not in self._camera:
                 self._camera[topic] = {}
+                self._pictures += [topic] if kind != INFO else []
                 self._listen(topic, kind, lambda message, topic=topic: self._on_camera(message, topic))
 
     @property
@@ -57,20 +59,21 @@ class LiveView:
         self._node.create_subscription(message_class(kind), topic, callback, topic_qos(kind))
 
     def _on_camera(self, message: Any, topic: str) -> None:
-        self._camera[topic][stamp_ns(message.header.stamp)] = message
-        forget_old(self._camera[topic])
+        keep(self._camera, topic, stamp_ns(message.header.stamp), message)
         if time.monotonic() - self._shown_s >= self._period_s:
             self._show_newest()
 
     def _show_newest(self) -> None:
-        """The newest instant that colour and depth have in common."""
-        stamps = [max(messages) for messages in self._camera.values() if messages]
-        if len(stamps) < len(self._camera) or min(stamps) == self._shown_ns:
+        """The newest instant that colour and depth have in common, once every topic has come."""
+        if not all(self._camera.values()):
             return
-        seen, _, _ = frame_at(min(stamps), self._camera, self._reading)
+        newest_ns = min(next(reversed(self._camera[topic])) for topic in self._pictures)
+        if newest_ns == self._shown_ns:
+            return
+        seen, _, _ = frame_at(newest_ns, self._camera, self._reading)
         if seen is not None:
-            self._shown_s, self._shown_ns = time.monotonic(), min(stamps)
-            self._scene.frame(seen, min(stamps))
+            self._shown_s, self._shown_ns = time.monotonic(), newest_ns
+            self._scene.frame(seen, newest_ns)
 
     def _on_result(self, message: Any, kind: str) -> None:
         camera = {topic: some for topic, some in self._camera.items() if some}

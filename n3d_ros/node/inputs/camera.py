@@ -61,9 +61,11 @@ class Camera:
         self.topics.close()
         self.frames.frame = None
 
-    def forget(self) -> None:
-        """Begin anew with the next images: those of before are of another time."""
-        self.topics.forget()
+    def forget(self, back_ns: int) -> None:
+        """The clock went back by so much. Begin anew with images of the new time: those of before, and what
+        is still on its way of them, are of another.
+        """
+        self.topics.forget(back_ns)
         self.frames.frame = None
 
     def follow_override(self) -> None:

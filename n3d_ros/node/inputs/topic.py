@@ -23,6 +23,7 @@ from n3d_ros.node.inputs.sealed import BYTES_BEFORE_ENCODING, Sealed
 from n3d_ros.node.plain.inputs.arrivals import Arrivals
 from n3d_ros.node.plain.inputs.qos import Quality, mismatch, missed, most_for_all
 from n3d_ros.node.plain.inputs.state import InputState
+from n3d_ros.node.plain.set_back import SetBack
 
 RCLError = rclpy_implementation.RCLError
 QUEUE_DEPTH = 2
@@ -55,7 +56,7 @@ class Input:
         self._node, self._message_type, self._callback = node, message_type, callback
         self._qos, self._qos_parameter = qos, qos_parameter
         self._read = _reader(message_type)
-        self._ahead_s = 0.0
+        self._ahead_s, self._set_back = 0.0, SetBack()
         self._subscription: Subscription | None = None
 
     def open(self) -> None:
@@ -69,6 +70,10 @@ class Input:
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
+
+    def forget(self, back_ns: int) -> None:
+        """The clock went back by so much: what is of before and still on its way is left out."""
+        self._set_back.begin(back_ns, time.monotonic())
 
     def match_publishers(self) -> None:
         """With 'auto' ask for the most that every publisher offers: big images lose fragments under less, and
@@ -129,9 +134,12 @@ class Input:
                 self._node.get_logger().error(f"{self.full_name}: {error}", throttle_duration_sec=5.0)
                 return
         self.unreadable = ""
-        self.arrivals.add(time.monotonic())
-        self.last_stamp_ns = stamp_ns(message.header.stamp)
-        self._ahead_s = (self.last_stamp_ns - self._node.get_clock().now().nanoseconds) / 1e9
+        now_s, stamp = time.monotonic(), stamp_ns(message.header.stamp)
+        ahead_ns = stamp - self._node.get_clock().now().nanoseconds
+        if self.is_steady and self._set_back.is_of_before(ahead_ns, now_s):
+            return
+        self.arrivals.add(now_s)
+        self.last_stamp_ns, self._ahead_s = stamp, ahead_ns / 1e9
         self.frame_id = message.header.frame_id
         self.encoding = getattr(message, "encoding", "")
         self._callback(message)

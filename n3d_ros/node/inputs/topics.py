@@ -47,7 +47,7 @@ class CameraTopics:
 
     def open(self) -> None:
         """Listen; pairing begins anew."""
-        self.forget()
+        self._pair_anew()
         for one in self.inputs:
             one.open()
 
@@ -56,8 +56,13 @@ class CameraTopics:
         for one in self.inputs:
             one.close()
 
-    def forget(self) -> None:
-        """Pair anew: stamps may come again."""
+    def forget(self, back_ns: int) -> None:
+        """The clock went back by so much: stamps may come again."""
+        self._pair_anew()
+        for one in self.inputs:
+            one.forget(back_ns)
+
+    def _pair_anew(self) -> None:
         self.sync.restart()
         self._depth_infos.restart()
 

@@ -138,6 +138,17 @@ def test_stamps_of_another_clock_begin_now_too(tmp_path, heard):
 
 
 @ros
+@pytest.mark.parametrize("slowness", [0.5, 3])
+def test_the_clock_of_a_simulator_that_is_slower_or_faster_is_followed(tmp_path, slowness):
+    """Else its pictures would become older, or come from ever farther ahead."""
+    path = write_bag(tmp_path / "mcap", 50, transport_ns=10**10 - START_NS, slowness=slowness)
+    bag = Bag(path)
+    ages = [at_ns - ns(one) for topic, at_ns, one in bag.messages() if topic == "/camera/image"]
+    bag.close()
+    assert len(ages) == 50 and set(ages) == {0}
+
+
+@ros
 def test_the_clock_is_that_of_the_stamps(tmp_path):
     path = write_bag(tmp_path / "mcap", transport_ns=10**10 - START_NS)
     _, sent = played(path, lambda sent: len(sent["/camera/image"]) == 3, clock=True)

@@ -50,3 +50,15 @@ def test_a_result_is_shown_with_its_own_frame(shown):
         MUG.center
     )
     assert stamp in [stamp_ns for _, stamp_ns in scene.frames] and scene.results[0].seen is not None
+
+
+def test_pictures_are_shown_after_the_clock_went_back_also_with_the_camera_info_of_before(shown):
+    graph, scene = shown
+    graph.publish_until(lambda: scene.frames, "picture")
+    again_ns = scene.frames[0][1] - 10**12
+
+    def is_shown():
+        graph.publish(graph.messages(stamp_ns=again_ns), topics=("depth", "rgb"))
+        return scene.frames[-1][1] == again_ns
+
+    graph.wait(is_shown, "the picture of the new time")
