@@ -19,9 +19,6 @@ from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-if sys.version_info < (3, 11):
-    from exceptiongroup import BaseExceptionGroup
-
 if TYPE_CHECKING:
     from n3d_ros.client import N3DClient
 
@@ -66,15 +63,25 @@ def _one_error() -> Iterator[None]:
     """An OSError by itself, such as of a planner that reads no more: anyio raises it within groups."""
     try:
         yield
-    except BaseExceptionGroup as group:
+    except _group_type() as group:
         found, rest = group.split(OSError)
         if rest is not None:
             raise
         raise _first(found) from group
 
 
+def _group_type() -> Any:
+    """BaseExceptionGroup; for Python 3.10 that of the package which anyio needs there."""
+    if sys.version_info >= (3, 11):
+        return BaseExceptionGroup
+    from exceptiongroup import BaseExceptionGroup as Group
+
+    return Group
+
+
 def _first(error: Any) -> Any:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+    """Of groups within groups the first that is none."""
+    return _first(error.exceptions[0]) if hasattr(error, "exceptions") else error
 
 
 def _pass_whole_characters() -> None:

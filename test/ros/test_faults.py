@@ -18,7 +18,8 @@ from rclpy.action import ActionClient
 
 from n3d_ros.action import Ground as GroundAction
 from n3d_ros.errors import ResultCode
-from n3d_ros.node.plain import arrivals, worker
+from n3d_ros.node.plain.engine import worker
+from n3d_ros.node.plain.inputs import arrivals
 from n3d_ros.srv import Ground
 
 PAIRS = [

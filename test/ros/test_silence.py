@@ -15,7 +15,8 @@ from visualization_msgs.msg import MarkerArray
 
 from n3d_ros.errors import ResultCode
 from n3d_ros.msg import Box3DArray
-from n3d_ros.node.plain import arrivals, input_state
+from n3d_ros.node.plain.inputs import arrivals
+from n3d_ros.node.plain.inputs import state as input_state
 from n3d_ros.srv import Ground
 
 
