@@ -8,6 +8,7 @@ result. It adds nothing to `N3DClient`.
 from __future__ import annotations
 
 import argparse
+import builtins
 import os
 import re
 import signal
@@ -73,10 +74,10 @@ def _one_error() -> Iterator[None]:
 def _group_type() -> Any:
     """BaseExceptionGroup; for Python 3.10 that of the package which anyio needs there."""
     if sys.version_info >= (3, 11):
-        return BaseExceptionGroup
-    from exceptiongroup import BaseExceptionGroup as Group
+        return builtins.BaseExceptionGroup
+    from exceptiongroup import BaseExceptionGroup
 
-    return Group
+    return BaseExceptionGroup
 
 
 def _first(error: Any) -> Any:
