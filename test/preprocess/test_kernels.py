@@ -341,7 +341,7 @@ def test_floats_become_the_metres_that_numpy_gives(native, scale) -> None:
 
 def test_numbers_need_not_lie_in_one_piece(native) -> None:
     for part in parts_of(RANDOM.integers(0, 1 << 16, (40, 70)).astype(np.uint16)):
-        expected = (np.float64(part) * 0.001).astype(np.float32)
+        expected = (part.astype(np.float64) * 0.001).astype(np.float32)
         expected[(part < 1) | (part > 60000)] = np.nan
         metres = native.metres_of_integers(part, 0.001, 1, 60000)
         np.testing.assert_array_equal(bits(metres), bits(expected))
