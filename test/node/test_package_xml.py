@@ -25,6 +25,7 @@ FROM_PIP = {
     "moge",
     "huggingface_hub",
     "mcp",
+    "exceptiongroup",  # of anyio, which mcp brings
     "rerun",
     "rosbags",
 }

@@ -135,7 +135,10 @@ def test_deactivating_cancels_what_runs_and_waits_and_clears_what_is_shown(make_
 class DeafPipeline(FakePipeline):
     """Finishes what it began, whoever cancels it."""
 
+    has_begun = False
+
     def ground(self, observation, words, *, listener, **options):
+        self.has_begun = True
         deaf = replace(listener, should_cancel=lambda: False)
         assert self.gate.acquire(timeout=DEADLINE_S)
         return FakePipeline(self.boxes).ground(observation, words, listener=deaf, **options)
@@ -144,12 +147,13 @@ class DeafPipeline(FakePipeline):
 def test_a_request_that_is_complete_as_the_node_is_deactivated_leaves_no_markers(make_graph, monkeypatch):
     monkeypatch.setattr(worker, "CANCEL_GRACE_S", DEADLINE_S)
     gate = threading.Semaphore(0)
-    graph = managed(make_graph, DeafPipeline([MUG], gate), max_frame_age_s=0.0)
+    pipeline = DeafPipeline([MUG], gate)
+    graph = managed(make_graph, pipeline, max_frame_age_s=0.0)
     change(graph, CONFIGURE, ACTIVATE)
     markers = graph.collect(MarkerArray, "n3d/markers", LATCHED)
     graph.one_frame()
     goal = graph.goal(GroundAction, "n3d/ground", GroundAction.Goal(prompt="red mug"))
-    graph.wait(lambda: graph.node.desk.worker.urgency() is None and graph.node.tickets.open, "the engine")
+    graph.wait(lambda: pipeline.has_begun, "the engine")
     assert change(graph, DEACTIVATE) == [True]
     gate.release()
     assert graph.result(goal).result.code == ResultCode.OK
