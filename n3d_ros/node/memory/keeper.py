@@ -52,16 +52,18 @@ class Reply:
 
 class Keeper:
     """frame: of the places; empty: that of the first look. file: read now, None for no file. MemoryFileError,
-    OSError. num_left_out: looks that came too fast.
+    OSError. num_left_out: looks that came too fast. num_outdated: things of the file that are too old, or too
+    many.
     """
 
     def __init__(self, config: MemoryConfig, frame: str, file: Path | None, now_ns: int) -> None:
         self._memory, self._frame, self._file = ObjectMemory(config), frame, file
+        self.num_outdated = 0
         if file is not None and file.exists():
             stored = load(file, frame)
             self._memory = ObjectMemory(config, stored.things, stored.next_id)
             self._frame = stored.frame
-            self._memory.forget(now_ns)
+            self.num_outdated = self._memory.forget(now_ns)
         self._fixed_frame = frame
         self.state = State(self._frame, self._memory.things)
         self._is_unsaved, self._saved_s = False, float("-inf")
