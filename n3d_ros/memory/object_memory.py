@@ -8,8 +8,8 @@ In: `Look`s, words to recall by. Out: `Remembered` things. A thing is
   elsewhere: it keeps its id, and its place starts anew;
 - gone where it was looked for and its place is empty, in `max_misses` pictures in a row where that is so far
   off that the thing may be seen beside it. Or where it was named in so many and nothing that may be it was
-  found, although its place was in view, taken and not too far off. It stays known as gone until it is
-  forgotten by age.
+  found, although its place was in view and taken. These pictures are `MISS_APART_NS` apart, and not from too
+  far off. It stays known as gone until it is forgotten by age.
 
 Several looks may be of one picture, as several names are looked for in it. What one of them found in it, no
 other misses or measures anew, and they miss a thing once.
@@ -47,6 +47,8 @@ NS = 1_000_000_000
 MAX_LATE_NS = 60 * NS
 # A thing that is so much farther off than it was ever found from is too small to be missed.
 MAX_FARTHER = 1.25
+# Pictures of one moment err alike: by blur, by a pose that is a little off.
+MISS_APART_NS = NS // 2
 # What rounding leaves where depth has another size than its picture.
 _MAX_SIDE_MISMATCH_PX = 1.0
 
@@ -225,7 +227,8 @@ class ObjectMemory:
         is_empty = glance.sight is Sight.EMPTY
         if is_empty and still_m(thing.place, look.camera) <= max(thing.place.size):
             return replace(thing, gone_ns=look.stamp_ns)
-        if not is_empty and not (glance.sight is Sight.TAKEN and _had_to_find(look, thing)):
+        says_it = is_empty or (glance.sight is Sight.TAKEN and _had_to_find(look, thing))
+        if not (says_it and _is_near(look, thing)) or self._was_just_missed(look, thing):
             return thing
         self._missed_ns[thing.id] = look.stamp_ns
         misses = thing.num_misses + 1
@@ -269,21 +272,31 @@ class ObjectMemory:
 
     def _is_judged(self, look: Look, thing: Remembered) -> bool:
         """Was the thing seen, or missed, in the same picture already?"""
-        return self._is_seen(look, thing) or self._missed_ns.get(thing.id) == look.stamp_ns
+        return self._is_seen(look, thing) or self._is_missed(look, thing)
+
+    def _is_missed(self, look: Look, thing: Remembered) -> bool:
+        """Was the thing missed in the same picture already?"""
+        return self._missed_ns.get(thing.id) == look.stamp_ns
+
+    def _was_just_missed(self, look: Look, thing: Remembered) -> bool:
+        """Was the thing missed in a picture of the same moment?"""
+        missed_ns = self._missed_ns.get(thing.id)
+        return missed_ns is not None and abs(look.stamp_ns - missed_ns) < MISS_APART_NS
 
     def _named(self, label: str) -> list[Remembered]:
         return [one for one in self._things.values() if _same_name(one.label, label)]
 
     def _moved(self, label: str, missed: dict[int, Remembered], look: Look) -> Remembered | None:
-        """The only thing of that name, if its place was just seen empty."""
+        """The only thing of that name, if its place was just seen empty, by another name maybe."""
         named = self._named(label)
         if len(named) != 1 or sum(_same_name(box.label, label) for box in look.boxes) != 1:
             return None
-        thing, after = named[0], missed.get(named[0].id)
-        if after is None:
-            return None if thing.gone_ns is None else thing
-        is_empty = self._glance(thing.place, look, thing).sight is Sight.EMPTY
-        return thing if is_empty or after.gone_ns is not None else None
+        thing = named[0]
+        after = missed.get(thing.id, thing)
+        if after.gone_ns is not None:
+            return thing
+        is_missed = thing.id in missed or self._is_missed(look, thing)
+        return thing if is_missed and self._glance(thing.place, look, thing).sight is Sight.EMPTY else None
 
     def _new(self, box: Box3D, place: Place, look: Look) -> Remembered:
         number, self.next_id = self.next_id, self.next_id + 1
@@ -335,6 +348,8 @@ class ObjectMemory:
         return replace(
             thing,
             words=self._words(thing, look),
+            # Earlier than it was first seen by a clock that was set back since.
+            first_ns=min(thing.first_ns, look.stamp_ns),
             last_ns=look.stamp_ns,
             score=box.score,
             num_misses=0,
@@ -352,12 +367,16 @@ class ObjectMemory:
 def _had_to_find(look: Look, thing: Remembered) -> bool:
     """Does not having found a thing that may be there say something? Not where another that its name asked
     for was found: who looks for "the mug" is content with one; unless that one stands in its very place. Nor
-    where everything was looked for, or where it is too far off.
+    where everything was looked for.
     """
     found = any(may_be_instead(box.label, thing, look.words) for box in look.boxes)
     is_content = found and not any(_fills(box, thing, look) for box in look.boxes)
-    is_near = look.distance_m(thing.place) <= MAX_FARTHER * thing.far_m
-    return look.is_whole and is_near and is_called(thing, look.words) and not is_content
+    return look.is_whole and is_called(thing, look.words) and not is_content
+
+
+def _is_near(look: Look, thing: Remembered) -> bool:
+    """Is it no farther off than it may be found? What a file does not say keeps nothing from being missed."""
+    return not thing.far_m or look.distance_m(thing.place) <= MAX_FARTHER * thing.far_m
 
 
 def _fills(box: Box3D, thing: Remembered, look: Look) -> bool:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -427,3 +428,49 @@ def test_what_may_be_there_goes_before_what_is_gone():
     memory.look(look(2, words="mugs", depth=depth_of(mug(0.0)), is_whole=False))
     assert [one.gone_ns for one in memory.things] == [None, 2 * S]
     assert memory.look(look(3, mug(0.05), depth=depth_of(mug(0.05)))) == (0,)
+
+
+def test_an_empty_place_far_beyond_where_it_was_found_says_nothing_of_a_small_thing():
+    """At 8 m a mug is 6 pixels wide, and a pose that is 1 degree off looks beside it in every picture."""
+    memory = ObjectMemory(MemoryConfig(max_misses=1))
+    memory.look(look(1, mug(), depth=depth_of(mug())))
+    back = np.eye(4)
+    back[2, 3] = -7.0
+    memory.look(look(2, depth=depth_of(mug(0.15, z=8.0), wall_m=10.0), pose=back))
+    assert memory.things[0].gone_ns is None
+
+
+def test_pictures_of_one_moment_miss_a_small_thing_once():
+    memory = ObjectMemory()
+    ball = Box3D("ball", (0.0, 0.0, 1.0), (0.05, 0.05, 0.05))
+    memory.look(look(1, ball, words="ball", depth=depth_of(ball)))
+    for stamp in (2.0, 2.1, 2.2, 2.3, 2.4, 2.6, 3.0):
+        memory.look(look(stamp, words="ball", depth=depth_of()))
+        assert memory.things[0].gone_ns is None
+    memory.look(look(3.2, words="ball", depth=depth_of()))
+    assert memory.things[0].gone_ns == round(3.2 * S)
+
+
+def test_what_another_name_missed_in_the_same_picture_has_moved_too():
+    memory = ObjectMemory()
+    before, now = (Box3D("red ball", (x, 0.0, 1.0), (0.05, 0.05, 0.05)) for x in (0.0, 0.4))
+    memory.look(look(1, before, words="red ball", depth=depth_of(before)))
+    memory.look(look(2, words="ball", depth=depth_of(now)))
+    assert memory.look(look(2, now, words="red ball", depth=depth_of(now))) == (0,)
+
+
+def test_what_is_seen_by_a_clock_that_was_set_back_was_not_seen_first_after_that():
+    memory = ObjectMemory()
+    memory.look(look(500, mug()))
+    memory.begin_anew()
+    memory.look(look(3, mug()))
+    assert (memory.things[0].first_ns, memory.things[0].last_ns) == (3 * S, 3 * S)
+
+
+def test_what_a_file_does_not_say_keeps_nothing_from_being_gone():
+    memory = ObjectMemory()
+    memory.look(look(1, mug(), depth=depth_of(mug())))
+    [thing] = memory.things
+    memory = ObjectMemory(MemoryConfig(max_misses=1), [replace(thing, near_m=0.0, far_m=0.0)])
+    memory.look(look(2, depth=depth_of(mug())))
+    assert memory.things[0].gone_ns == 2 * S

@@ -13,7 +13,7 @@ from std_srvs.srv import Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
 from n3d_ros.errors import ResultCode
-from n3d_ros.node.outputs.markers import LABEL_GAP_M, THINNEST_M
+from n3d_ros.node.outputs.markers import DELETED_S, LABEL_GAP_M, THINNEST_M
 from n3d_ros.srv import Ground
 
 # REP 103: optical z is the body's x, optical x its -y, optical y its -z.
@@ -37,6 +37,19 @@ def test_a_vanished_object_leaves_no_ghost_and_the_others_do_not_blink(make_grap
     assert len(kept) == len(deleted) == 2
     assert kept | deleted == set(before)
     assert set(scene(arrays)) == kept
+
+
+def test_a_viewer_that_missed_messages_keeps_no_ghost(standing, monkeypatch):
+    graph, arrays, look = standing
+    now_s = [100.0]
+    monkeypatch.setattr("n3d_ros.node.outputs.markers.time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    look([MUG, BOX])
+    look([BOX])
+    look([BOX])
+    assert scene([arrays[0], arrays[2]]) == scene(arrays)
+    now_s[0] += DELETED_S
+    look([BOX])
+    assert {one.action for one in arrays[3].markers} == {Marker.ADD}, "a message does not grow for ever"
 
 
 def test_a_label_stands_above_its_box_in_whatever_frame(make_graph, monkeypatch):

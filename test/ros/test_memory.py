@@ -1,5 +1,6 @@
 """The node remembers what it found: seen, moved, gone, asked for, stored, forgotten."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -80,6 +81,11 @@ def see(graph, words="the red mug", depth_m=1.0, stamp_ns=None, **request):
     response = graph.call(Ground, "n3d/ground", Ground.Request(prompt=words, **request))
     assert response.code == ResultCode.OK
     return stamp
+
+
+def stamps_apart(graph):
+    """Of pictures a second apart, the first of them twenty seconds ago."""
+    return itertools.count(graph.node.now_ns() - 20 * S, S)
 
 
 def recall(graph, words="the mug"):
@@ -175,13 +181,14 @@ def test_a_limited_look_says_nothing_of_what_it_left_out(robot):
     """Three looks in a row that find a ball and stop there, while the mug's place is taken."""
     pipeline = FakePipeline([MUG])
     graph = robot(pipeline)
-    see(graph)
+    stamps = stamps_apart(graph)
+    see(graph, stamp_ns=next(stamps))
     pipeline.boxes = [Box3D("ball", (-0.3, 0.0, 1.0), (0.1, 0.1, 0.1))]
     for _ in range(3):
-        see(graph, "the red mug and the ball", max_boxes=1)
+        see(graph, "the red mug and the ball", stamp_ns=next(stamps), max_boxes=1)
     assert recall(graph).objects[0].state == Remembered.THERE
     for _ in range(3):
-        see(graph, "the red mug and the ball")
+        see(graph, "the red mug and the ball", stamp_ns=next(stamps))
     assert recall(graph).objects[0].state == Remembered.GONE
 
 
@@ -190,10 +197,11 @@ def test_a_reply_that_was_cut_off_misses_nothing_and_takes_no_other_name_with_it
     box = Box3D("box", (-0.1, 0.2, 1.0), MUG.size)
     pipeline = Cut({"red mug": [MUG], "box": [box]}, "box")
     graph = robot(pipeline, generation__max_tokens=10)
-    see(graph, "", labels=["red mug", "box"])
+    stamps = stamps_apart(graph)
+    see(graph, "", stamp_ns=next(stamps), labels=["red mug", "box"])
     pipeline.by_name = {"red mug": [], "box": []}
     for _ in range(3):
-        see(graph, "", labels=["red mug", "box"])
+        see(graph, "", stamp_ns=next(stamps), labels=["red mug", "box"])
     states = {one.label: one.state for one in recall(graph, "everything").objects}
     assert states == {"red mug": Remembered.GONE, "box": Remembered.THERE}
 
@@ -219,6 +227,29 @@ def test_a_restart_knows_what_was_known(robot, tmp_path):
     assert recall(again).objects == before
     again.call(Trigger, "n3d/clear_memory", Trigger.Request())
     assert json.loads((tmp_path / "memory.json").read_text())["things"] == []
+
+
+def test_what_a_file_holds_that_is_too_old_is_told(robot, tmp_path):
+    file = str(tmp_path / "memory.json")
+    graph = robot(memory__file=file)
+    see(graph, stamp_ns=graph.node.now_ns() - 90 * S)
+    graph.close()
+    again = robot(memory__file=file, memory__max_age_s=60.0)
+    log = again.collect(Log, "/rosout", LOG)
+    said = "memory.file: 1 of its things are forgotten: last seen more than 60 s ago (memory.max_age_s)"
+    again.wait(lambda: [one for one in log if one.msg.startswith(said)], "a line in the log")
+    assert recall(again).answer == "Nothing that 'the mug' names is remembered, nor is anything else."
+
+
+def test_the_sentence_counts_to_the_stamp_of_its_header(robot, monkeypatch):
+    graph = robot()
+    seen = see(graph)
+    assert recall(graph).objects
+    seconds = itertools.count(10)
+    monkeypatch.setattr(graph.node.parts.memory, "now_ns", lambda: seen + next(seconds) * S)
+    response = recall(graph)
+    ago = (ns(response.header.stamp) - seen) // S
+    assert response.answer.startswith(f"The red mug was last seen {ago} s ago ")
 
 
 def test_it_is_saved_before_the_engine_is_waited_for(robot, tmp_path, monkeypatch):

@@ -52,16 +52,20 @@ class Reply:
 
 class Keeper:
     """frame: of the places; empty: that of the first look. file: read now, None for no file. MemoryFileError,
-    OSError. num_left_out: looks that came too fast.
+    OSError. num_left_out: looks that came too fast. num_outdated: things of the file that are too old, or too
+    many.
     """
 
     def __init__(self, config: MemoryConfig, frame: str, file: Path | None, now_ns: int) -> None:
         self._memory, self._frame, self._file = ObjectMemory(config), frame, file
+        self.num_outdated = 0
+        # As this node knows the file: of two that write one, each would lose what the other knows.
+        self._version = None if file is None else _version(file)
         if file is not None and file.exists():
             stored = load(file, frame)
             self._memory = ObjectMemory(config, stored.things, stored.next_id)
             self._frame = stored.frame
-            self._memory.forget(now_ns)
+            self.num_outdated = self._memory.forget(now_ns)
         self._fixed_frame = frame
         self.state = State(self._frame, self._memory.things)
         self._is_unsaved, self._saved_s = False, float("-inf")
@@ -175,12 +179,32 @@ class Keeper:
             return
         self._saved_s = time.monotonic()
         try:
+            _require_own(self._file, self._version)
             save(self._file, self._frame, self._memory.things, self._memory.next_id)
+            self._version = _version(self._file)
         except OSError as error:
             self.state = replace(self.state, file_problem=str(error))
             return
         self._is_unsaved = False
         self.state = replace(self.state, file_problem="")
+
+
+def _version(file: Path) -> tuple[int, int] | None:
+    """Another one each time that it is written; None: it is not there."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _require_own(file: Path, version: tuple[int, int] | None) -> None:
+    """OSError where the file is there and is not of that version."""
+    if _version(file) not in (None, version):
+        raise OSError(
+            f"'{file}': expected it as this node read or wrote it, got what another program has written "
+            "since: give each node a memory.file of its own"
+        )
 
 
 def path_of(file: str) -> Path:

@@ -78,11 +78,11 @@ class Remembering:
         end_s = time.monotonic() + errand.settings.tf_timeout_s
         self._waiting.append(partial(self._maker.make, errand, seen, result, end_s))
 
-    async def recall(self, words: str) -> Reply:
-        """N3DError: BAD_INPUT where the memory is off, TF where nothing is known."""
+    async def recall(self, words: str, now_ns: int) -> Reply:
+        """What is known now. N3DError: BAD_INPUT where the memory is off, TF where nothing is known."""
         keeper = self._on()
         self.take_in()
-        reply: Reply = await self._answer(keeper.recall(words, self.now_ns()))
+        reply: Reply = await self._answer(keeper.recall(words, now_ns))
         return reply
 
     async def clear(self) -> int:
@@ -158,8 +158,13 @@ class Remembering:
         )
         if self._keeper is None:
             self._log.error(f"nothing is remembered: {self._why_off}")
-        else:
-            self._publisher = node.create_publisher(RememberedArray, "~/objects", LATCHED)
+            return
+        self._publisher = node.create_publisher(RememberedArray, "~/objects", LATCHED)
+        if num := self._keeper.num_outdated:
+            self._log.info(
+                f"memory.file: {num} of its things are forgotten: last seen more than {config.max_age_s:g} s "
+                f"ago (memory.max_age_s), or longer unseen than {config.max_things} others"
+            )
 
     def _on(self) -> Keeper:
         if self._keeper is None:

@@ -1,8 +1,8 @@
 """Boxes for RViz and Foxglove that neither blink nor leave ghosts.
 
 In: `Box3DArray`s, each in a named slot ("continuous", "asked"). Out: one MarkerArray per result that adds
-everything shown and deletes what vanished. Never a DELETEALL (a late viewer would see an empty scene until
-the next result), never an id that depends on the place in a list.
+everything shown and deletes what vanished lately. Never a DELETEALL (a late viewer would see an empty scene
+until the next result), never an id that depends on the place in a list.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ LINE_WIDTH_M = 0.006
 LABEL_GAP_M = 0.03
 # A model may write a box without thickness, and RViz warns of a scale of 0.
 THINNEST_M = 0.001
+# What vanished is deleted in all messages of so long: slow and distant viewers miss some of them.
+DELETED_S = 10.0
 COLOURS = (
     (1.0, 0.84, 0.04),
     (0.19, 0.82, 0.35),
@@ -75,6 +77,8 @@ class MarkerTracker:
         self._numbers: dict[str, int] = {}
         self._shown: dict[str, _Shown] = {}
         self._results: dict[str, Box3DArray] = {}
+        # By number, each with when that was, on the steady clock.
+        self._deleted: dict[int, tuple[list[Marker], float]] = {}
 
     def show(self, slot: str, result: Box3DArray, style: MarkerStyle) -> MarkerArray:
         """Replace what `slot` shows. What it looked for again and did not find is shown by no slot."""
@@ -112,15 +116,25 @@ class MarkerTracker:
         return self._change(others, time.monotonic())
 
     def _change(self, shown: dict[str, _Shown], now_s: float) -> MarkerArray:
-        """Show these alone, unless their lifetime is over, and delete what else viewers have."""
+        """Show these alone, unless their lifetime is over, and delete what else viewers have, or may have."""
         shown = {identity: one for identity, one in shown.items() if one.until_s > now_s}
         vanished = [one for identity, one in self._shown.items() if identity not in shown]
         self._shown = shown
         self._numbers = {identity: number for identity, number in self._numbers.items() if identity in shown}
         added = [marker for one in shown.values() for marker in one.anew(now_s)]
-        return MarkerArray(
-            markers=[*added, *(_deletion(marker) for one in vanished for marker in one.markers)]
-        )
+        return MarkerArray(markers=[*added, *self._deletions(vanished, now_s)])
+
+    def _deletions(self, vanished: list[_Shown], now_s: float) -> list[Marker]:
+        """Of these, and of what vanished lately, unless its number is another one's now."""
+        for one in vanished:
+            self._deleted[one.markers[0].id] = [_deletion(marker) for marker in one.markers], now_s
+        in_use = set(self._numbers.values())
+        self._deleted = {
+            number: (markers, since_s)
+            for number, (markers, since_s) in self._deleted.items()
+            if number not in in_use and now_s - since_s < DELETED_S
+        }
+        return [marker for markers, _ in self._deleted.values() for marker in markers]
 
     def _made(
         self, slot: str, box: GroundedObject, result: Box3DArray, style: MarkerStyle, since_s: float

@@ -31,10 +31,11 @@ class MemoryServices:
             node.create_service(kind, name, callback, qos_profile=REQUESTS, callback_group=group)
 
     async def _recall(self, request: Recall.Request, response: Recall.Response) -> Recall.Response:
-        response.header = header(self._memory.now_ns(), "")
+        now_ns = self._memory.now_ns()
+        response.header = header(now_ns, "")
         try:
             self._check(request.words)
-            reply = await self._memory.recall(request.words)
+            reply = await self._memory.recall(request.words, now_ns)
         except (N3DError, ValueError) as error:
             code, response.message = failure(error)
             response.code = int(code)

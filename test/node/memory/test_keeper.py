@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 
 from n3d_ros.boxes import Box3D
@@ -23,3 +25,27 @@ def test_the_newest_look_stays_the_newest_until_the_clock_begins_anew():
     keeper.look(lambda: ("map", [look(10)])).result()
     assert [*stamps, keeper.state.stamp_ns] == [50, 50, 60, 10]
     keeper.close()
+
+
+def test_of_two_nodes_with_one_file_the_second_to_write_says_so_and_leaves_it(tmp_path):
+    file = tmp_path / "memory.json"
+    first, second = (Keeper(MemoryConfig(), "map", file, 0) for _ in range(2))
+    for keeper, stamps in ((first, (1, 2)), (second, (3,))):
+        for stamp_ns in stamps:
+            keeper.look(lambda stamp_ns=stamp_ns: ("map", [look(stamp_ns)])).result()
+    for keeper in (first, second):
+        keeper.close()
+    assert first.state.file_problem == ""
+    assert "got what another program has written since" in second.state.file_problem
+    assert json.loads(file.read_text())["things"][0]["num_looks"] == 2
+
+
+def test_a_file_that_was_deleted_is_written_again(tmp_path):
+    file = tmp_path / "memory.json"
+    for delete in (False, True):
+        keeper = Keeper(MemoryConfig(), "map", file, 0)
+        keeper.look(lambda: ("map", [look(1)])).result()
+        if delete:
+            file.unlink()
+        keeper.close()
+        assert (file.exists(), keeper.state.file_problem) == (True, "")
