@@ -22,9 +22,9 @@ SCALE_LIKE = re.compile(
     r"^conversion_?factor$|^units?_?(in_?)?(m|scale)$|^met(er|re)s_?per",
     re.IGNORECASE,
 )
-# 1 says that the scene is in metres: Isaac Sim's annotators, nerfstudio, Blender.
+# 1 says that the scene is in metres: Isaac Sim's annotators and USD, nerfstudio, Blender's unit_scale.
 OF_SCENE = re.compile(
-    r"^(((world|stage|scene|asset)_?)?scale|met(er|re)s_?per_?(scene|stage)_?unit)$", re.IGNORECASE
+    r"^(((world|stage|scene|asset|unit)_?)?scale|met(er|re)s_?per_?((scene|stage)_?)?unit)$", re.IGNORECASE
 )
 SHIFT_LIKE = re.compile(r"depth.*(shift|offset|bias)", re.IGNORECASE)
 # A unit that is known without asking, and no arithmetic with it ("m / 5000").
