@@ -19,7 +19,7 @@ from n3d_ros.spatial.grammar.slots import (
     side_patterns,
     slots,
 )
-from n3d_ros.spatial.language.frames import FRAME_PATTERNS, unframed, with_unit
+from n3d_ros.spatial.language.frames import FRAME_PATTERNS, unframed, with_unit, without_verdict
 from n3d_ros.spatial.language.nouns import (
     ADJECTIVES,
     CALLED_CAMERA,
@@ -36,7 +36,7 @@ from n3d_ros.spatial.language.patterns import Pattern, Words, compiled, fits, li
 from n3d_ros.spatial.language.tokens import tokens_of
 from n3d_ros.spatial.language.units import BY_WORD, WRITTEN_NUMBERS
 from n3d_ros.spatial.relations import BY_NAME
-from n3d_ros.spatial.types import OPPOSITE, VALUE, WHICH, Query
+from n3d_ros.spatial.types import OPPOSITE, VALUE, WHICH, YES_NO, Query
 
 _SEEN = "as? (seen | viewed | looking | when seen | when viewed)?"
 _VIEW = "(perspective | point of view | viewpoint | view)"
@@ -86,6 +86,14 @@ def parse_question(text: str) -> Query | None:
 
     None when it is about something else, or not understood to the last word.
     """
+    inside = without_verdict(text)
+    if inside == text:
+        return _parsed(text)
+    query = _parsed(inside) or _parsed(f"whether {inside}")
+    return query if query is not None and query.form == YES_NO else None
+
+
+def _parsed(text: str) -> Query | None:
     words = unframed(tokens_of(text))
     words, unit = with_unit(words)
     words = unframed(words)

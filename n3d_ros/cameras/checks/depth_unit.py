@@ -22,6 +22,10 @@ SCALE_LIKE = re.compile(
     r"^conversion_?factor$|^units?_?(in_?)?(m|scale)$|^met(er|re)s_?per",
     re.IGNORECASE,
 )
+# 1 says that the scene is in metres: Isaac Sim's annotators and USD, nerfstudio, Blender's unit_scale.
+OF_SCENE = re.compile(
+    r"^(((world|stage|scene|asset|unit)_?)?scale|met(er|re)s_?per_?((scene|stage)_?)?unit)$", re.IGNORECASE
+)
 SHIFT_LIKE = re.compile(r"depth.*(shift|offset|bias)", re.IGNORECASE)
 # A unit that is known without asking, and no arithmetic with it ("m / 5000").
 USUAL_UNIT = re.compile(
@@ -60,7 +64,9 @@ REGISTERED_FLAG = re.compile(
 def check_depth_unit(values: Mapping[str, Any]) -> None:
     """All of the mapping, nested ones too, but for the key depth_scale."""
     for path, value in flat(values):
-        if path != "depth_scale" and SCALE_LIKE.search(path) and _is_other_scale(path, value):
+        if path == "depth_scale" or (is_number(value) and value == values.get("depth_scale")):
+            pass  # RealSense's depth_units says the same once more
+        elif SCALE_LIKE.search(path) and _is_other_scale(path, value):
             raise ValueError(
                 f"intrinsics: {shown(path)} = {shown(value)} looks like the unit of depth and is not "
                 f"understood; expected depth_scale in metres per unit"
@@ -83,8 +89,7 @@ def _is_other_scale(path: str, value: Any) -> bool:
         return bool(value.strip()) and not USUAL_UNIT.match(value)
     if is_list(value):
         return len(value) == 1 and _has_number(value)  # two are a size: "depth_resolution"
-    is_plain = path.lower() == "scale" and value == 1
-    return is_number(value) and not is_plain
+    return is_number(value) and not (value == 1 and OF_SCENE.search(path))
 
 
 def _has_number(value: Any) -> bool:

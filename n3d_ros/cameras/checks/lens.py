@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from n3d_ros.cameras.checks.paths import flat, says_something
+from n3d_ros.cameras.checks.paths import flat, is_list, says_something
 from n3d_ros.geometry import Intrinsics
 from n3d_ros.geometry.distortion import EQUIDISTANT
 from n3d_ros.plain_text import shown
@@ -28,13 +28,21 @@ WIDE_LENS = re.compile(
     re.IGNORECASE,
 )
 SAYS_LENS = re.compile(r"model|lens|type|projection", re.IGNORECASE)
-STRAIGHTENED = re.compile(r"^(is_|image_|rgb_|colou?r_)*(undistort|rectif)(ed|y|ied)?$", re.IGNORECASE)
+# "geometricDistortionCorrectionEnabled": AVFoundation's.
+STRAIGHTENED = re.compile(
+    r"^(is_?|image_|rgb_|colou?r_)*((undistort|rectif)(ed|y|ied)?|"
+    r"(geometric_?|lens_?)?distortion_?correct(ed|ion)(_?enabled)?)$",
+    re.IGNORECASE,
+)
+# Beside coefficients in a mapping of their own: which they are, which would be refused by their own path.
+DESCRIBES = re.compile(r"^(cent(er|re)|model|type|name|rows|cols|dt)$", re.IGNORECASE)
 
 
 def check_lens(values: Mapping[str, Any], camera: Intrinsics, understood: set[str]) -> None:
     """understood: keys that say how the lens bends and were read. A nested camera is another one."""
     for path, value in flat(values, other_cameras=False):
-        if path.partition(".")[0] not in understood and _is_lens(path) and says_something(value):
+        is_read = path.partition(".")[0] in understood or _is_matrix(path, value)
+        if not is_read and _is_lens(path) and says_something(value):
             raise ValueError(
                 f"intrinsics: {shown(path)} looks like distortion and is not understood; expected "
                 f"distortion_model with D"
@@ -51,7 +59,14 @@ def check_lens(values: Mapping[str, Any], camera: Intrinsics, understood: set[st
 def _is_lens(path: str) -> bool:
     """By any part of the path: "distortion.a" is one, too."""
     first, *nested = path.split(".")
+    if STRAIGHTENED.search(path.rpartition(".")[2]) or (nested and DESCRIBES.search(nested[-1])):
+        return False
     return bool(LENS_LIKE.search(first)) or any(map(NESTED_LENS_LIKE.search, nested))
+
+
+def _is_matrix(path: str, value: Any) -> bool:
+    """K1 and K2 of a stereo pair are camera matrices, k1 and k2 are numbers."""
+    return path in ("K1", "K2") and is_list(value) and len(value) in (3, 9)
 
 
 def _check_wide(key: str, value: Any, camera: Intrinsics) -> None:

@@ -49,6 +49,8 @@ TURN_LIKE = re.compile(
 )
 TURN_TEXT = re.compile(r"(?<!\d)-?(90|180|270)(?!\d)|clockwise|upside.?down|portrait", re.IGNORECASE)
 EXIF_LIKE, EXIF_TURNS = re.compile(r"^((exif|image|img)_?)?orientation$", re.IGNORECASE), range(2, 9)
+# Whose rotation is no picture's: "agent.rotation" is where a simulated robot looks.
+POSE_LIKE = re.compile(r"^(agent|robot|base|(camera_?)?pose|extrinsics?|imu|gps|world|mount)$", re.IGNORECASE)
 QUARTERS_DEG = (90, 180, 270, -90, -180, -270)
 FULL_SIZE = (1, "1", "1x1")
 # Understood where the camera is read.
@@ -75,7 +77,10 @@ def _check_changes(values: Mapping[str, Any]) -> None:
     """Nested ones too: "preprocessing": {"crop": ...}."""
     flattened = [(path, value) for path, value in flat(values, other_cameras=False) if "." in path]
     for path, value in (*values.items(), *flattened):
-        if path.partition(".")[0] not in READ and _changes(path.rpartition(".")[2], value):
+        whose = path.partition(".")[0]
+        if whose in READ or (POSE_LIKE.search(whose) and TURN_LIKE.search(path.rpartition(".")[2])):
+            continue
+        if _changes(path.rpartition(".")[2], value):
             raise ValueError(
                 f"intrinsics: {shown(path)} = {shown(value)} says that the picture was cut, resized or "
                 f"turned and not whether the numbers are of the picture after that; expected those of the "

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from n3d_ros.spatial.language.nouns import CAMERA, Named
 from n3d_ros.spatial.language.patterns import Found
 from n3d_ros.spatial.relations import BY_NAME
-from n3d_ros.spatial.relations.base import Relation
+from n3d_ros.spatial.relations.base import LOCATED, Relation
 from n3d_ros.spatial.types import ORDER, SIDE, VALUE, WHICH, YES_NO, Limit, Pick, Query
 
 Builder = Callable[[Found], Query | None]
@@ -29,11 +29,11 @@ class Row:
     turns: bool = False
 
 
-_IN = "(located | placed | positioned | standing | sitting | lying)?"
+_IN = f"{LOCATED}?"
 _WHICH = (
     "(which | what | who) (one | object | thing | item)? (of them | of these | of two | of three)? is NOT?"
 )
-_ONE = "one?"
+_ONE = "(one | of them | of two)?"
 _ASKED_OF = "(which | what | who) (one | object | thing | item)? is NOT?"
 _SCALES = {
     "depth": "front_behind",
@@ -52,8 +52,8 @@ _AT = {
 }
 _WHOSE = {"you": "your?", "me": "my?"}
 _HERE = {
-    "left": "(to | on | at) {who} left (side | hand side)?",
-    "right": "(to | on | at) {who} right (side | hand side)?",
+    "left": "(to | on | at) {who} (left | left-hand) (side | hand side)?",
+    "right": "(to | on | at) {who} (right | right-hand) (side | hand side)?",
     "front": "in front (of {me})?",
     "behind": "behind {me}",
 }
@@ -91,7 +91,7 @@ def inverted(pattern: str) -> list[str]:
     end = pattern.index("]", found.end())
     before, subject, after = pattern[: found.start()], pattern[found.end() : end], pattern[end + 1 :]
     verb = "(is | are)"
-    lead = before if before.strip() else "(if | whether | that) "
+    lead = before if before.strip() else "(if | whether (or not)? | that) "
     return [f"{before}{verb} {subject}{after}", f"{lead}{subject} {verb}{after}"]
 
 
@@ -155,7 +155,7 @@ def _statements() -> Iterator[Row]:
     """Is A on one side of B? On which of two? By so much?"""
     yield Row(f"is[A] NOT? {_IN} PRED B", _side("PRED", YES_NO), turns=True)
     yield Row("does A (appear | lie | stand | sit) PRED B", _side("PRED", YES_NO), turns=True)
-    yield Row("is[A] NOT? THAN B", _side("THAN", YES_NO))
+    yield Row("is[A] NOT? THAN B (is | are)?", _side("THAN", YES_NO))
     yield Row(f"is[A] {_IN} EITHER B", _side("EITHER", SIDE), turns=True)
     yield Row("is[A] NOT? BOUND LIMIT PRED B", _limited_side("PRED"), turns=True)
     yield Row("is[A] NOT? BOUND LIMIT THAN B", _limited_side("THAN"))
@@ -199,6 +199,12 @@ def _choices() -> Iterator[Row]:
     yield Row(f"(which | what) MANY is NOT? MOST {_ONE}", _choice("MOST"))
     yield Row(f"(which | what) one? of MANY is NOT? MOST {_ONE}", _choice("MOST"))
     yield Row("(which | what) is MOST BARE MANY", _choice("MOST"))
+    for asks, words, to in (
+        ("front", "(closest | nearest)", "to"),
+        ("behind", "(farthest | furthest) away?", "from"),
+    ):
+        for thing in (f"{words} BARE MANY {to}", f"MANY {words} {to}"):
+            yield Row(f"(which | what) is {thing} {_NAMED}", _measure(BY_NAME["front_behind"], asks, WHICH))
 
 
 def _choice(slot: str) -> Builder:
@@ -227,12 +233,12 @@ def _choice_behind(slot: str) -> Builder:
 
 def _differences() -> Iterator[Row]:
     """By how much is A on that side of B?"""
-    for pattern in ("how far is[A] PRED B", "how far PRED B is[A]"):
+    for pattern in ("how far is[A] PRED B", "how far PRED B is[A]", "by how much is[A] PRED B"):
         yield Row(pattern, _side("PRED", VALUE), turns=True)
     for pattern in ("how high is[A] PRED B", "how high PRED B is[A]", "(what is)? height of A PRED B"):
         yield Row(pattern, _upwards)
     for pattern in (
-        "how much MORE is[A] than B",
+        "how much MORE is[A] (than | compared to | compared with) B",
         "how much MORE than B is[A]",
         "(by)? how much is[A] MORE than B",
     ):
@@ -252,7 +258,13 @@ def _orders() -> Iterator[Row]:
     yield Row(f"{sort} (in order)? from END1 to END2 , ANYLIST", _order(""), turns=True)
     yield Row(f"from END1 to END2 , {sort} ANYLIST", _order(""), turns=True)
     for word, relation in _SCALES.items():
-        yield Row(f"{sort} ANYLIST , by {word} , from END1 to END2", _order(relation))
+        yield Row(f"{sort} ANYLIST , (by | in order of) {word} , from END1 to END2", _order(relation))
+        yield Row(f"{sort} by {word} , from END1 to END2 , ANYLIST", _order(relation))
+    yield Row("what is (closest | nearest) to " + _NAMED, _nearest_of_all)
+
+
+def _nearest_of_all(found: Found) -> Query | None:
+    return query_of("front_behind", {**found, "MANY": Named("object")}, "front", WHICH)
 
 
 def _order(scale: str) -> Builder:

@@ -103,8 +103,19 @@ def _sides(sides: Iterable[tuple[Relation, Side]], pattern: Any) -> Slot:
     return _words({(relation.name, side.asks): pattern(side) for relation, side in sides})
 
 
+# What an order runs from or to, besides a side's own words.
+_MORE_ENDS = {
+    "near": ("front",),
+    "far": ("back",),
+    "smallest": ("small",),
+    "biggest": ("big", "large"),
+    "shortest": ("short",),
+    "tallest": ("tall",),
+}
+
+
 def _ends(side: Side) -> tuple[str, ...]:
-    return (side.end, *side.selector, *({"near": ("front",), "far": ("back",)}.get(side.end, ())))
+    return (side.end, *side.selector, *_MORE_ENDS.get(side.end, ()))
 
 
 def _either() -> Slot:

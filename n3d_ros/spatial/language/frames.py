@@ -5,23 +5,33 @@ In: words. Out: the words inside, and the unit. Knows no question.
 
 from __future__ import annotations
 
+import re
+
 from n3d_ros.spatial.language.nouns import limit_slot, unit_slot
 from n3d_ros.spatial.language.patterns import Pattern, Words, compiled, fits
 from n3d_ros.spatial.language.tokens import Token
 from n3d_ros.spatial.language.units import BY_WORD
 
 _BEFORE = """
-please | kindly | hi | hello | hey | ok | okay | well | so | excuse me | in (this)? scene
-| (can | could | would | will) you (please | kindly)? | (may | can | could) i (ask | know)
-| (tell | give | show) (me | us)? | let (me | us) know | do you know | i wonder | i am wondering
-| i (want | need | wish | would like | like) to know
+please | pls | kindly | (hi | hello | hey) there? | ok | okay | well | so | excuse me | in (this)? scene
+| sorry | just | right? now | currently
+| (can | could | would | will) you (please | kindly)? | (may | can | could) i (ask | know | have | get)
+| help me find? out? | would you mind telling me | do you happen to know | any idea
+| are you able to (tell | say) me? | (tell | give | show) (me | us)? | let (me | us) know | do you know
+| i wonder | i (am | was) (wondering | curious)
+| i (want | need | wish | would like | like) to know | i (want | need | would like) | get | return
 | measure | estimate | calculate | compute | determine | find out? | work out | provide | state | report
 | check | verify | confirm | say | is it (true | correct)
 """
-_AFTER = "please | thanks | thank you | for me | in (this)? scene | i need to know"
+_AFTER = """
+please | pls | thanks | thank you | thx | for me | in (this)? scene | i need to know
+| right? now | at moment | currently
+"""
 # Of what "in the scene" says where it is and not how large: "how high is the mug in the scene".
 _PLACES = (["how", "high"], ["how", "deep"])
-_UNIT_AFTER = "(measured | expressed | given | please? (answer | reply))? in UNIT"
+_UNIT_AFTER = (
+    "(measured | expressed | given | please? (answer | reply | give your? answer))? in UNIT | use UNIT"
+)
 FRAME_PATTERNS = (_BEFORE, _AFTER, _UNIT_AFTER)
 
 _SLOTS = {"UNIT": unit_slot}
@@ -41,6 +51,22 @@ _DISTANT_WORDS = (
 )
 _DISTANT = frozenset(_DISTANT_WORDS.split())
 
+_EITHER = r"(?:yes or no|yes/no|true or false|true/false)"
+# At the beginning, or behind the question, in brackets or as an order.
+_VERDICT = re.compile(
+    rf"^{_EITHER} ?[:?,-] ?|"
+    rf"[,.?!]? [(\[]?(?:(?:please )?(?:answer|reply) (?:only )?(?:with )?)?{_EITHER}[)\].?! ]*$|"
+    r",? or not[.?! ]*$",
+    re.IGNORECASE,
+)
+
+
+def without_verdict(text: str) -> str:
+    """The text without "yes or no" before or behind it, which only a statement's truth answers."""
+    plain = " ".join(text.split())
+    shorter = _VERDICT.sub("", plain)
+    return text if shorter == plain else shorter
+
 
 def unframed(words: Words) -> Words:
     """The words without polite openings and closings, and commas beside them."""
@@ -56,9 +82,13 @@ def with_unit(words: Words) -> tuple[Words, str]:
     "how", and the unit's key; '' where none is named.
     """
     words = _unbracketed(words)
+    if words and words[0].key in ("measured", "expressed"):
+        words = words[1:]
+    if [word.key for word in words[:3]] == ["by", "how", "many"] and _names_unit(words, 3):
+        return (*words[:2], Token("much", "much"), *words[4:]), BY_WORD[words[3].key].key
     for at in range(1, len(words)):
         found = next(fits(_UNIT, words[at:]), None)
-        if found is not None:
+        if found is not None and not words[-1].article:
             return _without_commas(words[:at]), str(found["UNIT"])
         is_inch = any(True for _ in limit_slot(words, at - 1))
         if words[at].key == "in" and not is_inch and _names_unit(words, at + 1):
@@ -76,11 +106,13 @@ def with_unit(words: Words) -> tuple[Words, str]:
 def _unbracketed(words: Words) -> Words:
     """ "How wide is it (cm)" as "how wide is it in cm"."""
     opening = next((at for at, word in enumerate(words) if word.key in ("(", "[")), len(words))
-    inside = words[opening + 1 : -1]
-    if not _names_unit(inside, len(inside) - 1) or words[-1].key not in (")", "]"):
+    closing = next((at for at, word in enumerate(words) if word.key in (")", "]")), len(words))
+    inside = words[opening + 1 : closing]
+    if closing == len(words) or not _names_unit(inside, len(inside) - 1):
         return words
-    is_whole = len(inside) == 2 and inside[0].key == "in"
-    return (*words[:opening], Token("in", "in"), inside[-1]) if is_whole or len(inside) == 1 else words
+    is_whole = len(inside) == 1 or (len(inside) == 2 and inside[0].key == "in")
+    unit = (Token("in", "in"), inside[-1])
+    return (*words[:opening], *unit, *words[closing + 1 :]) if is_whole else words
 
 
 def _names_unit(words: Words, at: int) -> bool:

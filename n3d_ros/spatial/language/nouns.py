@@ -39,7 +39,9 @@ left right top bottom front back side leftmost rightmost topmost
 very much more most less least slightly far almost nearly directly exactly approximately roughly quite hardly
 barely scarcely somewhat considerably significantly substantially marginally clearly noticeably visibly
 definitely certainly really actually truly probably possibly maybe perhaps always ever usually precisely
-extremely relatively fairly entirely completely partly mostly currently now already yet way lots
+extremely relatively fairly entirely completely fully wholly totally strictly partly partially mostly mainly
+merely simply generally typically normally enough several maximum minimum average total overall getting
+currently now already yet way lots
 rather too so just only also even still twice thrice half double times as like apart away together
 higher taller wider longer shorter deeper lower bigger larger smaller close closer nearer farther further
 distance height width depth length size volume

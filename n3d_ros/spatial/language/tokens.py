@@ -14,14 +14,31 @@ from dataclasses import dataclass
 MAX_CHARS = 300
 
 _PIECE = re.compile(r"\d+(?:\.\d+)?(?=[a-z]+\b)(?!\d*_)|\d+\.\d+|\w+(?:[-/'&.]\w+)*|\S", re.IGNORECASE)
+# "Mug-to-box distance"; a "floor-to-ceiling lamp" stays one.
+_BETWEEN = re.compile(r"(?<=\w)-to-(?=(?:[\w'-]+ ){1,4}(?:distance|separation)\b)", re.IGNORECASE)
 _NUMBERING = re.compile(
-    r"\s*(?:(?:q|question)\s*\d*\s*[.:)]|\(?\d{1,3}\s*[.:)]|\(?[a-z][.)]|[-*\u2022#])\s+", re.IGNORECASE
+    r"\s*(?:(?:q|(?:quick )?question|query|user|task)\s*\d*\s*[.:)]|\(?\d{1,3}\s*[.:)]|\(?[a-z][.)]|"
+    r"[-*\u2022#])\s+",
+    re.IGNORECASE,
 )
-_CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
-_QUOTES = re.compile(r"[\"`]|(?<!\w)'|'(?!\w)")
+_PLAIN = {
+    "'": "\u2018\u2019\u201b\u2039\u203a",
+    '"': "\u201c\u201d\u201e\u201f\u00ab\u00bb",
+    "-": "\u2010\u2011",
+    " ": "\u00a0",
+    "?": "\uff1f",
+    "!": "\uff01",
+    ".": "\u3002",
+    ",": "\uff0c",
+    "": "\u200b\ufeff",
+}
+_CURLY = str.maketrans({odd: plain for plain, odds in _PLAIN.items() for odd in odds})
+# Also the stars around **bold** words.
+_QUOTES = re.compile(r"[\"`]|(?<!\w)'|'(?!\w)|(?<!\w)\*+(?=\w)|(?<=\w)\*+(?!\w)")
 _LAST_WORDS = re.compile(
-    r"[?.!]+\s+(?=(?:(?:please|thanks|thank you|i need to know)\b"
-    r"|(?:please )?(?:answer |reply )?in \w+(?:,? please)?|[(\[](?:in )?\w+[)\]])[?.! ]*$)",
+    r"[?.!]+\s+(?=(?:(?:please|pls|thanks|thank you|thx|i need to know)\b"
+    r"|(?:please )?(?:answer |reply |give (?:the|your) answer )?in \w+(?:,? please)?"
+    r"|(?:please )?use \w+|[(\[](?:in )?\w+[)\]])[?.! ]*$)",
     re.IGNORECASE,
 )
 _END = re.compile(r"[\s?.!\u2026]+$")
@@ -63,7 +80,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     plain = _NUMBERING.sub("", plain, count=1) if _NUMBERING.match(plain) else plain
     if len(plain) > MAX_CHARS:
         return ()
-    plain = _END.sub("", _QUOTES.sub("", plain))
+    plain = _BETWEEN.sub(" to ", _END.sub("", _QUOTES.sub("", plain)))
     plain = _LAST_WORDS.sub(" ", plain)
     return tuple(_without_articles([token for word in _PIECE.findall(plain) for token in _split(word)]))
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from n3d_ros.spatial.quoting import NamedBox
 from n3d_ros.spatial.types import VALUE, Query, SpatialAnswer
 
+LOCATED = "(located | placed | positioned | situated | standing | sitting | lying)"
 Rule = Callable[[Query, list[NamedBox]], SpatialAnswer]
 
 

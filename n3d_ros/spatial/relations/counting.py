@@ -15,7 +15,7 @@ from n3d_ros.spatial.relations.base import Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import counted
 from n3d_ros.spatial.types import YES_NO, Query, SpatialAnswer
 
-_SEEN = "(here | there | visible | in (picture | image | photo | scene | view))"
+_SEEN = "(here | there | visible | present | in (picture | image | photo | scene | view))"
 _HERE = f"({_SEEN} | in front of (me | you))?"
 
 
@@ -106,9 +106,11 @@ COUNT = Relation(
     unit="objects",
     wordings=(
         Wording(f"how many MANY (are there?)? {_HERE}"),
-        Wording("how many MANY (do | can) you see"),
-        Wording("count MANY"),
-        Wording("(what is)? number of MANY"),
+        Wording(f"how many MANY there are {_HERE}"),
+        Wording(f"how many MANY (do | can) (you | i | we) (see | find | detect | count) {_HERE}"),
+        Wording(f"how many MANY can be seen {_HERE}"),
+        Wording(f"count all? MANY {_HERE}"),
+        Wording("(what is | count)? number of MANY"),
     ),
     restated="how many {a} are there",
 )

@@ -21,7 +21,7 @@ from n3d_ros.spatial.quoting import (
     root_text,
     size_text,
 )
-from n3d_ros.spatial.relations.base import Relation, Rule, Wording
+from n3d_ros.spatial.relations.base import LOCATED, Relation, Rule, Wording
 from n3d_ros.spatial.relations.results import measured
 from n3d_ros.spatial.types import AT_MOST, LESS, MORE, Query, SpatialAnswer
 
@@ -105,17 +105,24 @@ DISTANCE = Relation(
     most=2,
     takes_camera=True,
     nouns=(
-        f"(direct | straight-line | straight line | total | euclidean | approximate | exact | estimated)? "
-        f"(distance | separation) {_ENDS}",
+        f"(direct | straight-line | straight line | total | euclidean | approximate | exact | estimated "
+        f"| current | 3d | centre to centre | center to center)? (distance | separation) {_ENDS}",
+        "distance separating A and B",
+        "A to B (distance | separation)",
         "distance to A",
-        "A 's distance (from | to) B",
+        "A 's distance ((from | to) B)?",
         "distance measurement between A and B",
     ),
     wordings=(
         Wording("how (far | close | near | distant) (away | apart | off)? is[A] (away | off)? (from | to) B"),
         Wording("how far (away | off)? from B is[A]"),
         Wording("how far (away | off)? is[A] (away | off)?"),
-        Wording("how distant is[A]"),
+        Wording("how (distant | close | near) is[A]"),
+        Wording(f"how far is[A] {LOCATED} from B"),
+        Wording("from A , how far (away | off)? is[B]"),
+        Wording("from A to B , how far is it"),
+        Wording("at (which | what) distance is[A]"),
+        Wording("(which | what) distance is[A] at"),
         Wording("how (far apart | close) are[(A and B | PAIR)]"),
         Wording("how far (are | is) there? between (A and B | PAIR)"),
         Wording("(how far | what distance) (separate | separates) (A (and | from) B | PAIR)"),
@@ -141,6 +148,7 @@ DISTANCE = Relation(
         ("are[A and B] BOUND LIMIT (apart | from each other | away from each other)", ""),
         ("are[A and B] (farther | further) apart than LIMIT", MORE),
         ("are[A and B] closer together than LIMIT", LESS),
+        ("are[A and B] closer than LIMIT to each other", LESS),
         ("are[A and B] within LIMIT of each other", AT_MOST),
     ),
     restated="distance between {a} and {b}",
