@@ -23,13 +23,13 @@ OnChange = Callable[[Parameters, Parameters], None]
 
 class LiveParameters:
     """Declares everything. check: raises ValueError for values that this machine cannot serve. on_change: is
-    told the values before and after each change. is_fixed: values that are read when the node is configured
-    may not change now.
+    told the values before and after each change. is_fixed: values that are read when the node is
+    configured may not change now; way: how they are changed then.
     """
 
-    def __init__(self, node: Node, check: Check, on_change: OnChange) -> None:
+    def __init__(self, node: Node, check: Check, on_change: OnChange, way: Callable[[], str]) -> None:
         """ValueError when a value from outside is out of bounds or refused."""
-        self._node, self._check, self._on_change = node, check, on_change
+        self._node, self._check, self._on_change, self._way = node, check, on_change, way
         self.is_fixed = False
         values = {
             one.field_name: node.declare_parameter(one.name, one.default, descriptor(one)).value
@@ -71,11 +71,7 @@ class LiveParameters:
         for one in DECLARATIONS:
             now = getattr(self.now, one.field_name)
             if not one.dynamic and wanted.get(one.field_name, now) != now:
-                name = self._node.get_fully_qualified_name()
-                raise ValueError(
-                    f"{one.name}: it is read when the node is configured; ros2 lifecycle set {name} "
-                    "deactivate, then cleanup, set it, then configure and activate"
-                )
+                raise ValueError(f"{one.name}: it is read when the node is configured; {self._way()}")
 
 
 def no_such(name: str) -> str:
