@@ -19,7 +19,7 @@ SHARE = Path(get_package_share_directory("n3d_ros"))
 
 def start(context: LaunchContext) -> list[GroupAction]:
     """n3d.launch.py once for all cameras, or once for each."""
-    names = [name.strip() for name in LaunchConfiguration("cameras").perform(context).split(",")]
+    names = [name.strip(" /") for name in LaunchConfiguration("cameras").perform(context).split(",")]
     if not all(names) or len(set(names)) < len(names):
         raise ValueError(f"cameras: expected different names with commas between, got {names}")
     is_shared = LaunchConfiguration("engine").perform(context) == "shared"

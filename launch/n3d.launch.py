@@ -116,8 +116,8 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
 
 
 def names_of(cameras: str) -> list[str]:
-    """Of `cameras:=front, left`."""
-    return [name.strip() for name in cameras.split(",") if name.strip()]
+    """Of `cameras:=front, left`; a namespace's slashes (`/front/`) are none of the name's."""
+    return [name.strip(" /") for name in cameras.split(",") if name.strip(" /")]
 
 
 def below(name: str, topics: dict[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from n3d_ros.node.memory.remembering import Remembering
 from n3d_ros.node.outputs import diagnostics
 from n3d_ros.node.parameters.declared import OVERRIDE
 from n3d_ros.node.plain.inputs.state import Level, Watch
+from n3d_ros.node.plain.transitions import ACTIVE, INACTIVE
 
 
 class Health:
@@ -26,9 +27,14 @@ class Health:
     def __init__(self, node: Node, desk: Desk, camera: Camera, memory: Remembering) -> None:
         self._node, self._desk, self._camera, self._memory = node, desk, camera, memory
         self._watch = Watch()
-        self.is_active = False
+        self.life = INACTIVE
         self._num_same_name = 1
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the node listens to its camera."""
+        return self.life == ACTIVE
 
     def publish(self) -> None:
         """One message."""
@@ -41,7 +47,7 @@ class Health:
                 now.to_msg(),
                 [
                     *(self._of_camera(name, now.nanoseconds) if self.is_active else ()),
-                    diagnostics.life_status(name, self.is_active),
+                    diagnostics.life_status(name, self.life),
                     diagnostics.engine_status(name, desk.worker, time.monotonic(), {"absent": absent}),
                     diagnostics.result_status(name, desk.codes, desk.last_error, measured),
                     *self._memory.statuses(name),

@@ -26,6 +26,7 @@ from n3d_ros.node.parameters.asked import answer_by_name
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.parts import Parts
+from n3d_ros.node.plain.transitions import SHUT_DOWN, way_to_set
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -47,9 +48,9 @@ class N3DNode(LifecycleNode):
         self._service_change_state.callback = self._change_state_in_turn
         self._engines, self._should_stop = engines, should_stop
         self._parts: Parts | None = None
-        self._is_left_running = False
+        self._is_left_running = self._is_starting = False
         try:
-            self.live = LiveParameters(self, _check_machine, self._on_change)
+            self.live = LiveParameters(self, _check_machine, self._on_change, self._way_to_set)
         except ValueError:
             self._destroy()
             raise
@@ -73,6 +74,11 @@ class N3DNode(LifecycleNode):
             f"/clock: expected a time from 0 on, got {message.clock.sec} s; it is left out",
             throttle_duration_sec=5.0,
         )
+
+    @property
+    def life(self) -> str:
+        """Its lifecycle's state: 'unconfigured', 'inactive', 'active', 'finalized', or a transition's."""
+        return str(self._state_machine.current_state[1])
 
     @property
     def is_configured(self) -> bool:
@@ -120,13 +126,13 @@ class N3DNode(LifecycleNode):
         return int(self.get_clock().now().nanoseconds)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Make everything and load the engine. Who configures it by hand is told whether that worked; with
-        autostart the node is there at once, and requests wait for the engine.
+        """Make everything and load the engine. Who configures it by hand is told whether that worked; where
+        it starts by itself the node is there at once, and requests wait for the engine.
         """
         self.live.is_fixed = True
         with self._told():
             self._parts = Parts(self, self.live, self._engines)
-        if self.live.now.autostart or self._parts.is_loaded(self._should_stop):
+        if self._is_starting or self._parts.is_loaded(self._should_stop):
             return SUCCESS
         self._dismantle()
         return FAILURE
@@ -169,7 +175,7 @@ class N3DNode(LifecycleNode):
     def begin_stop(self) -> None:
         """Everybody who waits gets an answer as the executor goes on; `tickets.open`: who still waits."""
         if self._parts is not None:
-            self._parts.deactivate("the node shuts down")
+            self._parts.deactivate("the node shuts down", SHUT_DOWN)
             self._parts.builds.stop()
             self._parts.memory.begin_stop()
             self._parts.desk.worker.begin_stop()
@@ -181,8 +187,10 @@ class N3DNode(LifecycleNode):
 
     def _start(self) -> None:
         """What fails is in the log, and a node that is not configured waits for a manager."""
+        self._is_starting = True
         if self.trigger_configure() == SUCCESS:
             self.trigger_activate()
+        self._is_starting = False
 
     def _destroy(self) -> None:
         """rclpy's lifecycle nodes leave their state machine alone, and that keeps the node in the graph."""
@@ -197,10 +205,9 @@ class N3DNode(LifecycleNode):
         known = {one[0]: one[1] for one in self._state_machine.available_transitions}
         if wanted.id in known or wanted.label in known.values():
             return self._change_state(request, response)
-        state = self._state_machine.current_state[1]
+        expected = f"one of {', '.join(known.values())}" if known else "no transition any more"
         self.get_logger().error(
-            f"lifecycle: expected one of {', '.join(known.values())} while {state}, "
-            f"got {wanted.label or wanted.id}"
+            f"lifecycle: expected {expected} while {self.life}, got {wanted.label or wanted.id}"
         )
         response.success = False
         return response
@@ -220,6 +227,9 @@ class N3DNode(LifecycleNode):
         if parts is not None:
             parts.close()
             self._is_left_running |= parts.desk.worker.is_running
+
+    def _way_to_set(self) -> str:
+        return way_to_set(self.get_fully_qualified_name(), self.life)
 
     def _on_change(self, before: Parameters, after: Parameters) -> None:
         if self._parts is not None:

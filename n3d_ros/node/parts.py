@@ -41,6 +41,7 @@ from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.parameters.live import LiveParameters
 from n3d_ros.node.plain.engine.early import EarlyStart
 from n3d_ros.node.plain.engine.worker import Worker
+from n3d_ros.node.plain.transitions import ACTIVE, INACTIVE
 from n3d_ros.node.servers.actions import Actions
 from n3d_ros.node.servers.builds import Builds
 from n3d_ros.node.servers.exchange import answer_what_came
@@ -122,11 +123,13 @@ class Parts:
         self.camera.open()
         self.tickets.admit()
         self._continuous.begin_anew()
-        self._is_active = self._health.is_active = self._continuous.is_on = True
+        self._is_active = self._continuous.is_on = True
+        self._health.life = ACTIVE
 
-    def deactivate(self, why: str) -> None:
-        """Cancel every request, show nothing, hear nothing."""
-        self._is_active = self._health.is_active = self._continuous.is_on = False
+    def deactivate(self, why: str, life: str = INACTIVE) -> None:
+        """Cancel every request, show nothing, hear nothing. life: what /diagnostics say from then on."""
+        self._is_active = self._continuous.is_on = False
+        self._health.life = life
         self.tickets.close(why)
         self.desk.worker.forget_continuous()
         self.desk.outlive()

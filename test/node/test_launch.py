@@ -191,7 +191,7 @@ def test_several_cameras_are_one_process_with_the_presets_topics_below_their_nam
     assert front[1:3] == ["-r", "rgb/image:=/front/camera/color/image_raw"]
     assert "depth/camera_info:=/left/camera/depth/camera_info" in left
     assert arguments[-2:] == ["-r", "__node:=eye"]
-    (spaced,) = Launch().started(camera="realsense_unaligned", cameras="front, left,")
+    (spaced,) = Launch().started(camera="realsense_unaligned", cameras="/front/, left,")
     assert spaced.named["arguments"][:4] == arguments[:4]
     assert "name" not in started.named, "launch would address the parameters to a node of that name"
     assert started.named["namespace"] == "robot" and len(started.named["parameters"]) == 3

@@ -98,7 +98,7 @@ def test_what_is_passed_on_is_an_argument_of_the_node_or_of_a_driver(read, argum
 
 @pytest.mark.parametrize(("engine", "processes"), [("shared", ["front,left"]), ("own", ["front", "left"])])
 def test_cameras_share_a_process_or_have_one_each(read, engine, processes):
-    groups = read("multi_camera.launch.py").start({"cameras": "front, left", "engine": engine})
+    groups = read("multi_camera.launch.py").start({"cameras": "/front, left/", "engine": engine})
     passed = [dict(built(group, "IncludeLaunchDescription")[0].named["launch_arguments"]) for group in groups]
     assert passed == [{"cameras": names} for names in processes]
     assert all(group.named["scoped"] for group in groups)
@@ -140,7 +140,7 @@ def test_they_share_it_unless_told_otherwise(read):
     assert (engine.named["default_value"], engine.named["choices"]) == ("shared", ["shared", "own"])
 
 
-@pytest.mark.parametrize("cameras", ["front,front", "front,", ""])
+@pytest.mark.parametrize("cameras", ["front,front", "front,/front", "front,", ""])
 def test_cameras_of_one_name_are_refused(read, cameras):
     with pytest.raises(ValueError, match="expected different names"):
         read("multi_camera.launch.py").start({"cameras": cameras, "engine": "own"})

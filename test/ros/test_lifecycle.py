@@ -35,6 +35,7 @@ from n3d_ros.srv import Ground, Recall
 CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
 DEACTIVATE, CLEANUP = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP
 SHUT_DOWN = Transition.TRANSITION_ACTIVE_SHUTDOWN
+DOWN, UP = ("deactivate", "cleanup"), ("configure", "activate")
 
 
 def change(graph, *transitions):
@@ -365,6 +366,18 @@ def test_what_fails_while_it_activates_is_logged_and_can_be_tried_again(make_gra
     assert change(graph, CONFIGURE, ACTIVATE) == [True, True]
 
 
+def test_who_configures_it_by_hand_is_told_that_the_model_does_not_load_also_where_it_starts_by_itself(
+    make_graph,
+):
+    def load(_):
+        raise ValueError("engines/n3d-nano: expected a folder, got nothing")
+
+    graph = make_graph(load=load)
+    assert state(graph) == State.PRIMARY_STATE_ACTIVE, "it says so, and its log can be read"
+    assert change(graph, DEACTIVATE, CLEANUP, CONFIGURE) == [True, True, False]
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+
+
 def test_a_model_that_loads_for_too_long_fails_the_transition_and_can_be_tried_again(make_graph, monkeypatch):
     def load(_):
         tries.append(1)
@@ -405,6 +418,18 @@ def test_shut_down_while_active_answers_who_waits(make_graph):
     assert state(graph) == State.PRIMARY_STATE_FINALIZED
 
 
+def test_who_was_shut_down_does_not_say_how_to_activate_it(make_graph):
+    graph = managed(make_graph, diagnostics__period_s=0.1)
+    log = graph.collect(Log, "/rosout", LOG)
+    change(graph, CONFIGURE, ACTIVATE)
+    diagnostics = graph.collect(DiagnosticArray, "/diagnostics")
+    assert change(graph, SHUT_DOWN, CONFIGURE) == [True, False]
+    one = wait_for_level(graph, diagnostics, "lifecycle", DiagnosticStatus.WARN)
+    assert one.message == "it was shut down, for good: stop its process and start it"
+    said = "lifecycle: expected no transition any more while finalized, got 1"
+    graph.wait(lambda: any(one.msg == said for one in log), "the log")
+
+
 def test_what_is_read_when_it_is_configured_changes_before_that_only(make_graph):
     graph = managed(make_graph)
     (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=7)])
@@ -414,11 +439,20 @@ def test_what_is_read_when_it_is_configured_changes_before_that_only(make_graph)
     (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=8)])
     assert not result.successful
     assert "max_queued_goals: it is read when the node is configured" in result.reason
-    assert "cleanup" in result.reason
+    down, up = ([f"ros2 lifecycle set /n3d {one}" for one in ones] for ones in (DOWN, UP))
+    assert result.reason.endswith(f"; {down[1]}; then set it; then {' && '.join(up)}"), "it is inactive"
+    change(graph, ACTIVATE)
+    (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=8)])
+    assert result.reason.endswith(f"; {' && '.join(down)}; then set it; then {' && '.join(up)}")
     (result,) = graph.node.set_parameters([Parameter("memory.enabled", value=True)])
     assert "memory.enabled: it is read when the node is configured" in result.reason, "not what it would lack"
     (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=7)])
     assert result.successful, "nothing changes"
+    change(graph, SHUT_DOWN)
+    (result,) = graph.node.set_parameters([Parameter("max_queued_goals", value=8)])
+    assert result.reason.endswith(
+        "it was shut down, for good: stop its process and start it with the new value"
+    )
 
 
 def test_everything_lies_in_the_nodes_namespace(make_graph):

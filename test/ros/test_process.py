@@ -60,7 +60,12 @@ def test_it_stops_cleanly_before_it_is_configured(start, how):
 
 @pytest.mark.parametrize(
     ("parameter", "named"),
-    [("markers.alpha:=7.0", "markers.alpha"), ("backend:=abacus", "auto, trt, ort, torch")],
+    [
+        ("markers.alpha:=7.0", "markers.alpha"),
+        ("backend:=abacus", "auto, trt, ort, torch"),
+        ("depth.max_m:=3", "depth.max_m: expected double, got integer; a whole number needs its point"),
+        ("continuous.prompt:=yes", "continuous.prompt: expected string, got bool; text that reads as"),
+    ],
 )
 def test_a_refused_parameter_ends_it_with_code_2_and_the_reason(start, parameter, named):
     process = start("-p", parameter)

@@ -6,10 +6,12 @@ In: findings. Out: text. Colour only where a terminal reads it.
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
+from n3d_ros.commands.doctor.checks.command import LAUNCH, RUN
 from n3d_ros.commands.doctor.finding import AREAS, Finding
 from n3d_ros.node.plain.inputs.state import Level
 from n3d_ros.plain_text import one_line
@@ -19,6 +21,11 @@ WORDS = {Level.OK: "ok", Level.WARN: "look", Level.ERROR: "WRONG", Level.STALE: 
 COLOURS = {Level.OK: "32", Level.WARN: "33", Level.ERROR: "31", Level.STALE: "31"}
 INDENT = " " * 23
 WIDTH = 110
+# At the end of a line of a command.
+GOES_ON = " \\"
+# Commands that are pasted as they stand. A shell goes on behind && at the end of a line.
+WHOLE = re.compile(r"ros2 (lifecycle set \S+ \S+( &&)?|param set( \S+){3})")
+GLUE = "\N{NO-BREAK SPACE}"
 
 
 def as_text(findings: Sequence[Finding], is_coloured: bool) -> str:
@@ -60,10 +67,26 @@ def _lines(one: Finding, is_coloured: bool) -> list[str]:
 
 
 def _wrapped(text: str, label: str) -> list[str]:
-    """Within the screen's width; a command is never cut within a word."""
+    """Within the screen's width. A command that starts the node has lines of its own, as shells take them."""
     width = WIDTH - len(INDENT) - len(label)
-    wrapped = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
-    return [label + wrapped[0], *wrapped[1:]]
+    words, command = _parted(text)
+    lines = _wrap(command, width - len(GOES_ON))
+    lines = [*(line + GOES_ON for line in lines[:-1]), *lines[-1:]]
+    first, *rest = [*_wrap(words, width), *lines] or [""]
+    return [label + first, *rest]
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Nothing is cut within a word, nor within a short command."""
+    glued = WHOLE.sub(lambda found: found[0].replace(" ", GLUE), text)
+    lines = textwrap.wrap(glued, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(GLUE, " ") for line in lines]
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """What is said before a command that starts the node, with which such a text ends, and the command."""
+    at = max(text.rfind(f"{one} ") for one in (LAUNCH, RUN))
+    return (text, "") if at < 0 else (text[:at].rstrip(), text[at:])
 
 
 def _summary(findings: Sequence[Finding]) -> str:

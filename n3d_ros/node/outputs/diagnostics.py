@@ -22,6 +22,7 @@ from n3d_ros.node.parameters.declared import OVERRIDE
 from n3d_ros.node.plain.engine.worker import Worker
 from n3d_ros.node.plain.inputs.arrivals import Arrivals
 from n3d_ros.node.plain.inputs.state import InputState, Level, verdict
+from n3d_ros.node.plain.transitions import ACTIVE, RESTART, SHUT_DOWN
 from n3d_ros.node.transforms import LateTransformError
 from n3d_ros.plain_text import one_line
 
@@ -134,11 +135,13 @@ def same_name(node_name: str, num_nodes: int) -> str:
     )
 
 
-def life_status(node_name: str, is_active: bool) -> DiagnosticStatus:
-    """WARN while the node neither listens nor answers."""
-    if is_active:
+def life_status(node_name: str, life: str) -> DiagnosticStatus:
+    """WARN while the node neither listens nor answers. life: 'active', 'inactive' or 'finalized'."""
+    if life == ACTIVE:
         return status(f"{node_name}: lifecycle", Level.OK, "active", {})
     message = f"inactive: ros2 lifecycle set {node_name} activate"
+    if life == SHUT_DOWN:
+        message = f"it was shut down, for good: {RESTART}"
     return status(f"{node_name}: lifecycle", Level.WARN, message, {})
 
 

@@ -16,12 +16,10 @@ from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from n3d_ros.node.parameters.live import no_such
+from n3d_ros.node.parameters.live import no_such, word, wrong_type
 
 Type = Parameter.Type
 TYPES = {one.value: one for one in Type}
-WHOLE_NUMBER = "; a whole number needs its point, such as 3.0"
-BARE_WORD = """; text that reads as something else needs quotes of its own, such as '"yes"'"""
 
 
 def answer_by_name(node: Node) -> None:
@@ -66,12 +64,5 @@ def _why(node: Node, asked: ParameterMessage) -> str:
     if got == expected:
         return ""
     if got == Type.NOT_SET:
-        return f"{name}: expected {_word(expected)}, got no value; a parameter of this node cannot be deleted"
-    hint = WHOLE_NUMBER if (expected, got) == (Type.DOUBLE, Type.INTEGER) else ""
-    hint = BARE_WORD if expected == Type.STRING else hint
-    return f"{name}: expected {_word(expected)}, got {_word(got)}{hint}"
-
-
-def _word(one: Parameter.Type) -> str:
-    """As `ros2 param describe` names it."""
-    return str(one.name).lower().replace("_", " ")
+        return f"{name}: expected {word(expected)}, got no value; a parameter of this node cannot be deleted"
+    return wrong_type(name, expected, got)

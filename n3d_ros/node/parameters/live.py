@@ -12,10 +12,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from n3d_ros.node.parameters.declared import DECLARATIONS, Declaration, Parameters
+
+WHOLE_NUMBER = "; a whole number needs its point, such as 3.0"
+BARE_WORD = """; text that reads as something else needs quotes of its own, such as '"yes"'"""
 
 Check = Callable[[Parameters], None]
 OnChange = Callable[[Parameters, Parameters], None]
@@ -23,22 +27,27 @@ OnChange = Callable[[Parameters, Parameters], None]
 
 class LiveParameters:
     """Declares everything. check: raises ValueError for values that this machine cannot serve. on_change: is
-    told the values before and after each change. is_fixed: values that are read when the node is configured
-    may not change now.
+    told the values before and after each change. is_fixed: values that are read when the node is
+    configured may not change now; way: how they are changed then.
     """
 
-    def __init__(self, node: Node, check: Check, on_change: OnChange) -> None:
+    def __init__(self, node: Node, check: Check, on_change: OnChange, way: Callable[[], str]) -> None:
         """ValueError when a value from outside is out of bounds or refused."""
-        self._node, self._check, self._on_change = node, check, on_change
+        self._node, self._check, self._on_change, self._way = node, check, on_change, way
         self.is_fixed = False
-        values = {
-            one.field_name: node.declare_parameter(one.name, one.default, descriptor(one)).value
-            for one in DECLARATIONS
-        }
+        values = {one.field_name: self._declare(one) for one in DECLARATIONS}
         self.now = Parameters(**values)
         check(self.now)
         self._warn_of_unknown()
         node.add_on_set_parameters_callback(self._set)
+
+    def _declare(self, one: Declaration) -> Any:
+        """Its value. rclpy says of a wrong type what came, and not what to write."""
+        try:
+            return self._node.declare_parameter(one.name, one.default, descriptor(one)).value
+        except InvalidParameterTypeException:
+            expected, given = Parameter("", value=one.default), self._node._parameter_overrides[one.name]
+            raise ValueError(wrong_type(one.name, expected.type_, given.type_)) from None
 
     def _warn_of_unknown(self) -> None:
         """ROS ignores a value from outside whose name is misspelt, and nothing happens."""
@@ -71,11 +80,7 @@ class LiveParameters:
         for one in DECLARATIONS:
             now = getattr(self.now, one.field_name)
             if not one.dynamic and wanted.get(one.field_name, now) != now:
-                name = self._node.get_fully_qualified_name()
-                raise ValueError(
-                    f"{one.name}: it is read when the node is configured; ros2 lifecycle set {name} "
-                    "deactivate, then cleanup, set it, then configure and activate"
-                )
+                raise ValueError(f"{one.name}: it is read when the node is configured; {self._way()}")
 
 
 def no_such(name: str) -> str:
@@ -83,6 +88,18 @@ def no_such(name: str) -> str:
     nearest = get_close_matches(name, [one.name for one in DECLARATIONS], 1, cutoff=0.5)
     meant = f"; do you mean {nearest[0]}?" if nearest else ""
     return f"{name}: this node has no parameter of that name{meant}"
+
+
+def wrong_type(name: str, expected: Parameter.Type, got: Parameter.Type) -> str:
+    """What is said of a value of another type, and how it is written."""
+    hint = WHOLE_NUMBER if (expected, got) == (Parameter.Type.DOUBLE, Parameter.Type.INTEGER) else ""
+    hint = BARE_WORD if expected == Parameter.Type.STRING else hint
+    return f"{name}: expected {word(expected)}, got {word(got)}{hint}"
+
+
+def word(one: Parameter.Type) -> str:
+    """As `ros2 param describe` names it."""
+    return str(one.name).lower().replace("_", " ")
 
 
 def descriptor(one: Declaration) -> ParameterDescriptor:

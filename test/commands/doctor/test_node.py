@@ -14,6 +14,10 @@ from n3d_ros.errors import ResultCode
 from n3d_ros.node.parameters.declared import Parameters
 from n3d_ros.node.plain.inputs.state import Level
 
+ANEW = " && ".join(
+    f"ros2 lifecycle set /n3d {one}" for one in ("deactivate", "cleanup", "configure", "activate")
+)
+
 
 def test_a_node_that_is_not_there_is_wrong_and_the_others_are_named():
     seen = replace(GRAPH, is_there=False)
@@ -93,13 +97,16 @@ def test_an_engine_that_others_loaded_anew_is_told_with_what_brings_them_togethe
     anew = StatusSeen("engine", level, "ready; /left/n3d loaded it anew", {"loaded_anew_by": "/left/n3d"})
     found = one(check_node(replace(GRAPH, statuses=(anew,))), "engine")
     assert (found.level, found.what) == (level, anew.message)
-    assert found.mend == "ros2 lifecycle set /n3d: deactivate, cleanup, configure, activate"
+    assert found.mend == ANEW
+    inactive = one(check_node(replace(GRAPH, life="inactive", statuses=(anew,))), "engine")
+    assert inactive.mend == ANEW.removeprefix("ros2 lifecycle set /n3d deactivate && ")
 
 
 def test_an_engine_that_hangs_is_wrong_though_it_is_loaded():
     hangs = StatusSeen("engine", Level.ERROR, "busy with a request that should have ended 9.0 s ago")
     found = one(check_node(replace(GRAPH, statuses=(hangs,))), "engine")
     assert (found.level, found.what) == (Level.ERROR, hangs.message)
+    assert found.mend == f"{ANEW} (loads it anew once it has hung for 10 s)"
 
 
 def test_what_the_node_says_of_itself_is_passed_on_at_its_level():
@@ -116,9 +123,14 @@ def test_what_the_node_says_of_itself_is_passed_on_at_its_level():
         ("results", "BAD_INPUT: 'zork': expected words that this model knows", "continuous.prompt"),
         ("results", "TF: no transform from 'a' to 'b'", "ros2 param set /n3d output_frame"),
         ("results", "NO_DEPTH: no valid depth", "inputs and frame, above"),
+        ("results", "CANCELED: the node is inactive", "nothing: "),
         ("results", "SUPERSEDED: a newer request came", "max_queued_goals"),
         ("results", "INTERNAL: RuntimeError", "log"),
-        ("memory", "nothing is remembered: memory.file: 'm': expected a memory", "move that file away"),
+        (
+            "memory",
+            "nothing is remembered: memory.file: 'm': expected a memory",
+            f"move that file away, then {ANEW}; ",
+        ),
         ("memory", "memory.file is not written: [Errno 13]", "permission"),
         ("memory", "the newest look was not remembered: TF: no transform", "tf2_echo"),
     ],

@@ -1,11 +1,13 @@
 """What the screen and programs get of findings."""
 
 import json
+import subprocess
 
 import pytest
 
 from n3d_ros import cli
 from n3d_ros.commands.doctor import look
+from n3d_ros.commands.doctor.checks.command import LAUNCH
 from n3d_ros.commands.doctor.finding import FRAME, GRAPH, Finding, fine
 from n3d_ros.commands.doctor.look.machine import look_at_machine, look_at_model
 from n3d_ros.commands.doctor.screen import as_json, as_text
@@ -34,6 +36,28 @@ def test_a_long_line_is_wrapped_within_the_screen():
     text = as_text([Finding(GRAPH, "node", Level.WARN, "word " * 60, "", "mend " * 60)], is_coloured=False)
     assert max(map(len, text.splitlines())) <= 110
     assert text.endswith("0 wrong, 1 to look at.")
+
+
+def test_a_long_command_is_pasted_as_it_stands():
+    topics = [f"{name}_topic:=/camera/camera/{name}/image_raw" for name in ("rgb", "info", "depth")]
+    command = " ".join([LAUNCH, "namespace:=/robot1", *topics])
+    mend = f"stop the node, then, with what else it was given: {command}"
+    text = as_text([Finding(GRAPH, "node", Level.ERROR, "what", "", mend)], is_coloured=False)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 110
+    first = next(at for at, line in enumerate(lines) if line.strip().startswith(LAUNCH))
+    assert lines[first - 1].endswith("given:")
+    pasted = "\n".join(lines[first : lines.index("", first)])
+    assert subprocess.check_output(["sh", "-c", f"echo {pasted}"], text=True) == f"{command}\n"
+
+
+@pytest.mark.parametrize("num_words", range(12))
+def test_a_short_command_is_never_cut(num_words):
+    commands = ["ros2 lifecycle set /robot1/n3d deactivate", "ros2 lifecycle set /robot1/n3d cleanup"]
+    mend = f"{'word ' * num_words}ros2 param set /n3d goal_timeout_s 120.0, or {' && '.join(commands)} (anew)"
+    text = as_text([Finding(GRAPH, "node", Level.ERROR, "what", "", mend)], is_coloured=False)
+    assert "ros2 param set /n3d goal_timeout_s 120.0," in text
+    assert f"{commands[0]} && " in text.replace("&&\n", "&& ") and commands[1] in text
 
 
 def test_only_a_terminal_gets_colours():

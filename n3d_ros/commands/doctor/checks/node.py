@@ -11,7 +11,9 @@ from n3d_ros.commands.doctor.checks.command import launch
 from n3d_ros.commands.doctor.finding import GRAPH, NODE, Finding, fine
 from n3d_ros.commands.doctor.seen import GraphSeen, StatusSeen
 from n3d_ros.node.parameters.declared import DECLARATIONS, Parameters
+from n3d_ros.node.plain.engine.thread import GIVEN_UP_S
 from n3d_ros.node.plain.inputs.state import AHEAD_S, CODES, Level
+from n3d_ros.node.plain.transitions import anew
 from n3d_ros.version import __version__
 
 # Judged from what doctor heard itself; the node's lines about them are not said twice.
@@ -24,16 +26,17 @@ OF_RESULTS = {
     "BAD_INPUT": "as it says; standing words: ros2 param set {node} continuous.prompt WORDS",
     "TF": "a frame that tf knows at the image's stamp: ros2 param set {node} output_frame FRAME",
     "OOM": "end other programs, or take a smaller model (n3d quantize)",
+    "CANCELED": "nothing: who asked has canceled it, or the node was deactivated",
     "SUPERSEDED": "fewer requests at a time, or start the node with a larger max_queued_goals",
     "TIMEOUT": "ros2 param set {node} goal_timeout_s {timeout_s}, or a faster engine (n3d build)",
     "PARSE": "other words, or ros2 param set {node} generation.max_tokens {max_tokens}; "
     "ros2 topic echo {node}/boxes",
 }
-ANEW = "ros2 lifecycle set {node}: deactivate, cleanup, configure, activate"
 # What stands in the line about the memory -> what mends that.
 OF_MEMORY = {
     "memory.file is not written": "room and permission in its folder; it is then tried again by itself",
-    "memory.file": f"move that file away, or name another one (memory.file); then {ANEW}",
+    "memory.file": "move that file away, then {anew}; to name another one: ros2 param set {node} memory.file "
+    "FILE, between cleanup and configure",
     "look was not remembered": "tf at the image's stamp: ros2 run tf2_ros tf2_echo; " + ABOVE,
 }
 
@@ -119,15 +122,8 @@ def _engine(seen: GraphSeen) -> Finding:
     said = next((one for one in seen.statuses if one.name == "engine"), None)
     hangs = said if said is not None and said.level >= Level.ERROR else None
     if state == "ready" and said is not None and said.values.get("loaded_anew_by"):
-        why, steps = "the process holds two of them", "deactivate, cleanup, configure, activate"
-        return Finding(
-            NODE,
-            "engine",
-            max(said.level, Level.WARN),
-            said.message,
-            why,
-            f"ros2 lifecycle set {seen.node}: {steps}",
-        )
+        why, level = "the process holds two of them", max(said.level, Level.WARN)
+        return Finding(NODE, "engine", level, said.message, why, anew(seen.node, seen.life))
     if state == "ready" and hangs is None:
         words = [seen.info.get(name, "") for name in ("model", "backend", "precision")]
         others = seen.info.get("shared_with", "")
@@ -136,6 +132,9 @@ def _engine(seen: GraphSeen) -> Finding:
     if state == "loading" and hangs is None:
         return Finding(NODE, "engine", Level.WARN, "it is still loading", "requests wait for it", "wait")
     what = hangs.message if hangs else state
+    if state == "ready":
+        mend = f"{anew(seen.node, seen.life)} (loads it anew once it has hung for {GIVEN_UP_S:g} s)"
+        return Finding(NODE, "engine", Level.ERROR, what, "no request can be answered", mend)
     mend = "start the node with model:=FOLDER that `n3d infer --model FOLDER` runs, or look at its log"
     return Finding(NODE, "engine", Level.ERROR, what, "no request can be answered", mend)
 
@@ -158,7 +157,8 @@ def _said(seen: GraphSeen, one: StatusSeen) -> Finding:
         why = "several answer at once, and which one is chance"
         return Finding(NODE, one.name, one.level, what, why, f"stop all but one, or {mend}")
     why = "so ended the newest request or look" if one.name == "results" else "the node says so"
-    mend = _mend_said(one).format(node=seen.node, **_more(seen.parameters or Parameters()))
+    more = _more(seen.parameters or Parameters())
+    mend = _mend_said(one).format(node=seen.node, anew=anew(seen.node, seen.life), **more)
     return Finding(NODE, one.name, one.level, one.message, why, mend)
 
 

@@ -80,7 +80,8 @@ def _type(seen: TopicSeen, graph: GraphSeen) -> Finding | None:
         Level.ERROR,
         f"{seen.state.topic} is published as {', '.join(wrong)}",
         f"the node takes {seen.type_name}",
-        "remap the node to a topic of that type, or set rgb.transport, depth.transport; ros2 topic list -t",
+        "start the node on a topic of that type, or with the rgb_transport or depth_transport of this one; "
+        "ros2 topic list -t",
     )
 
 

@@ -79,7 +79,7 @@ class TrtDecoder:
         if parts[-1].stop != text.layers:
             raise EngineError(
                 f"{folder}: expected engines of all {text.layers} layers, got {parts[-1].stop}; "
-                "build it again with `n3d build --rebuild`"
+                "build it again with `n3d build --model ... --rebuild`"
             )
         self._cuda, self._text, self._shapes = cuda, text, shapes
         captured, several = DECODE if cuda_graphs else None, len(parts) > 1
@@ -101,7 +101,7 @@ class TrtDecoder:
             raise EngineError(
                 f"{engine.name}: expected layers {part.first} to {part.stop - 1} ({takes} to {gives}), found "
                 f"{', '.join(engine.inputs)} to {', '.join(engine.outputs)}; "
-                "build it again with `n3d build --rebuild`"
+                "build it again with `n3d build --model ... --rebuild`"
             )
         row_bytes = int(np.prod(row_shape)) * engine.item_bytes("past_kv")
         staged = DeviceBuffer(self._cuda, self._shapes.draft * row_bytes)

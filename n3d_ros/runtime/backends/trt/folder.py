@@ -118,7 +118,9 @@ def read_record(folder: Path) -> EngineRecord:
     """Parse engine.json. EngineError when it is missing, damaged or of another format."""
     path = folder / RECORD_NAME
     if not path.is_file():
-        raise EngineError(f"{folder}: expected an {RECORD_NAME}, found none; build one with `n3d build`")
+        raise EngineError(
+            f"{folder}: expected an {RECORD_NAME}, found none; build one with `n3d build --model ...`"
+        )
     try:
         record = _record(read_fields(path))
     except (ModelFolderError, BadInputError) as error:
@@ -179,13 +181,13 @@ def check_engines(folder: Path, record: EngineRecord) -> None:
             found = "none" if size is None else f"{size} bytes"
             raise EngineError(
                 f"{path}: expected {expected.num_bytes} bytes, found {found}; build it again with "
-                "`n3d build --rebuild`"
+                "`n3d build --model ... --rebuild`"
             )
         digest = sampled_sha256(path) if expected.sampled else sha256_of(path)
         if digest != expected.sha256:
             raise EngineError(
                 f"{path}: expected SHA-256 {expected.sha256[:12]}..., got {digest[:12]}...; "
-                "build it again with `n3d build --rebuild`"
+                "build it again with `n3d build --model ... --rebuild`"
             )
 
 

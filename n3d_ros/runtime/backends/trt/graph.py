@@ -179,7 +179,9 @@ def read_engine(api: TensorRt, runtime: Any, path: Path) -> Any:
     EngineError where the reader itself needs a driver that is not there.
     """
     if not path.is_file():
-        raise EngineError(f"{path}: expected an engine, found no file; build it again with `n3d build`")
+        raise EngineError(
+            f"{path}: expected an engine, found no file; build it again with `n3d build --model ...`"
+        )
     trt = api.module
     reader = next((name for name in ("IStreamReaderV2", "IStreamReader") if hasattr(trt, name)), None)
     if reader is None:

@@ -145,7 +145,9 @@ def test_no_engine_at_all_names_the_command(root, manifest, here):
 def test_a_changed_engine_file_is_named(root, manifest, here):
     folder, record = put(root, manifest)
     (folder / DECODER).write_bytes(b"evil" + DECODER.encode())
-    with pytest.raises(EngineError, match="decoder.engine: expected SHA-256 .*n3d build --rebuild"):
+    with pytest.raises(
+        EngineError, match="decoder.engine: expected SHA-256 .*n3d build --model ... --rebuild"
+    ):
         trt_find.find_engine(factory.default_model_dir(), manifest, root)
     (folder / DECODER).unlink()
     with pytest.raises(EngineError, match="decoder.engine: expected .* bytes, found none"):
