@@ -63,9 +63,9 @@ def heard():
     domain.release()
 
 
-def played(path, until, num_publishers=1, **options):
+def played(path, until, num_publishers=1, acknowledge=lambda _: True, **options):
     """Play to a node that keeps what is published, by topic, until that holds. num_publishers: of each topic,
-    this one's among them.
+    this one's among them. acknowledge: what waits for their listeners.
     """
     from n3d_ros.commands.play.bags import BagPlayer
 
@@ -73,7 +73,9 @@ def played(path, until, num_publishers=1, **options):
 
     def create_publisher(_, topic, profile):
         qos[topic] = profile
-        return SimpleNamespace(publish=sent.setdefault(topic, []).append, get_subscription_count=lambda: 1)
+        publish = sent.setdefault(topic, []).append
+        acked = dict(wait_for_all_acked=acknowledge)
+        return SimpleNamespace(publish=publish, get_subscription_count=lambda: 1, **acked)
 
     clock = SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=time.time_ns()))
     node = SimpleNamespace(
@@ -146,6 +148,24 @@ def test_the_clock_of_a_simulator_that_is_slower_or_faster_is_followed(tmp_path,
     ages = [at_ns - ns(one) for topic, at_ns, one in bag.messages() if topic == "/camera/image"]
     bag.close()
     assert len(ages) == 50 and set(ages) == {0}
+
+
+@ros
+def test_stamps_of_a_simulation_that_starts_anew_fit_the_pictures_before_it(tmp_path, capsys):
+    path = write_bag(tmp_path / "mcap", 40, transport_ns=10**10 - START_NS, restarts_at=30)
+    _, sent = played(path, lambda sent: len(sent["/camera/image"]) == 40, speed=10.0)
+    stamps = [ns(one) for one in sent["/camera/image"]]
+    steps = {after - before for before, after in zip(stamps, stamps[1:], strict=False)}
+    assert steps == {PERIOD_NS // 10}
+    assert "the clock of the stamps leaps by -3.0 s" in capsys.readouterr().out
+
+
+@ros
+def test_a_player_ends_when_all_is_acknowledged(tmp_path):
+    """The last message was lost now and then."""
+    waited = []
+    played(write_bag(tmp_path / "mcap"), lambda _: waited, acknowledge=waited.append)
+    assert len(waited) == 2 and 0 < waited[0].nanoseconds <= 5 * 10**9
 
 
 @ros
