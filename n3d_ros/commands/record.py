@@ -97,6 +97,7 @@ class Recorder:
         self._written: deque[tuple[str, int]] = deque(maxlen=KEPT_NAMES)
         self._instant_ns: int | None = None
         self._error: Exception | None = None
+        self._began_ns = time.time_ns() - time.monotonic_ns()
         self._depth = DepthParameters(node, target)
         for name, type_name in OWN.items():
             self._subscribe(f"{target}/{name}", type_name)
@@ -139,9 +140,13 @@ class Recorder:
 
     def _on_message(self, topic: str, data: bytes) -> None:
         try:
-            self._take(Moment(topic, stamp_of(data), time.time_ns(), data))
+            self._take(Moment(topic, stamp_of(data), self._now_ns(), data))
         except (OSError, ValueError) as error:
             self._error = error
+
+    def _now_ns(self) -> int:
+        """The machine's time, which goes on where its clock is set: readers go by the order of reception."""
+        return self._began_ns + time.monotonic_ns()
 
     def _take(self, moment: Moment) -> None:
         kind = self._types[moment.topic]

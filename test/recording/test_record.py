@@ -1,6 +1,7 @@
 """A node recorded on a real graph, and read back."""
 
 import errno
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -280,6 +281,17 @@ def test_stamps_that_come_again_are_those_of_the_new_pictures(tmp_path, keep_all
     recorder.raise_error()
     results = list(read_recording(tmp_path / "out"))
     assert [one.fault or int(one.seen.rgb[0, 0, 0]) for one in results] == reds
+
+
+def test_a_clock_that_is_set_back_does_not_put_a_result_before_its_frame(tmp_path, monkeypatch):
+    recorder, feed = fed(tmp_path)
+    feed.frame(5 * S)
+    now_ns = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns - 3600 * S)
+    feed.boxes(5 * S, "the mug", [MUG])
+    recorder.close()
+    [result] = read_recording(tmp_path / "out")
+    assert result.fault == ""
 
 
 def test_why_a_frame_is_missing_is_said_in_words_that_help(tmp_path):
