@@ -128,7 +128,9 @@ class _Pictures:
         """The frame's files."""
         assert seen.depth is not None
         depth, encoding = stored_depth(seen.depth)
-        frame = RgbdFrame(seen.rgb, depth, encoding, seen.intrinsics)
+        # Said, since a near scene in millimetres looks like another unit to readers.
+        scale_m = MILLIMETRE if encoding == "16UC1" else 1.0
+        frame = RgbdFrame(seen.rgb, depth, encoding, seen.intrinsics, depth_scale_m=scale_m)
         digest = _digest(frame)
         known = self._known.setdefault(stamp_ns, [])
         is_new = digest not in known
@@ -162,6 +164,7 @@ def _reference(folder: Path, frame: RgbdFrame) -> PictureRef:
         fy=camera.fy,
         cx=camera.cx,
         cy=camera.cy,
+        depth_scale_m=frame.depth_scale_m,
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
     )
 

@@ -27,6 +27,7 @@ from n3d_ros.recording.types import COMPRESSED, IMAGE, RESULTS
 
 SUFFIXES = (".bag", ".mcap", ".db3")
 METADATA = "metadata.yaml"
+OF_ROSBAG2 = (".mcap", ".db3", ".zstd")
 HEADER = "std_msgs/msg/Header"
 CLOCK = "rosgraph_msgs/msg/Clock"
 NS = 1_000_000_000
@@ -56,8 +57,11 @@ class Track:
 
 
 def is_bag(path: Path) -> bool:
-    """Is it a recording and no folder of frames?"""
-    return path.suffix in SUFFIXES if path.is_file() else (path / METADATA).is_file()
+    """Is it a recording and no folder of frames? That of a recorder that was killed has no metadata."""
+    if path.is_file():
+        return path.suffix in SUFFIXES
+    files = list(path.iterdir())
+    return path / METADATA in files or bool(files) and all(one.suffix in OF_ROSBAG2 for one in files)
 
 
 class Bag:

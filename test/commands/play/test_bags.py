@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from bag_files import FRAME, PERIOD_NS, START_NS, offered, write_bag, write_simulation, write_words
 from recorded_results import Recording
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from n3d_ros.cli import main
@@ -336,6 +337,31 @@ def test_a_file_that_is_damaged_behind_its_index_is_named(tmp_path):
     with pytest.raises(ValueError, match=f"'{path}': expected a whole recording, got a damaged one after"):
         list(bag.messages())
     bag.close()
+
+
+def test_a_compressed_file_that_is_cut_is_named(tmp_path):
+    path = tmp_path / "compressed"
+    writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+    writer.set_compression(CompressionMode.FILE, CompressionFormat.ZSTD)
+    with writer:
+        store = get_typestore(Stores.ROS2_JAZZY)
+        words = writer.add_connection("/words", "std_msgs/msg/String", typestore=store)
+        said = store.types[words.msgtype](data="the red mug")
+        writer.write(words, 1, store.serialize_cdr(said, words.msgtype))
+    [file] = path.glob("*.zstd")
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="compressed': expected a recording that rosbags can read, got: "):
+        Bag(path)
+
+
+@ros
+def test_a_recording_whose_recorder_was_killed_says_what_mends_it(tmp_path, capsys):
+    path = write_bag(tmp_path / "mcap")
+    (path / "metadata.yaml").unlink()
+    [file] = path.iterdir()
+    file.write_bytes(file.read_bytes()[:-30])
+    assert main(["play", str(path)]) == 2 and "ros2 bag reindex" in capsys.readouterr().err
+    assert main(["play", str(file)]) == 2 and "mcap recover" in capsys.readouterr().err
 
 
 @ros

@@ -1,5 +1,7 @@
 """What a recording teaches, and what it does not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from recorded_results import CORRECTED, RIGHT, WRONG, Recording
@@ -77,6 +79,19 @@ def test_depth_is_that_which_the_node_read(recording, tmp_path):
     recording.correction(5 * S, "the red mug", RIGHT)
     [question], _ = made(recording, tmp_path)
     assert load_observation(question.picture).depth[0, 0] == 0.5
+
+
+@pytest.mark.parametrize("scale_m", ["0.0001", "0.00012345"])
+def test_near_depth_whose_scale_the_node_was_told_is_read_back(recording, tmp_path, scale_m):
+    """Millimetres of 0.1 m look like another unit where nobody says that they are."""
+    recording.depth_parameters({"depth.scale_m": scale_m})
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the red mug", [MUG])
+    recording.correction(5 * S, "the red mug", RIGHT)
+    [question], _ = made(recording, tmp_path)
+    depth_m = pytest.approx(1000 * float(scale_m), abs=1e-6)
+    assert load_observation(question.picture).depth[0, 0] == depth_m
+    assert read_frame(Path(question.picture.file).parent).observation().depth[0, 0] == depth_m
 
 
 def test_a_scale_that_is_none_is_named(recording, tmp_path):
