@@ -158,8 +158,8 @@ class Recorder:
             return
         if kind in RESULTS:
             self.num_results += 1
-            self._write_frame(moment.stamp_ns)
-            self._write_depth_parameters(moment)
+            frame = self._write_frame(moment.stamp_ns)
+            self._write_depth_parameters(moment, frame)
         else:
             self.num_corrections += 1
         self._write(moment)
@@ -172,20 +172,21 @@ class Recorder:
             self._instant_ns = stamp_ns
             self._parts.may_end()
 
-    def _write_frame(self, stamp_ns: int) -> None:
+    def _write_frame(self, stamp_ns: int) -> list[Moment]:
         frame = self._moments.of(stamp_ns)
         if sum(self._types[one.topic] != INFO for one in frame) < 2:
             self._count_missing(stamp_ns)
         for moment in frame:
             self._write(moment)
+        return frame
 
-    def _write_depth_parameters(self, result: Moment) -> None:
+    def _write_depth_parameters(self, result: Moment, frame: list[Moment]) -> None:
         """Before each result, so that no part needs another one to be understood."""
         from rclpy.serialization import serialize_message
 
-        if self._depth.message is not None:
-            data = bytes(serialize_message(self._depth.message))
-            self._parts.write(self._depth.topic, PARAMETERS, result.received_ns, data)
+        since_ns = min((one.received_ns for one in frame), default=result.received_ns)
+        data = bytes(serialize_message(self._depth.known_since(since_ns - self._began_ns)))
+        self._parts.write(self._depth.topic, PARAMETERS, result.received_ns, data)
 
     def _count_missing(self, stamp_ns: int) -> None:
         """Why a result's frame is not there, in words for its user."""

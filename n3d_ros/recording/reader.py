@@ -276,6 +276,7 @@ def frame_at(
             return None, absent, ""
         assert colour is not None and depth is not None
         frame = colour.message.header.frame_id
+        reading.require_known()
         reading.require_registered(colour.message, depth.message)
         limits = reading.scale_m, reading.min_m, reading.max_m
         return observation(colour.message, depth.message, info, *limits, is_estimated), "", frame
