@@ -110,12 +110,13 @@ def _is_in(frame_id: str) -> Callable[[Found], bool]:
 
 def _alike(one: Found, other: Found, fields: Sequence[str]) -> bool:
     """The same message on two topics, such as a relayed one."""
-    return all(
-        bytes(memoryview(a)) == bytes(memoryview(b)) if hasattr(a, "__array__") else a == b
-        for a, b in (
-            (getattr(one.message, name, None), getattr(other.message, name, None)) for name in fields
-        )
-    )
+    return all(_value(one.message, name) == _value(other.message, name) for name in fields)
+
+
+def _value(message: Any, name: str) -> Any:
+    """Comparable, also where it is an array."""
+    value: Any = getattr(message, name, None)
+    return value.tobytes() if hasattr(value, "tobytes") else value
 
 
 def _said(image: Any) -> str:
