@@ -305,7 +305,7 @@ class BagPlayer:
     def _tell_wait(self, recorded_ns: int) -> None:
         wait_ns = 0 if self._next is None else (self._next[1] - recorded_ns) / self._speed
         if wait_ns > LONG_NS:
-            print(f"  nothing is recorded for {wait_ns / NS:.0f} s", flush=True)
+            print(f"  the next message comes in {wait_ns / NS:.0f} s", flush=True)
 
     def _tell_time(self, recorded_ns: int) -> None:
         if self._clock is None:

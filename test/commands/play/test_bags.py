@@ -162,6 +162,13 @@ def test_stamps_of_a_simulation_that_starts_anew_fit_the_pictures_before_it(tmp_
 
 
 @ros
+def test_a_long_wait_is_told(tmp_path, capsys):
+    path = write_bag(tmp_path / "mcap", 2)
+    played(path, lambda sent: len(sent["/camera/image"]) == 1, speed=0.005)
+    assert "the next message comes in 20 s" in capsys.readouterr().out
+
+
+@ros
 def test_a_player_ends_when_all_is_acknowledged(tmp_path):
     """The last message was lost now and then."""
     waited = []
