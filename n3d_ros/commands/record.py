@@ -97,6 +97,7 @@ class Recorder:
         self._written: deque[tuple[str, int]] = deque(maxlen=KEPT_NAMES)
         self._instant_ns: int | None = None
         self._error: Exception | None = None
+        self._began_ns = time.time_ns() - time.monotonic_ns()
         self._depth = DepthParameters(node, target)
         for name, type_name in OWN.items():
             self._subscribe(f"{target}/{name}", type_name)
@@ -139,9 +140,13 @@ class Recorder:
 
     def _on_message(self, topic: str, data: bytes) -> None:
         try:
-            self._take(Moment(topic, stamp_of(data), time.time_ns(), data))
+            self._take(Moment(topic, stamp_of(data), self._now_ns(), data))
         except (OSError, ValueError) as error:
             self._error = error
+
+    def _now_ns(self) -> int:
+        """The machine's time, which goes on where its clock is set: readers go by the order of reception."""
+        return self._began_ns + time.monotonic_ns()
 
     def _take(self, moment: Moment) -> None:
         kind = self._types[moment.topic]
@@ -153,8 +158,8 @@ class Recorder:
             return
         if kind in RESULTS:
             self.num_results += 1
-            self._write_frame(moment.stamp_ns)
-            self._write_depth_parameters(moment)
+            frame = self._write_frame(moment.stamp_ns)
+            self._write_depth_parameters(moment, frame)
         else:
             self.num_corrections += 1
         self._write(moment)
@@ -167,20 +172,21 @@ class Recorder:
             self._instant_ns = stamp_ns
             self._parts.may_end()
 
-    def _write_frame(self, stamp_ns: int) -> None:
+    def _write_frame(self, stamp_ns: int) -> list[Moment]:
         frame = self._moments.of(stamp_ns)
         if sum(self._types[one.topic] != INFO for one in frame) < 2:
             self._count_missing(stamp_ns)
         for moment in frame:
             self._write(moment)
+        return frame
 
-    def _write_depth_parameters(self, result: Moment) -> None:
+    def _write_depth_parameters(self, result: Moment, frame: list[Moment]) -> None:
         """Before each result, so that no part needs another one to be understood."""
         from rclpy.serialization import serialize_message
 
-        if self._depth.message is not None:
-            data = bytes(serialize_message(self._depth.message))
-            self._parts.write(self._depth.topic, PARAMETERS, result.received_ns, data)
+        since_ns = min((one.received_ns for one in frame), default=result.received_ns)
+        data = bytes(serialize_message(self._depth.known_since(since_ns - self._began_ns)))
+        self._parts.write(self._depth.topic, PARAMETERS, result.received_ns, data)
 
     def _count_missing(self, stamp_ns: int) -> None:
         """Why a result's frame is not there, in words for its user."""

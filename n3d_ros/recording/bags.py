@@ -17,6 +17,8 @@ from typing import Any
 # The storages and compressions below rosbags, which lets their errors through; loaded where they are used.
 _BELOW = {"apsw": "Error", "sqlite3": "Error", "zstandard": "ZstdError", "backports.zstd": "ZstdError"}
 
+_MENDING = {".mcap": "`mcap recover FILE`", ".bag": "`rosbag reindex FILE`"}
+
 
 @dataclass(frozen=True)
 class Message:
@@ -50,8 +52,14 @@ def open_bag(path: Path, store: Any, expected: str) -> Any:
         reader = AnyReader([path], default_typestore=store)
         reader.open()
     except damages() as error:
-        raise ValueError(f"'{path}': expected {expected}, got: {error}") from error
+        raise ValueError(f"'{path}': expected {expected}, got: {error}{_mending(path)}") from error
     return reader
+
+
+def _mending(path: Path) -> str:
+    """What makes a recording whole that its recorder did not finish."""
+    how = "`ros2 bag reindex FOLDER`" if path.is_dir() else _MENDING.get(path.suffix)
+    return f" (if its recorder was killed: {how})" if how else ""
 
 
 def each_message(path: Path, reader: Any, connections: Sequence[Any]) -> Iterator[Message]:
@@ -80,5 +88,5 @@ def damages() -> tuple[type[Exception], ...]:
     own = (AnyReaderError, ReaderError1, ReaderError2, SerdeError)
     below = (getattr(sys.modules.get(name), error, None) for name, error in _BELOW.items())
     # RuntimeError: rclpy's RMWError and lz4's. TypeError: of a byte that is not there any more.
-    plain = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError, struct.error)
-    return (*own, *plain, *(one for one in below if one is not None))
+    plain = (ArithmeticError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+    return (*own, *plain, struct.error, *(one for one in below if one is not None))

@@ -17,18 +17,31 @@ from n3d_ros.preprocess.metres import MAX_DEPTH_M, MIN_DEPTH_M
 SCALE, MIN, MAX, ALIGN = NAMES = ("depth.scale_m", "depth.min_m", "depth.max_m", "depth.align")
 # The topic of them in a recording, below the node's name.
 DEPTH_PARAMETERS = "/depth_parameters"
+# Said in place of them where they changed while the result was made, or the node had not told them yet.
+UNKNOWN = "depth.is_unknown"
 # Of depth.align: the driver has registered depth, whatever its messages say.
 OFF = "off"
 
 
 @dataclass(frozen=True)
 class DepthReading:
-    """The node's parameters of these names. scale_m: None for what the encoding says."""
+    """The node's parameters of these names. scale_m: None for what the encoding says. is_known: whether these
+    are what the node read the image by.
+    """
 
     scale_m: float | None = None
     min_m: float = MIN_DEPTH_M
     max_m: float = MAX_DEPTH_M
     align: str = "auto"
+    is_known: bool = True
+
+    def require_known(self) -> None:
+        """BadInputError where the image may have been read by other parameters."""
+        if not self.is_known:
+            raise BadInputError(
+                "depth: expected the parameters that it was read by, but they changed while the result was "
+                "made, or the node had not told them yet"
+            )
 
     def require_registered(self, rgb: Any, depth: Any) -> None:
         """BadInputError where the node registered the depth image: it knew where its cameras are."""
@@ -51,6 +64,7 @@ def depth_reading(message: Any) -> DepthReading:
         _number(said, MIN, MIN_DEPTH_M),
         _number(said, MAX, MAX_DEPTH_M),
         said.get(ALIGN, "auto"),
+        is_known=UNKNOWN not in said,
     )
 
 

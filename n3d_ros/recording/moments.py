@@ -16,6 +16,8 @@ _HEAD = 4
 # Depth and colour of one instant are closer than this, and two frames of one camera farther apart.
 NEAR_NS = 20_000_000
 NS = 1_000_000_000
+# No stamp is earlier.
+BEFORE_ALL_NS = -(1 << 63)
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Moments:
         self._max_bytes, self._num_bytes = max_bytes, 0
         self._kept: OrderedDict[tuple[str, int], Moment] = OrderedDict()
         self._first: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+        self._began_anew_ns = 0
         self._forgotten_ns: int | None = None
 
     def add(self, moment: Moment) -> None:
         """Keep it; the oldest go, and one of its stamp: of a simulation that starts anew they come again."""
         key = (moment.topic, moment.stamp_ns)
-        self._first.setdefault(moment.topic, moment.stamp_ns)
+        self._follow(moment)
         if (before := self._kept.pop(key, None)) is not None:
             self._num_bytes -= len(before.data)
         self._kept[key] = moment
@@ -50,7 +54,20 @@ class Moments:
         while self._num_bytes > self._max_bytes and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
             self._num_bytes -= len(oldest.data)
-            self._forgotten_ns = oldest.stamp_ns
+            if oldest.received_ns >= self._began_anew_ns:
+                self._forgotten_ns = oldest.stamp_ns
+
+    def _follow(self, moment: Moment) -> None:
+        """Where stamps go back, as those of a simulation that starts anew, what came before says nothing of
+        why one is missing.
+        """
+        newest_ns = self._newest.get(moment.topic, moment.stamp_ns)
+        if moment.stamp_ns < newest_ns - NS:
+            self._began_anew_ns, self._forgotten_ns = moment.received_ns, None
+            self._first = dict.fromkeys(self._first, BEFORE_ALL_NS)
+            newest_ns = moment.stamp_ns
+        self._first.setdefault(moment.topic, moment.stamp_ns)
+        self._newest[moment.topic] = max(moment.stamp_ns, newest_ns)
 
     def began_after(self, stamp_ns: int) -> bool:
         """Whether a topic's first message is of a later stamp, or none has come."""

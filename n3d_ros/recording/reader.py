@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from n3d_ros.node.desk.names import CUT
 from n3d_ros.preprocess.prepare import Observation
 from n3d_ros.recording.awaited import Awaited, Camera
 from n3d_ros.recording.bags import Message, each_message, open_bag
+from n3d_ros.recording.choice import colour_and_depth, info_of, nearest
 from n3d_ros.recording.depth_reading import DEPTH_PARAMETERS, DepthReading, depth_reading
-from n3d_ros.recording.moments import NEAR_NS, stamp_of
+from n3d_ros.recording.moments import NS, stamp_of
 from n3d_ros.recording.parts import losses, parts_of
 from n3d_ros.recording.types import (
     ANSWER,
@@ -38,9 +39,6 @@ from n3d_ros.recording.types import (
 _log = logging.getLogger(__name__)
 
 WRONG, RIGHT, CORRECTED = 0, 1, 2
-_DEPTH_SIGNS = ("16UC1", "32FC1", "compressedDepth")
-# Depth of some drivers, and the colour of some cameras.
-_EITHER = "mono16"
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Recorded:
 
 def read_recording(path: Path) -> Iterator[Recorded]:
     """Every result of a recording. ValueError, OSError where it is none. What is said of a result holds for
-    each of its stamp and words, and the last that was said.
+    each of its node, stamp and words, and the last that was said.
 
     Parts are read twice, since a correction comes after its result, in its part or in a later one. A result
     may also be parted from its frame, so frames go on from part to part.
@@ -102,25 +100,86 @@ def read_recording(path: Path) -> Iterator[Recorded]:
     for loss in losses(path):
         _log.warning("'%s': %s", path, loss)
     parts = parts_of(path) or [path]
-    corrections: dict[tuple[int, str], Correction] = {}
+    verdicts, run = _Verdicts(), _Run()
     stamps_ns: list[int] = []
     for part in parts:
-        _read_verdicts(part, corrections, stamps_ns)
-    awaited = Awaited(stamps_ns)
+        _read_verdicts(part, run, verdicts, stamps_ns)
+    awaited, run = Awaited(stamps_ns), _Run()
     for part in parts:
-        yield from _read_results(part, awaited, corrections)
+        yield from _read_results(part, run, awaited, verdicts)
         awaited.next_part()
 
 
-def _read_verdicts(part: Path, corrections: dict[tuple[int, str], Correction], stamps_ns: list[int]) -> None:
+class _Run:
+    """Counts how often the clock of the camera has gone back, as that of a simulator that starts anew: stamps
+    of one run come again in the next.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._topic, self._newest_ns = "", 0
+
+    def saw_info(self, topic: str, stamp: int) -> None:
+        """A camera info came; those of one topic tell."""
+        self._topic = self._topic or topic
+        if topic != self._topic:
+            return
+        if stamp < self._newest_ns - NS:
+            self.number, self._newest_ns = self.number + 1, stamp
+        self._newest_ns = max(self._newest_ns, stamp)
+
+
+class _Verdicts:
+    """What was said of the results of each node and run: several may have seen one stamp and been asked the
+    same.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: set[str] = set()
+        self._runs: dict[tuple[int, str], int] = {}
+        self._said: dict[tuple[int, int, str], dict[str, Correction]] = {}
+
+    def add_result(self, topic: str, run: int, stamp: int, words: str) -> None:
+        """A node published it there."""
+        self._nodes.add(_above(topic))
+        self._runs[stamp, words] = run
+
+    def add(self, topic: str, stamp: int, words: str, correction: Correction) -> None:
+        """What came on a topic of corrections, about the last such result; the last holds."""
+        run = self._runs.get((stamp, words), 0)
+        said = self._said.setdefault((run, stamp, words), {})
+        said.pop(_above(topic), None)
+        said[_above(topic)] = correction
+
+    def of(self, topic: str, run: int, result: Recorded) -> Correction | None:
+        """Of a result on this topic: what was said beside it, or where no node has its results."""
+        said = self._said.get((run, result.stamp_ns, result.words), {})
+        own = [said[node] for node in said if node == _above(topic) or node not in self._nodes]
+        return own[-1] if own else None
+
+
+def _above(topic: str) -> str:
+    return topic.rpartition("/")[0]
+
+
+def _read_verdicts(part: Path, run: _Run, verdicts: _Verdicts, stamps_ns: list[int]) -> None:
     """Add what was said of results, and the stamps of results."""
     with closing(open_bag(part, message_store(), "a recording")) as reader:
-        for one in _messages_of(part, reader, (CORRECTION, *RESULTS)):
-            if one.connection.msgtype != CORRECTION:
-                stamps_ns.append(one.decoded(stamp_of))
+        for one in _messages_of(part, reader, (CORRECTION, INFO, *RESULTS)):
+            topic, kind, stamp = one.connection.topic, one.connection.msgtype, one.decoded(stamp_of)
+            if kind == INFO:
+                run.saw_info(topic, stamp)
                 continue
             message = _decoded(one, reader)
-            corrections[stamp_ns(message.header.stamp), message.words] = _correction(message, part)
+            if kind == CORRECTION:
+                verdicts.add(topic, stamp, message.words, _correction(message, part))
+                continue
+            stamps_ns.append(stamp)
+            verdicts.add_result(topic, run.number, stamp, _words_of(message, kind))
+
+
+def _words_of(result: Any, type_name: str) -> str:
+    return str(result.question if type_name == ANSWER else result.words)
 
 
 def _correction(message: Any, part: Path) -> Correction:
@@ -133,20 +192,20 @@ def _correction(message: Any, part: Path) -> Correction:
         return Correction(WRONG)
 
 
-def _read_results(
-    part: Path, awaited: Awaited, corrections: dict[tuple[int, str], Correction]
-) -> Iterator[Recorded]:
+def _read_results(part: Path, run: _Run, awaited: Awaited, verdicts: _Verdicts) -> Iterator[Recorded]:
     reading = DepthReading()
     with closing(open_bag(part, message_store(), "a recording")) as reader:
         for one in _messages_of(part, reader, (*CAMERA, *RESULTS, PARAMETERS)):
             kind, at = one.connection.msgtype, one.decoded(stamp_of)
             if kind in RESULTS:
-                yield recorded(_decoded(one, reader), kind, awaited.camera, corrections, reading)
+                result = recorded(_decoded(one, reader), kind, awaited.camera, reading)
+                yield replace(result, correction=verdicts.of(one.connection.topic, run.number, result))
                 awaited.had(at)
             elif kind == PARAMETERS:
                 if one.connection.topic.endswith(DEPTH_PARAMETERS):
                     reading = depth_reading(_decoded(one, reader))
             elif kind == INFO:
+                run.saw_info(one.connection.topic, at)
                 awaited.add_info(one.connection.topic, at, _decoded(one, reader))
             elif awaited.is_awaited(at):
                 awaited.add_image(one.connection.topic, at, _decoded(one, reader))
@@ -160,21 +219,16 @@ def _decoded(one: Message, reader: Any) -> Any:
     return one.decoded(lambda data: reader.deserialize(data, one.connection.msgtype))
 
 
-def recorded(
-    message: Any,
-    type_name: str,
-    camera: Camera,
-    corrections: dict[tuple[int, str], Correction],
-    reading: DepthReading,
-) -> Recorded:
+def recorded(message: Any, type_name: str, camera: Camera, reading: DepthReading) -> Recorded:
     """A Box3DArray or SpatialAnswer with its frame out of `camera`, whose topics hold a message each, read as
     `reading` says. One with a box that cannot be has the code PARSE, and neither boxes nor a frame.
     """
     is_question = type_name == ANSWER
-    stamp, words = stamp_ns(message.header.stamp), message.question if is_question else message.words
+    stamp, words = stamp_ns(message.header.stamp), _words_of(message, type_name)
     # Recordings of before 2026-11-29 have results that do not say their camera.
     used, is_estimated = getattr(message, "intrinsics", None), bool(message.depth_is_estimated)
-    seen, fault, frame = frame_at(stamp, camera, reading, used, is_estimated)
+    of_result = message.header.frame_id
+    seen, fault, frame = frame_at(stamp, camera, reading, used, is_estimated, of_result)
     boxes = message.evidence if is_question else message.boxes
     try:
         found, code = _boxes(boxes), int(message.code)
@@ -189,9 +243,8 @@ def recorded(
         reasoning=message.reasoning if is_question else "",
         is_consistent={0: False, 1: True}.get(int(message.consistent)) if is_question else None,
         code=code,
-        correction=corrections.get((stamp, words)),
         seen=seen,
-        is_optical=frame in ("", message.header.frame_id),
+        is_optical=frame in ("", of_result),
         fault=fault,
         outcomes=tuple(map(_outcome, getattr(message, "outcomes", ()))),
         box_words=_box_words(boxes),
@@ -199,54 +252,43 @@ def recorded(
 
 
 def frame_at(
-    stamp: int, camera: Camera, reading: DepthReading, used: Any = None, is_estimated: bool = False
+    stamp: int,
+    camera: Camera,
+    reading: DepthReading,
+    used: Any = None,
+    is_estimated: bool = False,
+    of_result: str = "",
 ) -> tuple[Observation | None, str, str]:
     """The frame of a stamp, why there is none, and the colour image's tf frame. used: n3d_ros/Intrinsics of
     its result. It goes before the camera info that was recorded: the node's parameters had their say in it.
-    is_estimated: whether its result says so of depth.
+    is_estimated: whether its result says so of depth. of_result: the tf frame of the result.
     """
-    colour, depth, info = _messages_at(stamp, camera)
     try:
         known = None if used is None else used_camera(used)
     except ValueError as error:
         return None, f"the camera of the result: {error}", ""
-    parts = {"colour image": colour, "depth image": depth, "camera info": known or info}
-    absent = [name for name, part in parts.items() if part is None]
-    if absent:
-        were = "was" if len(absent) == 1 else "were"
-        return None, f"its {' and '.join(absent)} {were} not recorded", ""
+    frame = ""
     try:
-        reading.require_registered(colour, depth)
+        found = nearest(stamp, camera)
+        colour, depth = colour_and_depth(found, of_result)
+        info = known or info_of(found, colour)
+        if absent := _absent({"colour image": colour, "depth image": depth, "camera info": info}):
+            return None, absent, ""
+        assert colour is not None and depth is not None
+        frame = colour.message.header.frame_id
+        reading.require_known()
+        reading.require_registered(colour.message, depth.message)
         limits = reading.scale_m, reading.min_m, reading.max_m
-        return observation(colour, depth, known or info, *limits, is_estimated), "", colour.header.frame_id
+        return observation(colour.message, depth.message, info, *limits, is_estimated), "", frame
     except N3DError as error:
-        return None, error.message, colour.header.frame_id
+        return None, error.message, frame
 
 
-def _messages_at(stamp: int, camera: Camera) -> tuple[Any, Any, Any]:
-    """Colour, depth and camera info of a stamp, None for what was not recorded."""
-    info: Any = None
-    images: list[Any] = []
-    for messages in camera.values():
-        nearest = min(messages, key=lambda other: abs(other - stamp))
-        found, near = messages[nearest], abs(nearest - stamp) <= NEAR_NS
-        if hasattr(found, "distortion_model"):
-            info = found
-        elif near:
-            images.append(found)
-    return *_colour_and_depth(images), info
-
-
-def _colour_and_depth(images: list[Any]) -> tuple[Any, Any]:
-    """An image that may be either is depth where no other one is."""
-    depth = [one for one in images if any(sign in _said(one) for sign in _DEPTH_SIGNS)]
-    depth = depth or [one for one in images if _EITHER in _said(one)]
-    colour = [one for one in images if all(one is not other for other in depth)]
-    return (colour or [None])[-1], (depth or [None])[-1]
-
-
-def _said(image: Any) -> str:
-    return str(getattr(image, "encoding", getattr(image, "format", "")))
+def _absent(parts: dict[str, Any]) -> str:
+    """Which of them are None, as a sentence; empty where none is."""
+    absent = [name for name, part in parts.items() if part is None]
+    were = "was" if len(absent) == 1 else "were"
+    return f"its {' and '.join(absent)} {were} not recorded" if absent else ""
 
 
 def _outcome(message: Any) -> Outcome:

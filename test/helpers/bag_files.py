@@ -15,9 +15,9 @@ IMAGE, STRING = "sensor_msgs/msg/Image", "std_msgs/msg/String"
 CLOCK = "rosgraph_msgs/msg/Clock"
 
 
-def write_bag(path, num_frames=3, transport_ns=5_000_000, slowness=1):
+def write_bag(path, num_frames=3, transport_ns=5_000_000, slowness=1, restarts_at=None):
     """Images on /camera/image, stamped PERIOD_NS apart, received `transport_ns` later, `slowness` times as
-    far apart; at the end, words.
+    far apart; at the end, words. restarts_at: the picture whose stamp is again the first one's.
     """
     ros1 = path.suffix == ".bag"
     store = get_typestore(Stores.ROS1_NOETIC if ros1 else Stores.ROS2_JAZZY)
@@ -25,7 +25,8 @@ def write_bag(path, num_frames=3, transport_ns=5_000_000, slowness=1):
         images = writer.add_connection("/camera/image", IMAGE, typestore=store)
         words = writer.add_connection("/words", STRING, typestore=store)
         for number in range(num_frames):
-            stamp_ns = START_NS + number * PERIOD_NS
+            again = number - restarts_at if restarts_at and number >= restarts_at else number
+            stamp_ns = START_NS + again * PERIOD_NS
             last_ns = START_NS + round(number * PERIOD_NS * slowness) + transport_ns
             writer.write(images, last_ns, _bytes(store, _image(store, stamp_ns, number), ros1))
         text = store.types[STRING](data="the red mug")

@@ -39,11 +39,16 @@ class Recording:
         red=90,
         with_info=True,
         between=lambda: None,
-        depth_frame=FRAME,
+        depth_frame=None,
         colour="rgb8",
         depth="16UC1",
+        camera="",
+        frame=FRAME,
+        focal=60.0,
     ):
-        """between: called after the colour image. colour, depth: their encodings."""
+        """between: called after the colour image. colour, depth: their encodings. camera: where its topics
+        are. frame: the colour image's, and depth's where that is not given.
+        """
         rgb = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         rgb[..., 0] = red
         seen = np.full((HEIGHT, WIDTH), red * 257, np.uint16) if colour == "mono16" else rgb
@@ -51,20 +56,29 @@ class Recording:
         for topic, pixels, encoding in (("/rgb", seen, colour), ("/depth", deep, depth)):
             data = np.frombuffer(pixels.tobytes(), np.uint8)
             step = pixels.strides[0]
-            header = self._header(stamp_ns, FRAME if topic == "/rgb" else depth_frame)
+            header = self._header(stamp_ns, frame if topic == "/rgb" else depth_frame or frame)
             image = self._new(IMAGE, header=header, height=HEIGHT, width=WIDTH, encoding=encoding)
             image.step, image.data = step, data
-            self._write(topic, IMAGE, image)
+            self._write(f"{camera}{topic}", IMAGE, image)
             if topic == "/rgb":
                 between()
         if not with_info:
             return
-        info = self._new(INFO, header=self._header(stamp_ns), height=HEIGHT, width=WIDTH)
+        info = self._new(INFO, header=self._header(stamp_ns, frame), height=HEIGHT, width=WIDTH)
         info.distortion_model, info.d = "plumb_bob", np.array(d, np.float64)
-        info.k = np.array([60.0, 0, 31.5, 0, 60.0, 23.5, 0, 0, 1])
+        info.k = np.array([focal, 0, 31.5, 0, focal, 23.5, 0, 0, 1])
         info.r = np.eye(3).ravel()
-        info.p = np.array([60.0, 0, 31.5, 0, 0, 60.0, 23.5, 0, 0, 0, 1, 0])
-        self._write("/info", INFO, info)
+        info.p = np.array([focal, 0, 31.5, 0, 0, focal, 23.5, 0, 0, 0, 1, 0])
+        self._write(f"{camera}/info", INFO, info)
+
+    def picture(self, topic, stamp_ns, red, frame=FRAME):
+        """One colour image."""
+        rgb = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        rgb[..., 0] = red
+        header = self._header(stamp_ns, frame)
+        image = self._new(IMAGE, header=header, height=HEIGHT, width=WIDTH, encoding="rgb8")
+        image.step, image.data = rgb.strides[0], rgb.reshape(-1)
+        self._write(topic, IMAGE, image)
 
     def boxes(
         self,
@@ -76,6 +90,7 @@ class Recording:
         outcomes=(),
         camera=None,
         is_estimated=False,
+        node="/n3d",
         **changed,
     ):
         """boxes: each alone or with the name that found it. outcomes: name, code and message of each."""
@@ -86,16 +101,16 @@ class Recording:
             self._new(OUTCOME, words=name, code=ended, message=said) for name, ended, said in outcomes
         ]
         self._say_camera(message, camera, changed)
-        self._write("/n3d/boxes", BOXES, message)
+        self._write(f"{node}/boxes", BOXES, message)
 
-    def depth_parameters(self, values):
+    def depth_parameters(self, values, node="/n3d"):
         """As the node says them, by their names."""
         said = [
             self._new("diagnostic_msgs/msg/KeyValue", key=key, value=text) for key, text in values.items()
         ]
         status = self._new("diagnostic_msgs/msg/DiagnosticStatus", level=0, name="/n3d", values=said)
         message = self._new(PARAMETERS, header=self._header(0), status=[status])
-        self._write("/n3d/depth_parameters", PARAMETERS, message)
+        self._write(f"{node}/depth_parameters", PARAMETERS, message)
 
     def answer(self, stamp_ns, question, answer, boxes, consistent=1, camera=None):
         message = self._new(ANSWER, header=self._header(stamp_ns), question=question, answer=answer)
@@ -104,10 +119,10 @@ class Recording:
         self._say_camera(message, camera, {})
         self._write("/n3d/answer", ANSWER, message)
 
-    def correction(self, stamp_ns, words, verdict, boxes=(), answer=""):
+    def correction(self, stamp_ns, words, verdict, boxes=(), answer="", node="/n3d"):
         message = self._new(CORRECTION, header=self._header(stamp_ns), words=words, verdict=verdict)
         message.boxes, message.answer = [self._box(box) for box in boxes], answer
-        self._write("/n3d/correction", CORRECTION, message)
+        self._write(f"{node}/correction", CORRECTION, message)
 
     def _say_camera(self, message, camera, changed):
         if camera is not None:

@@ -40,6 +40,17 @@ def test_it_is_known_what_came_before_the_first_messages_and_what_was_forgotten(
     assert moments.forgot(100 * MS) and not moments.forgot(133 * MS)
 
 
+def test_after_stamps_went_back_nothing_is_missing_for_what_came_before():
+    moments = Moments(45)
+    for received, stamp in enumerate((9000, 9100, 9200, 9300, 50, 150)):
+        moments.add(Moment("rgb", stamp * MS, received, bytes(10)))
+    assert not moments.began_after(20 * MS), "the recording went on"
+    assert not moments.forgot(100 * MS), "only pictures of before are gone"
+    for received, stamp in enumerate((250, 350, 450, 550), 6):
+        moments.add(Moment("rgb", stamp * MS, received, bytes(10)))
+    assert moments.forgot(50 * MS) and not moments.forgot(450 * MS)
+
+
 @pytest.mark.parametrize(("order", "flag"), [("<", 1), (">", 0)])
 def test_a_stamp_is_read_from_the_bytes_in_either_order(order, flag):
     data = bytes([0, flag, 0, 0]) + struct.pack(f"{order}iI", 12, 345) + b"more"

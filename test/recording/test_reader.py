@@ -221,3 +221,40 @@ def test_a_damaged_message_is_named(tmp_path):
         ValueError, match="part_000': message 2 of /n3d/boxes: expected a whole n3d_ros/msg/Box"
     ):
         list(read_recording(recording.close()))
+
+
+def test_what_is_said_of_one_nodes_result_is_not_said_of_anothers(recording):
+    recording.frame(5 * S)
+    for node in ("/a", "/b", "/c"):
+        recording.boxes(5 * S, "the mug", [MUG], node=node)
+    recording.correction(5 * S, "the mug", RIGHT, node="/a")
+    recording.correction(5 * S, "the mug", WRONG, node="/b")
+    verdicts = [one.correction and one.correction.verdict for one in read_recording(recording.close())]
+    assert verdicts == [RIGHT, WRONG, None]
+
+
+def test_what_is_said_on_a_topic_beside_no_node_is_said_of_each(recording):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the mug", [MUG])
+    recording.correction(5 * S, "the mug", WRONG, node="/judge")
+    [only] = read_recording(recording.close())
+    assert only.correction.verdict == WRONG
+
+
+def test_what_is_said_of_a_stamp_holds_for_the_run_of_its_simulation(recording):
+    """Stamps and words of a simulation that starts anew are those of its run before."""
+    for number, words in enumerate(("the mug", "the mug", "the cup")):
+        for second in (5, 9):
+            recording.frame(second * S, red=number)
+        recording.boxes(9 * S, words, [MUG])
+        recording.next_part()
+        if number == 0:
+            recording.correction(9 * S, words, WRONG)
+    recording.correction(9 * S, "the mug", RIGHT)
+    results = list(read_recording(recording.close()))
+    assert [(one.words, int(one.seen.rgb[0, 0, 0])) for one in results] == [
+        ("the mug", 0),
+        ("the mug", 1),
+        ("the cup", 2),
+    ]
+    assert [one.correction and one.correction.verdict for one in results] == [WRONG, RIGHT, None]

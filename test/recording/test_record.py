@@ -1,6 +1,7 @@
 """A node recorded on a real graph, and read back."""
 
 import errno
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -46,6 +47,7 @@ def fed(tmp_path, max_bytes=1 << 24, keep_all=False):
 
     recorder = Recorder(FakeNode(), "n3d", Parts(tmp_path / "out", part_bytes=1), max_bytes, keep_all)
     recorder.look()
+    recorder._depth._on_answer(SimpleNamespace(result=lambda: SimpleNamespace(values=[])))
     feed = Recording(tmp_path / "unused", lambda topic, kind, at, data: recorder._on_message(topic, data))
     return recorder, feed
 
@@ -124,11 +126,49 @@ def test_depth_is_read_as_the_node_read_it_also_where_that_changes(make_graph, t
     in_background(graph, ask, lambda: recorder.num_results == 1)
     graph.node.set_parameters([Parameter("depth.scale_m", value=0.002)])
     graph.wait(lambda: "0.002" in str(recorder._depth.message), "how the node reads depth now")
+    graph.one_frame()
     in_background(graph, ask, lambda: recorder.num_results == 2)
     recorder.close()
     seen = [one.seen for one in read_recording(tmp_path / "out")]
     assert [one.depth[0, 0] for one in seen] == [0.5, 2.0]
     assert all(one.depth_is_estimated for one in seen)
+
+
+def changed(name):
+    """As the node says it on /parameter_events."""
+    ones = [SimpleNamespace(name=name)]
+    return SimpleNamespace(node="/n3d", new_parameters=[], changed_parameters=ones, deleted_parameters=[])
+
+
+@pytest.mark.parametrize(
+    ("name", "faults"), [("depth.scale_m", ["", "unknown", "unknown", ""]), ("log_level", [""] * 4)]
+)
+def test_depth_is_unknown_where_its_parameters_change_while_a_result_is_made(tmp_path, name, faults):
+    recorder, feed = fed(tmp_path)
+    recorder._depth._client.call_async = lambda _: SimpleNamespace(add_done_callback=lambda _: None)
+    feed.frame(5 * S)
+    feed.boxes(5 * S, "before", [MUG])
+    recorder._depth._on_event(changed(name))
+    feed.boxes(5 * S, "before the node has told them", [MUG])
+    recorder._depth._on_answer(SimpleNamespace(result=lambda: SimpleNamespace(values=[])))
+    feed.boxes(5 * S, "of a frame that came before", [MUG])
+    feed.frame(6 * S)
+    feed.boxes(6 * S, "after", [MUG])
+    recorder.close()
+    found = [
+        "unknown" if "parameters" in one.fault else one.fault for one in read_recording(tmp_path / "out")
+    ]
+    assert found == faults
+
+
+def test_depth_is_unknown_until_the_node_has_told_its_parameters(tmp_path):
+    recorder, feed = fed(tmp_path)
+    recorder._depth.message = None
+    feed.frame(5 * S)
+    feed.boxes(5 * S, "the mug", [MUG])
+    recorder.close()
+    [result] = read_recording(tmp_path / "out")
+    assert "the node had not told them yet" in result.fault
 
 
 def test_corrections_that_come_all_at_once_from_a_program_that_then_ends_are_kept(recorded, monkeypatch):
@@ -280,6 +320,17 @@ def test_stamps_that_come_again_are_those_of_the_new_pictures(tmp_path, keep_all
     recorder.raise_error()
     results = list(read_recording(tmp_path / "out"))
     assert [one.fault or int(one.seen.rgb[0, 0, 0]) for one in results] == reds
+
+
+def test_a_clock_that_is_set_back_does_not_put_a_result_before_its_frame(tmp_path, monkeypatch):
+    recorder, feed = fed(tmp_path)
+    feed.frame(5 * S)
+    now_ns = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns - 3600 * S)
+    feed.boxes(5 * S, "the mug", [MUG])
+    recorder.close()
+    [result] = read_recording(tmp_path / "out")
+    assert result.fault == ""
 
 
 def test_why_a_frame_is_missing_is_said_in_words_that_help(tmp_path):

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from n3d_ros.commands.graph.topics import message_class
+from n3d_ros.commands.play.acknowledged import wait_for_listeners
 from n3d_ros.commands.play.offers import STATIC, offer
+from n3d_ros.commands.play.pace import SAME_CLOCK_NS, Pace
 from n3d_ros.node.plain.inputs.qos import Quality
 from n3d_ros.plain_text import one_line
 from n3d_ros.recording.bags import Message, each_message, open_bag
@@ -25,16 +27,15 @@ from n3d_ros.recording.types import COMPRESSED, IMAGE, RESULTS
 
 SUFFIXES = (".bag", ".mcap", ".db3")
 METADATA = "metadata.yaml"
+OF_ROSBAG2 = (".mcap", ".db3", ".zstd")
 HEADER = "std_msgs/msg/Header"
 CLOCK = "rosgraph_msgs/msg/Clock"
 NS = 1_000_000_000
 # From the last message to the first one of the next round: longer than pictures differ in how late they come,
 # so that stamps go forward.
 BETWEEN_NS = 100_000_000
-# A picture whose stamp is farther from its reception has a clock of its own, such as a simulator's.
-SAME_CLOCK_NS = 10 * NS
-# A simulator gains or loses less from one picture to the next; by more it starts anew.
-DRIFT_NS = 1 * NS
+# A wait that is told.
+LONG_NS = 10 * NS
 # What a topic of `_static` keeps for whoever comes later: one of each broadcaster.
 NUM_STATIC = 1000
 # Types of what a node says.
@@ -56,8 +57,11 @@ class Track:
 
 
 def is_bag(path: Path) -> bool:
-    """Is it a recording and no folder of frames?"""
-    return path.suffix in SUFFIXES if path.is_file() else (path / METADATA).is_file()
+    """Is it a recording and no folder of frames? That of a recorder that was killed has no metadata."""
+    if path.is_file():
+        return path.suffix in SUFFIXES
+    files = list(path.iterdir())
+    return path / METADATA in files or bool(files) and all(one.suffix in OF_ROSBAG2 for one in files)
 
 
 class Bag:
@@ -99,26 +103,36 @@ class Bag:
     def messages(self) -> Iterator[tuple[str, int, Any]]:
         """(topic, time of reception in nanoseconds of the stamps' clock, ROS 2 message) in the order of
         reception. A clock of its own is followed from picture to picture: a simulator is slower or faster
-        than the machine. ValueError at one that is cut or damaged.
+        than the machine. Where it leaps, as when a simulation starts anew, stamps go on.
+        ValueError at a message that is cut or damaged.
         """
         playable = [one for one in self._chosen if not self._track(one).obstacle]
-        ahead_ns, at_ns = self._clock_ns, 0
-        for number, one in enumerate(each_message(self.path, self._reader, playable)):
+        pace = Pace(self._clock_ns)
+        for one in each_message(self.path, self._reader, playable):
             message = self._decoded(one, message_class(one.connection.msgtype))
-            if ahead_ns and one.connection.msgtype in (IMAGE, COMPRESSED):
-                drift_ns = _stamp_ns(message) - one.received_ns - ahead_ns
-                ahead_ns += drift_ns if abs(drift_ns) < DRIFT_NS else 0
-            received_ns = one.received_ns + ahead_ns
-            at_ns = max(received_ns, at_ns) if number else received_ns
+            self._tell("the clock of the recorder", pace.received(one.received_ns))
+            if one.connection.msgtype in (IMAGE, COMPRESSED):
+                self._tell(
+                    "the clock of the stamps", pace.saw_picture(one.connection.topic, _stamp_ns(message))
+                )
+            at_ns = pace.due_ns()
+            if pace.moves_stamps:
+                set_stamps(message, pace.moved)
             yield one.connection.topic, at_ns, message
+
+    def _tell(self, what: str, leap_ns: int) -> None:
+        if leap_ns:
+            said = f"{what} leaps by {leap_ns / NS:+.1f} s: stamps and messages go on as if it had not"
+            print(one_line(f"  {self.path.name}: {said}"), flush=True)
 
     @cached_property
     def _clock_ns(self) -> int:
         """How far the clock of the stamps is ahead of that of reception, by the first picture with a stamp; 0
         where it is the same clock.
         """
-        pictures = [one for one in self._chosen if one.msgtype in (IMAGE, COMPRESSED)]
-        for one in each_message(self.path, self._reader, pictures):
+        chosen = [one for one in self._chosen if one.msgtype in (IMAGE, COMPRESSED)]
+        every = [one for one in self._reader.connections if one.msgtype in (IMAGE, COMPRESSED)]
+        for one in each_message(self.path, self._reader, chosen or every):
             if at_ns := _stamp_ns(one.decoded(self._read_as(one.connection.msgtype))):
                 ahead_ns = at_ns - one.received_ns
                 return ahead_ns if abs(ahead_ns) > SAME_CLOCK_NS else 0
@@ -284,8 +298,14 @@ class BagPlayer:
                 self._publishers[topic].publish(message)
                 self.num_published += 1
             self._next = next(self._messages, None)
+            self._tell_wait(recorded_ns)
         if self._next is None:
             self._finish()
+
+    def _tell_wait(self, recorded_ns: int) -> None:
+        wait_ns = 0 if self._next is None else (self._next[1] - recorded_ns) / self._speed
+        if wait_ns > LONG_NS:
+            print(f"  the next message comes in {wait_ns / NS:.0f} s", flush=True)
 
     def _tell_time(self, recorded_ns: int) -> None:
         if self._clock is None:
@@ -299,6 +319,7 @@ class BagPlayer:
     def _finish(self) -> None:
         for bag in self._bags:
             bag.close()
+        wait_for_listeners(self._publishers.values())
         self._done.set_result(None)
 
     def _all_messages(self, loop: bool) -> Iterator[tuple[str, int, Any]]:

@@ -12,12 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from n3d_ros.commands.play.acknowledged import wait_for_listeners
 from n3d_ros.commands.play.camera import CameraPublisher
 from n3d_ros.files.frames import RgbdFrame, find_frames, read_frame
 from n3d_ros.plain_text import one_line
 from n3d_ros.preprocess.metres import DEFAULT_SCALES, to_metres
-
-ACKNOWLEDGE_S = 5.0
 
 
 def folder_player(node: Any, args: Any, done: Any) -> _Player:
@@ -77,9 +76,5 @@ class _Player:
         self.num_published += 1
 
     def _finish(self) -> None:
-        """Whoever listens reliably has every frame before the publishers go away."""
-        from rclpy.duration import Duration
-
-        for publisher in self.camera.publishers:
-            publisher.wait_for_all_acked(Duration(seconds=ACKNOWLEDGE_S))
+        wait_for_listeners(self.camera.publishers)
         self._done.set_result(None)

@@ -77,7 +77,7 @@ class LiveView:
 
     def _on_result(self, message: Any, kind: str) -> None:
         camera = {topic: some for topic, some in self._camera.items() if some}
-        one = recorded(message, kind, camera, {}, self._reading)
+        one = recorded(message, kind, camera, self._reading)
         if one.seen is not None and one.stamp_ns != self._shown_ns:
             self._scene.frame(one.seen, one.stamp_ns)
         self._scene.result(one)

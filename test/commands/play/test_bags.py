@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from bag_files import FRAME, PERIOD_NS, START_NS, offered, write_bag, write_simulation, write_words
 from recorded_results import Recording
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from n3d_ros.cli import main
@@ -63,9 +64,9 @@ def heard():
     domain.release()
 
 
-def played(path, until, num_publishers=1, **options):
+def played(path, until, num_publishers=1, acknowledge=lambda _: True, **options):
     """Play to a node that keeps what is published, by topic, until that holds. num_publishers: of each topic,
-    this one's among them.
+    this one's among them. acknowledge: what waits for their listeners.
     """
     from n3d_ros.commands.play.bags import BagPlayer
 
@@ -73,7 +74,9 @@ def played(path, until, num_publishers=1, **options):
 
     def create_publisher(_, topic, profile):
         qos[topic] = profile
-        return SimpleNamespace(publish=sent.setdefault(topic, []).append, get_subscription_count=lambda: 1)
+        publish = sent.setdefault(topic, []).append
+        acked = dict(wait_for_all_acked=acknowledge)
+        return SimpleNamespace(publish=publish, get_subscription_count=lambda: 1, **acked)
 
     clock = SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=time.time_ns()))
     node = SimpleNamespace(
@@ -146,6 +149,31 @@ def test_the_clock_of_a_simulator_that_is_slower_or_faster_is_followed(tmp_path,
     ages = [at_ns - ns(one) for topic, at_ns, one in bag.messages() if topic == "/camera/image"]
     bag.close()
     assert len(ages) == 50 and set(ages) == {0}
+
+
+@ros
+def test_stamps_of_a_simulation_that_starts_anew_fit_the_pictures_before_it(tmp_path, capsys):
+    path = write_bag(tmp_path / "mcap", 40, transport_ns=10**10 - START_NS, restarts_at=30)
+    _, sent = played(path, lambda sent: len(sent["/camera/image"]) == 40, speed=10.0)
+    stamps = [ns(one) for one in sent["/camera/image"]]
+    steps = {after - before for before, after in zip(stamps, stamps[1:], strict=False)}
+    assert steps == {PERIOD_NS // 10}
+    assert "the clock of the stamps leaps by -3.0 s" in capsys.readouterr().out
+
+
+@ros
+def test_a_long_wait_is_told(tmp_path, capsys):
+    path = write_bag(tmp_path / "mcap", 2)
+    played(path, lambda sent: len(sent["/camera/image"]) == 1, speed=0.005)
+    assert "the next message comes in 20 s" in capsys.readouterr().out
+
+
+@ros
+def test_a_player_ends_when_all_is_acknowledged(tmp_path):
+    """The last message was lost now and then."""
+    waited = []
+    played(write_bag(tmp_path / "mcap"), lambda _: waited, acknowledge=waited.append)
+    assert len(waited) == 2 and 0 < waited[0].nanoseconds <= 5 * 10**9
 
 
 @ros
@@ -316,6 +344,31 @@ def test_a_file_that_is_damaged_behind_its_index_is_named(tmp_path):
     with pytest.raises(ValueError, match=f"'{path}': expected a whole recording, got a damaged one after"):
         list(bag.messages())
     bag.close()
+
+
+def test_a_compressed_file_that_is_cut_is_named(tmp_path):
+    path = tmp_path / "compressed"
+    writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+    writer.set_compression(CompressionMode.FILE, CompressionFormat.ZSTD)
+    with writer:
+        store = get_typestore(Stores.ROS2_JAZZY)
+        words = writer.add_connection("/words", "std_msgs/msg/String", typestore=store)
+        said = store.types[words.msgtype](data="the red mug")
+        writer.write(words, 1, store.serialize_cdr(said, words.msgtype))
+    [file] = path.glob("*.zstd")
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="compressed': expected a recording that rosbags can read, got: "):
+        Bag(path)
+
+
+@ros
+def test_a_recording_whose_recorder_was_killed_says_what_mends_it(tmp_path, capsys):
+    path = write_bag(tmp_path / "mcap")
+    (path / "metadata.yaml").unlink()
+    [file] = path.iterdir()
+    file.write_bytes(file.read_bytes()[:-30])
+    assert main(["play", str(path)]) == 2 and "ros2 bag reindex" in capsys.readouterr().err
+    assert main(["play", str(file)]) == 2 and "mcap recover" in capsys.readouterr().err
 
 
 @ros

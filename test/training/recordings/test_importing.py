@@ -1,5 +1,7 @@
 """What a recording teaches, and what it does not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from recorded_results import CORRECTED, RIGHT, WRONG, Recording
@@ -8,6 +10,7 @@ from n3d_ros.boxes import Box3D
 from n3d_ros.cli import main
 from n3d_ros.files.frames import read_frame
 from n3d_ros.spatial import RELATIONS
+from n3d_ros.training.lift.shards import shard_file
 from n3d_ros.training.qa.records import CATEGORIES
 from n3d_ros.training.qa.sets import load_observation, read_manifest, read_questions
 from n3d_ros.training.recordings.importing import import_recording, stored_depth
@@ -76,6 +79,19 @@ def test_depth_is_that_which_the_node_read(recording, tmp_path):
     recording.correction(5 * S, "the red mug", RIGHT)
     [question], _ = made(recording, tmp_path)
     assert load_observation(question.picture).depth[0, 0] == 0.5
+
+
+@pytest.mark.parametrize("scale_m", ["0.0001", "0.00012345"])
+def test_near_depth_whose_scale_the_node_was_told_is_read_back(recording, tmp_path, scale_m):
+    """Millimetres of 0.1 m look like another unit where nobody says that they are."""
+    recording.depth_parameters({"depth.scale_m": scale_m})
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the red mug", [MUG])
+    recording.correction(5 * S, "the red mug", RIGHT)
+    [question], _ = made(recording, tmp_path)
+    depth_m = pytest.approx(1000 * float(scale_m), abs=1e-6)
+    assert load_observation(question.picture).depth[0, 0] == depth_m
+    assert read_frame(Path(question.picture.file).parent).observation().depth[0, 0] == depth_m
 
 
 def test_a_scale_that_is_none_is_named(recording, tmp_path):
@@ -256,3 +272,35 @@ def test_what_is_no_recording_leaves_no_folder(tmp_path):
     with pytest.raises(ValueError, match="expected a recording"):
         import_recording(tmp_path / "empty", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_stamps_that_come_again_have_pictures_of_their_own(recording, tmp_path):
+    """Those of a simulation that starts anew; the second question was taught beside the first one's."""
+    for red, words in ((50, "the red mug"), (60, "the red mug"), (60, "the cup")):
+        recording.frame(4 * S, red=red)
+        recording.frame(6 * S, red=red)
+        recording.boxes(6 * S, words, [MUG])
+        recording.correction(6 * S, words, RIGHT)
+    questions, left_out = made(recording, tmp_path)
+    seen = [(one.text, int(load_observation(one.picture).rgb[0, 0, 0])) for one in questions]
+    assert seen == [("the red mug", 50), ("the red mug", 60), ("the cup", 60)] and left_out == {}
+    assert questions[1].picture.key == questions[2].picture.key == f"{6 * S}_1"
+
+
+def test_frames_of_an_import_that_was_stopped_are_not_taken_for_those_of_another_recording(tmp_path):
+    for red in (50, 60):
+        recording = Recording(tmp_path / f"recording_{red}")
+        recording.frame(5 * S, red=red)
+        recording.boxes(5 * S, "the red mug", [MUG])
+        recording.correction(5 * S, "the red mug", RIGHT)
+        [question], _ = made(recording, tmp_path)
+        assert load_observation(question.picture).rgb[0, 0, 0] == red
+        shard_file(tmp_path / "set", 0).unlink()
+
+
+def test_why_results_have_no_frame_is_told(recording, tmp_path, caplog):
+    recording.frame(5 * S)
+    recording.boxes(5 * S, "the red mug", [MUG])
+    recording.boxes(7 * S, "the red mug", [MUG])
+    made(recording, tmp_path, trust=True)
+    assert "1 results without a frame: its colour image and depth image were not recorded" in caplog.text
