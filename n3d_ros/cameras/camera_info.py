@@ -54,8 +54,8 @@ def camera_of_info(
     kind: 'raw': K with the distortion D. 'rectified': P, which has none. 'auto': K with D, which is right for
     every picture that nobody rectified, and for the others where K and P agree and D is 0; a rectified
     picture of a lens that bends has to be called so. Where no lens bends and K and P differ all the same,
-    nothing says whose the picture is, and 'auto' is refused. The picture may be the whole sensor's, the part that `roi` and
-    the binning name, or either resized; an info without sizes is taken to be the picture's.
+    nothing says whose the picture is, and 'auto' is refused. The picture may be the whole sensor's, the part
+    that `roi` and the binning name, or either resized; an info without sizes is taken to be the picture's.
 
     override: stands in for K and P, and is scaled as they are; the lens stays the info's. ValueError with
     expected and got.
@@ -136,9 +136,7 @@ def _by_projection(info: Any, width: int, height: int) -> Intrinsics:
 
 
 def _check_one_picture(info: Any, own: Intrinsics) -> None:
-    """ValueError where K and P differ and neither a lens nor a rotation is a reason; P that no camera has says
-    nothing.
-    """
+    """ValueError where K and P differ and neither a lens nor a rotation is why; P that no camera has is unset."""
     turned = tuple(float(value) for value in _first(info, NAMES_OF_R, UNTURNED[0]))
     if own.distortion is not None or turned not in UNTURNED or _binning(info) != (1, 1):
         return
@@ -150,8 +148,8 @@ def _check_one_picture(info: Any, own: Intrinsics) -> None:
     if any(abs(one - another) > ONE_PICTURE * own.fx for one, another in pairs):
         k, p = (" ".join(f"{value:g}" for value in values) for values in zip(*pairs, strict=True))
         raise ValueError(
-            f"expected K and P of one picture where no lens bends, got fx fy cx cy = {k} and {p}, and nothing "
-            f"says whether this one is rectified: set rgb.picture to raw (K) or rectified (P), or name its "
+            f"expected K and P of one picture where no lens bends, got fx fy cx cy = {k} and {p}, and "
+            f"nothing says whether this one is rectified: set rgb.picture to raw (K) or rectified (P), or name its "
             f"topic so (image_raw, image_rect)"
         )
 

@@ -100,7 +100,7 @@ def _eight_bits(image: Any, max_megapixels: float) -> tuple[Picture, str]:
     return _scaled(pixels), EIGHT_BITS[image.encoding]
 
 
-def _scaled(pixels: npt.NDArray[np.uint16]) -> Picture:
+def _scaled(pixels: npt.NDArray[Any]) -> Picture:
     return np.rint(pixels * (255 / 65535)).astype(np.uint8)
 
 
