@@ -136,7 +136,7 @@ def _by_projection(info: Any, width: int, height: int) -> Intrinsics:
 
 
 def _check_one_picture(info: Any, own: Intrinsics) -> None:
-    """ValueError where K and P differ and neither a lens nor a rotation is why; P that no camera has is unset."""
+    """ValueError where K and P differ and neither lens nor rotation is why; P that no camera has is unset."""
     turned = tuple(float(value) for value in _first(info, NAMES_OF_R, UNTURNED[0]))
     if own.distortion is not None or turned not in UNTURNED or _binning(info) != (1, 1):
         return
@@ -149,8 +149,8 @@ def _check_one_picture(info: Any, own: Intrinsics) -> None:
         k, p = (" ".join(f"{value:g}" for value in values) for values in zip(*pairs, strict=True))
         raise ValueError(
             f"expected K and P of one picture where no lens bends, got fx fy cx cy = {k} and {p}, and "
-            f"nothing says whether this one is rectified: set rgb.picture to raw (K) or rectified (P), or name its "
-            f"topic so (image_raw, image_rect)"
+            f"nothing says whether this one is rectified: set rgb.picture to raw (K) or rectified (P), or "
+            f"name its topic so (image_raw, image_rect)"
         )
 
 
