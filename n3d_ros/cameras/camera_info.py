@@ -19,7 +19,10 @@ from n3d_ros.geometry import Distortion, Intrinsics
 RAW, RECTIFIED, AUTO = "raw", "rectified", "auto"
 KINDS = (AUTO, RAW, RECTIFIED)
 ASPECT_TOLERANCE = 0.01
-NAMES_OF_K, NAMES_OF_P = ("k", "K"), ("p", "P")
+# Of K's focal length: by more K and P are of two pictures.
+ONE_PICTURE = 0.01
+UNTURNED = ((0.0,) * 9, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+NAMES_OF_K, NAMES_OF_P, NAMES_OF_R = ("k", "K"), ("p", "P"), ("r", "R")
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,10 @@ def camera_of_info(
     """The camera of a (height, width) picture that came with `info`.
 
     kind: 'raw': K with the distortion D. 'rectified': P, which has none. 'auto': K with D, which is right for
-    every picture that nobody rectified, and for the others where K and P agree and D is 0; where they do not,
-    a rectified picture has to be called so. The picture may be the whole sensor's, the part that `roi` and
-    the binning name, or either resized; an info without sizes is taken to be the picture's.
+    every picture that nobody rectified, and for the others where K and P agree and D is 0; a rectified
+    picture of a lens that bends has to be called so. Where no lens bends and K and P differ all the same,
+    nothing says whose the picture is, and 'auto' is refused. The picture may be the whole sensor's, the part
+    that `roi` and the binning name, or either resized; an info without sizes is taken to be the picture's.
 
     override: stands in for K and P, and is scaled as they are; the lens stays the info's. ValueError with
     expected and got.
@@ -65,6 +69,8 @@ def camera_of_info(
         own, source = _by_projection(info, full_width, full_height), "P of the rectified picture"
     else:
         own = _by_matrix(info, full_width, full_height)
+        if kind == AUTO:
+            _check_one_picture(info, own)
         source = _with_lens("K", own)
     seen = windowed(own, getattr(info, "roi", None), *_binning(info))
     if seen is not own:
@@ -127,6 +133,25 @@ def _by_projection(info: Any, width: int, height: int) -> Intrinsics:
             f"is the camera calibrated?"
         )
     return Intrinsics.from_matrix([*p[0:3], *p[4:7], *p[8:11]], width, height)
+
+
+def _check_one_picture(info: Any, own: Intrinsics) -> None:
+    """ValueError where K and P differ and neither lens nor rotation is why; P that no camera has is unset."""
+    turned = tuple(float(value) for value in _first(info, NAMES_OF_R, UNTURNED[0]))
+    if own.distortion is not None or turned not in UNTURNED or _binning(info) != (1, 1):
+        return
+    try:
+        other = _by_projection(info, own.width, own.height)
+    except ValueError:
+        return
+    pairs = [(getattr(own, name), getattr(other, name)) for name in ("fx", "fy", "cx", "cy")]
+    if any(abs(one - another) > ONE_PICTURE * own.fx for one, another in pairs):
+        k, p = (" ".join(f"{value:g}" for value in values) for values in zip(*pairs, strict=True))
+        raise ValueError(
+            f"expected K and P of one picture where no lens bends, got fx fy cx cy = {k} and {p}, and "
+            f"nothing says whether this one is rectified: set rgb.picture to raw (K) or rectified (P), or "
+            f"name its topic so (image_raw, image_rect)"
+        )
 
 
 def _matrix(info: Any, names: tuple[str, ...], count: int) -> list[float]:

@@ -11,41 +11,46 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 Floats = npt.NDArray[np.float64]
 
-# Parts of a picture that is thinned to about this long side, of so many pixels a side.
-LONG_SIDE, PART = 160, 16
+# Parts of a picture that is thinned to about this long side, of so many pixels a side, and so far apart.
+LONG_SIDE, PART, APART = 160, 24, 12
 # Farthest to nearest of a part: of less the two can hardly be told apart.
 MIN_RANGE = 1.15
-# Of a part's mean that its pixels are off the better one, and how many times worse the other one must be.
-MAX_OFF, MIN_TIMES = 0.02, 1.5
+# Of a part's mean that its pixels are off the better one.
+MAX_OFF = 0.02
+# How many times worse the other one must be. Seen from above the depth of a bowl rises more evenly than its
+# inverse, too, by 2.4 times at most.
+MIN_TIMES_OF_DEPTH, MIN_TIMES_OF_INVERSE = 1.5, 4.0
 MIN_PARTS = 3
-# Of the steepest part's slope that another one's must differ. What rises evenly all over was drawn by hand,
-# as was what rises along rows or columns alone, or in the order of memory.
-MIN_OTHER_SLOPE, MIN_ACROSS = 0.2, 0.05
+# Share of their slopes that is across the main one. What rises one way alone may be a ditch or a pipe, or was
+# drawn by hand.
+MIN_ACROSS = 0.05
 
 
 def is_inverse(depth: npt.NDArray[np.float32]) -> bool:
-    """Whether several flat parts say so and none says otherwise. No for what was drawn by hand."""
+    """Whether several flat parts that rise in different directions say so, and none says otherwise."""
     measured = _parts(depth)
     parts = measured[measured.max(axis=1) > MIN_RANGE * measured.min(axis=1)]
     if len(parts) < MIN_PARTS:
         return False
     off, off_inverse = _off_plane(parts), _off_plane(1 / parts)
     is_flat = np.minimum(off, off_inverse) < MAX_OFF
-    if (is_flat & (MIN_TIMES * off_inverse < off)).any():
+    if (is_flat & (MIN_TIMES_OF_DEPTH * off_inverse < off)).any():
         return False
-    says_inverse = is_flat & (MIN_TIMES * off < off_inverse)
-    return int(says_inverse.sum()) >= MIN_PARTS and not _is_drawn(measured, parts[says_inverse])
+    says_inverse = is_flat & (MIN_TIMES_OF_INVERSE * off < off_inverse)
+    return int(says_inverse.sum()) >= MIN_PARTS and _across(parts[says_inverse]) > MIN_ACROSS
 
 
 def _parts(depth: npt.NDArray[np.float32]) -> Floats:
     """(n, PART * PART) of those squares that are measured all over."""
     step = max(1, max(depth.shape) // LONG_SIDE)
     thinned = depth[::step, ::step]
-    down, across = thinned.shape[0] // PART, thinned.shape[1] // PART
-    squares = thinned[: down * PART, : across * PART].reshape(down, PART, across, PART).swapaxes(1, 2)
+    if min(thinned.shape) < PART:
+        return np.empty((0, PART * PART))
+    squares = sliding_window_view(thinned, (PART, PART))[::APART, ::APART]
     parts = squares.reshape(-1, PART * PART)
     return parts[np.isfinite(parts).all(axis=1)].astype(np.float64)
 
@@ -57,18 +62,11 @@ def _off_plane(parts: Floats) -> Floats:
     return np.asarray(np.sqrt(np.mean(off * off, axis=1)) / parts.mean(axis=1))
 
 
-def _is_drawn(measured: Floats, rising: Floats) -> bool:
-    """Whether all parts, or those that rise and do so along rows or columns alone, have one slope."""
-    slopes = (rising @ _slopes())[:, 1:]
-    across, along = np.sort(np.abs(slopes).max(axis=0))
-    return _have_one_slope(measured) or (across < MIN_ACROSS * along and _have_one_slope(rising))
-
-
-def _have_one_slope(parts: Floats) -> bool:
+def _across(parts: Floats) -> float:
+    """0 where all rise one way or the opposite one, 0.5 where they do so all ways alike."""
     slopes = (parts @ _slopes())[:, 1:]
-    steepest = slopes[np.argmax(np.hypot(*slopes.T))]
-    differences = np.hypot(*(slopes - steepest).T)
-    return bool(differences.max() <= MIN_OTHER_SLOPE * np.hypot(*steepest))
+    ways = slopes / np.linalg.norm(slopes, axis=1, keepdims=True)
+    return float(np.linalg.eigvalsh(ways.T @ ways / len(ways))[0])
 
 
 @lru_cache(maxsize=1)

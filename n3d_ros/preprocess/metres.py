@@ -31,6 +31,9 @@ MIN_FAR_END_M, FAR_GAP = 8.0, 0.8
 SHIFTED_BITS, MIN_VALUES = 8, 16
 # Millimetres that became other units: tenths of them, TUM's 1/5000.
 MULTIPLES = (10, 5)
+# No depth camera of such data measures nearer: where the other unit would make it so, a sensor or a codec has
+# rounded its millimetres.
+MIN_OTHER_UNIT_M = 0.5
 # Of 8 bits made 16: by a shift, or so that 255 becomes 65535.
 STRETCHED = (256, 257)
 # Of pixels at exactly 1.0; more were cut off there.
@@ -313,6 +316,8 @@ def _check_steps(raw: npt.NDArray[Any]) -> None:
             f"depth: expected millimetres in 16 bits, got depth of 8 bits stretched to 16, of which nothing "
             f"says how many metres a step is: give the scale in metres per unit ({GIVE_SCALE})"
         )
+    if step is None or _nearest(raw) < MIN_OTHER_UNIT_M / MILLIMETRE_M * step:
+        return
     if step == SHIFTED_BITS:
         raise BadInputError(
             f"depth: expected millimetres in 16 bits, got multiples of {SHIFTED_BITS} alone, which looks "
@@ -338,6 +343,12 @@ def _common_step(picture: npt.NDArray[Any], steps: tuple[int, ...]) -> int | Non
         if not steps:
             return None
     return steps[0] if np.unique(measured).size >= MIN_VALUES else None
+
+
+def _nearest(raw: npt.NDArray[Any]) -> int:
+    """Of every fourth pixel of every fourth row; 0 and `NO_DATA` are none."""
+    seen = raw[::SAMPLE_STEP, ::SAMPLE_STEP]
+    return int(np.where(seen == 0, NO_DATA, seen).min())
 
 
 def _check_whole(metres: FloatArray) -> None:

@@ -125,6 +125,33 @@ def test_a_rectified_picture_without_p_is_refused():
         camera_of_info(info(), 640, 480, "straight")
 
 
+STRAIGHT = {"d": [0.0] * 5}
+
+
+def test_k_and_p_that_differ_without_a_lens_need_a_word_on_whose_the_picture_is():
+    with pytest.raises(
+        ValueError, match="got fx fy cx cy = 500 502 320 240 and 520 521 325 243, .* rgb.pict"
+    ):
+        camera_of_info(info(**STRAIGHT), 640, 480, "auto")
+    said = [camera_of_info(info(**STRAIGHT), 640, 480, kind).intrinsics.fx for kind in ("raw", "rectified")]
+    assert said == [500.0, 520.0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"p": [0.0] * 12},
+        {"p": [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]},
+        {"p": [503.0, 0.0, 321.0, -25.0, 0.0, 504.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]},
+        {"r": [0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]},
+        {"d": D},
+    ],
+)
+def test_p_that_says_nothing_else_leaves_k(change):
+    """Unset, the unit matrix, the same camera with a baseline; that of a picture turned or straightened."""
+    assert camera_of_info(info(**{**STRAIGHT, **change}), 640, 480, "auto").intrinsics.fx == 500.0
+
+
 def test_a_camera_info_that_changes_is_followed():
     before, after = (intrinsics_of(info(k=[f, 0, 320, 0, f, 240, 0, 0, 1]), 640, 480) for f in (500.0, 700.0))
     assert (before.fx, after.fx) == (500.0, 700.0)

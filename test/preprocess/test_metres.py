@@ -209,6 +209,12 @@ def test_millimetres_written_in_another_unit_are_named_with_its_scale(step, scal
         np.testing.assert_allclose(measured_depth(units, "16UC1", given), units * given, rtol=1e-6)
 
 
+@pytest.mark.parametrize("step", [5, 8, 10, 16])
+def test_millimetres_that_a_sensor_or_a_codec_rounds_are_taken(step):
+    rounded = (3 * RAMP_MM // step * step).astype(np.uint16)  # 1.8 to 3.7 m
+    np.testing.assert_array_equal(measured_depth(rounded, "16UC1"), np.float32(rounded * 0.001))
+
+
 @pytest.mark.parametrize("step", [256, 257])
 def test_depth_of_eight_bits_made_sixteen_is_no_millimetres(step):
     stretched = (STEPS * step).astype(np.uint16)

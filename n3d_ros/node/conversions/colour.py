@@ -61,6 +61,7 @@ EIGHT_BITS = {
     "bayer_grbg16": "bayer_grbg8",
 }
 ENCODINGS = (*CODES, *EIGHT_BITS)
+MOSAICS = tuple(one for one in ENCODINGS if "bayer" in one)
 PAIRS_OF_PIXELS = ("uyvy", "yuv422", "yuyv", "yuv422_yuy2")
 AS_SENT = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -96,7 +97,11 @@ def _eight_bits(image: Any, max_megapixels: float) -> tuple[Picture, str]:
     pixels = raw_image(image, max_megapixels)
     if image.encoding not in EIGHT_BITS:
         return pixels, image.encoding
-    return np.rint(pixels * (255 / 65535)).astype(np.uint8), EIGHT_BITS[image.encoding]
+    return _scaled(pixels), EIGHT_BITS[image.encoding]
+
+
+def _scaled(pixels: npt.NDArray[Any]) -> Picture:
+    return np.rint(pixels * (255 / 65535)).astype(np.uint8)
 
 
 def _pairs_of_pixels(brightness: Picture, colours: Picture) -> Picture:
@@ -116,7 +121,24 @@ def _decoded(image: Any, max_megapixels: float) -> Picture:
     data = np.frombuffer(memoryview(image.data), np.uint8)
     expected = f"compressed image: expected JPEG or PNG data, got {data.size} bytes of {shown(image.format)}"
     check_encoded(data.tobytes(), expected, max_megapixels)
+    if (mosaic := _of_mosaic(data, image.format.split(";")[0].strip())) is not None:
+        return mosaic
     decoded = cv2.imdecode(data, AS_SENT)
     if decoded is None:
         raise BadInputError(expected)
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _of_mosaic(data: Picture, encoding: str) -> Picture | None:
+    """The colours of a Bayer pattern that image_transport compressed as one channel, by the encoding that its
+    format begins with; None where the data is anything else.
+    """
+    if encoding not in MOSAICS:
+        return None
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 2 or min(pixels.shape) < 2:
+        return None
+    pixels = _scaled(pixels) if pixels.dtype == np.uint16 else pixels
+    conversion = CODES[EIGHT_BITS.get(encoding, encoding)]
+    assert conversion is not None
+    return np.asarray(cv2.cvtColor(pixels, conversion), np.uint8)

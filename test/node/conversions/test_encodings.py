@@ -46,6 +46,19 @@ def test_a_bayer_mosaic_of_one_colour_is_that_colour(pattern, bits):
     np.testing.assert_array_equal(seen, plain())
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("pattern", ["rggb", "bggr", "gbrg", "grbg"])
+def test_a_bayer_mosaic_that_was_compressed_as_grey_is_in_colour(pattern, bits):
+    channels = ["rgb".index(letter) for letter in pattern]
+    mosaic = np.tile(np.array(RED)[channels].reshape(2, 2), (4, 4)).astype(f"u{bits // 8}")
+    data = cv2.imencode(".png", mosaic * (1 if bits == 8 else 257))[1].tobytes()
+    seen = rgb_array(compressed(data, f"bayer_{pattern}{bits}; png compressed "))
+    np.testing.assert_array_equal(seen, plain())
+    in_colour = cv2.imencode(".png", plain()[..., ::-1])[1].tobytes()
+    converted = compressed(in_colour, f"bayer_{pattern}{bits}; png compressed bgr8")
+    np.testing.assert_array_equal(rgb_array(converted), plain())
+
+
 @pytest.mark.parametrize("padding", [0, 4])
 @pytest.mark.parametrize(("encoding", "first"), [("nv12", 1), ("nv21", 2)])
 def test_two_planes_give_back_the_colour(encoding, first, padding):

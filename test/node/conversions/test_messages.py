@@ -258,7 +258,9 @@ def test_a_rectified_picture_is_seen_through_p():
     rectified = info()
     rectified.p = [410.0, 0.0, 0.5, 0.0, 0.0, 410.0, 0.5, 0.0, 0.0, 0.0, 1.0, 0.0]
     assert observation(image(PICTURE, "rgb8"), depth, rectified, kind="rectified").intrinsics.fx == 410.0
-    assert observation(image(PICTURE, "rgb8"), depth, rectified).intrinsics.fx == 400.0
+    assert observation(image(PICTURE, "rgb8"), depth, rectified, kind="raw").intrinsics.fx == 400.0
+    with pytest.raises(BadInputError, match="set rgb.picture to raw"):
+        observation(image(PICTURE, "rgb8"), depth, rectified)
 
 
 @pytest.mark.parametrize(

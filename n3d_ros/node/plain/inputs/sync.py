@@ -172,14 +172,19 @@ class Synchroniser(Generic[Message, Info]):
         if absent := [name for name in self.missing() if name != "camera_info"]:
             return f"nothing of {' and '.join(absent)} has come since the clock or the stamps went back"
         apart = f"colour and depth come, but not within {self.slop_ns / 1e6:.1f} ms of each other"
+        if self._half_period_ns() > self.max_slop_ns:
+            apart += "; at their rate sync.max_slop_ms may be larger"
         return "; ".join(self.fault() or (apart,))
 
     @property
     def slop_ns(self) -> int:
         """Largest skew that a pair may have now."""
+        return min(self._half_period_ns(), self.max_slop_ns)
+
+    def _half_period_ns(self) -> int:
+        """Of the faster stream."""
         periods = [period for period in (self._rgb.period_ns(), self._depth.period_ns()) if period]
-        half = min(periods) // 2 if periods else FIRST_SLOP_NS
-        return min(half, self.max_slop_ns)
+        return min(periods) // 2 if periods else FIRST_SLOP_NS
 
     def add_rgb(self, stamp_ns: int, message: Message) -> Frame[Message, Info] | None:
         """A colour image came."""

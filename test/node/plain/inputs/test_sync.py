@@ -334,6 +334,15 @@ def test_what_has_not_come_again_since_all_was_forgotten_is_named():
     assert "not within" in sync.why_no_frame()
 
 
+@pytest.mark.parametrize(("period_ms", "may_be_larger"), [(200, True), (33, False)])
+def test_of_a_slow_camera_the_limit_is_named_that_keeps_its_pictures_apart(period_ms, may_be_larger):
+    sync = synchroniser()
+    for place in range(4):
+        sync.add_rgb(10**6 * place * period_ms, f"c{place}")
+    sync.add_depth(10**6 * (10 * period_ms + period_ms // 2), "d")
+    assert ("sync.max_slop_ms may be larger" in sync.why_no_frame()) == may_be_larger
+
+
 def test_another_picture_under_the_same_stamp_is_a_fault_until_stamps_advance():
     sync = synchroniser()
     pair(sync, 1)
