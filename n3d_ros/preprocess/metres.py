@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from n3d_ros.errors import BadInputError, NoDepthError
 from n3d_ros.preprocess import kernels
-from n3d_ros.preprocess.inverse_depth import is_inverse
 
 MILLIMETRE_M = 0.001
 # Metres per unit by encoding, as ROS has it (REP 118).
@@ -94,12 +93,6 @@ def measured_depth(
         _check_floats(metres, scale_m)
         _limit(metres, min_m, max_m)
     _drop_far_end(metres)
-    if scale_m is None and is_inverse(metres):
-        raise BadInputError(
-            f"depth: expected distances, got numbers that grow evenly along flat surfaces, which looks like "
-            f"disparity or inverse depth: write metres along z, or give the scale where they are metres "
-            f"({GIVE_SCALE})"
-        )
     if not _is_any_measured(metres):
         raise NoDepthError(f"no valid depth: none of {metres.size} pixels lies in {min_m:g}..{max_m:g} m")
     return metres
